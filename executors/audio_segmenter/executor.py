@@ -1,0 +1,110 @@
+"""AudioSegmenter: from paths and uploads to windows of 16 kHz mono audio."""
+
+from pathlib import Path
+from typing import Any, Optional
+from uuid import uuid4
+
+from docarray import DocList
+from jina import Executor, requests
+
+from executors import spool
+from executors.documents import (
+    Clip,
+    SegmentedClip,
+    WindowDoc,
+    audio_source,
+    mark_failed,
+    parse_time,
+)
+from soundalike.audio import recording_id_of
+from soundalike.config import Settings
+from soundalike.errors import AudioError, ParameterError
+from soundalike.segmenter import Segments, segment
+from soundalike.windows import WindowPlan
+
+#: Audio of one request that travels inside the documents; gRPC slows down far above this.
+INLINE_BYTES = 32 << 20
+
+
+class AudioSegmenter(Executor):
+    """Decodes recordings and cuts them into windows.
+
+    Parameters
+    ----------
+    window_size, stride : float
+        Length of a window and distance between window starts, in seconds.
+    spool_dir : str, optional
+        Folder that the encoder can read too, for audio that is too long to travel in a message.
+    """
+
+    def __init__(
+        self,
+        window_size: float = 4.0,
+        stride: float = 2.0,
+        spool_dir: Optional[str] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._plan = WindowPlan(float(window_size), float(stride))
+        self._spool_dir = Path(spool_dir) if spool_dir else Settings.from_env().spool_dir
+        spool.remove_stale(self._spool_dir)
+
+    @requests(on=["/index", "/search"])
+    def segment(self, docs: DocList[Clip], **kwargs: Any) -> DocList[SegmentedClip]:
+        """Cut every document; one that cannot be used comes back with its error."""
+        results = DocList[SegmentedClip]()
+        inline_bytes = 0
+        for clip in docs:
+            result = self._started(clip)
+            try:
+                inline_bytes += self._cut(clip, result, INLINE_BYTES - inline_bytes)
+            except (AudioError, ParameterError) as exc:
+                mark_failed(result, exc)
+            results.append(result)
+        return results
+
+    def _started(self, clip: Clip) -> SegmentedClip:
+        # Documents that come over HTTP without an id have none, and Jina merges by id.
+        return SegmentedClip(
+            id=clip.id or uuid4().hex,
+            uri=clip.uri,
+            label=clip.label,
+            tags=clip.tags,
+            recorded_at=clip.recorded_at,
+            window_s=self._plan.window_s,
+            stride_s=self._plan.stride_s,
+        )
+
+    def _cut(self, clip: Clip, result: SegmentedClip, inline_bytes: int) -> int:
+        """Fill in a document; return how many bytes of audio it carries."""
+        parse_time(clip.recorded_at)
+        source = audio_source(clip)
+        result.recording_id = recording_id_of(source)
+        if isinstance(source, Path):
+            result.uri = str(source)
+            result.label = clip.label if clip.label is not None else source.parent.name or None
+        else:
+            result.uri = clip.uri or f"upload:{result.recording_id}"
+        segments = segment(
+            source, self._plan, inline_limit_s=INLINE_BYTES / 64_000, spool_dir=self._spool_dir
+        )
+        result.duration_s = segments.duration_s
+        result.warnings = list(segments.warnings)
+        result.chunks = _chunks(segments)
+        if segments.samples.nbytes <= inline_bytes:
+            result.samples = segments.samples
+            return segments.samples.nbytes
+        result.spool_name = spool.put(self._spool_dir, segments.samples)
+        return 0
+
+
+def _chunks(segments: Segments) -> DocList[WindowDoc]:
+    return DocList[WindowDoc](
+        WindowDoc(
+            index=window.index,
+            start_s=window.start_s,
+            end_s=window.end_s,
+            is_silent=window.is_silent,
+        )
+        for window in segments.windows
+    )

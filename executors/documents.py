@@ -1,0 +1,326 @@
+"""The documents that travel between the executors, and their translation to the core's types.
+
+Jina rebuilds every schema from JSON schema in the gateway, so only these field types are used: text,
+numbers, booleans, lists and dictionaries of them, arrays, and lists of documents. Uploaded bytes
+come as base64 text, and times as ISO-8601 text.
+"""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Any, Dict, List, Optional  # noqa: UP035 - Jina's gateway evaluates these names
+
+import numpy as np
+from docarray import BaseDoc, DocList
+from docarray.typing import NdArray
+from pydantic import BaseModel, Field
+
+from soundalike.audio import resolve_path
+from soundalike.audio.sources import AudioSource
+from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
+from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
+
+
+class Clip(BaseDoc):
+    """A sound to index or to look for: a path that the server can read, or uploaded bytes."""
+
+    uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
+    audio_base64: Optional[str] = Field(default=None, description="bytes of a sound file, base64")
+    label: Optional[str] = Field(default=None, description="default: name of the file's folder")
+    tags: Dict[str, Any] = Field(default={}, description="free metadata")
+    recorded_at: Optional[str] = Field(default=None, description="start, ISO-8601 with time zone")
+
+
+class WindowDoc(BaseDoc):
+    """A window of a clip, in seconds."""
+
+    index: int = 0
+    start_s: float = 0.0
+    end_s: float = 0.0
+    is_silent: bool = False
+    embedding: Optional[NdArray] = None
+
+
+class _Traveller(BaseDoc):
+    """What a clip keeps on its way through the Flow."""
+
+    uri: Optional[str] = None
+    label: Optional[str] = None
+    tags: Dict[str, Any] = {}
+    recorded_at: Optional[str] = None
+    recording_id: Optional[str] = None
+    duration_s: float = 0.0
+    warnings: List[str] = []
+    error_code: Optional[str] = None
+    error: Optional[str] = None
+
+
+class SegmentedClip(_Traveller):
+    """A clip that was cut. `samples` is mono float32 at 16 kHz; long ones lie in a spool file."""
+
+    samples: Optional[NdArray] = None
+    spool_name: Optional[str] = None
+    window_s: float = 0.0
+    stride_s: float = 0.0
+    chunks: DocList[WindowDoc] = DocList[WindowDoc]()
+
+
+class EmbeddedClip(_Traveller):
+    """A clip whose windows have embeddings, and what they were made with."""
+
+    encoder: str = ""
+    fingerprint: str = ""
+    dimension: int = 0
+    window_s: float = 0.0
+    stride_s: float = 0.0
+    chunks: DocList[WindowDoc] = DocList[WindowDoc]()
+
+
+class Indexed(BaseDoc):
+    """What became of a clip that was to be indexed."""
+
+    uri: Optional[str] = None
+    recording_id: Optional[str] = None
+    outcome: str = Field(
+        default="failed",
+        description="added, unchanged, updated, linked, replaced or failed",
+    )
+    n_windows: int = 0
+    duration_s: float = 0.0
+    label: Optional[str] = None
+    encoder: Optional[str] = None
+    warnings: List[str] = []
+    error_code: Optional[str] = None
+    error: Optional[str] = None
+
+
+class RecordingDoc(BaseDoc):
+    """A stored recording; its id is the recording's."""
+
+    uri: str = ""
+    duration_s: float = 0.0
+    label: Optional[str] = None
+    tags: Dict[str, Any] = {}
+
+
+class SearchHits(_Traveller):
+    """Window hits of a query, by columns: a document for each would cost more than the search.
+
+    Row ``i`` pairs the query's window ``hit_query[i]`` (its position in `chunks`) with a window of
+    ``recordings[hit_recording[i]]``.
+    """
+
+    encoder: str = ""
+    chunks: DocList[WindowDoc] = DocList[WindowDoc]()
+    recordings: DocList[RecordingDoc] = DocList[RecordingDoc]()
+    hit_query: Optional[NdArray] = None
+    hit_recording: Optional[NdArray] = None
+    hit_window: Optional[NdArray] = None
+    hit_start_s: Optional[NdArray] = None
+    hit_end_s: Optional[NdArray] = None
+    hit_score: Optional[NdArray] = None
+
+
+class MatchDoc(BaseDoc):
+    """A recording that answers a query. `score` is the cosine similarity of the best windows."""
+
+    rank: int = 0
+    uri: str = ""
+    score: float = 0.0
+    start_s: float = 0.0
+    end_s: float = 0.0
+    query_start_s: float = 0.0
+    query_end_s: float = 0.0
+    n_hits: int = 0
+    label: Optional[str] = None
+    tags: Dict[str, Any] = {}
+    duration_s: float = 0.0
+    recording_id: str = ""
+
+
+class Found(BaseDoc):
+    """The answer to a query: matches, best first; no audio, no embeddings."""
+
+    uri: Optional[str] = None
+    recording_id: Optional[str] = None
+    duration_s: float = 0.0
+    encoder: Optional[str] = None
+    matches: DocList[MatchDoc] = DocList[MatchDoc]()
+    warnings: List[str] = []
+    error_code: Optional[str] = None
+    error: Optional[str] = None
+
+
+class Deletion(BaseDoc):
+    """A path, a folder (everything below it), or a recording to delete; `deleted` counts paths."""
+
+    uri: Optional[str] = None
+    recording_id: Optional[str] = None
+    deleted: int = 0
+    error_code: Optional[str] = None
+    error: Optional[str] = None
+
+
+class Status(BaseDoc):
+    """What is indexed, with what, and where."""
+
+    encoder: Optional[str] = None
+    configured_encoder: Optional[str] = None
+    encoder_description: Optional[str] = None
+    recordings: int = 0
+    files: int = 0
+    windows: int = 0
+    window_s: Optional[float] = None
+    stride_s: Optional[float] = None
+    dimension: Optional[int] = None
+    index: str = "exact"
+    database: str = ""
+    extensions: Dict[str, str] = {}
+
+
+class SearchParameters(BaseModel):
+    """Parameters of ``/search``."""
+
+    top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
+    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
+    labels: List[str] = Field(default=[], description="only recordings with one of these labels")
+    tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
+    uri_prefix: str = Field(default="", description="only paths that begin like this")
+    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
+
+    def filters(self, recording_id: Optional[str]) -> Filters:
+        """Return the store's filters; `recording_id` is the query's own."""
+        return Filters(
+            labels=tuple(self.labels),
+            tags=self.tags,
+            uri_prefix=self.uri_prefix,
+            exclude_recording_id=recording_id if self.exclude_self else None,
+        )
+
+
+def audio_source(clip: Clip) -> AudioSource:
+    """Return what to decode.
+
+    Raises
+    ------
+    ParameterError
+        The clip has neither `uri` nor `audio_base64`.
+    UnreadableAudio
+        `audio_base64` is not base64.
+    AudioNotFound, EmptyAudio
+        As for `soundalike.audio.resolve_path`.
+    """
+    if clip.audio_base64:
+        try:
+            return base64.b64decode(clip.audio_base64, validate=True)
+        except binascii.Error as exc:
+            raise UnreadableAudio(f"audio_base64 is not base64 ({exc}); encode the file again") from exc
+    if not clip.uri:
+        raise ParameterError("the document has neither uri nor audio_base64; give one of them")
+    return resolve_path(clip.uri)
+
+
+def parse_time(text: Optional[str]) -> Optional[datetime]:
+    """Return an ISO-8601 time with its zone; None for None.
+
+    Raises
+    ------
+    ParameterError
+        It is no ISO-8601 time, or has no zone.
+    """
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise ParameterError(
+            f"recorded_at is {text!r}; give ISO-8601 with a zone, like 2025-05-01T06:30:00+02:00"
+        ) from exc
+    if time.tzinfo is None:
+        raise ParameterError(f"recorded_at is {text!r}, without a zone; add Z or an offset")
+    return time
+
+
+def mark_failed(doc: Any, exc: SoundalikeError) -> None:
+    """Write an error into a document; those that follow in the Flow leave it alone."""
+    doc.error_code = exc.code
+    doc.error = exc.message
+
+
+def travelling(doc: Any) -> Dict[str, Any]:
+    """Return the fields that a clip keeps on its way, for the next executor's document."""
+    return {"id": doc.id, **{name: getattr(doc, name) for name in _Traveller.model_fields if name != "id"}}
+
+
+def to_windows(chunks: DocList[WindowDoc]) -> List[Window]:
+    """Return the windows of a clip as the core's type."""
+    return [Window(chunk.index, chunk.start_s, chunk.end_s, chunk.is_silent) for chunk in chunks]
+
+
+def to_spec(doc: EmbeddedClip) -> IndexSpec:
+    """Return what a clip's embeddings were made with."""
+    return IndexSpec(doc.encoder, doc.fingerprint, doc.dimension, doc.window_s, doc.stride_s)
+
+
+def to_recording(doc: EmbeddedClip) -> Recording:
+    """Return what is known of a clip's recording."""
+    return Recording(
+        recording_id=str(doc.recording_id),
+        uri=str(doc.uri),
+        duration_s=doc.duration_s,
+        label=doc.label,
+        tags=doc.tags,
+        recorded_at=parse_time(doc.recorded_at),
+    )
+
+
+def put_hits(doc: SearchHits, hits: List[Hit], recordings: Dict[str, Recording]) -> None:
+    """Write hits and their recordings into a document, by columns."""
+    order = {key: number for number, key in enumerate(recordings)}
+    hits = [hit for hit in hits if hit.recording_id in order]
+    doc.recordings = DocList[RecordingDoc](
+        RecordingDoc(
+            id=key,
+            uri=found.uri,
+            duration_s=found.duration_s,
+            label=found.label,
+            tags=dict(found.tags),
+        )
+        for key, found in recordings.items()
+    )
+    doc.hit_query = np.array([hit.query_window for hit in hits], dtype=np.int32)
+    doc.hit_recording = np.array([order[hit.recording_id] for hit in hits], dtype=np.int32)
+    doc.hit_window = np.array([hit.window_index for hit in hits], dtype=np.int32)
+    doc.hit_start_s = np.array([hit.start_s for hit in hits], dtype=np.float64)
+    doc.hit_end_s = np.array([hit.end_s for hit in hits], dtype=np.float64)
+    doc.hit_score = np.array([hit.score for hit in hits], dtype=np.float64)
+
+
+def get_hits(doc: SearchHits) -> List[Hit]:
+    """Return the hits that `put_hits` has written."""
+    if doc.hit_query is None:
+        return []
+    columns = (
+        doc.hit_query,
+        doc.hit_recording,
+        doc.hit_window,
+        doc.hit_start_s,
+        doc.hit_end_s,
+        doc.hit_score,
+    )
+    return [
+        Hit(query, str(doc.recordings[recording].id), window, start_s, end_s, score)
+        for query, recording, window, start_s, end_s, score in zip(
+            *(np.asarray(column).tolist() for column in columns), strict=True
+        )
+    ]
+
+
+def get_recordings(doc: SearchHits) -> Dict[str, Recording]:
+    """Return the recordings that `put_hits` has written, by id."""
+    return {
+        str(found.id): Recording(
+            str(found.id), found.uri, found.duration_s, found.label, found.tags
+        )
+        for found in doc.recordings
+    }

@@ -1,0 +1,135 @@
+"""Start the Flow, watch over its processes, and stop all of them with it.
+
+``jina flow`` works too, but it leaves its children behind when it is told to terminate, and does not
+notice when one of them dies. This program ends with status 0 when it was asked to stop, and with
+1 when a process of the Flow died or could not start, so that a supervisor can start it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import executors.privacy  # noqa: F401 - before Jina starts anything
+
+_STOP_S = 10
+_POLL_S = 1.0
+
+
+def main() -> int:
+    """Serve until a signal comes or a process of the Flow dies."""
+    arguments = _parse()
+    config = _load(arguments)
+    for port in config["gateway"]["port"]:
+        _check_port(config["with"]["host"], port)
+    return _serve(config, arguments.flow.parent)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="executors.launcher", description=__doc__)
+    parser.add_argument("flow", type=Path)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int, help="HTTP")
+    parser.add_argument("--grpc-port", type=int)
+    return parser.parse_args()
+
+
+def _load(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Read the Flow's YAML and put the options in."""
+    import yaml
+
+    config: dict[str, Any] = yaml.safe_load(arguments.flow.read_text(encoding="utf-8"))
+    if arguments.host:
+        config["with"]["host"] = arguments.host
+    gateway = config["gateway"]
+    wanted = {"http": arguments.port, "grpc": arguments.grpc_port}
+    gateway["port"] = [
+        wanted[protocol] or port
+        for protocol, port in zip(gateway["protocol"], gateway["port"], strict=True)
+    ]
+    return config
+
+
+def _check_port(host: str, port: int) -> None:
+    """Exit with a sentence where a port is taken; Jina would hang or answer from another server."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            print(
+                f"soundalike: {host}:{port} cannot be used ({exc.strerror}); stop what runs there, "
+                "or choose others with --port and --grpc-port [service.unavailable]",
+                file=sys.stderr,
+            )
+            sys.exit(6)
+
+
+def _serve(config: dict[str, Any], folder: Path) -> int:
+    from jina import Flow
+
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    stop, parent, is_up = threading.Event(), os.getpid(), False
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != parent:
+            os._exit(0)
+        if is_up:
+            stop.set()
+        else:
+            _end(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    try:
+        flow = Flow.load_config(config, extra_search_paths=[str(folder)]).start()
+    except Exception as exc:
+        print(f"soundalike: the Flow did not start: {exc!r}", file=sys.stderr)
+        _end(1)
+    is_up = True
+    _announce(config)
+    children = multiprocessing.active_children()
+    while not stop.wait(_POLL_S):
+        dead = [child.name for child in children if not child.is_alive()]
+        if dead:
+            print(f"soundalike: {', '.join(dead)} died; stopping", file=sys.stderr)
+            _end(1)
+    flow.close()
+    return 0
+
+
+def _announce(config: dict[str, Any]) -> None:
+    host, gateway = config["with"]["host"], config["gateway"]
+    ports = dict(zip(gateway["protocol"], gateway["port"], strict=True))
+    print(
+        f"soundalike: ready; HTTP on http://{host}:{ports['http']} (Swagger UI at /docs), "
+        f"gRPC on {host}:{ports['grpc']}; Ctrl-C stops",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _end(status: int) -> NoReturn:
+    """Stop all children, those that do not listen by force, and exit."""
+    children = multiprocessing.active_children()
+    for child in children:
+        child.terminate()
+    for child in children:
+        child.join(_STOP_S)
+        if child.is_alive():
+            child.kill()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

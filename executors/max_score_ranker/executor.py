@@ -1,0 +1,89 @@
+"""MaxScoreRanker: from window hits to recordings, each scored by its best window."""
+
+from typing import Any
+
+from docarray import DocList
+from jina import Executor, requests
+
+from executors.documents import (
+    Deletion,
+    Found,
+    Indexed,
+    MatchDoc,
+    SearchHits,
+    SearchParameters,
+    Status,
+    get_hits,
+    get_recordings,
+    to_windows,
+)
+from soundalike.ranking import rank
+from soundalike.types import Match
+
+
+class MaxScoreRanker(Executor):
+    """Merges window hits into matches. Last in the Flow, so it binds every endpoint."""
+
+    @requests(on="/search")
+    def rank(
+        self, docs: DocList[SearchHits], parameters: SearchParameters, **kwargs: Any
+    ) -> DocList[Found]:
+        """Rank the recordings of every document that has no error."""
+        return DocList[Found](_ranked(doc, parameters) for doc in docs)
+
+    @requests(on="/index")
+    def pass_index(self, docs: DocList[Indexed], **kwargs: Any) -> DocList[Indexed]:
+        """Hand on: Jina wants an endpoint to be bound to the end of the chain."""
+        return docs
+
+    @requests(on="/delete")
+    def pass_delete(self, docs: DocList[Deletion], **kwargs: Any) -> DocList[Deletion]:
+        """Hand on, as above."""
+        return docs
+
+    @requests(on="/status")
+    def pass_status(self, docs: DocList[Status], **kwargs: Any) -> DocList[Status]:
+        """Hand on, as above."""
+        return docs
+
+
+def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
+    found = Found(
+        id=doc.id,
+        uri=doc.uri,
+        recording_id=doc.recording_id,
+        duration_s=doc.duration_s,
+        encoder=doc.encoder or None,
+        warnings=doc.warnings,
+        error_code=doc.error_code,
+        error=doc.error,
+    )
+    if not doc.error_code:
+        matches = rank(
+            get_hits(doc),
+            get_recordings(doc),
+            to_windows(doc.chunks),
+            top_k=parameters.top_k,
+            min_score=parameters.min_score,
+        )
+        found.matches = DocList[MatchDoc](_document(match) for match in matches)
+    return found
+
+
+def _document(match: Match) -> MatchDoc:
+    recording = match.recording
+    return MatchDoc(
+        id=recording.recording_id,
+        rank=match.rank,
+        uri=recording.uri,
+        score=match.score,
+        start_s=match.start_s,
+        end_s=match.end_s,
+        query_start_s=match.query_start_s,
+        query_end_s=match.query_end_s,
+        n_hits=match.n_hits,
+        label=recording.label,
+        tags=dict(recording.tags),
+        duration_s=recording.duration_s,
+        recording_id=recording.recording_id,
+    )

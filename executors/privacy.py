@@ -1,0 +1,27 @@
+"""Keep Jina from calling home; named in flow.yml, so that every way of starting the Flow loads it.
+
+Jina reports start and stop of each process to its makers unless a variable is set, and asks three
+web services for the machine's public address to print it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# Jina's and DocArray's pydantic 1 style configurations warn some fifty times in each process.
+warnings.filterwarnings(
+    "ignore", message="Valid config keys have changed in V2", category=UserWarning
+)
+
+
+def silence_public_ip_lookup() -> None:
+    """Make Jina's orchestrator print no public address instead of asking for one."""
+    import jina.orchestrate.orchestrator as orchestrator
+
+    orchestrator.get_public_ip = lambda *_, **__: None
+
+
+silence_public_ip_lookup()

@@ -1,0 +1,140 @@
+"""TimescaleIndexer: stores windows in PostgreSQL and finds their neighbours."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from docarray import DocList
+from jina import Executor, requests
+
+from executors.documents import (
+    Deletion,
+    EmbeddedClip,
+    Indexed,
+    SearchHits,
+    SearchParameters,
+    Status,
+    WindowDoc,
+    mark_failed,
+    put_hits,
+    to_recording,
+    to_spec,
+    to_windows,
+    travelling,
+)
+from soundalike.config import Settings
+from soundalike.errors import AudioError, ParameterError, StoreUnavailable
+from soundalike.pipeline import audible
+from soundalike.store import open_store
+from soundalike.types import FloatArray
+
+
+class TimescaleIndexer(Executor):
+    """Keeps windows in PostgreSQL, in a hypertable where the server has TimescaleDB.
+
+    The server is named by ``SOUNDALIKE_DATABASE_URL``, never in YAML, because it may hold a
+    password. Without it the embedded server is started and shared.
+
+    Parameters
+    ----------
+    data_dir : str, optional
+        Folder of the embedded server.
+    """
+
+    def __init__(self, data_dir: Optional[str] = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        settings = Settings.from_env()
+        if data_dir:
+            settings = replace(settings, data_dir=Path(data_dir))
+        self._store = open_store(settings)
+        try:
+            self._store.status()
+        except StoreUnavailable as exc:
+            # The server may come up later; until then each request says so.
+            self.logger.warning(str(exc))
+
+    @requests(on="/index")
+    def index(self, docs: DocList[EmbeddedClip], **kwargs: Any) -> DocList[Indexed]:
+        """Store every document that has no error, each in a transaction of its own."""
+        results = DocList[Indexed](self._index_one(doc) for doc in docs)
+        self._store.finish_batch()
+        return results
+
+    def _index_one(self, doc: EmbeddedClip) -> Indexed:
+        kept = {name: value for name, value in travelling(doc).items() if name in Indexed.model_fields}
+        result = Indexed(**kept, encoder=doc.encoder or None)
+        if doc.error_code:
+            return result
+        try:
+            result.outcome = self._store.add(
+                to_recording(doc), to_windows(doc.chunks), _embeddings(doc), to_spec(doc)
+            )
+            result.n_windows = len(doc.chunks)
+        except (AudioError, ParameterError) as exc:
+            mark_failed(result, exc)
+        return result
+
+    @requests(on="/search")
+    def search(
+        self, docs: DocList[EmbeddedClip], parameters: SearchParameters, **kwargs: Any
+    ) -> DocList[SearchHits]:
+        """Find window hits for every document that has no error."""
+        return DocList[SearchHits](self._search_one(doc, parameters) for doc in docs)
+
+    def _search_one(self, doc: EmbeddedClip, parameters: SearchParameters) -> SearchHits:
+        result = SearchHits(**travelling(doc), encoder=doc.encoder)
+        if doc.error_code:
+            return result
+        try:
+            loud = audible(to_windows(doc.chunks))
+            found = self._store.search(
+                _embeddings(doc)[loud],
+                to_spec(doc),
+                top_k=parameters.top_k,
+                filters=parameters.filters(doc.recording_id),
+            )
+        except AudioError as exc:
+            mark_failed(result, exc)
+            return result
+        put_hits(result, found.hits, found.recordings)
+        for index in loud:
+            chunk = doc.chunks[index]
+            result.chunks.append(
+                WindowDoc(index=chunk.index, start_s=chunk.start_s, end_s=chunk.end_s)
+            )
+        return result
+
+    @requests(on="/delete")
+    def delete(self, docs: DocList[Deletion], **kwargs: Any) -> DocList[Deletion]:
+        """Delete by path, folder or recording id; a document without either comes back marked."""
+        for doc in docs:
+            key = doc.recording_id or (doc.uri and str(Path(doc.uri).expanduser().absolute()))
+            if key:
+                doc.deleted = self._store.delete(key)
+            else:
+                mark_failed(doc, ParameterError("give uri or recording_id of what is to go"))
+        return docs
+
+    @requests(on="/status")
+    def status(self, docs: DocList[Status], **kwargs: Any) -> DocList[Status]:
+        """Complete the status with what is stored."""
+        stored = self._store.status()
+        for doc in docs:
+            spec = stored.spec
+            doc.encoder = spec.encoder if spec else doc.configured_encoder
+            doc.recordings, doc.files, doc.windows = stored.recordings, stored.files, stored.windows
+            doc.index, doc.database = stored.index, stored.database
+            doc.extensions = stored.extensions
+            if spec:
+                doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
+                doc.dimension = spec.dimension
+        return docs
+
+    def close(self) -> None:
+        """Give back the connection; the embedded server stops where nobody else needs it."""
+        self._store.close()
+
+
+def _embeddings(doc: EmbeddedClip) -> FloatArray:
+    return np.stack([np.asarray(chunk.embedding, dtype=np.float32) for chunk in doc.chunks])

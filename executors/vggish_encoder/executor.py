@@ -1,0 +1,119 @@
+"""VGGishEncoder: from windows to embeddings."""
+
+from pathlib import Path
+from typing import Any, Optional
+
+import numpy as np
+from docarray import DocList
+from jina import Executor, requests
+
+from executors import spool
+from executors.documents import (
+    EmbeddedClip,
+    SegmentedClip,
+    Status,
+    mark_failed,
+    to_windows,
+    travelling,
+)
+from soundalike.config import Settings
+from soundalike.embedding import CutRecording, embed_windows, index_spec
+from soundalike.encoders import load_encoder
+from soundalike.errors import ServiceError
+from soundalike.types import FloatArray
+from soundalike.windows import WindowPlan
+
+
+class VGGishEncoder(Executor):
+    """Embeds the windows of all documents of a request in full batches.
+
+    Parameters
+    ----------
+    model : str, optional
+        ``auto``, ``vggish`` or ``logmel-stats``; default: ``SOUNDALIKE_MODEL``, else ``auto``.
+    checkpoint : str, optional
+        VGGish checkpoint to use in place of the published one.
+    weights_dir : str, optional
+        Folder of the published weights.
+    batch_size : int
+        Patches that go through the network together.
+    example_hop_seconds : float
+        Distance between the patches of a window: 1.0, or 0.96 as in the published pipeline.
+    spool_dir : str, optional
+        Folder that the segmenter writes long audio to.
+    """
+
+    def __init__(
+        self,
+        model: Optional[str] = None,
+        checkpoint: Optional[str] = None,
+        weights_dir: Optional[str] = None,
+        batch_size: int = 64,
+        example_hop_seconds: float = 1.0,
+        spool_dir: Optional[str] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        settings = Settings.from_env()
+        self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
+        self._batch_size = int(batch_size)
+        self._hop_s = float(example_hop_seconds)
+        self._encoder = load_encoder(
+            model or settings.model,
+            Path(weights_dir) if weights_dir else settings.weights_dir,
+            Path(checkpoint) if checkpoint else settings.checkpoint,
+        )
+        self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
+
+    @requests(on=["/index", "/search"])
+    def encode(self, docs: DocList[SegmentedClip], **kwargs: Any) -> DocList[EmbeddedClip]:
+        """Embed every document that has no error; the audio does not travel on."""
+        results = DocList[EmbeddedClip](self._started(doc) for doc in docs)
+        cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]] = []
+        for doc, result in zip(docs, results, strict=True):
+            if result.error_code:
+                continue
+            try:
+                samples = self._samples(doc)
+            except ServiceError as exc:
+                mark_failed(result, exc)
+                continue
+            plan = WindowPlan(doc.window_s, doc.stride_s)
+            cuts.append((result, CutRecording(samples, to_windows(doc.chunks)), plan))
+        self._embed(cuts)
+        return results
+
+    @requests(on="/status")
+    def status(self, docs: DocList[Status], **kwargs: Any) -> DocList[Status]:
+        """Begin a status with the encoder that is in use."""
+        name, description = self._encoder.name, self._encoder.description
+        return DocList[Status]([Status(configured_encoder=name, encoder_description=description)])
+
+    def _started(self, doc: SegmentedClip) -> EmbeddedClip:
+        return EmbeddedClip(
+            **travelling(doc), window_s=doc.window_s, stride_s=doc.stride_s, chunks=doc.chunks
+        )
+
+    def _samples(self, doc: SegmentedClip) -> FloatArray:
+        if doc.spool_name:
+            return spool.take(self._spool_dir, doc.spool_name)
+        return np.asarray(doc.samples, dtype=np.float32)
+
+    def _embed(self, cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]]) -> None:
+        if not cuts:
+            return
+        # One segmenter feeds this encoder, so all documents were cut by the same plan.
+        plan = cuts[0][2]
+        spec = index_spec(self._encoder, plan, self._hop_s)
+        embedded = embed_windows(
+            [cut for _, cut, _ in cuts],
+            self._encoder,
+            plan,
+            example_hop_s=self._hop_s,
+            batch_patches=self._batch_size,
+        )
+        for (result, _, _), rows in zip(cuts, embedded, strict=True):
+            result.encoder, result.fingerprint = spec.encoder, spec.fingerprint
+            result.dimension = spec.dimension
+            for chunk, row in zip(result.chunks, rows, strict=True):
+                chunk.embedding = row

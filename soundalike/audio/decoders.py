@@ -1,0 +1,181 @@
+"""The decoders, each in the same form: a stream of blocks at the file's own rate.
+
+They are tried in order, and each judges by content, never by the file name's extension:
+
+1. libsndfile (the decoder that librosa uses): WAV, FLAC, OGG Vorbis and Opus, MP3, AIFF, CAF, W64.
+2. PyAV (FFmpeg's libraries): M4A/AAC, MP4, WMA, Matroska/WebM, and MP3 that libsndfile refuses. It
+   steps over damaged packets.
+3. The ``ffmpeg`` program where one is installed: rarer formats, through a temporary file.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundalike.audio.sources import AudioSource
+
+BLOCK_FRAMES = 1 << 16
+#: Containers that FFmpeg may open. Without a list it also takes play lists and concat scripts, which
+#: make it open other files and addresses that the content names.
+_FFMPEG_FORMATS = (
+    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,dts,eac3,flac,flv,"
+    "matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
+)
+_FFMPEG_TIMEOUT_S = 600
+
+
+class DecodeError(Exception):
+    """A decoder could not read the content; the next one is tried."""
+
+
+@dataclass(slots=True)
+class AudioStream:
+    """An open recording.
+
+    Attributes
+    ----------
+    decoder : str
+        Which decoder reads it.
+    sample_rate_hz : int
+        The file's own rate.
+    declared_s : float or None
+        Length that the header promises, in seconds.
+    blocks : iterator of (n_frames, n_channels) float32
+        The samples in order. Raises `DecodeError` where the content breaks off.
+    damaged_packets : list of str
+        One entry for each packet that was stepped over; grows while `blocks` is read.
+    """
+
+    decoder: str
+    sample_rate_hz: int
+    declared_s: float | None
+    blocks: Iterator[npt.NDArray[np.float32]]
+    damaged_packets: list[str] = field(default_factory=list)
+
+
+def open_with_sndfile(source: AudioSource) -> AudioStream:
+    """Open with libsndfile."""
+    import soundfile
+
+    class Sequential(soundfile.SoundFile):
+        """A file that is read from front to back.
+
+        After each block soundfile seeks to where it already is. In MP3 a seek loses the bits that
+        earlier frames left for later ones, and the first frame of each block comes out damaged.
+        """
+
+        def seekable(self) -> bool:
+            return False
+
+    try:
+        file = Sequential(io.BytesIO(source) if isinstance(source, bytes) else source)
+    except (soundfile.SoundFileError, TypeError, OSError) as exc:
+        raise DecodeError(_reason(exc)) from exc
+    declared_s = file.frames / file.samplerate if 0 < file.frames < 2**62 else None
+
+    def blocks() -> Iterator[npt.NDArray[np.float32]]:
+        with file:
+            while True:
+                try:
+                    block = file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                except soundfile.SoundFileError as exc:
+                    raise DecodeError(_reason(exc)) from exc
+                if not len(block):
+                    return
+                yield block
+
+    return AudioStream("libsndfile", file.samplerate, declared_s, blocks())
+
+
+def open_with_pyav(source: AudioSource) -> AudioStream:
+    """Open the first audio stream of a container with FFmpeg's libraries."""
+    import av
+
+    av.logging.set_level(None)
+    options = {"format_whitelist": _FFMPEG_FORMATS, "protocol_whitelist": "file"}
+    file: Any = io.BytesIO(source) if isinstance(source, bytes) else str(source)
+    try:
+        container = av.open(file, mode="r", options=options)
+    except (av.FFmpegError, OSError, ValueError) as exc:
+        raise DecodeError(_reason(exc)) from exc
+    if not container.streams.audio:
+        container.close()
+        raise DecodeError("no audio track inside")
+    track = container.streams.audio[0]
+    declared_s = float(track.duration * track.time_base) if track.duration else None
+    stream = AudioStream("PyAV", track.rate or 0, declared_s, iter(()))
+    stream.blocks = _pyav_blocks(container, stream.damaged_packets)
+    return stream
+
+
+def _pyav_blocks(container: Any, damaged: list[str]) -> Iterator[npt.NDArray[np.float32]]:
+    import av
+
+    # "fltp" without a layout or a rate changes the sample format only; mixing and resampling have
+    # one place each, and it is not here.
+    to_float = av.AudioResampler(format="fltp")
+    with container:
+        try:
+            for packet in container.demux(audio=0):
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError as exc:
+                    damaged.append(_reason(exc))
+                    continue
+                for frame in frames:
+                    for converted in to_float.resample(frame):
+                        yield np.ascontiguousarray(converted.to_ndarray().T, dtype=np.float32)
+            # No flush: without a rate change the converter holds nothing back.
+        except (av.FFmpegError, ValueError) as exc:
+            raise DecodeError(_reason(exc)) from exc
+
+
+def open_with_ffmpeg(source: AudioSource) -> AudioStream:
+    """Decode with the ``ffmpeg`` program into a temporary WAV file, then read that."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise DecodeError("the ffmpeg program is not installed")
+    with tempfile.TemporaryDirectory(prefix="soundalike-") as folder:
+        given = Path(folder, "upload") if isinstance(source, bytes) else source
+        if isinstance(source, bytes):
+            given.write_bytes(source)
+        wav = Path(folder, "decoded.wav")
+        command = [
+            *(program, "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"),
+            *("-format_whitelist", _FFMPEG_FORMATS, "-i", str(given), "-map", "0:a:0"),
+            *("-c:a", "pcm_f32le", "-rf64", "auto", str(wav)),
+        ]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=_FFMPEG_TIMEOUT_S)  # noqa: S603 - a fixed program, no shell, and the path is one argument
+        except subprocess.CalledProcessError as exc:
+            lines = exc.stderr.decode(errors="replace").strip().splitlines()
+            raise DecodeError(lines[-1] if lines else f"exit status {exc.returncode}") from exc
+        except subprocess.TimeoutExpired as exc:
+            raise DecodeError(f"no end after {_FFMPEG_TIMEOUT_S} s") from exc
+        stream = open_with_sndfile(wav)
+    # The open file outlives the folder: its blocks are read after the name is gone.
+    stream.decoder = "ffmpeg"
+    return stream
+
+
+DECODERS: tuple[Callable[[AudioSource], AudioStream], ...] = (
+    open_with_sndfile,
+    open_with_pyav,
+    open_with_ffmpeg,
+)
+
+
+def _reason(exc: BaseException) -> str:
+    """Return the shortest useful part of a decoder's message, without paths or memory addresses."""
+    text = getattr(exc, "error_string", None) or getattr(exc, "strerror", None) or str(exc)
+    return " ".join(str(text).split()).rstrip(".") or type(exc).__name__

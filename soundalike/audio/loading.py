@@ -1,0 +1,189 @@
+"""Decode, mix down, resample and collect: the one way by which sound enters."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import soxr
+
+from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
+from soundalike.audio.sources import AudioSource
+from soundalike.errors import EmptyAudio, InvalidSamples, UnreadableAudio
+from soundalike.types import FloatArray
+from soundalike.windows import SAMPLE_RATE_HZ
+
+#: Recordings up to this long stay in memory (38 MB of float32 at 16 kHz); longer ones go to a file.
+INLINE_LIMIT_S = 600.0
+_MIN_RATE_HZ, _MAX_RATE_HZ, _MAX_CHANNELS = 1_000, 1_000_000, 64
+#: A decoded length this far under the header's counts as truncated; MP3 and AAC headers are
+#: estimates that may be off by some frames.
+_TRUNCATED_S, _TRUNCATED_SHARE = 0.5, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """A decoded recording.
+
+    Attributes
+    ----------
+    samples : (n_samples,) float32
+        Mono at 16 kHz, nominally in [-1, 1], all finite. A `numpy.memmap` where the recording is
+        longer than the limit given to `load_audio`.
+    duration_s : float
+        ``n_samples / 16000``.
+    decoder : str
+        Which decoder read it.
+    warnings : tuple of str
+        Sentences about damage that did not stop the decoding.
+    """
+
+    samples: FloatArray
+    duration_s: float
+    decoder: str
+    warnings: tuple[str, ...] = ()
+
+
+def load_audio(
+    source: AudioSource, *, inline_limit_s: float = INLINE_LIMIT_S, spool_dir: Path | None = None
+) -> Waveform:
+    """Decode a recording to mono samples at 16 kHz.
+
+    Memory stays bounded by `inline_limit_s`, whatever the recording's length.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+    inline_limit_s : float
+        Longer recordings are kept in a temporary file that is mapped into memory.
+    spool_dir : Path, optional
+        Folder of that file; the system's temporary folder by default. The file has no name any
+        more when this returns, so nothing is left behind even when the process is killed.
+
+    Returns
+    -------
+    waveform : Waveform
+        Same samples as ``librosa.load(path, sr=16000, mono=True)`` within 1e-4.
+
+    Raises
+    ------
+    UnreadableAudio
+        No decoder could read it; the message gives each one's reason.
+    EmptyAudio
+        It holds no samples.
+    InvalidSamples
+        A sample is NaN or infinite; the message gives its time.
+    """
+    reasons: list[str] = []
+    for open_stream in DECODERS:
+        sink = _Sink(inline_limit_s, spool_dir)
+        name = open_stream.__name__.removeprefix("open_with_")
+        try:
+            stream = open_stream(source)
+            _check_format(stream)
+            for block in _resampled(_mono_blocks(stream), stream.sample_rate_hz):
+                sink.append(block)
+            samples = sink.finish()
+        except DecodeError as exc:
+            reasons.append(f"{name}: {exc}")
+            continue
+        if not len(samples) and stream.damaged_packets:
+            reasons.append(f"{name}: {stream.damaged_packets[0]}")
+            continue
+        return _finished(samples, stream)
+    raise UnreadableAudio(
+        f"no decoder can read {_shown(source)} as audio ({'; '.join(reasons)}); check that it is a "
+        "sound file, or convert it to WAV or FLAC"
+    )
+
+
+def _finished(samples: FloatArray, stream: AudioStream) -> Waveform:
+    if not len(samples):
+        raise EmptyAudio("the file holds 0 audio samples; record or export it again")
+    duration_s = len(samples) / SAMPLE_RATE_HZ
+    warnings = []
+    missing_s = (stream.declared_s or 0.0) - duration_s
+    if missing_s > max(_TRUNCATED_S, _TRUNCATED_SHARE * duration_s):
+        warnings.append(
+            f"truncated: the header promises {stream.declared_s:.1f} s, "
+            f"{duration_s:.1f} s could be decoded"
+        )
+    if stream.damaged_packets:
+        warnings.append(f"damaged: {len(stream.damaged_packets)} packets were left out")
+    return Waveform(samples, duration_s, stream.decoder, tuple(warnings))
+
+
+def _check_format(stream: AudioStream) -> None:
+    if not _MIN_RATE_HZ <= stream.sample_rate_hz <= _MAX_RATE_HZ:
+        raise DecodeError(f"sample rate {stream.sample_rate_hz} Hz is out of range")
+
+
+def _mono_blocks(stream: AudioStream) -> Iterator[FloatArray]:
+    """Yield (n,) float32 blocks: the mean of the channels. The only mix-down there is."""
+    position = 0
+    for block in stream.blocks:
+        if block.shape[1] > _MAX_CHANNELS:
+            raise DecodeError(f"{block.shape[1]} channels are more than {_MAX_CHANNELS}")
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        finite = np.isfinite(mono)
+        if not finite.all():
+            index = position + int(np.argmin(finite))
+            raise InvalidSamples(
+                f"sample {index} (at {index / stream.sample_rate_hz:.3f} s) is NaN or infinite; "
+                "export the recording again as 16-bit or 24-bit audio"
+            )
+        position += len(mono)
+        yield mono
+
+
+def _resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
+    """Yield blocks at 16 kHz: soxr's HQ quality, which is librosa's default too."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        yield from blocks
+        return
+    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield resampler.resample_chunk(np.ascontiguousarray(block))
+    yield resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
+
+
+class _Sink:
+    """Collects blocks in memory, and in an unnamed file from `limit_s` on."""
+
+    def __init__(self, limit_s: float, spool_dir: Path | None) -> None:
+        self._limit = round(limit_s * SAMPLE_RATE_HZ)
+        self._dir = spool_dir
+        self._blocks: list[FloatArray] = []
+        self._n = 0
+        self._file: IO[bytes] | None = None
+
+    def append(self, block: FloatArray) -> None:
+        self._n += len(block)
+        self._blocks.append(block)
+        if self._n > self._limit:
+            self._spill()
+
+    def _spill(self) -> None:
+        if self._file is None:
+            if self._dir is not None:
+                self._dir.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(prefix="soundalike-", dir=self._dir)  # noqa: SIM115 - closed in finish()
+        for block in self._blocks:
+            self._file.write(np.ascontiguousarray(block, dtype=np.float32).data)
+        self._blocks.clear()
+
+    def finish(self) -> FloatArray:
+        if self._file is None:
+            return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
+        with self._file as file:
+            file.flush()
+            return np.memmap(file, dtype=np.float32, mode="r", shape=(self._n,))
+
+
+def _shown(source: AudioSource) -> str:
+    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else repr(str(source))

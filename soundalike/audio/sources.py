@@ -1,0 +1,82 @@
+"""What a recording is read from: a path or uploaded bytes, and the id that follows from its content."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import uuid
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from soundalike.errors import AudioNotFound, EmptyAudio
+
+#: A path on this machine, or the bytes of an upload.
+AudioSource = Path | bytes
+
+_READ_BYTES = 1 << 20
+
+
+def resolve_path(uri: str | Path) -> Path:
+    """Return the absolute path of a regular file that is named by a path or ``file:`` URL.
+
+    Parameters
+    ----------
+    uri : str or Path
+        A path, relative ones to the working directory, or a ``file://`` URL.
+
+    Raises
+    ------
+    AudioNotFound
+        Nothing is there, it is not a regular file, or `uri` is a URL of another scheme: Soundalike
+        fetches nothing from the network.
+    EmptyAudio
+        The file has no bytes.
+    """
+    text = str(uri)
+    scheme = urlsplit(text).scheme if "://" in text else ""
+    if scheme == "file":
+        text = unquote(urlsplit(text).path)
+    elif scheme:
+        raise AudioNotFound(
+            f"{text!r} is a {scheme} URL; download it first and give the path of the file"
+        )
+    path = Path(text).expanduser().absolute()
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "not a valid path"
+        raise AudioNotFound(f"{text!r}: {reason}; check the path and its permissions") from exc
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+        raise AudioNotFound(f"{text!r} is {kind}; give the path of an audio file")
+    if status.st_size == 0:
+        raise EmptyAudio(f"{text!r} has 0 bytes; record or export it again")
+    return path
+
+
+def recording_id_of(source: AudioSource) -> str:
+    """Return the id of a recording: a UUID made of the first 128 bits of the content's SHA-256.
+
+    The same bytes have the same id wherever they lie, so that indexing them again changes nothing.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file that `resolve_path` has approved, or an upload.
+
+    Raises
+    ------
+    AudioNotFound
+        The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    if isinstance(source, bytes):
+        digest.update(source)
+    else:
+        try:
+            with source.open("rb") as file:
+                while block := file.read(_READ_BYTES):
+                    digest.update(block)
+        except OSError as exc:
+            raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check its permissions") from exc
+    return str(uuid.UUID(bytes=digest.digest()[:16]))

@@ -1,0 +1,308 @@
+"""What the commands do. Each takes the parsed arguments and returns an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundalike.cli import output
+from soundalike.config import Settings
+from soundalike.errors import AudioError, AudioNotFound, ParameterError
+
+if TYPE_CHECKING:
+    from soundalike.embedding import Encoder
+    from soundalike.pipeline import Pipeline
+    from soundalike.store import Store
+    from soundalike.types import IndexSpec
+    from soundalike.windows import WindowPlan
+
+_PARTIAL_FAILURE = AudioError.exit_status
+
+
+def version_or_help(arguments: argparse.Namespace) -> int:
+    """Print the version, or the help where no command was given."""
+    if arguments.version:
+        output.data(f"soundalike {version('soundalike')}")
+        return 0
+    arguments.parser.print_help(sys.stderr)
+    return 2
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """Return the settings of the environment, overridden by the options."""
+    settings = Settings.from_env()
+    if arguments.data_dir:
+        settings = settings.moved_to(arguments.data_dir)
+    changes = {
+        "database_url": arguments.database_url,
+        "model": getattr(arguments, "model", None),
+        "checkpoint": getattr(arguments, "checkpoint", None),
+    }
+    settings = replace(settings, **{name: value for name, value in changes.items() if value})
+    settings.validate()
+    return settings
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """Yield the store and close it in any case."""
+    from soundalike.store import open_store
+
+    store = open_store(settings)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def opened_pipeline(arguments: argparse.Namespace) -> Iterator[Pipeline]:
+    """Yield a pipeline with the index's own windows unless the options give others."""
+    from soundalike.pipeline import Pipeline
+
+    settings = settings_from(arguments)
+    with opened_store(settings) as store:
+        plan = window_plan(arguments, store.status().spec)
+        yield Pipeline(store, encoder_of(settings), plan)
+
+
+def window_plan(arguments: argparse.Namespace, spec: IndexSpec | None) -> WindowPlan:
+    """Return the windows that the options ask for; the index's, else the standard ones."""
+    from soundalike.windows import WindowPlan
+
+    standard = WindowPlan(spec.window_s, spec.stride_s) if spec else WindowPlan()
+    return WindowPlan(
+        standard.window_s if arguments.window_size is None else arguments.window_size,
+        standard.stride_s if arguments.stride is None else arguments.stride,
+    )
+
+
+def encoder_of(settings: Settings) -> Encoder:
+    """Load the encoder and say which one it is."""
+    from soundalike.encoders import GET_WEIGHTS, load_encoder
+
+    encoder = load_encoder(settings.model, settings.weights_dir, settings.checkpoint)
+    hint = "" if encoder.name == "vggish" else f"; for VGGish run: {GET_WEIGHTS}"
+    output.note(f"encoder: {encoder.name} ({encoder.description}{hint})")
+    return encoder
+
+
+def index(arguments: argparse.Namespace) -> int:
+    """Index files and folders; report each failure and the counts."""
+    from soundalike.pipeline import IndexItem
+
+    found = _files(arguments.paths)
+    tags = parse_tags(arguments.tag)
+    items = [IndexItem(str(path), arguments.label, tags) for path in found]
+    counts: Counter[str] = Counter()
+    started = time.monotonic()
+    with opened_pipeline(arguments) as pipeline:
+        show = output.progress(len(items), "indexing")
+        for number, result in enumerate(pipeline.index(items), start=1):
+            show(number)
+            counts[result.outcome] += 1
+            if arguments.json:
+                output.json_line(asdict(result))
+            for warning in result.warnings:
+                output.note(f"warning: {output.short_path(result.uri)}: {warning}")
+            if result.error:
+                output.note(f"failed: {result.error} [{result.error_code}]")
+    took_s = time.monotonic() - started
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    output.note(f"{len(items)} files in {took_s:.1f} s: {summary or 'nothing to do'}")
+    return _PARTIAL_FAILURE if counts["failed"] else 0
+
+
+def _files(paths: Sequence[str]) -> list[Path]:
+    from soundalike.files import find_files
+
+    found = find_files(paths)
+    if found.skipped:
+        output.note(f"{found.skipped} files in these folders are no sound files; left out")
+    if found.missing:
+        raise AudioNotFound(f"nothing is at {', '.join(found.missing)}; check the path")
+    return found.files
+
+
+def parse_tags(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ``KEY=VALUE`` into tags; a value that reads as JSON is taken as such, else as text.
+
+    Examples
+    --------
+    >>> parse_tags(["site=pond", "depth_m=1.5"])
+    {'site': 'pond', 'depth_m': 1.5}
+    """
+    tags: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise ParameterError(f"tag {pair!r} is not of the form KEY=VALUE")
+        try:
+            tags[key] = json.loads(value)
+        except ValueError:
+            tags[key] = value
+    return tags
+
+
+def search(arguments: argparse.Namespace) -> int:
+    """Search and print the matches."""
+    from soundalike.types import Filters
+
+    filters = Filters(
+        labels=tuple(arguments.label),
+        tags=parse_tags(arguments.tag),
+        uri_prefix=str(Path(arguments.under).expanduser().absolute()) if arguments.under else "",
+    )
+    with opened_pipeline(arguments) as pipeline:
+        answer = pipeline.search(
+            arguments.query,
+            top_k=arguments.top_k,
+            filters=filters,
+            exclude_self=arguments.exclude_self,
+            min_score=arguments.min_score,
+        )
+        encoder = pipeline.encoder.name
+    for warning in answer.warnings:
+        output.note(f"warning: {warning}")
+    rows = [output.match_values(match, answer.query, encoder) for match in answer.matches]
+    if arguments.json:
+        for row in rows:
+            output.json_line(row)
+    elif rows:
+        for line in output.match_table(rows):
+            output.data(line)
+    if not rows:
+        output.note("no recording matches; loosen the filters or --min-score")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print what is indexed, with what, and where."""
+    from soundalike.encoders import chosen_name
+
+    settings = settings_from(arguments)
+    with opened_store(settings) as store:
+        stored = store.status()
+    configured = chosen_name(settings.model, settings.weights_dir, settings.checkpoint)
+    values = {
+        "encoder": stored.spec.encoder if stored.spec else configured,
+        "configured_encoder": configured,
+        "recordings": stored.recordings,
+        "files": stored.files,
+        "windows": stored.windows,
+        "window_s": stored.spec.window_s if stored.spec else None,
+        "stride_s": stored.spec.stride_s if stored.spec else None,
+        "dimension": stored.spec.dimension if stored.spec else None,
+        "index": stored.index,
+        "database": stored.database,
+        "extensions": stored.extensions,
+    }
+    _print_values(values, as_json=arguments.json)
+    if stored.spec and stored.spec.encoder != configured:
+        output.note(
+            f"the index was made with {stored.spec.encoder}, but {configured} is configured: set "
+            f"SOUNDALIKE_MODEL={stored.spec.encoder}, or reset and index again"
+        )
+    return 0
+
+
+def _print_values(values: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.json_line(values)
+        return
+    rows = [(name, _shown(value)) for name, value in values.items() if value is not None]
+    for line in output.columns(rows):
+        output.data(line)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {item}" for name, item in value.items()) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def delete(arguments: argparse.Namespace) -> int:
+    """Delete files, folders or recordings."""
+    missing = 0
+    with opened_store(settings_from(arguments)) as store:
+        for key in arguments.keys:
+            is_id = not Path(key).exists() and len(key) == 36 and key.count("-") == 4
+            name = key if is_id else str(Path(key).expanduser().absolute())
+            gone = store.delete(name)
+            missing += gone == 0
+            if arguments.json:
+                output.json_line({"key": name, "deleted": gone})
+            output.note(f"{output.short_path(name)}: {gone} files removed from the index")
+    if missing:
+        output.note(f"{missing} of {len(arguments.keys)} were not in the index")
+    return _PARTIAL_FAILURE if missing else 0
+
+
+def reset(arguments: argparse.Namespace) -> int:
+    """Delete the whole index, after asking."""
+    with opened_store(settings_from(arguments)) as store:
+        if not arguments.yes and not _confirmed():
+            output.note("nothing was deleted; confirm with --yes")
+            return 2
+        store.reset()
+    if arguments.json:
+        output.json_line({"reset": True})
+    output.note("the index was deleted")
+    return 0
+
+
+def _confirmed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    print("Delete the whole index? Type yes: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == "yes"
+
+
+def embed(arguments: argparse.Namespace) -> int:
+    """Print one embedding a window."""
+    from soundalike.pipeline import Pipeline
+    from soundalike.store import MemoryStore
+
+    encoder = encoder_of(settings_from(arguments))
+    pipeline = Pipeline(MemoryStore(), encoder, window_plan(arguments, None))
+    segments, embeddings = pipeline.embed(arguments.file)
+    for warning in segments.warnings:
+        output.note(f"warning: {warning}")
+    for window, vector in zip(segments.windows, embeddings, strict=True):
+        values = [round(float(number), 6) for number in vector]
+        if arguments.json:
+            row = {"uri": arguments.file, **asdict(window), "encoder": encoder.name}
+            output.json_line({**row, "embedding": values})
+        else:
+            numbers = " ".join(f"{number:.6f}" for number in values)
+            output.data(f"{window.start_s:g} {window.end_s:g} {numbers}")
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Let every clip of a folder query all others; print the metrics."""
+    from soundalike import evaluation
+
+    if not Path(arguments.folder).is_dir():
+        raise AudioNotFound(f"{arguments.folder!r} is not a folder; give one with a folder a label")
+    clips = evaluation.labelled_clips(_files([arguments.folder]), arguments.fold_pattern)
+    encoder = encoder_of(settings_from(arguments))
+    show = output.progress(len(clips), "embedding")
+    result = evaluation.evaluate(
+        clips, encoder, window_plan(arguments, None), on_progress=lambda done, _: show(done)
+    )
+    for path, code, message in result.failed:
+        output.note(f"failed: {output.short_path(path)}: {message} [{code}]")
+    values = asdict(result)
+    values["failed"] = len(result.failed)
+    _print_values(values, as_json=arguments.json)
+    return _PARTIAL_FAILURE if result.failed else 0

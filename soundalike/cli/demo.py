@@ -1,0 +1,220 @@
+"""``soundalike demo``: the main job on the toy data, through the Flow, over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from soundalike.cli import output
+from soundalike.cli.commands import settings_from
+from soundalike.cli.serve import find_flow, launch_command, launch_environment
+from soundalike.config import Settings
+from soundalike.encoders import GET_WEIGHTS
+from soundalike.errors import ServiceError
+from soundalike.files import find_files
+
+_START_TIMEOUT_S = 180
+_REQUEST_TIMEOUT_S = 300
+_STOP_TIMEOUT_S = 30
+_BATCH = 8
+_SHOWN = 3
+_READY = "soundalike: ready"
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Index toy-data, search with clips that are not in it, and print what was found."""
+    flow = find_flow(arguments.flow)
+    folder = flow.parent / "toy-data"
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    sounds = find_files([str(folder / name) for name in _indexed_folders(expected)]).files
+    queries = [*expected["queries"], *(_as_query(event) for event in expected["events"])]
+    with _service(flow, settings_from(arguments)) as service:
+        outcomes = _index(service, sounds)
+        answers = _search(service, folder, queries)
+    if arguments.json:
+        for row in (row for rows in answers for row in rows):
+            output.json_line(row)
+    else:
+        _print_tables(answers, queries)
+    _print_verdict(answers, queries, expected["events"])
+    _print_encoder(answers)
+    return 0 if "failed" not in outcomes and all(answers) else 1
+
+
+def _indexed_folders(expected: dict[str, Any]) -> list[str]:
+    return [*expected["classes"], *{event["file"].split("/")[0] for event in expected["events"]}]
+
+
+def _as_query(event: dict[str, Any]) -> dict[str, Any]:
+    return {"file": event["query"], "label": None}
+
+
+class _Service:
+    """The running Flow, as seen over HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def post(self, endpoint: str, documents: Sequence[dict[str, Any]], **parameters: Any) -> list[Any]:
+        body = json.dumps({"data": documents, "parameters": parameters or None}).encode()
+        request = urllib.request.Request(  # noqa: S310 - our own server on this machine
+            self._url + endpoint, body, {"Content-Type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT_S) as answer:  # noqa: S310 - as above
+                documents_out: list[Any] = json.load(answer)["data"]
+        except urllib.error.HTTPError as exc:
+            raise ServiceError(_problem(exc)) from exc
+        except OSError as exc:
+            raise ServiceError(f"{self._url}{endpoint}: {exc}; see the messages above") from exc
+        return documents_out
+
+
+def _problem(exc: urllib.error.HTTPError) -> str:
+    try:
+        problem = json.load(exc)
+        return f"{problem['detail']} [{problem['code']}]"
+    except (ValueError, KeyError, TypeError):
+        return f"the gateway answered {exc.code} {exc.reason}"
+
+
+@contextmanager
+def _service(flow: Path, settings: Settings) -> Iterator[_Service]:
+    """Start the Flow on free ports, yield it when it is ready, and stop it."""
+    port, grpc_port = _free_ports(2)
+    output.note("starting the database and the Flow of four executors; this takes some seconds")
+    process = subprocess.Popen(  # noqa: S603 - this interpreter, no shell
+        launch_command(flow, "127.0.0.1", port, grpc_port),
+        env=launch_environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        _wait_until_ready(process)
+        yield _Service(f"http://127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return ports below the range that Jina gives to its executors."""
+    found: list[int] = []
+    for port in range(45_700, 49_000):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                found.append(port)
+        if len(found) == count:
+            return found
+    raise ServiceError("no free port between 45700 and 49000; stop what uses them")
+
+
+def _wait_until_ready(process: subprocess.Popen[str]) -> None:
+    """Read what the launcher says until it is ready; afterwards a thread drops the rest."""
+    last: deque[str] = deque(maxlen=20)
+    ready = threading.Event()
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            last.append(line.rstrip())
+            if line.startswith(_READY):
+                ready.set()
+        ready.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    ready.wait(_START_TIMEOUT_S)
+    if process.poll() is not None or not any(line.startswith(_READY) for line in last):
+        said = "\n".join(last)
+        raise ServiceError(f"the Flow did not start; it said:\n{said}")
+
+
+def _index(service: _Service, sounds: Sequence[Path]) -> set[str]:
+    show = output.progress(len(sounds), "indexing")
+    counts: dict[str, int] = {}
+    for begin in range(0, len(sounds), _BATCH):
+        batch = [{"uri": str(path)} for path in sounds[begin : begin + _BATCH]]
+        for document in service.post("/index", batch):
+            counts[document["outcome"]] = counts.get(document["outcome"], 0) + 1
+            if document["error"]:
+                output.note(f"failed: {document['uri']}: {document['error']}")
+        show(begin + len(batch))
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    output.note(f"indexed {len(sounds)} recordings: {summary}")
+    return set(counts)
+
+
+def _search(
+    service: _Service, folder: Path, queries: Sequence[dict[str, Any]]
+) -> list[list[dict[str, Any]]]:
+    documents = [{"id": str(n), "uri": str(folder / query["file"])} for n, query in enumerate(queries)]
+    # Only the toy data may answer, whatever else is in the index.
+    found = service.post("/search", documents, top_k=_SHOWN, uri_prefix=f"{folder}/")
+    answers: list[list[dict[str, Any]]] = [[] for _ in queries]
+    for document in found:
+        if document["error"]:
+            output.note(f"failed: {document['uri']}: {document['error']}")
+        answers[int(document["id"])] = [
+            {"query": document["uri"], "encoder": document["encoder"], **match}
+            for match in document["matches"]
+        ]
+    return answers
+
+
+def _print_tables(answers: Sequence[list[dict[str, Any]]], queries: Sequence[dict[str, Any]]) -> None:
+    for query, rows in zip(queries, answers, strict=True):
+        output.data(f"\n{Path(query['file']).name}")
+        for line in output.match_table(rows):
+            output.data(f"  {line}")
+
+
+def _print_verdict(
+    answers: Sequence[list[dict[str, Any]]],
+    queries: Sequence[dict[str, Any]],
+    events: Sequence[dict[str, Any]],
+) -> None:
+    output.note("")
+    labelled = [(rows, query) for rows, query in zip(answers, queries, strict=True) if query["label"]]
+    right = sum(bool(rows) and rows[0]["label"] == query["label"] for rows, query in labelled)
+    output.note(f"{right} of {len(labelled)} queries have their own class first")
+    for event in events:
+        row = _match_of(answers, queries, event)
+        found = output.seconds(row["start_s"], row["end_s"]) if row else "not among the matches"
+        known = output.seconds(event["start_s"], event["end_s"])
+        output.note(f"{Path(event['query']).name} in {Path(event['file']).name}: is at {known}, found at {found}")
+
+
+def _match_of(
+    answers: Sequence[list[dict[str, Any]]],
+    queries: Sequence[dict[str, Any]],
+    event: dict[str, Any],
+) -> dict[str, Any] | None:
+    position = [query["file"] for query in queries].index(event["query"])
+    rows = answers[position]
+    return next((row for row in rows if row["uri"].endswith(event["file"])), None)
+
+
+def _print_encoder(answers: Sequence[list[dict[str, Any]]]) -> None:
+    encoder = next((row["encoder"] for rows in answers for row in rows), None)
+    output.note(f"encoder: {encoder}")
+    if encoder != "vggish":
+        output.note(
+            "  weight-free: it compares the level and movement of 64 frequency bands and has learned "
+            f"nothing.\n  For VGGish, trained by Google, run: {GET_WEIGHTS}"
+        )
+    output.note("search with a sound of your own: soundalike search FILE")

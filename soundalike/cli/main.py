@@ -1,0 +1,52 @@
+"""Run a command and turn its errors into sentences and exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from soundalike.cli.output import note
+from soundalike.cli.parser import build_parser
+from soundalike.errors import SoundalikeError
+
+_INTERRUPTED = 130
+_INTERNAL_ERROR = 70
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments; ``sys.argv[1:]`` by default.
+
+    Returns
+    -------
+    status : int
+        0; 2 for wrong usage or parameters; 3 where a recording could not be used; 4 for the
+        encoder, 5 for the database, 6 for the service; 130 when interrupted.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except SoundalikeError as exc:
+        note(f"soundalike: {exc.message} [{exc.code}]")
+        return exc.exit_status
+    except KeyboardInterrupt:
+        note("soundalike: interrupted; what was finished is stored")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader of stdout has gone, as `head` does. Nothing is left to be told to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as exc:
+        if os.environ.get("SOUNDALIKE_DEBUG"):
+            raise
+        note(
+            f"soundalike: a fault in Soundalike itself: {type(exc).__name__}: {exc}; "
+            "set SOUNDALIKE_DEBUG=1 to see where, and please report it"
+        )
+        return _INTERNAL_ERROR
+    return status

@@ -1,0 +1,125 @@
+"""Writing: data to stdout, as JSON lines or for people; notes and progress to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from soundalike.types import Match
+
+
+def note(text: str) -> None:
+    """Write a line of chatter to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def data(text: str) -> None:
+    """Write a line of data to stdout."""
+    print(text, flush=True)
+
+
+def json_line(values: Mapping[str, Any]) -> None:
+    """Write one JSON object, on one line, to stdout."""
+    data(json.dumps(values, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def progress(total: int, label: str) -> Callable[[int], None]:
+    """Return a function that shows on stderr how many of `total` are done.
+
+    On a terminal the line is rewritten; elsewhere a line appears every few seconds.
+    """
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=total,
+        desc=label,
+        file=sys.stderr,
+        mininterval=0.1 if sys.stderr.isatty() else 3.0,
+        delay=0.5,
+        leave=False,
+    )
+
+    def show(done: int) -> None:
+        bar.update(done - bar.n)
+        if done >= total:
+            bar.close()
+
+    return show
+
+
+def match_values(match: Match, query: str, encoder: str) -> dict[str, Any]:
+    """Return a match as the JSON object that every door of the product gives."""
+    values = asdict(match)
+    recording = values.pop("recording")
+    return {
+        "query": query,
+        "rank": values.pop("rank"),
+        "uri": recording["uri"],
+        "score": round(values.pop("score"), 6),
+        **values,
+        "label": recording["label"],
+        "tags": recording["tags"],
+        "duration_s": recording["duration_s"],
+        "recording_id": recording["recording_id"],
+        "encoder": encoder,
+    }
+
+
+def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a ranked table: clip, score, the matching seconds of query and clip, label."""
+    header = ("rank", "score", "clip", "at", "query at", "label")
+    lines = [
+        (
+            str(row["rank"]),
+            f"{row['score']:.3f}",
+            short_path(row["uri"]),
+            seconds(row["start_s"], row["end_s"]),
+            seconds(row["query_start_s"], row["query_end_s"]),
+            row["label"] or "",
+        )
+        for row in rows
+    ]
+    return columns([header, *lines], right=(0, 1))
+
+
+def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """Return rows as lines of aligned columns; the columns in `right` are aligned right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if number in right else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def seconds(start_s: float, end_s: float) -> str:
+    """Return a stretch of time for people.
+
+    Examples
+    --------
+    >>> seconds(2.0, 6.0), seconds(3725.5, 3729.5)
+    ('2.0-6.0 s', '1:02:05.5-1:02:09.5')
+    """
+    if end_s < 60:
+        return f"{start_s:.1f}-{end_s:.1f} s"
+    return f"{_clock(start_s)}-{_clock(end_s)}"
+
+
+def _clock(time_s: float) -> str:
+    minutes, rest = divmod(round(time_s, 1), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
+
+
+def short_path(uri: str) -> str:
+    """Return a path relative to the working directory where it lies below it."""
+    try:
+        return str(Path(uri).relative_to(Path.cwd()))
+    except ValueError:
+        return uri

@@ -1,0 +1,153 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from soundalike.cli import commands, demo, models, serve
+from soundalike.config import MODELS
+from soundalike.windows import WindowPlan
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="soundalike",
+        description="Find recordings that contain something like a given sound, and at which second.",
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.set_defaults(run=commands.version_or_help, parser=parser)
+    subparsers = parser.add_subparsers(metavar="COMMAND")
+
+    def add(name: str, run: object, summary: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        command = subparsers.add_parser(
+            name, help=summary, description=summary, parents=[_common(), *parents]
+        )
+        command.set_defaults(run=run)
+        return command
+
+    _add_demo(add("demo", demo.run, "index toy-data through the Flow and search it"))
+    _add_index(add("index", commands.index, "add sound files to the index", _encoding()))
+    _add_search(add("search", commands.search, "find what sounds like a file", _encoding()))
+    add("status", commands.status, "show what is indexed, with what, and where")
+    _add_delete(add("delete", commands.delete, "remove files, folders or recordings"))
+    _add_reset(add("reset", commands.reset, "delete the whole index"))
+    _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
+    _add_embed(add("embed", commands.embed, "print the embeddings of a file", _encoding()))
+    _add_models(add("models", models.run, "look after the encoder's weights"))
+    _add_evaluate(add("evaluate", commands.evaluate, "measure retrieval on labelled clips", _encoding()))
+    return parser
+
+
+def _common() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument("--json", action="store_true", help="print JSON lines on stdout")
+    parent.add_argument(
+        "--database-url",
+        metavar="URL",
+        help="PostgreSQL server; default: SOUNDALIKE_DATABASE_URL, else the embedded server",
+    )
+    parent.add_argument(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="folder of the embedded server and of weights; default: SOUNDALIKE_DATA_DIR, else "
+        "~/.local/share/soundalike",
+    )
+    return parent
+
+
+def _encoding() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--model",
+        choices=MODELS,
+        help="encoder; auto takes VGGish where its weights are; default: SOUNDALIKE_MODEL, else auto",
+    )
+    parent.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="VGGish checkpoint to use instead of the published one; default: SOUNDALIKE_CHECKPOINT",
+    )
+    standard = WindowPlan()
+    parent.add_argument(
+        "--window-size",
+        type=float,
+        metavar="S",
+        help=f"length of a window in seconds; default: the index's, else {standard.window_s:g}",
+    )
+    parent.add_argument(
+        "--stride",
+        type=float,
+        metavar="S",
+        help=f"distance between windows in seconds; default: the index's, else {standard.stride_s:g}",
+    )
+    return parent
+
+
+def _add_demo(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--flow", type=Path, metavar="FILE", help="default: flow.yml")
+
+
+def _add_index(command: argparse.ArgumentParser) -> None:
+    command.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or glob pattern")
+    command.add_argument(
+        "--label", help="label of all files; default: the name of the folder that holds each"
+    )
+    command.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="tag of all files; may be repeated",
+    )
+
+
+def _add_search(command: argparse.ArgumentParser) -> None:
+    command.add_argument("query", metavar="FILE", help="the sound to look for")
+    command.add_argument("--top-k", "-k", type=int, default=10, metavar="N", help="default: 10")
+    command.add_argument("--label", action="append", default=[], help="only this label; repeatable")
+    command.add_argument(
+        "--tag", action="append", default=[], metavar="KEY=VALUE", help="only with this tag; repeatable"
+    )
+    command.add_argument("--under", default="", metavar="PATH", help="only files under this path")
+    command.add_argument("--min-score", type=float, default=-1.0, help="leave out lower scores")
+    command.add_argument(
+        "--exclude-self", action="store_true", help="leave out the query's own recording"
+    )
+
+
+def _add_delete(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "keys", nargs="+", metavar="PATH", help="file, folder (all below it), or recording id"
+    )
+
+
+def _add_reset(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_serve(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--flow", type=Path, metavar="FILE", help="default: flow.yml")
+    command.add_argument("--host", help="address to bind; default: the Flow's, 127.0.0.1")
+    command.add_argument("--port", type=int, help="HTTP port; default: the Flow's, 45678")
+    command.add_argument("--grpc-port", type=int, help="gRPC port; default: the Flow's, 45679")
+
+
+def _add_embed(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", metavar="FILE", help="the sound")
+
+
+def _add_models(command: argparse.ArgumentParser) -> None:
+    command.add_argument("action", choices=("status", "download"))
+
+
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("folder", metavar="DIR", help="a folder with one folder a label")
+    command.add_argument(
+        "--fold-pattern",
+        metavar="REGEX",
+        help="its first group in the file name is the clip's fold; a query's own fold is left out",
+    )

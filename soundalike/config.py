@@ -1,0 +1,123 @@
+"""Settings: read once from the environment, then passed on as a value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from soundalike.errors import ConfigError
+
+#: Encoders that may be asked for; ``auto`` takes VGGish where its weights are present and verified.
+MODELS = ("auto", "vggish", "logmel-stats")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are kept and which encoder is wanted.
+
+    Attributes
+    ----------
+    database_url : str or None
+        libpq URL of a PostgreSQL server (``SOUNDALIKE_DATABASE_URL``). None: the embedded server.
+    data_dir : Path
+        Folder of the embedded server and of downloaded weights (``SOUNDALIKE_DATA_DIR``; default
+        ``$XDG_DATA_HOME/soundalike`` or ``~/.local/share/soundalike``).
+    weights_dir : Path
+        Folder of the VGGish weights (``SOUNDALIKE_WEIGHTS_DIR``; default ``<data_dir>/weights``).
+    model : str
+        ``auto``, ``vggish`` or ``logmel-stats`` (``SOUNDALIKE_MODEL``).
+    spool_dir : Path
+        Folder for long recordings while they are on their way through the Flow
+        (``SOUNDALIKE_SPOOL_DIR``; default ``<data_dir>/spool``).
+    checkpoint : Path or None
+        VGGish checkpoint to use in place of the published one (``SOUNDALIKE_CHECKPOINT``).
+    """
+
+    database_url: str | None
+    data_dir: Path
+    weights_dir: Path
+    model: str = "auto"
+    spool_dir: Path = Path()
+    checkpoint: Path | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the settings from environment variables.
+
+        Parameters
+        ----------
+        environ : mapping, optional
+            Variables to read; ``os.environ`` by default.
+
+        Raises
+        ------
+        ConfigError
+            ``SOUNDALIKE_MODEL`` names no encoder, or the database URL is none of PostgreSQL's.
+        """
+        env = os.environ if environ is None else environ
+        data_dir = Path(env.get("SOUNDALIKE_DATA_DIR") or _default_data_dir(env)).expanduser()
+        settings = cls(
+            database_url=env.get("SOUNDALIKE_DATABASE_URL") or None,
+            data_dir=data_dir,
+            weights_dir=_folder(env, "SOUNDALIKE_WEIGHTS_DIR", data_dir / "weights"),
+            model=env.get("SOUNDALIKE_MODEL") or "auto",
+            spool_dir=_folder(env, "SOUNDALIKE_SPOOL_DIR", data_dir / "spool"),
+            checkpoint=_optional_path(env.get("SOUNDALIKE_CHECKPOINT")),
+        )
+        settings.validate()
+        return settings
+
+    def moved_to(self, data_dir: Path) -> Settings:
+        """Return the settings with another data folder; folders inside the old one move along."""
+
+        def moved(folder: Path) -> Path:
+            inside = folder.is_relative_to(self.data_dir)
+            return data_dir / folder.relative_to(self.data_dir) if inside else folder
+
+        return replace(
+            self,
+            data_dir=data_dir,
+            weights_dir=moved(self.weights_dir),
+            spool_dir=moved(self.spool_dir),
+        )
+
+    def to_env(self) -> dict[str, str]:
+        """Return the variables from which `from_env` reads these settings again."""
+        values = {
+            "SOUNDALIKE_DATABASE_URL": self.database_url,
+            "SOUNDALIKE_DATA_DIR": self.data_dir.absolute(),
+            "SOUNDALIKE_WEIGHTS_DIR": self.weights_dir.absolute(),
+            "SOUNDALIKE_MODEL": self.model,
+            "SOUNDALIKE_SPOOL_DIR": self.spool_dir.absolute(),
+            "SOUNDALIKE_CHECKPOINT": self.checkpoint and self.checkpoint.absolute(),
+        }
+        return {name: str(value) for name, value in values.items() if value is not None}
+
+    def validate(self) -> None:
+        """Raise `ConfigError` where a value cannot be used."""
+        if self.model not in MODELS:
+            raise ConfigError(
+                f"SOUNDALIKE_MODEL is {self.model!r}; choose one of {', '.join(MODELS)}"
+            )
+        url = self.database_url
+        if url and not url.startswith(("postgresql://", "postgres://")):
+            # The value may hold a password, so only its scheme is shown.
+            raise ConfigError(
+                f"SOUNDALIKE_DATABASE_URL begins with {url.split(':', 1)[0][:20]!r}; give a URL like "
+                "postgresql://user:password@host:5432/database, or unset it for the embedded server"
+            )
+
+
+def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
+    return Path(env.get(name) or default).expanduser()
+
+
+def _optional_path(value: str | None) -> Path | None:
+    return Path(value).expanduser() if value else None
+
+
+def _default_data_dir(env: Mapping[str, str]) -> Path:
+    base = env.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path("~/.local/share")) / "soundalike"

@@ -1,0 +1,182 @@
+"""From windows to embeddings, whichever encoder: patches in, one vector per window out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from soundalike.errors import ParameterError
+from soundalike.types import FloatArray, IndexSpec, Window
+from soundalike.vggish import params
+from soundalike.vggish.features import log_mel_spectrogram
+from soundalike.windows import SAMPLE_RATE_HZ, WindowPlan
+
+#: Patches that go through the encoder together.
+BATCH_PATCHES = 64
+
+
+class Encoder(Protocol):
+    """What turns log-mel patches into vectors.
+
+    Attributes
+    ----------
+    name : str
+        Stable name, stored with the index and shown with every answer.
+    description : str
+        A clause for people: what it is.
+    fingerprint : str
+        Hash of the weights or constants.
+    """
+
+    name: str
+    description: str
+    fingerprint: str
+
+    def embed_patches(self, log_mel: FloatArray) -> FloatArray:
+        """Embed patches.
+
+        Parameters
+        ----------
+        log_mel : (n, 96, 64) float32
+            Patches of `soundalike.vggish.features.log_mel_spectrogram`.
+
+        Returns
+        -------
+        embeddings : (n, 128) float32
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CutRecording:
+    """A recording and its windows, ready to be embedded.
+
+    Attributes
+    ----------
+    samples : (n_samples,) float32
+        Mono at 16 kHz, at least one window long.
+    windows : sequence of Window
+        The windows.
+    """
+
+    samples: FloatArray
+    windows: Sequence[Window]
+
+
+def seconds_per_window(plan: WindowPlan, example_hop_s: float = 1.0) -> int:
+    """Return how many patches, and so how many 128-d vectors, make up a window.
+
+    Examples
+    --------
+    >>> seconds_per_window(WindowPlan(4.0, 2.0)), seconds_per_window(WindowPlan(4.0, 2.0), 0.96)
+    (4, 4)
+    """
+    usable = plan.window_samples - params.PATCH_SAMPLES
+    return 1 + usable // round(example_hop_s * SAMPLE_RATE_HZ)
+
+
+def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float = 1.0) -> IndexSpec:
+    """Return what an index of this encoder and these windows is made with."""
+    hop = "" if example_hop_s == 1.0 else f"+hop{example_hop_s:g}"
+    return IndexSpec(
+        encoder=encoder.name,
+        fingerprint=encoder.fingerprint + hop,
+        dimension=params.EMBEDDING_DIM * seconds_per_window(plan, example_hop_s),
+        window_s=plan.window_s,
+        stride_s=plan.stride_s,
+    )
+
+
+def embed_windows(
+    recordings: Sequence[CutRecording],
+    encoder: Encoder,
+    plan: WindowPlan,
+    *,
+    example_hop_s: float = 1.0,
+    batch_patches: int = BATCH_PATCHES,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[FloatArray]:
+    """Embed the windows of several recordings in full batches.
+
+    Each second of audio goes through the encoder once, although windows overlap: patches that start
+    at the same sample are shared between the windows of a recording, and the patches of all
+    recordings fill the batches together.
+
+    Parameters
+    ----------
+    recordings : sequence of CutRecording
+        What to embed.
+    encoder : Encoder
+        Applied to every patch.
+    plan : WindowPlan
+        The plan that the windows were cut by.
+    example_hop_s : float
+        Distance between the patches of a window, in seconds: 1.0, or 0.96 as in the published
+        pipeline.
+    batch_patches : int
+        Patches in a batch, at least 1.
+    on_progress : callable, optional
+        Called with the number of patches done and of all patches after each batch.
+
+    Returns
+    -------
+    embeddings : list of (n_windows, 128 * k) float32
+        One array for each recording, in order; ``k`` is `seconds_per_window`. Rows have length 1.
+        The vectors of a window's seconds stand one after the other, in the order of time. A row is
+        zero where the encoder gives only zeros.
+
+    Raises
+    ------
+    ParameterError
+        `batch_patches` is less than 1, or `example_hop_s` is not above 0.
+    """
+    if batch_patches < 1 or example_hop_s <= 0:
+        raise ParameterError(
+            f"batch_patches is {batch_patches} and example_hop_s is {example_hop_s}; "
+            "both must be above 0"
+        )
+    hop = round(example_hop_s * SAMPLE_RATE_HZ)
+    per_window = seconds_per_window(plan, example_hop_s)
+    layouts = [_patch_layout(recording.windows, per_window, hop) for recording in recordings]
+    jobs = [(i, int(start)) for i, (starts, _) in enumerate(layouts) for start in starts]
+    vectors = np.empty((len(jobs), params.EMBEDDING_DIM), dtype=np.float32)
+    for begin in range(0, len(jobs), batch_patches):
+        batch = jobs[begin : begin + batch_patches]
+        samples = np.stack(
+            [recordings[i].samples[start : start + params.PATCH_SAMPLES] for i, start in batch]
+        )
+        log_mel = log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
+        vectors[begin : begin + len(batch)] = encoder.embed_patches(log_mel)
+        if on_progress is not None:
+            on_progress(begin + len(batch), len(jobs))
+    offsets = np.cumsum([0, *(len(starts) for starts, _ in layouts)])
+    return [
+        normalised(vectors[offset:][rows].reshape(len(rows), -1))
+        for offset, (_, rows) in zip(offsets, layouts, strict=False)
+    ]
+
+
+def _patch_layout(
+    windows: Sequence[Window], per_window: int, hop: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the distinct patch starts of a recording and, per window, the rows that make it up."""
+    starts = np.array([round(window.start_s * SAMPLE_RATE_HZ) for window in windows])
+    wanted = starts[:, np.newaxis] + hop * np.arange(per_window)
+    distinct, rows = np.unique(wanted, return_inverse=True)
+    return distinct, rows.reshape(wanted.shape)
+
+
+def normalised(vectors: FloatArray) -> FloatArray:
+    """Return each row divided by its length; rows of zeros stay zeros.
+
+    Examples
+    --------
+    >>> normalised(np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32)).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)

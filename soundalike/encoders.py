@@ -1,0 +1,72 @@
+"""Which encoder to use: VGGish where its weights are, else the weight-free one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from soundalike.config import MODELS
+from soundalike.embedding import Encoder
+from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
+from soundalike.logmel_stats import LogMelStats
+from soundalike.weights import CHECKPOINT, verified_path
+
+GET_WEIGHTS = "soundalike models download"
+
+
+def load_encoder(model: str, weights_dir: Path, checkpoint: Path | None = None) -> Encoder:
+    """Load an encoder.
+
+    Parameters
+    ----------
+    model : str
+        ``vggish``, ``logmel-stats``, or ``auto``: VGGish where its weights are present and
+        verified, else ``logmel-stats``.
+    weights_dir : Path
+        Folder of the published weights.
+    checkpoint : Path, optional
+        A checkpoint of the same network to use in their place. It is checked for the network's
+        variables, not for the published checksum.
+
+    Raises
+    ------
+    ConfigError
+        `model` is none of the three.
+    WeightsMissing
+        VGGish was asked for and its weights are not there.
+    WeightsCorrupt
+        The weights are not the published ones, or no checkpoint of this network.
+    """
+    if model not in MODELS:
+        raise ConfigError(f"model is {model!r}; choose one of {', '.join(MODELS)}")
+    if model == "logmel-stats":
+        return LogMelStats()
+    path = checkpoint or _published(model, weights_dir)
+    if path is None:
+        return LogMelStats()
+    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
+        raise WeightsMissing(f"no checkpoint is at {path}; fetch it with: {GET_WEIGHTS}")
+    # TensorFlow takes seconds to import; only this branch needs it.
+    from soundalike.vggish.network import VGGishNetwork
+
+    return VGGishNetwork(path)
+
+
+def _published(model: str, weights_dir: Path) -> Path | None:
+    try:
+        path = verified_path(CHECKPOINT, weights_dir)
+    except WeightsCorrupt:
+        if model == "auto":
+            return None
+        raise
+    if path is None and model == "vggish":
+        raise WeightsMissing(
+            f"{CHECKPOINT.name} is not in {weights_dir}; fetch it with: {GET_WEIGHTS}"
+        )
+    return path
+
+
+def chosen_name(model: str, weights_dir: Path, checkpoint: Path | None = None) -> str:
+    """Return the name of the encoder that `load_encoder` would load, without loading it."""
+    if model == "logmel-stats":
+        return LogMelStats.name
+    return "vggish" if checkpoint or _published(model, weights_dir) else LogMelStats.name

@@ -1,0 +1,90 @@
+"""Which files a person means: files, folders and globs to a list of sound files."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+#: In a folder, files of these names are taken for sounds, so that a broken one is reported instead
+#: of passed over. Whatever its name, a file that begins like audio is taken as well.
+AUDIO_SUFFIXES = frozenset(
+    ".wav .mp3 .flac .ogg .oga .opus .m4a .mp4 .aac .aif .aiff .aifc .caf .w64 .rf64 .au .snd .wma "
+    ".webm .mka .amr .wv .ape .tta".split()
+)
+_MAGIC = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RF64", b"riff", b"wvpk", b"MAC ")
+
+
+@dataclass(frozen=True, slots=True)
+class FileList:
+    """Files to work on.
+
+    Attributes
+    ----------
+    files : list of Path
+        Absolute, without duplicates, sorted within each folder.
+    skipped : int
+        Files in folders that are no sounds.
+    missing : list of str
+        Arguments that name nothing.
+    """
+
+    files: list[Path]
+    skipped: int
+    missing: list[str]
+
+
+def find_files(arguments: Sequence[str]) -> FileList:
+    """Expand files, folders (recursively) and glob patterns.
+
+    Hidden files and folders inside a folder are left out; a file that is named itself is always
+    taken.
+    """
+    found: dict[Path, None] = {}
+    missing: list[str] = []
+    skipped = 0
+    for argument in arguments:
+        path = Path(argument).expanduser()
+        if path.is_dir():
+            sounds, others = _split(_visible_files(path))
+            found.update(dict.fromkeys(sounds))
+            skipped += others
+        elif path.exists():
+            found[path.absolute()] = None
+        else:
+            matches = sorted(glob.glob(str(path), recursive=True))
+            files = [Path(match).absolute() for match in matches if Path(match).is_file()]
+            found.update(dict.fromkeys(files))
+            if not files:
+                missing.append(argument)
+    return FileList(list(found), skipped, missing)
+
+
+def _visible_files(folder: Path) -> Iterable[Path]:
+    root = folder.absolute()
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    )
+
+
+def _split(paths: Iterable[Path]) -> tuple[list[Path], int]:
+    paths = list(paths)
+    sounds = [path for path in paths if _looks_like_audio(path)]
+    return sounds, len(paths) - len(sounds)
+
+
+def _looks_like_audio(path: Path) -> bool:
+    if path.suffix.lower() in AUDIO_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    is_wave = head[:4] in (b"RIFF", b"RIFX") and head[8:12] == b"WAVE"
+    is_mp4 = head[4:8] == b"ftyp"
+    return is_wave or is_mp4 or head.startswith(_MAGIC)

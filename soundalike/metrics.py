@@ -1,0 +1,71 @@
+"""Retrieval metrics: how good a ranking is, given which of its entries are relevant.
+
+Conventions: a query's ranking holds every indexed recording that it may be answered with, best
+first, and is given as booleans: is the recording at this rank relevant? Queries without a single
+relevant recording are counted apart and left out of the means.
+
+Metrics: `precision_at_k`, `average_precision`, `reciprocal_rank`.
+
+Source: Manning, Raghavan, Schütze, "Introduction to Information Retrieval", 2008, chapter 8.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from soundalike.errors import ParameterError
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+def validate(relevant: BoolArray) -> None:
+    """Raise `ParameterError` unless `relevant` is a non-empty row of booleans."""
+    if relevant.ndim != 1 or relevant.dtype != np.bool_ or not len(relevant):
+        raise ParameterError(
+            f"a ranking must be a non-empty row of booleans, not {relevant.dtype} of shape "
+            f"{relevant.shape}; did you pass labels or scores?"
+        )
+
+
+def precision_at_k(relevant: BoolArray, k: int) -> float:
+    """Return the share of relevant entries among the first `k`.
+
+    Where fewer than `k` entries are ranked, the missing ones count as not relevant.
+
+    Examples
+    --------
+    >>> precision_at_k(np.array([True, False, True, False]), 2)
+    0.5
+    """
+    validate(relevant)
+    return float(relevant[:k].sum() / k)
+
+
+def average_precision(relevant: BoolArray) -> float:
+    """Return the mean, over the relevant entries, of the precision at their ranks.
+
+    Examples
+    --------
+    Relevant at ranks 1 and 3: (1/1 + 2/3) / 2.
+
+    >>> round(average_precision(np.array([True, False, True, False])), 4)
+    0.8333
+    """
+    validate(relevant)
+    ranks = np.flatnonzero(relevant) + 1
+    if not len(ranks):
+        return 0.0
+    return float((np.arange(1, len(ranks) + 1) / ranks).mean())
+
+
+def reciprocal_rank(relevant: BoolArray) -> float:
+    """Return one over the rank of the first relevant entry; 0 where there is none.
+
+    Examples
+    --------
+    >>> reciprocal_rank(np.array([False, True, True]))
+    0.5
+    """
+    validate(relevant)
+    return float(1 / (int(np.argmax(relevant)) + 1)) if relevant.any() else 0.0

