@@ -8,7 +8,7 @@ come as base64 text, and times as ISO-8601 text.
 import base64
 import binascii
 from datetime import datetime
-from typing import Any, Dict, List, Optional  # noqa: UP035 - Jina's gateway evaluates these names
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import numpy as np
 from docarray import BaseDoc, DocList
@@ -19,6 +19,13 @@ from soundalike.audio import resolve_path
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
 from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+else:
+    Array = NdArray
 
 
 class Clip(BaseDoc):
@@ -38,7 +45,7 @@ class WindowDoc(BaseDoc):
     start_s: float = 0.0
     end_s: float = 0.0
     is_silent: bool = False
-    embedding: Optional[NdArray] = None
+    embedding: Optional[Array] = None
 
 
 class _Traveller(BaseDoc):
@@ -58,7 +65,7 @@ class _Traveller(BaseDoc):
 class SegmentedClip(_Traveller):
     """A clip that was cut. `samples` is mono float32 at 16 kHz; long ones lie in a spool file."""
 
-    samples: Optional[NdArray] = None
+    samples: Optional[Array] = None
     spool_name: Optional[str] = None
     window_s: float = 0.0
     stride_s: float = 0.0
@@ -113,12 +120,12 @@ class SearchHits(_Traveller):
     encoder: str = ""
     chunks: DocList[WindowDoc] = DocList[WindowDoc]()
     recordings: DocList[RecordingDoc] = DocList[RecordingDoc]()
-    hit_query: Optional[NdArray] = None
-    hit_recording: Optional[NdArray] = None
-    hit_window: Optional[NdArray] = None
-    hit_start_s: Optional[NdArray] = None
-    hit_end_s: Optional[NdArray] = None
-    hit_score: Optional[NdArray] = None
+    hit_query: Optional[Array] = None
+    hit_recording: Optional[Array] = None
+    hit_window: Optional[Array] = None
+    hit_start_s: Optional[Array] = None
+    hit_end_s: Optional[Array] = None
+    hit_score: Optional[Array] = None
 
 
 class MatchDoc(BaseDoc):
@@ -249,7 +256,10 @@ def mark_failed(doc: Any, exc: SoundalikeError) -> None:
 
 def travelling(doc: Any) -> Dict[str, Any]:
     """Return the fields that a clip keeps on its way, for the next executor's document."""
-    return {"id": doc.id, **{name: getattr(doc, name) for name in _Traveller.model_fields if name != "id"}}
+    return {
+        "id": doc.id,
+        **{name: getattr(doc, name) for name in _Traveller.model_fields if name != "id"},
+    }
 
 
 def to_windows(chunks: DocList[WindowDoc]) -> List[Window]:
@@ -319,8 +329,6 @@ def get_hits(doc: SearchHits) -> List[Hit]:
 def get_recordings(doc: SearchHits) -> Dict[str, Recording]:
     """Return the recordings that `put_hits` has written, by id."""
     return {
-        str(found.id): Recording(
-            str(found.id), found.uri, found.duration_s, found.label, found.tags
-        )
+        str(found.id): Recording(str(found.id), found.uri, found.duration_s, found.label, found.tags)
         for found in doc.recordings
     }

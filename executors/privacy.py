@@ -12,9 +12,7 @@ import warnings
 os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 # Jina's and DocArray's pydantic 1 style configurations warn some fifty times in each process.
-warnings.filterwarnings(
-    "ignore", message="Valid config keys have changed in V2", category=UserWarning
-)
+warnings.filterwarnings("ignore", message="Valid config keys have changed in V2", category=UserWarning)
 
 
 def silence_public_ip_lookup() -> None:

@@ -98,9 +98,7 @@ class Settings:
     def validate(self) -> None:
         """Raise `ConfigError` where a value cannot be used."""
         if self.model not in MODELS:
-            raise ConfigError(
-                f"SOUNDALIKE_MODEL is {self.model!r}; choose one of {', '.join(MODELS)}"
-            )
+            raise ConfigError(f"SOUNDALIKE_MODEL is {self.model!r}; choose one of {', '.join(MODELS)}")
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):
             # The value may hold a password, so only its scheme is shown.

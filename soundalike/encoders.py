@@ -59,9 +59,7 @@ def _published(model: str, weights_dir: Path) -> Path | None:
             return None
         raise
     if path is None and model == "vggish":
-        raise WeightsMissing(
-            f"{CHECKPOINT.name} is not in {weights_dir}; fetch it with: {GET_WEIGHTS}"
-        )
+        raise WeightsMissing(f"{CHECKPOINT.name} is not in {weights_dir}; fetch it with: {GET_WEIGHTS}")
     return path
 
 

@@ -129,14 +129,8 @@ def evaluate(
         if on_progress is not None:
             on_progress(number, len(clips))
     if len(usable) < 2:
-        raise ParameterError(
-            f"{len(usable)} of {len(clips)} clips can be read; at least 2 are needed"
-        )
-    rankings = [
-        ranking
-        for ranking in _rankings(usable, best_window_scores(embedded))
-        if ranking.any()
-    ]
+        raise ParameterError(f"{len(usable)} of {len(clips)} clips can be read; at least 2 are needed")
+    rankings = [ranking for ranking in _rankings(usable, best_window_scores(embedded)) if ranking.any()]
     if not rankings:
         raise ParameterError(
             "no clip has another one of its label to find; put the clips of a class into a folder "

@@ -10,8 +10,11 @@ from pathlib import Path
 #: In a folder, files of these names are taken for sounds, so that a broken one is reported instead
 #: of passed over. Whatever its name, a file that begins like audio is taken as well.
 AUDIO_SUFFIXES = frozenset(
-    ".wav .mp3 .flac .ogg .oga .opus .m4a .mp4 .aac .aif .aiff .aifc .caf .w64 .rf64 .au .snd .wma "
-    ".webm .mka .amr .wv .ape .tta".split()
+    (
+        *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".aif", ".aiff"),
+        *(".aifc", ".caf", ".w64", ".rf64", ".au", ".snd", ".wma", ".webm", ".mka", ".amr", ".wv"),
+        *(".ape", ".tta"),
+    )
 )
 _MAGIC = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RF64", b"riff", b"wvpk", b"MAC ")
 
@@ -66,8 +69,7 @@ def _visible_files(folder: Path) -> Iterable[Path]:
     return sorted(
         path
         for path in root.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
     )
 
 

@@ -276,8 +276,6 @@ def embed_source(source: AudioSource, encoder: Encoder, plan: WindowPlan) -> Flo
         Possibly without rows.
     """
     segments = segment(source, plan)
-    (embeddings,) = embed_windows(
-        [CutRecording(segments.samples, segments.windows)], encoder, plan
-    )
-    keep = np.array([not window.is_silent for window in segments.windows])
-    return embeddings[keep]
+    (embeddings,) = embed_windows([CutRecording(segments.samples, segments.windows)], encoder, plan)
+    keep = [window.index for window in segments.windows if not window.is_silent]
+    return np.take(embeddings, keep, axis=0)

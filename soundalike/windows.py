@@ -43,9 +43,7 @@ class WindowPlan:
                 "(one VGGish patch) to 3600 s"
             )
         if not 0.01 <= self.stride_s <= 3600:
-            raise ParameterError(
-                f"stride is {self.stride_s!r} s; give a distance from 0.01 s to 3600 s"
-            )
+            raise ParameterError(f"stride is {self.stride_s!r} s; give a distance from 0.01 s to 3600 s")
 
     @property
     def window_samples(self) -> int:

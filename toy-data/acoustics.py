@@ -175,9 +175,7 @@ def coloured_noise(
     return with_rms(np.fft.irfft(gain * spectrum, count), 1.0)
 
 
-def wandering(
-    rng: np.random.Generator, count: int, sample_rate_hz: int, step_s: float
-) -> FloatArray:
+def wandering(rng: np.random.Generator, count: int, sample_rate_hz: int, step_s: float) -> FloatArray:
     """Return a smooth random curve between about -1 and 1 that turns every `step_s` seconds."""
     times_s = np.arange(count) / sample_rate_hz
     knots = rng.uniform(-1.0, 1.0, int(count / sample_rate_hz / step_s) + 3)

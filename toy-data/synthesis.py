@@ -342,9 +342,7 @@ def guitar(scene: Scene) -> FloatArray:
     return resonated(music, rate, body, 0.8)
 
 
-def _plucked_string(
-    rng: np.random.Generator, pitch_hz: float, damping: float, rate: int
-) -> FloatArray:
+def _plucked_string(rng: np.random.Generator, pitch_hz: float, damping: float, rate: int) -> FloatArray:
     """Return a plucked string of 2.5 s: noise going round a damped, averaging delay line."""
     period = rate / pitch_hz - 0.5
     delay, fraction = int(period), period - int(period)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Dict
 
 import fastapi_offline
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -16,13 +18,16 @@ from jina.serve.runtimes.gateway.gateway import BaseGateway
 from jina.serve.runtimes.servers.composite import CompositeBaseServer
 from jina.serve.runtimes.servers.grpc import GRPCServer
 from jina.serve.runtimes.servers.http import HTTPServer
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from executors.gateway.problems import problem_of
+from soundalike.errors import ParameterError
 
 _DOC_FILES = "/_docs"
-#: Jina cuts an HTTP request into requests of this many documents and returns only the first one's
-#: results, so nothing may ever be cut.
+_DESCRIPTION = "Find recordings that contain something like a given sound, and at which second."
+#: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
+#: With this size nothing is ever cut.
 _UNCUT = 1_000_000
 
 
@@ -30,19 +35,15 @@ class SoundalikeHTTPServer(HTTPServer):
     """Jina's HTTP server with Swagger UI that needs no internet, and with problem documents."""
 
     def __init__(self, **kwargs: Any) -> None:
+        kwargs["title"] = kwargs.get("title") or "Soundalike"
+        kwargs["description"] = kwargs.get("description") or _DESCRIPTION
         super().__init__(**kwargs)
-        self.title = self.title or "Soundalike"
-        self.description = self.description or (
-            "Find recordings that contain something like a given sound, and at which second."
-        )
 
     @property
     def app(self) -> FastAPI:
         """Return the application; Jina asks for it once."""
-        self.streamer.stream_docs = functools.partial(
-            self.streamer.stream_docs, request_size=_UNCUT
-        )
-        app = super().app
+        self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs)
+        app: FastAPI = super().app
         _serve_documentation(app)
         _answer_with_problems(app)
         return app
@@ -55,8 +56,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         classes = {ProtocolType.GRPC: GRPCServer, ProtocolType.HTTP: SoundalikeHTTPServer}
         self.servers = [
-            classes[_protocol(server_kwargs)](**server_kwargs)
-            for server_kwargs in self._server_kwargs
+            classes[_protocol(server_kwargs)](**server_kwargs) for server_kwargs in self._server_kwargs
         ]
 
     async def setup_server(self) -> None:
@@ -70,6 +70,22 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         await super().setup_server()
 
 
+def _uncut_and_counted(stream_docs: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `stream_docs` for whole requests, with the number of failed documents in the answer."""
+
+    @functools.wraps(stream_docs)
+    async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async for answer in stream_docs(*args, **{**kwargs, "request_size": _UNCUT}):
+            if kwargs.get("return_results"):
+                docs = answer.data.docs
+                failed = sum(bool(getattr(doc, "error_code", None)) for doc in docs)
+                counts = {"documents": len(docs), "failed": failed}
+                answer.parameters = {**answer.parameters, **counts}
+            yield answer
+
+    return stream
+
+
 def _protocol(server_kwargs: Dict[str, Any]) -> ProtocolType:
     return ProtocolType.from_string(str(server_kwargs["runtime_args"]["protocol"]))
 
@@ -77,9 +93,7 @@ def _protocol(server_kwargs: Dict[str, Any]) -> ProtocolType:
 def _serve_documentation(app: FastAPI) -> None:
     """Serve Swagger UI and ReDoc from this machine instead of from a content network."""
     app.router.routes[:] = [
-        route
-        for route in app.router.routes
-        if getattr(route, "path", None) not in ("/docs", "/redoc")
+        route for route in app.router.routes if getattr(route, "path", None) not in ("/docs", "/redoc")
     ]
     folder = Path(fastapi_offline.__file__).parent / "static"
     app.mount(_DOC_FILES, StaticFiles(directory=folder), name="documentation")
@@ -111,6 +125,13 @@ def _answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def on_http_exception(_: Request, exc: HTTPException) -> Response:
         return _response(exc.status_code, str(exc.detail), exc.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(_: Request, exc: RequestValidationError) -> Response:
+        found = [
+            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
+        ]
+        return _response(422, f"{ParameterError.code}: {'; '.join(found[:5])}", None)
 
     @app.exception_handler(Exception)
     async def on_exception(_: Request, exc: Exception) -> Response:

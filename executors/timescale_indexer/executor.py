@@ -100,9 +100,7 @@ class TimescaleIndexer(Executor):
         put_hits(result, found.hits, found.recordings)
         for index in loud:
             chunk = doc.chunks[index]
-            result.chunks.append(
-                WindowDoc(index=chunk.index, start_s=chunk.start_s, end_s=chunk.end_s)
-            )
+            result.chunks.append(WindowDoc(index=chunk.index, start_s=chunk.start_s, end_s=chunk.end_s))
         return result
 
     @requests(on="/delete")

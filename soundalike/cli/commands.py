@@ -263,7 +263,7 @@ def reset(arguments: argparse.Namespace) -> int:
 def _confirmed() -> bool:
     if not sys.stdin.isatty():
         return False
-    print("Delete the whole index? Type yes: ", end="", file=sys.stderr, flush=True)
+    output.note("Delete the whole index? Type yes:")
     return sys.stdin.readline().strip() == "yes"
 
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import socket
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
@@ -196,7 +195,9 @@ def _print_verdict(
         row = _match_of(answers, queries, event)
         found = output.seconds(row["start_s"], row["end_s"]) if row else "not among the matches"
         known = output.seconds(event["start_s"], event["end_s"])
-        output.note(f"{Path(event['query']).name} in {Path(event['file']).name}: is at {known}, found at {found}")
+        output.note(
+            f"{Path(event['query']).name} in {Path(event['file']).name}: is at {known}, found at {found}"
+        )
 
 
 def _match_of(

@@ -1,4 +1,4 @@
-"""``soundalike models``: are the weights here, and how do they get here?"""
+"""``soundalike models``: whether the weights are here, and how they get here."""
 
 from __future__ import annotations
 

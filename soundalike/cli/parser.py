@@ -20,7 +20,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=commands.version_or_help, parser=parser)
     subparsers = parser.add_subparsers(metavar="COMMAND")
 
-    def add(name: str, run: object, summary: str, *parents: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    def add(
+        name: str, run: object, summary: str, *parents: argparse.ArgumentParser
+    ) -> argparse.ArgumentParser:
         command = subparsers.add_parser(
             name, help=summary, description=summary, parents=[_common(), *parents]
         )
@@ -110,7 +112,11 @@ def _add_search(command: argparse.ArgumentParser) -> None:
     command.add_argument("--top-k", "-k", type=int, default=10, metavar="N", help="default: 10")
     command.add_argument("--label", action="append", default=[], help="only this label; repeatable")
     command.add_argument(
-        "--tag", action="append", default=[], metavar="KEY=VALUE", help="only with this tag; repeatable"
+        "--tag",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="only with this tag; repeatable",
     )
     command.add_argument("--under", default="", metavar="PATH", help="only files under this path")
     command.add_argument("--min-score", type=float, default=-1.0, help="leave out lower scores")

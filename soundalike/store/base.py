@@ -121,9 +121,7 @@ def check_spec(stored: IndexSpec, given: IndexSpec) -> None:
         )
 
 
-def check_embeddings(
-    embeddings: FloatArray, n_windows: int | None, spec: IndexSpec
-) -> None:
+def check_embeddings(embeddings: FloatArray, n_windows: int | None, spec: IndexSpec) -> None:
     """Raise where vectors cannot be stored or searched for.
 
     Raises

@@ -59,9 +59,7 @@ class MemoryStore:
         if known is None or _start_differs(known.recording, recording):
             return None
         self._agree(spec)
-        return self._put_file(
-            replace(recording, duration_s=known.recording.duration_s), is_new=False
-        )
+        return self._put_file(replace(recording, duration_s=known.recording.duration_s), is_new=False)
 
     def known_ids(self, recording_ids: Sequence[str]) -> set[str]:
         """Return those of the ids that are stored."""
@@ -107,9 +105,7 @@ class MemoryStore:
             ):
                 if not window.is_silent and length > 0:
                     score = float(dot / length)
-                    hits.append(
-                        Hit(n, key, window.index, window.start_s, window.end_s, score)
-                    )
+                    hits.append(Hit(n, key, window.index, window.start_s, window.end_s, score))
         return hits
 
     def _allowed(self, filters: Filters) -> dict[str, Recording]:
@@ -148,9 +144,7 @@ class MemoryStore:
     def status(self) -> StoreStatus:
         """Return what is stored."""
         n_windows = sum(len(content.windows) for content in self._contents.values())
-        return StoreStatus(
-            "memory", self._spec, len(self._contents), len(self._files), n_windows
-        )
+        return StoreStatus("memory", self._spec, len(self._contents), len(self._files), n_windows)
 
     def reset(self) -> None:
         """Delete everything."""

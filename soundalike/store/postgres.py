@@ -53,9 +53,7 @@ def open_store(settings: Settings) -> PostgresStore:
         return PostgresStore(database, on_close=server.release)
 
     def connect() -> psycopg2.extensions.connection:
-        return psycopg2.connect(
-            url, connect_timeout=_CONNECT_TIMEOUT_S, application_name="soundalike"
-        )
+        return psycopg2.connect(url, connect_timeout=_CONNECT_TIMEOUT_S, application_name="soundalike")
 
     return PostgresStore(Database(connect, redacted(url)))
 
@@ -322,12 +320,9 @@ class PostgresStore:
                 cursor.execute(self._sql["count_rows"])
                 counts = cursor.fetchone() or counts
                 index = "hnsw" if self._flag(cursor, "index_exists") else "exact"
-            installed = {
-                name: version for name, (version, _) in extensions(cursor).items() if version
-            }
-            return StoreStatus(
-                self._db.description, spec, *(int(n) for n in counts), installed, index
-            )
+            installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
+            recordings, files, windows = (int(count) for count in counts)
+            return StoreStatus(self._db.description, spec, recordings, files, windows, installed, index)
 
     def reset(self) -> None:
         """Delete everything that Soundalike has stored in this database."""
@@ -353,4 +348,3 @@ def _filter_parameters(filters: Filters) -> dict[str, Any]:
         "uri_prefix": filters.uri_prefix,
         "excluded": filters.exclude_recording_id,
     }
-

@@ -42,7 +42,7 @@ def variable_shapes() -> dict[str, tuple[int, ...]]:
 
 def _flat_size() -> int:
     """Return how many numbers the last pooling layer leaves of a patch."""
-    pooling = 2 ** len(_CONV_BLOCKS)
+    pooling: int = 2 ** len(_CONV_BLOCKS)
     channels = _CONV_BLOCKS["conv4"][-1]
     return (params.PATCH_FRAMES // pooling) * (params.N_MEL_BANDS // pooling) * channels
 
@@ -64,9 +64,7 @@ def define_vggish(log_mel: Any) -> Any:
     import tf_slim as slim
 
     with (
-        slim.arg_scope(
-            [slim.conv2d, slim.fully_connected], activation_fn=tf.nn.relu, trainable=False
-        ),
+        slim.arg_scope([slim.conv2d, slim.fully_connected], activation_fn=tf.nn.relu, trainable=False),
         slim.arg_scope([slim.conv2d], kernel_size=[3, 3], stride=1, padding="SAME"),
         slim.arg_scope([slim.max_pool2d], kernel_size=[2, 2], stride=2, padding="SAME"),
         tf.variable_scope("vggish"),
