@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-import numpy as np
-
+from soundalike.audio.loading import map_samples, release_pages
 from soundalike.errors import ServiceError
 from soundalike.types import FloatArray
 
 _NAME = re.compile(r"[0-9a-f]{32}\.f32")
 _STALE_S = 3600
+_BLOCK_SAMPLES = 1 << 20
 
 
 def put(folder: Path, samples: FloatArray) -> str:
@@ -25,7 +25,10 @@ def put(folder: Path, samples: FloatArray) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{uuid4().hex}.f32"
     partial = folder / f"{name}.part"
-    samples.tofile(partial)
+    with partial.open("wb") as file:
+        for begin in range(0, len(samples), _BLOCK_SAMPLES):
+            file.write(samples[begin : begin + _BLOCK_SAMPLES].data)
+            release_pages(samples)
     partial.rename(folder / name)
     return name
 
@@ -44,7 +47,8 @@ def take(folder: Path, name: str) -> FloatArray:
             f"the spool file {name!r} is not in {folder}; segmenter and encoder must share the folder "
             "that SOUNDALIKE_SPOOL_DIR names"
         )
-    samples = np.memmap(path, dtype=np.float32, mode="r")
+    with path.open("rb") as file:
+        samples = map_samples(file)
     path.unlink()
     return samples
 

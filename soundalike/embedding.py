@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.audio.loading import release_pages
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray, IndexSpec, Window
 from soundalike.vggish import params
@@ -149,6 +150,7 @@ def embed_windows(
         samples = np.stack(
             [recordings[i].samples[start : start + params.PATCH_SAMPLES] for i, start in batch]
         )
+        release_pages(recordings[batch[-1][0]].samples)
         log_mel = log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
         vectors[begin : begin + len(batch)] = encoder.embed_patches(log_mel)
         if on_progress is not None:
@@ -179,4 +181,6 @@ def normalised(vectors: FloatArray) -> FloatArray:
     [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
     """
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    result = np.zeros_like(vectors)
+    np.divide(vectors, lengths, out=result, where=lengths > 0)
+    return result

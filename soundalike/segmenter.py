@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio.loading import INLINE_LIMIT_S, load_audio
+from soundalike.audio.loading import INLINE_LIMIT_S, load_audio, release_pages
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import AudioTooShort
 from soundalike.types import FloatArray, Window
@@ -18,6 +18,7 @@ MIN_SAMPLES = 400
 #: Peak-to-peak amplitude of a sine at -80 dBFS. The front end's floor, 0.01 added to every mel band
 #: before the logarithm, hides what is quieter.
 SILENCE_PEAK_TO_PEAK = 2e-4
+_RELEASE_EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def segment(
                 is_silent=_is_silent(samples[start:stop]),
             )
         )
+        if index % _RELEASE_EVERY == 0:
+            release_pages(samples)
     return Segments(samples, windows, waveform.duration_s, waveform.warnings)
 
 

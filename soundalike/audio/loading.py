@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Waveform:
     Attributes
     ----------
     samples : (n_samples,) float32
-        Mono at 16 kHz, nominally in [-1, 1], all finite. A `numpy.memmap` where the recording is
+        Mono at 16 kHz, nominally in [-1, 1], all finite. Mapped from a file where the recording is
         longer than the limit given to `load_audio`.
     duration_s : float
         ``n_samples / 16000``.
@@ -152,6 +153,24 @@ def _resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArra
     yield resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
 
 
+def map_samples(file: IO[bytes]) -> FloatArray:
+    """Return the float32 numbers of a non-empty file as an array that is read when it is used."""
+    return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.float32)
+
+
+def release_pages(samples: FloatArray) -> None:
+    """Let go of what was read of a mapped file so far; reading it again is still possible.
+
+    Without this a process grows by every page that it has looked at, until the whole recording
+    counts as its memory. Arrays in memory are left as they are.
+    """
+    owner: object = samples
+    while isinstance(owner, (np.ndarray, memoryview)):
+        owner = owner.base if isinstance(owner, np.ndarray) else owner.obj
+    if isinstance(owner, mmap.mmap) and hasattr(owner, "madvise"):
+        owner.madvise(mmap.MADV_DONTNEED)
+
+
 class _Sink:
     """Collects blocks in memory, and in an unnamed file from `limit_s` on."""
 
@@ -182,7 +201,7 @@ class _Sink:
             return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
         with self._file as file:
             file.flush()
-            return np.memmap(file, dtype=np.float32, mode="r", shape=(self._n,))
+            return map_samples(file)
 
 
 def _shown(source: AudioSource) -> str:

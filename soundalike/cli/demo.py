@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     sounds = find_files([str(folder / name) for name in _indexed_folders(expected)]).files
     queries = [*expected["queries"], *(_as_query(event) for event in expected["events"])]
-    with _service(flow, settings_from(arguments)) as service:
+    with running_service(flow, settings_from(arguments)) as service:
         outcomes = _index(service, sounds)
         answers = _search(service, folder, queries)
     if arguments.json:
@@ -59,13 +59,20 @@ def _as_query(event: dict[str, Any]) -> dict[str, Any]:
     return {"file": event["query"], "label": None}
 
 
-class _Service:
+class Service:
     """The running Flow, as seen over HTTP."""
 
     def __init__(self, url: str) -> None:
         self._url = url
 
     def post(self, endpoint: str, documents: Sequence[dict[str, Any]], **parameters: Any) -> list[Any]:
+        """Return the documents that an endpoint answers with.
+
+        Raises
+        ------
+        ServiceError
+            The gateway cannot be reached, or the whole request failed.
+        """
         body = json.dumps({"data": documents, "parameters": parameters or None}).encode()
         request = urllib.request.Request(  # noqa: S310 - our own server on this machine
             self._url + endpoint, body, {"Content-Type": "application/json"}
@@ -89,7 +96,7 @@ def _problem(exc: urllib.error.HTTPError) -> str:
 
 
 @contextmanager
-def _service(flow: Path, settings: Settings) -> Iterator[_Service]:
+def running_service(flow: Path, settings: Settings) -> Iterator[Service]:
     """Start the Flow on free ports, yield it when it is ready, and stop it."""
     port, grpc_port = _free_ports(2)
     output.note("starting the database and the Flow of four executors; this takes some seconds")
@@ -102,7 +109,7 @@ def _service(flow: Path, settings: Settings) -> Iterator[_Service]:
     )
     try:
         _wait_until_ready(process)
-        yield _Service(f"http://127.0.0.1:{port}")
+        yield Service(f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
         try:
@@ -143,7 +150,7 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
         raise ServiceError(f"the Flow did not start; it said:\n{said}")
 
 
-def _index(service: _Service, sounds: Sequence[Path]) -> set[str]:
+def _index(service: Service, sounds: Sequence[Path]) -> set[str]:
     show = output.progress(len(sounds), "indexing")
     counts: dict[str, int] = {}
     for begin in range(0, len(sounds), _BATCH):
@@ -159,7 +166,7 @@ def _index(service: _Service, sounds: Sequence[Path]) -> set[str]:
 
 
 def _search(
-    service: _Service, folder: Path, queries: Sequence[dict[str, Any]]
+    service: Service, folder: Path, queries: Sequence[dict[str, Any]]
 ) -> list[list[dict[str, Any]]]:
     documents = [{"id": str(n), "uri": str(folder / query["file"])} for n, query in enumerate(queries)]
     # Only the toy data may answer, whatever else is in the index.

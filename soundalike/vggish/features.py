@@ -37,15 +37,14 @@ def mel_matrix() -> FloatArray:
     """
     bins_hz = np.linspace(0.0, params.SAMPLE_RATE_HZ / 2, params.FFT_SAMPLES // 2 + 1)
     bins_mel = hertz_to_mel(bins_hz)[:, np.newaxis]
-    edges_mel = np.linspace(
-        *hertz_to_mel([params.MEL_MIN_HZ, params.MEL_MAX_HZ]), params.N_MEL_BANDS + 2
-    )
+    lowest_mel, highest_mel = hertz_to_mel([params.MEL_MIN_HZ, params.MEL_MAX_HZ])
+    edges_mel = np.linspace(lowest_mel, highest_mel, params.N_MEL_BANDS + 2)
     lower, centre, upper = edges_mel[:-2], edges_mel[1:-1], edges_mel[2:]
     rising = (bins_mel - lower) / (centre - lower)
     falling = (upper - bins_mel) / (upper - centre)
-    weights = np.maximum(0.0, np.minimum(rising, falling))
+    weights: FloatArray = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
     weights[0] = 0.0
-    return weights.astype(np.float32)
+    return weights
 
 
 @lru_cache(maxsize=1)
@@ -108,5 +107,5 @@ def log_mel_spectrogram(waveform: FloatArray, *, sample_rate: int) -> FloatArray
     windowed = frames[..., :: params.HOP_SAMPLES, :] * _hann_window()
     # scipy keeps float32, which is half the time of numpy's float64 and 8e-5 away from it.
     spectrum = scipy.fft.rfft(windowed.astype(np.float32, copy=False), params.FFT_SAMPLES)
-    mel = np.abs(spectrum) @ mel_matrix()
-    return np.log(mel + np.float32(params.LOG_OFFSET))
+    log_mel: FloatArray = np.log(np.abs(spectrum) @ mel_matrix() + np.float32(params.LOG_OFFSET))
+    return log_mel
