@@ -21,6 +21,9 @@ from typing import Any, NoReturn
 
 import executors.privacy  # noqa: F401 - before Jina starts anything
 
+# Jina warns of every executor that takes longer to start than the gateway, which is all of them.
+os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
+
 _STOP_S = 10
 _POLL_S = 1.0
 
@@ -97,7 +100,7 @@ def _serve(config: dict[str, Any], folder: Path) -> int:
         print(f"soundalike: the Flow did not start: {exc!r}", file=sys.stderr)
         _end(1)
     is_up = True
-    _announce(config)
+    _announce(config, _encoder_of(flow))
     children = multiprocessing.active_children()
     while not stop.wait(_POLL_S):
         dead = [child.name for child in children if not child.is_alive()]
@@ -108,10 +111,25 @@ def _serve(config: dict[str, Any], folder: Path) -> int:
     return 0
 
 
-def _announce(config: dict[str, Any]) -> None:
+def _encoder_of(flow: Any) -> str:
+    """Ask the running Flow which encoder it uses; shows at once that all executors answer."""
+    from docarray import DocList
+
+    from executors.documents import Status
+
+    try:
+        (status,) = flow.post("/status", return_type=DocList[Status])
+    except Exception as exc:
+        # A database that is down is no reason to stop: it may come up, and requests say so.
+        return f"unknown, because the status cannot be had: {exc.args[0] if exc.args else exc}"
+    return f"{status.configured_encoder} ({status.encoder_description})"
+
+
+def _announce(config: dict[str, Any], encoder: str) -> None:
     host, gateway = config["with"]["host"], config["gateway"]
     ports = dict(zip(gateway["protocol"], gateway["port"], strict=True))
     print(
+        f"soundalike: encoder {encoder}\n"
         f"soundalike: ready; HTTP on http://{host}:{ports['http']} (Swagger UI at /docs), "
         f"gRPC on {host}:{ports['grpc']}; Ctrl-C stops",
         file=sys.stderr,

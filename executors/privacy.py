@@ -13,6 +13,8 @@ os.environ.setdefault("JINA_OPTOUT_TELEMETRY", "1")
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 # Jina's and DocArray's pydantic 1 style configurations warn some fifty times in each process.
 warnings.filterwarnings("ignore", message="Valid config keys have changed in V2", category=UserWarning)
+# Jina's own client library uses it; the pinned setuptools still has it.
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
 
 
 def silence_public_ip_lookup() -> None:

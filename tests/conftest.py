@@ -11,6 +11,13 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
+pytest_plugins = [
+    "tests.fixtures.collections",
+    "tests.fixtures.database",
+    "tests.fixtures.processes",
+    "tests.fixtures.service",
+]
+
 #: The variables of the published checkpoint, written down here once more so that a change of the
 #: network's definition does not change the checkpoint that it is tested with.
 VGGISH_WEIGHTS = {
@@ -92,6 +99,7 @@ def v1_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     It is 288 MB, so it is made once a session and removed at its end. Tests that ask for it carry
     the marker ``model``.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow.compat.v1 as tf
     from tensorflow.core.protobuf import saver_pb2
 

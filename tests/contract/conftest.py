@@ -1,0 +1,17 @@
+"""Every store at hand: one suite for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from soundalike.store import MemoryStore, Store
+
+
+@pytest.fixture(params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "memory":
+        return MemoryStore()
+    connect: Callable[[], Store] = request.getfixturevalue("connect_store")
+    return connect()

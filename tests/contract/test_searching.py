@@ -1,0 +1,238 @@
+"""Scores are exact, over-fetching finds enough recordings, and filters let through what they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from soundalike.types import Filters
+
+if TYPE_CHECKING:
+    from tests.fixtures.collections import Collection
+
+#: A half-precision number has 11 bits, so a component of a unit vector is off by up to 2**-12.
+HALF_PRECISION = 2e-3
+
+
+def test_scores_are_cosines(collection: Collection):
+    stored = {f"/a/{n}.wav": collection.vectors(5) for n in range(20)}
+    for uri, rows in stored.items():
+        collection.add(uri, rows)
+    queries = collection.vectors(3)
+
+    hits = collection.hits(queries, top_k=1000)
+    assert len(hits) == 3 * 20 * 5
+    ids = {collection.recording(uri).recording_id: rows for uri, rows in stored.items()}
+    for hit in hits:
+        cosine = float(ids[hit.recording_id][hit.window_index] @ queries[hit.query_window])
+        assert hit.score == pytest.approx(cosine, abs=HALF_PRECISION)
+
+
+def test_the_length_of_a_query_does_not_matter(collection: Collection):
+    rows = collection.vectors(1)
+    collection.add("/a/one.wav", rows)
+
+    assert collection.hits(7.5 * rows)[0].score == pytest.approx(1, abs=HALF_PRECISION)
+
+
+def test_the_opposite_scores_minus_one_and_the_same_one(collection: Collection):
+    row = collection.vectors(1)
+    collection.add("/a/one.wav", np.concatenate([row, -row]))
+
+    scores = [hit.score for hit in collection.hits(row)]
+    assert scores == pytest.approx([1, -1], abs=HALF_PRECISION)
+    assert max(scores) <= 1 + 1e-6
+    assert min(scores) >= -1 - 1e-6
+
+
+def test_a_hit_carries_the_times_of_its_window(collection: Collection):
+    rows = collection.vectors(4)
+    collection.add("/a/one.wav", rows)
+
+    best = collection.hits(rows[3])[0]
+    assert (best.window_index, best.start_s, best.end_s) == (3, 6.0, 10.0)
+    assert best.query_window == 0
+
+
+def test_several_query_windows_are_told_apart(collection: Collection):
+    rows = collection.vectors(4)
+    collection.add("/a/one.wav", rows)
+
+    pairs = {(hit.query_window, hit.window_index) for hit in collection.hits(rows) if hit.score > 0.999}
+    assert pairs == {(0, 0), (1, 1), (2, 2), (3, 3)}
+
+
+def test_silent_windows_are_never_found(collection: Collection):
+    rows = collection.vectors(4)
+    collection.add("/a/one.wav", rows, silent=[1, 2])
+
+    assert {hit.window_index for hit in collection.hits(rows, top_k=1000)} == {0, 3}
+    assert collection.counts() == (1, 1, 4)
+
+
+def test_a_recording_of_silence_is_stored_and_never_found(collection: Collection):
+    collection.add("/a/silence.wav", silent=range(4))
+    collection.add("/a/sound.wav")
+
+    assert list(collection.found()) == ["/a/sound.wav"]
+    assert collection.counts() == (2, 2, 8)
+
+
+def test_zero_vectors_are_never_found(collection: Collection):
+    rows = collection.vectors(4)
+    rows[1] = 0
+    collection.add("/a/one.wav", rows)
+
+    hits = collection.hits(collection.vectors(2), top_k=1000)
+    assert {hit.window_index for hit in hits} == {0, 2, 3}
+    assert all(np.isfinite(hit.score) for hit in hits)
+
+
+def test_a_query_window_of_zeros_finds_nothing(collection: Collection):
+    """Its cosine with anything is undefined; a NaN among the hits would spoil the ranking."""
+    rows = collection.vectors(4)
+    collection.add("/a/one.wav", rows)
+    query = np.stack([np.zeros_like(rows[0]), rows[0]])
+
+    hits = collection.hits(query)
+    assert {hit.query_window for hit in hits} == {1}
+    assert hits[0].score == pytest.approx(1, abs=HALF_PRECISION)
+
+
+@pytest.mark.parametrize("crowd", [500, 1500])
+def test_a_recording_of_many_alike_windows_does_not_crowd_out_others(collection: Collection, crowd: int):
+    query = collection.vectors(1)
+    near = query + 0.001 * collection.vectors(crowd)
+    collection.add("/a/hum.wav", near / np.linalg.norm(near, axis=1, keepdims=True))
+    for number in range(12):
+        collection.add(f"/b/{number:02}.wav")
+
+    assert len({hit.recording_id for hit in collection.hits(query, top_k=10)}) >= 10
+    assert len({hit.recording_id for hit in collection.hits(query, top_k=100)}) == 13
+
+
+def test_the_best_recordings_are_among_the_hits_of_a_crowded_search(collection: Collection):
+    query = collection.vectors(1)
+    near = query + 0.001 * collection.vectors(500)
+    collection.add("/a/hum.wav", near / np.linalg.norm(near, axis=1, keepdims=True))
+    closeness = {}
+    for number in range(30):
+        rows = collection.vectors(2)
+        collection.add(f"/b/{number:02}.wav", rows)
+        closeness[collection.recording(f"/b/{number:02}.wav").recording_id] = float(
+            (rows @ query[0]).max()
+        )
+
+    expected = sorted(closeness, key=lambda key: -closeness[key])[:4]
+    found = {hit.recording_id for hit in collection.hits(query, top_k=5)}
+    assert set(expected) <= found
+
+
+def _filled(collection: Collection) -> None:
+    collection.add("/a/b/dog.wav", label="dog", tags={"site": "pond", "n": 1})
+    collection.add("/a/b/cat.wav", label="cat", tags={"site": "pond", "n": 2})
+    collection.add("/a/bc/dog.wav", label="dog", tags={"site": "lake", "n": 1.5})
+    collection.add("/x/plain.wav")
+    collection.add("/x/deep.wav", label="owl", tags={"gps": {"lat": 1.5, "list": [1, "two", None]}})
+    collection.add("/x/quoted.wav", label='it\'s "it"', tags={"k'e\"y": "va'l\"ue", "ü": "🦤"})
+
+
+FILTERS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "no filter": (
+        {},
+        {
+            "/a/b/dog.wav",
+            "/a/b/cat.wav",
+            "/a/bc/dog.wav",
+            "/x/plain.wav",
+            "/x/deep.wav",
+            "/x/quoted.wav",
+        },
+    ),
+    "a label": ({"labels": ("dog",)}, {"/a/b/dog.wav", "/a/bc/dog.wav"}),
+    "one of two labels": ({"labels": ("cat", "owl")}, {"/a/b/cat.wav", "/x/deep.wav"}),
+    "an unknown label": ({"labels": ("cow",)}, set()),
+    "part of a label": ({"labels": ("do",)}, set()),
+    "a quoted label": ({"labels": ('it\'s "it"',)}, {"/x/quoted.wav"}),
+    "a tag": ({"tags": {"site": "pond"}}, {"/a/b/dog.wav", "/a/b/cat.wav"}),
+    "all of two tags": ({"tags": {"site": "pond", "n": 2}}, {"/a/b/cat.wav"}),
+    "a tag's value of another type": ({"tags": {"n": "1"}}, set()),
+    "a number as float": ({"tags": {"n": 1.0}}, {"/a/b/dog.wav"}),
+    "an unknown tag": ({"tags": {"nothing": None}}, set()),
+    "nested tags": ({"tags": {"gps": {"lat": 1.5, "list": [1, "two", None]}}}, {"/x/deep.wav"}),
+    "nested tags that differ": ({"tags": {"gps": {"lat": 1.5, "list": [1, "two", 0]}}}, set()),
+    "part of nested tags": ({"tags": {"gps": {"lat": 1.5}}}, set()),
+    "quoted tags": ({"tags": {"k'e\"y": "va'l\"ue"}}, {"/x/quoted.wav"}),
+    "a tag beyond ASCII": ({"tags": {"ü": "🦤"}}, {"/x/quoted.wav"}),
+    "a path's beginning": ({"uri_prefix": "/a/b/"}, {"/a/b/dog.wav", "/a/b/cat.wav"}),
+    "a beginning is no folder": (
+        {"uri_prefix": "/a/b"},
+        {"/a/b/dog.wav", "/a/b/cat.wav", "/a/bc/dog.wav"},
+    ),
+    "a beginning is no pattern": ({"uri_prefix": "/a/_/"}, set()),
+    "no wildcard": ({"uri_prefix": "%"}, set()),
+    "label and path": ({"labels": ("dog",), "uri_prefix": "/a/b/"}, {"/a/b/dog.wav"}),
+    "label and tag that exclude each other": ({"labels": ("cat",), "tags": {"n": 1}}, set()),
+}
+
+
+@pytest.mark.parametrize(("filters", "expected"), FILTERS.values(), ids=FILTERS.keys())
+def test_filters_let_through_what_they_name(
+    collection: Collection, filters: dict[str, Any], expected: set[str]
+):
+    _filled(collection)
+
+    assert set(collection.found(**filters)) == expected
+
+
+INJECTION = "x'); DROP SCHEMA soundalike CASCADE; --"
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"labels": (INJECTION,)}, {f"{INJECTION}.wav"}),
+        ({"tags": {INJECTION: INJECTION}}, {f"{INJECTION}.wav"}),
+        ({"uri_prefix": INJECTION}, {f"{INJECTION}.wav"}),
+        ({"labels": ('"},{"',)}, set()),
+        ({"labels": ("%(limit)s", "{filters}", "%s")}, set()),
+        ({"uri_prefix": "%(limit)s{filters}%s"}, set()),
+    ],
+)
+def test_an_injection_is_only_text(collection: Collection, filters: dict[str, Any], expected: set[str]):
+    _filled(collection)
+    collection.add(f"{INJECTION}.wav", label=INJECTION, tags={INJECTION: INJECTION})
+
+    assert set(collection.found(**filters)) == expected
+    assert collection.counts()[1] == 7
+
+
+def test_a_recording_can_be_excluded(collection: Collection):
+    collection.add("/a/one.wav", content="song")
+    collection.add("/b/copy.wav", content="song")
+    collection.add("/c/other.wav")
+
+    excluded = collection.recording("/a/one.wav", "song").recording_id
+    assert list(collection.found(exclude_recording_id=excluded)) == ["/c/other.wav"]
+
+
+def test_a_filter_looks_at_one_path_at_a_time(collection: Collection):
+    """Label of one path and tag of the other do not make a match."""
+    collection.add("/a/one.wav", content="song", label="dog", tags={"n": 1})
+    collection.add("/b/copy.wav", content="song", label="cat", tags={"n": 2})
+
+    assert collection.found(labels=("dog",), tags={"n": 2}) == {}
+    assert list(collection.found(labels=("cat",), tags={"n": 2})) == ["/b/copy.wav"]
+
+
+def test_filters_narrow_before_the_limit_is_applied(collection: Collection):
+    query = collection.vectors(1)
+    near = query + 0.001 * collection.vectors(300)
+    collection.add("/a/near.wav", near, label="common")
+    for number in range(5):
+        collection.add(f"/b/{number}.wav", -query, label="rare")
+
+    found = collection.store.search(query, collection.spec, top_k=5, filters=Filters(labels=("rare",)))
+    assert len(found.recordings) == 5
