@@ -48,7 +48,7 @@ def find_files(arguments: Sequence[str]) -> FileList:
     missing: list[str] = []
     skipped = 0
     for argument in arguments:
-        path = Path(argument).expanduser()
+        path = Path(argument)
         if path.is_dir():
             sounds, others = _split(_visible_files(path))
             found.update(dict.fromkeys(sounds))

@@ -107,7 +107,7 @@ class TimescaleIndexer(Executor):
     def delete(self, docs: DocList[Deletion], **kwargs: Any) -> DocList[Deletion]:
         """Delete by path, folder or recording id; a document without either comes back marked."""
         for doc in docs:
-            key = doc.recording_id or (doc.uri and str(Path(doc.uri).expanduser().absolute()))
+            key = doc.recording_id or (doc.uri and str(Path(doc.uri).absolute()))
             if key:
                 doc.deleted = self._store.delete(key)
             else:

@@ -11,6 +11,8 @@ They are tried in order, and each judges by content, never by the file name's ex
 from __future__ import annotations
 
 import io
+import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -32,6 +34,11 @@ _FFMPEG_FORMATS = (
     "matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
 )
 _FFMPEG_TIMEOUT_S = 600
+_CORRECTED_LENGTH = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
+#: What programs write that do not know the length yet; it promises nothing.
+_STREAMED_LENGTH = 2**31 - 1
+#: libsndfile gives the highest number of frames there is where it does not know the length.
+_UNKNOWN_LENGTH_S = 1e9
 
 
 class DecodeError(Exception):
@@ -78,10 +85,11 @@ def open_with_sndfile(source: AudioSource) -> AudioStream:
             return False
 
     try:
-        file = Sequential(io.BytesIO(source) if isinstance(source, bytes) else source)
+        # Names that are not UTF-8 pass only as bytes.
+        file = Sequential(io.BytesIO(source) if isinstance(source, bytes) else os.fsencode(source))
     except (soundfile.SoundFileError, TypeError, OSError) as exc:
         raise DecodeError(_reason(exc)) from exc
-    declared_s = file.frames / file.samplerate if 0 < file.frames < 2**62 else None
+    declared_s = _declared_s(file.frames / file.samplerate, file.extra_info)
 
     def blocks() -> Iterator[npt.NDArray[np.float32]]:
         with file:
@@ -95,6 +103,19 @@ def open_with_sndfile(source: AudioSource) -> AudioStream:
                 yield block
 
     return AudioStream("libsndfile", file.samplerate, declared_s, blocks())
+
+
+def _declared_s(duration_s: float, log: str) -> float | None:
+    """Return the length that a header promises, from what libsndfile notes while it opens a file.
+
+    Of a WAV file that ends early it reports the length that is there, and only its log tells what
+    the header said: ``data : 320000 (should be 100000)``.
+    """
+    if not 0 < duration_s < _UNKNOWN_LENGTH_S:
+        return None
+    found = _CORRECTED_LENGTH.search(log)
+    promised, there = (int(number) for number in found.groups()) if found else (1, 1)
+    return duration_s * promised / there if 0 < there < promised < _STREAMED_LENGTH else duration_s
 
 
 def open_with_pyav(source: AudioSource) -> AudioStream:

@@ -80,6 +80,8 @@ def load_audio(
     InvalidSamples
         A sample is NaN or infinite; the message gives its time.
     """
+    if source == b"":
+        raise EmptyAudio("the upload has 0 bytes; send the bytes of a sound file")
     reasons: list[str] = []
     for open_stream in DECODERS:
         sink = _Sink(inline_limit_s, spool_dir)

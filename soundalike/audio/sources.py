@@ -33,15 +33,13 @@ def resolve_path(uri: str | Path) -> Path:
         The file has no bytes.
     """
     text = str(uri)
-    scheme = urlsplit(text).scheme if "://" in text else ""
-    if scheme == "file":
-        text = unquote(urlsplit(text).path)
-    elif scheme:
+    scheme = text.partition("://")[0].lower() if "://" in text else ""
+    if scheme and scheme != "file":
         raise AudioNotFound(
             f"{text!r} is a {scheme} URL; download it first and give the path of the file"
         )
-    path = Path(text).expanduser().absolute()
     try:
+        path = Path(unquote(urlsplit(text).path) if scheme else text).absolute()
         status = path.stat()
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not a valid path"

@@ -160,7 +160,7 @@ def search(arguments: argparse.Namespace) -> int:
     filters = Filters(
         labels=tuple(arguments.label),
         tags=parse_tags(arguments.tag),
-        uri_prefix=str(Path(arguments.under).expanduser().absolute()) if arguments.under else "",
+        uri_prefix=str(Path(arguments.under).absolute()) if arguments.under else "",
     )
     with opened_pipeline(arguments) as pipeline:
         answer = pipeline.search(
@@ -236,7 +236,7 @@ def delete(arguments: argparse.Namespace) -> int:
     with opened_store(settings_from(arguments)) as store:
         for key in arguments.keys:
             is_id = not Path(key).exists() and len(key) == 36 and key.count("-") == 4
-            name = key if is_id else str(Path(key).expanduser().absolute())
+            name = key if is_id else str(Path(key).absolute())
             gone = store.delete(name)
             missing += gone == 0
             if arguments.json:

@@ -146,8 +146,9 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> None:
     threading.Thread(target=read, daemon=True).start()
     ready.wait(_START_TIMEOUT_S)
     if process.poll() is not None or not any(line.startswith(_READY) for line in last):
-        said = "\n".join(last)
-        raise ServiceError(f"the Flow did not start; it said:\n{said}")
+        for line in last:
+            output.note(f"  {line}")
+        raise ServiceError("the Flow did not start; the lines above are what it said last")
 
 
 def _index(service: Service, sounds: Sequence[Path]) -> set[str]:
