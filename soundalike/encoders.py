@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from soundalike.config import MODELS
@@ -9,6 +10,8 @@ from soundalike.embedding import Encoder
 from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
 from soundalike.logmel_stats import LogMelStats
 from soundalike.weights import CHECKPOINT, verified_path
+
+_log = logging.getLogger(__name__)
 
 GET_WEIGHTS = "soundalike models download"
 
@@ -54,8 +57,9 @@ def load_encoder(model: str, weights_dir: Path, checkpoint: Path | None = None) 
 def _published(model: str, weights_dir: Path) -> Path | None:
     try:
         path = verified_path(CHECKPOINT, weights_dir)
-    except WeightsCorrupt:
+    except WeightsCorrupt as exc:
         if model == "auto":
+            _log.warning("%s; until then the encoder is %s", exc, LogMelStats.name)
             return None
         raise
     if path is None and model == "vggish":

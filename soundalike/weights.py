@@ -136,10 +136,10 @@ def download(
     WeightsCorrupt
         What arrived is not the published file; it is deleted.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / file.name
     partial = folder / f"{file.name}.part"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         _fetch(file, partial, on_progress, timeout_s)
     except (urllib.error.URLError, http.client.HTTPException, OSError) as exc:
         reason = getattr(exc, "reason", None) or exc

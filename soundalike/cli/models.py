@@ -40,8 +40,11 @@ def _state(file: WeightsFile, folder: Path) -> dict[str, str]:
 
 
 def _download(file: WeightsFile, folder: Path) -> None:
-    if verified_path(file, folder) is not None:
-        return
+    try:
+        if verified_path(file, folder) is not None:
+            return
+    except WeightsCorrupt as exc:
+        output.note(f"replacing it: {exc}")
     bar = None
 
     def show(here: int, total: int | None) -> None:

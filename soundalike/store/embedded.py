@@ -9,6 +9,8 @@ from __future__ import annotations
 import atexit
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import fasteners
@@ -109,6 +111,19 @@ class EmbeddedServer:
         finally:
             connection.close()
 
-    def _lock(self) -> fasteners.InterProcessLock:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        return fasteners.InterProcessLock(self._folder / "server.lock")
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        path = self._folder / "server.lock"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            lock = fasteners.InterProcessLock(path)
+            lock.acquire()
+        except OSError as exc:
+            raise StoreUnavailable(
+                f"the data folder {self._folder} cannot be used ({exc.strerror}); name another one "
+                "with --data-dir or SOUNDALIKE_DATA_DIR"
+            ) from exc
+        try:
+            yield
+        finally:
+            lock.release()
