@@ -7,44 +7,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from soundalike.errors import WeightsCorrupt
+import numpy as np
+
+from soundalike.errors import ParameterError, WeightsCorrupt
 from soundalike.types import FloatArray
-from soundalike.vggish import params
+from soundalike.vggish import bfloat16, params
+from soundalike.vggish.layout import (
+    CONV_BLOCKS,
+    EMBEDDING_LAYER,
+    HIDDEN_UNITS,
+    flat_size,
+    variable_shapes,
+)
 
-#: Convolution blocks: output channels of each 3x3 layer; a 2x2 max-pooling ends a block.
-_CONV_BLOCKS = {"conv1": (64,), "conv2": (128,), "conv3": (256, 256), "conv4": (512, 512)}
-_HIDDEN_UNITS = 4096
-
-
-def variable_shapes() -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of the network's variables, as in the published checkpoint."""
-    shapes: dict[str, tuple[int, ...]] = {}
-
-    def add(name: str, *weights: int) -> None:
-        shapes[f"vggish/{name}/weights"] = weights
-        shapes[f"vggish/{name}/biases"] = weights[-1:]
-
-    channels = 1
-    for block, widths in _CONV_BLOCKS.items():
-        for number, width in enumerate(widths, start=1):
-            # tf-slim names a lone layer after its block, repeated layers block/block_1, block/block_2.
-            name = block if len(widths) == 1 else f"{block}/{block}_{number}"
-            add(name, 3, 3, channels, width)
-            channels = width
-    add("fc1/fc1_1", _flat_size(), _HIDDEN_UNITS)
-    add("fc1/fc1_2", _HIDDEN_UNITS, _HIDDEN_UNITS)
-    add("fc2", _HIDDEN_UNITS, params.EMBEDDING_DIM)
-    return shapes
-
-
-def _flat_size() -> int:
-    """Return how many numbers the last pooling layer leaves of a patch."""
-    pooling: int = 2 ** len(_CONV_BLOCKS)
-    channels = _CONV_BLOCKS["conv4"][-1]
-    return (params.PATCH_FRAMES // pooling) * (params.N_MEL_BANDS // pooling) * channels
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def define_vggish(log_mel: Any) -> Any:
@@ -70,15 +51,15 @@ def define_vggish(log_mel: Any) -> Any:
         tf.variable_scope("vggish"),
     ):
         net = tf.expand_dims(log_mel, axis=-1)
-        for block, widths in _CONV_BLOCKS.items():
+        for block, widths in CONV_BLOCKS.items():
             if len(widths) == 1:
                 net = slim.conv2d(net, widths[0], scope=block)
             else:
                 net = slim.repeat(net, len(widths), slim.conv2d, widths[0], scope=block)
             net = slim.max_pool2d(net, scope=block.replace("conv", "pool"))
-        net = tf.reshape(net, (-1, _flat_size()))
-        net = slim.repeat(net, 2, slim.fully_connected, _HIDDEN_UNITS, scope="fc1")
-        return slim.fully_connected(net, params.EMBEDDING_DIM, scope="fc2", activation_fn=None)
+        net = tf.reshape(net, (-1, flat_size()))
+        net = slim.repeat(net, 2, slim.fully_connected, HIDDEN_UNITS, scope="fc1")
+        return slim.fully_connected(net, params.EMBEDDING_DIM, scope=EMBEDDING_LAYER, activation_fn=None)
 
 
 class VGGishNetwork:
@@ -89,43 +70,93 @@ class VGGishNetwork:
     checkpoint : Path
         A TensorFlow checkpoint of the single-file (V1) format, as published, or the prefix of a
         later one.
+    precision : str
+        ``float32`` (the tf-slim graph, the reference), ``bfloat16``, or ``auto``: bfloat16 where the
+        processor multiplies it itself. Embeddings of both may be compared: the cosine between them is
+        above 0.999, so they share a fingerprint.
+
+    Attributes
+    ----------
+    precision : str
+        ``float32`` or ``bfloat16``: what is used.
 
     Raises
     ------
     WeightsCorrupt
         The file is no checkpoint, or lacks a variable of the network, or has one of another shape;
         the message names it.
+    ParameterError
+        `precision` is none of the three.
     """
 
     name = "vggish"
     description = "VGGish, trained by Google on millions of YouTube sound tracks"
 
-    def __init__(self, checkpoint: Path) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-        import tensorflow.compat.v1 as tf
-
-        tf.get_logger().setLevel("ERROR")
+    def __init__(self, checkpoint: Path, precision: str = "auto") -> None:
+        if precision not in PRECISIONS:
+            raise ParameterError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
+        fast = precision == "bfloat16" or (precision == "auto" and bfloat16.is_supported())
+        self.precision = "bfloat16" if fast else "float32"
+        _prepare_tensorflow(fast)
         check_checkpoint(checkpoint)
         self.fingerprint = file_sha256(checkpoint)
-        graph = tf.Graph()
-        with graph.as_default():
-            self._input = tf.placeholder(
-                tf.float32, (None, params.PATCH_FRAMES, params.N_MEL_BANDS), "log_mel"
-            )
-            self._output = define_vggish(self._input)
-            self._session = tf.Session(graph=graph)
-            # Outside of the graph's context TensorFlow 2 would restore eagerly, and fail.
-            tf.train.Saver().restore(self._session, str(checkpoint))
+        self._embed = _loaded(bfloat16.load if fast else load_float32, checkpoint)
 
     def embed_patches(self, log_mel: FloatArray) -> FloatArray:
         """Embed ``(n, 96, 64)`` float32 log-mel patches into ``(n, 128)`` float32 vectors."""
-        embeddings: FloatArray = self._session.run(self._output, {self._input: log_mel})
-        return embeddings
+        return self._embed(np.asarray(log_mel, dtype=np.float32))
 
-    def close(self) -> None:
-        """Free the session's memory."""
-        self._session.close()
+
+def _loaded(
+    load: Callable[[Path], Callable[[FloatArray], FloatArray]], checkpoint: Path
+) -> Callable[[FloatArray], FloatArray]:
+    """Load weights whose names and shapes are right; their values may still be damaged."""
+    import tensorflow as tf
+
+    try:
+        return load(checkpoint)
+    except (tf.errors.OpError, RuntimeError) as exc:
+        reason = str(exc).splitlines()[0][:200]
+        raise WeightsCorrupt(
+            f"{checkpoint} is damaged ({reason}); delete it and run: soundalike models download"
+        ) from exc
+
+
+def _prepare_tensorflow(fast: bool) -> None:
+    """Set what TensorFlow reads when it is first imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    if fast:
+        # The weights never change: oneDNN may keep them laid out for its kernels between calls.
+        os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
+
+
+def load_float32(checkpoint: Path) -> Callable[[FloatArray], FloatArray]:
+    """Return a function that embeds patches with the tf-slim graph in float32.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        Has been checked by `check_checkpoint`.
+    """
+    import tensorflow.compat.v1 as tf
+
+    tf.get_logger().setLevel("ERROR")
+    graph = tf.Graph()
+    with graph.as_default(), warnings.catch_warnings():
+        # tf-slim calls layers by a name that Keras calls deprecated.
+        warnings.filterwarnings("ignore", message="`layer.apply` is deprecated")
+        log_mel = tf.placeholder(tf.float32, (None, params.PATCH_FRAMES, params.N_MEL_BANDS), "log_mel")
+        embeddings = define_vggish(log_mel)
+        session = tf.Session(graph=graph)
+        # Outside of the graph's context TensorFlow 2 would restore eagerly, and fail.
+        tf.train.Saver().restore(session, str(checkpoint))
+
+    def run(patches: FloatArray) -> FloatArray:
+        found: FloatArray = session.run(embeddings, {log_mel: patches})
+        return found
+
+    return run
 
 
 def check_checkpoint(checkpoint: Path) -> None:
