@@ -6,7 +6,6 @@ come as base64 text, and times as ISO-8601 text.
 """
 
 import base64
-import binascii
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
@@ -220,7 +219,7 @@ def audio_source(clip: Clip) -> AudioSource:
     if clip.audio_base64:
         try:
             return base64.b64decode(clip.audio_base64, validate=True)
-        except binascii.Error as exc:
+        except ValueError as exc:
             raise UnreadableAudio(f"audio_base64 is not base64 ({exc}); encode the file again") from exc
     if not clip.uri:
         raise ParameterError("the document has neither uri nor audio_base64; give one of them")
@@ -276,12 +275,26 @@ def to_recording(doc: EmbeddedClip) -> Recording:
     """Return what is known of a clip's recording."""
     return Recording(
         recording_id=str(doc.recording_id),
-        uri=str(doc.uri),
+        uri=doc.uri or "",
         duration_s=doc.duration_s,
         label=doc.label,
         tags=doc.tags,
         recorded_at=parse_time(doc.recorded_at),
     )
+
+
+def to_embeddings(doc: EmbeddedClip) -> "Array":
+    """Return a clip's embeddings, ``(n_windows, dimension)`` float32.
+
+    Raises
+    ------
+    ParameterError
+        A window has no vector, or one of another length.
+    """
+    rows = [chunk.embedding for chunk in doc.chunks if chunk.embedding is not None]
+    if not rows or len(rows) < len(doc.chunks) or len({np.shape(row) for row in rows}) > 1:
+        raise ParameterError("a window has no vector; send the document through the encoder")
+    return np.stack([np.asarray(row, dtype=np.float32) for row in rows])
 
 
 def put_hits(doc: SearchHits, hits: List[Hit], recordings: Dict[str, Recording]) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from soundalike.embedding import Encoder
 from soundalike.errors import AudioError, ParameterError
 from soundalike.metrics import average_precision, precision_at_k, reciprocal_rank
+from soundalike.parallel import map_ahead
 from soundalike.pipeline import embed_source
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
@@ -119,13 +120,20 @@ def evaluate(
     ParameterError
         Fewer than two clips can be read, or none has a relevant clip to find.
     """
-    embedded, usable, failed = [], [], []
-    for number, clip in enumerate(clips, start=1):
+
+    def embed(clip: LabelledClip) -> FloatArray | AudioError:
         try:
-            embedded.append(embed_source(clip.path, encoder, plan))
-            usable.append(clip)
+            return embed_source(clip.path, encoder, plan)
         except AudioError as exc:
-            failed.append((str(clip.path), exc.code, exc.message))
+            return exc
+
+    embedded, usable, failed = [], [], []
+    for number, (clip, found) in enumerate(zip(clips, map_ahead(embed, clips), strict=True), 1):
+        if isinstance(found, AudioError):
+            failed.append((str(clip.path), found.code, found.message))
+        else:
+            embedded.append(found)
+            usable.append(clip)
         if on_progress is not None:
             on_progress(number, len(clips))
     if len(usable) < 2:

@@ -5,7 +5,10 @@ The Flow's executors call the same functions; what is here is only the order of 
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -13,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio import recording_id_of, resolve_path
+from soundalike.audio import recording_id_of, resolve_path, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
 from soundalike.errors import AudioError, SilentQuery
@@ -111,6 +114,26 @@ class _Cut:
     segments: Segments
 
 
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A file that is being decoded."""
+
+    recording: Recording
+    segments: Future[Segments]
+
+    def cut(self) -> _Cut | IndexResult:
+        """Wait for the segments."""
+        try:
+            segments = self.segments.result()
+        except AudioError as exc:
+            return _failed(self.recording.uri, exc)
+        return _Cut(replace(self.recording, duration_s=segments.duration_s), segments)
+
+
+def _failed(uri: str, exc: AudioError) -> IndexResult:
+    return IndexResult(uri, "failed", error_code=exc.code, error=exc.message)
+
+
 class Pipeline:
     """Segments, embeds, stores and searches.
 
@@ -133,40 +156,47 @@ class Pipeline:
     def index(self, items: Iterable[IndexItem]) -> Iterator[IndexResult]:
         """Index files; yield one result each, in order, as they are done.
 
-        A file that cannot be used yields a ``failed`` result and the rest goes on.
+        A file that cannot be used yields a ``failed`` result and the rest goes on. While a batch is
+        embedded and stored, the next one is decoded.
 
         Raises
         ------
         StoreError, ModelError
             The database or the encoder cannot be used; what was yielded is stored.
         """
-        iterator = iter(items)
-        while batch := list(islice(iterator, BATCH_RECORDINGS)):
-            yield from self._index_batch(batch)
+        ahead: deque[list[_Pending | IndexResult]] = deque()
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            try:
+                iterator = iter(items)
+                while batch := list(islice(iterator, BATCH_RECORDINGS)):
+                    ahead.append([self._begin(item, pool) for item in batch])
+                    if len(ahead) > 1:
+                        yield from self._finish(ahead.popleft())
+                while ahead:
+                    yield from self._finish(ahead.popleft())
+            finally:
+                pool.shutdown(cancel_futures=True)
         self.store.finish_batch()
 
-    def _index_batch(self, items: Sequence[IndexItem]) -> Iterator[IndexResult]:
-        prepared = [self._prepare(item) for item in items]
-        cuts = [part for part in prepared if isinstance(part, _Cut)]
-        embedded = iter(self._embed([cut.segments for cut in cuts]))
-        for part in prepared:
-            if isinstance(part, _Cut):
-                yield self._store(part, next(embedded))
-            else:
-                yield part
-
-    def _prepare(self, item: IndexItem) -> _Cut | IndexResult:
-        """Decode and cut a file, unless its audio is stored already or it fails."""
+    def _begin(self, item: IndexItem, pool: ThreadPoolExecutor) -> _Pending | IndexResult:
+        """Let a file be decoded, unless its audio is stored already or it fails at once."""
         try:
             path = resolve_path(item.uri)
             recording = describe_file(path, item)
             outcome = self.store.link(recording, self.spec)
-            if outcome is not None:
-                return IndexResult(recording.uri, outcome, recording.recording_id)
-            segments = segment(path, self.plan)
         except AudioError as exc:
-            return IndexResult(item.uri, "failed", error_code=exc.code, error=exc.message)
-        return _Cut(replace(recording, duration_s=segments.duration_s), segments)
+            return _failed(item.uri, exc)
+        if outcome is not None:
+            return IndexResult(recording.uri, outcome, recording.recording_id)
+        return _Pending(recording, pool.submit(segment, path, self.plan))
+
+    def _finish(self, pending: Sequence[_Pending | IndexResult]) -> Iterator[IndexResult]:
+        """Embed and store what was decoded; the next batch is being decoded meanwhile."""
+        parts = [part.cut() if isinstance(part, _Pending) else part for part in pending]
+        cuts = [part for part in parts if isinstance(part, _Cut)]
+        embedded = iter(self._embed([cut.segments for cut in cuts]))
+        for part in parts:
+            yield self._store(part, next(embedded)) if isinstance(part, _Cut) else part
 
     def _store(self, cut: _Cut, embeddings: FloatArray) -> IndexResult:
         segments = cut.segments
@@ -227,7 +257,7 @@ class Pipeline:
             top_k=top_k,
             min_score=min_score,
         )
-        return Answer(str(path), recording_id, segments.windows, matches, segments.warnings)
+        return Answer(uri_of(path), recording_id, segments.windows, matches, segments.warnings)
 
     def embed(self, source: str | Path) -> tuple[Segments, FloatArray]:
         """Return a file's windows and their embeddings, ``(n_windows, dimension)`` float32."""
@@ -259,7 +289,7 @@ def describe_file(path: Path, item: IndexItem) -> Recording:
     """Return what is known of a file before it is decoded; its duration is 0 until then."""
     return Recording(
         recording_id=recording_id_of(path),
-        uri=str(path),
+        uri=uri_of(path),
         duration_s=0.0,
         label=path.parent.name or None if item.label is None else item.label,
         tags=dict(item.tags),

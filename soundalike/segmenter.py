@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio.loading import INLINE_LIMIT_S, load_audio, release_pages
+from soundalike.audio.loading import INLINE_LIMIT_S, Waveform, load_audio, release_pages
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import AudioTooShort
 from soundalike.types import FloatArray, Window
@@ -70,11 +70,7 @@ def segment(
     """
     waveform = load_audio(source, inline_limit_s=inline_limit_s, spool_dir=spool_dir)
     n_samples = len(waveform.samples)
-    if n_samples < MIN_SAMPLES:
-        raise AudioTooShort(
-            f"the recording has {n_samples} samples at 16 kHz ({waveform.duration_s * 1e3:.1f} ms); "
-            f"at least {MIN_SAMPLES} (25 ms) are needed"
-        )
+    check_long_enough(waveform)
     samples = pad_to(waveform.samples, plan.window_samples)
     windows = []
     for index, start in enumerate(plan.starts(n_samples)):
@@ -90,6 +86,16 @@ def segment(
         if index % _RELEASE_EVERY == 0:
             release_pages(samples)
     return Segments(samples, windows, waveform.duration_s, waveform.warnings)
+
+
+def check_long_enough(waveform: Waveform) -> None:
+    """Raise `AudioTooShort` for fewer than 400 samples (25 ms) at 16 kHz."""
+    n_samples = len(waveform.samples)
+    if n_samples < MIN_SAMPLES:
+        raise AudioTooShort(
+            f"the recording has {n_samples} samples at 16 kHz ({waveform.duration_s * 1e3:.1f} ms); "
+            f"at least {MIN_SAMPLES} (25 ms) are needed"
+        )
 
 
 def pad_to(samples: FloatArray, n_samples: int) -> FloatArray:

@@ -1,7 +1,7 @@
 """AudioSegmenter: from paths and uploads to windows of 16 kHz mono audio."""
 
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Tuple
 from uuid import uuid4
 
 from docarray import DocList
@@ -16,10 +16,13 @@ from executors.documents import (
     mark_failed,
     parse_time,
 )
-from soundalike.audio import recording_id_of
+from soundalike.audio import recording_id_of, uri_of
+from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError
+from soundalike.parallel import map_ahead
 from soundalike.segmenter import Segments, segment
+from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
 
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
@@ -54,18 +57,16 @@ class AudioSegmenter(Executor):
         """Cut every document; one that cannot be used comes back with its error."""
         results = DocList[SegmentedClip]()
         inline_bytes = 0
-        for clip in docs:
-            result = self._started(clip)
-            try:
-                inline_bytes += self._cut(clip, result, INLINE_BYTES - inline_bytes)
-            except (AudioError, ParameterError) as exc:
-                mark_failed(result, exc)
+        for result, samples in map_ahead(self._cut, docs):
+            if samples is not None:
+                inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
             results.append(result)
         return results
 
-    def _started(self, clip: Clip) -> SegmentedClip:
+    def _cut(self, clip: Clip) -> Tuple[SegmentedClip, Optional[FloatArray]]:
+        """Return a clip's document, and its samples unless it cannot be used."""
         # Documents that come over HTTP without an id have none, and Jina merges by id.
-        return SegmentedClip(
+        result = SegmentedClip(
             id=clip.id or uuid4().hex,
             uri=clip.uri,
             label=clip.label,
@@ -74,28 +75,36 @@ class AudioSegmenter(Executor):
             window_s=self._plan.window_s,
             stride_s=self._plan.stride_s,
         )
-
-    def _cut(self, clip: Clip, result: SegmentedClip, inline_bytes: int) -> int:
-        """Fill in a document; return how many bytes of audio it carries."""
-        parse_time(clip.recorded_at)
-        source = audio_source(clip)
-        result.recording_id = recording_id_of(source)
-        if isinstance(source, Path):
-            result.uri = str(source)
-            result.label = clip.label if clip.label is not None else source.parent.name or None
-        else:
-            result.uri = clip.uri or f"upload:{result.recording_id}"
-        segments = segment(
-            source, self._plan, inline_limit_s=INLINE_BYTES / 64_000, spool_dir=self._spool_dir
-        )
+        try:
+            parse_time(clip.recorded_at)
+            source = audio_source(clip)
+            _identify(clip, source, result)
+            segments = segment(source, self._plan, spool_dir=self._spool_dir)
+        except (AudioError, ParameterError) as exc:
+            mark_failed(result, exc)
+            return result, None
         result.duration_s = segments.duration_s
         result.warnings = list(segments.warnings)
         result.chunks = _chunks(segments)
-        if segments.samples.nbytes <= inline_bytes:
-            result.samples = segments.samples
-            return segments.samples.nbytes
-        result.spool_name = spool.put(self._spool_dir, segments.samples)
+        return result, segments.samples
+
+    def _attach(self, samples: FloatArray, result: SegmentedClip, room_bytes: int) -> int:
+        """Put samples into the document, or into a file where room is short; return bytes put."""
+        if samples.nbytes <= room_bytes:
+            result.samples = samples
+            return samples.nbytes
+        result.spool_name = spool.put(self._spool_dir, samples)
         return 0
+
+
+def _identify(clip: Clip, source: AudioSource, result: SegmentedClip) -> None:
+    """Write id, path and label, which follow from where the audio comes from."""
+    result.recording_id = recording_id_of(source)
+    if isinstance(source, Path):
+        result.uri = uri_of(source)
+        result.label = clip.label if clip.label is not None else source.parent.name or None
+    else:
+        result.uri = clip.uri or f"upload:{result.recording_id}"
 
 
 def _chunks(segments: Segments) -> DocList[WindowDoc]:

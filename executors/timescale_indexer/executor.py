@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
-import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
@@ -18,6 +17,7 @@ from executors.documents import (
     WindowDoc,
     mark_failed,
     put_hits,
+    to_embeddings,
     to_recording,
     to_spec,
     to_windows,
@@ -27,7 +27,6 @@ from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreUnavailable
 from soundalike.pipeline import audible
 from soundalike.store import open_store
-from soundalike.types import FloatArray
 
 
 class TimescaleIndexer(Executor):
@@ -68,7 +67,7 @@ class TimescaleIndexer(Executor):
             return result
         try:
             result.outcome = self._store.add(
-                to_recording(doc), to_windows(doc.chunks), _embeddings(doc), to_spec(doc)
+                to_recording(doc), to_windows(doc.chunks), to_embeddings(doc), to_spec(doc)
             )
             result.n_windows = len(doc.chunks)
         except (AudioError, ParameterError) as exc:
@@ -88,8 +87,13 @@ class TimescaleIndexer(Executor):
             return result
         try:
             loud = audible(to_windows(doc.chunks))
+            vectors = to_embeddings(doc)[loud]
+        except (AudioError, ParameterError) as exc:
+            mark_failed(result, exc)
+            return result
+        try:
             found = self._store.search(
-                _embeddings(doc)[loud],
+                vectors,
                 to_spec(doc),
                 top_k=parameters.top_k,
                 filters=parameters.filters(doc.recording_id),
@@ -107,11 +111,14 @@ class TimescaleIndexer(Executor):
     def delete(self, docs: DocList[Deletion], **kwargs: Any) -> DocList[Deletion]:
         """Delete by path, folder or recording id; a document without either comes back marked."""
         for doc in docs:
-            key = doc.recording_id or (doc.uri and str(Path(doc.uri).absolute()))
-            if key:
-                doc.deleted = self._store.delete(key)
-            else:
+            if not doc.recording_id and not doc.uri:
                 mark_failed(doc, ParameterError("give uri or recording_id of what is to go"))
+            elif doc.recording_id:
+                doc.deleted = self._store.delete(doc.recording_id)
+            else:
+                # An upload is stored under the name that it came with, a file under its whole path.
+                name = str(doc.uri)
+                doc.deleted = self._store.delete(name) or self._store.delete(str(Path(name).absolute()))
         return docs
 
     @requests(on="/status")
@@ -132,7 +139,3 @@ class TimescaleIndexer(Executor):
     def close(self) -> None:
         """Give back the connection; the embedded server stops where nobody else needs it."""
         self._store.close()
-
-
-def _embeddings(doc: EmbeddedClip) -> FloatArray:
-    return np.stack([np.asarray(chunk.embedding, dtype=np.float32) for chunk in doc.chunks])

@@ -19,7 +19,7 @@ from executors.documents import (
 from soundalike.config import Settings
 from soundalike.embedding import CutRecording, embed_windows, index_spec
 from soundalike.encoders import load_encoder
-from soundalike.errors import ServiceError
+from soundalike.errors import ParameterError, ServiceError
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
 
@@ -58,6 +58,11 @@ class VGGishEncoder(Executor):
         self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
         self._batch_size = int(batch_size)
         self._hop_s = float(example_hop_seconds)
+        if self._batch_size < 1 or self._hop_s <= 0:
+            raise ParameterError(
+                f"batch_size is {batch_size} and example_hop_seconds is {example_hop_seconds}; "
+                "both must be above 0"
+            )
         self._encoder = load_encoder(
             model or settings.model,
             Path(weights_dir) if weights_dir else settings.weights_dir,
@@ -74,11 +79,11 @@ class VGGishEncoder(Executor):
             if result.error_code:
                 continue
             try:
+                plan = WindowPlan(doc.window_s, doc.stride_s)
                 samples = self._samples(doc)
-            except ServiceError as exc:
+            except (ServiceError, ParameterError) as exc:
                 mark_failed(result, exc)
                 continue
-            plan = WindowPlan(doc.window_s, doc.stride_s)
             cuts.append((result, CutRecording(samples, to_windows(doc.chunks)), plan))
         self._embed(cuts)
         return results
@@ -97,6 +102,8 @@ class VGGishEncoder(Executor):
     def _samples(self, doc: SegmentedClip) -> FloatArray:
         if doc.spool_name:
             return spool.take(self._spool_dir, doc.spool_name)
+        if doc.samples is None:
+            raise ParameterError("the document has no audio; send it through the segmenter")
         return np.asarray(doc.samples, dtype=np.float32)
 
     def _embed(self, cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]]) -> None:

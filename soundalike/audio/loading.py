@@ -18,8 +18,8 @@ from soundalike.errors import EmptyAudio, InvalidSamples, UnreadableAudio
 from soundalike.types import FloatArray
 from soundalike.windows import SAMPLE_RATE_HZ
 
-#: Recordings up to this long stay in memory (38 MB of float32 at 16 kHz); longer ones go to a file.
-INLINE_LIMIT_S = 600.0
+#: Recordings up to this long stay in memory (8 MB of float32 at 16 kHz); longer ones go to a file.
+INLINE_LIMIT_S = 120.0
 _MIN_RATE_HZ, _MAX_RATE_HZ, _MAX_CHANNELS = 1_000, 1_000_000, 64
 #: A decoded length this far under the header's counts as truncated; MP3 and AAC headers are
 #: estimates that may be off by some frames.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import uuid
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from soundalike.errors import AudioNotFound, EmptyAudio
 
@@ -39,7 +40,7 @@ def resolve_path(uri: str | Path) -> Path:
             f"{text!r} is a {scheme} URL; download it first and give the path of the file"
         )
     try:
-        path = Path(unquote(urlsplit(text).path) if scheme else text).absolute()
+        path = Path(_path_of_url(text) if scheme else text).absolute()
         status = path.stat()
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not a valid path"
@@ -50,6 +51,23 @@ def resolve_path(uri: str | Path) -> Path:
     if status.st_size == 0:
         raise EmptyAudio(f"{text!r} has 0 bytes; record or export it again")
     return path
+
+
+def _path_of_url(url: str) -> str:
+    return os.fsdecode(unquote_to_bytes(urlsplit(url).path))
+
+
+def uri_of(path: Path) -> str:
+    """Return the text under which a file is stored: its path, or a ``file:`` URL.
+
+    A URL only where the name holds bytes that are no UTF-8, which a database cannot store as text.
+    `resolve_path` takes both.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return path.as_uri()
+    return str(path)
 
 
 def recording_id_of(source: AudioSource) -> str:

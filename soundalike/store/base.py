@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -139,6 +141,42 @@ def check_embeddings(embeddings: FloatArray, n_windows: int | None, spec: IndexS
         )
     if not np.isfinite(embeddings).all():
         raise InvalidSamples("a vector holds NaN or infinite numbers; check the recording")
+
+
+def check_recording(recording: Recording, *, has_length: bool) -> None:
+    """Raise `ParameterError` where what is said of a recording cannot be stored.
+
+    That is: an id that is no UUID, no length where there must be one, no path, text with NUL or half a surrogate pair, tags that are not
+    JSON, or a start that no database knows.
+    """
+    try:
+        uuid.UUID(recording.recording_id)
+    except ValueError as exc:
+        raise ParameterError(f"recording_id is {recording.recording_id!r}; give a UUID") from exc
+    if has_length and not recording.duration_s > 0:
+        raise ParameterError(f"duration_s is {recording.duration_s}; it must be above 0")
+    if not recording.uri:
+        raise ParameterError("the recording has no path; give it a name")
+    try:
+        tags = json.dumps(dict(recording.tags), allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as exc:
+        raise ParameterError(f"the tags are no JSON ({exc}); give text, numbers, lists") from exc
+    for name, text in (("path", recording.uri), ("label", recording.label or ""), ("tags", tags)):
+        if "\0" in text or "\\u0000" in text or not _is_unicode(text):
+            raise ParameterError(
+                f"the {name} {text[:80]!r} holds a character that cannot be stored; remove it"
+            )
+    start = recording.recorded_at
+    if start is not None and not 1 < start.year < 9998:
+        raise ParameterError(f"recorded_at is {start.isoformat()}; give a year from 2 to 9997")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_top_k(top_k: int) -> None:

@@ -13,6 +13,7 @@ from soundalike.store.base import (
     SearchResult,
     StoreStatus,
     check_embeddings,
+    check_recording,
     check_spec,
     check_top_k,
     first_limit,
@@ -44,6 +45,7 @@ class MemoryStore:
         spec: IndexSpec,
     ) -> Outcome:
         """Store a recording; see `soundalike.store.Store.add`."""
+        check_recording(recording, has_length=True)
         self._agree(spec)
         check_embeddings(embeddings, len(windows), spec)
         known = self._contents.get(recording.recording_id)
@@ -55,6 +57,7 @@ class MemoryStore:
 
     def link(self, recording: Recording, spec: IndexSpec) -> Outcome | None:
         """Store a path of known audio; see `soundalike.store.Store.link`."""
+        check_recording(recording, has_length=False)
         known = self._contents.get(recording.recording_id)
         if known is None or _start_differs(known.recording, recording):
             return None

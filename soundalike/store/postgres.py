@@ -19,6 +19,7 @@ from soundalike.store.base import (
     SearchResult,
     StoreStatus,
     check_embeddings,
+    check_recording,
     check_spec,
     check_top_k,
     first_limit,
@@ -110,6 +111,7 @@ class PostgresStore:
         StoreError
             The database refused or cannot be reached; nothing of the recording was stored.
         """
+        check_recording(recording, has_length=True)
         check_embeddings(embeddings, len(windows), spec)
         with self._db.transaction() as cursor:
             ensure_schema(cursor, spec)
@@ -123,6 +125,7 @@ class PostgresStore:
 
         Spares the caller decoding and embedding what is known; `recording.duration_s` is not used.
         """
+        check_recording(recording, has_length=False)
         with self._db.transaction() as cursor:
             stored = stored_spec(cursor)
             if stored is None:
