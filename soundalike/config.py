@@ -101,9 +101,9 @@ class Settings:
             raise ConfigError(f"SOUNDALIKE_MODEL is {self.model!r}; choose one of {', '.join(MODELS)}")
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):
-            # The value may hold a password, so only its scheme is shown.
+            # The value may hold a password, so nothing of it is shown.
             raise ConfigError(
-                f"SOUNDALIKE_DATABASE_URL begins with {url.split(':', 1)[0][:20]!r}; give a URL like "
+                "SOUNDALIKE_DATABASE_URL does not begin with postgresql://; give a URL like "
                 "postgresql://user:password@host:5432/database, or unset it for the embedded server"
             )
 

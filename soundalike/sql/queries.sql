@@ -4,8 +4,13 @@ SELECT name, installed_version, default_version
 FROM pg_available_extensions
 WHERE name IN ('vector', 'timescaledb', 'vectorscale');
 
--- name: schema_exists
-SELECT to_regclass('soundalike.schema_version') IS NOT NULL;
+-- name: table_exists
+-- Asks the catalog and not to_regclass, whose cache may still say no when another process has just
+-- created the table.
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = 'soundalike' AND c.relname = %(name)s
+);
 
 -- name: schema_version
 SELECT version FROM soundalike.schema_version;
@@ -21,12 +26,6 @@ DROP SCHEMA IF EXISTS soundalike CASCADE;
 -- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
 SELECT create_hypertable('soundalike.windows', by_range('window_time', INTERVAL '1 year'),
                          create_default_indexes => false);
-
--- name: is_hypertable
-SELECT EXISTS (
-    SELECT FROM timescaledb_information.hypertables
-    WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows'
-);
 
 -- name: get_spec
 SELECT encoder, fingerprint, dimension, window_s, stride_s FROM soundalike.index_spec;
@@ -76,6 +75,19 @@ DELETE FROM soundalike.recordings AS r
 WHERE r.recording_id = %(recording_id)s::uuid
   AND NOT EXISTS (SELECT FROM soundalike.files AS f WHERE f.recording_id = r.recording_id);
 
+-- name: lock_recordings_of
+-- Waits for those who are just adding a path to one of these recordings, and keeps others from it.
+SELECT r.recording_id::text FROM soundalike.recordings AS r
+WHERE r.recording_id IN (
+    SELECT f.recording_id FROM soundalike.files AS f
+    WHERE f.uri = %(key)s OR starts_with(f.uri, %(folder)s) OR f.recording_id::text = %(key)s
+)
+ORDER BY r.recording_id FOR UPDATE;
+
+-- name: lock_recording_row
+-- As above, for one recording.
+SELECT FROM soundalike.recordings WHERE recording_id = %(recording_id)s::uuid FOR UPDATE;
+
 -- name: delete_files
 -- By exact path, by folder (every path below it), or by recording.
 DELETE FROM soundalike.files
@@ -100,12 +112,16 @@ CROSS JOIN LATERAL (
 ) AS h;
 
 -- name: filter_files
--- Goes into the search when it is narrowed by label, tags or path.
+-- Goes into the search when it is narrowed by label, tags or path. Containment finds the rows by index,
+-- but takes a part of a nested value for the whole; equality of each tag is what was asked for.
 AND EXISTS (
     SELECT FROM soundalike.files AS f
     WHERE f.recording_id = w.recording_id
       AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
       AND f.tags @> %(tags)s::jsonb
+      AND NOT EXISTS (
+          SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
+      )
       AND starts_with(f.uri, %(uri_prefix)s)
 )
 
@@ -121,11 +137,11 @@ JOIN soundalike.files AS f USING (recording_id)
 WHERE r.recording_id = ANY (%(recording_ids)s::uuid[])
   AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
   AND f.tags @> %(tags)s::jsonb
+  AND NOT EXISTS (
+      SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
+  )
   AND starts_with(f.uri, %(uri_prefix)s)
 ORDER BY r.recording_id, f.uri;
-
--- name: index_exists
-SELECT to_regclass('soundalike.windows_embedding') IS NOT NULL;
 
 -- name: estimate_windows
 -- Exact on both kinds of table; a hypertable's own statistics are empty.

@@ -6,12 +6,13 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, timedelta
 from typing import Literal, Protocol
 
 import numpy as np
 
 from soundalike.errors import DimensionMismatch, InvalidSamples, ModelMismatch, ParameterError
-from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
+from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Tags, Window
 
 #: What became of a recording that was handed to `Store.add`. ``linked``: the same audio was there
 #: under another path. ``replaced``: the path held other audio before. ``updated``: only its label,
@@ -146,37 +147,66 @@ def check_embeddings(embeddings: FloatArray, n_windows: int | None, spec: IndexS
 def check_recording(recording: Recording, *, has_length: bool) -> None:
     """Raise `ParameterError` where what is said of a recording cannot be stored.
 
-    That is: an id that is no UUID, no length where there must be one, no path, text with NUL or half a surrogate pair, tags that are not
-    JSON, or a start that no database knows.
+    That is: an id that is no UUID, no length where there must be one, no path, text with NUL or half a
+    surrogate pair, tags that are not JSON, or a start that no database knows.
     """
-    try:
-        uuid.UUID(recording.recording_id)
-    except ValueError as exc:
-        raise ParameterError(f"recording_id is {recording.recording_id!r}; give a UUID") from exc
+    _check_id(recording.recording_id)
     if has_length and not recording.duration_s > 0:
         raise ParameterError(f"duration_s is {recording.duration_s}; it must be above 0")
     if not recording.uri:
         raise ParameterError("the recording has no path; give it a name")
+    _check_text("path", recording.uri)
+    _check_text("label", recording.label or "")
+    _check_tags(recording.tags)
+    if recording.recorded_at is not None:
+        try:
+            # A day to spare, because the database shows it in any time zone.
+            recording.recorded_at.astimezone(UTC) - timedelta(days=1)
+            recording.recorded_at.astimezone(UTC) + timedelta(days=1, seconds=recording.duration_s)
+        except OverflowError as exc:
+            start = recording.recorded_at.isoformat()
+            raise ParameterError(f"recorded_at is {start}; give a year from 1 to 9999") from exc
+
+
+def check_filters(filters: Filters) -> None:
+    """Raise `ParameterError` where a filter could match nothing, because it could not be stored."""
+    _check_text("path", filters.uri_prefix)
+    for label in filters.labels:
+        _check_text("label", label)
+    _check_tags(filters.tags)
+    if filters.exclude_recording_id is not None:
+        _check_id(filters.exclude_recording_id)
+
+
+def _check_id(recording_id: str) -> None:
     try:
-        tags = json.dumps(dict(recording.tags), allow_nan=False, ensure_ascii=False)
+        uuid.UUID(recording_id)
+    except ValueError as exc:
+        raise ParameterError(f"recording_id is {recording_id!r}; give a UUID") from exc
+
+
+def _check_tags(tags: Tags) -> None:
+    try:
+        text = json.dumps(dict(tags), allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as exc:
         raise ParameterError(f"the tags are no JSON ({exc}); give text, numbers, lists") from exc
-    for name, text in (("path", recording.uri), ("label", recording.label or ""), ("tags", tags)):
-        if "\0" in text or "\\u0000" in text or not _is_unicode(text):
-            raise ParameterError(
-                f"the {name} {text[:80]!r} holds a character that cannot be stored; remove it"
-            )
-    start = recording.recorded_at
-    if start is not None and not 1 < start.year < 9998:
-        raise ParameterError(f"recorded_at is {start.isoformat()}; give a year from 2 to 9997")
+    _check_text("tags", text.replace("\\u0000", "\0"))
 
 
-def _is_unicode(text: str) -> bool:
+def _check_text(what: str, text: str) -> None:
+    if not is_storable(text):
+        raise ParameterError(
+            f"the {what} {text[:80]!r} holds a character that cannot be stored; remove it"
+        )
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether PostgreSQL can store a text: it has no NUL and no half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return "\0" not in text
 
 
 def check_top_k(top_k: int) -> None:

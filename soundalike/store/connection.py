@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 import psycopg2
 from psycopg2 import errors as pg_errors
 
-from soundalike.errors import ExtensionMissing, StoreError, StoreUnavailable
+from soundalike.errors import ConfigError, ExtensionMissing, StoreError, StoreUnavailable
 
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
+_MAX_PORT = 65_535
 
 
 class Database:
@@ -99,15 +100,36 @@ def one_line(exc: psycopg2.Error) -> str:
     return " ".join(str(exc).split()) or type(exc).__name__
 
 
-def redacted(url: str) -> str:
-    """Return a database URL without password and parameters.
+def parse_url(url: str) -> dict[str, str]:
+    """Return the connection parameters of a database URL.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be parsed, or a special character of the password has ended up in host or port.
+        The message shows nothing of it, because it may be the password.
+    """
+    try:
+        parts: dict[str, str] = psycopg2.extensions.parse_dsn(url)
+    except psycopg2.Error:
+        parts = {"port": "unreadable"}
+    plain = "@" not in parts.get("host", "") and re.fullmatch(r"[\d,]*", parts.get("port", ""))
+    if not plain or any(int(port) > _MAX_PORT for port in parts.get("port", "").split(",") if port):
+        raise ConfigError(
+            "SOUNDALIKE_DATABASE_URL cannot be read; write postgresql://user:password@host:5432/database "
+            "and special characters of the password as %XX (@ is %40, / is %2F, # is %23, % is %25)"
+        ) from None
+    return parts
+
+
+def redacted(parameters: Mapping[str, str]) -> str:
+    """Return connection parameters as a URL without password and options.
 
     Examples
     --------
-    >>> redacted("postgresql://ann:secret@db.example:5433/sounds?sslmode=require")
+    >>> redacted(parse_url("postgresql://ann:secret@db.example:5433/sounds?sslmode=require"))
     'postgresql://ann@db.example:5433/sounds'
     """
-    parts = urlsplit(url)
-    user = f"{parts.username}@" if parts.username else ""
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
+    user = f"{parameters['user']}@" if "user" in parameters else ""
+    port = f":{parameters['port']}" if "port" in parameters else ""
+    return f"postgresql://{user}{parameters.get('host', '')}{port}/{parameters.get('dbname', '')}"

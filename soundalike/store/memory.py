@@ -13,6 +13,7 @@ from soundalike.store.base import (
     SearchResult,
     StoreStatus,
     check_embeddings,
+    check_filters,
     check_recording,
     check_spec,
     check_top_k,
@@ -46,13 +47,12 @@ class MemoryStore:
     ) -> Outcome:
         """Store a recording; see `soundalike.store.Store.add`."""
         check_recording(recording, has_length=True)
-        self._agree(spec)
         check_embeddings(embeddings, len(windows), spec)
+        self._agree(spec)
         known = self._contents.get(recording.recording_id)
         if known is None or _start_differs(known.recording, recording):
-            self._contents[recording.recording_id] = _Content(
-                recording, list(windows), embeddings.copy()
-            )
+            content = _Content(recording, list(windows), embeddings.copy())
+            self._contents[recording.recording_id] = content
         return self._put_file(recording, is_new=known is None)
 
     def link(self, recording: Recording, spec: IndexSpec) -> Outcome | None:
@@ -70,6 +70,8 @@ class MemoryStore:
 
     def _put_file(self, recording: Recording, *, is_new: bool) -> Outcome:
         before = self._files.get(recording.uri)
+        start = recording.recorded_at or self._contents[recording.recording_id].recording.recorded_at
+        recording = replace(recording, recorded_at=start)
         self._files[recording.uri] = recording
         if before is None:
             return "added" if is_new else "linked"
@@ -84,6 +86,7 @@ class MemoryStore:
     ) -> SearchResult:
         """Compare with every window; see `soundalike.store.Store.search`."""
         check_top_k(top_k)
+        check_filters(filters)
         if self._spec is None:
             raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
         check_spec(self._spec, spec)

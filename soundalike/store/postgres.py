@@ -19,21 +19,24 @@ from soundalike.store.base import (
     SearchResult,
     StoreStatus,
     check_embeddings,
+    check_filters,
     check_recording,
     check_spec,
     check_top_k,
     first_limit,
     folder_prefix,
+    is_storable,
 )
-from soundalike.store.connection import Cursor, Database, redacted
+from soundalike.store.connection import Cursor, Database, parse_url, redacted
 from soundalike.store.embedded import EmbeddedServer
-from soundalike.store.schema import ensure_schema, extensions, is_current, stored_spec
+from soundalike.store.schema import ensure_schema, exists, extensions, is_current, stored_spec
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
 
 #: Below this many windows every search is exact; from here on an HNSW index is built.
 EXACT_BELOW_WINDOWS = 10_000
 #: The start of a recording whose time nobody knows.
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INDEX = "windows_embedding"
 _MAX_EF_SEARCH = 1000
 _CONNECT_TIMEOUT_S = 10
 _PAGE_ROWS = 500
@@ -53,10 +56,13 @@ def open_store(settings: Settings) -> PostgresStore:
         database = Database(server.acquire, f"embedded:{settings.data_dir}")
         return PostgresStore(database, on_close=server.release)
 
-    def connect() -> psycopg2.extensions.connection:
-        return psycopg2.connect(url, connect_timeout=_CONNECT_TIMEOUT_S, application_name="soundalike")
+    parameters = parse_url(url)
+    options = {"connect_timeout": str(_CONNECT_TIMEOUT_S), "application_name": "soundalike"}
 
-    return PostgresStore(Database(connect, redacted(url)))
+    def connect() -> psycopg2.extensions.connection:
+        return psycopg2.connect(**{**options, **parameters})
+
+    return PostgresStore(Database(connect, redacted(parameters)))
 
 
 class PostgresStore:
@@ -116,9 +122,11 @@ class PostgresStore:
         with self._db.transaction() as cursor:
             ensure_schema(cursor, spec)
             known = self._lock_and_find(cursor, recording)
-            if known is None or _start_differs(known, recording):
+            moved = known is not None and _start_differs(known, recording)
+            if known is None or moved:
                 self._put_content(cursor, recording, windows, embeddings)
-            return self._put_file(cursor, recording, is_new=known is None)
+            outcome = self._put_file(cursor, recording, is_new=known is None)
+            return "updated" if moved and outcome == "unchanged" else outcome
 
     def link(self, recording: Recording, spec: IndexSpec) -> Outcome | None:
         """Store a path of audio that is stored already; None where it is not.
@@ -213,8 +221,13 @@ class PostgresStore:
             return "added" if is_new else "linked"
         if before[0] == recording.recording_id:
             return "updated"
-        cursor.execute(self._sql["delete_orphan"], {"recording_id": before[0]})
+        self._delete_orphan(cursor, before[0])
         return "replaced"
+
+    def _delete_orphan(self, cursor: Cursor, recording_id: str) -> None:
+        key = {"recording_id": recording_id}
+        cursor.execute(self._sql["lock_recording_row"], key)
+        cursor.execute(self._sql["delete_orphan"], key)
 
     def search(
         self, vectors: FloatArray, spec: IndexSpec, *, top_k: int, filters: Filters
@@ -240,15 +253,19 @@ class PostgresStore:
             As their names say.
         """
         check_top_k(top_k)
+        check_filters(filters)
         check_embeddings(vectors, None, spec)
         with self._db.transaction() as cursor:
             stored = stored_spec(cursor)
             if stored is None:
                 raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
             check_spec(stored, spec)
+            # The cosine with a vector of zeros is no number; it resembles nothing.
+            usable = [number for number, vector in enumerate(vectors) if vector.any()]
             parameters = _filter_parameters(filters)
-            parameters["vectors"] = [HalfVector(vector).to_text() for vector in vectors]
-            hits = self._distinct_hits(cursor, parameters, top_k)
+            parameters["vectors"] = [HalfVector(vectors[number]).to_text() for number in usable]
+            found = self._distinct_hits(cursor, parameters, top_k)
+            hits = [replace(hit, query_window=usable[hit.query_window]) for hit in found]
             return SearchResult(hits, self._describe(cursor, hits, parameters))
 
     def _distinct_hits(self, cursor: Cursor, parameters: dict[str, Any], top_k: int) -> list[Hit]:
@@ -286,10 +303,13 @@ class PostgresStore:
 
         Windows go with the last path of their recording.
         """
+        if not is_storable(key):
+            return 0
         with self._db.transaction() as cursor:
             if not is_current(cursor):
                 return 0
             names = {"key": key, "folder": folder_prefix(key)}
+            cursor.execute(self._sql["lock_recordings_of"], names)
             cursor.execute(self._sql["delete_files"], names)
             gone = [row[0] for row in cursor.fetchall()]
             for recording_id in set(gone):
@@ -299,19 +319,17 @@ class PostgresStore:
     def finish_batch(self) -> None:
         """Build the HNSW index once there are enough windows to be worth it."""
         with self._db.transaction() as cursor:
-            if not is_current(cursor) or self._flag(cursor, "index_exists"):
+            if not is_current(cursor) or exists(cursor, _INDEX):
                 return
             cursor.execute(self._sql["estimate_windows"], {"limit": self._exact_below})
             row = cursor.fetchone()
             if row is None or row[0] < self._exact_below:
                 return
+            # Two processes that reach the number together would wait for each other for ever.
+            cursor.execute(self._sql["lock_schema"])
             cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
             cursor.execute(self._sql["create_index"])
             cursor.execute(self._sql["analyze"])
-
-    def _flag(self, cursor: Cursor, query: str) -> bool:
-        cursor.execute(self._sql[query])
-        return cursor.fetchone() == (True,)
 
     def status(self) -> StoreStatus:
         """Return what is stored; works on an empty database too."""
@@ -322,7 +340,7 @@ class PostgresStore:
             if spec is not None:
                 cursor.execute(self._sql["count_rows"])
                 counts = cursor.fetchone() or counts
-                index = "hnsw" if self._flag(cursor, "index_exists") else "exact"
+                index = "hnsw" if exists(cursor, _INDEX) else "exact"
             installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
             recordings, files, windows = (int(count) for count in counts)
             return StoreStatus(self._db.description, spec, recordings, files, windows, installed, index)

@@ -27,8 +27,7 @@ def is_current(cursor: Cursor) -> bool:
     SchemaMismatch
         It was made by another version of Soundalike.
     """
-    cursor.execute(sql.queries()["schema_exists"])
-    if cursor.fetchone() == (False,):
+    if not exists(cursor, "schema_version"):
         return False
     cursor.execute(sql.queries()["schema_version"])
     row = cursor.fetchone()
@@ -39,6 +38,12 @@ def is_current(cursor: Cursor) -> bool:
             "the Soundalike that made it, or start anew with: soundalike reset"
         )
     return True
+
+
+def exists(cursor: Cursor, name: str) -> bool:
+    """Tell whether a table or index of that name is in Soundalike's schema."""
+    cursor.execute(sql.queries()["table_exists"], {"name": name})
+    return cursor.fetchone() == (True,)
 
 
 def stored_spec(cursor: Cursor) -> IndexSpec | None:
