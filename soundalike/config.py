@@ -101,9 +101,11 @@ class Settings:
             raise ConfigError(f"SOUNDALIKE_MODEL is {self.model!r}; choose one of {', '.join(MODELS)}")
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):
-            # The value may hold a password, so nothing of it is shown.
+            # What follows the first colon, and any parameter list, may be a password.
+            begin = url.split(":", 1)[0][:20]
+            begin = begin if not {"=", "@"} & set(begin) else ""
             raise ConfigError(
-                "SOUNDALIKE_DATABASE_URL does not begin with postgresql://; give a URL like "
+                f"SOUNDALIKE_DATABASE_URL begins with {begin!r}; give a URL like "
                 "postgresql://user:password@host:5432/database, or unset it for the embedded server"
             )
 

@@ -18,6 +18,9 @@ from soundalike.pipeline import embed_source
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
 
+#: Below every cosine similarity: clips without an audible window.
+_NO_SCORE = -2.0
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
@@ -170,7 +173,7 @@ def best_window_scores(embedded: Sequence[FloatArray]) -> npt.NDArray[np.float32
     scores : (n_clips, n_clips) float32
     """
     n_clips = len(embedded)
-    scores = np.full((n_clips, n_clips), -2.0, dtype=np.float32)
+    scores = np.full((n_clips, n_clips), _NO_SCORE, dtype=np.float32)
     filled = [index for index, rows in enumerate(embedded) if len(rows)]
     if not filled:
         return scores
@@ -194,8 +197,10 @@ def _rankings(
             others &= folds != clip.fold
         candidates = np.flatnonzero(others)
         order = candidates[np.argsort(-scores[query, candidates], kind="stable")]
-        if len(order):
-            rankings.append(labels[order] == clip.label)
+        relevant = labels[order] == clip.label
+        if relevant.any():
+            # A silent clip finds nothing and is not found; it counts as a miss.
+            rankings.append(relevant & (scores[query, order] > _NO_SCORE))
     return rankings
 
 

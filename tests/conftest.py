@@ -48,7 +48,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def clean_environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Settings of nobody: no variable of Soundalike but the data folder, which is returned."""
+    """Remove all settings of Soundalike but the data folder, a temporary one, which is returned."""
     for name in list(os.environ):
         if name.startswith("SOUNDALIKE_"):
             monkeypatch.delenv(name)
@@ -94,7 +94,7 @@ def _variable(name: str) -> npt.NDArray[np.float32]:
 
 @pytest.fixture(scope="session")
 def v1_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A VGGish checkpoint in the single-file format of the published one, with made-up weights.
+    """Write a VGGish checkpoint in the published single-file format, with made-up weights.
 
     It is 288 MB, so it is made once a session and removed at its end. Tests that ask for it carry
     the marker ``model``.

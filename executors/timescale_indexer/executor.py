@@ -23,6 +23,7 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from soundalike.audio import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreUnavailable
 from soundalike.pipeline import audible
@@ -117,8 +118,8 @@ class TimescaleIndexer(Executor):
                 doc.deleted = self._store.delete(doc.recording_id)
             else:
                 # An upload is stored under the name that it came with, a file under its whole path.
-                name = str(doc.uri)
-                doc.deleted = self._store.delete(name) or self._store.delete(str(Path(name).absolute()))
+                names = [str(doc.uri), *stored_names(str(doc.uri))]
+                doc.deleted = sum(self._store.delete(name) for name in dict.fromkeys(names))
         return docs
 
     @requests(on="/status")

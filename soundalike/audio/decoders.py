@@ -36,7 +36,7 @@ _FFMPEG_FORMATS = (
 _FFMPEG_TIMEOUT_S = 600
 _CORRECTED_LENGTH = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 #: What programs write that do not know the length yet; it promises nothing.
-_STREAMED_LENGTH = 2**31 - 1
+_STREAMED_LENGTH = 0x7FFFF000
 #: libsndfile gives the highest number of frames there is where it does not know the length.
 _UNKNOWN_LENGTH_S = 1e9
 

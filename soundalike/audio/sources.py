@@ -70,6 +70,18 @@ def uri_of(path: Path) -> str:
     return str(path)
 
 
+def stored_names(key: str) -> list[str]:
+    """Return the texts under which a path, or what lies in a folder, may be stored.
+
+    Parameters
+    ----------
+    key : str
+        A path or ``file:`` URL; nothing needs to be there.
+    """
+    path = Path(_path_of_url(key) if key.lower().startswith("file://") else key).absolute()
+    return [str(path), path.as_uri()]
+
+
 def recording_id_of(source: AudioSource) -> str:
     """Return the id of a recording: a UUID made of the first 128 bits of the content's SHA-256.
 

@@ -147,10 +147,15 @@ def parse_tags(pairs: Sequence[str]) -> dict[str, Any]:
         if not separator or not key:
             raise ParameterError(f"tag {pair!r} is not of the form KEY=VALUE")
         try:
-            tags[key] = json.loads(value)
+            tags[key] = json.loads(value, parse_constant=_no_constant)
         except ValueError:
             tags[key] = value
     return tags
+
+
+def _no_constant(name: str) -> Any:
+    """Refuse NaN and Infinity, which Python reads but JSON does not know."""
+    raise ValueError(name)
 
 
 def search(arguments: argparse.Namespace) -> int:
@@ -160,7 +165,7 @@ def search(arguments: argparse.Namespace) -> int:
     filters = Filters(
         labels=tuple(arguments.label),
         tags=parse_tags(arguments.tag),
-        uri_prefix=str(Path(arguments.under).absolute()) if arguments.under else "",
+        uri_prefix=_prefix(arguments.under),
     )
     with opened_pipeline(arguments) as pipeline:
         answer = pipeline.search(
@@ -183,6 +188,12 @@ def search(arguments: argparse.Namespace) -> int:
     if not rows:
         output.note("no recording matches; loosen the filters or --min-score")
     return 0
+
+
+def _prefix(under: str) -> str:
+    """Return what the paths under a file or folder begin with; a folder's neighbours do not."""
+    path = Path(under).absolute()
+    return "" if not under else f"{path}/" if path.is_dir() else str(path)
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -232,12 +243,14 @@ def _shown(value: object) -> str:
 
 def delete(arguments: argparse.Namespace) -> int:
     """Delete files, folders or recordings."""
+    from soundalike.audio import stored_names
+
     missing = 0
     with opened_store(settings_from(arguments)) as store:
         for key in arguments.keys:
             is_id = not Path(key).exists() and len(key) == 36 and key.count("-") == 4
-            name = key if is_id else str(Path(key).absolute())
-            gone = store.delete(name)
+            names = [key] if is_id else stored_names(key)
+            name, gone = names[0], sum(store.delete(each) for each in names)
             missing += gone == 0
             if arguments.json:
                 output.json_line({"key": name, "deleted": gone})

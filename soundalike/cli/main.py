@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 for wrong usage or parameters; 3 where a recording could not be used; 4 for the
         encoder, 5 for the database, 6 for the service; 130 when interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # File names may hold bytes that are no UTF-8; they are shown escaped instead of refused.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     arguments = build_parser().parse_args(argv)
     try:
         status: int = arguments.run(arguments)

@@ -147,7 +147,11 @@ def _add_embed(command: argparse.ArgumentParser) -> None:
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
-    command.add_argument("action", choices=("status", "download"))
+    command.add_argument(
+        "action",
+        choices=("status", "download"),
+        help="show what is here, or fetch what is missing and verify it",
+    )
 
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:

@@ -116,7 +116,7 @@ def parse_url(url: str) -> dict[str, str]:
     plain = "@" not in parts.get("host", "") and re.fullmatch(r"[\d,]*", parts.get("port", ""))
     if not plain or any(int(port) > _MAX_PORT for port in parts.get("port", "").split(",") if port):
         raise ConfigError(
-            "SOUNDALIKE_DATABASE_URL cannot be read; write postgresql://user:password@host:5432/database "
+            "SOUNDALIKE_DATABASE_URL cannot be read; write postgresql://user:password@host:5432/name "
             "and special characters of the password as %XX (@ is %40, / is %2F, # is %23, % is %25)"
         ) from None
     return parts

@@ -57,10 +57,15 @@ def open_store(settings: Settings) -> PostgresStore:
         return PostgresStore(database, on_close=server.release)
 
     parameters = parse_url(url)
-    options = {"connect_timeout": str(_CONNECT_TIMEOUT_S), "application_name": "soundalike"}
+    options: dict[str, Any] = {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "application_name": "soundalike",
+        **parameters,
+    }
 
     def connect() -> psycopg2.extensions.connection:
-        return psycopg2.connect(**{**options, **parameters})
+        connection: psycopg2.extensions.connection = psycopg2.connect(**options)
+        return connection
 
     return PostgresStore(Database(connect, redacted(parameters)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ class Postprocessor:
         try:
             with np.load(pca_params) as arrays:
                 matrix, means = arrays[_MATRIX], arrays[_MEANS]
-        except (OSError, ValueError, KeyError, EOFError) as exc:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
             raise WeightsCorrupt(
                 f"{pca_params} cannot be used ({exc}); fetch the published one with: "
                 "soundalike models download"

@@ -30,11 +30,9 @@ def tone() -> Callable[..., npt.NDArray[np.float32]]:
 
 @pytest.fixture(scope="session")
 def encode() -> Callable[..., Path]:
-    """Return ``encode(path, mono, rate, codec, container)``: a lossy file, made with FFmpeg's libraries."""
+    """Return ``encode(path, mono, rate, codec, container)``: a file made with FFmpeg's libraries."""
 
-    def write(
-        path: Path, mono: npt.NDArray[np.float32], rate: int, codec: str, container: str
-    ) -> Path:
+    def write(path: Path, mono: npt.NDArray[np.float32], rate: int, codec: str, container: str) -> Path:
         with av.open(str(path), "w", format=container) as file:
             track = file.add_stream(codec, rate=rate, layout="mono")
             track.time_base = Fraction(1, rate)

@@ -1,0 +1,148 @@
+"""Indexing that is stopped half way, or done twice at once, leaves an index that is whole."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Cli = Callable[..., Any]
+Sql = Callable[..., Any]
+N_FILES = 48
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, write_wav: Callable[..., Path]) -> Path:
+    """Make so many sounds that indexing them takes a while."""
+    folder = tmp_path_factory.mktemp("many")
+    noise = np.random.default_rng(3).standard_normal((N_FILES, 30 * 16_000)) / 10
+    for number, wave in enumerate(noise):
+        write_wav(folder / f"{number:02}.wav", wave, subtype="PCM_16")
+    return folder
+
+
+@pytest.fixture
+def start_indexing(
+    many: Path, command_environ: dict[str, str], database_url: str
+) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Start to index in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "soundalike", "index", str(many), "--json"],
+                env={**command_environ, "SOUNDALIKE_DATABASE_URL": database_url},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _dump(sql: Sql) -> dict[str, Any]:
+    """Return everything that is stored, but for the time of indexing."""
+    return {
+        "recordings": sql(
+            "SELECT recording_id, duration_s, recorded_at, n_windows "
+            "FROM soundalike.recordings ORDER BY 1"
+        ),
+        "files": sql("SELECT uri, recording_id, label, tags::text FROM soundalike.files ORDER BY 1"),
+        "windows": sql(
+            "SELECT recording_id, window_index, window_time, start_s, end_s, embedding::text "
+            "FROM soundalike.windows ORDER BY 1, 2"
+        ),
+    }
+
+
+def _is_whole(sql: Sql) -> bool:
+    """Tell whether each recording has its windows and a path, and nothing is without a recording."""
+    (row,) = sql(
+        """
+        SELECT (SELECT count(*) FROM soundalike.recordings AS r
+                WHERE r.n_windows <> (SELECT count(*) FROM soundalike.windows AS w
+                                      WHERE w.recording_id = r.recording_id)
+                   OR NOT EXISTS (SELECT FROM soundalike.files AS f
+                                  WHERE f.recording_id = r.recording_id)),
+               (SELECT count(DISTINCT recording_id) FROM soundalike.windows),
+               (SELECT count(*) FROM soundalike.recordings)
+        """
+    )
+    broken, with_windows, recordings = row
+    return bool(broken == 0 and with_windows == recordings)
+
+
+@pytest.fixture
+def undisturbed(cli: Cli, many: Path, sql: Sql) -> dict[str, Any]:
+    """Return what is stored after a run that nothing has disturbed, and begin anew."""
+    done = cli("index", many)
+    assert done.returncode == 0, done.stderr
+    found = _dump(sql)
+    assert cli("reset", "--yes").returncode == 0
+    return found
+
+
+def _after_first_rows(process: subprocess.Popen[str], count: int) -> list[str]:
+    assert process.stdout is not None
+    return [process.stdout.readline() for _ in range(count)]
+
+
+def test_ctrl_c_keeps_what_was_finished(
+    start_indexing: Callable[..., Any], cli: Cli, rows_of: Callable[..., Any], many: Path, sql: Sql
+):
+    process = start_indexing()
+    rows = _after_first_rows(process, 3)
+    process.send_signal(signal.SIGINT)
+    rest, said = process.communicate(timeout=60)
+
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert "interrupted" in said
+    told = [row for row in rows + rest.splitlines() if row.strip()]
+    assert 3 <= len(told) < N_FILES
+    assert _is_whole(sql)
+    ((stored,),) = sql("SELECT count(*) FROM soundalike.files")
+    # One may have been stored but not told any more.
+    assert len(told) <= stored <= len(told) + 1
+    again = cli("index", many, "--json")
+    outcomes = [row["outcome"] for row in rows_of(again)]
+    assert outcomes.count("unchanged") == stored
+    assert outcomes.count("added") == N_FILES - stored
+
+
+def test_after_a_kill_the_next_run_gives_what_an_undisturbed_one_gives(
+    undisturbed: dict[str, Any], start_indexing: Callable[..., Any], cli: Cli, many: Path, sql: Sql
+):
+    process = start_indexing()
+    _after_first_rows(process, 20)
+    process.kill()
+    process.communicate(timeout=60)
+    assert _is_whole(sql)
+    ((stored,),) = sql("SELECT count(*) FROM soundalike.files")
+    assert 20 <= stored < N_FILES
+
+    assert cli("index", many).returncode == 0
+    assert _dump(sql) == undisturbed
+
+
+def test_two_at_once_give_what_one_gives(
+    undisturbed: dict[str, Any], start_indexing: Callable[..., Any], sql: Sql
+):
+    processes = [start_indexing(), start_indexing()]
+    said = [process.communicate(timeout=120) for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert _dump(sql) == undisturbed

@@ -1,0 +1,201 @@
+"""``soundalike search``: what it prints, and what narrows it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from soundalike.config import Settings
+from soundalike.encoders import load_encoder
+from soundalike.pipeline import IndexItem, Pipeline
+from soundalike.store import open_store
+from soundalike.windows import WindowPlan
+
+Cli = Callable[..., Any]
+#: As promised: a program may rely on these.
+PROMISED = {
+    *("query", "rank", "uri", "score", "start_s", "end_s", "query_start_s", "query_end_s"),
+    *("label", "tags"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, write_tone: Callable[..., Path]) -> Path:
+    """Make sounds of two labels, in folders of which one's name begins like the other's."""
+    folder = tmp_path_factory.mktemp("indexed")
+    for number, frequency_hz in enumerate((200.0, 210.0, 220.0)):
+        write_tone(folder / "low" / f"{number}.wav", frequency_hz)
+    write_tone(folder / "lower" / "0.wav", 150.0)
+    write_tone(folder / "high" / "0.wav", 3000.0)
+    shutil.copy(folder / "low" / "0.wav", folder / "high" / "copy of low 0.wav")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def indexed_url(database_server: Any, folder: Path) -> Iterator[str]:
+    """Index the folder once, to be read only."""
+    with database_server.database() as url:
+        store = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}))
+        pipeline = Pipeline(store, load_encoder("logmel-stats", Path()), WindowPlan())
+        items = [
+            IndexItem(str(path), tags={"n": number, "deep": {"of": path.parent.name}})
+            for number, path in enumerate(sorted(folder.rglob("*.wav")))
+        ]
+        assert [result.outcome for result in pipeline.index(items)].count("failed") == 0
+        store.close()
+        yield url
+
+
+@pytest.fixture
+def query(tmp_path: Path, write_tone: Callable[..., Path]) -> Path:
+    """Make a sound that is not indexed."""
+    return write_tone(tmp_path / "query.wav", 208.0, 5.0)
+
+
+@pytest.fixture
+def search(
+    soundalike: Cli, indexed_url: str, rows_of: Callable[..., Any]
+) -> Callable[..., list[dict[str, Any]]]:
+    """Search with --json; return the rows."""
+
+    def run(*arguments: Any, **options: Any) -> list[dict[str, Any]]:
+        done = soundalike("search", "--json", *arguments, SOUNDALIKE_DATABASE_URL=indexed_url, **options)
+        assert done.returncode == 0, done.stderr
+        return rows_of(done)
+
+    return run
+
+
+def test_each_match_is_an_object_with_the_promised_fields(
+    search: Callable[..., Any], query: Path, folder: Path
+):
+    rows = search(query)
+
+    assert all(row.keys() >= PROMISED for row in rows)
+    assert [row["rank"] for row in rows] == list(range(1, 6))
+    assert {row["query"] for row in rows} == {str(query)}
+    assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
+    assert all(-1 <= row["score"] <= 1 for row in rows)
+    # Low 0 is stored under two paths and found once, under the first of them.
+    assert {Path(row["uri"]).parent.name for row in rows[:3]} == {"low", "high"}
+    assert rows[-1]["uri"] == str(folder / "high" / "0.wav")
+    best = rows[0]
+    assert best["end_s"] - best["start_s"] == pytest.approx(4)
+    assert best["query_end_s"] - best["query_start_s"] == pytest.approx(4)
+    assert 0 <= best["query_start_s"] <= 1
+    assert best["encoder"] == "logmel-stats"
+
+
+def test_a_relative_path_works_from_anywhere(search: Callable[..., Any], query: Path):
+    rows = search(os.path.relpath(query, query.parents[1]), cwd=query.parents[1])
+
+    assert rows[0]["query"] == str(query)
+    assert len(rows) == 5
+
+
+def test_the_querys_own_recording_can_be_left_out_under_all_its_paths(
+    search: Callable[..., Any], folder: Path
+):
+    own = folder / "low" / "0.wav"
+    with_own, without = search(own), search(own, "--exclude-self")
+
+    assert with_own[0]["score"] == pytest.approx(1, abs=2e-3)
+    assert len(without) == len(with_own) - 1
+    assert not {str(own), str(folder / "high" / "copy of low 0.wav")} & {row["uri"] for row in without}
+
+
+FILTERS: dict[str, tuple[list[str], set[str]]] = {
+    "--top-k": (["--top-k", "2"], {"low/1.wav", "high/copy of low 0.wav"}),
+    "-k": (["-k", "1"], {"low/1.wav"}),
+    "--label": (["--label", "low"], {"low/0.wav", "low/1.wav", "low/2.wav"}),
+    "two labels": (
+        ["--label", "lower", "--label", "high"],
+        {"lower/0.wav", "high/0.wav", "high/copy of low 0.wav"},
+    ),
+    "--tag": (["--tag", "n=0"], {"high/0.wav"}),
+    "two tags": (["--tag", "n=3", "--tag", 'deep={"of": "low"}'], {"low/1.wav"}),
+    "tags that exclude each other": (["--tag", "n=3", "--tag", 'deep={"of": "high"}'], set()),
+    "--under a folder": (["--under", "low"], {"low/0.wav", "low/1.wav", "low/2.wav"}),
+    "--under a folder with a slash": (["--under", "low/"], {"low/0.wav", "low/1.wav", "low/2.wav"}),
+    "--under a file": (["--under", "low/2.wav"], {"low/2.wav"}),
+    "--min-score": (["--min-score", "0.9999999"], set()),
+}
+
+
+@pytest.mark.parametrize(("options", "expected"), FILTERS.values(), ids=FILTERS.keys())
+def test_options_narrow_the_search(
+    search: Callable[..., Any], query: Path, folder: Path, options: list[str], expected: set[str]
+):
+    rows = search(query, *options, cwd=folder)
+
+    assert {str(Path(row["uri"]).relative_to(folder)) for row in rows} == expected
+
+
+def test_a_table_is_printed_for_people(soundalike: Cli, indexed_url: str, query: Path, folder: Path):
+    done = soundalike("search", query, "-k", "2", cwd=folder, SOUNDALIKE_DATABASE_URL=indexed_url)
+
+    header, *lines = done.stdout.splitlines()
+    assert header.split() == ["rank", "score", "clip", "at", "query", "at", "label"]
+    assert len(lines) == 2
+    assert [line.split()[0] for line in lines] == ["1", "2"]
+    assert lines[0].split()[2] == "low/1.wav"
+    assert lines[0].endswith("low")
+    assert "encoder: logmel-stats" in done.stderr
+
+
+def test_no_match_is_said(soundalike: Cli, indexed_url: str, query: Path):
+    done = soundalike("search", query, "--label", "cow", SOUNDALIKE_DATABASE_URL=indexed_url)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "no recording matches" in done.stderr
+
+
+@pytest.fixture
+def bad_queries(tmp_path: Path, write_wav: Callable[..., Path]) -> dict[str, Path]:
+    """Make queries that cannot be used, by the code of their error."""
+    text, empty = tmp_path / "text.wav", tmp_path / "empty.wav"
+    text.write_text("this is no sound\n" * 50)
+    empty.touch()
+    holed = np.ones(16_000, dtype=np.float32) / 2
+    holed[100] = np.inf
+    return {
+        "audio.not_found": tmp_path / "missing.wav",
+        "audio.unreadable": text,
+        "audio.empty": empty,
+        "audio.silent_query": write_wav(tmp_path / "silence.wav", np.zeros(64_000)),
+        "audio.too_short": write_wav(tmp_path / "blip.wav", np.ones(100) / 2),
+        "audio.invalid_samples": write_wav(tmp_path / "nan.wav", holed),
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("audio.not_found", "audio.unreadable", "audio.empty", "audio.silent_query"),
+        *("audio.too_short", "audio.invalid_samples"),
+    ],
+)
+def test_a_query_that_cannot_be_used_is_said_in_one_line(
+    soundalike: Cli, indexed_url: str, bad_queries: dict[str, Path], code: str
+):
+    done = soundalike("search", bad_queries[code], "--json", SOUNDALIKE_DATABASE_URL=indexed_url)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("soundalike: ")
+    assert last.endswith(f"[{code}]")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_empty_index_is_said(cli: Cli, query: Path):
+    done = cli("search", query, "--json")
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "soundalike index" in done.stderr
+    assert "[store.index_empty]" in done.stderr

@@ -1,0 +1,148 @@
+"""The Dockerfile, checked without an engine."""
+
+import fnmatch
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+TARGETS = ("segmenter", "encoder", "indexer", "ranker", "gateway")
+FOLDERS = {
+    "segmenter": "audio_segmenter",
+    "encoder": "vggish_encoder",
+    "indexer": "timescale_indexer",
+    "ranker": "max_score_ranker",
+    "gateway": "gateway",
+}
+
+
+def copies(dockerfile: Any) -> list[tuple[str, Any]]:
+    """Return every COPY with the name of its stage."""
+    return [
+        (name, instruction)
+        for name, stage in dockerfile.stages.items()
+        for instruction in stage.instructions
+        if instruction.keyword == "COPY"
+    ]
+
+
+def environment(dockerfile: Any, target: str) -> dict[str, str]:
+    """Return the variables that a target sets, as they are written."""
+    return dict(
+        word.split("=", 1)
+        for stage in dockerfile.lineage(target)
+        for instruction in stage.instructions
+        if instruction.keyword == "ENV"
+        for word in instruction.words()
+    )
+
+
+def is_sent(path: str, patterns: list[str]) -> bool:
+    """Tell whether .dockerignore lets a path into the build: the last pattern that fits decides."""
+    sent = True
+    for pattern in patterns:
+        exception = pattern.startswith("!")
+        body = pattern.removeprefix("!").rstrip("/")
+        heads = [path, *(str(parent) for parent in Path(path).parents if str(parent) != ".")]
+        if any(fnmatch.fnmatch(head, body.replace("**/", "*")) for head in heads):
+            sent = exception
+    return sent
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_every_component_is_a_target(dockerfile: Any, components: dict[str, Any], target: str) -> None:
+    build = components[target]["build"]
+    assert build == {"context": "..", "dockerfile": "docker/Dockerfile", "target": target}
+    assert target in dockerfile.stages
+
+
+def test_there_are_no_other_components(components: dict[str, Any]) -> None:
+    assert sorted(components) == sorted(TARGETS)
+
+
+def test_every_stage_begins_with_a_pinned_image_or_another_stage(dockerfile: Any) -> None:
+    for stage in dockerfile.stages.values():
+        assert stage.base in dockerfile.stages or re.fullmatch(r"python:3\.11\.\d+-slim-\w+", stage.base)
+
+
+def test_what_is_copied_exists_and_is_sent(dockerfile: Any, project: Path) -> None:
+    patterns = [
+        line
+        for line in (project / ".dockerignore").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    found = copies(dockerfile)
+    assert found
+    for stage, instruction in found:
+        sources = instruction.words()[:-1]
+        if "from" in instruction.options:
+            assert instruction.options["from"] in dockerfile.stages
+            continue
+        for source in sources:
+            assert (project / source).exists(), f"{stage} copies {source}"
+            assert is_sent(source.rstrip("/"), patterns), f".dockerignore keeps {source} back"
+
+
+def test_nothing_private_is_sent(project: Path) -> None:
+    patterns = (project / ".dockerignore").read_text().splitlines()
+    kept_back = (".env", "docker/.env", ".git/config", "docker/weights/vggish_model.ckpt")
+    for path in (*kept_back, "executors/gateway/__pycache__/gateway.pyc", "toy-data/README.md"):
+        assert not is_sent(path, patterns), path
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_image_runs_as_root(dockerfile: Any, target: str) -> None:
+    user = dockerfile.last(target, "USER")
+    assert user is not None
+    # Kubernetes' runAsNonRoot needs numbers.
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user.value)
+    # Nothing after it goes back.
+    assert all(stage.name in ("runtime", target) for stage in dockerfile.lineage(target))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_images_keep_jinas_contract(dockerfile: Any, project: Path, target: str) -> None:
+    program = "gateway" if target == "gateway" else "executor"
+    assert dockerfile.last(target, "ENTRYPOINT").words() == ["jina", program, "--uses", "config.yml"]
+    folder = f"executors/{FOLDERS[target]}/"
+    copied = [instruction.words() for stage, instruction in copies(dockerfile) if stage == target]
+    # "./" is the working directory, where --uses looks.
+    assert [folder, "./"] in copied
+    assert (project / folder / "config.yml").is_file()
+    assert dockerfile.last(target, "WORKDIR").value == "/workdir"
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_each_image_installs_its_own_requirements(dockerfile: Any, target: str) -> None:
+    build = dockerfile.stages[f"build-{target}"]
+    assert f"executors/{FOLDERS[target]}/requirements.txt" in build.instructions[0].words()
+    packages = [
+        (instruction.options.get("from"), *instruction.words())
+        for stage, instruction in copies(dockerfile)
+        if stage == target
+    ]
+    assert (f"build-{target}", "/opt/venv", "/opt/venv") in packages
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nothing_is_reported_and_nothing_is_secret(dockerfile: Any, target: str) -> None:
+    variables = environment(dockerfile, target)
+    assert variables["JINA_OPTOUT_TELEMETRY"] == "1"
+    assert not [name for name in variables if re.search("PASSWORD|SECRET|TOKEN|DATABASE", name)]
+
+
+def test_lock_is_read_entry_by_entry(load_script: Callable[[str], ModuleType], project: Path) -> None:
+    lock = load_script("install_locked.py").read_lock((project / "requirements.txt").read_text())
+    assert {"jina", "docarray", "setuptools", "tensorflow", "psycopg2-binary"} <= lock.keys()
+    for name, entry in lock.items():
+        assert entry.startswith(f"{name}=="), name
+        assert entry.count("==") == 1, name
+        assert "--hash=sha256:" in entry, name
+
+
+def test_lock_names_are_compared_as_indexes_do(load_script: Callable[[str], ModuleType]) -> None:
+    read_lock = load_script("install_locked.py").read_lock
+    assert list(read_lock("Foo_Bar.baz==1 \\\n    --hash=sha256:00\nx==2\n")) == ["foo-bar-baz", "x"]

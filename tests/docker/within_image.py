@@ -1,0 +1,139 @@
+"""Do an executor's work with the packages of its image, and no others.
+
+Usage: ``python within_image.py TARGET CLIPS DISTRIBUTION...``. Packages of other distributions cannot be
+imported, whether they are installed or not. Prints the distributions that were imported, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+OWN = "soundalike"
+
+
+class OnlyThese(PathFinder):
+    """An importer that refuses what lies in site-packages and belongs to other distributions.
+
+    Parameters
+    ----------
+    owners : mapping of str to sequence of str
+        The distributions that hold each top-level package.
+    allowed : set of str
+        Names of distributions, normalised.
+    """
+
+    def __init__(self, owners: Mapping[str, Sequence[str]], allowed: set[str]) -> None:
+        self._owners, self._allowed = owners, allowed
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:  # type: ignore[override]
+        """Return a module that is not in site-packages, for a name that is refused there."""
+        owners = self._owners.get(name)
+        if not owners or self._allowed & {owner.lower().replace("_", "-") for owner in owners}:
+            return None
+        # setuptools brings copies of some packages along.
+        elsewhere = [entry for entry in sys.path if Path(entry).name != "site-packages"]
+        spec = PathFinder.find_spec(name, elsewhere)
+        if spec is None:
+            raise ModuleNotFoundError(f"{name} is not in this image", name=name)
+        return spec
+
+
+def segment(clips: Path) -> None:
+    from docarray import DocList
+
+    from executors.audio_segmenter.executor import AudioSegmenter
+    from executors.documents import Clip
+
+    with tempfile.TemporaryDirectory() as folder:
+        executor = AudioSegmenter(spool_dir=folder)
+        files = sorted(path for path in clips.glob("*/*_[1-4].*"))
+        # One file in each format: libsndfile reads all but M4A, PyAV that one.
+        chosen = {path.suffix: path for path in files}
+        assert ".m4a" in chosen
+        docs = executor.segment(docs=DocList[Clip](Clip(uri=str(path)) for path in chosen.values()))
+    assert [len(doc.chunks) for doc in docs] == [4] * len(chosen), [doc.error for doc in docs]
+
+
+def embed(clips: Path) -> None:
+    import numpy as np
+    import tensorflow.compat.v1 as tf
+    from docarray import DocList
+
+    from executors.documents import SegmentedClip, WindowDoc
+    from executors.vggish_encoder.executor import VGGishEncoder
+    from soundalike.vggish.network import define_vggish
+
+    samples = np.sin(np.arange(64_000, dtype=np.float32))
+    chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
+    clip = SegmentedClip(samples=samples, window_s=4.0, stride_s=2.0, chunks=chunks)
+    (doc,) = VGGishEncoder(model="logmel-stats").encode(docs=DocList[SegmentedClip]([clip]))
+    assert doc.chunks[0].embedding.shape == (512,)
+    with tf.Graph().as_default():
+        assert define_vggish(tf.zeros((1, 96, 64))).shape == (1, 128)
+
+
+def index(clips: Path) -> None:
+    from docarray import DocList
+
+    from executors.documents import Status
+    from executors.timescale_indexer.executor import TimescaleIndexer
+    from soundalike.errors import StoreUnavailable
+
+    executor = TimescaleIndexer()
+    try:
+        executor.status(docs=DocList[Status]([Status()]))
+    except StoreUnavailable:
+        # Nobody listens there: the driver has been as far as it can get.
+        return
+    raise AssertionError("a server answered")
+
+
+def rank(clips: Path) -> None:
+    from docarray import DocList
+
+    from executors.documents import SearchHits, SearchParameters, WindowDoc, put_hits
+    from executors.max_score_ranker.executor import MaxScoreRanker
+    from soundalike.types import Hit, Recording
+
+    chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
+    doc = SearchHits(chunks=chunks)
+    put_hits(doc, [Hit(0, "r", 0, 0.0, 4.0, 0.5)], {"r": Recording("r", "/r.wav", 4.0, None, {})})
+    (found,) = MaxScoreRanker().rank(docs=DocList[SearchHits]([doc]), parameters=SearchParameters())
+    assert [match.uri for match in found.matches] == ["/r.wav"]
+
+
+def serve(clips: Path) -> None:
+    from executors.gateway.gateway import SoundalikeGateway, fastapi_offline
+
+    assert SoundalikeGateway
+    assert (Path(fastapi_offline.__file__).parent / "static" / "swagger-ui-bundle.js").is_file()
+
+
+WORK: dict[str, Callable[[Path], None]] = {
+    "segmenter": segment,
+    "encoder": embed,
+    "indexer": index,
+    "ranker": rank,
+    "gateway": serve,
+}
+
+
+def main() -> None:
+    """Work, and tell what that took."""
+    target, clips, *distributions = sys.argv[1:]
+    owners = packages_distributions()
+    sys.meta_path.insert(0, OnlyThese(owners, {OWN, *distributions}))
+    WORK[target](Path(clips))
+    imported = {name for module in sys.modules for name in owners.get(module, ())}
+    sys.stdout.write(json.dumps(sorted(imported)))
+
+
+if __name__ == "__main__":
+    main()

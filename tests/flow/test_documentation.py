@@ -1,0 +1,177 @@
+"""The pages that describe the service come whole from this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+ENDPOINTS = {"/index", "/search", "/delete", "/status"}
+
+
+class _Links(HTMLParser):
+    """Collects what a page loads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember the addresses of scripts, styles, images and icons."""
+        values = dict(attrs)
+        address = values.get("src") or (values.get("href") if tag == "link" else None)
+        if address:
+            self.found.append(address)
+
+
+@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+def test_a_page_loads_everything_from_here(service: Service, page: str):
+    answer = service.request(page)
+    assert answer.status == 200
+    assert answer.headers.get_content_type() == "text/html"
+    links = _Links()
+    links.feed(answer.text)
+
+    assert len(links.found) >= 2
+    for address in links.found:
+        assert urljoin(service.url, address).startswith(f"{service.url}/"), address
+        asset = service.request(address) if not address.endswith(".png") else None
+        assert asset is None or (asset.status == 200 and len(asset.text) > 1000), address
+    others = [url for url in re.findall(r"https?://[^\s'\"<>]+", answer.text) if service.url not in url]
+    assert others == []
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key == "$ref":
+                yield part
+            else:
+                yield from _references(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _references(part)
+
+
+def test_the_description_names_each_endpoint_and_is_whole(service: Service):
+    description = service.request("/openapi.json").json
+
+    assert description["info"]["title"] == "Soundalike"
+    assert description["paths"].keys() >= ENDPOINTS
+    assert "/default" not in description["paths"]
+    references = set(_references(description))
+    assert references
+    for reference in references:
+        part = description
+        for step in reference.removeprefix("#/").split("/"):
+            part = part[step]
+    for endpoint in ENDPOINTS:
+        operation = description["paths"][endpoint]["post"]
+        assert {"requestBody", "responses"} <= operation.keys()
+
+
+def test_the_description_shows_fields_and_parameters_of_a_search(service: Service):
+    schemas = service.request("/openapi.json").json["components"]["schemas"]
+
+    assert schemas["Clip"]["properties"].keys() >= {
+        "uri",
+        "audio_base64",
+        "label",
+        "tags",
+        "recorded_at",
+    }
+    assert schemas["SearchParameters"]["properties"].keys() == {
+        *("top_k", "exclude_self", "labels", "tags", "uri_prefix", "min_score"),
+    }
+    assert schemas["SearchParameters"]["properties"]["top_k"]["default"] == 10
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return where Chromium is; where it is required, its lack is a failure."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        say = pytest.fail if "browser" in os.environ.get("SOUNDALIKE_REQUIRE", "") else pytest.skip
+        say("no Chromium is installed")
+    return str(found)
+
+
+@pytest.fixture
+def browser_page(chromium: str) -> Iterator[Any]:
+    """Open a page of a browser that has no internet; what it asked others for is in ``foreign``."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page()
+        page.foreign, page.complaints = [], []
+
+        def only_local(route: Any) -> None:
+            if urlsplit(route.request.url).hostname == "127.0.0.1":
+                route.continue_()
+            else:
+                page.foreign.append(route.request.url)
+                route.abort()
+
+        page.route("**/*", only_local)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on(
+            "response",
+            lambda answer: page.complaints.append(answer.url) if answer.status >= 400 else None,
+        )
+        yield page
+        browser.close()
+
+
+@pytest.mark.browser
+def test_swagger_ui_shows_the_operations_without_internet(service: Service, browser_page: Any):
+    browser_page.goto(f"{service.url}/docs")
+    browser_page.wait_for_selector(".opblock")
+    shown = {text.strip() for text in browser_page.locator(".opblock-summary-path").all_inner_texts()}
+
+    assert {text.replace("\u200b", "") for text in shown} >= ENDPOINTS
+    assert browser_page.locator(".errors-wrapper").count() == 0
+    assert browser_page.foreign == []
+    assert browser_page.complaints == []
+
+
+@pytest.mark.browser
+def test_a_search_can_be_tried_out_on_the_page(service: Service, browser_page: Any, toy_data: Any):
+    sound = str(toy_data / "siren" / "siren_1.mp3")
+    service.post("/index", {"uri": sound})
+    browser_page.goto(f"{service.url}/docs")
+    operation = browser_page.locator(".opblock", has_text="/search").first
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.locator("textarea").fill(
+        f'{{"data": [{{"uri": "{sound}"}}], "parameters": {{"top_k": 1}}}}'
+    )
+    operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table tbody tr").first
+    answer.wait_for()
+
+    assert answer.locator(".response-col_status").inner_text().strip() == "200"
+    assert '"rank": 1' in answer.locator(".response-col_description").inner_text()
+    assert browser_page.foreign == []
+
+
+@pytest.mark.browser
+def test_redoc_shows_the_operations_without_internet(service: Service, browser_page: Any):
+    browser_page.goto(f"{service.url}/redoc")
+    browser_page.wait_for_selector("[data-section-id*='/post']")
+    text = browser_page.inner_text("body")
+
+    assert all(endpoint in text for endpoint in ENDPOINTS)
+    assert browser_page.foreign == []
+    assert browser_page.complaints == []

@@ -1,0 +1,164 @@
+"""The launcher: it says when it is ready, and leaves no process behind, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+STOP_TIMEOUT_S = 60
+#: A failed start is noticed by Jina after some seconds; without care it is never.
+FAIL_TIMEOUT_S = 90
+
+
+def _alive(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture
+def nothing_is_left(wait_until: Callable[..., Any]) -> Callable[[list[psutil.Process]], None]:
+    """Check that processes are gone, or go at once."""
+
+    def check(processes: list[psutil.Process]) -> None:
+        assert len(processes) >= 2, "the program and at least one child should have been seen"
+        wait_until(lambda: not _alive(processes), f"gone: {_alive(processes)}", 10)
+
+    return check
+
+
+@pytest.fixture
+def start(
+    start_launcher: Callable[..., Service], service_environ: dict[str, str]
+) -> Iterator[Callable[..., Service]]:
+    started: list[Service] = []
+
+    def begin(flow: Path | None = None, *, wait: bool = True) -> Service:
+        started.append(start_launcher(service_environ, flow, wait=wait))
+        return started[-1]
+
+    yield begin
+    for service in started:
+        if service.program.process.poll() is None:
+            service.program.kill()
+
+
+@pytest.mark.parametrize("how", ["SIGTERM to the program", "Ctrl-C in a terminal"])
+def test_a_signal_ends_everything(
+    how: str, start: Callable[..., Service], nothing_is_left: Callable[..., None]
+):
+    program = start().program
+    everybody = program.everybody()
+    assert len(everybody) >= 6, "launcher, gateway and four executors"
+    if how.startswith("SIGTERM"):
+        os.kill(program.process.pid, signal.SIGTERM)
+    else:
+        # A terminal tells the whole group.
+        os.killpg(program.process.pid, signal.SIGINT)
+
+    assert program.process.wait(STOP_TIMEOUT_S) == 0, program.said
+    nothing_is_left(everybody)
+    assert "Traceback" not in program.said
+
+
+def test_a_signal_while_it_starts_ends_everything(
+    start: Callable[..., Service],
+    nothing_is_left: Callable[..., None],
+    wait_until: Callable[..., Any],
+):
+    program = start(wait=False).program
+    everybody = wait_until(lambda: len(found := program.everybody()) >= 3 and found, "children")
+    os.kill(program.process.pid, signal.SIGTERM)
+
+    assert program.process.wait(STOP_TIMEOUT_S) == 128 + signal.SIGTERM
+    nothing_is_left(everybody)
+
+
+def test_the_death_of_an_executor_ends_everything_with_a_status(
+    start: Callable[..., Service], nothing_is_left: Callable[..., None]
+):
+    """A supervisor starts it again; otherwise every later request would fail."""
+    program = start().program
+    launcher, *children = program.everybody()
+    children[0].kill()
+
+    assert program.process.wait(STOP_TIMEOUT_S) == 1
+    nothing_is_left([launcher, *children])
+    assert "died" in program.said
+
+
+@pytest.mark.parametrize("option", ["--port", "--grpc-port"])
+def test_a_port_in_use_is_said_before_anything_is_started(
+    option: str,
+    start_program: Callable[..., Any],
+    service_environ: dict[str, str],
+    project: Path,
+    free_port: Callable[[], int],
+):
+    other = {"--port": "--grpc-port", "--grpc-port": "--port"}[option]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        program = start_program(
+            *(sys.executable, "-m", "executors.launcher", project / "flow.yml"),
+            *(option, str(port), other, str(free_port())),
+            environ=service_environ,
+        )
+        assert program.process.wait(STOP_TIMEOUT_S) == 6
+
+    (line,) = program.said.strip().splitlines()
+    assert f"127.0.0.1:{port}" in line
+    assert "--port" in line
+    assert "[service.unavailable]" in line
+
+
+def _window_size(config: dict[str, Any]) -> None:
+    config["executors"][0]["uses_with"]["window_size"] = 0.1
+
+
+def _missing_file(config: dict[str, Any]) -> None:
+    config["executors"][1]["uses"] = "/nowhere/config.yml"
+
+
+def _no_weights(config: dict[str, Any]) -> None:
+    config["executors"][1]["uses_with"] = {"model": "vggish", "weights_dir": "/nowhere"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_window_size, "window_size is 0.1"),
+        (_missing_file, "/nowhere/config.yml"),
+        (_no_weights, "soundalike models download"),
+    ],
+    ids=["a parameter out of range", "a missing file", "missing weights"],
+)
+def test_an_executor_that_cannot_start_ends_everything_with_its_reason(
+    change: Callable[[dict[str, Any]], None],
+    reason: str,
+    start: Callable[..., Service],
+    copy_flow: Callable[..., tuple[Path, list[int]]],
+    wait_until: Callable[..., Any],
+):
+    flow, _ = copy_flow(change)
+    program = start(flow, wait=False).program
+    everybody: dict[int, psutil.Process] = {}
+
+    def ended() -> bool:
+        everybody.update({one.pid: one for one in program.everybody()})
+        return program.process.poll() is not None
+
+    wait_until(ended, "the launcher gave up", FAIL_TIMEOUT_S)
+    assert program.process.returncode == 1
+    wait_until(lambda: not _alive(list(everybody.values())), "everybody is gone", 10)
+    assert reason in program.said.replace("\n", " ")

@@ -1,0 +1,245 @@
+"""A recording is in entirely or not at all, whatever happens in between and whoever else writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+import pytest
+from psycopg2.extras import Json
+
+from soundalike import sql as statements
+from soundalike.errors import StoreError, StoreUnavailable
+from soundalike.store import Outcome, PostgresStore
+from soundalike.types import Recording
+
+if TYPE_CHECKING:
+    from tests.fixtures.collections import Collection
+
+Sql = Callable[..., Any]
+N_WRITERS = 4
+
+
+def _tables(sql: Sql) -> tuple[int, ...]:
+    """Return the rows of each table, orphans included."""
+    names = "recordings", "files", "windows"
+    return tuple(sql(f"SELECT count(*) FROM soundalike.{name}")[0][0] for name in names)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(N_WRITERS) as executor:
+        yield executor
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Any]:
+    """Open another writer's transaction; it is rolled back unless the test commits it."""
+    connection = psycopg2.connect(database_url)
+    yield connection
+    connection.close()
+
+
+def _blocked(sql: Sql) -> list[int]:
+    """Return the backends of this database that wait for somebody's lock."""
+    found = sql(
+        "SELECT pid FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return [pid for (pid,) in found]
+
+
+def test_a_vector_that_the_server_refuses_leaves_nothing(collection: Collection, sql: Sql):
+    collection.add("/a/one.wav")
+    rows = collection.vectors(4)
+    rows[3, 0] = 1e6  # more than half precision can hold
+
+    with pytest.raises(StoreError, match="halfvec"):
+        collection.add("/a/two.wav", rows)
+    assert _tables(sql) == (1, 1, 4)
+    assert collection.add("/a/two.wav") == "added"
+
+
+def test_a_first_recording_that_is_refused_leaves_no_schema(collection: Collection, sql: Sql):
+    rows = collection.vectors(4)
+    rows[3, 0] = 1e6
+
+    with pytest.raises(StoreError):
+        collection.add("/a/one.wav", rows)
+    assert sql("SELECT to_regnamespace('soundalike') IS NULL") == [(True,)]
+    assert collection.store.status().spec is None
+
+
+def test_a_replacement_that_is_refused_keeps_the_old_audio(collection: Collection, sql: Sql):
+    old = collection.vectors(4)
+    collection.add("/a/one.wav", old, content="old", label="dog")
+    rows = collection.vectors(4)
+    rows[3, 0] = 1e6
+
+    with pytest.raises(StoreError):
+        collection.add("/a/one.wav", rows, content="new", label="cat")
+    assert _tables(sql) == (1, 1, 4)
+    assert collection.hits(old[0])[0].score > 0.999
+    assert collection.found()["/a/one.wav"].label == "dog"
+
+
+def test_a_backend_that_dies_in_mid_transaction_leaves_nothing(
+    collection: Collection,
+    sql: Sql,
+    other: Any,
+    pool: ThreadPoolExecutor,
+    wait_until: Callable[..., Any],
+):
+    collection.add("/a/known.wav")
+    with other.cursor() as cursor:
+        # Another writer is at the same path, so the store stops at its last statement, when
+        # recording and windows are written.
+        values = {"uri": "/a/new.wav", "label": None, "tags": Json({})}
+        known = collection.recording("/a/known.wav").recording_id
+        cursor.execute(statements.queries()["put_file"], {**values, "recording_id": known})
+    adding = pool.submit(collection.add, "/a/new.wav")
+    (backend,) = wait_until(lambda: _blocked(sql), "the store waits for the other writer")
+    sql("SELECT pg_terminate_backend(%s)", (backend,))
+
+    with pytest.raises(StoreUnavailable):
+        adding.result(timeout=60)
+    other.rollback()
+    assert _tables(sql) == (1, 1, 4)
+    assert collection.add("/a/new.wav") == "added"
+    assert _tables(sql) == (2, 2, 8)
+
+
+def _at_once(
+    pool: ThreadPoolExecutor,
+    stores: Sequence[PostgresStore],
+    add: Callable[[PostgresStore, int], Outcome],
+) -> list[Outcome]:
+    barrier = Barrier(len(stores))
+
+    def run(number: int) -> Outcome:
+        barrier.wait()
+        return add(stores[number], number)
+
+    return list(pool.map(run, range(len(stores))))
+
+
+@pytest.fixture
+def writers(connect_store: Callable[..., PostgresStore]) -> list[PostgresStore]:
+    """Open stores with a connection each."""
+    return [connect_store() for _ in range(N_WRITERS)]
+
+
+@pytest.fixture
+def add_to(collection: Collection) -> Callable[[PostgresStore, Recording], Outcome]:
+    """Add a recording with the same four vectors through whichever store."""
+    rows, windows = collection.vectors(4), collection.windows(4)
+    return lambda store, recording: store.add(recording, windows, rows, collection.spec)
+
+
+def test_the_same_recording_at_once_is_added_once(
+    collection: Collection,
+    writers: list[PostgresStore],
+    pool: ThreadPoolExecutor,
+    add_to: Callable[..., Outcome],
+    sql: Sql,
+):
+    """On an empty database, so that all of them want to create the schema too."""
+    recording = collection.recording("/a/one.wav")
+    outcomes = _at_once(pool, writers, lambda store, _: add_to(store, recording))
+
+    assert sorted(outcomes) == ["added", *["unchanged"] * (N_WRITERS - 1)]
+    assert _tables(sql) == (1, 1, 4)
+
+
+def test_the_same_audio_under_several_paths_at_once_is_stored_once(
+    collection: Collection,
+    writers: list[PostgresStore],
+    pool: ThreadPoolExecutor,
+    add_to: Callable[..., Outcome],
+    sql: Sql,
+):
+    outcomes = _at_once(
+        pool, writers, lambda store, n: add_to(store, collection.recording(f"/a/{n}.wav", "song"))
+    )
+
+    assert sorted(outcomes) == ["added", *["linked"] * (N_WRITERS - 1)]
+    assert _tables(sql) == (1, N_WRITERS, 4)
+
+
+def test_other_audio_at_one_path_at_once_leaves_one_recording(
+    collection: Collection,
+    writers: list[PostgresStore],
+    pool: ThreadPoolExecutor,
+    add_to: Callable[..., Outcome],
+    sql: Sql,
+):
+    outcomes = _at_once(
+        pool, writers, lambda store, n: add_to(store, collection.recording("/a/one.wav", f"take {n}"))
+    )
+
+    assert sorted(outcomes) == ["added", *["replaced"] * (N_WRITERS - 1)]
+    assert _tables(sql) == (1, 1, 4)
+
+
+def _linked_meanwhile(
+    collection: Collection, other: Any, sql: Sql, change: Future[Any], wait_until: Callable[..., Any]
+) -> None:
+    """Commit the other writer's link once `change` waits for it, or is done."""
+    wait_until(lambda: _blocked(sql) or change.done(), "the change waits or is done")
+    other.commit()
+    change.result(timeout=60)
+
+
+@pytest.fixture
+def link_uncommitted(collection: Collection, other: Any) -> None:
+    """Link ``/b/copy.wav`` to the audio of ``/a/one.wav`` as a store does, up to the commit."""
+    collection.add("/a/one.wav", content="song")
+    recording_id = collection.recording("/a/one.wav", "song").recording_id
+    values = {"uri": "/b/copy.wav", "recording_id": recording_id, "label": None, "tags": Json({})}
+    with other.cursor() as cursor:
+        cursor.execute(statements.queries()["lock_recording"], {"keys": [recording_id, "/b/copy.wav"]})
+        cursor.execute(statements.queries()["put_file"], values)
+
+
+@pytest.mark.usefixtures("link_uncommitted")
+def test_deleting_the_last_path_does_not_take_one_that_is_just_being_linked(
+    collection: Collection,
+    other: Any,
+    pool: ThreadPoolExecutor,
+    sql: Sql,
+    wait_until: Callable[..., Any],
+):
+    """Who linked the path was told that it is stored."""
+    deleting = pool.submit(collection.store.delete, "/a/one.wav")
+    _linked_meanwhile(collection, other, sql, deleting, wait_until)
+
+    assert list(collection.found()) == ["/b/copy.wav"]
+    assert _tables(sql) == (1, 1, 4)
+
+
+@pytest.mark.usefixtures("link_uncommitted")
+def test_replacing_the_last_path_does_not_take_one_that_is_just_being_linked(
+    collection: Collection,
+    other: Any,
+    pool: ThreadPoolExecutor,
+    sql: Sql,
+    wait_until: Callable[..., Any],
+):
+    replacing = pool.submit(collection.add, "/a/one.wav", content="other")
+    _linked_meanwhile(collection, other, sql, replacing, wait_until)
+
+    assert set(collection.found()) == {"/a/one.wav", "/b/copy.wav"}
+    assert _tables(sql) == (2, 2, 8)
+
+
+def test_another_process_may_reset_in_between(
+    collection: Collection, connect_store: Callable[..., PostgresStore]
+):
+    collection.add("/a/one.wav")
+    connect_store().reset()
+
+    assert collection.counts() == (0, 0, 0)
+    assert collection.add("/a/one.wav") == "added"

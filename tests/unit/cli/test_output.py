@@ -1,0 +1,120 @@
+"""Writing for programs and for people."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from soundalike.cli import output
+from soundalike.types import Match, Recording
+
+RECORDING = Recording("0000-id", "/sounds/rain/a.wav", 12.5, "rain", {"site": "pond"})
+MATCH = Match(1, RECORDING, 0.123456789, 2.0, 6.0, 0.0, 4.0, 3)
+
+
+def test_data_goes_to_stdout_and_notes_to_stderr(capsys: pytest.CaptureFixture[str]):
+    output.data("data")
+    output.note("note")
+    assert capsys.readouterr() == ("data\n", "note\n")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"a": None, "b": [1, 2.5, "x"]}, {"text": "Vögel\n鳥 \u2028"}, {"nested": {"site": "pond"}}],
+)
+def test_json_line(values: dict[str, object], capsys: pytest.CaptureFixture[str]):
+    output.json_line(values)
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.count("\n") == 1
+    assert json.loads(captured.out) == values
+
+
+def test_json_line_keeps_letters_readable(capsys: pytest.CaptureFixture[str]):
+    output.json_line({"uri": "Vögel.wav"})
+    assert "Vögel.wav" in capsys.readouterr().out
+
+
+def test_json_line_writes_paths_and_times_as_text(capsys: pytest.CaptureFixture[str]):
+    output.json_line({"path": Path("/a"), "at": datetime(2024, 2, 29, tzinfo=UTC)})
+    assert json.loads(capsys.readouterr().out) == {"path": "/a", "at": "2024-02-29 00:00:00+00:00"}
+
+
+def test_json_line_never_writes_what_is_no_json(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        output.json_line({"score": float("nan")})
+    assert capsys.readouterr().out == ""
+
+
+def test_match_values():
+    assert output.match_values(MATCH, "/q.wav", "vggish") == {
+        "query": "/q.wav",
+        "rank": 1,
+        "uri": "/sounds/rain/a.wav",
+        "score": 0.123457,
+        "start_s": 2.0,
+        "end_s": 6.0,
+        "query_start_s": 0.0,
+        "query_end_s": 4.0,
+        "n_hits": 3,
+        "label": "rain",
+        "tags": {"site": "pond"},
+        "duration_s": 12.5,
+        "recording_id": "0000-id",
+        "encoder": "vggish",
+    }
+
+
+def test_match_values_of_a_recording_without_label():
+    match = Match(1, Recording("id", "/a.wav", 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 1)
+    values = output.match_values(match, "/q.wav", "vggish")
+    assert (values["label"], values["tags"]) == (None, {})
+    assert output.match_table([values])[1].split()[-1] == "s"
+
+
+def test_match_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    row = output.match_values(MATCH, "/q.wav", "vggish")
+    lines = output.match_table([row, {**row, "rank": 10, "uri": str(tmp_path / "b.wav"), "label": None}])
+    assert lines == [
+        "rank  score  clip                at         query at   label",
+        "   1  0.123  /sounds/rain/a.wav  2.0-6.0 s  0.0-4.0 s  rain",
+        "  10  0.123  b.wav               2.0-6.0 s  0.0-4.0 s",
+    ]
+
+
+def test_columns_of_nothing():
+    assert output.columns([]) == []
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "text"),
+    [
+        (0.0, 0.025, "0.0-0.0 s"),
+        (0.0, 4.0, "0.0-4.0 s"),
+        (55.9, 59.9, "55.9-59.9 s"),
+        (58.0, 62.0, "0:58.0-1:02.0"),
+        (59.97, 63.97, "1:00.0-1:04.0"),
+        (600.0, 604.0, "10:00.0-10:04.0"),
+        (3599.96, 3603.96, "1:00:00.0-1:00:04.0"),
+        (36_000.5, 36_004.5, "10:00:00.5-10:00:04.5"),
+    ],
+)
+def test_seconds(start_s: float, end_s: float, text: str):
+    assert output.seconds(start_s, end_s) == text
+
+
+def test_short_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    assert output.short_path(str(tmp_path / "a" / "b.wav")) == os.path.join("a", "b.wav")
+    assert output.short_path("/elsewhere/b.wav") == "/elsewhere/b.wav"
+    assert output.short_path("upload:0000") == "upload:0000"
+
+
+def test_progress_stays_off_stdout(capsys: pytest.CaptureFixture[str]):
+    show = output.progress(3, "indexing")
+    for done in (1, 2, 3):
+        show(done)
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,182 @@
+"""One call from a file to its vectors."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundalike import clip_embedding
+from soundalike.clip_embedding import embed_audio, embed_seconds
+from soundalike.errors import AudioNotFound, AudioTooShort, ParameterError, WeightsMissing
+from soundalike.logmel_stats import LogMelStats
+from soundalike.types import FloatArray
+from soundalike.vggish.features import log_mel_spectrogram
+from soundalike.vggish.postprocess import Postprocessor
+
+RATE = 16_000
+WriteWav = Callable[..., Path]
+
+
+class VGGishStandIn:
+    """Gives each patch's band means, twice: like VGGish in name and shape."""
+
+    name = "vggish"
+    description = "for tests"
+    fingerprint = "0"
+
+    def embed_patches(self, log_mel: FloatArray) -> FloatArray:
+        """Answer with 128 numbers a patch."""
+        levels = log_mel.mean(axis=1)
+        return np.concatenate([levels, -levels], axis=1)
+
+
+@pytest.fixture
+def noise(rng: np.random.Generator) -> FloatArray:
+    return rng.uniform(-0.5, 0.5, 5 * RATE + 5_000).astype(np.float32)
+
+
+@pytest.fixture
+def sound(noise: FloatArray, tmp_path: Path, write_wav: WriteWav) -> Path:
+    return write_wav(tmp_path / "noise.wav", noise)
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_was_loaded() -> None:
+    """Each test has its own environment, so nothing may be kept from the one before."""
+    clip_embedding._configured_encoder.cache_clear()
+    clip_embedding._postprocessor.cache_clear()
+
+
+def test_a_vector_a_second(sound: Path, noise: FloatArray):
+    vectors = embed_audio(sound, encoder=LogMelStats())
+    assert vectors.shape == (5, 128)
+    assert vectors.dtype == np.float32
+    for second, vector in enumerate(vectors):
+        part = noise[second * RATE : second * RATE + 15_600]
+        log_mel = log_mel_spectrogram(part[np.newaxis], sample_rate=RATE)
+        np.testing.assert_allclose(vector, LogMelStats().embed_patches(log_mel)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "hop_s", "count"),
+    [
+        (15_600, 1.0, 1),
+        (31_599, 1.0, 1),
+        (31_600, 1.0, 2),
+        (30_959, 0.96, 1),
+        (30_960, 0.96, 2),
+        (160_000, 1.0, 10),
+        (160_000, 0.96, 10),
+        (480_000, 0.96, 31),
+        (400, 1.0, 1),
+    ],
+)
+def test_number_of_seconds(
+    n_samples: int,
+    hop_s: float,
+    count: int,
+    rng: np.random.Generator,
+    tmp_path: Path,
+    write_wav: WriteWav,
+):
+    path = write_wav(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, n_samples))
+    assert embed_seconds(path, LogMelStats(), example_hop_s=hop_s).shape == (count, 128)
+
+
+def test_more_seconds_than_a_batch_holds(rng: np.random.Generator, tmp_path: Path, write_wav: WriteWav):
+    samples = rng.uniform(-0.5, 0.5, 70 * RATE).astype(np.float32)
+    vectors = embed_seconds(write_wav(tmp_path / "a.wav", samples), LogMelStats())
+    assert vectors.shape == (70, 128)
+    last = write_wav(tmp_path / "last.wav", samples[-RATE:])
+    np.testing.assert_allclose(vectors[-1], embed_seconds(last, LogMelStats())[0], atol=1e-4)
+
+
+def test_a_short_file_is_repeated(rng: np.random.Generator, tmp_path: Path, write_wav: WriteWav):
+    samples = rng.uniform(-0.5, 0.5, 5_200)
+    short = write_wav(tmp_path / "short.wav", samples)
+    three_times = write_wav(tmp_path / "long.wav", np.tile(samples, 3))
+    np.testing.assert_allclose(
+        embed_seconds(short, LogMelStats()), embed_seconds(three_times, LogMelStats()), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(("pooling", "pool"), [("mean", np.mean), ("sum", np.sum)])
+def test_pooling(pooling: str, pool: Callable[..., FloatArray], sound: Path):
+    seconds = embed_audio(sound, encoder=LogMelStats())
+    pooled = embed_audio(sound, pooling, encoder=LogMelStats())
+    assert pooled.shape == (128,)
+    assert pooled.dtype == np.float32
+    expected = pool(seconds, axis=0)
+    np.testing.assert_allclose(pooled, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["max", "", "Mean"])
+def test_unknown_pooling(pooling: str, sound: Path):
+    with pytest.raises(ParameterError, match="choose mean or sum"):
+        embed_audio(sound, pooling, encoder=LogMelStats())
+
+
+def test_the_environment_chooses_the_encoder(sound: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-stats")
+    np.testing.assert_array_equal(embed_audio(sound), embed_audio(sound, encoder=LogMelStats()))
+
+
+def write_pca(folder: Path, rng: np.random.Generator) -> Path:
+    folder.mkdir(parents=True)
+    path = folder / "vggish_pca_params.npz"
+    matrix = 0.1 * rng.standard_normal((128, 128))
+    np.savez(path, pca_eigen_vectors=matrix, pca_means=np.zeros((128, 1)))
+    return path
+
+
+@pytest.fixture
+def pca(clean_environ: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put made-up parameters where the published ones belong."""
+    from soundalike.weights import WeightsFile, file_md5
+
+    path = write_pca(clean_environ / "weights", rng)
+    monkeypatch.setattr(
+        clip_embedding, "PCA_PARAMS", WeightsFile(path.name, "http://localhost/", file_md5(path))
+    )
+    return path
+
+
+def test_postprocess(sound: Path, pca: Path):
+    raw = embed_audio(sound, encoder=VGGishStandIn())
+    quantised = embed_audio(sound, postprocess=True, encoder=VGGishStandIn())
+    assert quantised.dtype == np.uint8
+    np.testing.assert_array_equal(quantised, Postprocessor(pca)(raw))
+
+
+def test_postprocessed_seconds_are_pooled_without_overflow(sound: Path, pca: Path):
+    quantised = embed_audio(sound, postprocess=True, encoder=VGGishStandIn()).astype(np.float64)
+    assert quantised.sum(axis=0).max() > 255
+    pooled = embed_audio(sound, "sum", postprocess=True, encoder=VGGishStandIn())
+    expected = quantised.sum(axis=0)
+    np.testing.assert_allclose(pooled, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+def test_postprocess_belongs_to_vggish(sound: Path):
+    with pytest.raises(
+        ParameterError, match="postprocess belongs to vggish; the encoder is logmel-stats"
+    ):
+        embed_audio(sound, postprocess=True, encoder=LogMelStats())
+
+
+def test_postprocess_without_its_parameters(sound: Path):
+    with pytest.raises(WeightsMissing, match=r"vggish_pca_params\.npz is not in"):
+        embed_audio(sound, postprocess=True, encoder=VGGishStandIn())
+
+
+@pytest.mark.parametrize("hop_s", [0.0, -1.0, 1e-6])
+def test_hop_out_of_range(hop_s: float, sound: Path):
+    with pytest.raises(ParameterError, match="must be above 0"):
+        embed_audio(sound, encoder=LogMelStats(), example_hop_s=hop_s)
+
+
+def test_errors_of_the_file(tmp_path: Path, write_wav: WriteWav):
+    with pytest.raises(AudioNotFound):
+        embed_audio(tmp_path / "gone.wav", encoder=LogMelStats())
+    with pytest.raises(AudioTooShort):
+        embed_audio(write_wav(tmp_path / "a.wav", np.zeros(399)), encoder=LogMelStats())

@@ -1,0 +1,148 @@
+"""Settings from the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from soundalike.config import MODELS, Settings
+from soundalike.errors import ConfigError
+
+
+def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = Settings.from_env({})
+    assert settings == Settings(
+        database_url=None,
+        data_dir=tmp_path / ".local/share/soundalike",
+        weights_dir=tmp_path / ".local/share/soundalike/weights",
+        model="auto",
+        spool_dir=tmp_path / ".local/share/soundalike/spool",
+        checkpoint=None,
+    )
+
+
+def test_reads_the_processs_environment(clean_environ: Path):
+    assert Settings.from_env().data_dir == clean_environ
+
+
+def test_every_variable():
+    settings = Settings.from_env(
+        {
+            "SOUNDALIKE_DATABASE_URL": "postgresql://me:secret@db:5432/sounds",
+            "SOUNDALIKE_DATA_DIR": "/data",
+            "SOUNDALIKE_WEIGHTS_DIR": "/weights",
+            "SOUNDALIKE_MODEL": "vggish",
+            "SOUNDALIKE_SPOOL_DIR": "/spool",
+            "SOUNDALIKE_CHECKPOINT": "/mine.ckpt",
+        }
+    )
+    assert settings == Settings(
+        "postgresql://me:secret@db:5432/sounds",
+        Path("/data"),
+        Path("/weights"),
+        "vggish",
+        Path("/spool"),
+        Path("/mine.ckpt"),
+    )
+
+
+def test_empty_variables_count_as_unset():
+    names = ("DATABASE_URL", "DATA_DIR", "WEIGHTS_DIR", "MODEL", "SPOOL_DIR", "CHECKPOINT")
+    empty = {f"SOUNDALIKE_{name}": "" for name in names}
+    assert Settings.from_env(empty) == Settings.from_env({})
+
+
+def test_folders_lie_in_the_data_folder_unless_named():
+    settings = Settings.from_env({"SOUNDALIKE_DATA_DIR": "/data", "SOUNDALIKE_SPOOL_DIR": "/spool"})
+    assert settings.weights_dir == Path("/data/weights")
+    assert settings.spool_dir == Path("/spool")
+
+
+def test_xdg_data_home():
+    assert Settings.from_env({"XDG_DATA_HOME": "/xdg"}).data_dir == Path("/xdg/soundalike")
+    both = {"XDG_DATA_HOME": "/xdg", "SOUNDALIKE_DATA_DIR": "/data"}
+    assert Settings.from_env(both).data_dir == Path("/data")
+
+
+@pytest.mark.parametrize("variable", ["DATA_DIR", "WEIGHTS_DIR", "SPOOL_DIR", "CHECKPOINT"])
+def test_tilde_is_the_home_folder(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    # Shells do not expand it in an assignment inside quotes, nor do .env files.
+    monkeypatch.setenv("HOME", str(tmp_path))
+    settings = Settings.from_env({f"SOUNDALIKE_{variable}": "~/here"})
+    assert getattr(settings, variable.lower()) == tmp_path / "here"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_models(model: str):
+    assert Settings.from_env({"SOUNDALIKE_MODEL": model}).model == model
+
+
+@pytest.mark.parametrize("model", ["VGGish", "yamnet", " auto"])
+def test_unknown_model(model: str):
+    with pytest.raises(ConfigError, match="choose one of auto, vggish, logmel-stats"):
+        Settings.from_env({"SOUNDALIKE_MODEL": model})
+
+
+@pytest.mark.parametrize("url", ["postgresql://localhost/db", "postgres://u:p@h:1/db"])
+def test_database_urls(url: str):
+    assert Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}).database_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mysql://me:secret@db/sounds", "mysql"),
+        ("localhost:5432", "localhost"),
+        pytest.param(
+            "password=secret host=db",
+            "",
+        ),
+        pytest.param(
+            "host=db password=secret dbname=sounds",
+            "",
+        ),
+        ("//me:secret@db/sounds", "//me"),
+    ],
+)
+def test_other_database_urls_are_refused_without_the_password(url: str, shown: str):
+    with pytest.raises(ConfigError, match="give a URL like postgresql://") as caught:
+        Settings.from_env({"SOUNDALIKE_DATABASE_URL": url})
+    assert shown in caught.value.message
+    assert "secret" not in caught.value.message
+    assert "passw" not in caught.value.message.replace("user:password@host", "")
+
+
+def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_env(
+        {
+            "SOUNDALIKE_DATABASE_URL": "postgresql://localhost/db",
+            "SOUNDALIKE_DATA_DIR": "data",
+            "SOUNDALIKE_MODEL": "logmel-stats",
+            "SOUNDALIKE_CHECKPOINT": "mine.ckpt",
+        }
+    )
+    environ = settings.to_env()
+    assert environ["SOUNDALIKE_DATA_DIR"] == str(tmp_path / "data")  # valid in any working directory
+    again = Settings.from_env(environ)
+    assert again.to_env() == environ
+    assert (again.database_url, again.model) == (settings.database_url, settings.model)
+    assert again.checkpoint == tmp_path / "mine.ckpt"
+
+
+def test_to_env_leaves_out_what_is_not_set():
+    assert set(Settings.from_env({"SOUNDALIKE_DATA_DIR": "/data"}).to_env()) == {
+        "SOUNDALIKE_DATA_DIR",
+        "SOUNDALIKE_WEIGHTS_DIR",
+        "SOUNDALIKE_MODEL",
+        "SOUNDALIKE_SPOOL_DIR",
+    }
+
+
+def test_moved_to_another_data_folder():
+    settings = Settings.from_env({"SOUNDALIKE_DATA_DIR": "/old", "SOUNDALIKE_WEIGHTS_DIR": "/weights"})
+    moved = settings.moved_to(Path("/new"))
+    assert moved.data_dir == Path("/new")
+    assert moved.spool_dir == Path("/new/spool")
+    assert moved.weights_dir == Path("/weights")
+    assert settings.data_dir == Path("/old")

@@ -1,0 +1,206 @@
+"""Index and search in one process, with the store in memory and the weight-free encoder."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, SilentQuery
+from soundalike.logmel_stats import LogMelStats
+from soundalike.pipeline import BATCH_RECORDINGS, IndexItem, IndexResult, Pipeline, embed_source
+from soundalike.store import MemoryStore
+from soundalike.types import Filters, FloatArray
+from soundalike.windows import WindowPlan
+
+RATE = 16_000
+WriteWav = Callable[..., Path]
+Tone = Callable[..., FloatArray]
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline(MemoryStore(), LogMelStats(), WindowPlan(1.0, 0.5))
+
+
+@pytest.fixture
+def sounds(tmp_path: Path, tone: Tone, write_wav: WriteWav) -> Path:
+    """Write a low and a high tone, and a recording of noise-free silence with a beep at 3 s."""
+    write_wav(tmp_path / "low" / "low.wav", tone(300, 2.0))
+    write_wav(tmp_path / "high" / "high.wav", tone(4000, 2.0))
+    beep = np.zeros(6 * RATE, np.float32)
+    beep[3 * RATE : 4 * RATE] = tone(1000, 1.0)
+    write_wav(tmp_path / "beep" / "beep.wav", beep)
+    return tmp_path
+
+
+def index(pipeline: Pipeline, *paths: Path) -> list[IndexResult]:
+    return list(pipeline.index(IndexItem(str(path)) for path in paths))
+
+
+def every_sound(sounds: Path) -> list[Path]:
+    return sorted(sounds.rglob("*.wav"))
+
+
+def test_index_and_search(pipeline: Pipeline, sounds: Path, tone: Tone, write_wav: WriteWav):
+    results = index(pipeline, *every_sound(sounds))
+    assert [result.outcome for result in results] == ["added"] * 3
+    assert [result.n_windows for result in results] == [11, 3, 3]
+    assert [result.duration_s for result in results] == [6.0, 2.0, 2.0]
+    query = write_wav(sounds / "query.wav", tone(310, 1.0, peak=0.4))
+    answer = pipeline.search(query)
+    assert answer.query == str(query)
+    best = answer.matches[0]
+    assert best.recording.label == "low"
+    assert (best.rank, best.query_start_s, best.query_end_s) == (1, 0.0, 1.0)
+    assert best.recording.uri == str(sounds / "low" / "low.wav")
+    assert best.recording.duration_s == 2.0
+
+
+def test_the_event_is_found_at_its_second(
+    pipeline: Pipeline, sounds: Path, tone: Tone, write_wav: WriteWav
+):
+    index(pipeline, *every_sound(sounds))
+    answer = pipeline.search(write_wav(sounds / "query.wav", tone(1000, 1.0, peak=0.3)))
+    assert answer.matches[0].recording.label == "beep"
+    assert (answer.matches[0].start_s, answer.matches[0].end_s) == (3.0, 4.0)
+
+
+def test_window_times_of_a_query_with_silent_windows(
+    pipeline: Pipeline, sounds: Path, tone: Tone, write_wav: WriteWav
+):
+    index(pipeline, *every_sound(sounds))
+    query = np.zeros(4 * RATE, np.float32)
+    query[2 * RATE : 3 * RATE] = tone(300, 1.0)
+    answer = pipeline.search(write_wav(sounds / "query.wav", query))
+    assert len(answer.windows) == 7
+    assert answer.matches[0].recording.label == "low"
+    assert (answer.matches[0].query_start_s, answer.matches[0].query_end_s) == (2.0, 3.0)
+
+
+def test_bad_files_fail_alone(pipeline: Pipeline, sounds: Path, write_wav: WriteWav):
+    (sounds / "text.wav").write_text("no sound")
+    short = write_wav(sounds / "short.wav", np.zeros(399, np.float32))
+    paths = [sounds / "gone.wav", *every_sound(sounds / "low"), sounds / "text.wav", short]
+    results = index(pipeline, *paths, *every_sound(sounds / "high"))
+    assert [(result.outcome, result.error_code) for result in results] == [
+        ("failed", "audio.not_found"),
+        ("added", None),
+        ("failed", "audio.unreadable"),
+        ("failed", "audio.too_short"),
+        ("added", None),
+    ]
+    assert [result.uri for result in results][:1] == [str(sounds / "gone.wav")]
+    assert all(result.error for result in results if result.outcome == "failed")
+    assert pipeline.store.status().recordings == 2
+
+
+def test_every_item_has_one_result_in_order_across_batches(
+    pipeline: Pipeline, tmp_path: Path, tone: Tone, write_wav: WriteWav
+):
+    n_files = 2 * BATCH_RECORDINGS + 3
+    paths = [write_wav(tmp_path / f"{n:02}.wav", tone(200 + 20 * n, 0.5)) for n in range(n_files)]
+    results = index(pipeline, *paths)
+    assert [result.uri for result in results] == [str(path) for path in paths]
+    assert pipeline.store.status().windows == n_files
+
+
+def test_only_few_files_are_held_at_a_time(
+    pipeline: Pipeline, tmp_path: Path, tone: Tone, write_wav: WriteWav
+):
+    # The batch that is embedded and the one that is decoded meanwhile, however long the list is.
+    path = write_wav(tmp_path / "a.wav", tone(200, 0.5))
+    asked_for = 0
+
+    def items() -> Iterator[IndexItem]:
+        nonlocal asked_for
+        for _ in range(10 * BATCH_RECORDINGS):
+            asked_for += 1
+            yield IndexItem(str(path))
+
+    results = pipeline.index(items())
+    assert next(results).outcome == "added"
+    assert asked_for <= 2 * BATCH_RECORDINGS
+    results.close()
+
+
+def test_known_audio_is_not_decoded_again(pipeline: Pipeline, sounds: Path):
+    low = sounds / "low" / "low.wav"
+    index(pipeline, low)
+    copy = sounds / "copy.wav"
+    copy.write_bytes(low.read_bytes())
+    again, linked = index(pipeline, low, copy)
+    assert (again.outcome, again.n_windows) == ("unchanged", 0)
+    assert (linked.outcome, linked.recording_id) == ("linked", again.recording_id)
+
+
+def test_same_audio_twice_in_a_batch(pipeline: Pipeline, sounds: Path):
+    low = sounds / "low" / "low.wav"
+    copy = sounds / "copy.wav"
+    copy.write_bytes(low.read_bytes())
+    assert [result.outcome for result in index(pipeline, low, copy, low)] == [
+        "added",
+        "linked",
+        "unchanged",
+    ]
+    status = pipeline.store.status()
+    assert (status.recordings, status.files, status.windows) == (1, 2, 3)
+
+
+def test_label_is_the_folder_unless_given(pipeline: Pipeline, sounds: Path):
+    low = str(sounds / "low" / "low.wav")
+    for label, expected in ((None, "low"), ("hum", "hum"), ("", "")):
+        list(pipeline.index([IndexItem(low, label, {"site": "pond"})]))
+        (match,) = pipeline.search(low).matches
+        assert match.recording.label == expected
+        assert match.recording.tags == {"site": "pond"}
+
+
+def test_exclude_self_knows_the_content(pipeline: Pipeline, sounds: Path):
+    index(pipeline, *every_sound(sounds))
+    copy = sounds / "copy.wav"
+    copy.write_bytes((sounds / "low" / "low.wav").read_bytes())
+    assert pipeline.search(copy).matches[0].score == pytest.approx(1.0, abs=1e-5)
+    labels = [match.recording.label for match in pipeline.search(copy, exclude_self=True).matches]
+    assert sorted(str(label) for label in labels) == ["beep", "high"]
+
+
+def test_filters_top_k_and_min_score(pipeline: Pipeline, sounds: Path):
+    index(pipeline, *every_sound(sounds))
+    low = sounds / "low" / "low.wav"
+    assert len(pipeline.search(low, top_k=1).matches) == 1
+    only = pipeline.search(low, filters=Filters(labels=("high",))).matches
+    assert [match.recording.label for match in only] == ["high"]
+    assert len(pipeline.search(low, min_score=0.99).matches) == 1
+
+
+def test_silent_query(pipeline: Pipeline, sounds: Path, write_wav: WriteWav):
+    index(pipeline, *every_sound(sounds))
+    silent = write_wav(sounds / "silent.wav", np.full(2 * RATE, 0.1, np.float32))
+    with pytest.raises(SilentQuery, match="nothing to look for"):
+        pipeline.search(silent)
+
+
+def test_search_in_an_empty_index(pipeline: Pipeline, sounds: Path):
+    with pytest.raises(IndexEmpty):
+        pipeline.search(sounds / "low" / "low.wav")
+
+
+def test_errors_of_the_query(pipeline: Pipeline, tmp_path: Path, write_wav: WriteWav):
+    with pytest.raises(AudioNotFound):
+        pipeline.search(tmp_path / "gone.wav")
+    with pytest.raises(AudioTooShort):
+        pipeline.search(write_wav(tmp_path / "short.wav", np.zeros(100, np.float32)))
+
+
+def test_embed(pipeline: Pipeline, sounds: Path):
+    segments, embeddings = pipeline.embed(sounds / "beep" / "beep.wav")
+    assert embeddings.shape == (11, 128)
+    assert len(segments.windows) == 11
+
+
+def test_embed_source_leaves_out_silent_windows(sounds: Path, write_wav: WriteWav):
+    plan = WindowPlan(1.0, 1.0)
+    assert embed_source(sounds / "beep" / "beep.wav", LogMelStats(), plan).shape == (1, 128)
+    silent = write_wav(sounds / "silent.wav", np.zeros(2 * RATE, np.float32))
+    assert embed_source(silent, LogMelStats(), plan).shape == (0, 128)

@@ -1,0 +1,179 @@
+"""From a recording to its windows: times that are right to the sample, padding, silence."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from soundalike.errors import AudioTooShort, EmptyAudio, InvalidSamples, UnreadableAudio
+from soundalike.segmenter import SILENCE_PEAK_TO_PEAK, pad_to, segment
+from soundalike.types import FloatArray
+from soundalike.windows import WindowPlan
+
+RATE = 16_000
+PLAN = WindowPlan(4.0, 2.0)
+
+
+def wav(samples: FloatArray, rate: int = RATE) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
+
+
+def ramp(n_samples: int) -> FloatArray:
+    """Return samples that tell their own position, exactly."""
+    return np.arange(n_samples, dtype=np.float32) / np.float32(2**23)
+
+
+def position(sample: np.float32) -> int:
+    return round(float(sample) * 2**23)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    n_samples=st.integers(400, 400_000),
+    plan=st.builds(
+        WindowPlan, st.sampled_from([0.975, 1.0, 1.7, 4.0]), st.sampled_from([0.3, 2.0, 5.0])
+    ),
+)
+def test_times_are_right_to_the_sample(n_samples: int, plan: WindowPlan):
+    segments = segment(wav(ramp(n_samples)), plan)
+    assert len(segments.samples) >= plan.window_samples
+    for window in segments.windows:
+        start, stop = round(window.start_s * RATE), round(window.end_s * RATE)
+        assert (window.start_s, window.end_s) == (start / RATE, stop / RATE)
+        assert position(segments.samples[start]) == start
+        assert position(segments.samples[stop - 1]) == stop - 1
+        assert stop - start == min(plan.window_samples, n_samples)
+
+
+def test_impulses_lie_in_the_windows_whose_times_hold_them():
+    samples = np.zeros(10 * RATE + 123, np.float32)
+    impulses = [0, 31_999, 32_000, 63_999, 64_000, 100_001, 160_122]
+    samples[impulses] = 1.0
+    segments = segment(wav(samples), PLAN)
+    for window in segments.windows:
+        start = round(window.start_s * RATE)
+        heard = np.flatnonzero(segments.samples[start : start + PLAN.window_samples]) + start
+        assert heard.tolist() == [n for n in impulses if window.start_s <= n / RATE < window.end_s]
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_impulse_keeps_its_time_through_resampling(rate: int):
+    samples = np.zeros(10 * rate, np.float32)
+    samples[7 * rate] = 1.0
+    segments = segment(wav(samples, rate), PLAN)
+    assert len(segments.windows) == 4
+    assert segments.duration_s == 10.0
+    assert abs(int(np.argmax(np.abs(segments.samples))) - 7 * RATE) <= 1
+
+
+def test_ten_seconds_give_exactly_four_windows():
+    segments = segment(wav(ramp(10 * RATE)), PLAN)
+    assert [(w.index, w.start_s, w.end_s) for w in segments.windows] == [
+        (0, 0.0, 4.0),
+        (1, 2.0, 6.0),
+        (2, 4.0, 8.0),
+        (3, 6.0, 10.0),
+    ]
+
+
+def test_ten_second_clips_of_every_format_give_four_windows(toy_data: Path):
+    clips = [path for path in toy_data.glob("*/*_[1-4].*") if path.parent.name != "queries"]
+    assert len(clips) == 36
+    counts = {path.name: len(segment(path, PLAN).windows) for path in clips}
+    assert set(counts.values()) == {4}, counts
+
+
+@pytest.mark.parametrize("n_samples", [400, 401, 12_345, 63_999])
+def test_short_recording_is_repeated(n_samples: int, rng: np.random.Generator):
+    samples = rng.uniform(-0.5, 0.5, n_samples).astype(np.float32)
+    segments = segment(wav(samples), PLAN)
+    assert len(segments.samples) == PLAN.window_samples
+    np.testing.assert_array_equal(segments.samples, np.resize(samples, PLAN.window_samples))
+    (window,) = segments.windows
+    assert (window.start_s, window.end_s) == (0.0, n_samples / RATE)
+    assert segments.duration_s == n_samples / RATE
+    assert not window.is_silent
+
+
+def test_pad_to_copies_nothing_that_is_long_enough():
+    samples = ramp(10)
+    assert pad_to(samples, 10) is samples
+    assert pad_to(samples, 5) is samples
+
+
+@pytest.mark.parametrize("level", [0.0, 0.25, -0.7])
+def test_constant_recording_is_silent(level: float):
+    segments = segment(wav(np.full(10 * RATE, level, np.float32)), PLAN)
+    assert [window.is_silent for window in segments.windows] == [True] * 4
+
+
+@pytest.mark.parametrize(("factor", "silent"), [(0.99, True), (1.01, False)])
+def test_bound_of_silence(factor: float, silent: bool, tone: Callable[..., FloatArray]):
+    samples = tone(1000, 4.0, peak=factor * SILENCE_PEAK_TO_PEAK / 2)
+    assert [window.is_silent for window in segment(wav(samples), PLAN).windows] == [silent]
+
+
+def test_bound_of_silence_is_80_db_below_full_scale():
+    assert pytest.approx(20 * np.log10(SILENCE_PEAK_TO_PEAK / 2)) == -80.0
+
+
+def test_silence_is_marked_window_by_window(tone: Callable[..., FloatArray]):
+    samples = np.zeros(12 * RATE, np.float32)
+    samples[5 * RATE : 6 * RATE] = tone(440, 1.0)
+    segments = segment(wav(samples), PLAN)
+    silent = [(window.start_s, window.is_silent) for window in segments.windows]
+    assert silent == [(0, True), (2, False), (4, False), (6, True), (8, True)]
+
+
+def test_one_click_is_not_silence():
+    samples = np.zeros(4 * RATE, np.float32)
+    samples[30_000] = 0.01
+    assert not segment(wav(samples), PLAN).windows[0].is_silent
+
+
+@pytest.mark.parametrize("n_samples", [1, 399])
+def test_too_short(n_samples: int):
+    with pytest.raises(AudioTooShort, match=rf"has {n_samples} samples .* at least 400 \(25 ms\)"):
+        segment(wav(ramp(n_samples)), PLAN)
+
+
+def test_too_short_is_judged_at_16_khz():
+    with pytest.raises(AudioTooShort):
+        segment(wav(ramp(1_000), 44_100), PLAN)  # 22.7 ms
+    assert segment(wav(ramp(1_200), 44_100), PLAN).windows
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        (wav(np.zeros(0, np.float32)), EmptyAudio),
+        (wav(np.full(RATE, np.nan, np.float32)), InvalidSamples),
+        (b"no sound", UnreadableAudio),
+    ],
+)
+def test_errors_of_the_decoder_pass_through(content: bytes, error: type[Exception]):
+    with pytest.raises(error):
+        segment(content, PLAN)
+
+
+def test_warnings_of_the_decoder_pass_through(toy_data: Path):
+    content = (toy_data / "rain/rain_1.mp3").read_bytes()
+    segments = segment(content[: len(content) // 2], PLAN)
+    assert [text.split(":")[0] for text in segments.warnings] == ["truncated"]
+    assert segments.windows[-1].end_s == segments.duration_s < 6.0
+
+
+def test_long_recording_is_cut_like_a_short_one(rng: np.random.Generator, tmp_path: Path):
+    content = wav(rng.uniform(-0.5, 0.5, 200 * RATE).astype(np.float32))
+    inline = segment(content, PLAN)
+    mapped = segment(content, PLAN, inline_limit_s=5.0, spool_dir=tmp_path)
+    assert mapped.windows == inline.windows
+    np.testing.assert_array_equal(mapped.samples, inline.samples)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,382 @@
+"""Verified weights, and their download from a server that does what servers do."""
+
+import hashlib
+import http.server
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundalike.errors import DownloadFailed, WeightsCorrupt
+from soundalike.weights import (
+    CHECKPOINT,
+    PCA_PARAMS,
+    PUBLISHED,
+    WeightsFile,
+    download,
+    file_md5,
+    verified_path,
+)
+
+CONTENT = np.random.default_rng(7).bytes(900_000)
+NAME = "model.bin"
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+@dataclass
+class Behaviour:
+    """What the server does with the next requests, and what it was asked for."""
+
+    status: int | None = None
+    body: bytes = CONTENT
+    knows_ranges: bool = True
+    breaks_off_after: int | None = None
+    promised_length: int | None = None
+    sends_length: bool = True
+    requests: list[str | None] = field(default_factory=list)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves one body, as badly as it is told to."""
+
+    behaviour: Behaviour
+
+    def do_GET(self) -> None:
+        """Answer with the body, a part of it, or an error."""
+        behaviour = self.behaviour
+        wanted = self.headers.get("Range")
+        behaviour.requests.append(wanted)
+        begin = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        part = behaviour.body[begin:] if behaviour.knows_ranges else behaviour.body
+        status = behaviour.status or (206 if wanted and behaviour.knows_ranges else 200)
+        if wanted and behaviour.knows_ranges and begin >= len(behaviour.body):
+            status, part = 416, b""
+        self.send_response(status)
+        if behaviour.sends_length:
+            length = len(part) if behaviour.promised_length is None else behaviour.promised_length
+            self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(part[: behaviour.breaks_off_after])
+
+    def log_message(self, *args: object) -> None:
+        """Keep quiet."""
+
+
+class QuietServer(http.server.ThreadingHTTPServer):
+    """Says nothing of clients that hang up."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep quiet."""
+
+
+@dataclass
+class Server:
+    """A server on this machine, and the file that it publishes."""
+
+    file: WeightsFile
+    behaviour: Behaviour
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    behaviour = Behaviour()
+    handler = type("BoundHandler", (Handler,), {"behaviour": behaviour})
+    with QuietServer(("127.0.0.1", 0), handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.server_port}/{NAME}"
+        yield Server(WeightsFile(NAME, url, md5(CONTENT)), behaviour)
+        listening.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Name a folder that is not there yet."""
+    return tmp_path / "weights" / "of vggish"
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_published_files():
+    assert [file.name for file in PUBLISHED] == ["vggish_model.ckpt", "vggish_pca_params.npz"]
+    assert (CHECKPOINT.md5, PCA_PARAMS.md5) == (
+        "d1c7011e6366aa34176bb05c705e31a8",
+        "c80cae691033abe7c7ecd11ea39fc834",
+    )
+    for file in PUBLISHED:
+        assert file.url == f"https://storage.googleapis.com/audioset/{file.name}"
+
+
+def test_complete_download(server: Server, folder: Path):
+    seen: list[tuple[int, int | None]] = []
+    path = download(server.file, folder, on_progress=lambda here, total: seen.append((here, total)))
+    assert path == folder / NAME
+    assert path.read_bytes() == CONTENT
+    assert names_in(folder) == [NAME]
+    assert server.behaviour.requests == [None]
+    here = [number for number, _ in seen]
+    assert here == sorted(here)
+    assert len(here) > 1
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert {total for _, total in seen} == {len(CONTENT)}
+    assert verified_path(server.file, folder) == path
+
+
+def test_server_that_does_not_tell_the_length(server: Server, folder: Path):
+    server.behaviour.sends_length = False
+    totals: set[int | None] = set()
+    download(server.file, folder, on_progress=lambda here, total: totals.add(total))
+    assert (folder / NAME).read_bytes() == CONTENT
+    assert totals == {None}
+
+
+def test_goes_on_where_it_stopped(server: Server, folder: Path):
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(CONTENT[:300_000])
+    seen: list[tuple[int, int | None]] = []
+    download(server.file, folder, on_progress=lambda here, total: seen.append((here, total)))
+    assert server.behaviour.requests == ["bytes=300000-"]
+    assert (folder / NAME).read_bytes() == CONTENT
+    assert seen[0][0] > 300_000
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_server_that_breaks_off_and_then_goes_on(server: Server, folder: Path):
+    server.behaviour.breaks_off_after = 500_000
+    with pytest.raises(
+        DownloadFailed, match=r"broke off at 500000 of 900000 bytes \(500000 bytes are here\)"
+    ):
+        download(server.file, folder)
+    assert names_in(folder) == [f"{NAME}.part"]
+    assert verified_path(server.file, folder) is None
+    server.behaviour.breaks_off_after = None
+    assert download(server.file, folder).read_bytes() == CONTENT
+    assert server.behaviour.requests == [None, "bytes=500000-"]
+    assert names_in(folder) == [NAME]
+
+
+def test_server_without_ranges_starts_anew(server: Server, folder: Path):
+    server.behaviour.knows_ranges = False
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(b"of another day")
+    assert download(server.file, folder).read_bytes() == CONTENT
+
+
+def test_part_that_is_complete_already(server: Server, folder: Path):
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(CONTENT)
+    assert download(server.file, folder).read_bytes() == CONTENT
+    assert server.behaviour.requests == ["bytes=900000-"]
+
+
+def test_part_of_another_file_is_thrown_away(server: Server, folder: Path):
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(bytes(400_000))
+    with pytest.raises(WeightsCorrupt, match="nothing was kept"):
+        download(server.file, folder)
+    assert names_in(folder) == []
+    assert download(server.file, folder).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("promised", [1_000_000, 800_000], ids=["too much", "too little"])
+def test_server_that_lies_about_the_length(promised: int, server: Server, folder: Path):
+    server.behaviour.promised_length = promised
+    with pytest.raises((DownloadFailed, WeightsCorrupt)):
+        download(server.file, folder)
+    assert NAME not in names_in(folder)
+
+
+@pytest.mark.parametrize("status", [None, 203])
+def test_page_in_the_files_place(status: int | None, server: Server, folder: Path):
+    server.behaviour.status = status
+    server.behaviour.body = b"<html>please log in</html>"
+    with pytest.raises(WeightsCorrupt, match=r"delivered a file with MD5 .* a proxy") as caught:
+        download(server.file, folder)
+    assert server.file.md5 in caught.value.message
+    assert names_in(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(404, "Not Found"), (403, "Forbidden"), (503, "Service Unavailable")]
+)
+def test_error_of_the_server(status: int, reason: str, server: Server, folder: Path):
+    server.behaviour.status = status
+    with pytest.raises(DownloadFailed, match=rf"{NAME}: {reason} \(0 bytes are here\); try again"):
+        download(server.file, folder)
+    assert names_in(folder) == []
+
+
+def test_error_of_the_server_keeps_what_is_here(server: Server, folder: Path):
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(CONTENT[:1_000])
+    server.behaviour.status = 500
+    with pytest.raises(DownloadFailed, match="1000 bytes are here"):
+        download(server.file, folder)
+    assert (folder / f"{NAME}.part").read_bytes() == CONTENT[:1_000]
+
+
+def test_no_server(folder: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/{NAME}"
+        with pytest.raises(DownloadFailed, match="refused") as caught:
+            download(WeightsFile(NAME, url, md5(CONTENT)), folder)
+    assert str(folder) in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_server_that_says_nothing(folder: Path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/{NAME}"
+        with pytest.raises(DownloadFailed, match="timed out"):
+            download(WeightsFile(NAME, url, md5(CONTENT)), folder, timeout_s=0.2)
+
+
+def test_server_that_speaks_no_http(folder: Path):
+    with socket.socket() as strange:
+        strange.bind(("127.0.0.1", 0))
+        strange.listen()
+
+        def answer() -> None:
+            connection, _ = strange.accept()
+            connection.recv(1 << 16)
+            connection.sendall(b"220 mail.example ESMTP\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{strange.getsockname()[1]}/{NAME}"
+        with pytest.raises(DownloadFailed):
+            download(WeightsFile(NAME, url, md5(CONTENT)), folder)
+        thread.join()
+
+
+def test_failed_download_leaves_the_old_file(server: Server, folder: Path):
+    download(server.file, folder)
+    server.behaviour.body = b"<html></html>"
+    with pytest.raises(WeightsCorrupt):
+        download(server.file, folder)
+    assert verified_path(server.file, folder) == folder / NAME
+
+
+def test_folder_that_cannot_be_made(server: Server, tmp_path: Path):
+    (tmp_path / "weights").write_text("a file")
+    with pytest.raises(DownloadFailed):
+        download(server.file, tmp_path / "weights")
+
+
+# Verified once, then known by size and time
+
+
+@pytest.fixture
+def present(tmp_path: Path) -> WeightsFile:
+    (tmp_path / NAME).write_bytes(CONTENT)
+    return WeightsFile(NAME, "http://localhost/", md5(CONTENT))
+
+
+@pytest.fixture
+def count_checksums(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Count how often a file is read for its checksum."""
+    from soundalike import weights
+
+    calls: list[Path] = []
+
+    def counted(path: Path) -> str:
+        calls.append(path)
+        return file_md5(path)
+
+    monkeypatch.setattr(weights, "file_md5", counted)
+    return lambda: len(calls)
+
+
+def test_missing_file(tmp_path: Path):
+    file = WeightsFile("nothing", "http://localhost/", md5(b""))
+    assert verified_path(file, tmp_path) is None
+    assert verified_path(file, tmp_path / "no folder") is None
+
+
+def test_checksum_is_computed_once(
+    present: WeightsFile, tmp_path: Path, count_checksums: Callable[[], int]
+):
+    for _ in range(3):
+        assert verified_path(present, tmp_path) == tmp_path / NAME
+    assert count_checksums() == 1
+
+
+def test_file_of_another_size_is_looked_at_again(
+    present: WeightsFile, tmp_path: Path, count_checksums: Callable[[], int]
+):
+    verified_path(present, tmp_path)
+    (tmp_path / NAME).write_bytes(CONTENT[:-1])
+    with pytest.raises(WeightsCorrupt, match="delete it and run: soundalike models download"):
+        verified_path(present, tmp_path)
+    assert count_checksums() == 2
+
+
+def test_file_of_another_time_is_looked_at_again(
+    present: WeightsFile, tmp_path: Path, count_checksums: Callable[[], int]
+):
+    verified_path(present, tmp_path)
+    os.utime(tmp_path / NAME, ns=(1, 1))
+    assert verified_path(present, tmp_path) == tmp_path / NAME
+    assert count_checksums() == 2
+
+
+def test_another_published_checksum_is_looked_at_again(present: WeightsFile, tmp_path: Path):
+    verified_path(present, tmp_path)
+    with pytest.raises(WeightsCorrupt):
+        verified_path(WeightsFile(NAME, present.url, md5(b"another release")), tmp_path)
+
+
+def test_corrupt_file_is_never_marked(tmp_path: Path):
+    (tmp_path / NAME).write_bytes(b"corrupt")
+    file = WeightsFile(NAME, "http://localhost/", md5(CONTENT))
+    for _ in range(2):
+        with pytest.raises(WeightsCorrupt, match=md5(b"corrupt")):
+            verified_path(file, tmp_path)
+    assert names_in(tmp_path) == [NAME]
+
+
+def test_two_files_share_the_marker(
+    present: WeightsFile, tmp_path: Path, count_checksums: Callable[[], int]
+):
+    (tmp_path / "second").write_bytes(b"2")
+    second = WeightsFile("second", "http://localhost/", md5(b"2"))
+    for _ in range(2):
+        verified_path(present, tmp_path)
+        verified_path(second, tmp_path)
+    assert count_checksums() == 2
+
+
+@pytest.mark.parametrize("marker", ["", "{", "[]", "null", json.dumps({NAME: "yes"})])
+def test_damaged_marker_is_no_proof(
+    marker: str, present: WeightsFile, tmp_path: Path, count_checksums: Callable[[], int]
+):
+    (tmp_path / "verified.json").write_text(marker)
+    assert verified_path(present, tmp_path) == tmp_path / NAME
+    assert verified_path(present, tmp_path) == tmp_path / NAME
+    assert count_checksums() == 1
+
+
+def test_marker_that_cannot_be_written(present: WeightsFile, tmp_path: Path):
+    (tmp_path / "verified.json").mkdir()
+    assert verified_path(present, tmp_path) == tmp_path / NAME
+
+
+def test_folder_of_the_same_name_is_no_file(tmp_path: Path):
+    (tmp_path / NAME).mkdir()
+    assert verified_path(WeightsFile(NAME, "http://localhost/", md5(CONTENT)), tmp_path) is None
