@@ -10,7 +10,7 @@ from typing import Any, Dict
 import fastapi_offline
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from jina.enums import ProtocolType
@@ -91,7 +91,10 @@ def _protocol(server_kwargs: Dict[str, Any]) -> ProtocolType:
 
 
 def _serve_documentation(app: FastAPI) -> None:
-    """Serve Swagger UI and ReDoc from this machine instead of from a content network."""
+    """Serve Swagger UI from this machine instead of from a content network.
+
+    ReDoc goes: its bundle loads a logo from its makers' server.
+    """
     app.router.routes[:] = [
         route for route in app.router.routes if getattr(route, "path", None) not in ("/docs", "/redoc")
     ]
@@ -106,16 +109,6 @@ def _serve_documentation(app: FastAPI) -> None:
             swagger_js_url=f"{_DOC_FILES}/swagger-ui-bundle.js",
             swagger_css_url=f"{_DOC_FILES}/swagger-ui.css",
             swagger_favicon_url=f"{_DOC_FILES}/favicon.png",
-        )
-
-    @app.get("/redoc", include_in_schema=False)
-    async def redoc() -> HTMLResponse:
-        return get_redoc_html(
-            openapi_url="/openapi.json",
-            title=app.title,
-            redoc_js_url=f"{_DOC_FILES}/redoc.standalone.js",
-            redoc_favicon_url=f"{_DOC_FILES}/favicon.png",
-            with_google_fonts=False,
         )
 
 
@@ -135,6 +128,10 @@ def _answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def on_exception(_: Request, exc: Exception) -> Response:
+        if isinstance(exc, UnicodeEncodeError):
+            # Half of a surrogate pair: JSON can say it, a message to an executor cannot.
+            detail = f"{ParameterError.code}: the text holds a character that is no Unicode; remove it"
+            return _response(422, detail, None)
         # Jina raises UnboundLocalError where it means that an executor cannot be reached.
         unreachable = isinstance(exc, UnboundLocalError)
         detail = "an executor cannot be reached" if unreachable else type(exc).__name__

@@ -163,7 +163,6 @@ WRONG = {
     "search TONE --top-k 1001": 2,
     "search TONE --tag pond": 2,
     "index TONE --tag =x": 2,
-    "index TONE --tag x=NaN": 2,
     "index TONE --window-size 0.1": 2,
     "index TONE --window-size nan": 2,
     "index TONE --stride 0": 2,

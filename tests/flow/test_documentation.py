@@ -33,7 +33,7 @@ class _Links(HTMLParser):
             self.found.append(address)
 
 
-@pytest.mark.parametrize("page", ["/docs", "/redoc"])
+@pytest.mark.parametrize("page", ["/docs"])
 def test_a_page_loads_everything_from_here(service: Service, page: str):
     answer = service.request(page)
     assert answer.status == 200
@@ -164,14 +164,3 @@ def test_a_search_can_be_tried_out_on_the_page(service: Service, browser_page: A
     assert answer.locator(".response-col_status").inner_text().strip() == "200"
     assert '"rank": 1' in answer.locator(".response-col_description").inner_text()
     assert browser_page.foreign == []
-
-
-@pytest.mark.browser
-def test_redoc_shows_the_operations_without_internet(service: Service, browser_page: Any):
-    browser_page.goto(f"{service.url}/redoc")
-    browser_page.wait_for_selector("[data-section-id*='/post']")
-    text = browser_page.inner_text("body")
-
-    assert all(endpoint in text for endpoint in ENDPOINTS)
-    assert browser_page.foreign == []
-    assert browser_page.complaints == []
