@@ -31,7 +31,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as folder:
         root = Path(folder)
         sounds = clips.make(root / "clips", arguments.minutes)
-        environment = {"SOUNDALIKE_MODEL": "logmel-stats"}
+        environment = {"SOUNDALIKE_MODEL": "logmel-modulation"}
         report["indexing"] = indexing.measure(
             sounds, Settings.from_env({**environment, "SOUNDALIKE_DATA_DIR": str(root / "direct")})
         )

@@ -13,7 +13,7 @@ import numpy as np
 import psycopg2
 
 from soundalike.config import Settings
-from soundalike.logmel_stats import LogMelStats, raw_statistics
+from soundalike.modulation import Modulation, raw_features
 from soundalike.pipeline import IndexItem, Pipeline
 from soundalike.store import open_store
 from soundalike.store.embedded import EmbeddedServer
@@ -33,7 +33,7 @@ def measure(sounds: Sequence[Path], settings: Settings) -> dict[str, Any]:
         connection.close()
     store = open_store(settings)
     try:
-        pipeline = Pipeline(store, LogMelStats(), WindowPlan())
+        pipeline = Pipeline(store, Modulation(), WindowPlan())
         items = [IndexItem(str(path)) for path in sounds]
         pipeline_s = _timed(lambda: list(pipeline.index(items)))
         again_s = _timed(lambda: list(pipeline.index(items)))
@@ -74,13 +74,13 @@ def naive(sounds: Sequence[Path], connection: psycopg2.extensions.connection) ->
 
 
 def _embed_window(window: FloatArray) -> FloatArray:
-    """Return the raw statistics of a window's four seconds, frame by frame in float64."""
+    """Return the raw features of a window's four seconds, frame by frame in float64."""
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
     count = 1 + (len(window) - 400) // 160
     frames = np.stack([window[160 * t : 160 * t + 400] * hann for t in range(count)])
     log_mel = np.log(np.abs(np.fft.rfft(frames, 512)) @ mel_matrix() + 0.01)
     patches = np.stack([log_mel[96 * k : 96 * (k + 1)] for k in range(4)]).astype(np.float32)
-    return raw_statistics(patches).reshape(-1)
+    return raw_features(patches).reshape(-1)
 
 
 def _timed(work: Any) -> float:

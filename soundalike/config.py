@@ -10,7 +10,7 @@ from pathlib import Path
 from soundalike.errors import ConfigError
 
 #: Encoders that may be asked for; ``auto`` takes VGGish where its weights are present and verified.
-MODELS = ("auto", "vggish", "logmel-stats")
+MODELS = ("auto", "vggish", "logmel-modulation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Settings:
     weights_dir : Path
         Folder of the VGGish weights (``SOUNDALIKE_WEIGHTS_DIR``; default ``<data_dir>/weights``).
     model : str
-        ``auto``, ``vggish`` or ``logmel-stats`` (``SOUNDALIKE_MODEL``).
+        ``auto``, ``vggish`` or ``logmel-modulation`` (``SOUNDALIKE_MODEL``).
     spool_dir : Path
         Folder for long recordings while they are on their way through the Flow
         (``SOUNDALIKE_SPOOL_DIR``; default ``<data_dir>/spool``).

@@ -8,7 +8,7 @@ from pathlib import Path
 from soundalike.config import MODELS
 from soundalike.embedding import Encoder
 from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
-from soundalike.logmel_stats import LogMelStats
+from soundalike.modulation import Modulation
 from soundalike.weights import CHECKPOINT, verified_path
 
 _log = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ def load_encoder(model: str, weights_dir: Path, checkpoint: Path | None = None) 
     Parameters
     ----------
     model : str
-        ``vggish``, ``logmel-stats``, or ``auto``: VGGish where its weights are present and
-        verified, else ``logmel-stats``.
+        ``vggish``, ``logmel-modulation``, or ``auto``: VGGish where its weights are present and
+        verified, else ``logmel-modulation``.
     weights_dir : Path
         Folder of the published weights.
     checkpoint : Path, optional
@@ -41,11 +41,11 @@ def load_encoder(model: str, weights_dir: Path, checkpoint: Path | None = None) 
     """
     if model not in MODELS:
         raise ConfigError(f"model is {model!r}; choose one of {', '.join(MODELS)}")
-    if model == "logmel-stats":
-        return LogMelStats()
+    if model == "logmel-modulation":
+        return Modulation()
     path = checkpoint or _published(model, weights_dir)
     if path is None:
-        return LogMelStats()
+        return Modulation()
     if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
         raise WeightsMissing(f"no checkpoint is at {path}; fetch it with: {GET_WEIGHTS}")
     # TensorFlow takes seconds to import; only this branch needs it.
@@ -59,7 +59,7 @@ def _published(model: str, weights_dir: Path) -> Path | None:
         path = verified_path(CHECKPOINT, weights_dir)
     except WeightsCorrupt as exc:
         if model == "auto":
-            _log.warning("%s; until then the encoder is %s", exc, LogMelStats.name)
+            _log.warning("%s; until then the encoder is %s", exc, Modulation.name)
             return None
         raise
     if path is None and model == "vggish":
@@ -69,6 +69,6 @@ def _published(model: str, weights_dir: Path) -> Path | None:
 
 def chosen_name(model: str, weights_dir: Path, checkpoint: Path | None = None) -> str:
     """Return the name of the encoder that `load_encoder` would load, without loading it."""
-    if model == "logmel-stats":
-        return LogMelStats.name
-    return "vggish" if checkpoint or _published(model, weights_dir) else LogMelStats.name
+    if model == "logmel-modulation":
+        return Modulation.name
+    return "vggish" if checkpoint or _published(model, weights_dir) else Modulation.name

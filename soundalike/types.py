@@ -47,7 +47,7 @@ class IndexSpec:
     Attributes
     ----------
     encoder : str
-        Name of the encoder, for example ``"logmel-stats"``.
+        Name of the encoder, for example ``"logmel-modulation"``.
     fingerprint : str
         Hash of its weights or constants.
     dimension : int

@@ -126,9 +126,9 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 def read_compose(path: Path, variables: Mapping[str, str]) -> dict[str, Any]:
     """Return a compose file with its anchors and variables filled in."""
-    return _mapped(
-        yaml.safe_load(path.read_text(encoding="utf-8")), lambda text: expand(text, variables)
-    )
+    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    filled: dict[str, Any] = _mapped(raw, lambda text: expand(text, variables))
+    return filled
 
 
 @dataclass(frozen=True)

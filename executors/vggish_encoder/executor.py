@@ -30,7 +30,7 @@ class VGGishEncoder(Executor):
     Parameters
     ----------
     model : str, optional
-        ``auto``, ``vggish`` or ``logmel-stats``; default: ``SOUNDALIKE_MODEL``, else ``auto``.
+        ``auto``, ``vggish`` or ``logmel-modulation``; default: ``SOUNDALIKE_MODEL``, else ``auto``.
     checkpoint : str, optional
         VGGish checkpoint to use in place of the published one.
     weights_dir : str, optional

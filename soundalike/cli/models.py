@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             output.data("  ".join(str(state[key]) for key in ("state", "file", "path")))
     if any(state["state"] != "verified" for state in states):
-        output.note("without VGGish's weights the encoder is logmel-stats, which is weight-free")
+        output.note("without VGGish's weights the encoder is logmel-modulation, which is weight-free")
         output.note("fetch them with: soundalike models download")
     return 0 if all(state["state"] != "corrupt" for state in states) else WeightsCorrupt.exit_status
 

@@ -25,7 +25,7 @@ def test_the_status_of_nothing_and_of_something(
 
     promised = {"encoder", "recordings", "windows", "database", "extensions"}
     assert promised <= empty.keys() == full.keys()
-    assert (empty["encoder"], empty["recordings"], empty["windows"]) == ("logmel-stats", 0, 0)
+    assert (empty["encoder"], empty["recordings"], empty["windows"]) == ("logmel-modulation", 0, 0)
     assert (full["recordings"], full["files"], full["windows"], full["dimension"]) == (3, 3, 12, 512)
     expected = {"vector"} | ({"timescaledb"} if database_server.has_timescaledb else set())
     assert full["extensions"].keys() == expected
@@ -87,7 +87,7 @@ def test_embed_prints_a_vector_a_window_and_needs_no_database(
     lengths = np.linalg.norm([row["embedding"] for row in rows], axis=1)
     assert [len(row["embedding"]) for row in rows] == [512] * 4
     np.testing.assert_allclose(lengths, 1, atol=1e-4)
-    assert {row["encoder"] for row in rows} == {"logmel-stats"}
+    assert {row["encoder"] for row in rows} == {"logmel-modulation"}
     assert not (data_dir / "postgres").exists()
     plain = soundalike("embed", sounds / "low" / "a.wav").stdout.splitlines()
     assert [len(line.split()) for line in plain] == [514] * 4

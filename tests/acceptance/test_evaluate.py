@@ -32,7 +32,7 @@ def test_most_clips_find_their_own_class_first(
     assert done.returncode == 0, done.stderr
     (found,) = rows_of(done)
     assert found.keys() >= {"encoder", "n_clips", "p_at_1", "p_at_5", "map", "mrr"}
-    assert (found["encoder"], found["n_clips"], found["n_labels"]) == ("logmel-stats", 36, CLASSES)
+    assert (found["encoder"], found["n_clips"], found["n_labels"]) == ("logmel-modulation", 36, CLASSES)
     assert 0.6 < found["p_at_1"] <= 1
     # Three clips of a class are left for each query.
     assert 0.3 < found["p_at_5"] <= 0.6
@@ -68,5 +68,5 @@ def test_a_clip_that_cannot_be_read_is_named_and_the_rest_is_done(
 def test_a_table_is_printed_for_people(soundalike: Cli, sounds: Path):
     lines = dict(line.split(maxsplit=1) for line in soundalike("evaluate", sounds).stdout.splitlines())
 
-    assert (lines["encoder"], lines["n_clips"]) == ("logmel-stats", "3")
+    assert (lines["encoder"], lines["n_clips"]) == ("logmel-modulation", "3")
     assert float(lines["p_at_1"]) == 1

@@ -50,7 +50,7 @@ def test_without_json_nothing_is_on_stdout(cli: Cli, sounds: Path):
 
     assert (done.returncode, done.stdout) == (0, "")
     assert "3 added" in done.stderr
-    assert "encoder: logmel-stats" in done.stderr
+    assert "encoder: logmel-modulation" in done.stderr
 
 
 def test_indexing_again_changes_nothing(

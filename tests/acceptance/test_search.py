@@ -42,7 +42,7 @@ def indexed_url(database_server: Any, folder: Path) -> Iterator[str]:
     """Index the folder once, to be read only."""
     with database_server.database() as url:
         store = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}))
-        pipeline = Pipeline(store, load_encoder("logmel-stats", Path()), WindowPlan())
+        pipeline = Pipeline(store, load_encoder("logmel-modulation", Path()), WindowPlan())
         items = [
             IndexItem(str(path), tags={"n": number, "deep": {"of": path.parent.name}})
             for number, path in enumerate(sorted(folder.rglob("*.wav")))
@@ -89,7 +89,7 @@ def test_each_match_is_an_object_with_the_promised_fields(
     assert best["end_s"] - best["start_s"] == pytest.approx(4)
     assert best["query_end_s"] - best["query_start_s"] == pytest.approx(4)
     assert 0 <= best["query_start_s"] <= 1
-    assert best["encoder"] == "logmel-stats"
+    assert best["encoder"] == "logmel-modulation"
 
 
 def test_a_relative_path_works_from_anywhere(search: Callable[..., Any], query: Path):
@@ -146,7 +146,7 @@ def test_a_table_is_printed_for_people(soundalike: Cli, indexed_url: str, query:
     assert [line.split()[0] for line in lines] == ["1", "2"]
     assert lines[0].split()[2] == "low/1.wav"
     assert lines[0].endswith("low")
-    assert "encoder: logmel-stats" in done.stderr
+    assert "encoder: logmel-modulation" in done.stderr
 
 
 def test_no_match_is_said(soundalike: Cli, indexed_url: str, query: Path):

@@ -97,7 +97,7 @@ def environ(
         "JINA_OPTOUT_TELEMETRY": "1",
         "PYTHONWARNINGS": "ignore",
         "SOUNDALIKE_DATA_DIR": str(tmp_path_factory.mktemp("data")),
-        "SOUNDALIKE_MODEL": "logmel-stats",
+        "SOUNDALIKE_MODEL": "logmel-modulation",
     }
 
 

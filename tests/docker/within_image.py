@@ -73,7 +73,7 @@ def embed(clips: Path) -> None:
     samples = np.sin(np.arange(64_000, dtype=np.float32))
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
     clip = SegmentedClip(samples=samples, window_s=4.0, stride_s=2.0, chunks=chunks)
-    (doc,) = VGGishEncoder(model="logmel-stats").encode(docs=DocList[SegmentedClip]([clip]))
+    (doc,) = VGGishEncoder(model="logmel-modulation").encode(docs=DocList[SegmentedClip]([clip]))
     assert doc.chunks[0].embedding.shape == (512,)
     with tf.Graph().as_default():
         assert define_vggish(tf.zeros((1, 96, 64))).shape == (1, 128)

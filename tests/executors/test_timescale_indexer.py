@@ -63,7 +63,7 @@ def _docs(*docs: EmbeddedClip) -> DocList[EmbeddedClip]:
 
 
 def _status(indexer: Any) -> Status:
-    (status,) = indexer.status(DocList[Status]([Status(configured_encoder="logmel-stats")]))
+    (status,) = indexer.status(DocList[Status]([Status(configured_encoder="logmel-modulation")]))
     return status
 
 
@@ -271,8 +271,8 @@ def test_the_status_says_what_is_stored(indexer: Any, embedded: Make):
     indexer.index(_docs(embedded(1), embedded(1, uri="/b/copy.wav"), embedded(2)))
     full = _status(indexer)
 
-    assert (empty.encoder, empty.recordings, empty.window_s) == ("logmel-stats", 0, None)
-    assert (full.encoder, full.configured_encoder) == ("toy", "logmel-stats")
+    assert (empty.encoder, empty.recordings, empty.window_s) == ("logmel-modulation", 0, None)
+    assert (full.encoder, full.configured_encoder) == ("toy", "logmel-modulation")
     assert (full.recordings, full.files, full.windows) == (2, 3, 8)
     assert (full.window_s, full.stride_s, full.dimension) == (4.0, 2.0, 16)
     assert "vector" in full.extensions

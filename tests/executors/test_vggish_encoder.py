@@ -52,7 +52,7 @@ def test_without_weights_the_encoder_is_weight_free_and_says_so(
     (doc,) = encoder.encode(segmented(tone_file()))
     (status,) = encoder.status(DocList[Status]([Status()]))
 
-    assert doc.encoder == status.configured_encoder == "logmel-stats"
+    assert doc.encoder == status.configured_encoder == "logmel-modulation"
     assert "weight-free" in status.encoder_description
 
 
@@ -154,7 +154,9 @@ def test_the_weights_folder_is_looked_into(load_executor: Load, tmp_path: Path):
 
     with pytest.raises(WeightsCorrupt, match=str(tmp_path)):
         load_executor("vggish_encoder", model="vggish", weights_dir=str(tmp_path))
-    assert load_executor("vggish_encoder", weights_dir=str(tmp_path))._encoder.name == "logmel-stats"
+    assert (
+        load_executor("vggish_encoder", weights_dir=str(tmp_path))._encoder.name == "logmel-modulation"
+    )
 
 
 def test_no_documents_are_no_error(load_executor: Load):

@@ -76,7 +76,7 @@ def test_most_queries_find_their_own_class_first(
 
     assert len(labels) == 18
     assert sum(best[query] == label for query, label in labels.items()) >= LEAST_RIGHT
-    assert {row["encoder"] for row in rows} == {"logmel-stats"}
+    assert {row["encoder"] for row in rows} == {"logmel-modulation"}
 
 
 def test_the_event_is_found_at_its_second(first: subprocess.CompletedProcess[str], toy_data: Path):
@@ -95,7 +95,7 @@ def test_the_event_is_found_at_its_second(first: subprocess.CompletedProcess[str
 def test_it_says_which_encoder_was_used_and_how_to_get_the_other(
     first: subprocess.CompletedProcess[str],
 ):
-    assert "encoder: logmel-stats" in first.stderr
+    assert "encoder: logmel-modulation" in first.stderr
     assert "weight-free" in first.stderr
     assert "soundalike models download" in first.stderr
 

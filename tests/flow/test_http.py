@@ -88,7 +88,7 @@ def test_searching_answers_with_ranked_matches_and_nothing_heavy(
     assert (best["uri"], best["label"]) == (sirens[0]["uri"], "siren")
     assert best["score"] == pytest.approx(1, abs=2e-3)
     assert best["end_s"] - best["start_s"] == 4
-    assert found["encoder"] == "logmel-stats"
+    assert found["encoder"] == "logmel-modulation"
 
 
 def test_no_audio_and_no_embeddings_are_in_any_answer(service: Service, sirens: list[dict[str, Any]]):
@@ -213,7 +213,7 @@ def test_the_status_says_what_is_stored(
     service.post("/index", *sirens)
     (full,) = service.post("/status").json["data"]
 
-    assert (empty["encoder"], empty["recordings"], empty["windows"]) == ("logmel-stats", 0, 0)
+    assert (empty["encoder"], empty["recordings"], empty["windows"]) == ("logmel-modulation", 0, 0)
     assert (full["recordings"], full["files"], full["windows"]) == (4, 4, 16)
     assert (full["window_s"], full["stride_s"], full["dimension"]) == (4.0, 2.0, 512)
     assert "weight-free" in full["encoder_description"]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import pytest
 
 STOP_TIMEOUT_S = 60
 
@@ -53,7 +52,7 @@ def test_jina_flow_starts_the_same_and_ctrl_c_ends_it(
         if one.status == "LISTEN"
     }
 
-    assert answer["data"][0]["configured_encoder"] == "logmel-stats"
+    assert answer["data"][0]["configured_encoder"] == "logmel-modulation"
     assert {http_port, grpc_port} <= {port for port, _ in listening}
     assert {address for _, address in listening} <= {"127.0.0.1", "::ffff:127.0.0.1"}
     assert len(everybody) >= 6

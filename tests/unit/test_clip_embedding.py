@@ -9,7 +9,7 @@ import pytest
 from soundalike import clip_embedding
 from soundalike.clip_embedding import embed_audio, embed_seconds
 from soundalike.errors import AudioNotFound, AudioTooShort, ParameterError, WeightsMissing
-from soundalike.logmel_stats import LogMelStats
+from soundalike.modulation import Modulation
 from soundalike.types import FloatArray
 from soundalike.vggish.features import log_mel_spectrogram
 from soundalike.vggish.postprocess import Postprocessor
@@ -49,13 +49,13 @@ def _forget_what_was_loaded() -> None:
 
 
 def test_a_vector_a_second(sound: Path, noise: FloatArray):
-    vectors = embed_audio(sound, encoder=LogMelStats())
+    vectors = embed_audio(sound, encoder=Modulation())
     assert vectors.shape == (5, 128)
     assert vectors.dtype == np.float32
     for second, vector in enumerate(vectors):
         part = noise[second * RATE : second * RATE + 15_600]
         log_mel = log_mel_spectrogram(part[np.newaxis], sample_rate=RATE)
-        np.testing.assert_allclose(vector, LogMelStats().embed_patches(log_mel)[0], atol=1e-4)
+        np.testing.assert_allclose(vector, Modulation().embed_patches(log_mel)[0], atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_number_of_seconds(
     write_wav: WriteWav,
 ):
     path = write_wav(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, n_samples))
-    assert embed_seconds(path, LogMelStats(), example_hop_s=hop_s).shape == (count, 128)
+    assert embed_seconds(path, Modulation(), example_hop_s=hop_s).shape == (count, 128)
 
 
 def test_more_seconds_than_a_batch_holds(rng: np.random.Generator, tmp_path: Path, write_wav: WriteWav):
     samples = rng.uniform(-0.5, 0.5, 70 * RATE).astype(np.float32)
-    vectors = embed_seconds(write_wav(tmp_path / "a.wav", samples), LogMelStats())
+    vectors = embed_seconds(write_wav(tmp_path / "a.wav", samples), Modulation())
     assert vectors.shape == (70, 128)
     last = write_wav(tmp_path / "last.wav", samples[-RATE:])
-    np.testing.assert_allclose(vectors[-1], embed_seconds(last, LogMelStats())[0], atol=1e-4)
+    np.testing.assert_allclose(vectors[-1], embed_seconds(last, Modulation())[0], atol=1e-4)
 
 
 def test_a_short_file_is_repeated(rng: np.random.Generator, tmp_path: Path, write_wav: WriteWav):
@@ -97,14 +97,14 @@ def test_a_short_file_is_repeated(rng: np.random.Generator, tmp_path: Path, writ
     short = write_wav(tmp_path / "short.wav", samples)
     three_times = write_wav(tmp_path / "long.wav", np.tile(samples, 3))
     np.testing.assert_allclose(
-        embed_seconds(short, LogMelStats()), embed_seconds(three_times, LogMelStats()), atol=1e-5
+        embed_seconds(short, Modulation()), embed_seconds(three_times, Modulation()), atol=1e-5
     )
 
 
 @pytest.mark.parametrize(("pooling", "pool"), [("mean", np.mean), ("sum", np.sum)])
 def test_pooling(pooling: str, pool: Callable[..., FloatArray], sound: Path):
-    seconds = embed_audio(sound, encoder=LogMelStats())
-    pooled = embed_audio(sound, pooling, encoder=LogMelStats())
+    seconds = embed_audio(sound, encoder=Modulation())
+    pooled = embed_audio(sound, pooling, encoder=Modulation())
     assert pooled.shape == (128,)
     assert pooled.dtype == np.float32
     expected = pool(seconds, axis=0)
@@ -114,12 +114,12 @@ def test_pooling(pooling: str, pool: Callable[..., FloatArray], sound: Path):
 @pytest.mark.parametrize("pooling", ["max", "", "Mean"])
 def test_unknown_pooling(pooling: str, sound: Path):
     with pytest.raises(ParameterError, match="choose mean or sum"):
-        embed_audio(sound, pooling, encoder=LogMelStats())
+        embed_audio(sound, pooling, encoder=Modulation())
 
 
 def test_the_environment_chooses_the_encoder(sound: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-stats")
-    np.testing.assert_array_equal(embed_audio(sound), embed_audio(sound, encoder=LogMelStats()))
+    monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-modulation")
+    np.testing.assert_array_equal(embed_audio(sound), embed_audio(sound, encoder=Modulation()))
 
 
 def write_pca(folder: Path, rng: np.random.Generator) -> Path:
@@ -159,9 +159,9 @@ def test_postprocessed_seconds_are_pooled_without_overflow(sound: Path, pca: Pat
 
 def test_postprocess_belongs_to_vggish(sound: Path):
     with pytest.raises(
-        ParameterError, match="postprocess belongs to vggish; the encoder is logmel-stats"
+        ParameterError, match="postprocess belongs to vggish; the encoder is logmel-modulation"
     ):
-        embed_audio(sound, postprocess=True, encoder=LogMelStats())
+        embed_audio(sound, postprocess=True, encoder=Modulation())
 
 
 def test_postprocess_without_its_parameters(sound: Path):
@@ -172,11 +172,11 @@ def test_postprocess_without_its_parameters(sound: Path):
 @pytest.mark.parametrize("hop_s", [0.0, -1.0, 1e-6])
 def test_hop_out_of_range(hop_s: float, sound: Path):
     with pytest.raises(ParameterError, match="must be above 0"):
-        embed_audio(sound, encoder=LogMelStats(), example_hop_s=hop_s)
+        embed_audio(sound, encoder=Modulation(), example_hop_s=hop_s)
 
 
 def test_errors_of_the_file(tmp_path: Path, write_wav: WriteWav):
     with pytest.raises(AudioNotFound):
-        embed_audio(tmp_path / "gone.wav", encoder=LogMelStats())
+        embed_audio(tmp_path / "gone.wav", encoder=Modulation())
     with pytest.raises(AudioTooShort):
-        embed_audio(write_wav(tmp_path / "a.wav", np.zeros(399)), encoder=LogMelStats())
+        embed_audio(write_wav(tmp_path / "a.wav", np.zeros(399)), encoder=Modulation())

@@ -79,7 +79,7 @@ def test_models(model: str):
 
 @pytest.mark.parametrize("model", ["VGGish", "yamnet", " auto"])
 def test_unknown_model(model: str):
-    with pytest.raises(ConfigError, match="choose one of auto, vggish, logmel-stats"):
+    with pytest.raises(ConfigError, match="choose one of auto, vggish, logmel-modulation"):
         Settings.from_env({"SOUNDALIKE_MODEL": model})
 
 
@@ -118,7 +118,7 @@ def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         {
             "SOUNDALIKE_DATABASE_URL": "postgresql://localhost/db",
             "SOUNDALIKE_DATA_DIR": "data",
-            "SOUNDALIKE_MODEL": "logmel-stats",
+            "SOUNDALIKE_MODEL": "logmel-modulation",
             "SOUNDALIKE_CHECKPOINT": "mine.ckpt",
         }
     )

@@ -15,7 +15,7 @@ from soundalike.embedding import (
     seconds_per_window,
 )
 from soundalike.errors import ParameterError
-from soundalike.logmel_stats import LogMelStats
+from soundalike.modulation import Modulation
 from soundalike.segmenter import pad_to
 from soundalike.types import FloatArray, IndexSpec, Window
 from soundalike.vggish.features import log_mel_spectrogram
@@ -194,7 +194,7 @@ def test_company_and_batch_size_do_not_matter(lengths: list[int], batch: int, ho
     rng = np.random.default_rng(sum(lengths))
     plan = WindowPlan(2.5, 0.7)
     recordings = [cut(rng.uniform(-0.5, 0.5, n).astype(np.float32), plan) for n in lengths]
-    encoder = LogMelStats()
+    encoder = Modulation()
     together = embed_windows(recordings, encoder, plan, batch_patches=batch, example_hop_s=hop_s)
     for recording, embeddings in zip(recordings, together, strict=True):
         assert embeddings.shape == (len(recording.windows), 256)
@@ -205,11 +205,11 @@ def test_company_and_batch_size_do_not_matter(lengths: list[int], batch: int, ho
 def test_overlapping_windows_agree_with_windows_embedded_alone(rng: np.random.Generator):
     samples = rng.uniform(-0.5, 0.5, 11 * RATE + 77).astype(np.float32)
     recording = cut(samples)
-    (together,) = embed_windows([recording], LogMelStats(), PLAN)
+    (together,) = embed_windows([recording], Modulation(), PLAN)
     for window, row in zip(recording.windows, together, strict=True):
         start = round(window.start_s * RATE)
         part = CutRecording(samples[start : start + PLAN.window_samples], [Window(0, 0.0, 4.0)])
-        np.testing.assert_allclose(row, embed_windows([part], LogMelStats(), PLAN)[0][0], atol=1e-5)
+        np.testing.assert_allclose(row, embed_windows([part], Modulation(), PLAN)[0][0], atol=1e-5)
 
 
 def test_progress_counts_patches(rng: np.random.Generator):
@@ -234,6 +234,19 @@ def test_parameters_out_of_range(batch: int, hop_s: float):
     recording = cut(np.zeros(4 * RATE, np.float32))
     with pytest.raises(ParameterError, match="both must be above 0"):
         embed_windows([recording], ToyEncoder(), PLAN, batch_patches=batch, example_hop_s=hop_s)
+
+
+@pytest.mark.xfail(strict=True, raises=ZeroDivisionError, reason="less than a sample is rounded to 0")
+def test_hop_of_less_than_a_sample():
+    recording = cut(np.zeros(4 * RATE, np.float32))
+    with pytest.raises(ParameterError):
+        embed_windows([recording], ToyEncoder(), PLAN, example_hop_s=1e-6)
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="reshape(0, -1) is ambiguous")
+def test_recording_without_windows():
+    recording = CutRecording(np.zeros(4 * RATE, np.float32), [])
+    assert embed_windows([recording], ToyEncoder(), PLAN)[0].shape == (0, 512)
 
 
 def test_normalised_leaves_its_input_alone():

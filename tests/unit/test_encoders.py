@@ -18,14 +18,14 @@ def corrupt_dir(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("model", ["auto", "logmel-stats"])
+@pytest.mark.parametrize("model", ["auto", "logmel-modulation"])
 def test_without_weights(model: str, tmp_path: Path):
-    assert load_encoder(model, tmp_path).name == chosen_name(model, tmp_path) == "logmel-stats"
+    assert load_encoder(model, tmp_path).name == chosen_name(model, tmp_path) == "logmel-modulation"
 
 
-@pytest.mark.parametrize("model", ["auto", "logmel-stats"])
+@pytest.mark.parametrize("model", ["auto", "logmel-modulation"])
 def test_with_a_folder_that_is_not_there(model: str, tmp_path: Path):
-    assert load_encoder(model, tmp_path / "nothing").name == "logmel-stats"
+    assert load_encoder(model, tmp_path / "nothing").name == "logmel-modulation"
 
 
 def test_vggish_without_weights(tmp_path: Path):
@@ -34,9 +34,11 @@ def test_vggish_without_weights(tmp_path: Path):
             load("vggish", tmp_path)
 
 
-@pytest.mark.parametrize("model", ["auto", "logmel-stats"])
+@pytest.mark.parametrize("model", ["auto", "logmel-modulation"])
 def test_with_corrupt_weights(model: str, corrupt_dir: Path):
-    assert load_encoder(model, corrupt_dir).name == chosen_name(model, corrupt_dir) == "logmel-stats"
+    assert (
+        load_encoder(model, corrupt_dir).name == chosen_name(model, corrupt_dir) == "logmel-modulation"
+    )
 
 
 def test_vggish_with_corrupt_weights(corrupt_dir: Path):
@@ -46,7 +48,7 @@ def test_vggish_with_corrupt_weights(corrupt_dir: Path):
 
 
 def test_unknown_model(tmp_path: Path):
-    with pytest.raises(ConfigError, match="choose one of auto, vggish, logmel-stats"):
+    with pytest.raises(ConfigError, match="choose one of auto, vggish, logmel-modulation"):
         load_encoder("yamnet", tmp_path)
 
 
@@ -57,8 +59,10 @@ def test_own_checkpoint_that_is_missing(model: str, tmp_path: Path):
 
 
 def test_own_checkpoint_is_not_used_by_the_weight_free_encoder(tmp_path: Path):
-    assert load_encoder("logmel-stats", tmp_path, tmp_path / "mine.ckpt").name == "logmel-stats"
-    assert chosen_name("logmel-stats", tmp_path, tmp_path / "mine.ckpt") == "logmel-stats"
+    assert (
+        load_encoder("logmel-modulation", tmp_path, tmp_path / "mine.ckpt").name == "logmel-modulation"
+    )
+    assert chosen_name("logmel-modulation", tmp_path, tmp_path / "mine.ckpt") == "logmel-modulation"
 
 
 @pytest.mark.model
@@ -91,4 +95,4 @@ def test_with_weights(v1_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / CHECKPOINT.name).symlink_to(v1_checkpoint)
     assert [chosen_name(model, tmp_path) for model in ("auto", "vggish")] == ["vggish"] * 2
     assert_vggish(load_encoder("auto", tmp_path))
-    assert load_encoder("logmel-stats", tmp_path).name == "logmel-stats"
+    assert load_encoder("logmel-modulation", tmp_path).name == "logmel-modulation"

@@ -8,7 +8,7 @@ import pytest
 
 from soundalike.errors import ParameterError
 from soundalike.evaluation import Evaluation, LabelledClip, best_window_scores, evaluate, labelled_clips
-from soundalike.logmel_stats import LogMelStats
+from soundalike.modulation import Modulation
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
 
@@ -30,7 +30,7 @@ def clips(tmp_path: Path, tone: Tone, write_wav: WriteWav, rng: np.random.Genera
 
 
 def run(paths: list[Path], fold_pattern: str | None = None) -> Evaluation:
-    return evaluate(labelled_clips(paths, fold_pattern), LogMelStats(), PLAN)
+    return evaluate(labelled_clips(paths, fold_pattern), Modulation(), PLAN)
 
 
 def test_labels_are_folders(clips: list[Path]):
@@ -66,7 +66,7 @@ def test_pattern_that_is_none():
 def test_clear_classes_are_told_apart(clips: list[Path]):
     result = run(clips)
     assert (result.encoder, result.n_clips, result.n_queries, result.n_labels) == (
-        "logmel-stats",
+        "logmel-modulation",
         6,
         6,
         2,
@@ -79,7 +79,7 @@ def test_clear_classes_are_told_apart(clips: list[Path]):
 def test_folds_that_leave_nothing_to_find(clips: list[Path]):
     one_fold_a_class = [LabelledClip(path, path.parent.name, path.parent.name) for path in clips]
     with pytest.raises(ParameterError, match="no clip has another one of its label to find"):
-        evaluate(one_fold_a_class, LogMelStats(), PLAN)
+        evaluate(one_fold_a_class, Modulation(), PLAN)
 
 
 def test_copies_in_the_same_fold_do_not_help(
@@ -118,7 +118,7 @@ def test_progress_counts_clips(clips: list[Path], tmp_path: Path):
     seen: list[tuple[int, int]] = []
     evaluate(
         labelled_clips([*clips, tmp_path / "low" / "broken.wav"], None),
-        LogMelStats(),
+        Modulation(),
         PLAN,
         on_progress=lambda done, total: seen.append((done, total)),
     )

@@ -66,6 +66,11 @@ def test_nothing_is_listed_twice(tree: Path):
     assert len(found.files) == 4
 
 
+@pytest.mark.xfail(strict=True, reason="absolute() keeps the dots")
+def test_a_detour_gives_the_same_file(tree: Path):
+    assert names(find_files(["b.wav", "deep/../b.wav"]).files, tree) == ["b.wav"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "expected"),
     [
@@ -123,6 +128,10 @@ def test_suffix_of_a_sound_is_enough_in_any_case(suffix: str, tmp_path: Path):
         b"caff\0\x01",
         b".snd\0\0\0\x18",
         b"\0\0\0\x20ftypM4A ",
+        pytest.param(
+            b"\xff\xfb\x90\x64",
+            marks=pytest.mark.xfail(strict=True, reason="an MP3 without ID3 begins with its sync word"),
+        ),
     ],
 )
 def test_content_tells_a_sound_without_a_suffix(head: bytes, tmp_path: Path):

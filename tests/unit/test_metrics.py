@@ -65,3 +65,10 @@ def test_what_is_no_ranking(wrong: np.ndarray):
     for metric in metrics:
         with pytest.raises(ParameterError, match="a ranking must be a non-empty row of booleans"):
             metric(wrong)
+
+
+@pytest.mark.xfail(strict=True, reason="k is not checked: nan for 0, negative shares below")
+@pytest.mark.parametrize("k", [0, -1])
+def test_k_out_of_range(k: int):
+    with pytest.raises(ParameterError):
+        precision_at_k(np.array([True, False]), k)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, SilentQuery
-from soundalike.logmel_stats import LogMelStats
+from soundalike.modulation import Modulation
 from soundalike.pipeline import BATCH_RECORDINGS, IndexItem, IndexResult, Pipeline, embed_source
 from soundalike.store import MemoryStore
 from soundalike.types import Filters, FloatArray
@@ -20,7 +20,7 @@ Tone = Callable[..., FloatArray]
 
 @pytest.fixture
 def pipeline() -> Pipeline:
-    return Pipeline(MemoryStore(), LogMelStats(), WindowPlan(1.0, 0.5))
+    return Pipeline(MemoryStore(), Modulation(), WindowPlan(1.0, 0.5))
 
 
 @pytest.fixture
@@ -201,6 +201,6 @@ def test_embed(pipeline: Pipeline, sounds: Path):
 
 def test_embed_source_leaves_out_silent_windows(sounds: Path, write_wav: WriteWav):
     plan = WindowPlan(1.0, 1.0)
-    assert embed_source(sounds / "beep" / "beep.wav", LogMelStats(), plan).shape == (1, 128)
+    assert embed_source(sounds / "beep" / "beep.wav", Modulation(), plan).shape == (1, 128)
     silent = write_wav(sounds / "silent.wav", np.zeros(2 * RATE, np.float32))
-    assert embed_source(silent, LogMelStats(), plan).shape == (0, 128)
+    assert embed_source(silent, Modulation(), plan).shape == (0, 128)

@@ -237,6 +237,7 @@ def test_no_server(folder: Path):
     assert "\n" not in caught.value.message
 
 
+@pytest.mark.timeout(15)  # half of the standard patience
 def test_server_that_says_nothing(folder: Path):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))

@@ -54,7 +54,7 @@ def test_parse_tags_refuses(pair: str):
 
 
 def test_settings_are_the_environments(clean_environ: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-stats")
+    monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-modulation")
     assert settings_from(parsed("status")) == Settings.from_env()
 
 
@@ -63,11 +63,11 @@ def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", "postgresql://one/db")
     settings = settings_from(
         parsed(
-            *("index", "x", "--model", "logmel-stats", "--database-url", "postgresql://two/db"),
+            *("index", "x", "--model", "logmel-modulation", "--database-url", "postgresql://two/db"),
             *("--data-dir", str(tmp_path), "--checkpoint", "mine.ckpt"),
         )
     )
-    assert settings.model == "logmel-stats"
+    assert settings.model == "logmel-modulation"
     assert settings.database_url == "postgresql://two/db"
     assert settings.data_dir == tmp_path
     assert settings.weights_dir == tmp_path / "weights"

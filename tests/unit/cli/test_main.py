@@ -129,11 +129,11 @@ def test_fault_of_the_program(monkeypatch: pytest.MonkeyPatch, capsys: Capture):
 
 
 def test_embed_json(sound: Path, capsys: Capture):
-    assert run("embed", sound, "--json", "--model", "logmel-stats") == 0
+    assert run("embed", sound, "--json", "--model", "logmel-modulation") == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(row["index"], row["start_s"], row["end_s"]) for row in rows] == [(0, 0, 4), (1, 1, 5)]
     for row in rows:
-        assert (row["uri"], row["encoder"], row["is_silent"]) == (str(sound), "logmel-stats", False)
+        assert (row["uri"], row["encoder"], row["is_silent"]) == (str(sound), "logmel-modulation", False)
         assert len(row["embedding"]) == 512
         assert np.linalg.norm(row["embedding"]) == pytest.approx(1.0, abs=1e-4)
 
@@ -209,7 +209,7 @@ def command(*argv: str | Path) -> list[str]:
         (["status", "--database-url", "DEAD"], 5),
         (["delete", "a.wav", "--database-url", "DEAD"], 5),
         (["serve", "--flow", "gone.yml"], 2),
-        (["embed", "SOUND", "--model", "logmel-stats"], 0),
+        (["embed", "SOUND", "--model", "logmel-modulation"], 0),
     ],
     ids=shown,
 )
