@@ -76,8 +76,10 @@ def seconds_per_window(plan: WindowPlan, example_hop_s: float = 1.0) -> int:
     >>> seconds_per_window(WindowPlan(4.0, 2.0)), seconds_per_window(WindowPlan(4.0, 2.0), 0.96)
     (4, 4)
     """
-    usable = plan.window_samples - params.PATCH_SAMPLES
-    return 1 + usable // round(example_hop_s * SAMPLE_RATE_HZ)
+    hop = round(example_hop_s * SAMPLE_RATE_HZ)
+    if hop < 1:
+        raise ParameterError(f"example_hop_s is {example_hop_s}; it must be at least one sample")
+    return 1 + (plan.window_samples - params.PATCH_SAMPLES) // hop
 
 
 def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float = 1.0) -> IndexSpec:
@@ -157,7 +159,7 @@ def embed_windows(
             on_progress(begin + len(batch), len(jobs))
     offsets = np.cumsum([0, *(len(starts) for starts, _ in layouts)])
     return [
-        normalised(vectors[offset:][rows].reshape(len(rows), -1))
+        normalised(vectors[offset:][rows].reshape(len(rows), per_window * params.EMBEDDING_DIM))
         for offset, (_, rows) in zip(offsets, layouts, strict=False)
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +55,10 @@ def find_files(arguments: Sequence[str]) -> FileList:
             found.update(dict.fromkeys(sounds))
             skipped += others
         elif path.exists():
-            found[path.absolute()] = None
+            found[Path(os.path.abspath(path))] = None
         else:
             matches = sorted(glob.glob(str(path), recursive=True))
-            files = [Path(match).absolute() for match in matches if Path(match).is_file()]
+            files = [Path(os.path.abspath(match)) for match in matches if Path(match).is_file()]
             found.update(dict.fromkeys(files))
             if not files:
                 missing.append(argument)
@@ -65,7 +66,7 @@ def find_files(arguments: Sequence[str]) -> FileList:
 
 
 def _visible_files(folder: Path) -> Iterable[Path]:
-    root = folder.absolute()
+    root = Path(os.path.abspath(folder))
     return sorted(
         path
         for path in root.rglob("*")
@@ -89,4 +90,6 @@ def _looks_like_audio(path: Path) -> bool:
         return False
     is_wave = head[:4] in (b"RIFF", b"RIFX") and head[8:12] == b"WAVE"
     is_mp4 = head[4:8] == b"ftyp"
-    return is_wave or is_mp4 or head.startswith(_MAGIC)
+    # A frame of MPEG audio, layer III: eleven bits of sync, then version and layer.
+    is_mp3 = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] >> 1 & 3 == 1
+    return is_wave or is_mp4 or is_mp3 or head.startswith(_MAGIC)

@@ -39,6 +39,8 @@ def precision_at_k(relevant: BoolArray, k: int) -> float:
     0.5
     """
     validate(relevant)
+    if k < 1:
+        raise ParameterError(f"k is {k}; it must be at least 1")
     return float(relevant[:k].sum() / k)
 
 

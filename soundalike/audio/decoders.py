@@ -34,6 +34,7 @@ _FFMPEG_FORMATS = (
     "matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
 )
 _FFMPEG_TIMEOUT_S = 600
+_LONGEST_GAP_S = 60
 _CORRECTED_LENGTH = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 #: What programs write that do not know the length yet; it promises nothing.
 _STREAMED_LENGTH = 0x7FFFF000
@@ -145,6 +146,7 @@ def _pyav_blocks(container: Any, damaged: list[str]) -> Iterator[npt.NDArray[np.
     # "fltp" without a layout or a rate changes the sample format only; mixing and resampling have
     # one place each, and it is not here.
     to_float = av.AudioResampler(format="fltp")
+    clock = _Clock()
     with container:
         try:
             for packet in container.demux(audio=0):
@@ -154,11 +156,36 @@ def _pyav_blocks(container: Any, damaged: list[str]) -> Iterator[npt.NDArray[np.
                     damaged.append(_reason(exc))
                     continue
                 for frame in frames:
+                    missing = clock.samples_missing_before(frame)
+                    if missing:
+                        damaged.append(f"{missing} samples are missing")
+                        yield np.zeros((missing, len(frame.layout.channels)), dtype=np.float32)
                     for converted in to_float.resample(frame):
                         yield np.ascontiguousarray(converted.to_ndarray().T, dtype=np.float32)
             # No flush: without a rate change the converter holds nothing back.
         except (av.FFmpegError, ValueError) as exc:
             raise DecodeError(_reason(exc)) from exc
+
+
+class _Clock:
+    """Compares the time stamps of frames with what came before, to see what was left out.
+
+    FFmpeg leaves out frames that it cannot decode without a word. Silence in their place keeps the times
+    of everything after them right.
+    """
+
+    def __init__(self) -> None:
+        self._next: float | None = None
+
+    def samples_missing_before(self, frame: Any) -> int:
+        """Return how many samples are missing between the last frame and this one."""
+        if frame.pts is None or frame.time_base is None:
+            return 0
+        begins = float(frame.pts * frame.time_base) * frame.sample_rate
+        missing = round(begins - self._next) if self._next is not None else 0
+        self._next = begins + frame.samples
+        # Below a frame it is the rounding of time stamps; far above, a jump of the clock.
+        return missing if frame.samples // 2 < missing < _LONGEST_GAP_S * frame.sample_rate else 0
 
 
 def open_with_ffmpeg(source: AudioSource) -> AudioStream:

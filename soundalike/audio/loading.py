@@ -23,6 +23,7 @@ INLINE_LIMIT_S = 120.0
 _MIN_RATE_HZ, _MAX_RATE_HZ, _MAX_CHANNELS = 1_000, 1_000_000, 64
 #: A decoded length this far under the header's counts as truncated; MP3 and AAC headers are
 #: estimates that may be off by some frames.
+_NO_SAMPLES = "no samples"
 _TRUNCATED_S, _TRUNCATED_SHARE = 0.5, 0.01
 
 
@@ -95,10 +96,13 @@ def load_audio(
         except DecodeError as exc:
             reasons.append(f"{name}: {exc}")
             continue
-        if not len(samples) and stream.damaged_packets:
-            reasons.append(f"{name}: {stream.damaged_packets[0]}")
+        if not len(samples):
+            # A header may say 0 where a recorder died before it could fill it in; others look further.
+            reasons.append(f"{name}: {_NO_SAMPLES}")
             continue
         return _finished(samples, stream)
+    if any(_NO_SAMPLES in reason for reason in reasons):
+        raise EmptyAudio(f"{_shown(source)} holds 0 audio samples; record or export it again")
     raise UnreadableAudio(
         f"no decoder can read {_shown(source)} as audio ({'; '.join(reasons)}); check that it is a "
         "sound file, or convert it to WAV or FLAC"
@@ -106,8 +110,6 @@ def load_audio(
 
 
 def _finished(samples: FloatArray, stream: AudioStream) -> Waveform:
-    if not len(samples):
-        raise EmptyAudio("the file holds 0 audio samples; record or export it again")
     duration_s = len(samples) / SAMPLE_RATE_HZ
     warnings = []
     missing_s = (stream.declared_s or 0.0) - duration_s

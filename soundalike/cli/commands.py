@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.config import Settings
-from soundalike.errors import AudioError, AudioNotFound, ParameterError
+from soundalike.errors import AudioError, AudioNotFound, ModelError, ParameterError
 
 if TYPE_CHECKING:
     from soundalike.embedding import Encoder
@@ -203,7 +203,11 @@ def status(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     with opened_store(settings) as store:
         stored = store.status()
-    configured = chosen_name(settings.model, settings.weights_dir, settings.checkpoint)
+    try:
+        configured = chosen_name(settings.model, settings.weights_dir, settings.checkpoint)
+    except ModelError as exc:
+        output.note(f"{exc.message} [{exc.code}]")
+        configured = settings.model
     values = {
         "encoder": stored.spec.encoder if stored.spec else configured,
         "configured_encoder": configured,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import psycopg2
 import pytest
 
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ def start(
 ) -> Iterator[Callable[..., Service]]:
     started: list[Service] = []
 
-    def begin(flow: Path | None = None, *, wait: bool = True) -> Service:
-        started.append(start_launcher(service_environ, flow, wait=wait))
+    def begin(flow: Path | None = None, *, wait: bool = True, **environ: str) -> Service:
+        started.append(start_launcher({**service_environ, **environ}, flow, wait=wait))
         return started[-1]
 
     yield begin
@@ -81,6 +84,34 @@ def test_a_signal_while_it_starts_ends_everything(
 
     assert program.process.wait(STOP_TIMEOUT_S) == 128 + signal.SIGTERM
     nothing_is_left(everybody)
+
+
+@pytest.mark.parametrize("what", ["a request that waits", "a request that could not be passed on"])
+def test_no_request_keeps_it_from_stopping(
+    what: str,
+    start: Callable[..., Service],
+    nothing_is_left: Callable[..., None],
+    wait_until: Callable[..., Any],
+    database_url: str,
+    sql: Callable[..., Any],
+    toy_data: Path,
+):
+    """Jina waits for ever until every request has been answered."""
+    service = start(SOUNDALIKE_DATABASE_URL=database_url)
+    everybody = service.program.everybody()
+    sound = {"uri": str(toy_data / "siren" / "siren_1.mp3")}
+    with ThreadPoolExecutor(1) as pool, contextlib.closing(psycopg2.connect(database_url)) as other:
+        if what == "a request that waits":
+            service.post("/index", sound)
+            other.cursor().execute("LOCK TABLE soundalike.files")
+            pool.submit(service.post, "/index", {**sound, "label": "other"})
+            wait_until(lambda: sql("SELECT 1 FROM pg_locks WHERE NOT granted"), "the request waits")
+        else:
+            service.request("/search", b'{"data": [{"uri": "\\ud800"}]}')
+        os.kill(service.program.process.pid, signal.SIGTERM)
+
+        service.program.process.wait(STOP_TIMEOUT_S)
+        nothing_is_left(everybody)
 
 
 def test_the_death_of_an_executor_ends_everything_with_a_status(

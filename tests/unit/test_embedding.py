@@ -236,14 +236,12 @@ def test_parameters_out_of_range(batch: int, hop_s: float):
         embed_windows([recording], ToyEncoder(), PLAN, batch_patches=batch, example_hop_s=hop_s)
 
 
-@pytest.mark.xfail(strict=True, raises=ZeroDivisionError, reason="less than a sample is rounded to 0")
 def test_hop_of_less_than_a_sample():
     recording = cut(np.zeros(4 * RATE, np.float32))
     with pytest.raises(ParameterError):
         embed_windows([recording], ToyEncoder(), PLAN, example_hop_s=1e-6)
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="reshape(0, -1) is ambiguous")
 def test_recording_without_windows():
     recording = CutRecording(np.zeros(4 * RATE, np.float32), [])
     assert embed_windows([recording], ToyEncoder(), PLAN)[0].shape == (0, 512)

@@ -67,7 +67,6 @@ def test_what_is_no_ranking(wrong: np.ndarray):
             metric(wrong)
 
 
-@pytest.mark.xfail(strict=True, reason="k is not checked: nan for 0, negative shares below")
 @pytest.mark.parametrize("k", [0, -1])
 def test_k_out_of_range(k: int):
     with pytest.raises(ParameterError):

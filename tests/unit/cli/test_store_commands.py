@@ -207,7 +207,6 @@ def test_status(run: Run, sounds: Path):
     assert (row["window_s"], row["stride_s"], row["dimension"]) == (4.0, 2.0, 512)
 
 
-@pytest.mark.xfail(strict=True, reason="chosen_name() raises, and nothing of the index is shown")
 def test_status_while_the_weights_are_missing(run: Run, sounds: Path, monkeypatch: pytest.MonkeyPatch):
     run("index", ".")
     monkeypatch.setenv("SOUNDALIKE_MODEL", "vggish")
