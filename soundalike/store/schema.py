@@ -112,7 +112,7 @@ def _create_extensions(cursor: Cursor) -> str | None:
             f"the database has pgvector {installed}, 0.8 or later is needed; "
             "install it and run: ALTER EXTENSION vector UPDATE"
         )
-    if "timescaledb" not in offered or not _is_preloaded(cursor, "timescaledb"):
+    if "timescaledb" not in offered or not _timescaledb_is_preloaded(cursor):
         return None
     cursor.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
     return extensions(cursor)["timescaledb"][0]
@@ -124,11 +124,11 @@ def extensions(cursor: Cursor) -> dict[str, tuple[str | None, str | None]]:
     return {name: (installed, offered) for name, installed, offered in cursor.fetchall()}
 
 
-def _is_preloaded(cursor: Cursor, library: str) -> bool:
-    # Without preloading, CREATE EXTENSION timescaledb ends the connection instead of failing.
-    cursor.execute("SHOW shared_preload_libraries")
-    row = cursor.fetchone()
-    return row is not None and library in row[0]
+def _timescaledb_is_preloaded(cursor: Cursor) -> bool:
+    # Without preloading, CREATE EXTENSION timescaledb ends the connection instead of failing. The list
+    # of preloaded libraries is shown to few roles; that a setting of the loader exists is shown to all.
+    cursor.execute("SELECT current_setting('timescaledb.disable_load', true) IS NOT NULL")
+    return cursor.fetchone() == (True,)
 
 
 def _version(text: str) -> tuple[int, ...]:

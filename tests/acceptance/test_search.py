@@ -55,7 +55,7 @@ def indexed_url(database_server: Any, folder: Path) -> Iterator[str]:
 @pytest.fixture
 def query(tmp_path: Path, write_tone: Callable[..., Path]) -> Path:
     """Make a sound that is not indexed."""
-    return write_tone(tmp_path / "query.wav", 208.0, 5.0)
+    return write_tone(tmp_path / "query.wav", 210.5, 5.0)
 
 
 @pytest.fixture
