@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -107,7 +108,13 @@ def _serve(config: dict[str, Any], folder: Path) -> int:
         if dead:
             print(f"soundalike: {', '.join(dead)} died; stopping", file=sys.stderr)
             _end(1)
-    flow.close()
+    # Jina waits for ever until every request has been answered, also one that waits for a lock.
+    closing = threading.Thread(target=flow.close, daemon=True)
+    closing.start()
+    closing.join(_STOP_S)
+    if closing.is_alive():
+        print("soundalike: requests are still open; stopping without them", file=sys.stderr)
+        _end(0)
     return 0
 
 
@@ -142,8 +149,9 @@ def _end(status: int) -> NoReturn:
     children = multiprocessing.active_children()
     for child in children:
         child.terminate()
+    deadline = time.monotonic() + _STOP_S
     for child in children:
-        child.join(_STOP_S)
+        child.join(max(0.0, deadline - time.monotonic()))
         if child.is_alive():
             child.kill()
     os._exit(status)
