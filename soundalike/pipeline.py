@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio import recording_id_of, resolve_path, uri_of
+from soundalike.audio import folder_label, recording_id_of, resolve_path, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
 from soundalike.errors import AudioError, SilentQuery
@@ -291,7 +291,7 @@ def describe_file(path: Path, item: IndexItem) -> Recording:
         recording_id=recording_id_of(path),
         uri=uri_of(path),
         duration_s=0.0,
-        label=path.parent.name or None if item.label is None else item.label,
+        label=folder_label(path) if item.label is None else item.label,
         tags=dict(item.tags),
         recorded_at=item.recorded_at,
     )

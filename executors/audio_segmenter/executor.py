@@ -16,7 +16,7 @@ from executors.documents import (
     mark_failed,
     parse_time,
 )
-from soundalike.audio import recording_id_of, uri_of
+from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError
@@ -102,7 +102,7 @@ def _identify(clip: Clip, source: AudioSource, result: SegmentedClip) -> None:
     result.recording_id = recording_id_of(source)
     if isinstance(source, Path):
         result.uri = uri_of(source)
-        result.label = clip.label if clip.label is not None else source.parent.name or None
+        result.label = clip.label if clip.label is not None else folder_label(source)
     else:
         result.uri = clip.uri or f"upload:{result.recording_id}"
 

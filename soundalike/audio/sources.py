@@ -70,6 +70,11 @@ def uri_of(path: Path) -> str:
     return str(path)
 
 
+def folder_label(path: Path) -> str | None:
+    """Return the name of the folder that holds a file; bytes that are no UTF-8 are replaced."""
+    return os.fsencode(path.parent.name).decode(errors="replace") or None
+
+
 def stored_names(key: str) -> list[str]:
     """Return the texts under which a path, or what lies in a folder, may be stored.
 

@@ -267,6 +267,8 @@ class PostgresStore:
             check_spec(stored, spec)
             # The cosine with a vector of zeros is no number; it resembles nothing.
             usable = [number for number, vector in enumerate(vectors) if vector.any()]
+            if not usable:
+                return SearchResult([], {})
             parameters = _filter_parameters(filters)
             parameters["vectors"] = [HalfVector(vectors[number]).to_text() for number in usable]
             found = self._distinct_hits(cursor, parameters, top_k)

@@ -142,10 +142,12 @@ def test_a_bad_file_among_good_ones_stops_nothing(
     assert status()["files"] == 3
 
 
+@pytest.mark.parametrize("name", [b"low/caf\xe9.wav", b"caf\xe9/a.wav"])
 def test_a_name_that_is_no_utf8_stops_nothing(
-    cli: Cli, rows_of: Callable[..., Any], sounds: Path, status: Callable[..., Any]
+    cli: Cli, rows_of: Callable[..., Any], sounds: Path, status: Callable[..., Any], name: bytes
 ):
-    strange = os.fsencode(sounds / "low") + b"/caf\xe9.wav"
+    strange = os.path.join(os.fsencode(sounds), name)
+    os.makedirs(os.path.dirname(strange), exist_ok=True)
     shutil.copy(os.fsencode(sounds / "low" / "a.wav"), strange)
     done = cli("index", sounds, "--json")
 

@@ -101,6 +101,15 @@ def test_a_query_window_of_zeros_finds_nothing(collection: Collection):
     assert hits[0].score == pytest.approx(1, abs=HALF_PRECISION)
 
 
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_query_of_nothing_but_zeros_finds_nothing(collection: Collection, count: int):
+    collection.add("/a/one.wav")
+    query = np.zeros((count, collection.spec.dimension), dtype=np.float32)
+
+    found = collection.store.search(query, collection.spec, top_k=5, filters=Filters())
+    assert (found.hits, found.recordings) == ([], {})
+
+
 @pytest.mark.parametrize("crowd", [500, 1500])
 def test_a_recording_of_many_alike_windows_does_not_crowd_out_others(collection: Collection, crowd: int):
     query = collection.vectors(1)
