@@ -139,19 +139,34 @@ def add_to(collection: Collection) -> Callable[[PostgresStore, Recording], Outco
     return lambda store, recording: store.add(recording, windows, rows, collection.spec)
 
 
+@pytest.fixture(params=["an empty database", "a database in use"])
+def rounds(request: pytest.FixtureRequest, collection: Collection) -> list[str]:
+    """Name the rounds in which all write at once.
+
+    On an empty database they all want to create the schema, which keeps them apart; afterwards they
+    meet at recordings and paths, and several rounds make it likely that they do.
+    """
+    if request.param == "an empty database":
+        return ["first"]
+    collection.add("/before.wav")
+    collection.store.delete("/before.wav")
+    return [f"round {number}" for number in range(8)]
+
+
 def test_the_same_recording_at_once_is_added_once(
     collection: Collection,
     writers: list[PostgresStore],
     pool: ThreadPoolExecutor,
     add_to: Callable[..., Outcome],
+    rounds: list[str],
     sql: Sql,
 ):
-    """On an empty database, so that all of them want to create the schema too."""
-    recording = collection.recording("/a/one.wav")
-    outcomes = _at_once(pool, writers, lambda store, _: add_to(store, recording))
+    for name in rounds:
+        recording = collection.recording(f"/a/{name}.wav")
+        outcomes = _at_once(pool, writers, lambda store, _, new=recording: add_to(store, new))
+        assert sorted(outcomes) == ["added", *["unchanged"] * (N_WRITERS - 1)]
 
-    assert sorted(outcomes) == ["added", *["unchanged"] * (N_WRITERS - 1)]
-    assert _tables(sql) == (1, 1, 4)
+    assert _tables(sql) == (len(rounds), len(rounds), 4 * len(rounds))
 
 
 def test_the_same_audio_under_several_paths_at_once_is_stored_once(
@@ -159,14 +174,15 @@ def test_the_same_audio_under_several_paths_at_once_is_stored_once(
     writers: list[PostgresStore],
     pool: ThreadPoolExecutor,
     add_to: Callable[..., Outcome],
+    rounds: list[str],
     sql: Sql,
 ):
-    outcomes = _at_once(
-        pool, writers, lambda store, n: add_to(store, collection.recording(f"/a/{n}.wav", "song"))
-    )
+    for name in rounds:
+        paths = [collection.recording(f"/{name}/{n}.wav", name) for n in range(N_WRITERS)]
+        outcomes = _at_once(pool, writers, lambda store, n, new=paths: add_to(store, new[n]))
+        assert sorted(outcomes) == ["added", *["linked"] * (N_WRITERS - 1)]
 
-    assert sorted(outcomes) == ["added", *["linked"] * (N_WRITERS - 1)]
-    assert _tables(sql) == (1, N_WRITERS, 4)
+    assert _tables(sql) == (len(rounds), N_WRITERS * len(rounds), 4 * len(rounds))
 
 
 def test_other_audio_at_one_path_at_once_leaves_one_recording(
@@ -174,14 +190,15 @@ def test_other_audio_at_one_path_at_once_leaves_one_recording(
     writers: list[PostgresStore],
     pool: ThreadPoolExecutor,
     add_to: Callable[..., Outcome],
+    rounds: list[str],
     sql: Sql,
 ):
-    outcomes = _at_once(
-        pool, writers, lambda store, n: add_to(store, collection.recording("/a/one.wav", f"take {n}"))
-    )
+    for name in rounds:
+        takes = [collection.recording(f"/a/{name}.wav", f"{name} {n}") for n in range(N_WRITERS)]
+        outcomes = _at_once(pool, writers, lambda store, n, new=takes: add_to(store, new[n]))
+        assert sorted(outcomes) == ["added", *["replaced"] * (N_WRITERS - 1)]
 
-    assert sorted(outcomes) == ["added", *["replaced"] * (N_WRITERS - 1)]
-    assert _tables(sql) == (1, 1, 4)
+    assert _tables(sql) == (len(rounds), len(rounds), 4 * len(rounds))
 
 
 def _linked_meanwhile(
