@@ -103,7 +103,9 @@ def embed_seconds(path: str | Path, encoder: Encoder, *, example_hop_s: float = 
 @lru_cache(maxsize=1)
 def _configured_encoder() -> Encoder:
     settings = Settings.from_env()
-    return load_encoder(settings.model, settings.weights_dir, settings.checkpoint)
+    return load_encoder(
+        settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision
+    )
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,8 @@ from soundalike.errors import ConfigError
 
 #: Encoders that may be asked for; ``auto`` takes VGGish where its weights are present and verified.
 MODELS = ("auto", "vggish", "logmel-modulation")
+#: Number formats of VGGish; ``auto`` takes bfloat16 where the processor multiplies it itself.
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Settings:
         (``SOUNDALIKE_SPOOL_DIR``; default ``<data_dir>/spool``).
     checkpoint : Path or None
         VGGish checkpoint to use in place of the published one (``SOUNDALIKE_CHECKPOINT``).
+    precision : str
+        ``auto``, ``float32`` or ``bfloat16``: what VGGish computes in (``SOUNDALIKE_PRECISION``).
     """
 
     database_url: str | None
@@ -41,6 +45,7 @@ class Settings:
     model: str = "auto"
     spool_dir: Path = Path()
     checkpoint: Path | None = None
+    precision: str = "auto"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -54,7 +59,8 @@ class Settings:
         Raises
         ------
         ConfigError
-            ``SOUNDALIKE_MODEL`` names no encoder, or the database URL is none of PostgreSQL's.
+            ``SOUNDALIKE_MODEL`` names no encoder, ``SOUNDALIKE_PRECISION`` no number format, or the
+            database URL is none of PostgreSQL's.
         """
         env = os.environ if environ is None else environ
         data_dir = Path(env.get("SOUNDALIKE_DATA_DIR") or _default_data_dir(env)).expanduser()
@@ -65,6 +71,7 @@ class Settings:
             model=env.get("SOUNDALIKE_MODEL") or "auto",
             spool_dir=_folder(env, "SOUNDALIKE_SPOOL_DIR", data_dir / "spool"),
             checkpoint=_optional_path(env.get("SOUNDALIKE_CHECKPOINT")),
+            precision=env.get("SOUNDALIKE_PRECISION") or "auto",
         )
         settings.validate()
         return settings
@@ -92,13 +99,14 @@ class Settings:
             "SOUNDALIKE_MODEL": self.model,
             "SOUNDALIKE_SPOOL_DIR": self.spool_dir.absolute(),
             "SOUNDALIKE_CHECKPOINT": self.checkpoint and self.checkpoint.absolute(),
+            "SOUNDALIKE_PRECISION": self.precision,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
     def validate(self) -> None:
         """Raise `ConfigError` where a value cannot be used."""
-        if self.model not in MODELS:
-            raise ConfigError(f"SOUNDALIKE_MODEL is {self.model!r}; choose one of {', '.join(MODELS)}")
+        _check_choice("SOUNDALIKE_MODEL", self.model, MODELS)
+        _check_choice("SOUNDALIKE_PRECISION", self.precision, PRECISIONS)
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):
             # What follows the first colon, and any parameter list, may be a password.
@@ -108,6 +116,11 @@ class Settings:
                 f"SOUNDALIKE_DATABASE_URL begins with {begin!r}; give a URL like "
                 "postgresql://user:password@host:5432/database, or unset it for the embedded server"
             )
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
 
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:

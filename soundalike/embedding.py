@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from soundalike.audio.loading import release_pages
 from soundalike.errors import ParameterError
+from soundalike.parallel import map_ahead
 from soundalike.types import FloatArray, IndexSpec, Window
 from soundalike.vggish import params
 from soundalike.vggish.features import log_mel_spectrogram
@@ -107,7 +108,8 @@ def embed_windows(
 
     Each second of audio goes through the encoder once, although windows overlap: patches that start
     at the same sample are shared between the windows of a recording, and the patches of all
-    recordings fill the batches together.
+    recordings fill the batches together. The spectrograms of the next batches are computed while the
+    encoder is busy with one.
 
     Parameters
     ----------
@@ -145,23 +147,44 @@ def embed_windows(
     hop = round(example_hop_s * SAMPLE_RATE_HZ)
     per_window = seconds_per_window(plan, example_hop_s)
     layouts = [_patch_layout(recording.windows, per_window, hop) for recording in recordings]
-    jobs = [(i, int(start)) for i, (starts, _) in enumerate(layouts) for start in starts]
-    vectors = np.empty((len(jobs), params.EMBEDDING_DIM), dtype=np.float32)
-    for begin in range(0, len(jobs), batch_patches):
-        batch = jobs[begin : begin + batch_patches]
-        samples = np.stack(
-            [recordings[i].samples[start : start + params.PATCH_SAMPLES] for i, start in batch]
-        )
-        release_pages(recordings[batch[-1][0]].samples)
-        log_mel = log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
-        vectors[begin : begin + len(batch)] = encoder.embed_patches(log_mel)
+    patches = [
+        _Patch(recording.samples, int(start))
+        for recording, (starts, _) in zip(recordings, layouts, strict=True)
+        for start in starts
+    ]
+    vectors = np.empty((len(patches), params.EMBEDDING_DIM), dtype=np.float32)
+    done = 0
+    for log_mel in _spectrograms(patches, batch_patches):
+        vectors[done : done + len(log_mel)] = encoder.embed_patches(log_mel)
+        done += len(log_mel)
         if on_progress is not None:
-            on_progress(begin + len(batch), len(jobs))
+            on_progress(done, len(patches))
     offsets = np.cumsum([0, *(len(starts) for starts, _ in layouts)])
     return [
         normalised(vectors[offset:][rows].reshape(len(rows), per_window * params.EMBEDDING_DIM))
         for offset, (_, rows) in zip(offsets, layouts, strict=False)
     ]
+
+
+class _Patch(NamedTuple):
+    """Where a patch begins."""
+
+    samples: FloatArray
+    start: int
+
+
+def _spectrograms(patches: Sequence[_Patch], batch_patches: int) -> Iterator[FloatArray]:
+    """Yield the spectrograms of each batch, ``(n, 96, 64)``; several batches are made ahead."""
+    batches = [patches[begin : begin + batch_patches] for begin in range(0, len(patches), batch_patches)]
+    if len(batches) == 1:
+        return map(_spectrogram, batches)
+    return map_ahead(_spectrogram, batches, workers=1)
+
+
+def _spectrogram(batch: Sequence[_Patch]) -> FloatArray:
+    samples = np.stack([patch.samples[patch.start :][: params.PATCH_SAMPLES] for patch in batch])
+    release_pages(batch[-1].samples)
+    return log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
 
 
 def _patch_layout(

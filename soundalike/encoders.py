@@ -16,7 +16,9 @@ _log = logging.getLogger(__name__)
 GET_WEIGHTS = "soundalike models download"
 
 
-def load_encoder(model: str, weights_dir: Path, checkpoint: Path | None = None) -> Encoder:
+def load_encoder(
+    model: str, weights_dir: Path, checkpoint: Path | None = None, *, precision: str = "auto"
+) -> Encoder:
     """Load an encoder.
 
     Parameters
@@ -29,11 +31,15 @@ def load_encoder(model: str, weights_dir: Path, checkpoint: Path | None = None) 
     checkpoint : Path, optional
         A checkpoint of the same network to use in their place. It is checked for the network's
         variables, not for the published checksum.
+    precision : str
+        What VGGish computes in; see `soundalike.vggish.network.VGGishNetwork`.
 
     Raises
     ------
     ConfigError
         `model` is none of the three.
+    ParameterError
+        VGGish is loaded, and `precision` is none of its three.
     WeightsMissing
         VGGish was asked for and its weights are not there.
     WeightsCorrupt
@@ -51,7 +57,7 @@ def load_encoder(model: str, weights_dir: Path, checkpoint: Path | None = None) 
     # TensorFlow takes seconds to import; only this branch needs it.
     from soundalike.vggish.network import VGGishNetwork
 
-    return VGGishNetwork(path)
+    return VGGishNetwork(path, precision)
 
 
 def _published(model: str, weights_dir: Path) -> Path | None:

@@ -16,6 +16,7 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from soundalike.batching import SHARED_BATCH_PATCHES, SharedBatches
 from soundalike.config import Settings
 from soundalike.embedding import CutRecording, embed_windows, index_spec
 from soundalike.encoders import load_encoder
@@ -25,7 +26,9 @@ from soundalike.windows import WindowPlan
 
 
 class VGGishEncoder(Executor):
-    """Embeds the windows of all documents of a request in full batches.
+    """Embeds the windows of all documents of a request, and of concurrent requests, in full batches.
+
+    Made for ``allow_concurrent: true``; without it requests are served one after the other.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ class VGGishEncoder(Executor):
         VGGish checkpoint to use in place of the published one.
     weights_dir : str, optional
         Folder of the published weights.
+    precision : str, optional
+        ``auto``, ``float32`` or ``bfloat16``; default: ``SOUNDALIKE_PRECISION``, else ``auto``.
     batch_size : int
         Patches that go through the network together.
     example_hop_seconds : float
@@ -48,7 +53,8 @@ class VGGishEncoder(Executor):
         model: Optional[str] = None,
         checkpoint: Optional[str] = None,
         weights_dir: Optional[str] = None,
-        batch_size: int = 64,
+        precision: Optional[str] = None,
+        batch_size: int = SHARED_BATCH_PATCHES,
         example_hop_seconds: float = 1.0,
         spool_dir: Optional[str] = None,
         **kwargs: Any,
@@ -63,11 +69,13 @@ class VGGishEncoder(Executor):
                 f"batch_size is {batch_size} and example_hop_seconds is {example_hop_seconds}; "
                 "both must be above 0"
             )
-        self._encoder = load_encoder(
+        encoder = load_encoder(
             model or settings.model,
             Path(weights_dir) if weights_dir else settings.weights_dir,
             Path(checkpoint) if checkpoint else settings.checkpoint,
+            precision=precision or settings.precision,
         )
+        self._encoder = SharedBatches(encoder, self._batch_size)
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
 
     @requests(on=["/index", "/search"])

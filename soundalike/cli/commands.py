@@ -46,6 +46,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "database_url": arguments.database_url,
         "model": getattr(arguments, "model", None),
         "checkpoint": getattr(arguments, "checkpoint", None),
+        "precision": getattr(arguments, "precision", None),
     }
     settings = replace(settings, **{name: value for name, value in changes.items() if value})
     settings.validate()
@@ -90,7 +91,9 @@ def encoder_of(settings: Settings) -> Encoder:
     """Load the encoder and say which one it is."""
     from soundalike.encoders import GET_WEIGHTS, load_encoder
 
-    encoder = load_encoder(settings.model, settings.weights_dir, settings.checkpoint)
+    encoder = load_encoder(
+        settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision
+    )
     hint = "" if encoder.name == "vggish" else f"; for VGGish run: {GET_WEIGHTS}"
     output.note(f"encoder: {encoder.name} ({encoder.description}{hint})")
     return encoder

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from soundalike.cli import commands, demo, models, serve
-from soundalike.config import MODELS
+from soundalike.config import MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
 
@@ -72,6 +72,12 @@ def _encoding() -> argparse.ArgumentParser:
         type=Path,
         metavar="FILE",
         help="VGGish checkpoint to use instead of the published one; default: SOUNDALIKE_CHECKPOINT",
+    )
+    parent.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="what VGGish computes in; default: SOUNDALIKE_PRECISION, else auto: bfloat16 where the "
+        "processor has instructions for it",
     )
     standard = WindowPlan()
     parent.add_argument(

@@ -42,8 +42,9 @@ def load(checkpoint: Path) -> Callable[[FloatArray], FloatArray]:
     import tensorflow as tf
 
     reader = tf.train.load_checkpoint(str(checkpoint))
+    # Cast by NumPy: TensorFlow would keep the memory of the float32 tensors for itself.
     weights = {
-        name: tf.Variable(tf.cast(reader.get_tensor(name), tf.bfloat16), trainable=False)
+        name: tf.Variable(reader.get_tensor(name).astype(tf.bfloat16.as_numpy_dtype), trainable=False)
         for name in variable_shapes()
     }
     signature = tf.TensorSpec((None, params.PATCH_FRAMES, params.N_MEL_BANDS), tf.float32)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from soundalike.config import PRECISIONS
 from soundalike.errors import ParameterError, WeightsCorrupt
 from soundalike.types import FloatArray
 from soundalike.vggish import bfloat16, params
@@ -24,8 +25,6 @@ from soundalike.vggish.layout import (
     flat_size,
     variable_shapes,
 )
-
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def define_vggish(log_mel: Any) -> Any:

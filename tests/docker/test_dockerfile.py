@@ -106,7 +106,10 @@ def test_no_image_runs_as_root(dockerfile: Any, target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_images_keep_jinas_contract(dockerfile: Any, project: Path, target: str) -> None:
     program = "gateway" if target == "gateway" else "executor"
-    assert dockerfile.last(target, "ENTRYPOINT").words() == ["jina", program, "--uses", "config.yml"]
+    # As in flow.yml: what serves short and long requests together.
+    concurrent = ["--allow-concurrent"] if target in ("segmenter", "encoder") else []
+    expected = ["jina", program, "--uses", "config.yml", *concurrent]
+    assert dockerfile.last(target, "ENTRYPOINT").words() == expected
     folder = f"executors/{FOLDERS[target]}/"
     copied = [instruction.words() for stage, instruction in copies(dockerfile) if stage == target]
     # "./" is the working directory, where --uses looks.

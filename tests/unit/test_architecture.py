@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "types"),
     ("config",),
     ("windows", "parallel", "audio", "weights", "files", "sql"),
-    ("segmenter", "vggish", "embedding", "modulation", "encoders", "clip_embedding"),
+    ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "metrics"),
     ("pipeline", "evaluation"),
     ("cli", "__main__"),

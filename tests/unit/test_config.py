@@ -34,6 +34,7 @@ def test_every_variable():
             "SOUNDALIKE_MODEL": "vggish",
             "SOUNDALIKE_SPOOL_DIR": "/spool",
             "SOUNDALIKE_CHECKPOINT": "/mine.ckpt",
+            "SOUNDALIKE_PRECISION": "float32",
         }
     )
     assert settings == Settings(
@@ -43,11 +44,12 @@ def test_every_variable():
         "vggish",
         Path("/spool"),
         Path("/mine.ckpt"),
+        "float32",
     )
 
 
 def test_empty_variables_count_as_unset():
-    names = ("DATABASE_URL", "DATA_DIR", "WEIGHTS_DIR", "MODEL", "SPOOL_DIR", "CHECKPOINT")
+    names = ("DATABASE_URL", "DATA_DIR", "WEIGHTS_DIR", "MODEL", "SPOOL_DIR", "CHECKPOINT", "PRECISION")
     empty = {f"SOUNDALIKE_{name}": "" for name in names}
     assert Settings.from_env(empty) == Settings.from_env({})
 
@@ -81,6 +83,11 @@ def test_models(model: str):
 def test_unknown_model(model: str):
     with pytest.raises(ConfigError, match="choose one of auto, vggish, logmel-modulation"):
         Settings.from_env({"SOUNDALIKE_MODEL": model})
+
+
+def test_unknown_precision():
+    with pytest.raises(ConfigError, match="PRECISION is 'half'; choose one of auto, float32, bfloat16"):
+        Settings.from_env({"SOUNDALIKE_PRECISION": "half"})
 
 
 @pytest.mark.parametrize("url", ["postgresql://localhost/db", "postgres://u:p@h:1/db"])
@@ -120,6 +127,7 @@ def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "SOUNDALIKE_DATA_DIR": "data",
             "SOUNDALIKE_MODEL": "logmel-modulation",
             "SOUNDALIKE_CHECKPOINT": "mine.ckpt",
+            "SOUNDALIKE_PRECISION": "bfloat16",
         }
     )
     environ = settings.to_env()
@@ -127,6 +135,7 @@ def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     again = Settings.from_env(environ)
     assert again.to_env() == environ
     assert (again.database_url, again.model) == (settings.database_url, settings.model)
+    assert again.precision == "bfloat16"
     assert again.checkpoint == tmp_path / "mine.ckpt"
 
 
@@ -136,6 +145,7 @@ def test_to_env_leaves_out_what_is_not_set():
         "SOUNDALIKE_WEIGHTS_DIR",
         "SOUNDALIKE_MODEL",
         "SOUNDALIKE_SPOOL_DIR",
+        "SOUNDALIKE_PRECISION",
     }
 
 
