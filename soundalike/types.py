@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,13 @@ class IndexSpec:
         )
 
 
+class FileStat(NamedTuple):
+    """What the file system says of a file; where it says the same again, the content is the same."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One piece of audio and what is known of it.
@@ -88,6 +95,10 @@ class Recording:
         Free metadata, JSON-compatible.
     recorded_at : datetime or None
         When the recording began, with time zone; None where nobody said.
+    recorded_at_source : str or None
+        Who said it: ``given``, ``metadata``, ``filename`` or ``mtime``.
+    stat : FileStat or None
+        Size and time of the file when it was read; None for an upload.
     """
 
     recording_id: str
@@ -96,6 +107,8 @@ class Recording:
     label: str | None = None
     tags: Tags = field(default_factory=dict)
     recorded_at: datetime | None = None
+    recorded_at_source: str | None = None
+    stat: FileStat | None = None
 
 
 @dataclass(frozen=True, slots=True)

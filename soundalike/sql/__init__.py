@@ -21,13 +21,20 @@ def queries() -> dict[str, str]:
 
 
 def schema() -> str:
-    """Return ``schema.sql``: what does not depend on the index's dimension."""
+    """Return ``schema.sql``: the tables that all collections share."""
     return _read("schema.sql")
 
 
 def windows_table() -> str:
-    """Return ``windows.sql``, with ``{dimension}`` to be filled in."""
+    """Return ``windows.sql``, with ``{collection}`` and ``{dimension}`` to be filled in."""
     return _read("windows.sql")
+
+
+def migrations() -> dict[int, str]:
+    """Return the scripts that bring an older schema up to date, by the version that they lead to."""
+    folder = resources.files(__package__).joinpath("migrations")
+    scripts = {int(file.name[:4]): file.read_text("utf-8") for file in folder.iterdir()}
+    return dict(sorted(scripts.items()))
 
 
 def _read(name: str) -> str:

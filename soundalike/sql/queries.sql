@@ -15,6 +15,9 @@ SELECT EXISTS (
 -- name: schema_version
 SELECT version FROM soundalike.schema_version;
 
+-- name: set_schema_version
+UPDATE soundalike.schema_version SET version = %(version)s;
+
 -- name: lock_schema
 -- Two processes that start at once must not both create the schema.
 SELECT pg_advisory_xact_lock(hashtext('soundalike.schema'));
@@ -22,81 +25,149 @@ SELECT pg_advisory_xact_lock(hashtext('soundalike.schema'));
 -- name: drop_schema
 DROP SCHEMA IF EXISTS soundalike CASCADE;
 
--- name: create_hypertable
--- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
-SELECT create_hypertable('soundalike.windows', by_range('window_time', INTERVAL '1 year'),
-                         create_default_indexes => false);
+-- name: find_collection
+-- One row, whether there is such a collection or not: the schema's version, and the collection.
+SELECT v.version, c.collection_id, c.name, c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
+FROM soundalike.schema_version AS v LEFT JOIN soundalike.collections AS c ON c.name = %(name)s;
 
--- name: get_spec
-SELECT encoder, fingerprint, dimension, window_s, stride_s FROM soundalike.index_spec;
+-- name: list_collections
+SELECT collection_id, name, encoder, fingerprint, dimension, window_s, stride_s
+FROM soundalike.collections ORDER BY name;
 
--- name: put_spec
-INSERT INTO soundalike.index_spec (encoder, fingerprint, dimension, window_s, stride_s)
-VALUES (%(encoder)s, %(fingerprint)s, %(dimension)s, %(window_s)s, %(stride_s)s);
+-- name: put_collection
+INSERT INTO soundalike.collections (name, encoder, fingerprint, dimension, window_s, stride_s)
+VALUES (%(name)s, %(encoder)s, %(fingerprint)s, %(dimension)s, %(window_s)s, %(stride_s)s)
+RETURNING collection_id;
+
+-- name: lock_collection
+-- Keeps everybody from adding to a collection or taking from it until the transaction ends.
+SELECT FROM soundalike.collections WHERE collection_id = %(collection)s FOR UPDATE;
+
+-- name: share_collection
+-- Waits for, and keeps off, those who replace or drop the collection; adding by several goes on.
+SELECT FROM soundalike.collections WHERE collection_id = %(collection)s FOR KEY SHARE;
+
+-- name: rename_collection
+UPDATE soundalike.collections SET name = %(name)s WHERE collection_id = %(collection)s;
+
+-- name: drop_collection
+-- The windows go first: row by row, as the cascade would take them, is slow.
+DROP TABLE soundalike.windows_{collection};
+DELETE FROM soundalike.collections WHERE collection_id = {collection};
 
 -- name: count_rows
-SELECT (SELECT count(*) FROM soundalike.recordings),
-       (SELECT count(*) FROM soundalike.files),
-       (SELECT coalesce(sum(n_windows), 0) FROM soundalike.recordings);
+SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(collection)s),
+       (SELECT count(*) FROM soundalike.files WHERE collection_id = %(collection)s),
+       (SELECT coalesce(sum(n_windows), 0) FROM soundalike.recordings
+        WHERE collection_id = %(collection)s);
+
+-- name: create_hypertable
+-- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
+SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '1 year'),
+                         create_default_indexes => false);
 
 -- name: lock_recording
 -- Serialises writers of one recording or path until the transaction ends.
-SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest(%(keys)s) AS key ORDER BY key;
+SELECT pg_advisory_xact_lock(hashtextextended(key, %(collection)s)) FROM unnest(%(keys)s) AS key
+ORDER BY key;
 
 -- name: find_file
-SELECT recording_id::text, label, tags FROM soundalike.files WHERE uri = %(uri)s;
+SELECT recording_id::text, label, tags, size_bytes, mtime_ns FROM soundalike.files
+WHERE collection_id = %(collection)s AND uri = %(uri)s;
 
 -- name: find_recording
-SELECT duration_s, recorded_at FROM soundalike.recordings WHERE recording_id = %(recording_id)s::uuid;
+SELECT duration_s, recorded_at, recorded_at_source FROM soundalike.recordings
+WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
 -- name: files_of
-SELECT uri, label, tags FROM soundalike.files WHERE recording_id = %(recording_id)s::uuid;
+SELECT uri, label, tags, size_bytes, mtime_ns FROM soundalike.files
+WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
+
+-- name: list_files
+-- A page of the paths in a collection, in their order.
+SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
+       f.size_bytes, f.mtime_ns
+FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
+WHERE f.collection_id = %(collection)s AND f.uri > %(after)s
+ORDER BY f.uri LIMIT %(limit)s;
 
 -- name: delete_recording
-DELETE FROM soundalike.recordings WHERE recording_id = %(recording_id)s::uuid;
+DELETE FROM soundalike.recordings
+WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
 -- name: put_recording
-INSERT INTO soundalike.recordings (recording_id, duration_s, recorded_at, n_windows)
-VALUES (%(recording_id)s::uuid, %(duration_s)s, %(recorded_at)s, %(n_windows)s);
+INSERT INTO soundalike.recordings (collection_id, recording_id, duration_s, recorded_at,
+                                   recorded_at_source, n_windows)
+VALUES (%(collection)s, %(recording_id)s::uuid, %(duration_s)s, %(recorded_at)s,
+        %(recorded_at_source)s, %(n_windows)s);
 
--- name: put_windows
-INSERT INTO soundalike.windows (recording_id, window_index, window_time, start_s, end_s, embedding)
-VALUES %s;
+-- name: copy_windows
+COPY soundalike.windows_{collection} (recording_id, window_index, window_time, start_s, end_s, quality,
+                                      embedding)
+FROM STDIN (FORMAT binary);
 
 -- name: put_file
-INSERT INTO soundalike.files (uri, recording_id, label, tags)
-VALUES (%(uri)s, %(recording_id)s::uuid, %(label)s, %(tags)s)
-ON CONFLICT (uri) DO UPDATE
-SET recording_id = excluded.recording_id, label = excluded.label, tags = excluded.tags;
+INSERT INTO soundalike.files (collection_id, uri, recording_id, label, tags, size_bytes, mtime_ns)
+VALUES (%(collection)s, %(uri)s, %(recording_id)s::uuid, %(label)s, %(tags)s, %(size_bytes)s,
+        %(mtime_ns)s)
+ON CONFLICT (collection_id, uri) DO UPDATE
+SET recording_id = excluded.recording_id, label = excluded.label, tags = excluded.tags,
+    size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns;
 
 -- name: delete_orphan
 -- A recording that no path refers to any more goes, and its windows with it.
 DELETE FROM soundalike.recordings AS r
-WHERE r.recording_id = %(recording_id)s::uuid
-  AND NOT EXISTS (SELECT FROM soundalike.files AS f WHERE f.recording_id = r.recording_id);
+WHERE r.collection_id = %(collection)s AND r.recording_id = %(recording_id)s::uuid
+  AND NOT EXISTS (
+      SELECT FROM soundalike.files AS f
+      WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id
+  );
 
 -- name: lock_recordings_of
 -- Waits for those who are just adding a path to one of these recordings, and keeps others from it.
 SELECT r.recording_id::text FROM soundalike.recordings AS r
-WHERE r.recording_id IN (
+WHERE r.collection_id = %(collection)s AND r.recording_id IN (
     SELECT f.recording_id FROM soundalike.files AS f
-    WHERE f.uri = %(key)s OR starts_with(f.uri, %(folder)s) OR f.recording_id::text = %(key)s
+    WHERE f.collection_id = %(collection)s
+      AND (f.uri = %(key)s OR starts_with(f.uri, %(folder)s) OR f.recording_id::text = %(key)s)
 )
 ORDER BY r.recording_id FOR UPDATE;
 
 -- name: lock_recording_row
 -- As above, for one recording.
-SELECT FROM soundalike.recordings WHERE recording_id = %(recording_id)s::uuid FOR UPDATE;
+SELECT FROM soundalike.recordings
+WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid FOR UPDATE;
 
 -- name: delete_files
 -- By exact path, by folder (every path below it), or by recording.
 DELETE FROM soundalike.files
-WHERE uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id::text = %(key)s
+WHERE collection_id = %(collection)s
+  AND (uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id::text = %(key)s)
 RETURNING recording_id::text;
 
 -- name: known_ids
 SELECT recording_id::text FROM soundalike.recordings
-WHERE recording_id = ANY (%(recording_ids)s::uuid[]);
+WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[]);
+
+-- name: missing_files
+-- Paths of one collection that another one has not.
+SELECT f.uri FROM soundalike.files AS f
+WHERE f.collection_id = %(collection)s AND NOT EXISTS (
+    SELECT FROM soundalike.files AS g WHERE g.collection_id = %(other)s AND g.uri = f.uri
+)
+ORDER BY f.uri;
+
+-- name: delete_vanished
+-- What was deleted from a collection while its successor was being built.
+DELETE FROM soundalike.files AS f
+WHERE f.collection_id = %(other)s AND NOT EXISTS (
+    SELECT FROM soundalike.files AS g WHERE g.collection_id = %(collection)s AND g.uri = f.uri
+)
+RETURNING f.recording_id::text;
+
+-- name: search_settings
+SET LOCAL hnsw.iterative_scan = 'relaxed_order';
+SET LOCAL hnsw.ef_search = {ef_search};
 
 -- name: search
 -- All windows of the query in one round trip. The inner query has the form that an HNSW index can
@@ -105,7 +176,7 @@ SELECT q.query_window - 1, h.recording_id::text, h.window_index, h.start_s, h.en
 FROM unnest(%(vectors)s::halfvec[]) WITH ORDINALITY AS q (embedding, query_window)
 CROSS JOIN LATERAL (
     SELECT w.recording_id, w.window_index, w.start_s, w.end_s, w.embedding <=> q.embedding AS distance
-    FROM soundalike.windows AS w
+    FROM soundalike.windows_{collection} AS w
     WHERE w.embedding IS NOT NULL {filters}
     ORDER BY w.embedding <=> q.embedding
     LIMIT %(limit)s
@@ -116,7 +187,7 @@ CROSS JOIN LATERAL (
 -- but takes a part of a nested value for the whole; equality of each tag is what was asked for.
 AND EXISTS (
     SELECT FROM soundalike.files AS f
-    WHERE f.recording_id = w.recording_id
+    WHERE f.collection_id = {collection} AND f.recording_id = w.recording_id
       AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
       AND f.tags @> %(tags)s::jsonb
       AND NOT EXISTS (
@@ -131,10 +202,10 @@ AND w.recording_id <> %(excluded)s::uuid
 -- name: describe
 -- The recordings behind the hits, each under its first path that passes the filters.
 SELECT DISTINCT ON (r.recording_id)
-       r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at
+       r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
 FROM soundalike.recordings AS r
-JOIN soundalike.files AS f USING (recording_id)
-WHERE r.recording_id = ANY (%(recording_ids)s::uuid[])
+JOIN soundalike.files AS f USING (collection_id, recording_id)
+WHERE r.collection_id = %(collection)s AND r.recording_id = ANY (%(recording_ids)s::uuid[])
   AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
   AND f.tags @> %(tags)s::jsonb
   AND NOT EXISTS (
@@ -145,11 +216,11 @@ ORDER BY r.recording_id, f.uri;
 
 -- name: estimate_windows
 -- Exact on both kinds of table; a hypertable's own statistics are empty.
-SELECT count(*) FROM (SELECT FROM soundalike.windows LIMIT %(limit)s) AS counted;
+SELECT count(*) FROM (SELECT FROM soundalike.windows_{collection} LIMIT %(limit)s) AS counted;
 
 -- name: create_index
-CREATE INDEX IF NOT EXISTS windows_embedding ON soundalike.windows
+CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
 USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = 200);
 
 -- name: analyze
-ANALYZE soundalike.windows;
+ANALYZE soundalike.windows_{collection};

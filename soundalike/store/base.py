@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
 from typing import Literal, Protocol
@@ -20,6 +21,13 @@ from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Tag
 Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
 MAX_TOP_K = 1000
+#: The collection of those who name none.
+DEFAULT_COLLECTION = "default"
+_COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+#: Follows the name of a collection whose successor is being built.
+_REBUILD = "~rebuild"
+#: Who may say when a recording began, in rising trust.
+_START_SOURCES = (None, "mtime", "filename", "metadata", "given")
 _FIRST_LIMIT = 40
 
 
@@ -41,14 +49,14 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """What a store holds.
+    """What a collection holds.
 
     Attributes
     ----------
     database : str
         Where it is; never holds a password.
     spec : IndexSpec or None
-        What the index was made with; None while it is empty.
+        What the collection was made with; None where there is none yet.
     recordings, files, windows : int
         Distinct contents, paths that they are known under, windows.
     extensions : dict of str to str
@@ -67,7 +75,7 @@ class StoreStatus:
 
 
 class Store(Protocol):
-    """Keeps recordings and their windows; every call is one transaction."""
+    """Keeps recordings and their windows, in named collections; every call is one transaction."""
 
     def add(
         self,
@@ -75,34 +83,69 @@ class Store(Protocol):
         windows: Sequence[Window],
         embeddings: FloatArray,
         spec: IndexSpec,
+        *,
+        collection: str = DEFAULT_COLLECTION,
     ) -> Outcome:
         """Store a recording entirely or not at all; storing it again changes nothing."""
         ...
 
-    def known_ids(self, recording_ids: Sequence[str]) -> set[str]:
+    def known_ids(
+        self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
+    ) -> set[str]:
         """Return those of the ids that are stored."""
         ...
 
-    def link(self, recording: Recording, spec: IndexSpec) -> Outcome | None:
+    def link(
+        self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> Outcome | None:
         """Store a path of audio that is stored already; None where it is not."""
         ...
 
+    def files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
+        """Yield every stored path with its recording, in the order of the paths."""
+        ...
+
     def search(
-        self, vectors: FloatArray, spec: IndexSpec, *, top_k: int, filters: Filters
+        self,
+        vectors: FloatArray,
+        spec: IndexSpec,
+        *,
+        top_k: int,
+        filters: Filters,
+        collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
         """Return enough hits to make up `top_k` distinct recordings, where there are that many."""
         ...
 
-    def delete(self, key: str) -> int:
+    def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete a path, every path below a folder, or a recording; return how many paths went."""
         ...
 
-    def finish_batch(self) -> None:
+    def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Do what is better done once after many additions."""
         ...
 
-    def status(self) -> StoreStatus:
+    def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return what is stored."""
+        ...
+
+    def collections(self) -> dict[str, IndexSpec]:
+        """Return all collections, and what they were made with."""
+        ...
+
+    def create_collection(self, name: str, spec: IndexSpec) -> None:
+        """Make an empty collection; one that is there already must fit."""
+        ...
+
+    def drop_collection(self, name: str) -> bool:
+        """Delete a collection with all it holds; tell whether there was one."""
+        ...
+
+    def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
+        """Let another collection take the place and name of this one.
+
+        Only where it has every path of this one but those in `without`; tell whether it was so.
+        """
         ...
 
     def reset(self) -> None:
@@ -114,13 +157,46 @@ class Store(Protocol):
         ...
 
 
+def rebuild_name(collection: str) -> str:
+    """Return the name of the collection in which a collection's successor is built."""
+    return collection + _REBUILD
+
+
+def check_collection_name(name: str) -> None:
+    """Raise `ParameterError` unless a name may be given to a collection."""
+    if not _COLLECTION_NAME.fullmatch(name.removesuffix(_REBUILD)):
+        raise ParameterError(
+            f"collection is {name!r}; use up to 63 small letters, digits, - and _, beginning with a "
+            "letter or digit"
+        )
+
+
+def start_source(recording: Recording) -> str | None:
+    """Return who said when a recording began; whoever said it without a name gave it."""
+    if recording.recorded_at is None:
+        return None
+    return recording.recorded_at_source or "given"
+
+
+def start_differs(stored: Recording, new: Recording) -> bool:
+    """Tell whether `new` knows better when the recording began.
+
+    Where nobody says, the stored start stays. What is merely read off a file only fills a gap or
+    takes the place of something less trusted: copies of a file differ in it.
+    """
+    if new.recorded_at is None or new.recorded_at == stored.recorded_at:
+        return False
+    before, now = start_source(stored), start_source(new)
+    return now == "given" or _START_SOURCES.index(now) > _START_SOURCES.index(before)
+
+
 def check_spec(stored: IndexSpec, given: IndexSpec) -> None:
     """Raise `ModelMismatch` unless vectors of both may be compared."""
     if stored != given:
         raise ModelMismatch(
             f"the index was made with {stored.describe()}, this request with {given.describe()}; "
-            f"go back to the index's settings (SOUNDALIKE_MODEL={stored.encoder}), or make a new "
-            "index: soundalike reset, then soundalike index PATH"
+            f"go back to the index's settings (SOUNDALIKE_MODEL={stored.encoder}), or rebuild it from "
+            "the stored paths: soundalike reindex"
         )
 
 

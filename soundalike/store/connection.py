@@ -1,10 +1,13 @@
-"""One connection that heals itself, and the one place where driver errors become Soundalike's."""
+"""Connections that heal themselves, and the one place where driver errors become Soundalike's."""
 
 from __future__ import annotations
 
 import re
+import select
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psycopg2
 from psycopg2 import errors as pg_errors
@@ -13,11 +16,17 @@ from soundalike.errors import ConfigError, ExtensionMissing, StoreError, StoreUn
 
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
+_Result = TypeVar("_Result")
+_LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 _MAX_PORT = 65_535
+#: Between attempts to connect.
+_PAUSES_S = (0.05, 0.2, 0.5)
 
 
 class Database:
-    """A database that is connected to on first use, and again after the connection was lost.
+    """A database that is connected to on first use, and again after a connection was lost.
+
+    Threads may use it at once; each works on a connection of its own, and idle ones are kept.
 
     Parameters
     ----------
@@ -29,50 +38,73 @@ class Database:
 
     def __init__(self, connect: Callable[[], Connection], description: str) -> None:
         self._connect = connect
-        self._connection: Connection | None = None
+        self._idle: list[Connection] = []
         self.description = description
 
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
-        """Yield a cursor; commit at the end, roll back on any exception.
+    def run(self, work: Callable[[Cursor], _Result]) -> _Result:
+        """Do some work in one transaction: committed at its end, rolled back on any exception.
+
+        Where the connection breaks, the work is done once more on a new one; so it must be such that
+        doing it twice has the effect of doing it once.
 
         Raises
         ------
         StoreUnavailable
-            The server cannot be reached or the connection broke.
+            The server cannot be reached, or the connection broke again.
         StoreError
             The server refused a statement.
         """
         with self._wrapped_errors():
-            connection = self._open()
+            connection = self._take() or self._connect_patiently()
             try:
-                with connection, connection.cursor() as cursor:
-                    yield cursor
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                self.close()
-                raise
+                return self._attempt(connection, work)
+            except _LOST:
+                # Lost while it was idle or at work, or chosen as the victim of a deadlock.
+                return self._attempt(self._connect_patiently(), work)
 
-    def _open(self) -> Connection:
-        if self._connection is None or self._connection.closed or not self._answers():
-            self.close()
-            self._connection = self._connect()
-        return self._connection
-
-    def _answers(self) -> bool:
-        """Tell whether the idle connection still reaches a server, at the price of a round trip."""
-        assert self._connection is not None
+    def _attempt(self, connection: Connection, work: Callable[[Cursor], _Result]) -> _Result:
         try:
-            with self._connection, self._connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
-        except (psycopg2.OperationalError, psycopg2.InterfaceError):
-            return False
-        return True
+            with connection, connection.cursor() as cursor:
+                result = work(cursor)
+        except _LOST:
+            connection.close()
+            raise
+        except BaseException:
+            self._give_back(connection)
+            raise
+        self._give_back(connection)
+        return result
+
+    def _take(self) -> Connection | None:
+        """Return an idle connection whose server has said nothing since, which is how it would end."""
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:  # another thread was faster
+                return None
+            if not connection.closed and not select.select([connection], [], [], 0)[0]:
+                return connection
+            connection.close()
+        return None
+
+    def _give_back(self, connection: Connection) -> None:
+        if not connection.closed:
+            self._idle.append(connection)
+
+    def _connect_patiently(self) -> Connection:
+        """Connect; a server that is just starting again gets a little time."""
+        for pause_s in _PAUSES_S:
+            try:
+                return self._connect()
+            except psycopg2.OperationalError:
+                time.sleep(pause_s)
+        return self._connect()
 
     @contextmanager
     def _wrapped_errors(self) -> Iterator[None]:
         try:
             yield
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as exc:
+        except _LOST as exc:
             raise StoreUnavailable(
                 f"the database {self.description} cannot be used ({one_line(exc)}); check that it "
                 "runs and that SOUNDALIKE_DATABASE_URL is right"
@@ -89,10 +121,9 @@ class Database:
             raise StoreError(f"the database {self.description} answered: {one_line(exc)}") from exc
 
     def close(self) -> None:
-        """Close the connection; the next transaction opens another."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the idle connections; the next transaction opens another."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 def one_line(exc: psycopg2.Error) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from soundalike.errors import IndexEmpty
 from soundalike.store.base import (
+    DEFAULT_COLLECTION,
     Outcome,
     SearchResult,
     StoreStatus,
+    check_collection_name,
     check_embeddings,
     check_filters,
     check_recording,
@@ -19,6 +21,8 @@ from soundalike.store.base import (
     check_top_k,
     first_limit,
     is_under,
+    start_differs,
+    start_source,
 )
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
 
@@ -30,67 +34,52 @@ class _Content:
     embeddings: FloatArray
 
 
-class MemoryStore:
-    """Exact search over arrays; nothing outlives the process. A `soundalike.store.Store`."""
+class _Collection:
+    """The recordings and windows of one collection."""
 
-    def __init__(self) -> None:
-        self._spec: IndexSpec | None = None
-        self._contents: dict[str, _Content] = {}
-        self._files: dict[str, Recording] = {}
+    def __init__(self, spec: IndexSpec) -> None:
+        self.spec = spec
+        self.contents: dict[str, _Content] = {}
+        self.paths: dict[str, Recording] = {}
 
-    def add(
-        self,
-        recording: Recording,
-        windows: Sequence[Window],
-        embeddings: FloatArray,
-        spec: IndexSpec,
-    ) -> Outcome:
-        """Store a recording; see `soundalike.store.Store.add`."""
-        check_recording(recording, has_length=True)
-        check_embeddings(embeddings, len(windows), spec)
-        self._agree(spec)
-        known = self._contents.get(recording.recording_id)
-        if known is None or _start_differs(known.recording, recording):
+    def add(self, recording: Recording, windows: Sequence[Window], embeddings: FloatArray) -> Outcome:
+        known = self.contents.get(recording.recording_id)
+        moved = known is not None and start_differs(known.recording, recording)
+        if known is None or moved:
             content = _Content(recording, list(windows), embeddings.copy())
-            self._contents[recording.recording_id] = content
-        return self._put_file(recording, is_new=known is None)
+            self.contents[recording.recording_id] = content
+        outcome = self._put_file(recording, is_new=known is None)
+        return "updated" if moved and outcome == "unchanged" else outcome
 
-    def link(self, recording: Recording, spec: IndexSpec) -> Outcome | None:
-        """Store a path of known audio; see `soundalike.store.Store.link`."""
-        check_recording(recording, has_length=False)
-        known = self._contents.get(recording.recording_id)
-        if known is None or _start_differs(known.recording, recording):
+    def link(self, recording: Recording) -> Outcome | None:
+        known = self.contents.get(recording.recording_id)
+        if known is None or start_differs(known.recording, recording):
             return None
-        self._agree(spec)
-        return self._put_file(replace(recording, duration_s=known.recording.duration_s), is_new=False)
-
-    def known_ids(self, recording_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids that are stored."""
-        return self._contents.keys() & set(recording_ids)
+        return self._put_file(recording, is_new=False)
 
     def _put_file(self, recording: Recording, *, is_new: bool) -> Outcome:
-        before = self._files.get(recording.uri)
-        start = recording.recorded_at or self._contents[recording.recording_id].recording.recorded_at
-        recording = replace(recording, recorded_at=start)
-        self._files[recording.uri] = recording
+        before = self.paths.get(recording.uri)
+        self.paths[recording.uri] = recording
         if before is None:
             return "added" if is_new else "linked"
         if before.recording_id != recording.recording_id:
-            self._drop_orphans()
+            self.drop_orphans()
             return "replaced"
         same = (before.label, before.tags) == (recording.label, recording.tags)
-        return "unchanged" if same and not _start_differs(before, recording) else "updated"
+        return "unchanged" if same else "updated"
 
-    def search(
-        self, vectors: FloatArray, spec: IndexSpec, *, top_k: int, filters: Filters
-    ) -> SearchResult:
-        """Compare with every window; see `soundalike.store.Store.search`."""
-        check_top_k(top_k)
-        check_filters(filters)
-        if self._spec is None:
-            raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
-        check_spec(self._spec, spec)
-        check_embeddings(vectors, None, spec)
+    def described(self, uri: str) -> Recording:
+        """Return a path with what is known of its content."""
+        file = self.paths[uri]
+        content = self.contents[file.recording_id].recording
+        return replace(
+            file,
+            duration_s=content.duration_s,
+            recorded_at=content.recorded_at,
+            recorded_at_source=start_source(content),
+        )
+
+    def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
         allowed = self._allowed(filters)
         limit = first_limit(top_k)
         hits = [hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed)]
@@ -104,7 +93,7 @@ class MemoryStore:
     def _scan(self, n: int, vector: FloatArray, allowed: dict[str, Recording]) -> list[Hit]:
         hits = []
         for key in allowed:
-            content = self._contents[key]
+            content = self.contents[key]
             lengths = np.linalg.norm(content.embeddings, axis=1) * np.linalg.norm(vector)
             for window, dot, length in zip(
                 content.windows, content.embeddings @ vector, lengths, strict=True
@@ -116,8 +105,8 @@ class MemoryStore:
 
     def _allowed(self, filters: Filters) -> dict[str, Recording]:
         allowed: dict[str, Recording] = {}
-        for uri in sorted(self._files):
-            recording = self._files[uri]
+        for uri in sorted(self.paths):
+            recording = self.described(uri)
             if (
                 recording.recording_id != filters.exclude_recording_id
                 and (not filters.labels or recording.label in filters.labels)
@@ -127,47 +116,143 @@ class MemoryStore:
                 allowed.setdefault(recording.recording_id, recording)
         return allowed
 
-    def delete(self, key: str) -> int:
-        """Delete by path, folder or recording id."""
-        gone = [
-            uri
-            for uri, recording in self._files.items()
-            if is_under(uri, key) or recording.recording_id == key
-        ]
+    def delete(self, gone: Sequence[str]) -> int:
         for uri in gone:
-            del self._files[uri]
-        self._drop_orphans()
+            del self.paths[uri]
+        self.drop_orphans()
         return len(gone)
 
-    def _drop_orphans(self) -> None:
-        used = {recording.recording_id for recording in self._files.values()}
-        for key in self._contents.keys() - used:
-            del self._contents[key]
+    def drop_orphans(self) -> None:
+        used = {recording.recording_id for recording in self.paths.values()}
+        for key in self.contents.keys() - used:
+            del self.contents[key]
 
-    def finish_batch(self) -> None:
+
+class MemoryStore:
+    """Exact search over arrays; nothing outlives the process. A `soundalike.store.Store`."""
+
+    def __init__(self) -> None:
+        self._collections: dict[str, _Collection] = {}
+
+    def _find(self, name: str) -> _Collection | None:
+        check_collection_name(name)
+        return self._collections.get(name)
+
+    def _ensure(self, name: str, spec: IndexSpec) -> _Collection:
+        found = self._find(name) or self._collections.setdefault(name, _Collection(spec))
+        check_spec(found.spec, spec)
+        return found
+
+    def add(
+        self,
+        recording: Recording,
+        windows: Sequence[Window],
+        embeddings: FloatArray,
+        spec: IndexSpec,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Outcome:
+        """Store a recording; see `soundalike.store.Store.add`."""
+        check_recording(recording, has_length=True)
+        check_embeddings(embeddings, len(windows), spec)
+        return self._ensure(collection, spec).add(recording, windows, embeddings)
+
+    def link(
+        self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> Outcome | None:
+        """Store a path of known audio; see `soundalike.store.Store.link`."""
+        check_recording(recording, has_length=False)
+        found = self._find(collection)
+        if found is None:
+            return None
+        check_spec(found.spec, spec)
+        return found.link(recording)
+
+    def known_ids(
+        self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
+    ) -> set[str]:
+        """Return those of the ids that are stored."""
+        found = self._find(collection)
+        return found.contents.keys() & set(recording_ids) if found else set()
+
+    def files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
+        """Yield every stored path with its recording, in the order of the paths."""
+        found = self._find(collection)
+        yield from [found.described(uri) for uri in sorted(found.paths)] if found else []
+
+    def search(
+        self,
+        vectors: FloatArray,
+        spec: IndexSpec,
+        *,
+        top_k: int,
+        filters: Filters,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> SearchResult:
+        """Compare with every window; see `soundalike.store.Store.search`."""
+        check_top_k(top_k)
+        check_filters(filters)
+        found = self._find(collection)
+        if found is None:
+            raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+        check_spec(found.spec, spec)
+        check_embeddings(vectors, None, spec)
+        return found.search(vectors, top_k, filters)
+
+    def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
+        """Delete by path, folder or recording id."""
+        found = self._find(collection)
+        if found is None:
+            return 0
+        return found.delete(
+            [
+                uri
+                for uri, recording in found.paths.items()
+                if is_under(uri, key) or recording.recording_id == key
+            ]
+        )
+
+    def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Nothing to do: there is no index."""
 
-    def status(self) -> StoreStatus:
+    def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return what is stored."""
-        n_windows = sum(len(content.windows) for content in self._contents.values())
-        return StoreStatus("memory", self._spec, len(self._contents), len(self._files), n_windows)
+        found = self._find(collection)
+        if found is None:
+            return StoreStatus("memory", None, 0, 0, 0)
+        n_windows = sum(len(content.windows) for content in found.contents.values())
+        return StoreStatus("memory", found.spec, len(found.contents), len(found.paths), n_windows)
+
+    def collections(self) -> dict[str, IndexSpec]:
+        """Return all collections by name, and what they were made with."""
+        return {name: self._collections[name].spec for name in sorted(self._collections)}
+
+    def create_collection(self, name: str, spec: IndexSpec) -> None:
+        """Make an empty collection; one that is there already must fit."""
+        self._ensure(name, spec)
+
+    def drop_collection(self, name: str) -> bool:
+        """Delete a collection with all it holds; tell whether there was one."""
+        check_collection_name(name)
+        return self._collections.pop(name, None) is not None
+
+    def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
+        """Let another collection take the place of this one; see `soundalike.store.Store`."""
+        old, new = self._find(name), self._find(successor)
+        if old is None or new is None:
+            raise IndexEmpty(f"there is no collection {successor if old else name!r}")
+        if old.paths.keys() - new.paths.keys() - without:
+            return False
+        new.delete(list(new.paths.keys() - old.paths.keys()))
+        self._collections[name] = self._collections.pop(successor)
+        return True
 
     def reset(self) -> None:
         """Delete everything."""
-        self.__init__()  # type: ignore[misc]
+        self._collections.clear()
 
     def close(self) -> None:
         """Nothing to give back."""
-
-    def _agree(self, spec: IndexSpec) -> None:
-        if self._spec is None:
-            self._spec = spec
-        check_spec(self._spec, spec)
-
-
-def _start_differs(stored: Recording, given: Recording) -> bool:
-    """Tell whether `given` brings another start time; where nobody said, the stored one stays."""
-    return given.recorded_at is not None and given.recorded_at != stored.recorded_at
 
 
 def _best_of_each_window(hits: list[Hit], limit: int) -> list[Hit]:

@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence, Set
+from typing import Any, TypeVar
 
 import psycopg2
-from pgvector import HalfVector
-from psycopg2.extras import Json, execute_values
+from psycopg2 import errors as pg_errors
 
 from soundalike import sql
 from soundalike.config import Settings
-from soundalike.errors import IndexEmpty
+from soundalike.errors import IndexEmpty, StoreError
+from soundalike.store import collections, searching, writing
 from soundalike.store.base import (
+    DEFAULT_COLLECTION,
     Outcome,
     SearchResult,
     StoreStatus,
+    check_collection_name,
     check_embeddings,
     check_filters,
     check_recording,
     check_spec,
     check_top_k,
-    first_limit,
-    folder_prefix,
     is_storable,
 )
+from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database, parse_url, redacted
 from soundalike.store.embedded import EmbeddedServer
-from soundalike.store.schema import ensure_schema, exists, extensions, is_current, stored_spec
-from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
+from soundalike.store.schema import exists, extensions, has_schema, lock_schema, migrate_once
+from soundalike.types import Filters, FloatArray, IndexSpec, Recording, Window
 
 #: Below this many windows every search is exact; from here on an HNSW index is built.
 EXACT_BELOW_WINDOWS = 10_000
-#: The start of a recording whose time nobody knows.
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INDEX = "windows_embedding"
-_MAX_EF_SEARCH = 1000
 _CONNECT_TIMEOUT_S = 10
-_PAGE_ROWS = 500
+_PAGE_FILES = 1000
+_Result = TypeVar("_Result")
 
 
 def open_store(settings: Settings) -> PostgresStore:
@@ -71,7 +67,7 @@ def open_store(settings: Settings) -> PostgresStore:
 
 
 class PostgresStore:
-    """Recordings and windows in PostgreSQL. A `soundalike.store.Store`.
+    """Recordings and windows in PostgreSQL. A `soundalike.store.Store`; threads may share it.
 
     Parameters
     ----------
@@ -94,6 +90,29 @@ class PostgresStore:
         self._on_close = on_close
         self._exact_below = exact_below
         self._sql = sql.queries()
+        self._has_schema = False
+
+    def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
+        """Do some work in a transaction, with tables of this program's version."""
+        if not self._has_schema:
+            while self._db.run(migrate_once):
+                pass
+        try:
+            return self._db.run(work)
+        except StoreError as exc:
+            if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
+                raise
+            # Another process has deleted, or replaced, what this one had found a moment ago.
+            self._has_schema = False
+            return self._db.run(work)
+
+    def _find(self, cursor: Cursor, name: str) -> Collection | None:
+        """Return a collection; once the schema was seen, at the price of one question."""
+        if not self._has_schema and not has_schema(cursor):
+            check_collection_name(name)
+            return None
+        self._has_schema = True
+        return collections.find(cursor, name)
 
     def add(
         self,
@@ -101,6 +120,8 @@ class PostgresStore:
         windows: Sequence[Window],
         embeddings: FloatArray,
         spec: IndexSpec,
+        *,
+        collection: str = DEFAULT_COLLECTION,
     ) -> Outcome:
         """Store a recording entirely or not at all; storing it again changes nothing.
 
@@ -113,129 +134,86 @@ class PostgresStore:
         embeddings : (n_windows, spec.dimension) float32
             One row for each window.
         spec : IndexSpec
-            What the embeddings were made with; the first one makes the index.
+            What the embeddings were made with; the first one makes the collection.
+        collection : str
+            Where to.
 
         Raises
         ------
         ModelMismatch, DimensionMismatch, InvalidSamples
-            The embeddings do not fit the index.
+            The embeddings do not fit the collection.
         StoreError
             The database refused or cannot be reached; nothing of the recording was stored.
         """
         check_recording(recording, has_length=True)
         check_embeddings(embeddings, len(windows), spec)
-        with self._db.transaction() as cursor:
-            ensure_schema(cursor, spec)
-            known = self._lock_and_find(cursor, recording)
-            moved = known is not None and _start_differs(known, recording)
-            if known is None or moved:
-                self._put_content(cursor, recording, windows, embeddings)
-            outcome = self._put_file(cursor, recording, is_new=known is None)
-            return "updated" if moved and outcome == "unchanged" else outcome
 
-    def link(self, recording: Recording, spec: IndexSpec) -> Outcome | None:
+        def work(cursor: Cursor) -> Outcome:
+            target = collections.ensure(cursor, collection, spec)
+            return writing.add(cursor, target, recording, windows, embeddings)
+
+        return self._run(work)
+
+    def link(
+        self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> Outcome | None:
         """Store a path of audio that is stored already; None where it is not.
 
         Spares the caller decoding and embedding what is known; `recording.duration_s` is not used.
         """
         check_recording(recording, has_length=False)
-        with self._db.transaction() as cursor:
-            stored = stored_spec(cursor)
-            if stored is None:
-                return None
-            check_spec(stored, spec)
-            known = self._lock_and_find(cursor, recording)
-            if known is None or _start_differs(known, recording):
-                return None
-            return self._put_file(cursor, recording, is_new=False)
 
-    def known_ids(self, recording_ids: Sequence[str]) -> set[str]:
+        def work(cursor: Cursor) -> Outcome | None:
+            target = self._find(cursor, collection)
+            if target is None:
+                return None
+            check_spec(target.spec, spec)
+            return writing.link(cursor, target, recording)
+
+        return self._run(work)
+
+    def known_ids(
+        self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
+    ) -> set[str]:
         """Return those of the ids that are stored."""
-        with self._db.transaction() as cursor:
-            if not is_current(cursor):
+
+        def work(cursor: Cursor) -> set[str]:
+            found = self._find(cursor, collection)
+            if found is None:
                 return set()
-            cursor.execute(self._sql["known_ids"], {"recording_ids": list(recording_ids)})
+            keys = {"collection": found.collection_id, "recording_ids": list(recording_ids)}
+            cursor.execute(self._sql["known_ids"], keys)
             return {row[0] for row in cursor.fetchall()}
 
-    def _lock_and_find(self, cursor: Cursor, recording: Recording) -> Recording | None:
-        keys = [recording.recording_id, recording.uri]
-        cursor.execute(self._sql["lock_recording"], {"keys": keys})
-        cursor.execute(self._sql["find_recording"], {"recording_id": recording.recording_id})
-        row = cursor.fetchone()
-        return replace(recording, duration_s=row[0], recorded_at=row[1]) if row else None
+        return self._run(work)
 
-    def _put_content(
-        self,
-        cursor: Cursor,
-        recording: Recording,
-        windows: Sequence[Window],
-        embeddings: FloatArray,
-    ) -> None:
-        key = {"recording_id": recording.recording_id}
-        files = self._take_files(cursor, recording.recording_id)
-        cursor.execute(self._sql["delete_recording"], key)
-        cursor.execute(
-            self._sql["put_recording"],
-            {
-                **key,
-                "duration_s": recording.duration_s,
-                "recorded_at": recording.recorded_at,
-                "n_windows": len(windows),
-            },
-        )
-        start = recording.recorded_at or EPOCH
-        rows = [
-            (
-                recording.recording_id,
-                window.index,
-                start + timedelta(seconds=window.start_s),
-                window.start_s,
-                window.end_s,
-                None if window.is_silent or not vector.any() else HalfVector(vector).to_text(),
-            )
-            for window, vector in zip(windows, embeddings, strict=True)
-        ]
-        execute_values(cursor, self._sql["put_windows"], rows, page_size=_PAGE_ROWS)
-        for file in files:
-            cursor.execute(self._sql["put_file"], file)
+    def files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
+        """Yield every stored path with its recording, in the order of the paths."""
+        page = [Recording("", "", 0.0)]
+        while page:
+            after = page[-1].uri
+            page = self._run(lambda cursor, after=after: self._page(cursor, collection, after))  # type: ignore[misc]
+            yield from page
 
-    def _take_files(self, cursor: Cursor, recording_id: str) -> list[dict[str, Any]]:
-        """Return the rows of `files` that deleting a recording would take along."""
-        cursor.execute(self._sql["files_of"], {"recording_id": recording_id})
+    def _page(self, cursor: Cursor, name: str, after: str) -> list[Recording]:
+        found = self._find(cursor, name)
+        if found is None:
+            return []
+        keys = {"collection": found.collection_id, "after": after, "limit": _PAGE_FILES}
+        cursor.execute(self._sql["list_files"], keys)
         return [
-            {"uri": uri, "recording_id": recording_id, "label": label, "tags": Json(tags)}
-            for uri, label, tags in cursor.fetchall()
+            Recording(key, uri, duration_s, label, tags, at, source, writing.file_stat(size, mtime))
+            for uri, key, label, tags, duration_s, at, source, size, mtime in cursor.fetchall()
         ]
-
-    def _put_file(self, cursor: Cursor, recording: Recording, *, is_new: bool) -> Outcome:
-        cursor.execute(self._sql["find_file"], {"uri": recording.uri})
-        before = cursor.fetchone()
-        now = (recording.recording_id, recording.label, dict(recording.tags))
-        if before == now:
-            return "unchanged"
-        cursor.execute(
-            self._sql["put_file"],
-            {
-                "uri": recording.uri,
-                "recording_id": recording.recording_id,
-                "label": recording.label,
-                "tags": Json(dict(recording.tags)),
-            },
-        )
-        if before is None:
-            return "added" if is_new else "linked"
-        if before[0] == recording.recording_id:
-            return "updated"
-        self._delete_orphan(cursor, before[0])
-        return "replaced"
-
-    def _delete_orphan(self, cursor: Cursor, recording_id: str) -> None:
-        key = {"recording_id": recording_id}
-        cursor.execute(self._sql["lock_recording_row"], key)
-        cursor.execute(self._sql["delete_orphan"], key)
 
     def search(
-        self, vectors: FloatArray, spec: IndexSpec, *, top_k: int, filters: Filters
+        self,
+        vectors: FloatArray,
+        spec: IndexSpec,
+        *,
+        top_k: int,
+        filters: Filters,
+        collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
         """Return enough hits to make up `top_k` distinct recordings, where there are that many.
 
@@ -249,130 +227,153 @@ class PostgresStore:
             From 1 to 1000.
         filters : Filters
             Which recordings may answer.
+        collection : str
+            Where to look.
 
         Raises
         ------
         IndexEmpty
-            Nothing has been indexed yet.
+            There is no such collection.
         ModelMismatch, DimensionMismatch, ParameterError, StoreError
             As their names say.
         """
         check_top_k(top_k)
         check_filters(filters)
         check_embeddings(vectors, None, spec)
-        with self._db.transaction() as cursor:
-            stored = stored_spec(cursor)
-            if stored is None:
-                raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
-            check_spec(stored, spec)
-            # The cosine with a vector of zeros is no number; it resembles nothing.
-            usable = [number for number, vector in enumerate(vectors) if vector.any()]
-            if not usable:
-                return SearchResult([], {})
-            parameters = _filter_parameters(filters)
-            parameters["vectors"] = [HalfVector(vectors[number]).to_text() for number in usable]
-            found = self._distinct_hits(cursor, parameters, top_k)
-            hits = [replace(hit, query_window=usable[hit.query_window]) for hit in found]
-            return SearchResult(hits, self._describe(cursor, hits, parameters))
 
-    def _distinct_hits(self, cursor: Cursor, parameters: dict[str, Any], top_k: int) -> list[Hit]:
-        statement = self._search_statement(parameters)
-        limit = first_limit(top_k)
-        while True:
-            # Relaxed order goes on scanning the index until enough rows pass the filters; the
-            # ranking sorts anyway.
-            cursor.execute("SET LOCAL hnsw.iterative_scan = 'relaxed_order'")
-            cursor.execute("SET LOCAL hnsw.ef_search = %s", (min(max(limit, 100), _MAX_EF_SEARCH),))
-            cursor.execute(statement, {**parameters, "limit": limit})
-            hits = [Hit(*row) for row in cursor.fetchall()]
-            enough = len({hit.recording_id for hit in hits}) >= top_k
-            if enough or len(hits) < limit * len(parameters["vectors"]):
-                return hits
-            limit *= 4
+        def work(cursor: Cursor) -> SearchResult:
+            found = self._find(cursor, collection)
+            if found is None:
+                raise not_indexed(collection)
+            check_spec(found.spec, spec)
+            return searching.search(cursor, found, vectors, top_k, filters)
 
-    def _search_statement(self, parameters: dict[str, Any]) -> str:
-        narrowed = ""
-        if parameters["labels"] or parameters["tags"].adapted or parameters["uri_prefix"]:
-            narrowed += self._sql["filter_files"]
-        if parameters["excluded"]:
-            narrowed += "\n" + self._sql["filter_excluded"]
-        return self._sql["search"].replace("{filters}", narrowed, 1)
+        return self._run(work)
 
-    def _describe(
-        self, cursor: Cursor, hits: Sequence[Hit], parameters: dict[str, Any]
-    ) -> dict[str, Recording]:
-        ids = list({hit.recording_id for hit in hits})
-        cursor.execute(self._sql["describe"], {**parameters, "recording_ids": ids})
-        return {row[0]: Recording(*row) for row in cursor.fetchall()}
-
-    def delete(self, key: str) -> int:
+    def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete a path, every path below a folder, or a recording by id; return how many paths.
 
         Windows go with the last path of their recording.
         """
         if not is_storable(key):
             return 0
-        with self._db.transaction() as cursor:
-            if not is_current(cursor):
-                return 0
-            names = {"key": key, "folder": folder_prefix(key)}
-            cursor.execute(self._sql["lock_recordings_of"], names)
-            cursor.execute(self._sql["delete_files"], names)
-            gone = [row[0] for row in cursor.fetchall()]
-            for recording_id in set(gone):
-                cursor.execute(self._sql["delete_orphan"], {"recording_id": recording_id})
-            return len(gone)
 
-    def finish_batch(self) -> None:
+        def work(cursor: Cursor) -> int:
+            found = self._find(cursor, collection)
+            return writing.delete(cursor, found, key) if found else 0
+
+        return self._run(work)
+
+    def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Build the HNSW index once there are enough windows to be worth it."""
-        with self._db.transaction() as cursor:
-            if not is_current(cursor) or exists(cursor, _INDEX):
+
+        def work(cursor: Cursor) -> None:
+            found = self._find(cursor, collection)
+            if found is None or exists(cursor, _index_of(found)):
                 return
-            cursor.execute(self._sql["estimate_windows"], {"limit": self._exact_below})
+            cursor.execute(found.statement("estimate_windows"), {"limit": self._exact_below})
             row = cursor.fetchone()
             if row is None or row[0] < self._exact_below:
                 return
             # Two processes that reach the number together would wait for each other for ever.
-            cursor.execute(self._sql["lock_schema"])
+            lock_schema(cursor)
             cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
-            cursor.execute(self._sql["create_index"])
-            cursor.execute(self._sql["analyze"])
+            cursor.execute(found.statement("create_index"))
+            cursor.execute(found.statement("analyze"))
 
-    def status(self) -> StoreStatus:
+        self._run(work)
+
+    def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return what is stored; works on an empty database too."""
-        with self._db.transaction() as cursor:
-            spec = stored_spec(cursor)
+
+        def work(cursor: Cursor) -> StoreStatus:
+            found = self._find(cursor, collection)
             counts = (0, 0, 0)
-            index = "exact"
-            if spec is not None:
-                cursor.execute(self._sql["count_rows"])
+            if found is not None:
+                cursor.execute(self._sql["count_rows"], {"collection": found.collection_id})
                 counts = cursor.fetchone() or counts
-                index = "hnsw" if exists(cursor, _INDEX) else "exact"
             installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
+            has_index = found is not None and exists(cursor, _index_of(found))
             recordings, files, windows = (int(count) for count in counts)
-            return StoreStatus(self._db.description, spec, recordings, files, windows, installed, index)
+            return StoreStatus(
+                self._db.description,
+                found.spec if found else None,
+                recordings,
+                files,
+                windows,
+                installed,
+                "hnsw" if has_index else "exact",
+            )
+
+        return self._run(work)
+
+    def collections(self) -> dict[str, IndexSpec]:
+        """Return all collections by name, and what they were made with."""
+
+        def work(cursor: Cursor) -> dict[str, IndexSpec]:
+            if not has_schema(cursor):
+                return {}
+            cursor.execute(self._sql["list_collections"])
+            return {name: IndexSpec(*spec) for _, name, *spec in cursor.fetchall()}
+
+        return self._run(work)
+
+    def create_collection(self, name: str, spec: IndexSpec) -> None:
+        """Make an empty collection; one that is there already must fit."""
+        self._run(lambda cursor: collections.ensure(cursor, name, spec))
+
+    def drop_collection(self, name: str) -> bool:
+        """Delete a collection with all it holds; tell whether there was one."""
+
+        def work(cursor: Cursor) -> bool:
+            found = self._find(cursor, name)
+            if found is not None:
+                collections.drop(cursor, found)
+            return found is not None
+
+        return self._run(work)
+
+    def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
+        """Let another collection take the place and name of this one.
+
+        Only where it has every path of this one but those in `without`; tell whether it was so. What
+        was deleted from this one in the meantime goes from the successor too.
+        """
+
+        def work(cursor: Cursor) -> bool:
+            old, new = self._find(cursor, name), self._find(cursor, successor)
+            if old is None or new is None:
+                raise not_indexed(successor if old else name)
+            return collections.replace(cursor, old, new, without)
+
+        return self._run(work)
 
     def reset(self) -> None:
         """Delete everything that Soundalike has stored in this database."""
-        with self._db.transaction() as cursor:
-            cursor.execute(self._sql["lock_schema"])
+
+        def work(cursor: Cursor) -> None:
+            lock_schema(cursor)
             cursor.execute(self._sql["drop_schema"])
 
+        self._has_schema = False
+        self._db.run(work)
+
     def close(self) -> None:
-        """Close the connection; the embedded server stops where nobody else needs it."""
+        """Close the connections; the embedded server stops where nobody else needs it."""
         self._db.close()
         if self._on_close is not None:
             self._on_close()
 
 
-def _start_differs(stored: Recording, given: Recording) -> bool:
-    return given.recorded_at is not None and given.recorded_at != stored.recorded_at
+def not_indexed(collection: str) -> IndexEmpty:
+    """Return the error of those who ask for something in a collection that is not there."""
+    if collection == DEFAULT_COLLECTION:
+        return IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+    return IndexEmpty(
+        f"there is no collection {collection!r}; see: soundalike collections, or make it with: "
+        f"soundalike index --collection {collection} PATH"
+    )
 
 
-def _filter_parameters(filters: Filters) -> dict[str, Any]:
-    return {
-        "labels": list(filters.labels) or None,
-        "tags": Json(dict(filters.tags)),
-        "uri_prefix": filters.uri_prefix,
-        "excluded": filters.exclude_recording_id,
-    }
+def _index_of(collection: Collection) -> str:
+    return f"windows_{collection.collection_id}_embedding"

@@ -1,14 +1,13 @@
-"""Making the tables, on plain PostgreSQL and on TimescaleDB, and refusing tables of other versions."""
+"""Making the tables, on plain PostgreSQL and on TimescaleDB, and bringing older ones up to date."""
 
 from __future__ import annotations
 
 from soundalike import sql
 from soundalike.errors import ExtensionMissing, SchemaMismatch
-from soundalike.store.base import check_spec
 from soundalike.store.connection import Cursor
 from soundalike.types import IndexSpec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _MIN_PGVECTOR = (0, 8)
 #: pgvector indexes halfvec columns of up to this many dimensions.
 _MAX_DIMENSION = 4000
@@ -19,19 +18,17 @@ _HYPERTABLE = (
 )
 
 
-def is_current(cursor: Cursor) -> bool:
-    """Tell whether the schema is there.
+def has_schema(cursor: Cursor) -> bool:
+    """Tell whether the tables are there, and are those of this program.
 
     Raises
     ------
     SchemaMismatch
-        It was made by another version of Soundalike.
+        They were made by another version of Soundalike.
     """
-    if not exists(cursor, "schema_version"):
+    version = stored_version(cursor)
+    if version is None:
         return False
-    cursor.execute(sql.queries()["schema_version"])
-    row = cursor.fetchone()
-    version = row[0] if row else None
     if version != SCHEMA_VERSION:
         raise SchemaMismatch(
             f"the database has schema version {version}, this program knows {SCHEMA_VERSION}; use "
@@ -40,61 +37,70 @@ def is_current(cursor: Cursor) -> bool:
     return True
 
 
+def stored_version(cursor: Cursor) -> int | None:
+    """Return the version of the tables, or None where there are none."""
+    if not exists(cursor, "schema_version"):
+        return None
+    cursor.execute(sql.queries()["schema_version"])
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def migrate_once(cursor: Cursor) -> bool:
+    """Bring older tables one version forward; tell whether there was anything to do."""
+    version = stored_version(cursor)
+    if version is None or version >= SCHEMA_VERSION:
+        return False
+    lock_schema(cursor)
+    if stored_version(cursor) == version:
+        cursor.execute(sql.migrations()[version + 1])
+        cursor.execute(sql.queries()["set_schema_version"], {"version": version + 1})
+    return True
+
+
+def lock_schema(cursor: Cursor) -> None:
+    """Keep every other process from changing the tables until the transaction ends."""
+    cursor.execute(sql.queries()["lock_schema"])
+
+
 def exists(cursor: Cursor, name: str) -> bool:
     """Tell whether a table or index of that name is in Soundalike's schema."""
     cursor.execute(sql.queries()["table_exists"], {"name": name})
     return cursor.fetchone() == (True,)
 
 
-def stored_spec(cursor: Cursor) -> IndexSpec | None:
-    """Return what the index was made with, or None while there is none."""
-    if not is_current(cursor):
-        return None
-    cursor.execute(sql.queries()["get_spec"])
-    row = cursor.fetchone()
-    return IndexSpec(*row) if row else None
-
-
-def ensure_schema(cursor: Cursor, spec: IndexSpec) -> None:
-    """Create extensions and tables for an index, or check that those that are there fit.
+def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
+    """Create extensions and shared tables unless they are there; return TimescaleDB's version.
 
     Raises
     ------
-    ModelMismatch
-        The index was made with something else.
     SchemaMismatch
         The tables were made by another version of Soundalike.
     ExtensionMissing
-        The server has no pgvector, or one before 0.8.
+        The server has no pgvector, or one before 0.8, or it cannot index that many dimensions.
     """
-    stored = stored_spec(cursor)
-    if stored is None:
-        cursor.execute(sql.queries()["lock_schema"])
-        stored = stored_spec(cursor)
-    if stored is None:
-        _create(cursor, spec)
-    else:
-        check_spec(stored, spec)
-
-
-def _create(cursor: Cursor, spec: IndexSpec) -> None:
     if spec.dimension > _MAX_DIMENSION:
         raise ExtensionMissing(
             f"pgvector indexes up to {_MAX_DIMENSION} dimensions, this index has {spec.dimension}; "
             f"choose windows of up to {_MAX_DIMENSION // 128} s"
         )
     timescaledb = _create_extensions(cursor)
-    if not is_current(cursor):
+    if not has_schema(cursor):
         cursor.execute(sql.schema())
-    cursor.execute(sql.queries()["put_spec"], _as_parameters(spec))
-    table = sql.windows_table().format(dimension=int(spec.dimension))
+    return timescaledb
+
+
+def create_windows(cursor: Cursor, collection_id: int, dimension: int, timescaledb: str | None) -> None:
+    """Create the table of a collection's windows, a hypertable where there is TimescaleDB."""
+    numbers = {"collection": int(collection_id), "dimension": int(dimension)}
+    table = sql.windows_table().format(**numbers)
     if timescaledb is None:
         cursor.execute(table)
     elif _version(timescaledb) >= (2, 20):
         cursor.execute(table + _HYPERTABLE)
     else:
         cursor.execute(table)
-        cursor.execute(sql.queries()["create_hypertable"])
+        cursor.execute(sql.queries()["create_hypertable"].format(**numbers))
 
 
 def _create_extensions(cursor: Cursor) -> str | None:
@@ -134,7 +140,3 @@ def _timescaledb_is_preloaded(cursor: Cursor) -> bool:
 def _version(text: str) -> tuple[int, ...]:
     parts = text.split("-")[0].split(".")
     return tuple(int(part) for part in parts[:2] if part.isdigit())
-
-
-def _as_parameters(spec: IndexSpec) -> dict[str, object]:
-    return {name: getattr(spec, name) for name in IndexSpec.__dataclass_fields__}

@@ -63,7 +63,7 @@ def _dump(sql: Sql) -> dict[str, Any]:
         "files": sql("SELECT uri, recording_id, label, tags::text FROM soundalike.files ORDER BY 1"),
         "windows": sql(
             "SELECT recording_id, window_index, window_time, start_s, end_s, embedding::text "
-            "FROM soundalike.windows ORDER BY 1, 2"
+            "FROM soundalike.windows_1 ORDER BY 1, 2"
         ),
     }
 
@@ -73,11 +73,11 @@ def _is_whole(sql: Sql) -> bool:
     (row,) = sql(
         """
         SELECT (SELECT count(*) FROM soundalike.recordings AS r
-                WHERE r.n_windows <> (SELECT count(*) FROM soundalike.windows AS w
+                WHERE r.n_windows <> (SELECT count(*) FROM soundalike.windows_1 AS w
                                       WHERE w.recording_id = r.recording_id)
                    OR NOT EXISTS (SELECT FROM soundalike.files AS f
                                   WHERE f.recording_id = r.recording_id)),
-               (SELECT count(DISTINCT recording_id) FROM soundalike.windows),
+               (SELECT count(DISTINCT recording_id) FROM soundalike.windows_1),
                (SELECT count(*) FROM soundalike.recordings)
         """
     )

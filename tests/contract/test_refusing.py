@@ -40,7 +40,7 @@ def test_an_index_takes_no_vectors_of_another_specification(collection: Collecti
         collection.add("/a/two.wav", rows)
     assert collection.spec.describe() in refusal.value.message
     assert made_with.describe() in refusal.value.message
-    assert "soundalike reset" in refusal.value.message
+    assert "soundalike reindex" in refusal.value.message
     with pytest.raises(ModelMismatch):
         collection.link("/b/copy.wav", "/a/one.wav")
     with pytest.raises(ModelMismatch):

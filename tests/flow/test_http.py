@@ -305,7 +305,7 @@ def test_an_index_of_another_encoder_is_a_conflict(
     service_database: str,
 ):
     service.post("/index", sirens[0])
-    database_server.sql("UPDATE soundalike.index_spec SET encoder = 'another'", url=service_database)
+    database_server.sql("UPDATE soundalike.collections SET encoder = 'another'", url=service_database)
 
     problem = _problem(service.post("/search", sirens[0]), 409, "store.model_mismatch")
     assert "another" in problem["detail"]

@@ -2,63 +2,84 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psycopg2
 import pytest
-from psycopg2.extras import Json, execute_values
+from psycopg2.extras import Json
 
 import soundalike
 from soundalike import sql as statements
+from soundalike.store.rows import binary_rows
+from soundalike.store.schema import create_windows
+from soundalike.types import Recording
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection
     from tests.fixtures.database import DatabaseServer
 
-#: How the code takes a statement: from the store's dictionary, from the module, or to ask yes or no.
-_USE = re.compile(r'(?:_sql|queries\(\))\["(\w+)"\]|_flag\(cursor, "(\w+)"\)')
+#: How the code takes a statement: from the store's dictionary, the module, or a collection.
+_USE = re.compile(r'(?:_sql|queries\(\))\["(\w+)"\]|\.statement\("(\w+)"\)')
 _ID = "6d255136-80ea-549e-b634-6a0e7f408e39"
-_KEY = {"recording_id": _ID}
+_COLLECTION = {"collection": 1}
+_KEY = {**_COLLECTION, "recording_id": _ID}
+_FILE = {"uri": "/a/one.wav", "label": "dog", "tags": Json({}), "size_bytes": 9, "mtime_ns": None}
 _FILTERS = {"labels": ["dog"], "tags": Json({"n": 1}), "uri_prefix": "/a", "excluded": _ID}
 _VECTOR = "[" + ",".join(["0.25"] * 16) + "]"
 
 #: Values for each statement's parameters.
 VALUES: dict[str, dict[str, Any]] = {
     "extensions": {},
-    "table_exists": {"name": "windows"},
+    "table_exists": {"name": "windows_1"},
     "schema_version": {},
+    "set_schema_version": {"version": 3},
     "lock_schema": {},
     "drop_schema": {},
-    "get_spec": {},
-    "put_spec": {
-        **{"encoder": "toy", "fingerprint": "f00d", "dimension": 16},
+    "find_collection": {"name": "default"},
+    "list_collections": {},
+    "put_collection": {
+        **{"name": "other", "encoder": "toy", "fingerprint": "f00d", "dimension": 16},
         **{"window_s": 4.0, "stride_s": 2.0},
     },
-    "count_rows": {},
-    "lock_recording": {"keys": [_ID, "/a/one.wav"]},
-    "find_file": {"uri": "/a/one.wav"},
+    "lock_collection": _COLLECTION,
+    "share_collection": _COLLECTION,
+    "rename_collection": {**_COLLECTION, "name": "other"},
+    "drop_collection": {},
+    "count_rows": _COLLECTION,
+    "lock_recording": {**_COLLECTION, "keys": [_ID, "/a/one.wav"]},
+    "find_file": {**_COLLECTION, "uri": "/a/one.wav"},
     "find_recording": _KEY,
     "files_of": _KEY,
+    "list_files": {**_COLLECTION, "after": "", "limit": 10},
     "delete_recording": _KEY,
-    "put_recording": {**_KEY, "duration_s": 10.0, "recorded_at": None, "n_windows": 4},
-    "put_file": {**_KEY, "uri": "/a/one.wav", "label": "dog", "tags": Json({})},
+    "put_recording": {
+        **{**_KEY, "duration_s": 10.0, "recorded_at": None, "recorded_at_source": None},
+        "n_windows": 4,
+    },
+    "put_file": {**_KEY, **_FILE},
     "delete_orphan": _KEY,
-    "delete_files": {"key": _ID, "folder": "/a/"},
-    "lock_recordings_of": {"key": "/a/b", "folder": "/a/b/"},
-    "lock_recording_row": {"recording_id": _ID},
-    "known_ids": {"recording_ids": [_ID]},
+    "delete_files": {**_COLLECTION, "key": _ID, "folder": "/a/"},
+    "lock_recordings_of": {**_COLLECTION, "key": "/a/b", "folder": "/a/b/"},
+    "lock_recording_row": _KEY,
+    "known_ids": {**_COLLECTION, "recording_ids": [_ID]},
+    "missing_files": {**_COLLECTION, "other": 2},
+    "delete_vanished": {**_COLLECTION, "other": 2},
+    "search_settings": {},
     "search": {**_FILTERS, "vectors": [_VECTOR, _VECTOR], "limit": 40},
-    "describe": {**_FILTERS, "recording_ids": [_ID]},
+    "describe": {**_FILTERS, **_COLLECTION, "recording_ids": [_ID]},
     "estimate_windows": {"limit": 100},
     "create_index": {},
     "analyze": {},
 }
 #: Run in another way, below.
-SPECIAL = {"put_windows", "filter_files", "filter_excluded"}
-TIMESCALEDB = {"create_hypertable", "is_hypertable"} & statements.queries().keys()
+SPECIAL = {"copy_windows", "filter_files", "filter_excluded"}
+TIMESCALEDB = {"create_hypertable"}
 
 
 def test_every_statement_is_used_and_every_name_exists():
@@ -81,8 +102,6 @@ def cursor(collection: Collection, database_url: str) -> Any:
     collection.store.delete("/a")
     connection = psycopg2.connect(database_url)
     with connection.cursor() as found:
-        # One index is at most one row.
-        found.execute("DELETE FROM soundalike.index_spec")
         yield found
     connection.close()
 
@@ -96,30 +115,46 @@ def test_the_server_takes_the_statement(cursor: Any, name: str):
         "{filters}", "\n".join(statements.queries()[part] for part in filters)
     )
 
-    cursor.execute(statement, VALUES[name])
+    cursor.execute(statement.replace("{collection}", "1").replace("{ef_search}", "100"), VALUES[name])
     assert cursor.statusmessage
 
 
-def test_windows_are_put_by_many_rows_a_statement(cursor: Any):
+def test_windows_are_copied_in_binary(cursor: Any, collection: Collection):
+    """Every field, read back as text."""
     cursor.execute(statements.queries()["put_recording"], VALUES["put_recording"])
-    rows = [(_ID, n, "1970-01-01T00:00:00Z", 0.0, 4.0, _VECTOR if n else None) for n in range(4)]
-    execute_values(cursor, statements.queries()["put_windows"], rows)
+    vectors = np.arange(48, dtype=np.float32).reshape(3, 16) / 64
+    start = datetime(2025, 5, 1, 12, 30, 15, 250_000, tzinfo=UTC)
+    rows = binary_rows(
+        Recording(_ID, "/a/one.wav", 10.0, recorded_at=start), collection.windows(3, silent=[1]), vectors
+    )
+    cursor.copy_expert(statements.queries()["copy_windows"].replace("{collection}", "1"), rows)
 
-    cursor.execute("SELECT count(*), count(embedding) FROM soundalike.windows")
-    assert cursor.fetchone() == (4, 3)
+    cursor.execute(
+        "SELECT collection_id, recording_id::text, window_index, window_time, start_s, end_s, quality, "
+        "embedding::text FROM soundalike.windows_1 ORDER BY window_index"
+    )
+    found = cursor.fetchall()
+    assert [row[:7] for row in found] == [
+        (1, _ID, n, start + timedelta(seconds=2 * n), 2.0 * n, 2.0 * n + 4, quality)
+        for n, quality in enumerate(["ok", "silent", "ok"])
+    ]
+    assert [row[7] and json.loads(row[7]) for row in found] == [
+        vectors[0].tolist(),
+        None,
+        vectors[2].tolist(),
+    ]
 
 
 def test_older_timescaledb_gets_the_same_hypertable(cursor: Any, database_server: DatabaseServer):
     """Before 2.20, CREATE TABLE cannot make one."""
     if not database_server.has_timescaledb:
         pytest.skip("the server has no TimescaleDB")
-    cursor.execute("DROP TABLE soundalike.windows")
-    cursor.execute(statements.windows_table().format(dimension=16))
-    cursor.execute(statements.queries()["create_hypertable"])
+    cursor.execute("DROP TABLE soundalike.windows_1")
+    create_windows(cursor, 1, 16, "2.19.3")
 
     cursor.execute(
         "SELECT compression_enabled FROM timescaledb_information.hypertables "
-        "WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows'"
+        "WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows_1'"
     )
     assert cursor.fetchall() == [(False,)]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soundalike.errors import SchemaMismatch, StoreError
+from soundalike.store.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from soundalike.store import PostgresStore
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Sql = Callable[..., Any]
 NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(1000, 1, 1, tzinfo=UTC)
 
 
 def test_the_windows_lie_in_a_hypertable_exactly_where_timescaledb_is(
@@ -29,13 +30,15 @@ def test_the_windows_lie_in_a_hypertable_exactly_where_timescaledb_is(
     assert ("timescaledb" in installed) == database_server.has_timescaledb
     assert "vector" in installed
     if not database_server.has_timescaledb:
-        assert sql("SELECT relkind FROM pg_class WHERE oid = 'soundalike.windows'::regclass") == [("r",)]
+        assert sql("SELECT relkind FROM pg_class WHERE oid = 'soundalike.windows_1'::regclass") == [
+            ("r",)
+        ]
         return
     found = sql(
         "SELECT hypertable_name, primary_dimension, compression_enabled "
         "FROM timescaledb_information.hypertables WHERE hypertable_schema = 'soundalike'"
     )
-    assert found == [("windows", "window_time", False)]
+    assert found == [("windows_1", "window_time", False)]
 
 
 def test_no_job_will_ever_compress_the_windows(
@@ -65,14 +68,14 @@ def test_chunks_hold_the_windows_of_their_year(
     collection.add("/a/long_ago.wav", recorded_at=NOON - timedelta(days=3000))
 
     ((chunks,),) = sql(
-        "SELECT num_chunks FROM timescaledb_information.hypertables WHERE hypertable_name = 'windows'"
+        "SELECT num_chunks FROM timescaledb_information.hypertables WHERE hypertable_name = 'windows_1'"
     )
     assert chunks == 3
     assert len(collection.hits(collection.vectors(1), top_k=100)) == 16
 
 
 def _times(sql: Sql) -> list[datetime]:
-    return [time for (time,) in sql("SELECT window_time FROM soundalike.windows ORDER BY window_time")]
+    return [time for (time,) in sql("SELECT window_time FROM soundalike.windows_1 ORDER BY window_time")]
 
 
 def test_a_windows_time_is_the_recordings_start_plus_its_offset(collection: Collection, sql: Sql):
@@ -81,10 +84,10 @@ def test_a_windows_time_is_the_recordings_start_plus_its_offset(collection: Coll
     assert _times(sql) == [NOON + timedelta(seconds=2 * n) for n in range(4)]
 
 
-def test_an_unknown_start_is_the_epoch_and_never_the_time_of_indexing(collection: Collection, sql: Sql):
+def test_an_unknown_start_is_long_ago_and_never_the_time_of_indexing(collection: Collection, sql: Sql):
     collection.add("/a/one.wav")
 
-    assert _times(sql) == [EPOCH + timedelta(seconds=2 * n) for n in range(4)]
+    assert _times(sql) == [LONG_AGO + timedelta(seconds=2 * n) for n in range(4)]
 
 
 def test_another_start_moves_all_windows(collection: Collection, sql: Sql):
@@ -108,7 +111,7 @@ def test_orphaned_windows_are_impossible(collection: Collection, sql: Sql):
         collection.add(f"/a/{number}.wav")
     sql("DELETE FROM soundalike.recordings WHERE recording_id = %s", (_id(collection, 1),))
 
-    assert sql("SELECT count(*) FROM soundalike.windows") == [(8,)]
+    assert sql("SELECT count(*) FROM soundalike.windows_1") == [(8,)]
     assert sql("SELECT count(*) FROM soundalike.files") == [(2,)]
 
 
@@ -147,11 +150,10 @@ def test_a_schema_of_another_version_can_be_reset(collection: Collection, sql: S
     assert collection.add("/a/two.wav") == "added"
 
 
-def test_there_is_one_specification_and_one_version(collection: Collection, sql: Sql):
+def test_there_is_one_version(collection: Collection, sql: Sql):
     collection.add("/a/one.wav")
 
-    assert sql("SELECT count(*) FROM soundalike.index_spec") == [(1,)]
-    assert sql("SELECT version FROM soundalike.schema_version") == [(1,)]
+    assert sql("SELECT version FROM soundalike.schema_version") == [(SCHEMA_VERSION,)]
 
 
 def test_status_names_the_extensions_in_use(

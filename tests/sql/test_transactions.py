@@ -25,7 +25,7 @@ N_WRITERS = 4
 
 def _tables(sql: Sql) -> tuple[int, ...]:
     """Return the rows of each table, orphans included."""
-    names = "recordings", "files", "windows"
+    names = "recordings", "files", "windows_1"
     return tuple(sql(f"SELECT count(*) FROM soundalike.{name}")[0][0] for name in names)
 
 
@@ -97,12 +97,14 @@ def test_a_backend_that_dies_in_mid_transaction_leaves_nothing(
     with other.cursor() as cursor:
         # Another writer is at the same path, so the store stops at its last statement, when
         # recording and windows are written.
-        values = {"uri": "/a/new.wav", "label": None, "tags": Json({})}
         known = collection.recording("/a/known.wav").recording_id
-        cursor.execute(statements.queries()["put_file"], {**values, "recording_id": known})
+        cursor.execute(statements.queries()["put_file"], _file("/a/new.wav", known))
     adding = pool.submit(collection.add, "/a/new.wav")
     (backend,) = wait_until(lambda: _blocked(sql), "the store waits for the other writer")
     sql("SELECT pg_terminate_backend(%s)", (backend,))
+    # It is done once more; then whoever asked is told.
+    (again,) = wait_until(lambda: set(_blocked(sql)) - {backend}, "the store tries again")
+    sql("SELECT pg_terminate_backend(%s)", (again,))
 
     with pytest.raises(StoreUnavailable):
         adding.result(timeout=60)
@@ -110,6 +112,33 @@ def test_a_backend_that_dies_in_mid_transaction_leaves_nothing(
     assert _tables(sql) == (1, 1, 4)
     assert collection.add("/a/new.wav") == "added"
     assert _tables(sql) == (2, 2, 8)
+
+
+def test_a_backend_that_dies_once_is_not_noticed(
+    collection: Collection,
+    sql: Sql,
+    other: Any,
+    pool: ThreadPoolExecutor,
+    wait_until: Callable[..., Any],
+):
+    collection.add("/a/known.wav")
+    with other.cursor() as cursor:
+        known = collection.recording("/a/known.wav").recording_id
+        cursor.execute(statements.queries()["put_file"], _file("/a/new.wav", known))
+    adding = pool.submit(collection.add, "/a/new.wav")
+    (backend,) = wait_until(lambda: _blocked(sql), "the store waits for the other writer")
+    sql("SELECT pg_terminate_backend(%s)", (backend,))
+    wait_until(lambda: set(_blocked(sql)) - {backend}, "the store tries again")
+    other.rollback()
+
+    assert adding.result(timeout=60) == "added"
+    assert _tables(sql) == (2, 2, 8)
+
+
+def _file(uri: str, recording_id: str) -> dict[str, Any]:
+    """Return the parameters of ``put_file`` in the first collection."""
+    unknown = dict.fromkeys(("label", "size_bytes", "mtime_ns"))
+    return {"collection": 1, "uri": uri, "recording_id": recording_id, "tags": Json({}), **unknown}
 
 
 def _at_once(
@@ -215,9 +244,10 @@ def link_uncommitted(collection: Collection, other: Any) -> None:
     """Link ``/b/copy.wav`` to the audio of ``/a/one.wav`` as a store does, up to the commit."""
     collection.add("/a/one.wav", content="song")
     recording_id = collection.recording("/a/one.wav", "song").recording_id
-    values = {"uri": "/b/copy.wav", "recording_id": recording_id, "label": None, "tags": Json({})}
+    values = _file("/b/copy.wav", recording_id)
     with other.cursor() as cursor:
-        cursor.execute(statements.queries()["lock_recording"], {"keys": [recording_id, "/b/copy.wav"]})
+        keys = {"collection": 1, "keys": [recording_id, "/b/copy.wav"]}
+        cursor.execute(statements.queries()["lock_recording"], keys)
         cursor.execute(statements.queries()["put_file"], values)
 
 

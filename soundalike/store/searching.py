@@ -1,0 +1,90 @@
+"""Search in one collection: vectors in, hits and their recordings out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pgvector import HalfVector
+from psycopg2.extras import Json
+
+from soundalike import sql
+from soundalike.store.base import SearchResult, first_limit
+from soundalike.store.collections import Collection
+from soundalike.store.connection import Cursor
+from soundalike.types import Filters, FloatArray, Hit, Recording
+
+_MIN_EF_SEARCH = 100
+_MAX_EF_SEARCH = 1000
+
+
+def search(
+    cursor: Cursor, collection: Collection, vectors: FloatArray, top_k: int, filters: Filters
+) -> SearchResult:
+    """Return hits that make up `top_k` distinct recordings, where there are that many.
+
+    Parameters
+    ----------
+    cursor : cursor
+        In a transaction, whose settings are changed.
+    collection : Collection
+    vectors : (n_query_windows, dimension) float32
+    top_k : int
+    filters : Filters
+    """
+    # The cosine with a vector of zeros is no number; it resembles nothing.
+    usable = [number for number, vector in enumerate(vectors) if vector.any()]
+    if not usable:
+        return SearchResult([], {})
+    parameters = _parameters(filters)
+    parameters["vectors"] = [HalfVector(vectors[number]).to_text() for number in usable]
+    found = _distinct_hits(cursor, collection, parameters, top_k)
+    hits = [replace(hit, query_window=usable[hit.query_window]) for hit in found]
+    return SearchResult(hits, _describe(cursor, collection, hits, parameters))
+
+
+def _parameters(filters: Filters) -> dict[str, Any]:
+    return {
+        "labels": list(filters.labels) or None,
+        "tags": Json(dict(filters.tags)),
+        "uri_prefix": filters.uri_prefix,
+        "excluded": filters.exclude_recording_id,
+    }
+
+
+def _distinct_hits(
+    cursor: Cursor, collection: Collection, parameters: dict[str, Any], top_k: int
+) -> list[Hit]:
+    statement = _statement(collection, parameters)
+    # Relaxed order goes on scanning the index until enough rows pass the filters; the ranking sorts
+    # anyway.
+    settings = sql.queries()["search_settings"]
+    limit = first_limit(top_k)
+    while True:
+        ef_search = min(max(limit, _MIN_EF_SEARCH), _MAX_EF_SEARCH)
+        # One message to the server for all of it.
+        cursor.execute(settings.format(ef_search=ef_search) + statement, {**parameters, "limit": limit})
+        hits = [Hit(*row) for row in cursor.fetchall()]
+        enough = len({hit.recording_id for hit in hits}) >= top_k
+        if enough or len(hits) < limit * len(parameters["vectors"]):
+            return hits
+        limit *= 4
+
+
+def _statement(collection: Collection, parameters: dict[str, Any]) -> str:
+    narrowed = ""
+    if parameters["labels"] or parameters["tags"].adapted or parameters["uri_prefix"]:
+        narrowed += collection.statement("filter_files")
+    if parameters["excluded"]:
+        narrowed += "\n" + collection.statement("filter_excluded")
+    return collection.statement("search").replace("{filters}", narrowed, 1)
+
+
+def _describe(
+    cursor: Cursor, collection: Collection, hits: Sequence[Hit], parameters: dict[str, Any]
+) -> dict[str, Recording]:
+    ids = list({hit.recording_id for hit in hits})
+    keys = {"collection": collection.collection_id, "recording_ids": ids}
+    cursor.execute(sql.queries()["describe"], {**parameters, **keys})
+    return {row[0]: Recording(*row) for row in cursor.fetchall()}

@@ -1,0 +1,146 @@
+"""An older schema is brought up to date with all it holds, and is then like a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from soundalike import sql as statements
+from soundalike.errors import StoreError
+from soundalike.store import PostgresStore
+from soundalike.store.schema import SCHEMA_VERSION
+from tests.fixtures.collections import DIMENSION
+
+if TYPE_CHECKING:
+    from tests.fixtures.collections import Collection
+    from tests.fixtures.database import DatabaseServer
+
+Sql = Callable[..., Any]
+OLD = Path(__file__).parent / "old"
+NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
+_HYPERTABLE = """
+SELECT create_hypertable('soundalike.windows', by_range('window_time', INTERVAL '1 year'),
+                         create_default_indexes => false)
+"""
+#: All that a dump would show of the tables, but the order of their columns.
+_COLUMNS = """
+SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
+FROM information_schema.columns WHERE table_schema = 'soundalike' ORDER BY 1, 2
+"""
+_CONSTRAINTS = """
+SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = 'soundalike'::regnamespace AND contype <> 'n' ORDER BY 1, 2
+"""
+_INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'soundalike' ORDER BY 1"
+
+
+@pytest.fixture
+def first_version(sql: Sql, database_server: DatabaseServer, collection: Collection) -> Collection:
+    """Make a database as version 1 did: two recordings, one with a silent window and no start."""
+    sql("CREATE EXTENSION vector")
+    sql((OLD / "schema_1.sql").read_text(encoding="utf-8"))
+    if database_server.has_timescaledb:
+        sql("CREATE EXTENSION timescaledb")
+        sql(_HYPERTABLE)
+    spec = collection.spec
+    sql(
+        "INSERT INTO soundalike.index_spec (encoder, fingerprint, dimension, window_s, stride_s) "
+        "VALUES (%s, %s, %s, %s, %s)",
+        (spec.encoder, spec.fingerprint, spec.dimension, spec.window_s, spec.stride_s),
+    )
+    for uri, start in (("/a/old.wav", None), ("/a/noon.wav", NOON)):
+        key = collection.recording(uri).recording_id
+        sql(
+            "INSERT INTO soundalike.recordings (recording_id, duration_s, recorded_at, n_windows) "
+            "VALUES (%s, 10, %s, 2)",
+            (key, start),
+        )
+        sql("INSERT INTO soundalike.files VALUES (%s, %s, 'dog', '{\"n\": 1}')", (uri, key))
+        for n in range(2):
+            sql(
+                "INSERT INTO soundalike.windows VALUES (%s, %s, %s, %s, %s, %s)",
+                (
+                    *(key, n, (start or datetime(1970, 1, 1, tzinfo=UTC)) + timedelta(seconds=2 * n)),
+                    *(2.0 * n, 2.0 * n + 4, None if start is None and n else _vector(n)),
+                ),
+            )
+    return collection
+
+
+def _vector(n: int) -> str:
+    return str([float(n == m) for m in range(DIMENSION)])
+
+
+def _shape(sql: Sql) -> list[Any]:
+    return [sql(statement) for statement in (_COLUMNS, _CONSTRAINTS, _INDEXES)]
+
+
+def test_there_is_a_script_for_every_version():
+    assert list(statements.migrations()) == list(range(2, SCHEMA_VERSION + 1))
+
+
+def test_what_was_stored_is_found_after_the_migration(first_version: Collection, sql: Sql):
+    assert first_version.counts() == (2, 2, 4)
+
+    found = first_version.found(labels=("dog",), tags={"n": 1})
+    assert {uri: recording.recorded_at for uri, recording in found.items()} == {
+        "/a/old.wav": None,
+        "/a/noon.wav": NOON,
+    }
+    assert len(first_version.hits(first_version.vectors(1))) == 3
+    assert sql("SELECT version FROM soundalike.schema_version") == [(SCHEMA_VERSION,)]
+    rows = sql("SELECT window_time, quality FROM soundalike.windows_1 ORDER BY window_time")
+    long_ago = datetime(1000, 1, 1, tzinfo=UTC)
+    assert rows == [
+        (long_ago, "ok"),
+        (long_ago + timedelta(seconds=2), "silent"),
+        (NOON, "ok"),
+        (NOON + timedelta(seconds=2), "ok"),
+    ]
+
+
+def test_the_result_is_what_a_new_database_has(
+    first_version: Collection, sql: Sql, database_server: DatabaseServer
+):
+    first_version.counts()
+    migrated = _shape(sql)
+    first_version.store.reset()
+    first_version.add("/a/new.wav")
+
+    assert migrated == _shape(sql)
+
+
+def test_a_migrated_database_goes_on_like_any_other(first_version: Collection):
+    store = first_version.store
+    assert first_version.add("/a/new.wav") == "added"
+    assert first_version.add("/a/old.wav", recorded_at=NOON) == "updated"
+    assert store.delete("/a/noon.wav") == 1
+    assert first_version.counts() == (2, 2, 8)
+    store.create_collection("other", first_version.spec)
+    assert list(store.collections()) == ["default", "other"]
+
+
+def test_a_migration_that_fails_leaves_everything_as_it_was(first_version: Collection, sql: Sql):
+    sql("CREATE TABLE soundalike.collections (taken integer)")
+
+    with pytest.raises(StoreError, match="collections"):
+        first_version.counts()
+    assert sql("SELECT version FROM soundalike.schema_version") == [(1,)]
+    assert sql("SELECT count(*) FROM soundalike.windows") == [(4,)]
+    sql("DROP TABLE soundalike.collections")
+    assert first_version.counts() == (2, 2, 4)
+
+
+def test_several_processes_migrate_once(
+    first_version: Collection, connect_store: Callable[..., PostgresStore]
+):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as pool:
+        stores = [connect_store() for _ in range(4)]
+        statuses = list(pool.map(lambda store: store.status(), stores))
+    assert {(status.recordings, status.windows) for status in statuses} == {(2, 4)}
