@@ -11,6 +11,8 @@ from soundalike.errors import ConfigError
 
 #: Encoders that may be asked for; ``auto`` takes VGGish where its weights are present and verified.
 MODELS = ("auto", "vggish", "logmel-modulation")
+#: The index of those who name none.
+DEFAULT_COLLECTION = "default"
 #: Number formats of VGGish; ``auto`` takes bfloat16 where the processor multiplies it itself.
 PRECISIONS = ("auto", "float32", "bfloat16")
 

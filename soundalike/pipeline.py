@@ -18,6 +18,7 @@ import numpy as np
 
 from soundalike.audio import folder_label, recording_id_of, resolve_path, uri_of
 from soundalike.audio.sources import AudioSource
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
 from soundalike.errors import AudioError, SilentQuery
 from soundalike.ranking import rank
@@ -44,12 +45,15 @@ class IndexItem:
         Free metadata, JSON-compatible.
     recorded_at : datetime or None
         When the recording began, with time zone.
+    recorded_at_source : str or None
+        Who said so; None stands for ``given``.
     """
 
     uri: str
     label: str | None = None
     tags: Tags = field(default_factory=dict)
     recorded_at: datetime | None = None
+    recorded_at_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +149,21 @@ class Pipeline:
         What embeds them.
     plan : WindowPlan
         How recordings are cut.
+    collection : str
+        Which of the store's collections is meant.
     """
 
-    def __init__(self, store: Store, encoder: Encoder, plan: WindowPlan) -> None:
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        plan: WindowPlan,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> None:
         self.store = store
         self.encoder = encoder
         self.plan = plan
+        self.collection = collection
         self.spec = index_spec(encoder, plan)
 
     def index(self, items: Iterable[IndexItem]) -> Iterator[IndexResult]:
@@ -176,14 +189,14 @@ class Pipeline:
                     yield from self._finish(ahead.popleft())
             finally:
                 pool.shutdown(cancel_futures=True)
-        self.store.finish_batch()
+        self.store.finish_batch(collection=self.collection)
 
     def _begin(self, item: IndexItem, pool: ThreadPoolExecutor) -> _Pending | IndexResult:
         """Let a file be decoded, unless its audio is stored already or it fails at once."""
         try:
             path = resolve_path(item.uri)
             recording = describe_file(path, item)
-            outcome = self.store.link(recording, self.spec)
+            outcome = self.store.link(recording, self.spec, collection=self.collection)
         except AudioError as exc:
             return _failed(item.uri, exc)
         if outcome is not None:
@@ -200,7 +213,9 @@ class Pipeline:
 
     def _store(self, cut: _Cut, embeddings: FloatArray) -> IndexResult:
         segments = cut.segments
-        outcome = self.store.add(cut.recording, segments.windows, embeddings, self.spec)
+        outcome = self.store.add(
+            cut.recording, segments.windows, embeddings, self.spec, collection=self.collection
+        )
         return IndexResult(
             cut.recording.uri,
             outcome,
@@ -249,7 +264,9 @@ class Pipeline:
         filters = filters or Filters()
         if exclude_self:
             filters = replace(filters, exclude_recording_id=recording_id)
-        found = self.store.search(embeddings[loud], self.spec, top_k=top_k, filters=filters)
+        found = self.store.search(
+            embeddings[loud], self.spec, top_k=top_k, filters=filters, collection=self.collection
+        )
         matches = rank(
             found.hits,
             found.recordings,
@@ -294,6 +311,7 @@ def describe_file(path: Path, item: IndexItem) -> Recording:
         label=folder_label(path) if item.label is None else item.label,
         tags=dict(item.tags),
         recorded_at=item.recorded_at,
+        recorded_at_source=item.recorded_at_source,
     )
 
 

@@ -71,9 +71,10 @@ def opened_pipeline(arguments: argparse.Namespace) -> Iterator[Pipeline]:
     from soundalike.pipeline import Pipeline
 
     settings = settings_from(arguments)
+    collection = arguments.collection
     with opened_store(settings) as store:
-        plan = window_plan(arguments, store.status().spec)
-        yield Pipeline(store, encoder_of(settings), plan)
+        plan = window_plan(arguments, store.status(collection=collection).spec)
+        yield Pipeline(store, encoder_of(settings), plan, collection)
 
 
 def window_plan(arguments: argparse.Namespace, spec: IndexSpec | None) -> WindowPlan:
@@ -205,13 +206,14 @@ def status(arguments: argparse.Namespace) -> int:
 
     settings = settings_from(arguments)
     with opened_store(settings) as store:
-        stored = store.status()
+        stored = store.status(collection=arguments.collection)
     try:
         configured = chosen_name(settings.model, settings.weights_dir, settings.checkpoint)
     except ModelError as exc:
         output.note(f"{exc.message} [{exc.code}]")
         configured = settings.model
     values = {
+        "collection": arguments.collection,
         "encoder": stored.spec.encoder if stored.spec else configured,
         "configured_encoder": configured,
         "recordings": stored.recordings,
@@ -228,7 +230,7 @@ def status(arguments: argparse.Namespace) -> int:
     if stored.spec and stored.spec.encoder != configured:
         output.note(
             f"the index was made with {stored.spec.encoder}, but {configured} is configured: set "
-            f"SOUNDALIKE_MODEL={stored.spec.encoder}, or reset and index again"
+            f"SOUNDALIKE_MODEL={stored.spec.encoder}, or rebuild it with: soundalike reindex"
         )
     return 0
 
@@ -257,7 +259,10 @@ def delete(arguments: argparse.Namespace) -> int:
         for key in arguments.keys:
             is_id = not Path(key).exists() and len(key) == 36 and key.count("-") == 4
             names = [key] if is_id else stored_names(key)
-            name, gone = names[0], sum(store.delete(each) for each in names)
+            name, gone = (
+                names[0],
+                sum(store.delete(each, collection=arguments.collection) for each in names),
+            )
             missing += gone == 0
             if arguments.json:
                 output.json_line({"key": name, "deleted": gone})
@@ -270,7 +275,7 @@ def delete(arguments: argparse.Namespace) -> int:
 def reset(arguments: argparse.Namespace) -> int:
     """Delete the whole index, after asking."""
     with opened_store(settings_from(arguments)) as store:
-        if not arguments.yes and not _confirmed():
+        if not arguments.yes and not confirmed("Delete the whole index? Type yes:"):
             output.note("nothing was deleted; confirm with --yes")
             return 2
         store.reset()
@@ -280,10 +285,11 @@ def reset(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _confirmed() -> bool:
+def confirmed(question: str) -> bool:
+    """Ask for a yes; where nobody can answer it is a no."""
     if not sys.stdin.isatty():
         return False
-    output.note("Delete the whole index? Type yes:")
+    output.note(question)
     return sys.stdin.readline().strip() == "yes"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from soundalike.cli import commands, demo, models, serve
-from soundalike.config import MODELS, PRECISIONS
+from soundalike.cli import collections, commands, demo, models, reindex, serve
+from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
 
@@ -30,11 +30,25 @@ def build_parser() -> argparse.ArgumentParser:
         return command
 
     _add_demo(add("demo", demo.run, "index toy-data through the Flow and search it"))
-    _add_index(add("index", commands.index, "add sound files to the index", _encoding()))
-    _add_search(add("search", commands.search, "find what sounds like a file", _encoding()))
-    add("status", commands.status, "show what is indexed, with what, and where")
-    _add_delete(add("delete", commands.delete, "remove files, folders or recordings"))
-    _add_reset(add("reset", commands.reset, "delete the whole index"))
+    _add_index(add("index", commands.index, "add sound files to the index", _encoding(), _collection()))
+    _add_search(
+        add("search", commands.search, "find what sounds like a file", _encoding(), _collection())
+    )
+    add("status", commands.status, "show what is indexed, with what, and where", _collection())
+    _add_delete(add("delete", commands.delete, "remove files, folders or recordings", _collection()))
+    _add_reindex(
+        add(
+            "reindex",
+            reindex.run,
+            "make the index anew from the stored paths, with another encoder or other windows",
+            _encoding(),
+            _collection(),
+        )
+    )
+    _add_collections(
+        add("collections", collections.run, "list, create or drop named indexes", _encoding())
+    )
+    _add_reset(add("reset", commands.reset, "delete the whole index with all collections"))
     _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
     _add_embed(add("embed", commands.embed, "print the embeddings of a file", _encoding()))
     _add_models(add("models", models.run, "look after the encoder's weights"))
@@ -95,6 +109,17 @@ def _encoding() -> argparse.ArgumentParser:
     return parent
 
 
+def _collection() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--collection",
+        metavar="NAME",
+        default=DEFAULT_COLLECTION,
+        help=f"which of several indexes side by side; default: {DEFAULT_COLLECTION}",
+    )
+    return parent
+
+
 def _add_demo(command: argparse.ArgumentParser) -> None:
     command.add_argument("--flow", type=Path, metavar="FILE", help="default: flow.yml")
 
@@ -139,6 +164,22 @@ def _add_delete(command: argparse.ArgumentParser) -> None:
 
 def _add_reset(command: argparse.ArgumentParser) -> None:
     command.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_reindex(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--without-failed",
+        action="store_true",
+        help="replace the old index even where files cannot be read any more; they are gone then",
+    )
+
+
+def _add_collections(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "action", nargs="?", choices=("list", "create", "drop"), default="list", help="default: list"
+    )
+    command.add_argument("name", nargs="?", help="which one to create or drop")
+    command.add_argument("--yes", action="store_true", help="drop without asking")
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import DimensionMismatch, InvalidSamples, ModelMismatch, ParameterError
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Tags, Window
 
@@ -21,8 +22,6 @@ from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Tag
 Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
 MAX_TOP_K = 1000
-#: The collection of those who name none.
-DEFAULT_COLLECTION = "default"
 _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 #: Follows the name of a collection whose successor is being built.
 _REBUILD = "~rebuild"

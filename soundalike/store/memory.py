@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import IndexEmpty
 from soundalike.store.base import (
-    DEFAULT_COLLECTION,
     Outcome,
     SearchResult,
     StoreStatus,

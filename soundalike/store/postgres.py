@@ -9,11 +9,10 @@ import psycopg2
 from psycopg2 import errors as pg_errors
 
 from soundalike import sql
-from soundalike.config import Settings
+from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import IndexEmpty, StoreError
 from soundalike.store import collections, searching, writing
 from soundalike.store.base import (
-    DEFAULT_COLLECTION,
     Outcome,
     SearchResult,
     StoreStatus,

@@ -17,7 +17,7 @@ LAYERS = (
     ("windows", "parallel", "audio", "weights", "files", "sql"),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "metrics"),
-    ("pipeline", "evaluation"),
+    ("pipeline", "evaluation", "rebuild"),
     ("cli", "__main__"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

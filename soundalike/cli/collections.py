@@ -1,0 +1,83 @@
+"""``soundalike collections``: several named indexes side by side."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+
+from soundalike.cli import output
+from soundalike.cli.commands import confirmed, encoder_of, opened_store, settings_from, window_plan
+from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.store.base import Store
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, create or drop collections."""
+    if (arguments.action == "list") != (arguments.name is None):
+        raise ParameterError(
+            f"collections {arguments.action} {'takes no' if arguments.name else 'needs a'} name"
+        )
+    with opened_store(settings_from(arguments)) as store:
+        if arguments.action == "create":
+            return _create(store, arguments)
+        if arguments.action == "drop":
+            return _drop(store, arguments)
+        return _list(store, as_json=arguments.json)
+
+
+def _list(store: Store, *, as_json: bool) -> int:
+    rows = []
+    for name, spec in store.collections().items():
+        counts = store.status(collection=name)
+        rows.append(
+            {
+                "collection": name,
+                "recordings": counts.recordings,
+                "windows": counts.windows,
+                **asdict(spec),
+            }
+        )
+    if as_json:
+        for row in rows:
+            output.json_line(row)
+        return 0
+    if not rows:
+        output.note("there are none yet; the first index command makes one")
+        return 0
+    header = ("collection", "recordings", "windows", "encoder", "dimension", "window", "stride")
+    lines = [
+        (
+            row["collection"],
+            str(row["recordings"]),
+            str(row["windows"]),
+            row["encoder"],
+            str(row["dimension"]),
+            f"{row['window_s']:g} s",
+            f"{row['stride_s']:g} s",
+        )
+        for row in rows
+    ]
+    for line in output.columns([header, *lines], right=(1, 2, 4, 5, 6)):
+        output.data(line)
+    return 0
+
+
+def _create(store: Store, arguments: argparse.Namespace) -> int:
+    from soundalike.embedding import index_spec
+
+    encoder = encoder_of(settings_from(arguments))
+    spec = index_spec(encoder, window_plan(arguments, None))
+    store.create_collection(arguments.name, spec)
+    output.note(f"collection {arguments.name}: {spec.describe()}")
+    return 0
+
+
+def _drop(store: Store, arguments: argparse.Namespace) -> int:
+    name = arguments.name
+    if not arguments.yes and not confirmed(f"Delete the collection {name}? Type yes:"):
+        output.note("nothing was deleted; confirm with --yes")
+        return 2
+    if not store.drop_collection(name):
+        raise IndexEmpty(f"there is no collection {name!r}; see: soundalike collections")
+    output.note(f"the collection {name} was deleted")
+    return 0

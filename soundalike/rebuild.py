@@ -1,0 +1,134 @@
+"""Making a collection anew with another encoder or other windows, while the old one goes on serving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from soundalike.errors import AudioNotFound, IndexEmpty
+from soundalike.pipeline import IndexItem, IndexResult, Pipeline
+from soundalike.store.base import rebuild_name
+from soundalike.types import IndexSpec, Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """What there is to do.
+
+    Attributes
+    ----------
+    before : IndexSpec
+        What the collection is made with now.
+    after : IndexSpec
+        What it will be made with.
+    files : list of Recording
+        Stored paths that are still to be embedded, in their order.
+    done : int
+        Stored paths that an interrupted run has embedded already.
+    """
+
+    before: IndexSpec
+    after: IndexSpec
+    files: list[Recording]
+    done: int
+
+
+def plan_rebuild(pipeline: Pipeline) -> Rebuild:
+    """Return what there is to do, and drop a half-made successor that is of no use any more.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        With the new encoder and windows, and the name of the collection.
+
+    Raises
+    ------
+    IndexEmpty
+        There is no such collection.
+    """
+    store, successor = pipeline.store, rebuild_name(pipeline.collection)
+    before = store.status(collection=pipeline.collection).spec
+    if before is None:
+        raise IndexEmpty(f"there is no collection {pipeline.collection!r} to rebuild")
+    half_made = store.status(collection=successor).spec
+    if half_made is not None and half_made != pipeline.spec:
+        store.drop_collection(successor)
+    store.create_collection(successor, pipeline.spec)
+    return _missing(pipeline, before)
+
+
+def _missing(pipeline: Pipeline, before: IndexSpec) -> Rebuild:
+    store, successor = pipeline.store, rebuild_name(pipeline.collection)
+    made = {file.uri: file for file in store.files(collection=successor)}
+    files = list(store.files(collection=pipeline.collection))
+    missing = [file for file in files if not _agree(file, made.get(file.uri))]
+    return Rebuild(before, pipeline.spec, missing, len(files) - len(missing))
+
+
+def _agree(old: Recording, new: Recording | None) -> bool:
+    """Tell whether a path is in the successor as it is in the old collection.
+
+    The content may differ: the file may have changed since it was indexed.
+    """
+    return new is not None and (old.label, old.tags) == (new.label, new.tags)
+
+
+def rebuild(pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False) -> Iterator[IndexResult]:
+    """Embed every stored path once more; then let the new collection take the old one's place.
+
+    Nothing is lost where it is interrupted: run again, it goes on where it was. Where files failed,
+    the old collection stays, unless it was said that they may go.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        As given to `plan_rebuild`.
+    work : Rebuild
+        What `plan_rebuild` has returned.
+    without_failed : bool
+        Replace the old collection even where files failed; they are then in none.
+
+    Yields
+    ------
+    result : IndexResult
+        For each path, as it is done. The old collection was replaced when the last one is out and
+        `is_rebuilt` says so.
+    """
+    builder = Pipeline(
+        pipeline.store, pipeline.encoder, pipeline.plan, rebuild_name(pipeline.collection)
+    )
+    failed: set[str] = set()
+    todo = work.files
+    while True:
+        for result in _embedded(builder, todo):
+            if result.outcome == "failed":
+                failed.add(result.uri)
+            yield result
+        if failed and not without_failed:
+            return
+        if pipeline.store.replace_collection(pipeline.collection, builder.collection, without=failed):
+            return
+        # What was added to the old collection meanwhile comes in another round.
+        todo = [file for file in _missing(pipeline, work.before).files if file.uri not in failed]
+
+
+def _embedded(builder: Pipeline, files: Sequence[Recording]) -> Iterator[IndexResult]:
+    """Index files under the names that they have; uploads were never files."""
+    on_disk = [file for file in files if file.uri.startswith(("/", "file://"))]
+    for file in files:
+        if file not in on_disk:
+            reason = AudioNotFound(f"{file.uri!r} was uploaded; delete it, or upload it again")
+            yield IndexResult(file.uri, "failed", error_code=reason.code, error=reason.message)
+    items = (
+        IndexItem(file.uri, file.label, file.tags, file.recorded_at, file.recorded_at_source)
+        for file in on_disk
+    )
+    for file, result in zip(on_disk, builder.index(items), strict=True):
+        yield replace(result, uri=file.uri)
+
+
+def is_rebuilt(pipeline: Pipeline) -> bool:
+    """Tell whether the collection is made with the pipeline's encoder and windows, and complete."""
+    store = pipeline.store
+    same = store.status(collection=pipeline.collection).spec == pipeline.spec
+    return same and rebuild_name(pipeline.collection) not in store.collections()

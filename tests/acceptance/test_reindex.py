@@ -1,0 +1,195 @@
+"""An index made anew with other settings, while the old one serves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Cli = Callable[..., Any]
+Rows = Callable[..., Any]
+Sql = Callable[..., Any]
+SHORT = ("--window-size", "1", "--stride", "1")
+N_FILES = 40
+
+
+@pytest.fixture
+def indexed(cli: Cli, sounds: Path) -> Path:
+    """Index the sounds with windows of 4 s."""
+    done = cli("index", sounds, "--tag", "site=pond")
+    assert done.returncode == 0, done.stderr
+    return sounds
+
+
+def _status(cli: Cli, rows_of: Rows) -> dict[str, Any]:
+    (row,) = rows_of(cli("status", "--json"))
+    found: dict[str, Any] = row
+    return found
+
+
+def _windows(sql: Sql) -> list[Any]:
+    """Return all windows, whichever table they are in."""
+    ((number,),) = sql("SELECT collection_id FROM soundalike.collections")
+    found: list[Any] = sql(
+        "SELECT recording_id, window_index, window_time, end_s, quality, embedding::text "
+        f"FROM soundalike.windows_{number} ORDER BY 1, 2"
+    )
+    return found
+
+
+def test_the_new_index_is_what_a_fresh_one_would_be(indexed: Path, cli: Cli, rows_of: Rows, sql: Sql):
+    done = cli("reindex", *SHORT, "--json")
+    assert done.returncode == 0, done.stderr
+    assert {row["uri"] for row in rows_of(done)} == {str(p) for p in indexed.rglob("*.wav")}
+    assert "has taken the old one's place" in done.stderr
+    status = _status(cli, rows_of)
+    assert (status["window_s"], status["dimension"], status["files"]) == (1.0, 128, 3)
+    rebuilt = _windows(sql)
+    files = sql("SELECT uri, label, tags FROM soundalike.files ORDER BY 1")
+    assert {(label, tags["site"]) for _, label, tags in files} == {("low", "pond"), ("deep", "pond")}
+
+    cli("reset", "--yes")
+    cli("index", indexed, *SHORT)
+    assert rebuilt == _windows(sql)
+
+
+def test_an_index_that_is_as_wanted_is_left_alone(indexed: Path, cli: Cli, sql: Sql):
+    before = _windows(sql)
+    done = cli("reindex")
+
+    assert done.returncode == 0
+    assert "nothing to do" in done.stderr
+    assert _windows(sql) == before
+
+
+def test_a_file_that_is_gone_keeps_the_old_index_in_place(indexed: Path, cli: Cli, rows_of: Rows):
+    (indexed / "low" / "a.wav").rename(indexed / "elsewhere.wav")
+    done = cli("reindex", *SHORT, "--json")
+
+    assert done.returncode == 3
+    failed = [row for row in rows_of(done) if row["outcome"] == "failed"]
+    assert [(row["uri"], row["error_code"]) for row in failed] == [
+        (str(indexed / "low" / "a.wav"), "audio.not_found")
+    ]
+    assert "--without-failed" in done.stderr
+    assert _status(cli, rows_of)["window_s"] == 4.0
+    assert len(rows_of(cli("search", indexed / "low" / "b.wav", "--json"))) == 3
+
+    (indexed / "elsewhere.wav").rename(indexed / "low" / "a.wav")
+    again = cli("reindex", *SHORT, "--json")
+    assert again.returncode == 0, again.stderr
+    assert "going on where it stopped: 2 files are done" in again.stderr
+    assert len(rows_of(again)) == 1
+    assert _status(cli, rows_of)["files"] == 3
+
+
+def test_files_that_are_gone_may_go(indexed: Path, cli: Cli, rows_of: Rows):
+    (indexed / "low" / "a.wav").unlink()
+    done = cli("reindex", *SHORT, "--without-failed")
+
+    assert done.returncode == 3
+    status = _status(cli, rows_of)
+    assert (status["window_s"], status["files"]) == (1.0, 2)
+
+
+def test_another_change_of_mind_begins_anew(indexed: Path, cli: Cli, rows_of: Rows):
+    (indexed / "low" / "a.wav").rename(indexed / "low" / "a")
+    assert cli("reindex", *SHORT).returncode == 3
+    (indexed / "low" / "a").rename(indexed / "low" / "a.wav")
+    done = cli("reindex", "--window-size", "2", "--stride", "2", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert len(rows_of(done)) == 3
+    assert _status(cli, rows_of)["dimension"] == 256
+    (listed,) = rows_of(cli("collections", "--json"))
+    assert (listed["collection"], listed["window_s"]) == ("default", 2.0)
+
+
+def test_nothing_to_rebuild(cli: Cli):
+    done = cli("reindex", *SHORT)
+    assert done.returncode == 5
+    assert "store.index_empty" in done.stderr
+
+
+@pytest.fixture
+def many(tmp_path: Path, write_wav: Callable[..., Path], cli: Cli) -> Path:
+    """Index so many sounds that embedding them takes a while."""
+    noise = np.random.default_rng(3).standard_normal((N_FILES, 30 * 16_000)) / 10
+    for number, wave in enumerate(noise):
+        write_wav(tmp_path / "many" / f"{number:02}.wav", wave, subtype="PCM_16")
+    assert cli("index", tmp_path / "many").returncode == 0
+    return tmp_path / "many"
+
+
+@pytest.fixture
+def start_reindexing(
+    command_environ: dict[str, str], database_url: str
+) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Start to rebuild in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "soundalike", "reindex", *SHORT, "--json"],
+                env={**command_environ, "SOUNDALIKE_DATABASE_URL": database_url},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_the_old_index_serves_until_a_killed_run_has_been_finished(
+    many: Path, cli: Cli, rows_of: Rows, sql: Sql, start_reindexing: Callable[..., Any]
+):
+    process = start_reindexing()
+    for _ in range(17):
+        assert process.stdout.readline()
+    process.kill()
+    process.communicate(timeout=60)
+
+    assert _status(cli, rows_of)["window_s"] == 4.0
+    (best, *_) = rows_of(cli("search", many / "07.wav", "--json"))
+    assert best["uri"] == str(many / "07.wav")
+    # What changes in the meantime is not lost.
+    (many / "07.wav").rename(many.parent / "new.wav")
+    assert cli("index", many.parent / "new.wav", "--label", "new").returncode == 0
+    assert cli("delete", many / "07.wav").returncode == 0
+
+    again = cli("reindex", *SHORT, "--json")
+    assert again.returncode == 0, again.stderr
+    assert len(rows_of(again)) < N_FILES
+    status = _status(cli, rows_of)
+    assert (status["window_s"], status["files"], status["windows"]) == (1.0, N_FILES, N_FILES * 30)
+    rebuilt = _windows(sql)
+    cli("reset", "--yes")
+    cli("index", many, many.parent / "new.wav", *SHORT)
+    assert rebuilt == _windows(sql)
+
+
+@pytest.mark.model
+def test_from_the_weight_free_encoder_to_vggish(
+    indexed: Path, cli: Cli, rows_of: Rows, v1_checkpoint: Path
+):
+    query = indexed / "low" / "a.wav"
+    refused = cli("search", query, "--checkpoint", v1_checkpoint)
+    assert refused.returncode == 5
+    assert "soundalike reindex" in refused.stderr
+
+    done = cli("reindex", "--checkpoint", v1_checkpoint)
+    assert done.returncode == 0, done.stderr
+    (best, *_) = rows_of(cli("search", query, "--json", "--checkpoint", v1_checkpoint))
+    assert (best["uri"], best["encoder"]) == (str(query), "vggish")
