@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from soundalike.audio import resolve_path
 from soundalike.audio.sources import AudioSource
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
 from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
 
@@ -170,6 +171,8 @@ class Deletion(BaseDoc):
 class Status(BaseDoc):
     """What is indexed, with what, and where."""
 
+    collection: str = DEFAULT_COLLECTION
+    collections: List[str] = []
     encoder: Optional[str] = None
     configured_encoder: Optional[str] = None
     encoder_description: Optional[str] = None
@@ -184,8 +187,21 @@ class Status(BaseDoc):
     extensions: Dict[str, str] = {}
 
 
-class SearchParameters(BaseModel):
-    """Parameters of ``/search``."""
+class CollectionParameters(BaseModel):
+    """Which of several indexes side by side is meant."""
+
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the index")
+
+
+class IndexParameters(CollectionParameters):
+    """Parameters of ``/index``."""
+
+    window_size: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
+    stride: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
+
+
+class SearchParameters(IndexParameters):
+    """Parameters of ``/search``. Jina passes on what this model names, to every executor."""
 
     top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
     exclude_self: bool = Field(default=False, description="leave out the query's own recording")

@@ -10,6 +10,7 @@ from jina import Executor, requests
 from executors import spool
 from executors.documents import (
     Clip,
+    IndexParameters,
     SegmentedClip,
     WindowDoc,
     audio_source,
@@ -27,6 +28,7 @@ from soundalike.windows import WindowPlan
 
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
 INLINE_BYTES = 32 << 20
+_STANDARD = IndexParameters()
 
 
 class AudioSegmenter(Executor):
@@ -53,17 +55,27 @@ class AudioSegmenter(Executor):
         spool.remove_stale(self._spool_dir)
 
     @requests(on=["/index", "/search"])
-    def segment(self, docs: DocList[Clip], **kwargs: Any) -> DocList[SegmentedClip]:
+    def segment(
+        self, docs: DocList[Clip], parameters: IndexParameters = _STANDARD, **kwargs: Any
+    ) -> DocList[SegmentedClip]:
         """Cut every document; one that cannot be used comes back with its error."""
+        plan = self._plan_of(parameters)
         results = DocList[SegmentedClip]()
         inline_bytes = 0
-        for result, samples in map_ahead(self._cut, docs):
+        for result, samples in map_ahead(lambda clip: self._cut(clip, plan), docs):
             if samples is not None:
                 inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
             results.append(result)
         return results
 
-    def _cut(self, clip: Clip) -> Tuple[SegmentedClip, Optional[FloatArray]]:
+    def _plan_of(self, parameters: IndexParameters) -> WindowPlan:
+        own = self._plan
+        return WindowPlan(
+            own.window_s if parameters.window_size is None else parameters.window_size,
+            own.stride_s if parameters.stride is None else parameters.stride,
+        )
+
+    def _cut(self, clip: Clip, plan: WindowPlan) -> Tuple[SegmentedClip, Optional[FloatArray]]:
         """Return a clip's document, and its samples unless it cannot be used."""
         # Documents that come over HTTP without an id have none, and Jina merges by id.
         result = SegmentedClip(
@@ -72,14 +84,14 @@ class AudioSegmenter(Executor):
             label=clip.label,
             tags=clip.tags,
             recorded_at=clip.recorded_at,
-            window_s=self._plan.window_s,
-            stride_s=self._plan.stride_s,
+            window_s=plan.window_s,
+            stride_s=plan.stride_s,
         )
         try:
             parse_time(clip.recorded_at)
             source = audio_source(clip)
             _identify(clip, source, result)
-            segments = segment(source, self._plan, spool_dir=self._spool_dir)
+            segments = segment(source, plan, spool_dir=self._spool_dir)
         except (AudioError, ParameterError) as exc:
             mark_failed(result, exc)
             return result, None

@@ -8,9 +8,11 @@ from docarray import DocList
 from jina import Executor, requests
 
 from executors.documents import (
+    CollectionParameters,
     Deletion,
     EmbeddedClip,
     Indexed,
+    IndexParameters,
     SearchHits,
     SearchParameters,
     Status,
@@ -28,6 +30,8 @@ from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreUnavailable
 from soundalike.pipeline import audible
 from soundalike.store import open_store
+
+_STANDARD = IndexParameters()
 
 
 class TimescaleIndexer(Executor):
@@ -55,20 +59,26 @@ class TimescaleIndexer(Executor):
             self.logger.warning(str(exc))
 
     @requests(on="/index")
-    def index(self, docs: DocList[EmbeddedClip], **kwargs: Any) -> DocList[Indexed]:
+    def index(
+        self, docs: DocList[EmbeddedClip], parameters: IndexParameters = _STANDARD, **kwargs: Any
+    ) -> DocList[Indexed]:
         """Store every document that has no error, each in a transaction of its own."""
-        results = DocList[Indexed](self._index_one(doc) for doc in docs)
-        self._store.finish_batch()
+        results = DocList[Indexed](self._index_one(doc, parameters.collection) for doc in docs)
+        self._store.finish_batch(collection=parameters.collection)
         return results
 
-    def _index_one(self, doc: EmbeddedClip) -> Indexed:
+    def _index_one(self, doc: EmbeddedClip, collection: str) -> Indexed:
         kept = {name: value for name, value in travelling(doc).items() if name in Indexed.model_fields}
         result = Indexed(**kept, encoder=doc.encoder or None)
         if doc.error_code:
             return result
         try:
             result.outcome = self._store.add(
-                to_recording(doc), to_windows(doc.chunks), to_embeddings(doc), to_spec(doc)
+                to_recording(doc),
+                to_windows(doc.chunks),
+                to_embeddings(doc),
+                to_spec(doc),
+                collection=collection,
             )
             result.n_windows = len(doc.chunks)
         except (AudioError, ParameterError) as exc:
@@ -98,6 +108,7 @@ class TimescaleIndexer(Executor):
                 to_spec(doc),
                 top_k=parameters.top_k,
                 filters=parameters.filters(doc.recording_id),
+                collection=parameters.collection,
             )
         except AudioError as exc:
             mark_failed(result, exc)
@@ -109,25 +120,34 @@ class TimescaleIndexer(Executor):
         return result
 
     @requests(on="/delete")
-    def delete(self, docs: DocList[Deletion], **kwargs: Any) -> DocList[Deletion]:
+    def delete(
+        self, docs: DocList[Deletion], parameters: CollectionParameters = _STANDARD, **kwargs: Any
+    ) -> DocList[Deletion]:
         """Delete by path, folder or recording id; a document without either comes back marked."""
         for doc in docs:
             if not doc.recording_id and not doc.uri:
                 mark_failed(doc, ParameterError("give uri or recording_id of what is to go"))
             elif doc.recording_id:
-                doc.deleted = self._store.delete(doc.recording_id)
+                doc.deleted = self._store.delete(doc.recording_id, collection=parameters.collection)
             else:
                 # An upload is stored under the name that it came with, a file under its whole path.
                 names = [str(doc.uri), *stored_names(str(doc.uri))]
-                doc.deleted = sum(self._store.delete(name) for name in dict.fromkeys(names))
+                doc.deleted = sum(
+                    self._store.delete(name, collection=parameters.collection)
+                    for name in dict.fromkeys(names)
+                )
         return docs
 
     @requests(on="/status")
-    def status(self, docs: DocList[Status], **kwargs: Any) -> DocList[Status]:
+    def status(
+        self, docs: DocList[Status], parameters: CollectionParameters = _STANDARD, **kwargs: Any
+    ) -> DocList[Status]:
         """Complete the status with what is stored."""
-        stored = self._store.status()
+        stored = self._store.status(collection=parameters.collection)
+        names = list(self._store.collections())
         for doc in docs:
             spec = stored.spec
+            doc.collection, doc.collections = parameters.collection, names
             doc.encoder = spec.encoder if spec else doc.configured_encoder
             doc.recordings, doc.files, doc.windows = stored.recordings, stored.files, stored.windows
             doc.index, doc.database = stored.index, stored.database

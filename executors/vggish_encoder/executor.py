@@ -117,7 +117,7 @@ class VGGishEncoder(Executor):
     def _embed(self, cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]]) -> None:
         if not cuts:
             return
-        # One segmenter feeds this encoder, so all documents were cut by the same plan.
+        # A request has one plan, its own or the segmenter's.
         plan = cuts[0][2]
         spec = index_spec(self._encoder, plan, self._hop_s)
         embedded = embed_windows(

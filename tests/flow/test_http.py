@@ -107,6 +107,27 @@ def test_no_audio_and_no_embeddings_are_in_any_answer(service: Service, sirens: 
         assert len(answer.text) < 10_000
 
 
+def test_collections_lie_side_by_side(service: Service, sirens: list[dict[str, Any]]):
+    seconds = {"collection": "seconds", "window_size": 1, "stride": 1}
+    service.post("/index", *sirens)
+    (first, *_) = service.post("/index", *sirens[:2], **seconds).json["data"]
+    assert (first["outcome"], first["n_windows"]) == ("added", 10)
+
+    (found,) = service.post("/search", sirens[0], **seconds).json["data"]
+    assert [match["end_s"] - match["start_s"] for match in found["matches"]] == [1.0, 1.0]
+    (found,) = service.post("/search", sirens[0]).json["data"]
+    assert len(found["matches"]) == 4
+    (status,) = service.post("/status", {}, collection="seconds").json["data"]
+    assert (status["dimension"], status["files"]) == (128, 2)
+    assert status["collections"] == ["default", "seconds"]
+    (deleted,) = service.post("/delete", sirens[0], collection="seconds").json["data"]
+    assert deleted["deleted"] == 1
+    (status,) = service.post("/status", {}).json["data"]
+    assert (status["collection"], status["files"]) == ("default", 4)
+    _problem(service.post("/search", sirens[0], collection="seconds"), 409, "store.model_mismatch")
+    _problem(service.post("/index", sirens[0], collection="No!"), 422, "parameter.invalid")
+
+
 def test_parameters_of_a_search_have_their_effect(service: Service, sirens: list[dict[str, Any]]):
     tagged = [{**clip, "tags": {"n": n}, "label": f"l{n}"} for n, clip in enumerate(sirens)]
     service.post("/index", *tagged)

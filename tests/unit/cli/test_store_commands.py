@@ -184,7 +184,7 @@ def test_search_with_other_windows_than_the_indexs(run: Run, sounds: Path):
     assert run("search", "low/a.wav")[0] == 0  # takes the index's
     status, _, said = run("search", "low/a.wav", "--window-size", "3")
     assert status == 5
-    assert "soundalike reset" in said
+    assert "soundalike reindex" in said
     assert said.endswith("[store.model_mismatch]\n")
 
 
