@@ -15,8 +15,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="soundalike",
         description="Find recordings that contain something like a given sound, and at which second.",
-        # Wide enough for every command's name to stand beside its summary.
-        formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30),
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=commands.version_or_help, parser=parser)

@@ -50,7 +50,7 @@ def test_help_lists_every_command_with_its_summary(capsys: pytest.CaptureFixture
         main(["--help"])
     shown = capsys.readouterr().out
     for command in COMMANDS:
-        assert re.search(rf"^ +{command} +\S", shown, flags=re.MULTILINE), command
+        assert re.search(rf"^ +{command}\s+\S", shown, flags=re.MULTILINE), command
 
 
 @pytest.mark.parametrize(
