@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import clips, flow, indexing
+from benchmarks import clips, flow, indexing, vggish
 from soundalike.config import Settings
 
 
@@ -38,6 +38,7 @@ def main() -> int:
         report["flow"] = flow.measure(
             sounds, Settings.from_env({**environment, "SOUNDALIKE_DATA_DIR": str(root / "flow")})
         )
+        report["vggish"] = vggish.measure(sounds, root)
     audio_s = report["indexing"]["audio_s"]
     report["flow"]["index_times_naive"] = round(
         report["indexing"]["naive_s"] / report["flow"]["index_s"], 2

@@ -55,6 +55,13 @@ def _search(service: Service, sounds: Sequence[Path]) -> list[float]:
     return latencies[_WARM_UP:]
 
 
+def memory_by_process() -> dict[str, int]:
+    """Return the resident memory of the Flow's processes in MB, the largest first."""
+    launcher = psutil.Process().children()[0]
+    sizes = [round(p.memory_info().rss / 2**20) for p in [launcher, *launcher.children(recursive=True)]]
+    return {"sum": sum(sizes), "largest": max(sizes)}
+
+
 def _memory_mb() -> dict[str, int]:
     """Return the resident memory of the Flow's processes and of the database's, summed up."""
     launcher = psutil.Process().children()[0]
