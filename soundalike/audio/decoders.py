@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,17 +119,42 @@ def _declared_s(duration_s: float, log: str) -> float | None:
     return duration_s * promised / there if 0 < there < promised < _STREAMED_LENGTH else duration_s
 
 
-def open_with_pyav(source: AudioSource) -> AudioStream:
-    """Open the first audio stream of a container with FFmpeg's libraries."""
+def open_container(source: AudioSource, options: Mapping[str, str] | None = None) -> Any:
+    """Open a container with FFmpeg's libraries, whose ways to other files are shut.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+    options : mapping, optional
+        More options of FFmpeg.
+
+    Returns
+    -------
+    container : av.container.InputContainer
+        To be closed by the caller.
+
+    Raises
+    ------
+    DecodeError
+        FFmpeg does not know it.
+    """
     import av
 
     av.logging.set_level(None)
-    options = {"format_whitelist": _FFMPEG_FORMATS, "protocol_whitelist": "file"}
-    file: Any = io.BytesIO(source) if isinstance(source, bytes) else str(source)
+    shut = {"format_whitelist": _FFMPEG_FORMATS, "protocol_whitelist": "file"}
+    # What stands before a colon in a relative name would be taken for a protocol.
+    file: Any = io.BytesIO(source) if isinstance(source, bytes) else os.path.abspath(source)
     try:
-        container = av.open(file, mode="r", options=options)
+        # Old files hold tags in Latin-1, which say nothing about the sound.
+        return av.open(file, mode="r", options={**(options or {}), **shut}, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as exc:
         raise DecodeError(_reason(exc)) from exc
+
+
+def open_with_pyav(source: AudioSource) -> AudioStream:
+    """Open the first audio stream of a container with FFmpeg's libraries."""
+    container = open_container(source)
     if not container.streams.audio:
         container.close()
         raise DecodeError("no audio track inside")

@@ -105,6 +105,16 @@ def test_m4a_of_the_toy_data(name: str, toy_data: Path):
     assert np.abs(waveform.samples).max() > 0.05
 
 
+def test_tags_that_are_not_utf8(chirp: FloatArray, encode: Callable[..., Path], tmp_path: Path):
+    path = encode(tmp_path / "old.m4a", chirp, RATE, "aac", "ipod")
+    content = path.read_bytes()
+    # The name of the program that wrote it.
+    assert content.count(b"Lavf") == 1
+    changed = load_audio(content.replace(b"Lavf", b"L\xe4vf"))
+    np.testing.assert_array_equal(changed.samples, load_audio(content).samples)
+    assert changed.decoder == "PyAV"
+
+
 def test_video_file_gives_its_sound_track(tmp_path: Path, chirp: FloatArray):
     import av
 
