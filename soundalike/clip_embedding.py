@@ -110,7 +110,19 @@ def _configured_encoder() -> Encoder:
 
 @lru_cache(maxsize=1)
 def _postprocessor() -> Postprocessor:
-    folder = Settings.from_env().weights_dir
+    return load_postprocessor(Settings.from_env().weights_dir)
+
+
+def load_postprocessor(folder: Path) -> Postprocessor:
+    """Return the post-processing of the AudioSet release, with the published parameters in a folder.
+
+    Raises
+    ------
+    WeightsMissing
+        They are not there.
+    WeightsCorrupt
+        What is there is not the published file.
+    """
     path = verified_path(PCA_PARAMS, folder)
     if path is None:
         raise WeightsMissing(

@@ -14,7 +14,9 @@ import soundfile
 pytest_plugins = [
     "tests.fixtures.collections",
     "tests.fixtures.database",
+    "tests.fixtures.forward",
     "tests.fixtures.processes",
+    "tests.fixtures.publisher",
     "tests.fixtures.service",
 ]
 

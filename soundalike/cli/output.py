@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,30 @@ def progress(total: int, label: str) -> Callable[[int], None]:
             bar.close()
 
     return show
+
+
+@contextmanager
+def transfer(label: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function that shows on stderr how many bytes are here, and of how many where known."""
+    from tqdm import tqdm
+
+    bar = tqdm(
+        desc=label,
+        unit="B",
+        unit_scale=True,
+        file=sys.stderr,
+        mininterval=0.1 if sys.stderr.isatty() else 3.0,
+        delay=0.5,
+        leave=False,
+    )
+
+    def show(here: int, total: int | None) -> None:
+        bar.total = total
+        bar.update(here - bar.n)
+
+    # Closed in any case, so that what is said next has a line of its own.
+    with bar:
+        yield show
 
 
 def match_values(match: Match, query: str, encoder: str) -> dict[str, Any]:

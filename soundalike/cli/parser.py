@@ -198,8 +198,24 @@ def _add_embed(command: argparse.ArgumentParser) -> None:
 def _add_models(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "action",
-        choices=("status", "download"),
-        help="show what is here, or fetch what is missing and verify it",
+        choices=("status", "download", "verify"),
+        help="show what is here; fetch what is missing and check its MD5; or put a sine through the "
+        "network and compare with the numbers that are published (status 4 where they differ)",
+    )
+    command.add_argument(
+        "--from",
+        dest="source",
+        metavar="PATH|URL",
+        help="download from a folder, a file or a mirror: the address (http, https, file) under which "
+        "vggish_model.ckpt and vggish_pca_params.npz lie, or of one of them; what arrives must be "
+        "the published file all the same. Where only the PCA file is missing there, that is said "
+        "and the exit status is 0",
+    )
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="verify this checkpoint instead; default: SOUNDALIKE_CHECKPOINT, else the published one",
     )
 
 
