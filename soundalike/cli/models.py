@@ -125,10 +125,10 @@ def _verify(settings: Settings, *, as_json: bool) -> int:
     _print_checks(checks, as_json=as_json)
     wrong = [check.name for check in checks if not check.ok]
     if wrong:
-        raise WeightsCorrupt(
-            f"{checkpoint}: {', '.join(wrong)} not as published; a checkpoint of your own has other "
-            "numbers, the published one has not: delete it and run: soundalike models download"
-        )
+        advice = "delete it and run: soundalike models download"
+        if settings.checkpoint is not None:
+            advice = "that is wrong for a copy of the published weights, and usual for any others"
+        raise WeightsCorrupt(f"{checkpoint}: {', '.join(wrong)} not as published; {advice}")
     output.note("OK: these weights give here what their publisher says")
     return 0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from soundalike.types import Match
 
@@ -26,6 +26,16 @@ def data(text: str) -> None:
 def json_line(values: Mapping[str, Any]) -> None:
     """Write one JSON object, on one line, to stdout."""
     data(json.dumps(values, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def to_terminal() -> bool:
+    """Tell whether a person reads stdout."""
+    return sys.stdout.isatty()
+
+
+def binary() -> BinaryIO:
+    """Return stdout for bytes."""
+    return sys.stdout.buffer
 
 
 def progress(total: int, label: str) -> Callable[[int], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from soundalike.cli import collections, commands, demo, models, reindex, serve
+from soundalike.cli import collections, commands, demo, embed, models, reindex, serve
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_reset(add("reset", commands.reset, "delete the whole index with all collections"))
     _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
-    _add_embed(add("embed", commands.embed, "print the embeddings of a file", _encoding()))
+    _add_embed(add("embed", embed.run, "write the embeddings of sound files", _encoding()))
     _add_models(add("models", models.run, "look after the encoder's weights"))
     _add_evaluate(add("evaluate", commands.evaluate, "measure retrieval on labelled clips", _encoding()))
     return parser
@@ -192,7 +192,39 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
 
 
 def _add_embed(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", metavar="FILE", help="the sound")
+    command.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or glob pattern")
+    command.add_argument(
+        "--per",
+        choices=embed.PERS,
+        default="window",
+        help="a vector for each window as the index has it (the vectors of its seconds one after the "
+        "other, of length 1), the encoder's raw 128 numbers for each second, or 128 numbers of length "
+        "1 for the whole file; default: window",
+    )
+    command.add_argument(
+        "--pooling",
+        choices=embed.POOLINGS,
+        help="how the seconds become a file's vector; with --per file; default: mean",
+    )
+    command.add_argument(
+        "--postprocess",
+        action="store_true",
+        help="PCA, whitening and 8 bits as in the AudioSet release; VGGish only, not for windows",
+    )
+    command.add_argument(
+        "--format",
+        choices=embed.FORMATS,
+        help="text: start, end and the numbers with 6 decimals; json: an object on each line; csv: with "
+        "a header, a column for each number; npy: one array, a row for each vector; default: what "
+        "--output ends in (.txt, .json, .jsonl, .csv, .npy), else text. --json is --format json",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to instead of stdout; the file appears when all is done. Beside FILE.npy, "
+        "FILE.rows.csv says which row is what",
+    )
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
