@@ -130,6 +130,9 @@ def files_of(paths: Sequence[str]) -> list[Path]:
     """Return the sound files that paths, folders and patterns mean; raise where nothing is."""
     from soundalike.files import find_files
 
+    if not all(paths):
+        # As of an unset variable; it would mean the working folder.
+        raise AudioNotFound("a path is empty; give that of a file or folder, or . for this folder")
     found = find_files(paths)
     if found.skipped:
         output.note(f"{found.skipped} files in these folders are no sound files; left out")

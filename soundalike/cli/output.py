@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from soundalike.errors import ParameterError
 from soundalike.types import Match
 
 
@@ -20,7 +22,30 @@ def note(text: str) -> None:
 
 def data(text: str) -> None:
     """Write a line of data to stdout."""
-    print(text, flush=True)
+    with _stdout():
+        print(text, flush=True)
+
+
+def data_bytes(content: bytes) -> None:
+    """Write bytes to stdout."""
+    if sys.stdout is None:  # closed by whoever started this
+        raise ParameterError("stdout is closed; write to a file with --output")
+    with _stdout():
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _stdout() -> Iterator[None]:
+    """Turn a full disk, and the like, into an error; a reader that went away is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        # What could not be written would be tried once more, in vain, when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ParameterError(f"stdout cannot be written: {exc.strerror}") from exc
 
 
 def json_line(values: Mapping[str, Any]) -> None:
@@ -30,12 +55,7 @@ def json_line(values: Mapping[str, Any]) -> None:
 
 def to_terminal() -> bool:
     """Tell whether a person reads stdout."""
-    return sys.stdout.isatty()
-
-
-def binary() -> BinaryIO:
-    """Return stdout for bytes."""
-    return sys.stdout.buffer
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def progress(total: int, label: str) -> Callable[[int], None]:

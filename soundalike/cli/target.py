@@ -34,7 +34,7 @@ class Target:
 
     def __init__(self, path: Path) -> None:
         self._shown = f"--output {str(path)!r}"
-        self._path = Path(os.path.realpath(path))
+        self._path = path
         self._part: Path | None = None
         self._is_empty = True
 
@@ -64,6 +64,7 @@ class Target:
 
     def _opened(self) -> IO[bytes]:
         with suppress(FileNotFoundError):
+            # Before links are followed: that of /dev/stdout leads to no path.
             mode = self._path.stat().st_mode
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -72,6 +73,7 @@ class Target:
             if not os.access(self._path, os.W_OK):
                 # Giving another file its name would go through.
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        self._path = Path(os.path.realpath(self._path))
         part = self._path.with_name(f".soundalike-{uuid.uuid4().hex}.part")
         file = part.open("xb")
         self._part = part

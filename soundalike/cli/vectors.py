@@ -121,7 +121,8 @@ def rows_path(target: Path) -> Path:
     >>> str(rows_path(Path("vectors/birds.npy")))
     'vectors/birds.rows.csv'
     """
-    return target.with_name(f"{target.name.removesuffix('.npy')}.rows.csv")
+    name = target.stem if target.suffix.lower() == ".npy" else target.name
+    return target.with_name(f"{name}.rows.csv")
 
 
 class LineWriter:
@@ -220,7 +221,7 @@ class NpyWriter:
         shape = (self._n_rows, self._like.shape[1])
         described = npy.dtype_to_descr(self._like.dtype)
         npy.write_array_header_1_0(header, {"descr": described, "fortran_order": False, "shape": shape})
-        put = output.binary().write if self._target is None else self._target.write
+        put = output.data_bytes if self._target is None else self._target.write
         put(header.getvalue())
         self._waiting.seek(0)
         while block := self._waiting.read(_BLOCK_BYTES):

@@ -337,6 +337,38 @@ def test_a_pipe_as_output(embed: Run, sounds: Path, tmp_path: Path, layout: str)
     close(found, expected(sounds / "low" / "a.wav", "file"))
 
 
+def test_stdout_by_its_name(embed: Run, sounds: Path):
+    done = embed(sounds / "low" / "a.wav", "--per", "file", "--format", "csv", "--output", "/dev/stdout")
+    assert done.returncode == 0, done.stderr
+    close(read_csv(done.stdout)[1], expected(sounds / "low" / "a.wav", "file"))
+
+
+@pytest.mark.parametrize("layout", ["text", "npy"])
+@pytest.mark.parametrize(
+    ("redirection", "reason"), [("> /dev/full", "No space left on device"), (">&-", "closed")]
+)
+def test_a_stdout_that_takes_nothing(
+    command_environ: dict[str, str], sounds: Path, layout: str, redirection: str, reason: str
+):
+    line = f'"{sys.executable}" -m soundalike embed low/a.wav --format {layout} {redirection}'
+    done = subprocess.run(
+        line, shell=True, cwd=sounds, env=command_environ, capture_output=True, text=True, check=False
+    )
+    if redirection == ">&-" and layout == "text":
+        assert done.returncode == 0  # nobody wants it
+    else:
+        assert done.returncode == 2, done.stderr
+        assert reason in done.stderr.splitlines()[-1]
+    assert "Exception ignored" not in done.stderr
+
+
+def test_an_empty_path_is_not_this_folder(embed: Run, sounds: Path):
+    """As an unset variable of the shell gives."""
+    done = embed("", cwd=sounds)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "empty" in done.stderr
+
+
 def test_npy_of_several_files_needs_a_file(embed: Run, sounds: Path):
     done = embed(sounds, "--format", "npy")
     assert (done.returncode, done.stdout) == (2, "")
