@@ -121,7 +121,7 @@ def _verify(settings: Settings, *, as_json: bool) -> int:
     checkpoint = vggish_checkpoint(settings.weights_dir, settings.checkpoint)
     postprocessor = _postprocessor(settings.weights_dir)
     output.note(f"3 s of a sine of 1 kHz through {checkpoint}")
-    checks = verify(checkpoint, postprocessor, expected=EXPECTED)
+    checks = verify(checkpoint, postprocessor, expected=EXPECTED, precision=settings.precision)
     _print_checks(checks, as_json=as_json)
     wrong = [check.name for check in checks if not check.ok]
     if wrong:

@@ -52,9 +52,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_reset(add("reset", commands.reset, "delete the whole index with all collections"))
     _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
-    _add_embed(add("embed", embed.run, "write the embeddings of sound files", _encoding()))
+    without_index = _encoding(of_index=False)
+    _add_embed(add("embed", embed.run, "write the embeddings of sound files", without_index))
     _add_models(add("models", models.run, "look after the encoder's weights"))
-    _add_evaluate(add("evaluate", commands.evaluate, "measure retrieval on labelled clips", _encoding()))
+    _add_evaluate(
+        add("evaluate", commands.evaluate, "measure retrieval on labelled clips", without_index)
+    )
     return parser
 
 
@@ -76,7 +79,9 @@ def _common() -> argparse.ArgumentParser:
     return parent
 
 
-def _encoding() -> argparse.ArgumentParser:
+def _encoding(*, of_index: bool = True) -> argparse.ArgumentParser:
+    """Return the options of what embeds; `of_index`: an index's windows are the standard."""
+    first = "the index's, else " if of_index else ""
     parent = argparse.ArgumentParser(add_help=False)
     parent.add_argument(
         "--model",
@@ -100,13 +105,13 @@ def _encoding() -> argparse.ArgumentParser:
         "--window-size",
         type=float,
         metavar="S",
-        help=f"length of a window in seconds; default: the index's, else {standard.window_s:g}",
+        help=f"length of a window in seconds; default: {first}{standard.window_s:g}",
     )
     parent.add_argument(
         "--stride",
         type=float,
         metavar="S",
-        help=f"distance between windows in seconds; default: the index's, else {standard.stride_s:g}",
+        help=f"distance between windows in seconds; default: {first}{standard.stride_s:g}",
     )
     return parent
 
