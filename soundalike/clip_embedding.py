@@ -1,29 +1,34 @@
-"""One call from a file to its embedding, for those who want vectors and no index."""
+"""From files to their embeddings, for those who want vectors and no index."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.audio import load_audio, resolve_path
+from soundalike.audio import resolve_path, uri_of
 from soundalike.config import Settings
-from soundalike.embedding import BATCH_PATCHES, Encoder, normalised
+from soundalike.embedding import CutRecording, Encoder, embed_patches_at, embed_windows, normalised
 from soundalike.encoders import load_encoder
-from soundalike.errors import ParameterError, WeightsMissing
-from soundalike.segmenter import check_long_enough, pad_to
-from soundalike.types import FloatArray
-from soundalike.vggish import params
-from soundalike.vggish.features import log_mel_spectrogram
+from soundalike.errors import AudioError, ParameterError, WeightsMissing
+from soundalike.parallel import map_ahead
+from soundalike.segmenter import Segments, cut_seconds, segment
+from soundalike.types import FloatArray, Window
 from soundalike.vggish.postprocess import Postprocessor
 from soundalike.weights import PCA_PARAMS, verified_path
+from soundalike.windows import SAMPLE_RATE_HZ, WindowPlan
 
 Pooling = Literal["mean", "sum"]
-_POOLINGS: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum}
+#: What a vector stands for: a window as in the index, a second, or the whole file.
+Per = Literal["window", "second", "file"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+PERS: tuple[Per, ...] = get_args(Per)
+_POOL: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum}
 
 
 def embed_audio(
@@ -65,39 +70,124 @@ def embed_audio(
     AudioError
         The file cannot be used.
     """
-    if pooling is not None and pooling not in _POOLINGS:
+    if pooling is not None and pooling not in POOLINGS:
         raise ParameterError(f"pooling is {pooling!r}; choose mean or sum, or leave it out")
     used = encoder or _configured_encoder()
-    vectors: npt.NDArray[Any] = embed_seconds(path, used, example_hop_s=example_hop_s)
     if postprocess:
-        if used.name != "vggish":
-            raise ParameterError(f"postprocess belongs to vggish; the encoder is {used.name}")
-        vectors = _postprocessor()(vectors)
-    if pooling is None:
-        return vectors
-    # In float: the sum of 8-bit numbers would overflow.
-    pooled = _POOLINGS[pooling](vectors.astype(np.float32), axis=0)
-    return normalised(pooled)
+        check_postprocess(used)
+    cut = cut_seconds(resolve_path(path), example_hop_s=example_hop_s)
+    vectors = _second_vectors(cut, used, _postprocessor() if postprocess else None)
+    return vectors if pooling is None else _pooled(vectors, pooling)
 
 
 def embed_seconds(path: str | Path, encoder: Encoder, *, example_hop_s: float = 1.0) -> FloatArray:
     """Return the encoder's raw vector of each second of a file, ``(n_seconds, 128)`` float32."""
-    hop = round(example_hop_s * params.SAMPLE_RATE_HZ)
-    if hop < 1:
-        raise ParameterError(f"example_hop_s is {example_hop_s}; it must be above 0")
-    waveform = load_audio(resolve_path(path))
-    check_long_enough(waveform)
-    samples = pad_to(waveform.samples, params.PATCH_SAMPLES)
-    patches = np.lib.stride_tricks.sliding_window_view(samples, params.PATCH_SAMPLES)[::hop]
-    batches = [
-        encoder.embed_patches(
-            log_mel_spectrogram(
-                patches[begin : begin + BATCH_PATCHES], sample_rate=params.SAMPLE_RATE_HZ
-            )
-        )
-        for begin in range(0, len(patches), BATCH_PATCHES)
-    ]
-    return np.concatenate(batches)
+    return _second_vectors(cut_seconds(resolve_path(path), example_hop_s=example_hop_s), encoder)
+
+
+@dataclass(frozen=True, slots=True)
+class FileEmbedding:
+    """A file's vectors, or why there are none.
+
+    Attributes
+    ----------
+    uri : str
+        Absolute path, as an index stores it.
+    windows : sequence of Window
+        The part of the file that each vector stands for.
+    vectors : (n, dimension) float32 or uint8
+        One for each of them.
+    warnings : tuple of str
+        Damage that did not stop the decoding.
+    error : AudioError or None
+        Set where the file cannot be used; there are no windows then.
+    """
+
+    uri: str
+    windows: Sequence[Window] = ()
+    vectors: npt.NDArray[Any] | None = None
+    warnings: tuple[str, ...] = ()
+    error: AudioError | None = None
+
+
+def embed_files(
+    paths: Iterable[Path],
+    encoder: Encoder,
+    *,
+    per: Per = "window",
+    plan: WindowPlan | None = None,
+    pooling: Pooling = "mean",
+    postprocessor: Postprocessor | None = None,
+) -> Iterator[FileEmbedding]:
+    """Embed files, and yield the result of each, in order.
+
+    A file that cannot be used yields its error and the rest goes on. Few files are worked on at once,
+    so that memory stays bounded however many there are.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+    encoder : Encoder
+    per : {"window", "second", "file"}
+        A vector for each window as the index has them (the seconds' vectors one after the other, of
+        length 1), the encoder's raw vector for each second, or one pooled vector of length 1.
+    plan : WindowPlan, optional
+        The windows; by default those of a new index.
+    pooling : {"mean", "sum"}
+        How seconds become a file's vector.
+    postprocessor : Postprocessor, optional
+        Applied to the vectors of seconds, also before they are pooled; VGGish only.
+    """
+    if per == "window":
+        embed = partial(_by_window, plan=plan or WindowPlan(), encoder=encoder)
+    else:
+        pool = pooling if per == "file" else None
+        embed = partial(_by_second, encoder=encoder, pooling=pool, postprocessor=postprocessor)
+
+    def embed_or_fail(path: Path) -> FileEmbedding:
+        try:
+            return embed(resolve_path(path))
+        except AudioError as exc:
+            return FileEmbedding(uri_of(path.absolute()), error=exc)
+
+    return map_ahead(embed_or_fail, paths)
+
+
+def _by_window(path: Path, *, plan: WindowPlan, encoder: Encoder) -> FileEmbedding:
+    cut = segment(path, plan)
+    (vectors,) = embed_windows([CutRecording(cut.samples, cut.windows)], encoder, plan)
+    return FileEmbedding(uri_of(path), cut.windows, vectors, cut.warnings)
+
+
+def _by_second(
+    path: Path, *, encoder: Encoder, pooling: Pooling | None, postprocessor: Postprocessor | None
+) -> FileEmbedding:
+    cut = cut_seconds(path)
+    windows, vectors = cut.windows, _second_vectors(cut, encoder, postprocessor)
+    if pooling is not None:
+        is_silent = all(window.is_silent for window in windows)
+        windows = [Window(0, 0.0, cut.duration_s, is_silent)]
+        vectors = _pooled(vectors, pooling)[np.newaxis]
+    return FileEmbedding(uri_of(path), windows, vectors, cut.warnings)
+
+
+def _second_vectors(
+    cut: Segments, encoder: Encoder, postprocessor: Postprocessor | None = None
+) -> npt.NDArray[Any]:
+    starts = [round(window.start_s * SAMPLE_RATE_HZ) for window in cut.windows]
+    vectors = embed_patches_at(cut.samples, starts, encoder)
+    return vectors if postprocessor is None else postprocessor(vectors)
+
+
+def _pooled(vectors: npt.NDArray[Any], pooling: Pooling) -> FloatArray:
+    # In float: the sum of 8-bit numbers would overflow.
+    return normalised(_POOL[pooling](vectors.astype(np.float32), axis=0))
+
+
+def check_postprocess(encoder: Encoder) -> None:
+    """Raise `ParameterError` unless the encoder is the one that post-processing was made for."""
+    if encoder.name != "vggish":
+        raise ParameterError(f"postprocess belongs to vggish; the encoder is {encoder.name}")
 
 
 @lru_cache(maxsize=1)
@@ -110,7 +200,19 @@ def _configured_encoder() -> Encoder:
 
 @lru_cache(maxsize=1)
 def _postprocessor() -> Postprocessor:
-    folder = Settings.from_env().weights_dir
+    return load_postprocessor(Settings.from_env().weights_dir)
+
+
+def load_postprocessor(folder: Path) -> Postprocessor:
+    """Return the post-processing of the AudioSet release, with the published parameters in a folder.
+
+    Raises
+    ------
+    WeightsMissing
+        They are not there.
+    WeightsCorrupt
+        What is there is not the published file.
+    """
     path = verified_path(PCA_PARAMS, folder)
     if path is None:
         raise WeightsMissing(

@@ -166,6 +166,35 @@ def embed_windows(
     ]
 
 
+def embed_patches_at(
+    samples: FloatArray,
+    starts: Sequence[int],
+    encoder: Encoder,
+    batch_patches: int = BATCH_PATCHES,
+) -> FloatArray:
+    """Return the encoder's raw vector of each patch of a recording.
+
+    Parameters
+    ----------
+    samples : (n_samples,) float32
+        Mono at 16 kHz.
+    starts : sequence of int
+        First sample of each patch, at least one; a patch has 15 600 samples.
+    encoder : Encoder
+        Applied to every patch.
+    batch_patches : int
+        Patches in a batch, at least 1.
+
+    Returns
+    -------
+    vectors : (n_patches, 128) float32
+    """
+    patches = [_Patch(samples, start) for start in starts]
+    return np.concatenate(
+        [encoder.embed_patches(log_mel) for log_mel in _spectrograms(patches, batch_patches)]
+    )
+
+
 class _Patch(NamedTuple):
     """Where a patch begins."""
 

@@ -52,12 +52,32 @@ def load_encoder(
     path = checkpoint or _published(model, weights_dir)
     if path is None:
         return Modulation()
-    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
-        raise WeightsMissing(f"no checkpoint is at {path}; fetch it with: {GET_WEIGHTS}")
+    _check_is_there(path)
     # TensorFlow takes seconds to import; only this branch needs it.
     from soundalike.vggish.network import VGGishNetwork
 
     return VGGishNetwork(path, precision)
+
+
+def vggish_checkpoint(weights_dir: Path, checkpoint: Path | None = None) -> Path:
+    """Return the checkpoint that VGGish is loaded from: `checkpoint`, else the published one.
+
+    Raises
+    ------
+    WeightsMissing
+        It is not there.
+    WeightsCorrupt
+        What is in the weights folder is not the published file.
+    """
+    path = checkpoint or _published("vggish", weights_dir)
+    assert path is not None, "a missing file is an error for this model"
+    _check_is_there(path)
+    return path
+
+
+def _check_is_there(path: Path) -> None:
+    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
+        raise WeightsMissing(f"no checkpoint is at {path}; fetch it with: {GET_WEIGHTS}")
 
 
 def _published(model: str, weights_dir: Path) -> Path | None:

@@ -76,11 +76,12 @@ def _visible_files(folder: Path) -> Iterable[Path]:
 
 def _split(paths: Iterable[Path]) -> tuple[list[Path], int]:
     paths = list(paths)
-    sounds = [path for path in paths if _looks_like_audio(path)]
+    sounds = [path for path in paths if looks_like_audio(path)]
     return sounds, len(paths) - len(sounds)
 
 
-def _looks_like_audio(path: Path) -> bool:
+def looks_like_audio(path: Path) -> bool:
+    """Tell whether a file has a name or a beginning of audio; nothing is decoded."""
     if path.suffix.lower() in AUDIO_SUFFIXES:
         return True
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from soundalike.audio.loading import INLINE_LIMIT_S, Waveform, load_audio, release_pages
 from soundalike.audio.sources import AudioSource
-from soundalike.errors import AudioTooShort
+from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray, Window
+from soundalike.vggish import params
 from soundalike.windows import SAMPLE_RATE_HZ, WindowPlan
 
 #: One analysis frame of the encoders' front end (25 ms).
@@ -69,12 +71,44 @@ def segment(
         As for `soundalike.audio.load_audio`.
     """
     waveform = load_audio(source, inline_limit_s=inline_limit_s, spool_dir=spool_dir)
-    n_samples = len(waveform.samples)
     check_long_enough(waveform)
-    samples = pad_to(waveform.samples, plan.window_samples)
+    return _cut(waveform, plan.starts(len(waveform.samples)), plan.window_samples)
+
+
+def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
+    """Decode a recording and cut it into the encoders' patches: one window of 0.975 s a second.
+
+    What is left at the end and shorter than a patch is in no window.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        As for `segment`.
+    example_hop_s : float
+        Seconds between two starts: 1.0, or 0.96 as in VGGish's published pipeline.
+
+    Raises
+    ------
+    ParameterError
+        `example_hop_s` is less than one sample.
+    AudioTooShort, UnreadableAudio, EmptyAudio, InvalidSamples
+        As for `segment`.
+    """
+    hop = round(example_hop_s * SAMPLE_RATE_HZ)
+    if hop < 1:
+        raise ParameterError(f"example_hop_s is {example_hop_s}; it must be above 0")
+    waveform = load_audio(source)
+    check_long_enough(waveform)
+    last = max(0, len(waveform.samples) - params.PATCH_SAMPLES)
+    return _cut(waveform, range(0, last + 1, hop), params.PATCH_SAMPLES)
+
+
+def _cut(waveform: Waveform, starts: Iterable[int], window_samples: int) -> Segments:
+    n_samples = len(waveform.samples)
+    samples = pad_to(waveform.samples, window_samples)
     windows = []
-    for index, start in enumerate(plan.starts(n_samples)):
-        stop = start + plan.window_samples
+    for index, start in enumerate(starts):
+        stop = start + window_samples
         windows.append(
             Window(
                 index=index,

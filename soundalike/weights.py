@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import hashlib
 import http
 import http.client
@@ -12,12 +14,17 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
 from soundalike.errors import DownloadFailed, WeightsCorrupt
 
 _BLOCK_BYTES = 1 << 18
 _TIMEOUT_S = 30.0
 _MARKER = "verified.json"
+_ABSENT = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE)
+
+#: Called with the bytes that are here and the bytes of the whole file, None where unknown.
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +113,8 @@ def download(
     file: WeightsFile,
     folder: Path,
     *,
-    on_progress: Callable[[int, int | None], None] | None = None,
+    source: str | Path | None = None,
+    on_progress: Progress | None = None,
     timeout_s: float = _TIMEOUT_S,
 ) -> Path:
     """Fetch a published file, verify it, and only then give it its name.
@@ -119,6 +127,9 @@ def download(
         What to fetch.
     folder : Path
         Where to; made if it is not there.
+    source : str or Path, optional
+        Address (http, https) or file to take it from; by default the address where it is published.
+        The checksum stays the published one.
     on_progress : callable, optional
         Called with the bytes that are here and the bytes of the whole file, None where unknown.
     timeout_s : float
@@ -132,41 +143,113 @@ def download(
     Raises
     ------
     DownloadFailed
-        The server cannot be reached, answers with an error, or breaks off; what is here is kept.
+        The server cannot be reached, answers with an error, or breaks off (what is here is kept);
+        or the source's file cannot be read.
     WeightsCorrupt
         What arrived is not the published file; it is deleted.
     """
-    path = folder / file.name
+    if isinstance(source, Path):
+        return _copied(file, folder, source, on_progress)
+    url = source or file.url
     partial = folder / f"{file.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _fetch(file, partial, on_progress, timeout_s)
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as exc:
+        resumed = _fetch(url, partial, on_progress, timeout_s)
+        found = file_md5(partial)
+        if resumed and found != file.md5:
+            # What was here already may be of another file: the source gets a chance of its own.
+            partial.unlink()
+            _fetch(url, partial, on_progress, timeout_s)
+            found = file_md5(partial)
+    except (urllib.error.URLError, http.client.HTTPException, OSError, UnicodeError) as exc:
         reason = getattr(exc, "reason", None) or exc
         here = partial.stat().st_size if partial.exists() else 0
         raise DownloadFailed(
-            f"{file.url}: {reason} ({here} bytes are here); try again, or fetch it elsewhere and put "
-            f"it into {folder}"
+            f"{shown_url(url)}: {reason} ({here} bytes are here); try again, or fetch it on another "
+            f"machine and put it into {folder}, with: soundalike models download --from FILE"
         ) from exc
-    found = file_md5(partial)
     if found != file.md5:
         partial.unlink()
         raise WeightsCorrupt(
-            f"{file.url} delivered a file with MD5 {found}, expected {file.md5}; nothing was kept: "
-            "check for a proxy that answers in the server's place"
+            f"{shown_url(url)} delivered a file with MD5 {found}, expected {file.md5}; nothing was "
+            "kept: check for a proxy that answers in the server's place"
         )
-    os.replace(partial, path)
-    return path
+    os.replace(partial, folder / file.name)
+    return folder / file.name
 
 
-def _fetch(
-    file: WeightsFile,
-    partial: Path,
-    on_progress: Callable[[int, int | None], None] | None,
-    timeout_s: float,
-) -> None:
+def lacks_file(error: DownloadFailed) -> bool:
+    """Tell whether a download failed because the source has no such file (404, or no file there)."""
+    cause = error.__cause__
+    absent = isinstance(cause, urllib.error.HTTPError) and cause.code in _ABSENT
+    return absent or isinstance(cause, FileNotFoundError)
+
+
+def shown_url(url: str) -> str:
+    """Return an address without user, password and query, which may hold secrets.
+
+    Examples
+    --------
+    >>> shown_url("https://ann:secret@mirror.example:8080/vggish/model?signature=0123")
+    'https://mirror.example:8080/vggish/model'
+    """
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _copied(file: WeightsFile, folder: Path, source: Path, on_progress: Progress | None) -> Path:
+    # Not the name of a transfer that broke off: a wrong source must not cost what is here of that.
+    partial = folder / f"{file.name}.copy"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _copy(source, partial, on_progress)
+        found = file_md5(partial)
+        if found == file.md5:
+            os.replace(partial, folder / file.name)
+    except OSError as exc:
+        raise DownloadFailed(
+            f"{source} cannot be copied to {folder}: {exc.strerror or exc}; check both, and try again"
+        ) from exc
+    finally:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+    if found != file.md5:
+        raise WeightsCorrupt(
+            f"{source} has MD5 {found}, the published file has {file.md5}; nothing was copied: fetch "
+            f"it again from {file.url}"
+        )
+    return folder / file.name
+
+
+def _copy(source: Path, target: Path, on_progress: Progress | None) -> None:
+    if source.exists() and not source.is_file():
+        # A pipe, for one, would be waited for.
+        raise OSError(f"{source.name} is no file")
+    with source.open("rb") as whole, target.open("wb") as out:
+        total = os.fstat(whole.fileno()).st_size
+        here = 0
+        while block := whole.read(_BLOCK_BYTES):
+            here += out.write(block)
+            if on_progress is not None:
+                on_progress(here, total)
+
+
+def _request(url: str) -> urllib.request.Request:
+    """Return a request for an address; user and password go into a header, as a browser sends them."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - http(s)
+    if user:
+        # Not to whom the server redirects.
+        token = base64.b64encode(unquote_to_bytes(user)).decode("ascii")
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request
+
+
+def _fetch(url: str, partial: Path, on_progress: Progress | None, timeout_s: float) -> bool:
+    """Fetch what is missing of a file; tell whether bytes that were here before are part of it."""
     here = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(file.url)  # noqa: S310 - the addresses are constants above
+    request = _request(url)
     if here:
         request.add_header("Range", f"bytes={here}-")
     try:
@@ -174,10 +257,10 @@ def _fetch(
     except urllib.error.HTTPError as exc:
         if exc.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and here:
             # Complete already, or of another length: the checksum decides.
-            return
+            return True
         raise
     with answer:
-        resumed = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+        resumed: bool = answer.status == http.HTTPStatus.PARTIAL_CONTENT
         here = here if resumed else 0
         length = answer.headers.get("Content-Length")
         total = here + int(length) if length and length.isdigit() else None
@@ -189,3 +272,4 @@ def _fetch(
                     on_progress(here, total)
     if total is not None and here < total:
         raise ConnectionError(f"the connection broke off at {here} of {total} bytes")
+    return resumed

@@ -15,7 +15,9 @@ from tests.fixtures.checkpoint import variable, write_checkpoint
 pytest_plugins = [
     "tests.fixtures.collections",
     "tests.fixtures.database",
+    "tests.fixtures.forward",
     "tests.fixtures.processes",
+    "tests.fixtures.publisher",
     "tests.fixtures.service",
 ]
 

@@ -104,7 +104,7 @@ def index(arguments: argparse.Namespace) -> int:
     """Index files and folders; report each failure and the counts."""
     from soundalike.pipeline import IndexItem
 
-    found = _files(arguments.paths)
+    found = files_of(arguments.paths)
     tags = parse_tags(arguments.tag)
     items = [IndexItem(str(path), arguments.label, tags) for path in found]
     counts: Counter[str] = Counter()
@@ -126,9 +126,13 @@ def index(arguments: argparse.Namespace) -> int:
     return _PARTIAL_FAILURE if counts["failed"] else 0
 
 
-def _files(paths: Sequence[str]) -> list[Path]:
+def files_of(paths: Sequence[str]) -> list[Path]:
+    """Return the sound files that paths, folders and patterns mean; raise where nothing is."""
     from soundalike.files import find_files
 
+    if not all(paths):
+        # As of an unset variable; it would mean the working folder.
+        raise AudioNotFound("a path is empty; give that of a file or folder, or . for this folder")
     found = find_files(paths)
     if found.skipped:
         output.note(f"{found.skipped} files in these folders are no sound files; left out")
@@ -293,34 +297,13 @@ def confirmed(question: str) -> bool:
     return sys.stdin.readline().strip() == "yes"
 
 
-def embed(arguments: argparse.Namespace) -> int:
-    """Print one embedding a window."""
-    from soundalike.pipeline import Pipeline
-    from soundalike.store import MemoryStore
-
-    encoder = encoder_of(settings_from(arguments))
-    pipeline = Pipeline(MemoryStore(), encoder, window_plan(arguments, None))
-    segments, embeddings = pipeline.embed(arguments.file)
-    for warning in segments.warnings:
-        output.note(f"warning: {warning}")
-    for window, vector in zip(segments.windows, embeddings, strict=True):
-        values = [round(float(number), 6) for number in vector]
-        if arguments.json:
-            row = {"uri": arguments.file, **asdict(window), "encoder": encoder.name}
-            output.json_line({**row, "embedding": values})
-        else:
-            numbers = " ".join(f"{number:.6f}" for number in values)
-            output.data(f"{window.start_s:g} {window.end_s:g} {numbers}")
-    return 0
-
-
 def evaluate(arguments: argparse.Namespace) -> int:
     """Let every clip of a folder query all others; print the metrics."""
     from soundalike import evaluation
 
     if not Path(arguments.folder).is_dir():
         raise AudioNotFound(f"{arguments.folder!r} is not a folder; give one with a folder a label")
-    clips = evaluation.labelled_clips(_files([arguments.folder]), arguments.fold_pattern)
+    clips = evaluation.labelled_clips(files_of([arguments.folder]), arguments.fold_pattern)
     encoder = encoder_of(settings_from(arguments))
     show = output.progress(len(clips), "embedding")
     result = evaluation.evaluate(

@@ -1,32 +1,68 @@
-"""``soundalike models``: whether the weights are here, and how they get here."""
+"""``soundalike models``: whether the weights are here, how they get here, and whether they are right."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.cli.commands import settings_from
-from soundalike.errors import WeightsCorrupt
-from soundalike.weights import PUBLISHED, WeightsFile, download, verified_path
+from soundalike.config import Settings
+from soundalike.errors import DownloadFailed, ParameterError, WeightsCorrupt, WeightsMissing
+from soundalike.mirrors import Sources, sources_in
+from soundalike.weights import (
+    CHECKPOINT,
+    PCA_PARAMS,
+    PUBLISHED,
+    WeightsFile,
+    download,
+    lacks_file,
+    shown_url,
+    verified_path,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from soundalike.vggish.postprocess import Postprocessor
+    from soundalike.vggish.verification import Check, Expected
+
+#: What `verify` holds the weights to; None: what is published.
+EXPECTED: Expected | None = None
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run ``models status`` or ``models download``."""
-    folder = settings_from(arguments).weights_dir
+    """Run ``models status``, ``models download`` or ``models verify``."""
+    settings = settings_from(arguments)
+    if arguments.source is not None and arguments.action != "download":
+        raise ParameterError(f"--from belongs to download; the action is {arguments.action}")
+    if arguments.checkpoint and arguments.action != "verify":
+        raise ParameterError(f"--checkpoint belongs to verify; the action is {arguments.action}")
+    if arguments.action == "verify":
+        return _verify(settings, as_json=arguments.json)
     if arguments.action == "download":
-        for file in PUBLISHED:
-            _download(file, folder)
-    states = [_state(file, folder) for file in PUBLISHED]
-    for state in states:
-        if arguments.json:
+        _download_all(arguments.source, settings)
+    return _status(settings.weights_dir, as_json=arguments.json)
+
+
+def _status(folder: Path, *, as_json: bool) -> int:
+    states = {file.name: _state(file, folder) for file in PUBLISHED}
+    for state in states.values():
+        if as_json:
             output.json_line(state)
         else:
-            output.data("  ".join(str(state[key]) for key in ("state", "file", "path")))
-    if any(state["state"] != "verified" for state in states):
+            output.data("  ".join(state[key] for key in ("state", "file", "path")))
+    missing = [name for name, state in states.items() if state["state"] != "verified"]
+    if missing == [PCA_PARAMS.name]:
+        output.note(f"{PCA_PARAMS.name} is needed for post-processing only, which is off by default")
+    elif missing:
         output.note("without VGGish's weights the encoder is logmel-modulation, which is weight-free")
-        output.note("fetch them with: soundalike models download")
-    return 0 if all(state["state"] != "corrupt" for state in states) else WeightsCorrupt.exit_status
+    if missing:
+        output.note("fetch them with: soundalike models download; from a mirror or a folder: --from")
+    corrupt = any(state["state"] == "corrupt" for state in states.values())
+    return WeightsCorrupt.exit_status if corrupt else 0
 
 
 def _state(file: WeightsFile, folder: Path) -> dict[str, str]:
@@ -39,23 +75,99 @@ def _state(file: WeightsFile, folder: Path) -> dict[str, str]:
     return {"file": file.name, "state": state, "path": str(folder / file.name), "url": file.url}
 
 
-def _download(file: WeightsFile, folder: Path) -> None:
+def _download_all(source: str | None, settings: Settings) -> None:
+    """Fetch what is not here yet; that the source lacks the PCA file is said, but no failure."""
+    folder = settings.weights_dir
+    sources: Sources = [(file, file.url) for file in PUBLISHED]
+    if source is not None:
+        sources = sources_in(source, PUBLISHED)
+    fetched, absent = [], {}
+    for file, place in sources:
+        try:
+            if _download(file, place, folder):
+                fetched.append(file.name)
+        except DownloadFailed as exc:
+            if not lacks_file(exc) or len(sources) == 1:
+                raise
+            absent[file.name] = exc
+    for name, error in absent.items():
+        if name != PCA_PARAMS.name or len(absent) == len(sources):
+            raise error
+        output.note(f"not there: {error.message} [{error.code}]")
+    if CHECKPOINT.name in fetched and settings.model == "auto" and settings.checkpoint is None:
+        output.note(
+            "from now on the encoder is vggish; an index that was made with logmel-modulation must "
+            "be rebuilt: soundalike reindex"
+        )
+
+
+def _download(file: WeightsFile, place: str | Path, folder: Path) -> bool:
+    """Fetch a file unless it is here; tell whether it was fetched."""
     try:
         if verified_path(file, folder) is not None:
-            return
+            return False
     except WeightsCorrupt as exc:
         output.note(f"replacing it: {exc}")
-    bar = None
+    output.note(f"fetching {shown_url(place) if isinstance(place, str) else place}")
+    with output.transfer(file.name) as show:
+        download(file, folder, source=place, on_progress=show)
+    return True
 
-    def show(here: int, total: int | None) -> None:
-        nonlocal bar
-        if bar is None:
-            from tqdm import tqdm
 
-            bar = tqdm(total=total, desc=file.name, unit="B", unit_scale=True, leave=False)
-        bar.update(here - bar.n)
+def _verify(settings: Settings, *, as_json: bool) -> int:
+    from soundalike.encoders import vggish_checkpoint
+    from soundalike.vggish.verification import verify
 
-    output.note(f"fetching {file.url}")
-    download(file, folder, on_progress=show)
-    if bar is not None:
-        bar.close()
+    checkpoint = vggish_checkpoint(settings.weights_dir, settings.checkpoint)
+    postprocessor = _postprocessor(settings.weights_dir)
+    output.note(f"3 s of a sine of 1 kHz through {checkpoint}")
+    checks = verify(checkpoint, postprocessor, expected=EXPECTED, precision=settings.precision)
+    _print_checks(checks, as_json=as_json)
+    wrong = [check.name for check in checks if not check.ok]
+    if wrong:
+        advice = "delete it and run: soundalike models download"
+        if settings.checkpoint is not None:
+            advice = "that is wrong for a copy of the published weights, and usual for any others"
+        raise WeightsCorrupt(f"{checkpoint}: {', '.join(wrong)} not as published; {advice}")
+    output.note("OK: these weights give here what their publisher says")
+    return 0
+
+
+def _postprocessor(folder: Path) -> Postprocessor | None:
+    from soundalike.clip_embedding import load_postprocessor
+
+    try:
+        return load_postprocessor(folder)
+    except WeightsMissing as exc:
+        output.note(f"post-processing is not checked: {exc}")
+        return None
+
+
+def _print_checks(checks: Sequence[Check], *, as_json: bool) -> None:
+    if as_json:
+        for check in checks:
+            output.json_line(
+                {
+                    "check": check.name,
+                    "precision": check.precision,
+                    "expected": _plain(check.expected),
+                    "found": _plain(check.found),
+                    "ok": check.ok,
+                }
+            )
+        return
+    rows = [("check", "precision", "expected", "found", "")]
+    for check in checks:
+        values = (_shown(check.expected), _shown(check.found))
+        rows.append((check.name, check.precision or "", *values, "ok" if check.ok else "DIFFERS"))
+    for line in output.columns(rows):
+        output.data(line)
+
+
+def _plain(value: float | tuple[int, ...]) -> Any:
+    """Return a value that JSON has: null for NaN and infinity."""
+    return value if isinstance(value, tuple) or math.isfinite(value) else None
+
+
+def _shown(value: float | tuple[int, ...]) -> str:
+    return "x".join(map(str, value)) if isinstance(value, tuple) else f"{value:.6g}"

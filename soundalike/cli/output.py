@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from soundalike.errors import ParameterError
 from soundalike.types import Match
 
 
@@ -19,12 +22,40 @@ def note(text: str) -> None:
 
 def data(text: str) -> None:
     """Write a line of data to stdout."""
-    print(text, flush=True)
+    with _stdout():
+        print(text, flush=True)
+
+
+def data_bytes(content: bytes) -> None:
+    """Write bytes to stdout."""
+    if sys.stdout is None:  # closed by whoever started this
+        raise ParameterError("stdout is closed; write to a file with --output")
+    with _stdout():
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _stdout() -> Iterator[None]:
+    """Turn a full disk, and the like, into an error; a reader that went away is none."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        # What could not be written would be tried once more, in vain, when the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise ParameterError(f"stdout cannot be written: {exc.strerror}") from exc
 
 
 def json_line(values: Mapping[str, Any]) -> None:
     """Write one JSON object, on one line, to stdout."""
     data(json.dumps(values, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def to_terminal() -> bool:
+    """Tell whether a person reads stdout."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def progress(total: int, label: str) -> Callable[[int], None]:
@@ -49,6 +80,30 @@ def progress(total: int, label: str) -> Callable[[int], None]:
             bar.close()
 
     return show
+
+
+@contextmanager
+def transfer(label: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function that shows on stderr how many bytes are here, and of how many where known."""
+    from tqdm import tqdm
+
+    bar = tqdm(
+        desc=label,
+        unit="B",
+        unit_scale=True,
+        file=sys.stderr,
+        mininterval=0.1 if sys.stderr.isatty() else 3.0,
+        delay=0.5,
+        leave=False,
+    )
+
+    def show(here: int, total: int | None) -> None:
+        bar.total = total
+        bar.update(here - bar.n)
+
+    # Closed in any case, so that what is said next has a line of its own.
+    with bar:
+        yield show
 
 
 def match_values(match: Match, query: str, encoder: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from soundalike.cli import collections, commands, demo, models, reindex, serve
+from soundalike.cli import collections, commands, demo, embed, models, reindex, serve
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
@@ -50,9 +50,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_reset(add("reset", commands.reset, "delete the whole index with all collections"))
     _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
-    _add_embed(add("embed", commands.embed, "print the embeddings of a file", _encoding()))
+    without_index = _encoding(of_index=False)
+    _add_embed(add("embed", embed.run, "write the embeddings of sound files", without_index))
     _add_models(add("models", models.run, "look after the encoder's weights"))
-    _add_evaluate(add("evaluate", commands.evaluate, "measure retrieval on labelled clips", _encoding()))
+    _add_evaluate(
+        add("evaluate", commands.evaluate, "measure retrieval on labelled clips", without_index)
+    )
     return parser
 
 
@@ -74,7 +77,9 @@ def _common() -> argparse.ArgumentParser:
     return parent
 
 
-def _encoding() -> argparse.ArgumentParser:
+def _encoding(*, of_index: bool = True) -> argparse.ArgumentParser:
+    """Return the options of what embeds; `of_index`: an index's windows are the standard."""
+    first = "the index's, else " if of_index else ""
     parent = argparse.ArgumentParser(add_help=False)
     parent.add_argument(
         "--model",
@@ -98,13 +103,13 @@ def _encoding() -> argparse.ArgumentParser:
         "--window-size",
         type=float,
         metavar="S",
-        help=f"length of a window in seconds; default: the index's, else {standard.window_s:g}",
+        help=f"length of a window in seconds; default: {first}{standard.window_s:g}",
     )
     parent.add_argument(
         "--stride",
         type=float,
         metavar="S",
-        help=f"distance between windows in seconds; default: the index's, else {standard.stride_s:g}",
+        help=f"distance between windows in seconds; default: {first}{standard.stride_s:g}",
     )
     return parent
 
@@ -190,14 +195,62 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
 
 
 def _add_embed(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", metavar="FILE", help="the sound")
+    command.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or glob pattern")
+    command.add_argument(
+        "--per",
+        choices=embed.PERS,
+        default="window",
+        help="a vector for each window as the index has it (the vectors of its seconds one after the "
+        "other, of length 1), the encoder's raw 128 numbers for each second, or 128 numbers of length "
+        "1 for the whole file; default: window",
+    )
+    command.add_argument(
+        "--pooling",
+        choices=embed.POOLINGS,
+        help="how the seconds become a file's vector; with --per file; default: mean",
+    )
+    command.add_argument(
+        "--postprocess",
+        action="store_true",
+        help="PCA, whitening and 8 bits as in the AudioSet release; VGGish only, not for windows",
+    )
+    command.add_argument(
+        "--format",
+        choices=embed.FORMATS,
+        help="text: start, end and the numbers with 6 decimals; json: an object on each line; csv: with "
+        "a header, a column for each number; npy: one array, a row for each vector; default: what "
+        "--output ends in (.txt, .json, .jsonl, .csv, .npy), else text. --json is --format json",
+    )
+    command.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where to instead of stdout; the file appears when all is done. Beside FILE.npy, "
+        "FILE.rows.csv says which row is what",
+    )
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "action",
-        choices=("status", "download"),
-        help="show what is here, or fetch what is missing and verify it",
+        choices=("status", "download", "verify"),
+        help="show what is here; fetch what is missing and check its MD5; or put a sine through the "
+        "network and compare with the numbers that are published (status 4 where they differ)",
+    )
+    command.add_argument(
+        "--from",
+        dest="source",
+        metavar="PATH|URL",
+        help="download from a folder, a file or a mirror: the address (http, https, file) under which "
+        "vggish_model.ckpt and vggish_pca_params.npz lie, or of one of them; what arrives must be "
+        "the published file all the same. Where only the PCA file is missing there, that is said "
+        "and the exit status is 0",
+    )
+    command.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="verify this checkpoint instead; default: SOUNDALIKE_CHECKPOINT, else the published one",
     )
 
 

@@ -1,14 +1,21 @@
 """One call from a file to its vectors."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from soundalike import clip_embedding
-from soundalike.clip_embedding import embed_audio, embed_seconds
-from soundalike.errors import AudioNotFound, AudioTooShort, ParameterError, WeightsMissing
+from soundalike.clip_embedding import embed_audio, embed_files, embed_seconds
+from soundalike.errors import (
+    AudioNotFound,
+    AudioTooShort,
+    ParameterError,
+    UnreadableAudio,
+    WeightsMissing,
+)
 from soundalike.modulation import Modulation
 from soundalike.types import FloatArray
 from soundalike.vggish.features import log_mel_spectrogram
@@ -180,3 +187,36 @@ def test_errors_of_the_file(tmp_path: Path, write_wav: WriteWav):
         embed_audio(tmp_path / "gone.wav", encoder=Modulation())
     with pytest.raises(AudioTooShort):
         embed_audio(write_wav(tmp_path / "a.wav", np.zeros(399)), encoder=Modulation())
+
+
+def test_files_are_embedded_in_order_and_a_broken_one_is_passed_over(sound: Path, tmp_path: Path):
+    (tmp_path / "broken.wav").write_text("no sound")
+    paths = [tmp_path / "broken.wav", sound, tmp_path / "gone.wav", sound]
+    results = list(embed_files(paths, Modulation(), per="second"))
+    assert [result.uri for result in results] == [str(path) for path in paths]
+    assert [type(result.error) for result in results] == [
+        UnreadableAudio,
+        type(None),
+        AudioNotFound,
+        type(None),
+    ]
+    for result in (results[1], results[3]):
+        np.testing.assert_array_equal(result.vectors, embed_seconds(sound, Modulation()))
+        assert [window.start_s for window in result.windows] == [0, 1, 2, 3, 4]
+    assert results[0].vectors is None
+
+
+def test_files_are_taken_as_results_are(sound: Path):
+    taken = []
+
+    def endless() -> Iterator[Path]:
+        while True:
+            taken.append(sound)
+            yield sound
+
+    results = embed_files(endless(), Modulation(), per="file", pooling="sum")
+    pooled = embed_audio(sound, "sum", encoder=Modulation())
+    for _ in range(3):
+        np.testing.assert_array_equal(next(results).vectors, [pooled])
+    assert len(taken) < 20 + 3 * (os.cpu_count() or 1)
+    results.close()

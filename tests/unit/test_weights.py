@@ -1,14 +1,16 @@
 """Verified weights, and their download from a server that does what servers do."""
 
+from __future__ import annotations
+
 import hashlib
-import http.server
 import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -21,8 +23,12 @@ from soundalike.weights import (
     WeightsFile,
     download,
     file_md5,
+    lacks_file,
     verified_path,
 )
+
+if TYPE_CHECKING:
+    from tests.fixtures.publisher import Publisher
 
 CONTENT = np.random.default_rng(7).bytes(900_000)
 NAME = "model.bin"
@@ -33,70 +39,17 @@ def md5(content: bytes) -> str:
 
 
 @dataclass
-class Behaviour:
-    """What the server does with the next requests, and what it was asked for."""
-
-    status: int | None = None
-    body: bytes = CONTENT
-    knows_ranges: bool = True
-    breaks_off_after: int | None = None
-    promised_length: int | None = None
-    sends_length: bool = True
-    requests: list[str | None] = field(default_factory=list)
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves one body, as badly as it is told to."""
-
-    behaviour: Behaviour
-
-    def do_GET(self) -> None:
-        """Answer with the body, a part of it, or an error."""
-        behaviour = self.behaviour
-        wanted = self.headers.get("Range")
-        behaviour.requests.append(wanted)
-        begin = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-        part = behaviour.body[begin:] if behaviour.knows_ranges else behaviour.body
-        status = behaviour.status or (206 if wanted and behaviour.knows_ranges else 200)
-        if wanted and behaviour.knows_ranges and begin >= len(behaviour.body):
-            status, part = 416, b""
-        self.send_response(status)
-        if behaviour.sends_length:
-            length = len(part) if behaviour.promised_length is None else behaviour.promised_length
-            self.send_header("Content-Length", str(length))
-        self.end_headers()
-        self.wfile.write(part[: behaviour.breaks_off_after])
-
-    def log_message(self, *args: object) -> None:
-        """Keep quiet."""
-
-
-class QuietServer(http.server.ThreadingHTTPServer):
-    """Says nothing of clients that hang up."""
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Keep quiet."""
-
-
-@dataclass
 class Server:
     """A server on this machine, and the file that it publishes."""
 
     file: WeightsFile
-    behaviour: Behaviour
+    behaviour: Publisher
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    behaviour = Behaviour()
-    handler = type("BoundHandler", (Handler,), {"behaviour": behaviour})
-    with QuietServer(("127.0.0.1", 0), handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        url = f"http://127.0.0.1:{listening.server_port}/{NAME}"
-        yield Server(WeightsFile(NAME, url, md5(CONTENT)), behaviour)
-        listening.shutdown()
-        thread.join()
+def server(publisher: Publisher) -> Server:
+    publisher.body = CONTENT
+    return Server(WeightsFile(NAME, f"{publisher.url}/{NAME}", md5(CONTENT)), publisher)
 
 
 @pytest.fixture
@@ -181,13 +134,23 @@ def test_part_that_is_complete_already(server: Server, folder: Path):
     assert server.behaviour.requests == ["bytes=900000-"]
 
 
-def test_part_of_another_file_is_thrown_away(server: Server, folder: Path):
+@pytest.mark.parametrize("size", [400_000, 900_000, 1_000_000])
+def test_part_of_another_file_is_thrown_away(size: int, server: Server, folder: Path):
+    """It is not the server's fault: the whole file is fetched."""
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(bytes(size))
+    assert download(server.file, folder).read_bytes() == CONTENT
+    assert server.behaviour.requests == [f"bytes={size}-", None]
+    assert names_in(folder) == [NAME]
+
+
+def test_part_of_another_file_and_a_wrong_server(server: Server, folder: Path):
     folder.mkdir(parents=True)
     (folder / f"{NAME}.part").write_bytes(bytes(400_000))
+    server.behaviour.body = bytes(1_000_000)
     with pytest.raises(WeightsCorrupt, match="nothing was kept"):
         download(server.file, folder)
     assert names_in(folder) == []
-    assert download(server.file, folder).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("promised", [1_000_000, 800_000], ids=["too much", "too little"])
@@ -247,6 +210,18 @@ def test_server_that_says_nothing(folder: Path):
             download(WeightsFile(NAME, url, md5(CONTENT)), folder, timeout_s=0.2)
 
 
+@pytest.mark.timeout(15)
+def test_server_that_stalls_within_the_file(server: Server, folder: Path):
+    server.behaviour.stalls_after = 400_000
+    with pytest.raises(DownloadFailed, match="timed out") as caught:
+        download(server.file, folder, timeout_s=0.2)
+    here = (folder / f"{NAME}.part").stat().st_size
+    assert f"({here} bytes are here)" in caught.value.message
+    server.behaviour.stalls_after = None
+    assert download(server.file, folder).read_bytes() == CONTENT
+    assert server.behaviour.requests == [None, f"bytes={here}-" if here else None]
+
+
 def test_server_that_speaks_no_http(folder: Path):
     with socket.socket() as strange:
         strange.bind(("127.0.0.1", 0))
@@ -278,6 +253,134 @@ def test_folder_that_cannot_be_made(server: Server, tmp_path: Path):
     (tmp_path / "weights").write_text("a file")
     with pytest.raises(DownloadFailed):
         download(server.file, tmp_path / "weights")
+
+
+# From elsewhere than where it is published
+
+
+def unpublished(server: Server) -> WeightsFile:
+    """Return the file as if it were published where nobody answers."""
+    return WeightsFile(NAME, "http://127.0.0.1:1/published", server.file.md5)
+
+
+def test_from_another_address(server: Server, folder: Path):
+    file = unpublished(server)
+    assert download(file, folder, source=server.file.url).read_bytes() == CONTENT
+    server.behaviour.body = b"<html></html>"
+    with pytest.raises(WeightsCorrupt) as caught:
+        download(file, folder, source=server.file.url)
+    assert server.file.url in caught.value.message
+    assert file.md5 in caught.value.message
+
+
+def test_another_address_goes_on_where_the_first_stopped(server: Server, folder: Path):
+    folder.mkdir(parents=True)
+    (folder / f"{NAME}.part").write_bytes(CONTENT[:123_456])
+    download(unpublished(server), folder, source=server.file.url)
+    assert (folder / NAME).read_bytes() == CONTENT
+    assert server.behaviour.requests == ["bytes=123456-"]
+
+
+def test_user_and_password_are_sent_but_not_shown(server: Server, folder: Path):
+    server.behaviour.password = "Basic YW5uOnNlY3JldC8x"  # ann:secret/1
+    url = server.file.url.replace("://", "://ann:secret%2F1@") + "?signature=0123"
+    assert download(server.file, folder, source=url).read_bytes() == CONTENT
+    assert server.behaviour.paths == [f"/{NAME}?signature=0123"]
+
+    wrong = url.replace("secret", "Geheimnis")
+    with pytest.raises(DownloadFailed, match="Unauthorized") as caught:
+        download(server.file, folder, source=wrong)
+    assert server.file.url in caught.value.message
+    for secret in ("ann", "Geheimnis", "0123"):
+        assert secret not in caught.value.message
+
+
+def test_password_is_not_for_whom_the_server_redirects_to(
+    server: Server, other_publisher: Publisher, folder: Path
+):
+    other_publisher.body = CONTENT
+    server.behaviour.redirects_to = f"{other_publisher.url}/elsewhere"
+    url = server.file.url.replace("://", "://ann:secret@")
+    assert download(server.file, folder, source=url).read_bytes() == CONTENT
+    assert server.behaviour.authorizations == ["Basic YW5uOnNlY3JldA=="]
+    assert other_publisher.authorizations == [None]
+
+
+@pytest.mark.parametrize(("status", "absent"), [(404, True), (410, True), (403, False), (500, False)])
+def test_whether_a_server_lacks_the_file(status: int, absent: bool, server: Server, folder: Path):
+    server.behaviour.status = status
+    with pytest.raises(DownloadFailed) as caught:
+        download(server.file, folder)
+    assert lacks_file(caught.value) is absent
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:port/x", "http://a..b/x", f"http://{'a' * 70}.invalid/x"]
+)
+def test_addresses_that_lead_nowhere(url: str, server: Server, folder: Path):
+    with pytest.raises(DownloadFailed) as caught:
+        download(server.file, folder, source=url)
+    assert not lacks_file(caught.value)
+
+
+@pytest.fixture
+def original(tmp_path: Path) -> Path:
+    path = tmp_path / "original" / "weights of mine"
+    path.parent.mkdir()
+    path.write_bytes(CONTENT)
+    os.utime(path, ns=(5, 5))
+    return path
+
+
+def test_from_a_file(original: Path, folder: Path):
+    file = WeightsFile(NAME, "http://127.0.0.1:1/published", md5(CONTENT))
+    seen: list[tuple[int, int | None]] = []
+    path = download(
+        file, folder, source=original, on_progress=lambda here, total: seen.append((here, total))
+    )
+    assert path == folder / NAME
+    assert path.read_bytes() == CONTENT
+    assert names_in(folder) == [NAME]
+    assert len(seen) > 1
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert original.read_bytes() == CONTENT
+    assert original.stat().st_mtime_ns == 5
+    assert not path.samefile(original)
+    assert not path.is_symlink()
+
+
+def test_wrong_file_gets_no_name_and_costs_nothing(original: Path, folder: Path):
+    """Neither what is here already, nor the transfer that broke off, nor the file itself."""
+    file = WeightsFile(NAME, "http://127.0.0.1:1/published", md5(b"published"))
+    folder.mkdir(parents=True)
+    (folder / NAME).write_bytes(b"published")
+    (folder / f"{NAME}.part").write_bytes(b"pub")
+    with pytest.raises(WeightsCorrupt, match="nothing was copied") as caught:
+        download(file, folder, source=original)
+    assert md5(CONTENT) in caught.value.message
+    assert (folder / NAME).read_bytes() == b"published"
+    assert names_in(folder) == [NAME, f"{NAME}.part"]
+    assert original.read_bytes() == CONTENT
+
+
+def test_file_that_is_not_there(folder: Path, tmp_path: Path):
+    file = WeightsFile(NAME, "http://127.0.0.1:1/published", md5(CONTENT))
+    with pytest.raises(DownloadFailed, match=r"gone cannot be copied .* No such file") as caught:
+        download(file, folder, source=tmp_path / "gone")
+    assert lacks_file(caught.value)
+    os.mkfifo(tmp_path / "pipe")
+    for other in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(DownloadFailed, match="is no file") as caught:
+            download(file, folder, source=other)
+        assert not lacks_file(caught.value)
+
+
+def test_folder_that_a_file_cannot_be_copied_to(original: Path):
+    file = WeightsFile(NAME, "http://127.0.0.1:1/published", md5(CONTENT))
+    with pytest.raises(DownloadFailed, match="cannot be copied") as caught:
+        download(file, original, source=original)
+    assert not lacks_file(caught.value)
+    assert original.read_bytes() == CONTENT
 
 
 # Verified once, then known by size and time

@@ -16,6 +16,7 @@ from soundalike.cli.main import main
 from soundalike.types import FloatArray
 from soundalike.weights import WeightsFile
 
+RAIN = str(Path(__file__).parents[3] / "toy-data/rain/rain_1.mp3")
 Capture = pytest.CaptureFixture[str]
 
 
@@ -50,8 +51,14 @@ def run(*argv: str | Path) -> int:
         (["embed", "http://localhost/a.wav"], 3, "audio.not_found"),
         (["embed", "."], 3, "audio.not_found"),
         (["embed", "a.wav", "--window-size", "0.5"], 2, "parameter.invalid"),
-        (["embed", "a.wav", "--model", "vggish"], 4, "model.weights_missing"),
-        (["embed", "a.wav", "--checkpoint", "gone.ckpt"], 4, "model.weights_missing"),
+        (["embed", "a.wav", "--json", "--format", "csv"], 2, "parameter.invalid"),
+        (["embed", "a.wav", "--postprocess"], 2, "parameter.invalid"),
+        (["embed", "a.wav", "--pooling", "sum"], 2, "parameter.invalid"),
+        (["embed", "a.wav", "--per", "file", "--stride", "1"], 2, "parameter.invalid"),
+        (["embed", RAIN, "--output", "gone/vectors.csv"], 2, "parameter.invalid"),
+        (["embed", RAIN, "--per", "file", "--postprocess"], 2, "parameter.invalid"),
+        (["embed", RAIN, "--model", "vggish"], 4, "model.weights_missing"),
+        (["embed", RAIN, "--checkpoint", "gone.ckpt"], 4, "model.weights_missing"),
         (["status", "--database-url", "mysql://localhost/db"], 2, "config.invalid"),
         (["serve", "--flow", "gone.yml"], 2, "config.invalid"),
         (["demo", "--flow", "gone.yml"], 2, "config.invalid"),
@@ -151,7 +158,7 @@ def test_embed_says_what_was_damaged(toy_data: Path, tmp_path: Path, capsys: Cap
     content = (toy_data / "rain/rain_1.mp3").read_bytes()
     (tmp_path / "half.mp3").write_bytes(content[: len(content) // 2])
     assert run("embed", tmp_path / "half.mp3") == 0
-    assert "warning: truncated: the header promises" in capsys.readouterr().err
+    assert "half.mp3: truncated: the header promises" in capsys.readouterr().err
 
 
 def test_evaluate_json(toy_data: Path, tmp_path: Path, capsys: Capture):

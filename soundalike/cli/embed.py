@@ -1,0 +1,95 @@
+"""``soundalike embed``: the vectors of files, for programs that do more with them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundalike.cli import output
+from soundalike.cli.commands import encoder_of, files_of, settings_from, window_plan
+from soundalike.cli.vectors import FORMATS, format_of, vector_writer
+from soundalike.errors import AudioError, AudioNotFound, ParameterError
+
+if TYPE_CHECKING:
+    from soundalike.clip_embedding import FileEmbedding
+    from soundalike.config import Settings
+    from soundalike.embedding import Encoder
+    from soundalike.vggish.postprocess import Postprocessor
+    from soundalike.windows import WindowPlan
+
+__all__ = ["FORMATS", "PERS", "POOLINGS", "run"]
+
+# As in `soundalike.clip_embedding`, which the parser need not load.
+PERS = ("window", "second", "file")
+POOLINGS = ("mean", "sum")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Embed files and write their vectors; report each failure."""
+    from soundalike.clip_embedding import embed_files
+
+    plan = _checked_plan(arguments)
+    target = None if arguments.output == Path("-") else arguments.output
+    layout = format_of(arguments.format, target, as_json=arguments.json)
+    settings = settings_from(arguments)
+    files = _files(arguments.paths)
+    failed = 0
+    with vector_writer(layout, target, files) as writer:
+        encoder = encoder_of(settings)
+        results = embed_files(
+            files,
+            encoder,
+            per=arguments.per,
+            plan=plan,
+            pooling=arguments.pooling or "mean",
+            postprocessor=_postprocessor(encoder, settings) if arguments.postprocess else None,
+        )
+        # Rows on a terminal show by themselves how far it is.
+        quiet = len(files) == 1 or (target is None and output.to_terminal())
+        show = (lambda done: None) if quiet else output.progress(len(files), "embedding")
+        for number, result in enumerate(results, start=1):
+            show(number)
+            _tell(result)
+            failed += result.error is not None
+            writer.write(result, encoder.name)
+    if target is not None or len(files) > 1:
+        output.note(f"{len(files)} files: {writer.summary()}, {failed} failed")
+    return AudioError.exit_status if failed else 0
+
+
+def _checked_plan(arguments: argparse.Namespace) -> WindowPlan:
+    """Return the windows; raise where an option has no meaning beside the others."""
+    if arguments.per == "window" and arguments.postprocess:
+        raise ParameterError("--postprocess is not for windows; add --per second or --per file")
+    if arguments.per != "file" and arguments.pooling:
+        raise ParameterError(f"--pooling is not for --per {arguments.per}; add --per file")
+    if arguments.per != "window" and (arguments.window_size, arguments.stride) != (None, None):
+        raise ParameterError(
+            f"--window-size and --stride are not for --per {arguments.per}; leave them out"
+        )
+    return window_plan(arguments, None)
+
+
+def _files(paths: list[str]) -> list[Path]:
+    from soundalike.audio import resolve_path
+
+    files = files_of([str(resolve_path(path)) if "://" in path else path for path in paths])
+    if not files:
+        raise AudioNotFound(f"no sound files are in {', '.join(paths)}; check the path")
+    return files
+
+
+def _postprocessor(encoder: Encoder, settings: Settings) -> Postprocessor:
+    from soundalike.clip_embedding import check_postprocess, load_postprocessor
+
+    check_postprocess(encoder)
+    return load_postprocessor(settings.weights_dir)
+
+
+def _tell(result: FileEmbedding) -> None:
+    name = output.short_path(result.uri)
+    for warning in result.warnings:
+        output.note(f"warning: {name}: {warning}")
+    if result.error is not None:
+        output.note(f"failed: {name}: {result.error.message} [{result.error.code}]")

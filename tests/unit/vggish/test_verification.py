@@ -1,0 +1,149 @@
+"""Upstream's smoke test, on weights whose numbers are known from elsewhere."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundalike import clip_embedding
+from soundalike.cli import models
+from soundalike.cli.main import main
+from soundalike.types import FloatArray
+from soundalike.vggish.postprocess import Postprocessor
+from soundalike.vggish.verification import Check, Expected, sine_patches, verify
+from soundalike.weights import WeightsFile, file_md5
+
+Capture = pytest.CaptureFixture[str]
+
+
+def test_what_is_published():
+    assert Expected() == Expected(0.000657, 0.343, 126.0, 89.3)
+
+
+def test_patches_of_the_sine():
+    patches = sine_patches()
+    assert patches.shape == (3, 96, 64)
+    assert patches.dtype == np.float32
+    # A steady tone: one band stands out, the same in every frame. 1 kHz is 1000 mel, to within 0.02 %,
+    # and 64 triangles lie between 125 Hz and 7500 Hz.
+    mel = 1127 * np.log(1 + np.array([125, 1000, 7500]) / 700)
+    band = 65 * (mel[1] - mel[0]) / (mel[2] - mel[0]) - 1
+    assert set(patches.argmax(axis=2).ravel()) == {round(band)}
+    assert np.ptp(patches.max(axis=2)) < 0.05
+
+
+def write_pca(path: Path, embeddings: FloatArray) -> Path:
+    """Write parameters that give numbers all over the scale for these embeddings."""
+    matrix = np.random.default_rng(5).standard_normal((128, 128)) / np.linalg.norm(embeddings[0])
+    np.savez(path, pca_eigen_vectors=matrix, pca_means=np.full((128, 1), 0.1))
+    return path
+
+
+def quantised(embeddings: FloatArray, pca: Path) -> np.ndarray:
+    """Post-process one number after the other, as the paper says it."""
+    with np.load(pca) as arrays:
+        matrix, means = arrays["pca_eigen_vectors"], arrays["pca_means"].ravel()
+    levels = []
+    for embedding in embeddings:
+        for row in matrix:
+            whitened = sum(
+                float(w) * (float(x) - m) for w, x, m in zip(row, embedding, means, strict=True)
+            )
+            levels.append(int((min(max(whitened, -2.0), 2.0) + 2.0) * 255 / 4))
+    return np.array(levels)
+
+
+@pytest.fixture(scope="module")
+def reference(forward: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    return forward(sine_patches())
+
+
+@pytest.fixture(scope="module")
+def pca(reference: FloatArray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pca(tmp_path_factory.mktemp("pca") / "vggish_pca_params.npz", reference)
+
+
+@pytest.fixture(scope="module")
+def own(reference: FloatArray, pca: Path) -> Expected:
+    """Compute what the made-up weights give, without the network."""
+    levels = quantised(reference, pca)
+    return Expected(*(float(f(x)) for x in (reference, levels) for f in (np.mean, np.std)))
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_numbers_of_made_up_weights(precision: str, v1_checkpoint: Path, pca: Path, own: Expected):
+    checks = verify(v1_checkpoint, Postprocessor(pca), expected=own, precision=precision)
+    assert [check.name for check in checks] == [
+        *("log-mel patches", "embedding mean", "embedding std"),
+        *("post-processed mean", "post-processed std"),
+        *(["cosine to float32"] if precision == "bfloat16" else []),
+    ]
+    assert all(check.ok for check in checks), checks
+    # Far closer than the 10 % that upstream allows: it is the same computation.
+    for check in checks[1:]:
+        assert check.found == pytest.approx(check.expected, rel=1e-3), check
+
+
+@pytest.mark.model
+def test_published_numbers_are_not_those_of_made_up_weights(v1_checkpoint: Path, pca: Path):
+    checks = {c.name: c for c in verify(v1_checkpoint, Postprocessor(pca), precision="float32")}
+    assert checks["log-mel patches"].ok
+    assert not any(check.ok for name, check in checks.items() if name.startswith("embedding"))
+
+
+@pytest.mark.model
+def test_without_post_processing(v1_checkpoint: Path, own: Expected):
+    checks = verify(v1_checkpoint, expected=own, precision="float32")
+    assert [check.name for check in checks] == ["log-mel patches", "embedding mean", "embedding std"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ok"),
+    [(1.0, True), (1.1, True), (0.92, True), (1.12, False), (0.9, False), (-1.0, False), (0.0, False)],
+)
+def test_tolerance(wanted: float, ok: bool):
+    from soundalike.vggish.verification import _statistics
+
+    mean, std = _statistics("any", np.array([0.0, 2.0]), wanted, wanted)
+    assert (mean.found, mean.ok, std.found, std.ok) == (1.0, ok, 1.0, ok)
+    assert not any(check.ok for check in _statistics("any", np.array([np.nan]), wanted, wanted))
+
+
+# The command
+
+
+@pytest.fixture
+def _in_use(
+    v1_checkpoint: Path, pca: Path, own: Expected, clean_environ: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Take the made-up weights for the published ones."""
+    weights = clean_environ / "weights"
+    weights.mkdir(parents=True)
+    (weights / pca.name).symlink_to(pca)
+    monkeypatch.setattr(clip_embedding, "PCA_PARAMS", WeightsFile(pca.name, "", file_md5(pca)))
+    monkeypatch.setattr(models, "EXPECTED", own)
+    monkeypatch.setenv("SOUNDALIKE_CHECKPOINT", str(v1_checkpoint))
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("_in_use")
+def test_command_says_ok(capsys: Capture, own: Expected):
+    assert main(["models", "verify", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[-1].startswith("OK")
+    rows = [json.loads(line) for line in captured.out.splitlines()]
+    assert all(row["ok"] for row in rows)
+    found = {row["check"]: row["found"] for row in rows}
+    assert found["post-processed std"] == pytest.approx(own.postprocessed_std, rel=1e-3)
+
+
+def test_numbers_that_are_none_are_written_as_null(capsys: Capture):
+    checks = [Check("embedding mean", "float32", 0.1, float("nan"), ok=False)]
+    models._print_checks(checks, as_json=True)
+    models._print_checks(checks, as_json=False)
+    row, _, line = capsys.readouterr().out.splitlines()
+    assert json.loads(row)["found"] is None
+    assert line.split() == ["embedding", "mean", "float32", "0.1", "nan", "DIFFERS"]
