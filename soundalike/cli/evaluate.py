@@ -221,7 +221,9 @@ def _note_what_is_odd(result: Evaluation) -> None:
         output.note("every clip that a query may find has its label, so no answer can be wrong")
     silent = sum(query.answer is None for query in result.queries)
     if silent:
-        output.note(f"{silent} queries have no answer, as they or all clips are silent; they count as 0")
+        output.note(
+            f"queries without an answer: {silent}; they or all clips are silent, and they count as 0"
+        )
 
 
 def _check_report(path: Path) -> None:
