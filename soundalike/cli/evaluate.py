@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.cli.commands import encoder_of, settings_from, sound_files
-from soundalike.config import MODELS, Settings
+from soundalike.config import MODELS, PRECISIONS, Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.windows import WindowPlan
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from soundalike.evaluation.results import Failure
 
 #: What ``--compare`` may change.
-COMPARE_KEYS = ("model", "checkpoint", "window_size", "stride", "example_hop")
+COMPARE_KEYS = ("model", "checkpoint", "precision", "window_size", "stride", "example_hop")
+_TEXT_KEYS = COMPARE_KEYS[:3]
 #: Settings that a table and a plot can still show apart.
 MAX_SETTINGS = 6
 _SHOWN_FAILURES = 20
@@ -117,10 +118,14 @@ def _changed(
             f"example_hop is {values['example_hop']!r} s; give a distance from {_MIN_HOP_S:g} s to "
             f"{_MAX_HOP_S:g} s"
         )
-    if "model" in change:
-        if change["model"] not in MODELS:
-            raise ParameterError(f"model is {change['model']!r}; choose one of {', '.join(MODELS)}")
-        settings = replace(settings, model=str(change["model"]))
+    for key, choices in (("model", MODELS), ("precision", PRECISIONS)):
+        if key in change and change[key] not in choices:
+            raise ParameterError(f"{key} is {change[key]!r}; choose one of {', '.join(choices)}")
+    settings = replace(
+        settings,
+        model=str(change.get("model", settings.model)),
+        precision=str(change.get("precision", settings.precision)),
+    )
     if "checkpoint" in change:
         settings = replace(settings, checkpoint=Path(str(change["checkpoint"])).expanduser())
     plan = WindowPlan(values["window_size"], values["stride"])
@@ -151,7 +156,7 @@ def parse_setting(text: str) -> dict[str, str | float]:
             )
         if key in found:
             raise ParameterError(f"--compare {text!r} gives {key} twice; repeat --compare instead")
-        found[key] = value if key in ("model", "checkpoint") else _number(key, value, text)
+        found[key] = value if key in _TEXT_KEYS else _number(key, value, text)
     return found
 
 
@@ -164,8 +169,8 @@ def _number(key: str, value: str, text: str) -> float:
 
 def _encoders(wanted: Sequence[_Wanted]) -> list[Encoder]:
     """Load each encoder once, and all before the first clip is read."""
-    loaded: dict[tuple[str, Path | None], Encoder] = {}
-    keys = [(each.settings.model, each.settings.checkpoint) for each in wanted]
+    loaded: dict[tuple[object, ...], Encoder] = {}
+    keys = [(each.settings.model, each.settings.checkpoint, each.settings.precision) for each in wanted]
     for key, each in zip(keys, wanted, strict=True):
         if key not in loaded:
             loaded[key] = encoder_of(each.settings)

@@ -86,6 +86,7 @@ def _settings(results: Sequence[Evaluation], folder: Path, options: Mapping[str,
         (
             *([name] if len(results) > 1 else []),
             result.setting.encoder,
+            result.setting.precision,
             f"{result.setting.window_s:g} s",
             f"{result.setting.stride_s:g} s",
             f"{result.setting.example_hop_s:g} s",
@@ -94,7 +95,7 @@ def _settings(results: Sequence[Evaluation], folder: Path, options: Mapping[str,
         )
         for name, result in zip(letters(results), results, strict=True)
     ]
-    header = ("Encoder", "Window", "Stride", "Example hop", "Windows", "Fingerprint")
+    header = ("Encoder", "Precision", "Window", "Stride", "Example hop", "Windows", "Fingerprint")
     return [
         element("h2", "Settings"),
         table("What was searched", ("", ""), rows, numbers=False),

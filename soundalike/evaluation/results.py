@@ -47,20 +47,23 @@ class Setting:
     ----------
     encoder, fingerprint : str
         The encoder's name and the hash of its weights or constants.
+    precision : str
+        ``float32`` or ``bfloat16``: what it computes in.
     window_s, stride_s, example_hop_s : float
         Length of a window, distance of windows and of the patches within one, in seconds.
     """
 
     encoder: str
     fingerprint: str
+    precision: str
     window_s: float
     stride_s: float
     example_hop_s: float
 
     def __str__(self) -> str:
         return (
-            f"{self.encoder} ({self.fingerprint[:8]}), {self.window_s:g} s windows every "
-            f"{self.stride_s:g} s, examples every {self.example_hop_s:g} s"
+            f"{self.encoder} ({self.fingerprint[:8]}, {self.precision}), {self.window_s:g} s windows "
+            f"every {self.stride_s:g} s, examples every {self.example_hop_s:g} s"
         )
 
 

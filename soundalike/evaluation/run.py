@@ -98,7 +98,15 @@ def evaluate(
     return _evaluated(
         embedded,
         failed,
-        Setting(encoder.name, encoder.fingerprint, plan.window_s, plan.stride_s, example_hop_s),
+        Setting(
+            encoder.name,
+            encoder.fingerprint,
+            # Only VGGish has a choice; the other encoder computes in float32.
+            getattr(encoder, "precision", "float32"),
+            plan.window_s,
+            plan.stride_s,
+            example_hop_s,
+        ),
     )
 
 

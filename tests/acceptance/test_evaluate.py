@@ -108,6 +108,25 @@ def test_two_settings_are_compared_on_the_same_clips(
     assert second["difference"]["map"] == pytest.approx(second["map"] - first["map"])
 
 
+@pytest.mark.model
+def test_encoders_and_precisions_are_compared(
+    soundalike: Cli, rows_of: Callable[..., Any], sounds: Path, v1_checkpoint: Path
+):
+    done = soundalike(
+        *("evaluate", sounds, "--json", "--model", "logmel-modulation"),
+        *("--compare", f"model=vggish,checkpoint={v1_checkpoint},precision=float32"),
+        *("--compare", f"model=vggish,checkpoint={v1_checkpoint},precision=bfloat16"),
+    )
+    assert done.returncode == 0, done.stderr
+    shown = [(row["encoder"], row["setting"]["precision"]) for row in rows_of(done)]
+    assert shown == [
+        ("logmel-modulation", "float32"),
+        ("vggish", "float32"),
+        ("vggish", "bfloat16"),
+    ]
+    assert done.stderr.count("encoder: ") == 3
+
+
 def test_an_interrupted_evaluation_writes_nothing(
     command_environ: dict[str, str], labelled: Path, tmp_path: Path, wait_until: Callable[..., Any]
 ):

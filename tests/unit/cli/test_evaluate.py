@@ -116,6 +116,7 @@ def test_compare_json(run: Run, sounds: Path):
     assert [row["setting"]["window_s"] for row in rows] == [4.0, 1.0, 4.0]
     assert [row["setting"]["stride_s"] for row in rows] == [2.0, 1.0, 2.0]
     assert [row["setting"]["example_hop_s"] for row in rows] == [1.0, 1.0, 0.5]
+    assert {row["setting"]["precision"] for row in rows} == {"float32"}
     assert "difference" not in rows[0]
     for row in rows[1:]:
         for name in METRICS:
@@ -247,6 +248,7 @@ WRONG: list[tuple[Sequence[str], str, str]] = [
     (["--compare", "window_size=0.5"], "parameter.invalid", "window_size is 0.5 s"),
     (["--compare", "example_hop=0"], "parameter.invalid", "example_hop is 0.0 s"),
     (["--compare", "model=yamnet"], "parameter.invalid", "model is 'yamnet'; choose one of"),
+    (["--compare", "precision=float16"], "parameter.invalid", "precision is 'float16'; choose one of"),
     (["--compare", "model=vggish"], "model.weights_missing", "fetch it with"),
     (["--compare", "stride=1"] * 6, "parameter.invalid", "give --compare at most 5 times"),
     (["--example-hop", "nan"], "parameter.invalid", "example_hop is nan s"),

@@ -52,7 +52,7 @@ def make_evaluation() -> Callable[..., Evaluation]:
             hits = [float(label == answer) for label, answer in pairs]
             values = [[hit, hit / 5, hit / 2, hit] for hit in hits]
         return Evaluation(
-            setting=Setting(encoder, "0123456789abcdef", 4.0, 2.0, 1.0),
+            setting=Setting(encoder, "0123456789abcdef", "float32", 4.0, 2.0, 1.0),
             n_clips=2 * len(queries),
             n_candidates=2 * len(queries),
             n_windows=5 * len(queries),

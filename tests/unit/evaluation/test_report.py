@@ -39,7 +39,15 @@ def test_one_setting(make_evaluation: Make):
     assert settings["Clips"] == "/clips"
     assert settings["Fold_pattern"] == "x"
     assert settings["Queries"] == "5, of 2 labels"
-    assert table_of(found, "With what")[1] == ["toy", "4 s", "2 s", "1 s", "25", "0123456789abcdef"]
+    assert table_of(found, "With what")[1] == [
+        "toy",
+        "float32",
+        "4 s",
+        "2 s",
+        "1 s",
+        "25",
+        "0123456789abcdef",
+    ]
     header, means = table_of(found, "Means over 5 queries")
     assert header == ["", "P@1", "P@5", "mAP", "MRR"]
     estimate = result.estimates["p_at_1"]
