@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -77,9 +78,9 @@ def seconds_per_window(plan: WindowPlan, example_hop_s: float = 1.0) -> int:
     >>> seconds_per_window(WindowPlan(4.0, 2.0)), seconds_per_window(WindowPlan(4.0, 2.0), 0.96)
     (4, 4)
     """
-    hop = round(example_hop_s * SAMPLE_RATE_HZ)
-    if hop < 1:
+    if not 1 / SAMPLE_RATE_HZ <= example_hop_s < math.inf:
         raise ParameterError(f"example_hop_s is {example_hop_s}; it must be at least one sample")
+    hop = round(example_hop_s * SAMPLE_RATE_HZ)
     return 1 + (plan.window_samples - params.PATCH_SAMPLES) // hop
 
 
@@ -144,8 +145,8 @@ def embed_windows(
             f"batch_patches is {batch_patches} and example_hop_s is {example_hop_s}; "
             "both must be above 0"
         )
-    hop = round(example_hop_s * SAMPLE_RATE_HZ)
     per_window = seconds_per_window(plan, example_hop_s)
+    hop = round(example_hop_s * SAMPLE_RATE_HZ)
     layouts = [_patch_layout(recording.windows, per_window, hop) for recording in recordings]
     patches = [
         _Patch(recording.samples, int(start))

@@ -11,6 +11,7 @@
     │   ├── InvalidSamples
     │   └── SilentQuery
     ├── ParameterError        a value from the caller is out of range (also a ValueError)
+    │   └── MetadataError
     ├── ConfigError           an environment variable or a configuration file is wrong
     ├── ModelError
     │   ├── WeightsMissing
@@ -109,6 +110,12 @@ class ParameterError(SoundalikeError, ValueError):
     code = "parameter.invalid"
     exit_status = 2
     http_status = 422
+
+
+class MetadataError(ParameterError):
+    """A table of clips and their labels cannot be used."""
+
+    code = "parameter.metadata"
 
 
 class ConfigError(SoundalikeError):

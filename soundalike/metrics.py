@@ -4,7 +4,13 @@ Conventions: a query's ranking holds every indexed recording that it may be answ
 first, and is given as booleans: is the recording at this rank relevant? Queries without a single
 relevant recording are counted apart and left out of the means.
 
-Metrics: `precision_at_k`, `average_precision`, `reciprocal_rank`.
+- Fewer ranked entries than `k`: the missing ones count as not relevant, so that precision at 5 can be
+  no more than 2/5 where two clips are to be found.
+- Equal scores: whoever ranks decides by something other than relevance; Soundalike orders them by path.
+- Silent recordings, which a search never returns, are ranked last and are relevant to nothing. A silent
+  query has found nothing: all its metrics are 0.
+
+Metrics: `precision_at_k`, `average_precision`, `reciprocal_rank`, `interpolated_precision`.
 
 Source: Manning, Raghavan, Schütze, "Introduction to Information Retrieval", 2008, chapter 8.
 """
@@ -17,6 +23,8 @@ import numpy.typing as npt
 from soundalike.errors import ParameterError
 
 BoolArray = npt.NDArray[np.bool_]
+#: Of `interpolated_precision`.
+N_RECALL_LEVELS = 11
 
 
 def validate(relevant: BoolArray) -> None:
@@ -71,3 +79,33 @@ def reciprocal_rank(relevant: BoolArray) -> float:
     """
     validate(relevant)
     return float(1 / (int(np.argmax(relevant)) + 1)) if relevant.any() else 0.0
+
+
+def interpolated_precision(relevant: BoolArray) -> npt.NDArray[np.float64]:
+    """Return the interpolated precision at the recall levels 0, 0.1, ... 1.
+
+    That is the highest precision at any rank up to which at least this share of the relevant entries
+    is found; 0 where nothing is relevant.
+
+    Returns
+    -------
+    precision : (11,) float64
+
+    Examples
+    --------
+    Relevant at ranks 1 and 4: half of them are found with precision 1, both with precision 2/4.
+
+    >>> interpolated_precision(np.array([True, False, False, True])).tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5]
+    """
+    validate(relevant)
+    ranks = np.flatnonzero(relevant) + 1
+    if not len(ranks):
+        return np.zeros(N_RECALL_LEVELS)
+    precision = np.arange(1, len(ranks) + 1) / ranks
+    at_least = np.maximum.accumulate(precision[::-1])[::-1]
+    # Entries that a level needs, rounded up in whole numbers: 0.3 * 10 is more than 3 in binary.
+    steps = N_RECALL_LEVELS - 1
+    needed = -(-np.arange(N_RECALL_LEVELS) * len(ranks) // steps)
+    interpolated: npt.NDArray[np.float64] = at_least[np.maximum(needed, 1) - 1]
+    return interpolated

@@ -315,7 +315,27 @@ def describe_file(path: Path, item: IndexItem) -> Recording:
     )
 
 
-def embed_source(source: AudioSource, encoder: Encoder, plan: WindowPlan) -> FloatArray:
+def embed_audible(
+    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
+) -> tuple[list[Window], FloatArray]:
+    """Return the audible windows of a recording and their embeddings.
+
+    Returns
+    -------
+    windows : list of Window
+        Possibly empty.
+    embeddings : (n_audible_windows, 128 * k) float32
+    """
+    segments = segment(source, plan)
+    recording = CutRecording(segments.samples, segments.windows)
+    (embeddings,) = embed_windows([recording], encoder, plan, example_hop_s=example_hop_s)
+    windows = [window for window in segments.windows if not window.is_silent]
+    return windows, np.take(embeddings, [window.index for window in windows], axis=0)
+
+
+def embed_source(
+    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
+) -> FloatArray:
     """Return the embeddings of the audible windows of a recording.
 
     Returns
@@ -323,7 +343,4 @@ def embed_source(source: AudioSource, encoder: Encoder, plan: WindowPlan) -> Flo
     embeddings : (n_audible_windows, 128 * k) float32
         Possibly without rows.
     """
-    segments = segment(source, plan)
-    (embeddings,) = embed_windows([CutRecording(segments.samples, segments.windows)], encoder, plan)
-    keep = [window.index for window in segments.windows if not window.is_silent]
-    return np.take(embeddings, keep, axis=0)
+    return embed_audible(source, encoder, plan, example_hop_s=example_hop_s)[1]

@@ -104,7 +104,7 @@ def index(arguments: argparse.Namespace) -> int:
     """Index files and folders; report each failure and the counts."""
     from soundalike.pipeline import IndexItem
 
-    found = files_of(arguments.paths)
+    found = sound_files(arguments.paths)
     tags = parse_tags(arguments.tag)
     items = [IndexItem(str(path), arguments.label, tags) for path in found]
     counts: Counter[str] = Counter()
@@ -126,8 +126,14 @@ def index(arguments: argparse.Namespace) -> int:
     return _PARTIAL_FAILURE if counts["failed"] else 0
 
 
-def files_of(paths: Sequence[str]) -> list[Path]:
-    """Return the sound files that paths, folders and patterns mean; raise where nothing is."""
+def sound_files(paths: Sequence[str]) -> list[Path]:
+    """Return the sound files that are meant; say how many others are left out.
+
+    Raises
+    ------
+    AudioNotFound
+        A path names nothing.
+    """
     from soundalike.files import find_files
 
     if not all(paths):
@@ -295,23 +301,3 @@ def confirmed(question: str) -> bool:
         return False
     output.note(question)
     return sys.stdin.readline().strip() == "yes"
-
-
-def evaluate(arguments: argparse.Namespace) -> int:
-    """Let every clip of a folder query all others; print the metrics."""
-    from soundalike import evaluation
-
-    if not Path(arguments.folder).is_dir():
-        raise AudioNotFound(f"{arguments.folder!r} is not a folder; give one with a folder a label")
-    clips = evaluation.labelled_clips(files_of([arguments.folder]), arguments.fold_pattern)
-    encoder = encoder_of(settings_from(arguments))
-    show = output.progress(len(clips), "embedding")
-    result = evaluation.evaluate(
-        clips, encoder, window_plan(arguments, None), on_progress=lambda done, _: show(done)
-    )
-    for path, code, message in result.failed:
-        output.note(f"failed: {output.short_path(path)}: {message} [{code}]")
-    values = asdict(result)
-    values["failed"] = len(result.failed)
-    _print_values(values, as_json=arguments.json)
-    return _PARTIAL_FAILURE if result.failed else 0

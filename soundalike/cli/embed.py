@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, files_of, settings_from, window_plan
+from soundalike.cli.commands import encoder_of, settings_from, sound_files, window_plan
 from soundalike.cli.vectors import FORMATS, format_of, vector_writer
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 
@@ -74,7 +74,7 @@ def _checked_plan(arguments: argparse.Namespace) -> WindowPlan:
 def _files(paths: list[str]) -> list[Path]:
     from soundalike.audio import resolve_path
 
-    files = files_of([str(resolve_path(path)) if "://" in path else path for path in paths])
+    files = sound_files([str(resolve_path(path)) if "://" in path else path for path in paths])
     if not files:
         raise AudioNotFound(f"no sound files are in {', '.join(paths)}; check the path")
     return files

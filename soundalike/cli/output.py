@@ -178,3 +178,14 @@ def short_path(uri: str) -> str:
         return str(Path(uri).relative_to(Path.cwd()))
     except ValueError:
         return uri
+
+
+def visible(text: str) -> str:
+    r"""Return text for one line of a terminal: characters that would steer it are escaped.
+
+    Examples
+    --------
+    >>> print(visible("owl\n\x1b[31m"))
+    owl\n\x1b[31m
+    """
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

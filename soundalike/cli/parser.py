@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from soundalike.cli import collections, commands, demo, embed, models, reindex, serve
+from soundalike.cli import collections, commands, demo, embed, evaluate, models, reindex, serve
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
@@ -53,9 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     without_index = _encoding(of_index=False)
     _add_embed(add("embed", embed.run, "write the embeddings of sound files", without_index))
     _add_models(add("models", models.run, "look after the encoder's weights"))
-    _add_evaluate(
-        add("evaluate", commands.evaluate, "measure retrieval on labelled clips", without_index)
-    )
+    _add_evaluate(add("evaluate", evaluate.run, "measure retrieval on labelled clips", without_index))
     return parser
 
 
@@ -257,7 +255,38 @@ def _add_models(command: argparse.ArgumentParser) -> None:
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", metavar="DIR", help="a folder with one folder a label")
     command.add_argument(
+        "--metadata",
+        type=Path,
+        metavar="FILE",
+        help="labels and folds of the clips in DIR or DIR/audio, instead of those of folders and names: "
+        "CSV or .jsonl with file_name or filename, label or category, and if need be fold",
+    )
+    command.add_argument(
         "--fold-pattern",
         metavar="REGEX",
         help="its first group in the file name is the clip's fold; a query's own fold is left out",
+    )
+    command.add_argument(
+        "--query-pattern",
+        metavar="REGEX",
+        help="clips whose file name it matches are the queries, all others what they search; a group "
+        "(?P<label>...) in it gives the query's label; default: every clip asks for all others",
+    )
+    command.add_argument(
+        "--example-hop",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="distance between the patches of a window in seconds; default: 1; published VGGish: 0.96",
+    )
+    command.add_argument(
+        "--compare",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,...",
+        help="evaluate again with other settings and show the difference; keys: "
+        f"{', '.join(evaluate.COMPARE_KEYS)}; may be repeated",
+    )
+    command.add_argument(
+        "--report", type=Path, metavar="FILE.html", help="write everything into one page as well"
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import pytest
 
@@ -94,45 +92,6 @@ def test_the_description_shows_fields_and_parameters_of_a_search(service: Servic
         *("collection", "window_size", "stride"),
     }
     assert schemas["SearchParameters"]["properties"]["top_k"]["default"] == 10
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Return where Chromium is; where it is required, its lack is a failure."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        say = pytest.fail if "browser" in os.environ.get("SOUNDALIKE_REQUIRE", "") else pytest.skip
-        say("no Chromium is installed")
-    return str(found)
-
-
-@pytest.fixture
-def browser_page(chromium: str) -> Iterator[Any]:
-    """Open a page of a browser that has no internet; what it asked others for is in ``foreign``."""
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=flags)
-        page = browser.new_page()
-        page.foreign, page.complaints = [], []
-
-        def only_local(route: Any) -> None:
-            if urlsplit(route.request.url).hostname == "127.0.0.1":
-                route.continue_()
-            else:
-                page.foreign.append(route.request.url)
-                route.abort()
-
-        page.route("**/*", only_local)
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on(
-            "response",
-            lambda answer: page.complaints.append(answer.url) if answer.status >= 400 else None,
-        )
-        yield page
-        browser.close()
 
 
 @pytest.mark.browser

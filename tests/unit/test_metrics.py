@@ -1,10 +1,20 @@
 """Retrieval metrics, computed by hand."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from soundalike.errors import ParameterError
-from soundalike.metrics import average_precision, precision_at_k, reciprocal_rank, validate
+from soundalike.metrics import (
+    average_precision,
+    interpolated_precision,
+    precision_at_k,
+    reciprocal_rank,
+    validate,
+)
 
 #: Ranking, precision at 1 and at 5, average precision, reciprocal rank.
 BY_HAND = [
@@ -61,7 +71,10 @@ def test_moving_a_relevant_entry_up_never_hurts(rng: np.random.Generator):
     ids=["empty", "integers", "scores", "labels", "two rows", "no row"],
 )
 def test_what_is_no_ranking(wrong: np.ndarray):
-    metrics = (validate, average_precision, reciprocal_rank, lambda r: precision_at_k(r, 1))
+    metrics = (
+        *(validate, average_precision, reciprocal_rank, interpolated_precision),
+        lambda r: precision_at_k(r, 1),
+    )
     for metric in metrics:
         with pytest.raises(ParameterError, match="a ranking must be a non-empty row of booleans"):
             metric(wrong)
@@ -71,3 +84,51 @@ def test_what_is_no_ranking(wrong: np.ndarray):
 def test_k_out_of_range(k: int):
     with pytest.raises(ParameterError):
         precision_at_k(np.array([True, False]), k)
+
+
+@pytest.mark.parametrize(
+    ("ranking", "expected"),
+    [
+        ("1", [1.0] * 11),
+        ("0", [0.0] * 11),
+        ("01", [1 / 2] * 11),
+        ("1001", [1.0] * 6 + [1 / 2] * 5),
+        # A later rank may be purer than an earlier one: 1/2, then 2/3 and 3/4.
+        ("0111", [3 / 4] * 11),
+        # Three of ten are found at rank 3 with precision 1, and recall 0.3 asks for no fourth.
+        ("1110000000" + "1" * 7, [1.0] * 4 + [10 / 17] * 7),
+    ],
+)
+def test_interpolated_precision_by_hand(ranking: str, expected: list[float]):
+    relevant = np.array([digit == "1" for digit in ranking])
+    assert interpolated_precision(relevant).tolist() == pytest.approx(expected)
+
+
+def slow_metrics(right: list[bool], k: int) -> tuple[float, float, float, list[float]]:
+    """Return P@k, AP, RR and interpolated precision from their definitions, in fractions."""
+    found = [sum(right[:rank]) for rank in range(1, len(right) + 1)]
+    precision = [Fraction(count, rank) for rank, count in enumerate(found, start=1)]
+    total = sum(right)
+    curve = [
+        max(
+            (p for p, c in zip(precision, found, strict=True) if total and 10 * c >= level * total),
+            default=0,
+        )
+        for level in range(11)
+    ]
+    return (
+        sum((right + [False] * k)[:k]) / k,
+        float(sum(p for p, hit in zip(precision, right, strict=True) if hit) / max(total, 1)),
+        1 / (right.index(True) + 1) if total else 0.0,
+        [float(each) if total else 0.0 for each in curve],
+    )
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=40), st.integers(1, 60))
+def test_equal_a_slow_implementation(right: list[bool], k: int):
+    relevant = np.array(right)
+    p_at_k, ap, rr, curve = slow_metrics(right, k)
+    assert precision_at_k(relevant, k) == pytest.approx(p_at_k)
+    assert average_precision(relevant) == pytest.approx(ap)
+    assert reciprocal_rank(relevant) == pytest.approx(rr)
+    assert interpolated_precision(relevant).tolist() == pytest.approx(curve)

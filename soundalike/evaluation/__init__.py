@@ -1,0 +1,18 @@
+"""How well does search work on labelled clips? Means, intervals, classes, mistakes, and a report."""
+
+from soundalike.evaluation.clips import LabelledClip, labelled_clips, with_folds, with_queries
+from soundalike.evaluation.metadata import read_metadata
+from soundalike.evaluation.results import Evaluation
+from soundalike.evaluation.run import evaluate
+from soundalike.evaluation.scores import best_window_scores
+
+__all__ = [
+    "Evaluation",
+    "LabelledClip",
+    "best_window_scores",
+    "evaluate",
+    "labelled_clips",
+    "read_metadata",
+    "with_folds",
+    "with_queries",
+]

@@ -1,0 +1,124 @@
+"""Elements of a page that stands alone, built with the standard library's ElementTree.
+
+What goes in as text or as a value of an attribute comes out escaped, whatever it holds: there is no
+string of markup to put it into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from xml.etree import ElementTree
+
+#: What may stand in an element; None stands for nothing.
+Child = ElementTree.Element | str | None
+
+#: Control characters have no place in HTML; each is shown by its picture (U+2400 and following).
+_CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
+_CONTROL_PICTURES |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
+
+#: Nothing is loaded from anywhere and no script runs, whatever the page's text may hold.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+
+def element(tag: str, *children: Child, **attributes: object) -> ElementTree.Element:
+    """Return an element.
+
+    Parameters
+    ----------
+    tag : str
+    *children : Element, str or None
+    **attributes
+        Their values become text; an underscore at a name's end is dropped (``class_``), others become
+        hyphens (``stroke_width``). None leaves the attribute out.
+    """
+    made = ElementTree.Element(
+        tag,
+        {
+            name.rstrip("_").replace("_", "-"): cleaned(str(value))
+            for name, value in attributes.items()
+            if value is not None
+        },
+    )
+    last: ElementTree.Element | None = None
+    for child in children:
+        if isinstance(child, ElementTree.Element):
+            made.append(child)
+            last = child
+        elif child is not None:
+            text = cleaned(child)
+            if last is None:
+                made.text = (made.text or "") + text
+            else:
+                last.tail = (last.tail or "") + text
+    return made
+
+
+def cleaned(text: str) -> str:
+    r"""Return text with control characters made visible.
+
+    Examples
+    --------
+    >>> cleaned("a\x00b")
+    'a␀b'
+    """
+    return text.translate(_CONTROL_PICTURES)
+
+
+def table(
+    caption: str, header: Sequence[Child], rows: Iterable[Sequence[Child]], numbers: bool = True
+) -> ElementTree.Element:
+    """Return a table whose first column names the rows.
+
+    Parameters
+    ----------
+    caption : str
+    header : sequence of Child
+    rows : iterable of sequences of Child
+    numbers : bool
+        Align all columns but the first right.
+    """
+    head = element("tr", *(element("th", cell, scope="col") for cell in header))
+    body = [
+        element("tr", element("th", first, scope="row"), *(element("td", cell) for cell in others))
+        for first, *others in rows
+    ]
+    return element(
+        "div",
+        element(
+            "table",
+            element("caption", caption),
+            element("thead", head),
+            element("tbody", *body),
+            class_="numbers" if numbers else None,
+        ),
+        class_="wide",
+    )
+
+
+def page(title: str, style: str, *body: Child) -> str:
+    """Return a whole HTML document.
+
+    Parameters
+    ----------
+    title : str
+    style : str
+        CSS, which is not escaped: a constant, never somebody's text.
+    *body : Child
+    """
+    root = element(
+        "html",
+        element(
+            "head",
+            element("meta", charset="utf-8"),
+            element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            element("meta", name="color-scheme", content="light dark"),
+            # Otherwise browsers ask the server for one.
+            element("link", rel="icon", href="data:,"),
+            element("title", title),
+            element("style", style),
+        ),
+        element("body", *body),
+        lang="en",
+    )
+    return "<!DOCTYPE html>\n" + ElementTree.tostring(root, encoding="unicode", method="html") + "\n"
