@@ -23,7 +23,7 @@ from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spe
 from soundalike.errors import AudioError, SilentQuery
 from soundalike.ranking import rank
 from soundalike.segmenter import Segments, segment
-from soundalike.store.base import Store
+from soundalike.store.base import Entry, Outcome, Store
 from soundalike.types import Filters, FloatArray, Match, Recording, Tags, Window
 from soundalike.windows import WindowPlan
 
@@ -117,6 +117,17 @@ class _Cut:
     recording: Recording
     segments: Segments
 
+    def stored(self, outcome: Outcome) -> IndexResult:
+        """Return the result for a recording that was stored."""
+        return IndexResult(
+            self.recording.uri,
+            outcome,
+            self.recording.recording_id,
+            len(self.segments.windows),
+            self.segments.duration_s,
+            self.segments.warnings,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
@@ -207,23 +218,14 @@ class Pipeline:
         """Embed and store what was decoded; the next batch is being decoded meanwhile."""
         parts = [part.cut() if isinstance(part, _Pending) else part for part in pending]
         cuts = [part for part in parts if isinstance(part, _Cut)]
-        embedded = iter(self._embed([cut.segments for cut in cuts]))
+        embedded = self._embed([cut.segments for cut in cuts])
+        entries = [
+            Entry(cut.recording, cut.segments.windows, rows)
+            for cut, rows in zip(cuts, embedded, strict=True)
+        ]
+        outcomes = iter(self.store.add_many(entries, self.spec, collection=self.collection))
         for part in parts:
-            yield self._store(part, next(embedded)) if isinstance(part, _Cut) else part
-
-    def _store(self, cut: _Cut, embeddings: FloatArray) -> IndexResult:
-        segments = cut.segments
-        outcome = self.store.add(
-            cut.recording, segments.windows, embeddings, self.spec, collection=self.collection
-        )
-        return IndexResult(
-            cut.recording.uri,
-            outcome,
-            cut.recording.recording_id,
-            len(segments.windows),
-            segments.duration_s,
-            segments.warnings,
-        )
+            yield part.stored(next(outcomes)) if isinstance(part, _Cut) else part
 
     def search(
         self,

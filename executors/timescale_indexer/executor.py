@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Sequence, Tuple
 
 from docarray import DocList
 from jina import Executor, requests
@@ -27,11 +27,14 @@ from executors.documents import (
 )
 from soundalike.audio import stored_names
 from soundalike.config import Settings
-from soundalike.errors import AudioError, ParameterError, StoreUnavailable
+from soundalike.errors import AudioError, ParameterError, StoreError, StoreUnavailable
 from soundalike.pipeline import audible
 from soundalike.store import open_store
+from soundalike.store.base import Entry
 
 _STANDARD = IndexParameters()
+#: Documents that are committed together.
+_TRANSACTION = 32
 
 
 class TimescaleIndexer(Executor):
@@ -62,28 +65,31 @@ class TimescaleIndexer(Executor):
     def index(
         self, docs: DocList[EmbeddedClip], parameters: IndexParameters = _STANDARD, **kwargs: Any
     ) -> DocList[Indexed]:
-        """Store every document that has no error, each in a transaction of its own."""
-        results = DocList[Indexed](self._index_one(doc, parameters.collection) for doc in docs)
+        """Store every document that has no error; one that cannot be stored keeps no other out."""
+        results = DocList[Indexed](_begun(doc) for doc in docs)
+        usable = [(doc, result) for doc, result in zip(docs, results, strict=True) if not doc.error_code]
+        for begin in range(0, len(usable), _TRANSACTION):
+            self._index_some(usable[begin : begin + _TRANSACTION], parameters.collection)
         self._store.finish_batch(collection=parameters.collection)
         return results
 
-    def _index_one(self, doc: EmbeddedClip, collection: str) -> Indexed:
-        kept = {name: value for name, value in travelling(doc).items() if name in Indexed.model_fields}
-        result = Indexed(**kept, encoder=doc.encoder or None)
-        if doc.error_code:
-            return result
+    def _index_some(self, pairs: Sequence[Tuple[EmbeddedClip, Indexed]], collection: str) -> None:
+        """Store documents in one transaction; where one cannot be stored, each in its own."""
         try:
-            result.outcome = self._store.add(
-                to_recording(doc),
-                to_windows(doc.chunks),
-                to_embeddings(doc),
-                to_spec(doc),
-                collection=collection,
-            )
-            result.n_windows = len(doc.chunks)
-        except (AudioError, ParameterError) as exc:
-            mark_failed(result, exc)
-        return result
+            entries = [_entry(doc) for doc, _ in pairs]
+            spec = to_spec(pairs[0][0])
+            outcomes = self._store.add_many(entries, spec, collection=collection)
+        except (AudioError, ParameterError, StoreError) as exc:
+            if len(pairs) > 1:
+                for pair in pairs:
+                    self._index_some([pair], collection)
+            elif isinstance(exc, (AudioError, ParameterError)):
+                mark_failed(pairs[0][1], exc)
+            else:
+                raise
+            return
+        for (doc, result), outcome in zip(pairs, outcomes, strict=True):
+            result.outcome, result.n_windows = outcome, len(doc.chunks)
 
     @requests(on="/search")
     def search(
@@ -160,3 +166,12 @@ class TimescaleIndexer(Executor):
     def close(self) -> None:
         """Give back the connection; the embedded server stops where nobody else needs it."""
         self._store.close()
+
+
+def _begun(doc: EmbeddedClip) -> Indexed:
+    kept = {name: value for name, value in travelling(doc).items() if name in Indexed.model_fields}
+    return Indexed(**kept, encoder=doc.encoder or None)
+
+
+def _entry(doc: EmbeddedClip) -> Entry:
+    return Entry(to_recording(doc), to_windows(doc.chunks), to_embeddings(doc))

@@ -66,18 +66,19 @@ SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(colle
 SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '1 year'),
                          create_default_indexes => false);
 
--- name: lock_recording
--- Serialises writers of one recording or path until the transaction ends.
+-- name: lock_recordings
+-- Serialises writers of the same recordings or paths until the transaction ends; always in the same
+-- order, so that two writers never wait for each other.
 SELECT pg_advisory_xact_lock(hashtextextended(key, %(collection)s)) FROM unnest(%(keys)s) AS key
 ORDER BY key;
 
--- name: find_file
-SELECT recording_id::text, label, tags, size_bytes, mtime_ns FROM soundalike.files
-WHERE collection_id = %(collection)s AND uri = %(uri)s;
+-- name: find_files
+SELECT uri, recording_id::text, label, tags, size_bytes, mtime_ns FROM soundalike.files
+WHERE collection_id = %(collection)s AND uri = ANY (%(uris)s);
 
--- name: find_recording
-SELECT duration_s, recorded_at, recorded_at_source FROM soundalike.recordings
-WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
+-- name: find_recordings
+SELECT recording_id::text, duration_s, recorded_at, recorded_at_source FROM soundalike.recordings
+WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[]);
 
 -- name: files_of
 SELECT uri, label, tags, size_bytes, mtime_ns FROM soundalike.files
@@ -95,21 +96,24 @@ ORDER BY f.uri LIMIT %(limit)s;
 DELETE FROM soundalike.recordings
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
--- name: put_recording
+-- name: put_recordings
 INSERT INTO soundalike.recordings (collection_id, recording_id, duration_s, recorded_at,
                                    recorded_at_source, n_windows)
-VALUES (%(collection)s, %(recording_id)s::uuid, %(duration_s)s, %(recorded_at)s,
-        %(recorded_at_source)s, %(n_windows)s);
+SELECT v.collection_id, v.recording_id::uuid, v.duration_s, v.recorded_at::timestamptz,
+       v.recorded_at_source, v.n_windows
+FROM (VALUES %s) AS v (collection_id, recording_id, duration_s, recorded_at, recorded_at_source,
+                       n_windows);
 
 -- name: copy_windows
 COPY soundalike.windows_{collection} (recording_id, window_index, window_time, start_s, end_s, quality,
                                       embedding)
 FROM STDIN (FORMAT binary);
 
--- name: put_file
+-- name: put_files
 INSERT INTO soundalike.files (collection_id, uri, recording_id, label, tags, size_bytes, mtime_ns)
-VALUES (%(collection)s, %(uri)s, %(recording_id)s::uuid, %(label)s, %(tags)s, %(size_bytes)s,
-        %(mtime_ns)s)
+SELECT v.collection_id, v.uri, v.recording_id::uuid, v.label, v.tags::jsonb, v.size_bytes::bigint,
+       v.mtime_ns::bigint
+FROM (VALUES %s) AS v (collection_id, uri, recording_id, label, tags, size_bytes, mtime_ns)
 ON CONFLICT (collection_id, uri) DO UPDATE
 SET recording_id = excluded.recording_id, label = excluded.label, tags = excluded.tags,
     size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns;

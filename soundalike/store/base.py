@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -73,6 +73,14 @@ class StoreStatus:
     index: str = "exact"
 
 
+class Entry(NamedTuple):
+    """A recording with its windows and a row of ``(n_windows, dimension)`` float32 for each."""
+
+    recording: Recording
+    windows: Sequence[Window]
+    embeddings: FloatArray
+
+
 class Store(Protocol):
     """Keeps recordings and their windows, in named collections; every call is one transaction."""
 
@@ -86,6 +94,12 @@ class Store(Protocol):
         collection: str = DEFAULT_COLLECTION,
     ) -> Outcome:
         """Store a recording entirely or not at all; storing it again changes nothing."""
+        ...
+
+    def add_many(
+        self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> list[Outcome]:
+        """Store all of these recordings or none, as `add` would one after the other."""
         ...
 
     def known_ids(
@@ -197,6 +211,12 @@ def check_spec(stored: IndexSpec, given: IndexSpec) -> None:
             f"go back to the index's settings (SOUNDALIKE_MODEL={stored.encoder}), or rebuild it from "
             "the stored paths: soundalike reindex"
         )
+
+
+def check_entry(entry: Entry, spec: IndexSpec) -> None:
+    """Raise where a recording cannot be stored; see `check_recording` and `check_embeddings`."""
+    check_recording(entry.recording, has_length=True)
+    check_embeddings(entry.embeddings, len(entry.windows), spec)
 
 
 def check_embeddings(embeddings: FloatArray, n_windows: int | None, spec: IndexSpec) -> None:

@@ -10,11 +10,13 @@ import numpy as np
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import IndexEmpty
 from soundalike.store.base import (
+    Entry,
     Outcome,
     SearchResult,
     StoreStatus,
     check_collection_name,
     check_embeddings,
+    check_entry,
     check_filters,
     check_recording,
     check_spec,
@@ -153,9 +155,16 @@ class MemoryStore:
         collection: str = DEFAULT_COLLECTION,
     ) -> Outcome:
         """Store a recording; see `soundalike.store.Store.add`."""
-        check_recording(recording, has_length=True)
-        check_embeddings(embeddings, len(windows), spec)
-        return self._ensure(collection, spec).add(recording, windows, embeddings)
+        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
+
+    def add_many(
+        self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> list[Outcome]:
+        """Store several recordings; see `soundalike.store.Store.add_many`."""
+        for entry in entries:
+            check_entry(entry, spec)
+        target = self._ensure(collection, spec)
+        return [target.add(*entry) for entry in entries]
 
     def link(
         self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION

@@ -13,11 +13,13 @@ from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import IndexEmpty, StoreError
 from soundalike.store import collections, searching, writing
 from soundalike.store.base import (
+    Entry,
     Outcome,
     SearchResult,
     StoreStatus,
     check_collection_name,
     check_embeddings,
+    check_entry,
     check_filters,
     check_recording,
     check_spec,
@@ -144,14 +146,23 @@ class PostgresStore:
         StoreError
             The database refused or cannot be reached; nothing of the recording was stored.
         """
-        check_recording(recording, has_length=True)
-        check_embeddings(embeddings, len(windows), spec)
+        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
 
-        def work(cursor: Cursor) -> Outcome:
+    def add_many(
+        self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> list[Outcome]:
+        """Store all of these recordings or none, as `add` would one after the other.
+
+        Several times faster than one by one: they share a transaction and a COPY.
+        """
+        for entry in entries:
+            check_entry(entry, spec)
+
+        def work(cursor: Cursor) -> list[Outcome]:
             target = collections.ensure(cursor, collection, spec)
-            return writing.add(cursor, target, recording, windows, embeddings)
+            return writing.add_many(cursor, target, entries)
 
-        return self._run(work)
+        return self._run(work) if entries else []
 
     def link(
         self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import struct
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import IO
 
 import numpy as np
 from pgvector import HalfVector
 
-from soundalike.types import FloatArray, Recording, Window
+from soundalike.store.base import Entry
 
 #: The start of a recording whose time nobody knows: before there were recordings.
 UNKNOWN_START = datetime(1000, 1, 1, tzinfo=UTC)
@@ -29,31 +29,31 @@ _MICROSECOND = timedelta(microseconds=1)
 _NULL = struct.pack(">i", -1)
 
 
-def binary_rows(recording: Recording, windows: Sequence[Window], embeddings: FloatArray) -> IO[bytes]:
-    """Return the windows of a recording for the statement ``copy_windows``.
+def binary_rows(entries: Iterable[Entry]) -> IO[bytes]:
+    """Return the windows of recordings for the statement ``copy_windows``.
 
-    Parameters
-    ----------
-    recording : Recording
-    windows : sequence of Window
-    embeddings : (n_windows, dimension) float32
-        What is too large for 16 bits becomes infinite, which the server refuses.
+    What is too large for 16 bits becomes infinite, which the server refuses.
     """
-    key = uuid.UUID(recording.recording_id).bytes
-    start = ((recording.recorded_at or UNKNOWN_START) - _EPOCH) // _MICROSECOND
     out = io.BytesIO()
     out.write(_HEADER)
     with np.errstate(over="ignore"):
-        for window, vector in zip(windows, embeddings, strict=True):
-            time = start + round(window.start_s * 1e6)
-            fixed = (16, key, 4, window.index, 8, time, 8, window.start_s, 8, window.end_s)
-            out.write(_FIXED.pack(_N_FIELDS, *fixed))
-            is_heard = not window.is_silent and vector.any()
-            out.write(_field(b"ok" if is_heard else b"silent"))
-            out.write(_field(HalfVector(vector).to_binary()) if is_heard else _NULL)
+        for entry in entries:
+            _write_rows(out, entry)
     out.write(_TRAILER)
     out.seek(0)
     return out
+
+
+def _write_rows(out: IO[bytes], entry: Entry) -> None:
+    key = uuid.UUID(entry.recording.recording_id).bytes
+    start = ((entry.recording.recorded_at or UNKNOWN_START) - _EPOCH) // _MICROSECOND
+    for window, vector in zip(entry.windows, entry.embeddings, strict=True):
+        time = start + round(window.start_s * 1e6)
+        fixed = (16, key, 4, window.index, 8, time, 8, window.start_s, 8, window.end_s)
+        out.write(_FIXED.pack(_N_FIELDS, *fixed))
+        is_heard = not window.is_silent and vector.any()
+        out.write(_field(b"ok" if is_heard else b"silent"))
+        out.write(_field(HalfVector(vector).to_binary()) if is_heard else _NULL)
 
 
 def _field(value: bytes) -> bytes:

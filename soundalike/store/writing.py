@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from psycopg2.extras import Json
+from psycopg2.extras import Json, execute_values
 
 from soundalike import sql
-from soundalike.store.base import Outcome, folder_prefix, start_differs, start_source
+from soundalike.store.base import Entry, Outcome, folder_prefix, start_differs, start_source
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.rows import binary_rows
-from soundalike.types import FileStat, FloatArray, Recording, Window
+from soundalike.types import FileStat, Recording
+
+_Row = dict[str, Any]
 
 
-def add(
-    cursor: Cursor,
-    collection: Collection,
-    recording: Recording,
-    windows: Sequence[Window],
-    embeddings: FloatArray,
-) -> Outcome:
-    """Store a recording, its windows and its path; see `soundalike.store.PostgresStore.add`."""
-    known = _lock_and_find(cursor, collection, recording)
-    moved = known is not None and start_differs(known, recording)
-    if known is None or moved:
-        _put_content(cursor, collection, recording, windows, embeddings)
-    outcome = _put_file(cursor, collection, recording, is_new=known is None)
-    return "updated" if moved and outcome == "unchanged" else outcome
+def add_many(cursor: Cursor, collection: Collection, entries: Sequence[Entry]) -> list[Outcome]:
+    """Store recordings, their windows and their paths; see `soundalike.store.Store.add_many`."""
+    _lock(cursor, collection, [entry.recording for entry in entries])
+    files = _Files(cursor, collection, {entry.recording.uri for entry in entries})
+    if files.would_replace(entry.recording for entry in entries):
+        # Content may go with its last path while a later entry brings it back.
+        return [_add_together(cursor, collection, [entry], files)[0] for entry in entries]
+    return _add_together(cursor, collection, entries, files)
+
+
+def _add_together(
+    cursor: Cursor, collection: Collection, entries: Sequence[Entry], files: _Files
+) -> list[Outcome]:
+    """Write what is new in few statements; what is known in some way goes one by one."""
+    known = _known(cursor, collection, {entry.recording.recording_id for entry in entries})
+    fresh: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.recording.recording_id not in known:
+            fresh.setdefault(entry.recording.recording_id, entry)
+    _put_contents(cursor, collection, fresh.values())
+    outcomes = []
+    for entry in entries:
+        key = entry.recording.recording_id
+        is_new = fresh.get(key) is entry
+        stored = known.get(key) or fresh[key].recording
+        moved = not is_new and start_differs(stored, entry.recording)
+        if moved:
+            files.flush()
+            _replace_content(cursor, collection, entry)
+            known[key] = entry.recording
+        outcome = files.put(entry.recording, is_new=is_new)
+        outcomes.append("updated" if moved and outcome == "unchanged" else outcome)
+    files.flush()
+    return outcomes
 
 
 def link(cursor: Cursor, collection: Collection, recording: Recording) -> Outcome | None:
     """Store a path of audio that is stored already; see `soundalike.store.PostgresStore.link`."""
-    known = _lock_and_find(cursor, collection, recording)
+    _lock(cursor, collection, [recording])
+    known = _known(cursor, collection, {recording.recording_id}).get(recording.recording_id)
     if known is None or start_differs(known, recording):
         return None
-    return _put_file(cursor, collection, recording, is_new=False)
+    files = _Files(cursor, collection, {recording.uri})
+    outcome = files.put(recording, is_new=False)
+    files.flush()
+    return outcome
 
 
 def delete(cursor: Cursor, collection: Collection, key: str) -> int:
@@ -56,84 +81,117 @@ def file_stat(size_bytes: int | None, mtime_ns: int | None) -> FileStat | None:
     return None if size_bytes is None or mtime_ns is None else FileStat(size_bytes, mtime_ns)
 
 
-def _key(collection: Collection, recording_id: str) -> dict[str, Any]:
+class _Files:
+    """The paths of one transaction: those that nobody knew are kept back and written together."""
+
+    def __init__(self, cursor: Cursor, collection: Collection, uris: Iterable[str]) -> None:
+        self._cursor = cursor
+        self._collection = collection
+        self._waiting: dict[str, tuple[Any, ...]] = {}
+        cursor.execute(
+            sql.queries()["find_files"],
+            {"collection": collection.collection_id, "uris": list(uris)},
+        )
+        self._stored: dict[str, tuple[Any, ...]] = {uri: tuple(row) for uri, *row in cursor.fetchall()}
+
+    def would_replace(self, recordings: Iterable[Recording]) -> bool:
+        """Tell whether a path of these has, or gets among them, more than one content."""
+        contents = {uri: row[0] for uri, row in self._stored.items()}
+        return any(
+            contents.setdefault(recording.uri, recording.recording_id) != recording.recording_id
+            for recording in recordings
+        )
+
+    def put(self, recording: Recording, *, is_new: bool) -> Outcome:
+        """Store a path and say what became of it."""
+        stat = recording.stat or (None, None)
+        now = (recording.recording_id, recording.label, dict(recording.tags))
+        before = self._stored.get(recording.uri)
+        if before == (*now, *stat):
+            return "unchanged"
+        self._stored[recording.uri] = (*now, *stat)
+        row = (
+            *(self._collection.collection_id, recording.uri, recording.recording_id),
+            *(recording.label, Json(dict(recording.tags)), *stat),
+        )
+        if before is None:
+            self._waiting[recording.uri] = row
+            return "added" if is_new else "linked"
+        self.flush()
+        self._write([row])
+        if before[0] != recording.recording_id:
+            _delete_orphan(self._cursor, _key(self._collection, before[0]))
+            return "replaced"
+        return "unchanged" if before[:3] == now else "updated"
+
+    def flush(self) -> None:
+        """Write what was kept back."""
+        if self._waiting:
+            self._write(list(self._waiting.values()))
+            self._waiting.clear()
+
+    def _write(self, rows: list[tuple[Any, ...]]) -> None:
+        execute_values(self._cursor, sql.queries()["put_files"], rows, page_size=len(rows))
+
+
+def _key(collection: Collection, recording_id: str) -> _Row:
     return {"collection": collection.collection_id, "recording_id": recording_id}
 
 
-def _lock_and_find(cursor: Cursor, collection: Collection, recording: Recording) -> Recording | None:
-    keys = [recording.recording_id, recording.uri]
+def _lock(cursor: Cursor, collection: Collection, recordings: Sequence[Recording]) -> None:
+    """Keep other writers from these recordings and paths until the transaction ends."""
+    keys = {key for recording in recordings for key in (recording.recording_id, recording.uri)}
     cursor.execute(
-        sql.queries()["lock_recording"], {"collection": collection.collection_id, "keys": keys}
+        sql.queries()["lock_recordings"],
+        {"collection": collection.collection_id, "keys": sorted(keys)},
     )
-    cursor.execute(sql.queries()["find_recording"], _key(collection, recording.recording_id))
-    row = cursor.fetchone()
-    if row is None:
-        return None
-    return replace(recording, duration_s=row[0], recorded_at=row[1], recorded_at_source=row[2])
 
 
-def _put_content(
-    cursor: Cursor,
-    collection: Collection,
-    recording: Recording,
-    windows: Sequence[Window],
-    embeddings: FloatArray,
-) -> None:
-    key = _key(collection, recording.recording_id)
-    files = _take_files(cursor, key)
-    cursor.execute(sql.queries()["delete_recording"], key)
+def _known(cursor: Cursor, collection: Collection, ids: Iterable[str]) -> dict[str, Recording]:
+    """Return what is stored of recordings, by id, without their paths."""
     cursor.execute(
-        sql.queries()["put_recording"],
-        {
-            **key,
-            "duration_s": recording.duration_s,
-            "recorded_at": recording.recorded_at,
-            "recorded_at_source": start_source(recording),
-            "n_windows": len(windows),
-        },
+        sql.queries()["find_recordings"],
+        {"collection": collection.collection_id, "recording_ids": list(ids)},
     )
-    rows = binary_rows(recording, windows, embeddings)
-    cursor.copy_expert(collection.statement("copy_windows"), rows)
-    for file in files:
-        cursor.execute(sql.queries()["put_file"], file)
+    return {
+        key: Recording(key, "", duration_s, recorded_at=at, recorded_at_source=source)
+        for key, duration_s, at, source in cursor.fetchall()
+    }
 
 
-def _take_files(cursor: Cursor, key: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of `files` that deleting a recording would take along."""
+def _put_contents(cursor: Cursor, collection: Collection, entries: Iterable[Entry]) -> None:
+    new = list(entries)
+    if not new:
+        return
+    rows = [
+        (
+            collection.collection_id,
+            entry.recording.recording_id,
+            entry.recording.duration_s,
+            entry.recording.recorded_at,
+            start_source(entry.recording),
+            len(entry.windows),
+        )
+        for entry in new
+    ]
+    execute_values(cursor, sql.queries()["put_recordings"], rows, page_size=len(rows))
+    cursor.copy_expert(collection.statement("copy_windows"), binary_rows(new))
+
+
+def _replace_content(cursor: Cursor, collection: Collection, entry: Entry) -> None:
+    """Write a recording anew, because it began at another time than was thought; its paths stay."""
+    key = _key(collection, entry.recording.recording_id)
     cursor.execute(sql.queries()["files_of"], key)
-    return [
-        {**key, "uri": uri, "label": label, "tags": Json(tags), "size_bytes": size, "mtime_ns": mtime}
+    files = [
+        (collection.collection_id, uri, entry.recording.recording_id, label, Json(tags), size, mtime)
         for uri, label, tags, size, mtime in cursor.fetchall()
     ]
+    cursor.execute(sql.queries()["delete_recording"], key)
+    _put_contents(cursor, collection, [entry])
+    if files:
+        execute_values(cursor, sql.queries()["put_files"], files, page_size=len(files))
 
 
-def _put_file(cursor: Cursor, collection: Collection, recording: Recording, *, is_new: bool) -> Outcome:
-    key = _key(collection, recording.recording_id)
-    cursor.execute(sql.queries()["find_file"], {**key, "uri": recording.uri})
-    before = cursor.fetchone()
-    now = (recording.recording_id, recording.label, dict(recording.tags))
-    stat = recording.stat or (None, None)
-    if before == (*now, *stat):
-        return "unchanged"
-    cursor.execute(
-        sql.queries()["put_file"],
-        {
-            **key,
-            "uri": recording.uri,
-            "label": recording.label,
-            "tags": Json(dict(recording.tags)),
-            "size_bytes": stat[0],
-            "mtime_ns": stat[1],
-        },
-    )
-    if before is None:
-        return "added" if is_new else "linked"
-    if before[0] != recording.recording_id:
-        _delete_orphan(cursor, _key(collection, before[0]))
-        return "replaced"
-    return "unchanged" if before[:3] == now else "updated"
-
-
-def _delete_orphan(cursor: Cursor, key: dict[str, Any]) -> None:
+def _delete_orphan(cursor: Cursor, key: _Row) -> None:
     cursor.execute(sql.queries()["lock_recording_row"], key)
     cursor.execute(sql.queries()["delete_orphan"], key)

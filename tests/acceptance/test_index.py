@@ -192,7 +192,7 @@ def test_other_windows_than_the_indexs_are_refused_with_what_to_do(cli: Cli, sou
     done = cli("index", sounds / "high", "--window-size", "2")
 
     assert (done.returncode, done.stdout) == (5, "")
-    assert "soundalike reset" in done.stderr
+    assert "soundalike reindex" in done.stderr
     assert "[store.model_mismatch]" in done.stderr
 
 

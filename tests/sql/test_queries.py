@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psycopg2
 import pytest
-from psycopg2.extras import Json
+from psycopg2.extras import Json, execute_values
 
 import soundalike
 from soundalike import sql as statements
+from soundalike.store.base import Entry
 from soundalike.store.rows import binary_rows
 from soundalike.store.schema import create_windows
 from soundalike.types import Recording
@@ -29,7 +30,8 @@ _USE = re.compile(r'(?:_sql|queries\(\))\["(\w+)"\]|\.statement\("(\w+)"\)')
 _ID = "6d255136-80ea-549e-b634-6a0e7f408e39"
 _COLLECTION = {"collection": 1}
 _KEY = {**_COLLECTION, "recording_id": _ID}
-_FILE = {"uri": "/a/one.wav", "label": "dog", "tags": Json({}), "size_bytes": 9, "mtime_ns": None}
+_RECORDING = (1, _ID, 10.0, None, None, 4)
+_FILE = (1, "/a/one.wav", _ID, "dog", Json({}), 9, None)
 _FILTERS = {"labels": ["dog"], "tags": Json({"n": 1}), "uri_prefix": "/a", "excluded": _ID}
 _VECTOR = "[" + ",".join(["0.25"] * 16) + "]"
 
@@ -52,17 +54,12 @@ VALUES: dict[str, dict[str, Any]] = {
     "rename_collection": {**_COLLECTION, "name": "other"},
     "drop_collection": {},
     "count_rows": _COLLECTION,
-    "lock_recording": {**_COLLECTION, "keys": [_ID, "/a/one.wav"]},
-    "find_file": {**_COLLECTION, "uri": "/a/one.wav"},
-    "find_recording": _KEY,
+    "lock_recordings": {**_COLLECTION, "keys": [_ID, "/a/one.wav"]},
+    "find_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
+    "find_recordings": {**_COLLECTION, "recording_ids": [_ID]},
     "files_of": _KEY,
     "list_files": {**_COLLECTION, "after": "", "limit": 10},
     "delete_recording": _KEY,
-    "put_recording": {
-        **{**_KEY, "duration_s": 10.0, "recorded_at": None, "recorded_at_source": None},
-        "n_windows": 4,
-    },
-    "put_file": {**_KEY, **_FILE},
     "delete_orphan": _KEY,
     "delete_files": {**_COLLECTION, "key": _ID, "folder": "/a/"},
     "lock_recordings_of": {**_COLLECTION, "key": "/a/b", "folder": "/a/b/"},
@@ -78,7 +75,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "analyze": {},
 }
 #: Run in another way, below.
-SPECIAL = {"copy_windows", "filter_files", "filter_excluded"}
+SPECIAL = {"put_recordings", "put_files", "copy_windows", "filter_files", "filter_excluded"}
 TIMESCALEDB = {"create_hypertable"}
 
 
@@ -108,8 +105,6 @@ def cursor(collection: Collection, database_url: str) -> Any:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_the_server_takes_the_statement(cursor: Any, name: str):
-    if name == "put_file":
-        cursor.execute(statements.queries()["put_recording"], VALUES["put_recording"])
     filters = "filter_files", "filter_excluded"
     statement = statements.queries()[name].replace(
         "{filters}", "\n".join(statements.queries()[part] for part in filters)
@@ -119,14 +114,24 @@ def test_the_server_takes_the_statement(cursor: Any, name: str):
     assert cursor.statusmessage
 
 
+def test_recordings_and_paths_are_put_by_many_rows_a_statement(cursor: Any):
+    """Also where every value of a column is unknown, so that it has no type of its own."""
+    execute_values(cursor, statements.queries()["put_recordings"], [_RECORDING])
+    execute_values(cursor, statements.queries()["put_files"], [_FILE])
+
+    cursor.execute("SELECT recording_id::text, n_windows, recorded_at FROM soundalike.recordings")
+    assert cursor.fetchall() == [(_ID, 4, None)]
+    cursor.execute("SELECT uri, label, tags, size_bytes, mtime_ns FROM soundalike.files")
+    assert cursor.fetchall() == [("/a/one.wav", "dog", {}, 9, None)]
+
+
 def test_windows_are_copied_in_binary(cursor: Any, collection: Collection):
     """Every field, read back as text."""
-    cursor.execute(statements.queries()["put_recording"], VALUES["put_recording"])
+    execute_values(cursor, statements.queries()["put_recordings"], [_RECORDING])
     vectors = np.arange(48, dtype=np.float32).reshape(3, 16) / 64
     start = datetime(2025, 5, 1, 12, 30, 15, 250_000, tzinfo=UTC)
-    rows = binary_rows(
-        Recording(_ID, "/a/one.wav", 10.0, recorded_at=start), collection.windows(3, silent=[1]), vectors
-    )
+    recording = Recording(_ID, "/a/one.wav", 10.0, recorded_at=start)
+    rows = binary_rows([Entry(recording, collection.windows(3, silent=[1]), vectors)])
     cursor.copy_expert(statements.queries()["copy_windows"].replace("{collection}", "1"), rows)
 
     cursor.execute(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import pytest
-from psycopg2.extras import Json
+from psycopg2.extras import Json, execute_values
 
 from soundalike import sql as statements
 from soundalike.errors import StoreError, StoreUnavailable
@@ -98,7 +98,7 @@ def test_a_backend_that_dies_in_mid_transaction_leaves_nothing(
         # Another writer is at the same path, so the store stops at its last statement, when
         # recording and windows are written.
         known = collection.recording("/a/known.wav").recording_id
-        cursor.execute(statements.queries()["put_file"], _file("/a/new.wav", known))
+        execute_values(cursor, statements.queries()["put_files"], [_file("/a/new.wav", known)])
     adding = pool.submit(collection.add, "/a/new.wav")
     (backend,) = wait_until(lambda: _blocked(sql), "the store waits for the other writer")
     sql("SELECT pg_terminate_backend(%s)", (backend,))
@@ -124,7 +124,7 @@ def test_a_backend_that_dies_once_is_not_noticed(
     collection.add("/a/known.wav")
     with other.cursor() as cursor:
         known = collection.recording("/a/known.wav").recording_id
-        cursor.execute(statements.queries()["put_file"], _file("/a/new.wav", known))
+        execute_values(cursor, statements.queries()["put_files"], [_file("/a/new.wav", known)])
     adding = pool.submit(collection.add, "/a/new.wav")
     (backend,) = wait_until(lambda: _blocked(sql), "the store waits for the other writer")
     sql("SELECT pg_terminate_backend(%s)", (backend,))
@@ -135,10 +135,9 @@ def test_a_backend_that_dies_once_is_not_noticed(
     assert _tables(sql) == (2, 2, 8)
 
 
-def _file(uri: str, recording_id: str) -> dict[str, Any]:
-    """Return the parameters of ``put_file`` in the first collection."""
-    unknown = dict.fromkeys(("label", "size_bytes", "mtime_ns"))
-    return {"collection": 1, "uri": uri, "recording_id": recording_id, "tags": Json({}), **unknown}
+def _file(uri: str, recording_id: str) -> tuple[Any, ...]:
+    """Return a row of ``put_files`` in the first collection."""
+    return (1, uri, recording_id, None, Json({}), None, None)
 
 
 def _at_once(
@@ -247,8 +246,8 @@ def link_uncommitted(collection: Collection, other: Any) -> None:
     values = _file("/b/copy.wav", recording_id)
     with other.cursor() as cursor:
         keys = {"collection": 1, "keys": [recording_id, "/b/copy.wav"]}
-        cursor.execute(statements.queries()["lock_recording"], keys)
-        cursor.execute(statements.queries()["put_file"], values)
+        cursor.execute(statements.queries()["lock_recordings"], keys)
+        execute_values(cursor, statements.queries()["put_files"], [values])
 
 
 @pytest.mark.usefixtures("link_uncommitted")
