@@ -27,12 +27,12 @@ _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _REBUILD = "~rebuild"
 #: Who may say when a recording began, in rising trust.
 _START_SOURCES = (None, "mtime", "filename", "metadata", "given")
-_FIRST_LIMIT = 40
+_FIRST_LIMIT = 64
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of a search and the recordings behind them.
+    """The hits of a search and the recordings behind them: the best ones, as many as were asked for.
 
     Attributes
     ----------
@@ -127,7 +127,7 @@ class Store(Protocol):
         filters: Filters,
         collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
-        """Return enough hits to make up `top_k` distinct recordings, where there are that many."""
+        """Return the hits of the `top_k` best recordings, where there are that many."""
         ...
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
@@ -313,6 +313,17 @@ def check_top_k(top_k: int) -> None:
 def first_limit(top_k: int) -> int:
     """Return how many hits per query window to ask for first: several windows share a recording."""
     return max(_FIRST_LIMIT, 4 * top_k)
+
+
+def of_the_best(hits: Sequence[Hit], top_k: int) -> list[Hit]:
+    """Return the hits of the `top_k` best recordings, and of those that tie with the last of them."""
+    best: dict[str, float] = {}
+    for hit in hits:
+        best[hit.recording_id] = max(hit.score, best.get(hit.recording_id, hit.score))
+    if len(best) <= top_k:
+        return list(hits)
+    lowest = sorted(best.values(), reverse=True)[top_k - 1]
+    return [hit for hit in hits if best[hit.recording_id] >= lowest]
 
 
 def is_under(uri: str, key: str) -> bool:

@@ -23,6 +23,7 @@ from soundalike.store.base import (
     check_top_k,
     first_limit,
     is_under,
+    of_the_best,
     start_differs,
     start_source,
 )
@@ -89,7 +90,8 @@ class _Collection:
             kept = _best_of_each_window(hits, limit)
             found = {hit.recording_id for hit in kept}
             if len(found) >= top_k or len(kept) == len(hits):
-                return SearchResult(kept, {key: allowed[key] for key in found})
+                best = of_the_best(kept, top_k)
+                return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
             limit *= 4
 
     def _scan(self, n: int, vector: FloatArray, allowed: dict[str, Recording]) -> list[Hit]:

@@ -225,7 +225,7 @@ class PostgresStore:
         filters: Filters,
         collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
-        """Return enough hits to make up `top_k` distinct recordings, where there are that many.
+        """Return the hits of the `top_k` best recordings, where there are that many.
 
         Parameters
         ----------
