@@ -45,6 +45,7 @@ class WindowDoc(BaseDoc):
     start_s: float = 0.0
     end_s: float = 0.0
     is_silent: bool = False
+    is_clipped: bool = False
     embedding: Optional[Array] = None
 
 
@@ -279,7 +280,10 @@ def travelling(doc: Any) -> Dict[str, Any]:
 
 def to_windows(chunks: DocList[WindowDoc]) -> List[Window]:
     """Return the windows of a clip as the core's type."""
-    return [Window(chunk.index, chunk.start_s, chunk.end_s, chunk.is_silent) for chunk in chunks]
+    return [
+        Window(chunk.index, chunk.start_s, chunk.end_s, chunk.is_silent, chunk.is_clipped)
+        for chunk in chunks
+    ]
 
 
 def to_spec(doc: EmbeddedClip) -> IndexSpec:

@@ -331,7 +331,7 @@ def embed_audible(
     segments = segment(source, plan)
     recording = CutRecording(segments.samples, segments.windows)
     (embeddings,) = embed_windows([recording], encoder, plan, example_hop_s=example_hop_s)
-    windows = [window for window in segments.windows if not window.is_silent]
+    windows = [window for window in segments.windows if window.quality == "ok"]
     return windows, np.take(embeddings, [window.index for window in windows], axis=0)
 
 

@@ -20,6 +20,9 @@ MIN_SAMPLES = 400
 #: Peak-to-peak amplitude of a sine at -80 dBFS. The front end's floor, 0.01 added to every mel band
 #: before the logarithm, hides what is quieter.
 SILENCE_PEAK_TO_PEAK = 2e-4
+#: A window is clipped where this share of its samples is this loud or louder; loud music has a few.
+CLIPPED_SHARE = 0.1
+CLIPPED_LEVEL = 0.98
 _RELEASE_EVERY = 64
 
 
@@ -109,12 +112,14 @@ def _cut(waveform: Waveform, starts: Iterable[int], window_samples: int) -> Segm
     windows = []
     for index, start in enumerate(starts):
         stop = start + window_samples
+        part = samples[start:stop]
         windows.append(
             Window(
                 index=index,
                 start_s=start / SAMPLE_RATE_HZ,
                 end_s=min(stop, n_samples) / SAMPLE_RATE_HZ,
-                is_silent=_is_silent(samples[start:stop]),
+                is_silent=_is_silent(part),
+                is_clipped=_is_clipped(part),
             )
         )
         if index % _RELEASE_EVERY == 0:
@@ -150,3 +155,8 @@ def pad_to(samples: FloatArray, n_samples: int) -> FloatArray:
 
 def _is_silent(samples: FloatArray) -> bool:
     return bool(samples.max() - samples.min() < SILENCE_PEAK_TO_PEAK)
+
+
+def _is_clipped(samples: FloatArray) -> bool:
+    loud = np.count_nonzero(np.abs(samples) >= CLIPPED_LEVEL)
+    return bool(loud >= CLIPPED_SHARE * len(samples))

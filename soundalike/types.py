@@ -31,13 +31,25 @@ class Window:
         Bounds in seconds. ``end_s`` never lies beyond the end of the recording, also where the
         encoder saw a padded window.
     is_silent : bool
-        True where the samples are constant to within -80 dBFS: stored, but never searched.
+        True where the samples are constant to within -80 dBFS, whatever the constant: stored, but
+        never found.
+    is_clipped: bool
+        True where a tenth of the samples or more are at full scale: stored, but never found, because
+        overdriven sounds of all kinds resemble each other.
     """
 
     index: int
     start_s: float
     end_s: float
     is_silent: bool = False
+    is_clipped: bool = False
+
+    @property
+    def quality(self) -> str:
+        """``ok``, or why no search finds the window: ``silent`` or ``clipped``."""
+        if self.is_silent:
+            return "silent"
+        return "clipped" if self.is_clipped else "ok"
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ def _chunks(segments: Segments) -> DocList[WindowDoc]:
             start_s=window.start_s,
             end_s=window.end_s,
             is_silent=window.is_silent,
+            is_clipped=window.is_clipped,
         )
         for window in segments.windows
     )

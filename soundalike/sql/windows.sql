@@ -8,7 +8,7 @@ CREATE TABLE soundalike.windows_{collection} (
     window_time timestamptz NOT NULL,
     start_s double precision NOT NULL,
     end_s double precision NOT NULL,
-    -- ok, or why the window has no embedding: silent, constant, clipped.
+    -- ok, or why the window has no embedding: silent (constant) or clipped.
     quality text NOT NULL DEFAULT 'ok',
     -- Length 1. NULL: the window is kept, but no search can find it.
     embedding halfvec({dimension}),

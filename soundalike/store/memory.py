@@ -102,7 +102,7 @@ class _Collection:
             for window, dot, length in zip(
                 content.windows, content.embeddings @ vector, lengths, strict=True
             ):
-                if not window.is_silent and length > 0:
+                if window.quality == "ok" and length > 0:
                     score = float(dot / length)
                     hits.append(Hit(n, key, window.index, window.start_s, window.end_s, score))
         return hits

@@ -51,8 +51,10 @@ def _write_rows(out: IO[bytes], entry: Entry) -> None:
         time = start + round(window.start_s * 1e6)
         fixed = (16, key, 4, window.index, 8, time, 8, window.start_s, 8, window.end_s)
         out.write(_FIXED.pack(_N_FIELDS, *fixed))
-        is_heard = not window.is_silent and vector.any()
-        out.write(_field(b"ok" if is_heard else b"silent"))
+        # What the encoder makes nothing of is as good as silence.
+        quality = window.quality if vector.any() else "silent"
+        is_heard = quality == "ok"
+        out.write(_field(quality.encode()))
         out.write(_field(HalfVector(vector).to_binary()) if is_heard else _NULL)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from soundalike.types import Filters
+from soundalike.types import Filters, Window
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection
@@ -245,3 +245,12 @@ def test_filters_narrow_before_the_limit_is_applied(collection: Collection):
 
     found = collection.store.search(query, collection.spec, top_k=5, filters=Filters(labels=("rare",)))
     assert len(found.recordings) == 5
+
+
+def test_clipped_windows_are_stored_but_never_found(collection: Collection):
+    rows = collection.vectors(3)
+    windows = [Window(n, 2.0 * n, 2.0 * n + 4.0, is_clipped=n == 1) for n in range(3)]
+    collection.store.add(collection.recording("/a/one.wav"), windows, rows, collection.spec)
+
+    assert collection.counts() == (1, 1, 3)
+    assert {hit.window_index for hit in collection.hits(rows[1])} == {0, 2}

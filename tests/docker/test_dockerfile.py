@@ -107,7 +107,7 @@ def test_no_image_runs_as_root(dockerfile: Any, target: str) -> None:
 def test_images_keep_jinas_contract(dockerfile: Any, project: Path, target: str) -> None:
     program = "gateway" if target == "gateway" else "executor"
     # As in flow.yml: what serves short and long requests together.
-    concurrent = ["--allow-concurrent"] if target in ("segmenter", "encoder") else []
+    concurrent = ["--allow-concurrent"] if target in ("segmenter", "encoder", "indexer") else []
     expected = ["jina", program, "--uses", "config.yml", *concurrent]
     assert dockerfile.last(target, "ENTRYPOINT").words() == expected
     folder = f"executors/{FOLDERS[target]}/"

@@ -177,3 +177,23 @@ def test_long_recording_is_cut_like_a_short_one(rng: np.random.Generator, tmp_pa
     assert mapped.windows == inline.windows
     np.testing.assert_array_equal(mapped.samples, inline.samples)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "clipped"), [(0.05, False), (0.099, False), (0.101, True), (1.0, True)]
+)
+def test_a_window_of_which_a_tenth_is_at_full_scale_is_clipped(
+    share: float, clipped: bool, tmp_path: Path, write_wav: Callable[..., Path]
+):
+    samples = np.full(64_000, 0.5, np.float32)
+    samples[: round(share * 64_000)] = 1.0
+    samples[1::2] *= -1
+    (window,) = segment(write_wav(tmp_path / "a.wav", samples), WindowPlan()).windows
+    assert (window.is_clipped, window.quality) == (clipped, "clipped" if clipped else "ok")
+
+
+def test_silence_at_full_scale_is_silence(tmp_path: Path, write_wav: Callable[..., Path]):
+    """A constant, as a broken converter gives it."""
+    path = write_wav(tmp_path / "a.wav", np.ones(64_000, np.float32))
+    (window,) = segment(path, WindowPlan()).windows
+    assert window.quality == "silent"
