@@ -26,8 +26,14 @@ SELECT pg_advisory_xact_lock(hashtext('soundalike.schema'));
 DROP SCHEMA IF EXISTS soundalike CASCADE;
 
 -- name: find_collection
--- One row, whether there is such a collection or not: the schema's version, and the collection.
-SELECT v.version, c.collection_id, c.name, c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
+-- One row, whether there is such a collection or not: the schema's version, and the collection with the
+-- number of chunks that its windows lie in, 0 without TimescaleDB.
+SELECT v.version, c.collection_id, c.name,
+       (SELECT count(*)::integer FROM pg_catalog.pg_inherits AS i
+        JOIN pg_catalog.pg_class AS p ON p.oid = i.inhparent
+        WHERE p.relname = 'windows_' || c.collection_id
+          AND p.relnamespace = 'soundalike'::regnamespace),
+       c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
 FROM soundalike.schema_version AS v LEFT JOIN soundalike.collections AS c ON c.name = %(name)s;
 
 -- name: list_collections
@@ -63,7 +69,7 @@ SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(colle
 
 -- name: create_hypertable
 -- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
-SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '1 year'),
+SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '10 years'),
                          create_default_indexes => false);
 
 -- name: lock_recordings

@@ -22,11 +22,14 @@ class Collection:
         Names its table of windows.
     name : str
     spec : IndexSpec
+    n_chunks : int
+        Parts that TimescaleDB keeps its windows in; each has a vector index of its own.
     """
 
     collection_id: int
     name: str
     spec: IndexSpec
+    n_chunks: int = 0
 
     def statement(self, name: str) -> str:
         """Return a statement of ``queries.sql`` for this collection's table."""
@@ -40,7 +43,7 @@ def find(cursor: Cursor, name: str) -> Collection | None:
     row = cursor.fetchone()
     if row is None or row[1] is None:
         return None
-    return Collection(row[1], row[2], IndexSpec(*row[3:]))
+    return Collection(row[1], row[2], IndexSpec(*row[4:]), row[3])
 
 
 def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:

@@ -11,10 +11,10 @@ SCHEMA_VERSION = 2
 _MIN_PGVECTOR = (0, 8)
 #: pgvector indexes halfvec columns of up to this many dimensions.
 _MAX_DIMENSION = 4000
-#: Long chunks: the cost of a vector search grows with their number.
+#: Long chunks: the cost of a vector search grows with their number; see docs/adr/0012.
 _HYPERTABLE = (
     "WITH (tsdb.hypertable, tsdb.partition_column = 'window_time', "
-    "tsdb.chunk_interval = '1 year', tsdb.create_default_indexes = false, tsdb.columnstore = false)"
+    "tsdb.chunk_interval = '10 years', tsdb.create_default_indexes = false, tsdb.columnstore = false)"
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +15,10 @@ from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.types import Filters, FloatArray, Hit, Recording
 
-#: Recall at 10 is 0.99 from about 40 on, with the index as it is built; see docs/adr/0012.
-_MIN_EF_SEARCH = 64
+#: Candidates that a search of the index keeps in mind. Recall at 10 is 0.99 from about 40 on; where
+#: the windows lie in several chunks each is searched, and a few from each make up many.
+_EF_SEARCH = 64
+_MIN_EF_SEARCH = 24
 _MAX_EF_SEARCH = 1000
 #: A little below the largest number of 16 bits, 65 504.
 _LARGEST = 60_000.0
@@ -74,7 +77,7 @@ def _distinct_rows(
     settings = sql.queries()["search_settings"]
     limit = first_limit(top_k)
     while True:
-        ef_search = min(max(limit, _MIN_EF_SEARCH), _MAX_EF_SEARCH)
+        ef_search = _ef_search(limit, collection.n_chunks)
         # One message to the server for all of it.
         cursor.execute(settings.format(ef_search=ef_search) + statement, {**parameters, "limit": limit})
         rows = cursor.fetchall()
@@ -82,6 +85,18 @@ def _distinct_rows(
         if enough or len(rows) < limit * len(parameters["vectors"]):
             return rows
         limit *= 4
+
+
+def _ef_search(limit: int, n_chunks: int) -> int:
+    """Return how many candidates to keep in mind, in each chunk, for so many rows in all.
+
+    Examples
+    --------
+    >>> _ef_search(64, 0), _ef_search(64, 4), _ef_search(64, 100), _ef_search(4000, 1)
+    (64, 32, 24, 1000)
+    """
+    wanted = max(limit, _EF_SEARCH) / math.sqrt(max(1, n_chunks))
+    return min(max(round(wanted), _MIN_EF_SEARCH), _MAX_EF_SEARCH)
 
 
 def _statement(collection: Collection, parameters: dict[str, Any]) -> str:
