@@ -6,7 +6,7 @@ come as base64 text, and times as ISO-8601 text.
 """
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import numpy as np
@@ -35,7 +35,10 @@ class Clip(BaseDoc):
     audio_base64: Optional[str] = Field(default=None, description="bytes of a sound file, base64")
     label: Optional[str] = Field(default=None, description="default: name of the file's folder")
     tags: Dict[str, Any] = Field(default={}, description="free metadata")
-    recorded_at: Optional[str] = Field(default=None, description="start, ISO-8601 with time zone")
+    recorded_at: Optional[str] = Field(
+        default=None,
+        description="start, ISO-8601 with time zone; default: what header, name or last change tell",
+    )
 
 
 class WindowDoc(BaseDoc):
@@ -55,6 +58,7 @@ class _Traveller(BaseDoc):
     label: Optional[str] = None
     tags: Dict[str, Any] = {}
     recorded_at: Optional[str] = None
+    recorded_at_source: Optional[str] = None
     recording_id: Optional[str] = None
     duration_s: float = 0.0
     warnings: List[str] = []
@@ -185,6 +189,13 @@ class Status(BaseDoc):
     index: str = "exact"
     database: str = ""
     extensions: Dict[str, str] = {}
+    starts: Dict[str, int] = Field(
+        default={},
+        description="how many recordings have their start from which source: given, metadata, "
+        "filename, mtime, unknown",
+    )
+    earliest_start: Optional[str] = None
+    latest_start: Optional[str] = None
 
 
 class CollectionParameters(BaseModel):
@@ -263,6 +274,11 @@ def parse_time(text: Optional[str]) -> Optional[datetime]:
     return time
 
 
+def time_text(at: Optional[datetime]) -> Optional[str]:
+    """Return a time with zone as ISO-8601 in UTC; None for None."""
+    return None if at is None else at.astimezone(UTC).isoformat()
+
+
 def mark_failed(doc: Any, exc: SoundalikeError) -> None:
     """Write an error into a document; those that follow in the Flow leave it alone."""
     doc.error_code = exc.code
@@ -296,6 +312,7 @@ def to_recording(doc: EmbeddedClip) -> Recording:
         label=doc.label,
         tags=doc.tags,
         recorded_at=parse_time(doc.recorded_at),
+        recorded_at_source=doc.recorded_at_source,
     )
 
 

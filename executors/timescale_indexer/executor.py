@@ -19,6 +19,7 @@ from executors.documents import (
     WindowDoc,
     mark_failed,
     put_hits,
+    time_text,
     to_embeddings,
     to_recording,
     to_spec,
@@ -152,6 +153,9 @@ class TimescaleIndexer(Executor):
             doc.recordings, doc.files, doc.windows = stored.recordings, stored.files, stored.windows
             doc.index, doc.database = stored.index, stored.database
             doc.extensions = stored.extensions
+            doc.starts = stored.starts
+            doc.earliest_start = time_text(stored.earliest_start)
+            doc.latest_start = time_text(stored.latest_start)
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,11 @@ def transfer(label: str) -> Iterator[Callable[[int, int | None], None]]:
     # Closed in any case, so that what is said next has a line of its own.
     with bar:
         yield show
+
+
+def local_time(at: datetime | None, zone: tzinfo) -> str | None:
+    """Return a moment as ISO 8601 in a zone; None for None."""
+    return None if at is None else at.astimezone(zone).isoformat()
 
 
 def match_values(match: Match, query: str, encoder: str) -> dict[str, Any]:

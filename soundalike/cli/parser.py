@@ -30,7 +30,16 @@ def build_parser() -> argparse.ArgumentParser:
         return command
 
     _add_demo(add("demo", demo.run, "index toy-data through the Flow and search it"))
-    _add_index(add("index", commands.index, "add sound files to the index", _encoding(), _collection()))
+    _add_index(
+        add(
+            "index",
+            commands.index,
+            "add sound files to the index",
+            _encoding(),
+            _collection(),
+            _time_zone("times of recordings that name none"),
+        )
+    )
     _add_search(
         add("search", commands.search, "find what sounds like a file", _encoding(), _collection())
     )
@@ -123,6 +132,16 @@ def _collection() -> argparse.ArgumentParser:
     return parent
 
 
+def _time_zone(of_what: str) -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--time-zone",
+        metavar="NAME",
+        help=f"zone of {of_what}, like Europe/Berlin or +02:00; default: SOUNDALIKE_TIME_ZONE, else UTC",
+    )
+    return parent
+
+
 def _add_demo(command: argparse.ArgumentParser) -> None:
     command.add_argument("--flow", type=Path, metavar="FILE", help="default: flow.yml")
 
@@ -138,6 +157,20 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="tag of all files; may be repeated",
+    )
+    command.add_argument(
+        "--recorded-at",
+        metavar="TIME",
+        help="when all these files began, in ISO 8601; default: what each file's header, its name or "
+        "the time of its last change tells",
+    )
+    command.add_argument(
+        "--time-pattern",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="how the time stands in file names, as for strptime, like %%y%%m%%d%%H%%M%%S; repeatable; "
+        "tried before the usual ones",
     )
 
 

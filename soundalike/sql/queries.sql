@@ -61,6 +61,12 @@ SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(colle
        (SELECT coalesce(sum(n_windows), 0) FROM soundalike.recordings
         WHERE collection_id = %(collection)s);
 
+-- name: count_starts
+-- How many recordings have their start from which source; NULL where nobody said.
+SELECT CASE WHEN recorded_at IS NOT NULL THEN coalesce(recorded_at_source, 'given') END,
+       count(*), min(recorded_at), max(recorded_at)
+FROM soundalike.recordings WHERE collection_id = %(collection)s GROUP BY 1;
+
 -- name: create_hypertable
 -- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
 SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '1 year'),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, Protocol
 
 import numpy as np
@@ -62,6 +62,11 @@ class StoreStatus:
         Extensions in use, with their versions.
     index : str
         How a search is answered: ``exact`` or ``hnsw``.
+    starts : dict of str to int
+        How many recordings have their start from which source, in falling trust: ``given``,
+        ``metadata``, ``filename``, ``mtime``, and ``unknown`` where nobody said.
+    earliest_start, latest_start : datetime or None
+        Of the recordings whose start is known, in UTC.
     """
 
     database: str
@@ -71,6 +76,9 @@ class StoreStatus:
     windows: int
     extensions: dict[str, str] = field(default_factory=dict)
     index: str = "exact"
+    starts: dict[str, int] = field(default_factory=dict)
+    earliest_start: datetime | None = None
+    latest_start: datetime | None = None
 
 
 class Store(Protocol):
@@ -175,6 +183,13 @@ def start_source(recording: Recording) -> str | None:
     if recording.recorded_at is None:
         return None
     return recording.recorded_at_source or "given"
+
+
+def starts_by_trust(counts: Mapping[str | None, int]) -> dict[str, int]:
+    """Return how many recordings have their start from which source, most trusted first."""
+    return {
+        source or "unknown": counts[source] for source in reversed(_START_SOURCES) if counts.get(source)
+    }
 
 
 def start_differs(stored: Recording, new: Recording) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from soundalike.store.base import (
     is_under,
     start_differs,
     start_source,
+    starts_by_trust,
 )
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
 
@@ -221,7 +224,18 @@ class MemoryStore:
         if found is None:
             return StoreStatus("memory", None, 0, 0, 0)
         n_windows = sum(len(content.windows) for content in found.contents.values())
-        return StoreStatus("memory", found.spec, len(found.contents), len(found.paths), n_windows)
+        recordings = [content.recording for content in found.contents.values()]
+        known = [known.recorded_at.astimezone(UTC) for known in recordings if known.recorded_at]
+        return StoreStatus(
+            "memory",
+            found.spec,
+            len(recordings),
+            len(found.paths),
+            n_windows,
+            starts=starts_by_trust(Counter(map(start_source, recordings))),
+            earliest_start=min(known, default=None),
+            latest_start=max(known, default=None),
+        )
 
     def collections(self) -> dict[str, IndexSpec]:
         """Return all collections by name, and what they were made with."""

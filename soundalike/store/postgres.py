@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import psycopg2
@@ -23,6 +24,7 @@ from soundalike.store.base import (
     check_spec,
     check_top_k,
     is_storable,
+    starts_by_trust,
 )
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database, parse_url, redacted
@@ -288,9 +290,12 @@ class PostgresStore:
         def work(cursor: Cursor) -> StoreStatus:
             found = self._find(cursor, collection)
             counts = (0, 0, 0)
+            starts: list[tuple[str | None, int, datetime | None, datetime | None]] = []
             if found is not None:
                 cursor.execute(self._sql["count_rows"], {"collection": found.collection_id})
                 counts = cursor.fetchone() or counts
+                cursor.execute(self._sql["count_starts"], {"collection": found.collection_id})
+                starts = cursor.fetchall()
             installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
             has_index = found is not None and exists(cursor, _index_of(found))
             recordings, files, windows = (int(count) for count in counts)
@@ -302,6 +307,9 @@ class PostgresStore:
                 windows,
                 installed,
                 "hnsw" if has_index else "exact",
+                starts_by_trust({source: count for source, count, _, _ in starts}),
+                min((first.astimezone(UTC) for *_, first, _ in starts if first), default=None),
+                max((last.astimezone(UTC) for *_, last in starts if last), default=None),
             )
 
         return self._run(work)

@@ -52,6 +52,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "rename_collection": {**_COLLECTION, "name": "other"},
     "drop_collection": {},
     "count_rows": _COLLECTION,
+    "count_starts": _COLLECTION,
     "lock_recording": {**_COLLECTION, "keys": [_ID, "/a/one.wav"]},
     "find_file": {**_COLLECTION, "uri": "/a/one.wav"},
     "find_recording": _KEY,
