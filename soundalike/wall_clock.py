@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
 from soundalike.errors import ParameterError
@@ -17,7 +18,10 @@ from soundalike.start_time import (
     start_time_of_bytes,
     zone_named,
 )
-from soundalike.types import Recording
+from soundalike.types import Filters, Recording
+
+_CLOCK = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
+_TIME_OF_DAY = re.compile(rf"{_CLOCK}\s*-\s*{_CLOCK}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +128,75 @@ def parse_moment(text: str, zone: tzinfo, what: str) -> datetime:
             f"{what} is {text!r}; give a date or an ISO-8601 time, like 2025-05-01, "
             "2025-05-01T06:30 or 2025-05-01T06:30+02:00"
         ) from exc
+
+
+def parse_time_of_day(text: str) -> tuple[time, time]:
+    """Return the two ends of a part of the day.
+
+    Parameters
+    ----------
+    text : str
+        Two times with a hyphen between them; the second may be 24:00, or earlier than the first:
+        over midnight.
+
+    Raises
+    ------
+    ParameterError
+        It is something else.
+
+    Examples
+    --------
+    >>> parse_time_of_day("22:00-4:30")
+    (datetime.time(22, 0), datetime.time(4, 30))
+    """
+    match = _TIME_OF_DAY.fullmatch(text.strip())
+    try:
+        if match is None:
+            raise ValueError(text)
+        numbers = [int(part or 0) for part in match.groups()]
+        if numbers[3:] == [24, 0, 0]:
+            numbers[3] = 0
+        return _time(*numbers[:3]), _time(*numbers[3:])
+    except ValueError as exc:
+        raise ParameterError(
+            f"time_of_day is {text!r}; give two times of a clock, like 05:00-08:00 or 22:30-04:00"
+        ) from exc
+
+
+def _time(hour: int, minute: int, second: int) -> time:
+    return time(hour, minute, second)
+
+
+def with_times(
+    filters: Filters,
+    zone: str,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+    time_of_day: str | None = None,
+) -> Filters:
+    """Return filters that are narrowed by times as people write them.
+
+    Parameters
+    ----------
+    filters : Filters
+    zone : str
+        Zone of times that name none; as for `soundalike.start_time.zone_named`.
+    since, until : str or None
+        As for `parse_moment`.
+    time_of_day : str or None
+        As for `parse_time_of_day`.
+
+    Raises
+    ------
+    ParameterError
+        One of them cannot be read.
+    """
+    there = zone_named(zone)
+    return replace(
+        filters,
+        since=None if since is None else parse_moment(since, there, "since"),
+        until=None if until is None else parse_moment(until, there, "until"),
+        time_of_day=None if time_of_day is None else parse_time_of_day(time_of_day),
+        time_zone=there,
+    )

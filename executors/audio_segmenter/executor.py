@@ -10,7 +10,6 @@ from jina import Executor, requests
 from executors import spool
 from executors.documents import (
     Clip,
-    IndexParameters,
     SegmentedClip,
     WindowDoc,
     audio_source,
@@ -18,6 +17,7 @@ from executors.documents import (
     parse_time,
     time_text,
 )
+from executors.parameters import IndexParameters
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings

@@ -8,13 +8,10 @@ from docarray import DocList
 from jina import Executor, requests
 
 from executors.documents import (
-    CollectionParameters,
     Deletion,
     EmbeddedClip,
     Indexed,
-    IndexParameters,
     SearchHits,
-    SearchParameters,
     Status,
     WindowDoc,
     mark_failed,
@@ -26,6 +23,7 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from executors.parameters import CollectionParameters, IndexParameters, SearchParameters
 from soundalike.audio import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreUnavailable

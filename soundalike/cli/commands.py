@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from soundalike.embedding import Encoder
     from soundalike.pipeline import Pipeline
     from soundalike.store import Store
-    from soundalike.types import IndexSpec
+    from soundalike.types import Filters, IndexSpec
     from soundalike.wall_clock import Dating
     from soundalike.windows import WindowPlan
 
@@ -180,13 +180,7 @@ def _no_constant(name: str) -> Any:
 
 def search(arguments: argparse.Namespace) -> int:
     """Search and print the matches."""
-    from soundalike.types import Filters
-
-    filters = Filters(
-        labels=tuple(arguments.label),
-        tags=parse_tags(arguments.tag),
-        uri_prefix=_prefix(arguments.under),
-    )
+    filters = filters_from(arguments)
     with opened_pipeline(arguments) as pipeline:
         answer = pipeline.search(
             arguments.query,
@@ -198,7 +192,9 @@ def search(arguments: argparse.Namespace) -> int:
         encoder = pipeline.encoder.name
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
-    rows = [output.match_values(match, answer.query, encoder) for match in answer.matches]
+    rows = [
+        output.match_values(match, answer.query, encoder, filters.time_zone) for match in answer.matches
+    ]
     if arguments.json:
         for row in rows:
             output.json_line(row)
@@ -208,6 +204,35 @@ def search(arguments: argparse.Namespace) -> int:
     if not rows:
         output.note("no recording matches; loosen the filters or --min-score")
     return 0
+
+
+def filters_from(arguments: argparse.Namespace) -> Filters:
+    """Return what the options narrow a search to.
+
+    Raises
+    ------
+    ParameterError
+        A time cannot be read, or nothing lies between two of them.
+    """
+    from soundalike.store.base import check_filters
+    from soundalike.types import Filters
+    from soundalike.wall_clock import with_times
+
+    filters = Filters(
+        labels=tuple(arguments.label),
+        tags=parse_tags(arguments.tag),
+        uri_prefix=_prefix(arguments.under),
+    )
+    filters = with_times(
+        filters,
+        settings_from(arguments).time_zone,
+        since=arguments.since,
+        until=arguments.until,
+        time_of_day=arguments.time_of_day,
+    )
+    # Before the encoder is loaded.
+    check_filters(filters)
+    return filters
 
 
 def _prefix(under: str) -> str:

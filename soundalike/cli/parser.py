@@ -41,7 +41,14 @@ def build_parser() -> argparse.ArgumentParser:
         )
     )
     _add_search(
-        add("search", commands.search, "find what sounds like a file", _encoding(), _collection())
+        add(
+            "search",
+            commands.search,
+            "find what sounds like a file",
+            _encoding(),
+            _collection(),
+            _filters(),
+        )
     )
     add("status", commands.status, "show what is indexed, with what, and where", _collection())
     _add_delete(add("delete", commands.delete, "remove files, folders or recordings", _collection()))
@@ -142,6 +149,35 @@ def _time_zone(of_what: str) -> argparse.ArgumentParser:
     return parent
 
 
+def _filters() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(
+        add_help=False, parents=[_time_zone("times that name none, and of those that are shown")]
+    )
+    parent.add_argument("--label", action="append", default=[], help="only this label; repeatable")
+    parent.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="only with this tag; repeatable",
+    )
+    parent.add_argument("--under", default="", metavar="PATH", help="only files under this path")
+    parent.add_argument(
+        "--exclude-self", action="store_true", help="leave out the query's own recording"
+    )
+    parent.add_argument(
+        "--since", metavar="TIME", help="only what was heard at this time or later; a date, or ISO 8601"
+    )
+    parent.add_argument("--until", metavar="TIME", help="only what was heard before this time")
+    parent.add_argument(
+        "--time-of-day",
+        metavar="FROM-TO",
+        help="only what was heard between these times of a clock, like 05:00-08:00; over midnight "
+        "where the second is earlier",
+    )
+    return parent
+
+
 def _add_demo(command: argparse.ArgumentParser) -> None:
     command.add_argument("--flow", type=Path, metavar="FILE", help="default: flow.yml")
 
@@ -177,19 +213,7 @@ def _add_index(command: argparse.ArgumentParser) -> None:
 def _add_search(command: argparse.ArgumentParser) -> None:
     command.add_argument("query", metavar="FILE", help="the sound to look for")
     command.add_argument("--top-k", "-k", type=int, default=10, metavar="N", help="default: 10")
-    command.add_argument("--label", action="append", default=[], help="only this label; repeatable")
-    command.add_argument(
-        "--tag",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="only with this tag; repeatable",
-    )
-    command.add_argument("--under", default="", metavar="PATH", help="only files under this path")
     command.add_argument("--min-score", type=float, default=-1.0, help="leave out lower scores")
-    command.add_argument(
-        "--exclude-self", action="store_true", help="leave out the query's own recording"
-    )
 
 
 def _add_delete(command: argparse.ArgumentParser) -> None:

@@ -184,7 +184,7 @@ CROSS JOIN LATERAL (
     SELECT w.recording_id, w.window_index, w.start_s, w.end_s, w.embedding <=> q.embedding AS distance
     FROM soundalike.windows_{collection} AS w
     WHERE w.embedding IS NOT NULL {filters}
-    ORDER BY w.embedding <=> q.embedding
+    ORDER BY (w.embedding <=> q.embedding) {exactly}
     LIMIT %(limit)s
 ) AS h;
 
@@ -204,6 +204,17 @@ AND EXISTS (
 
 -- name: filter_excluded
 AND w.recording_id <> %(excluded)s::uuid
+
+-- name: filter_since
+-- A range of the column itself with constants, by which TimescaleDB leaves out chunks when it plans.
+AND w.window_time >= %(since)s
+
+-- name: filter_until
+AND w.window_time < %(until)s
+
+-- name: filter_time_of_day
+-- The day is turned so that the interval begins at midnight; so it may go over midnight.
+AND (w.window_time AT TIME ZONE %(zone)s)::time - %(day_begin)s < %(day_length)s
 
 -- name: describe
 -- The recordings behind the hits, each under its first path that passes the filters.

@@ -14,6 +14,7 @@ import numpy as np
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import DimensionMismatch, InvalidSamples, ModelMismatch, ParameterError
+from soundalike.store.times import check_times
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Tags, Window
 
 #: What became of a recording that was handed to `Store.add`. ``linked``: the same audio was there
@@ -259,13 +260,14 @@ def check_recording(recording: Recording, *, has_length: bool) -> None:
 
 
 def check_filters(filters: Filters) -> None:
-    """Raise `ParameterError` where a filter could match nothing, because it could not be stored."""
+    """Raise `ParameterError` where a filter could match nothing, whatever is stored."""
     _check_text("path", filters.uri_prefix)
     for label in filters.labels:
         _check_text("label", label)
     _check_tags(filters.tags)
     if filters.exclude_recording_id is not None:
         _check_id(filters.exclude_recording_id)
+    check_times(filters)
 
 
 def _check_id(recording_id: str) -> None:

@@ -28,6 +28,11 @@ class Collection:
     name: str
     spec: IndexSpec
 
+    @property
+    def index(self) -> str:
+        """Name of the index of its vectors, whether there is one or not."""
+        return f"windows_{self.collection_id}_embedding"
+
     def statement(self, name: str) -> str:
         """Return a statement of ``queries.sql`` for this collection's table."""
         return sql.queries()[name].replace("{collection}", str(int(self.collection_id)))

@@ -27,6 +27,7 @@ from soundalike.store.base import (
     start_source,
     starts_by_trust,
 )
+from soundalike.store.times import is_within
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
 
 
@@ -85,7 +86,9 @@ class _Collection:
     def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
         allowed = self._allowed(filters)
         limit = first_limit(top_k)
-        hits = [hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed)]
+        hits = [
+            hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed, filters)
+        ]
         while True:
             kept = _best_of_each_window(hits, limit)
             found = {hit.recording_id for hit in kept}
@@ -93,7 +96,9 @@ class _Collection:
                 return SearchResult(kept, {key: allowed[key] for key in found})
             limit *= 4
 
-    def _scan(self, n: int, vector: FloatArray, allowed: dict[str, Recording]) -> list[Hit]:
+    def _scan(
+        self, n: int, vector: FloatArray, allowed: dict[str, Recording], filters: Filters
+    ) -> list[Hit]:
         hits = []
         for key in allowed:
             content = self.contents[key]
@@ -101,7 +106,8 @@ class _Collection:
             for window, dot, length in zip(
                 content.windows, content.embeddings @ vector, lengths, strict=True
             ):
-                if not window.is_silent and length > 0:
+                is_timely = is_within(filters, content.recording.recorded_at, window.start_s)
+                if is_timely and not window.is_silent and length > 0:
                     score = float(dot / length)
                     hits.append(Hit(n, key, window.index, window.start_s, window.end_s, score))
         return hits

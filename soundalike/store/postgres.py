@@ -270,7 +270,7 @@ class PostgresStore:
 
         def work(cursor: Cursor) -> None:
             found = self._find(cursor, collection)
-            if found is None or exists(cursor, _index_of(found)):
+            if found is None or exists(cursor, found.index):
                 return
             cursor.execute(found.statement("estimate_windows"), {"limit": self._exact_below})
             row = cursor.fetchone()
@@ -297,7 +297,7 @@ class PostgresStore:
                 cursor.execute(self._sql["count_starts"], {"collection": found.collection_id})
                 starts = cursor.fetchall()
             installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
-            has_index = found is not None and exists(cursor, _index_of(found))
+            has_index = found is not None and exists(cursor, found.index)
             recordings, files, windows = (int(count) for count in counts)
             return StoreStatus(
                 self._db.description,
@@ -380,7 +380,3 @@ def not_indexed(collection: str) -> IndexEmpty:
         f"there is no collection {collection!r}; see: soundalike collections, or make it with: "
         f"soundalike index --collection {collection} PATH"
     )
-
-
-def _index_of(collection: Collection) -> str:
-    return f"windows_{collection.collection_id}_embedding"

@@ -31,6 +31,11 @@ _COLLECTION = {"collection": 1}
 _KEY = {**_COLLECTION, "recording_id": _ID}
 _FILE = {"uri": "/a/one.wav", "label": "dog", "tags": Json({}), "size_bytes": 9, "mtime_ns": None}
 _FILTERS = {"labels": ["dog"], "tags": Json({"n": 1}), "uri_prefix": "/a", "excluded": _ID}
+_TIMES = {
+    **{"since": datetime(2025, 5, 1, tzinfo=UTC), "until": datetime(2025, 6, 1, tzinfo=UTC)},
+    **{"zone": "<+02:00>-02:00", "day_begin": timedelta(hours=22), "day_length": timedelta(hours=6)},
+}
+FILTERS = ("filter_files", "filter_excluded", "filter_since", "filter_until", "filter_time_of_day")
 _VECTOR = "[" + ",".join(["0.25"] * 16) + "]"
 
 #: Values for each statement's parameters.
@@ -72,14 +77,14 @@ VALUES: dict[str, dict[str, Any]] = {
     "missing_files": {**_COLLECTION, "other": 2},
     "delete_vanished": {**_COLLECTION, "other": 2},
     "search_settings": {},
-    "search": {**_FILTERS, "vectors": [_VECTOR, _VECTOR], "limit": 40},
+    "search": {**_FILTERS, **_TIMES, "vectors": [_VECTOR, _VECTOR], "limit": 40},
     "describe": {**_FILTERS, **_COLLECTION, "recording_ids": [_ID]},
     "estimate_windows": {"limit": 100},
     "create_index": {},
     "analyze": {},
 }
 #: Run in another way, below.
-SPECIAL = {"copy_windows", "filter_files", "filter_excluded"}
+SPECIAL = {"copy_windows", *FILTERS}
 TIMESCALEDB = {"create_hypertable"}
 
 
@@ -111,12 +116,13 @@ def cursor(collection: Collection, database_url: str) -> Any:
 def test_the_server_takes_the_statement(cursor: Any, name: str):
     if name == "put_file":
         cursor.execute(statements.queries()["put_recording"], VALUES["put_recording"])
-    filters = "filter_files", "filter_excluded"
     statement = statements.queries()[name].replace(
-        "{filters}", "\n".join(statements.queries()[part] for part in filters)
+        "{filters}", "\n".join(statements.queries()[part] for part in FILTERS)
     )
 
-    cursor.execute(statement.replace("{collection}", "1").replace("{ef_search}", "100"), VALUES[name])
+    for placeholder, text in (("{collection}", "1"), ("{ef_search}", "100"), ("{exactly}", "+ 0")):
+        statement = statement.replace(placeholder, text)
+    cursor.execute(statement, VALUES[name])
     assert cursor.statusmessage
 
 

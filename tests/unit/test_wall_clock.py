@@ -1,14 +1,14 @@
 """Times that people write, and recordings that get theirs."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from soundalike.errors import ParameterError
-from soundalike.types import Recording
-from soundalike.wall_clock import Dating, counted_back, parse_moment
+from soundalike.types import Filters, Recording
+from soundalike.wall_clock import Dating, counted_back, parse_moment, parse_time_of_day, with_times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -66,3 +66,41 @@ def test_from_the_end_the_length_is_counted_back():
     assert counted_back(recording, 10.5).recorded_at == datetime(
         2025, 3, 30, 0, 59, 54, 500_000, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("05:00-08:00", (time(5), time(8))),
+        (" 5:30 - 8:15:59 ", (time(5, 30), time(8, 15, 59))),
+        ("22:00-04:00", (time(22), time(4))),
+        ("18:00-24:00", (time(18), time(0))),
+    ],
+)
+def test_a_part_of_the_day(text: str, expected: tuple[time, time]):
+    assert parse_time_of_day(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5-8", "05:00", "05:00-25:00", "24:00-05:00", "05:60-06:00", "05:00-24:01", "dawn"]
+)
+def test_what_is_no_part_of_the_day_is_said(text: str):
+    with pytest.raises(ParameterError, match=r"time_of_day is .*; give two times of a clock, like"):
+        parse_time_of_day(text)
+
+
+def test_filters_with_times():
+    filters = Filters(labels=("owl",))
+    assert with_times(filters, "UTC") == filters
+    found = with_times(
+        filters, "Europe/Berlin", since="2025-05-01", until="2025-05-02T00:00Z", time_of_day="22:00-4:00"
+    )
+    assert found == Filters(
+        labels=("owl",),
+        since=datetime(2025, 4, 30, 22, tzinfo=UTC),
+        until=datetime(2025, 5, 2, tzinfo=UTC),
+        time_of_day=(time(22), time(4)),
+        time_zone=BERLIN,
+    )
+    with pytest.raises(ParameterError, match="until is 'never'"):
+        with_times(filters, "UTC", until="never")
