@@ -6,19 +6,19 @@ come as base64 text, and times as ISO-8601 text.
 """
 
 import base64
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import numpy as np
 from docarray import BaseDoc, DocList
 from docarray.typing import NdArray
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from soundalike.audio import resolve_path
 from soundalike.audio.sources import AudioSource
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
-from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
+from soundalike.types import Hit, IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,10 @@ class Clip(BaseDoc):
     audio_base64: Optional[str] = Field(default=None, description="bytes of a sound file, base64")
     label: Optional[str] = Field(default=None, description="default: name of the file's folder")
     tags: Dict[str, Any] = Field(default={}, description="free metadata")
-    recorded_at: Optional[str] = Field(default=None, description="start, ISO-8601 with time zone")
+    recorded_at: Optional[str] = Field(
+        default=None,
+        description="start, ISO-8601 with time zone; default: what header, name or last change tell",
+    )
 
 
 class WindowDoc(BaseDoc):
@@ -56,6 +59,7 @@ class _Traveller(BaseDoc):
     label: Optional[str] = None
     tags: Dict[str, Any] = {}
     recorded_at: Optional[str] = None
+    recorded_at_source: Optional[str] = None
     recording_id: Optional[str] = None
     duration_s: float = 0.0
     warnings: List[str] = []
@@ -109,6 +113,8 @@ class RecordingDoc(BaseDoc):
     duration_s: float = 0.0
     label: Optional[str] = None
     tags: Dict[str, Any] = {}
+    recorded_at: Optional[str] = None
+    recorded_at_source: Optional[str] = None
 
 
 class SearchHits(_Traveller):
@@ -144,6 +150,13 @@ class MatchDoc(BaseDoc):
     tags: Dict[str, Any] = {}
     duration_s: float = 0.0
     recording_id: str = ""
+    occurred_at: Optional[str] = Field(
+        default=None, description="when the matching window was heard, ISO-8601; null: nobody knows"
+    )
+    recorded_at: Optional[str] = Field(default=None, description="when the recording began")
+    recorded_at_source: Optional[str] = Field(
+        default=None, description="who said so: given, metadata, filename or mtime"
+    )
 
 
 class Found(BaseDoc):
@@ -186,39 +199,13 @@ class Status(BaseDoc):
     index: str = "exact"
     database: str = ""
     extensions: Dict[str, str] = {}
-
-
-class CollectionParameters(BaseModel):
-    """Which of several indexes side by side is meant."""
-
-    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the index")
-
-
-class IndexParameters(CollectionParameters):
-    """Parameters of ``/index``."""
-
-    window_size: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
-    stride: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
-
-
-class SearchParameters(IndexParameters):
-    """Parameters of ``/search``. Jina passes on what this model names, to every executor."""
-
-    top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
-    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
-    labels: List[str] = Field(default=[], description="only recordings with one of these labels")
-    tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
-    uri_prefix: str = Field(default="", description="only paths that begin like this")
-    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
-
-    def filters(self, recording_id: Optional[str]) -> Filters:
-        """Return the store's filters; `recording_id` is the query's own."""
-        return Filters(
-            labels=tuple(self.labels),
-            tags=self.tags,
-            uri_prefix=self.uri_prefix,
-            exclude_recording_id=recording_id if self.exclude_self else None,
-        )
+    starts: Dict[str, int] = Field(
+        default={},
+        description="how many recordings have their start from which source: given, metadata, "
+        "filename, mtime, unknown",
+    )
+    earliest_start: Optional[str] = None
+    latest_start: Optional[str] = None
 
 
 def audio_source(clip: Clip) -> AudioSource:
@@ -264,6 +251,11 @@ def parse_time(text: Optional[str]) -> Optional[datetime]:
     return time
 
 
+def time_text(at: Optional[datetime], zone: tzinfo = UTC) -> Optional[str]:
+    """Return a time as ISO-8601 in a zone; None for None."""
+    return None if at is None else at.astimezone(zone).isoformat()
+
+
 def mark_failed(doc: Any, exc: SoundalikeError) -> None:
     """Write an error into a document; those that follow in the Flow leave it alone."""
     doc.error_code = exc.code
@@ -300,6 +292,7 @@ def to_recording(doc: EmbeddedClip) -> Recording:
         label=doc.label,
         tags=doc.tags,
         recorded_at=parse_time(doc.recorded_at),
+        recorded_at_source=doc.recorded_at_source,
     )
 
 
@@ -328,6 +321,8 @@ def put_hits(doc: SearchHits, hits: List[Hit], recordings: Dict[str, Recording])
             duration_s=found.duration_s,
             label=found.label,
             tags=dict(found.tags),
+            recorded_at=time_text(found.recorded_at),
+            recorded_at_source=found.recorded_at_source,
         )
         for key, found in recordings.items()
     )
@@ -362,6 +357,14 @@ def get_hits(doc: SearchHits) -> List[Hit]:
 def get_recordings(doc: SearchHits) -> Dict[str, Recording]:
     """Return the recordings that `put_hits` has written, by id."""
     return {
-        str(found.id): Recording(str(found.id), found.uri, found.duration_s, found.label, found.tags)
+        str(found.id): Recording(
+            recording_id=str(found.id),
+            uri=found.uri,
+            duration_s=found.duration_s,
+            label=found.label,
+            tags=found.tags,
+            recorded_at=parse_time(found.recorded_at),
+            recorded_at_source=found.recorded_at_source,
+        )
         for found in doc.recordings
     }

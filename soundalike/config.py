@@ -39,6 +39,10 @@ class Settings:
         VGGish checkpoint to use in place of the published one (``SOUNDALIKE_CHECKPOINT``).
     precision : str
         ``auto``, ``float32`` or ``bfloat16``: what VGGish computes in (``SOUNDALIKE_PRECISION``).
+    time_zone : str
+        The zone of times that name none, and of times that are shown: a name like
+        ``Europe/Berlin``, or an offset like ``+02:00`` (``SOUNDALIKE_TIME_ZONE``; default ``UTC``).
+        It is looked up where it is used.
     """
 
     database_url: str | None
@@ -48,6 +52,7 @@ class Settings:
     spool_dir: Path = Path()
     checkpoint: Path | None = None
     precision: str = "auto"
+    time_zone: str = "UTC"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -74,6 +79,7 @@ class Settings:
             spool_dir=_folder(env, "SOUNDALIKE_SPOOL_DIR", data_dir / "spool"),
             checkpoint=_optional_path(env.get("SOUNDALIKE_CHECKPOINT")),
             precision=env.get("SOUNDALIKE_PRECISION") or "auto",
+            time_zone=env.get("SOUNDALIKE_TIME_ZONE") or "UTC",
         )
         settings.validate()
         return settings
@@ -102,6 +108,7 @@ class Settings:
             "SOUNDALIKE_SPOOL_DIR": self.spool_dir.absolute(),
             "SOUNDALIKE_CHECKPOINT": self.checkpoint and self.checkpoint.absolute(),
             "SOUNDALIKE_PRECISION": self.precision,
+            "SOUNDALIKE_TIME_ZONE": self.time_zone,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 

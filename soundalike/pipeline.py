@@ -25,10 +25,12 @@ from soundalike.ranking import rank
 from soundalike.segmenter import Segments, segment
 from soundalike.store.base import Entry, Outcome, Store
 from soundalike.types import Filters, FloatArray, Match, Recording, Tags, Window
+from soundalike.wall_clock import Dating, counted_back
 from soundalike.windows import WindowPlan
 
 #: Recordings that are embedded together, so that their patches fill the batches.
 BATCH_RECORDINGS = 16
+_STANDARD_DATING = Dating()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class IndexItem:
     tags : mapping
         Free metadata, JSON-compatible.
     recorded_at : datetime or None
-        When the recording began, with time zone.
+        When the recording began, with time zone. None: what the file itself tells; see
+        `soundalike.start_time`.
     recorded_at_source : str or None
         Who said so; None stands for ``given``.
     """
@@ -135,6 +138,7 @@ class _Pending:
 
     recording: Recording
     segments: Future[Segments]
+    is_dated_by_end: bool
 
     def cut(self) -> _Cut | IndexResult:
         """Wait for the segments."""
@@ -142,7 +146,10 @@ class _Pending:
             segments = self.segments.result()
         except AudioError as exc:
             return _failed(self.recording.uri, exc)
-        return _Cut(replace(self.recording, duration_s=segments.duration_s), segments)
+        recording = replace(self.recording, duration_s=segments.duration_s)
+        if self.is_dated_by_end:
+            recording = counted_back(recording, segments.duration_s)
+        return _Cut(recording, segments)
 
 
 def _failed(uri: str, exc: AudioError) -> IndexResult:
@@ -162,6 +169,8 @@ class Pipeline:
         How recordings are cut.
     collection : str
         Which of the store's collections is meant.
+    dating : Dating
+        How to find out when recordings began.
     """
 
     def __init__(
@@ -170,11 +179,13 @@ class Pipeline:
         encoder: Encoder,
         plan: WindowPlan,
         collection: str = DEFAULT_COLLECTION,
+        dating: Dating = _STANDARD_DATING,
     ) -> None:
         self.store = store
         self.encoder = encoder
         self.plan = plan
         self.collection = collection
+        self.dating = dating
         self.spec = index_spec(encoder, plan)
 
     def index(self, items: Iterable[IndexItem]) -> Iterator[IndexResult]:
@@ -206,13 +217,17 @@ class Pipeline:
         """Let a file be decoded, unless its audio is stored already or it fails at once."""
         try:
             path = resolve_path(item.uri)
-            recording = describe_file(path, item)
+            told = describe_file(path, item)
+            recording = self.dating.dated(told, path)
+            # Of known audio the stored start stays, unless this one is more trustworthy; then it is
+            # stored anew, for which it must be decoded.
             outcome = self.store.link(recording, self.spec, collection=self.collection)
         except AudioError as exc:
             return _failed(item.uri, exc)
         if outcome is not None:
             return IndexResult(recording.uri, outcome, recording.recording_id)
-        return _Pending(recording, pool.submit(segment, path, self.plan))
+        is_dated_by_end = told.recorded_at is None and recording.recorded_at_source == "mtime"
+        return _Pending(recording, pool.submit(segment, path, self.plan), is_dated_by_end)
 
     def _finish(self, pending: Sequence[_Pending | IndexResult]) -> Iterator[IndexResult]:
         """Embed and store what was decoded; the next batch is being decoded meanwhile."""
@@ -305,7 +320,7 @@ def audible(windows: Sequence[Window]) -> list[int]:
 
 
 def describe_file(path: Path, item: IndexItem) -> Recording:
-    """Return what is known of a file before it is decoded; its duration is 0 until then."""
+    """Return what is said of a file; its duration is 0 until it is decoded."""
     return Recording(
         recording_id=recording_id_of(path),
         uri=uri_of(path),

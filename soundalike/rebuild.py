@@ -95,7 +95,11 @@ def rebuild(pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False) 
         `is_rebuilt` says so.
     """
     builder = Pipeline(
-        pipeline.store, pipeline.encoder, pipeline.plan, rebuild_name(pipeline.collection)
+        pipeline.store,
+        pipeline.encoder,
+        pipeline.plan,
+        rebuild_name(pipeline.collection),
+        pipeline.dating,
     )
     failed: set[str] = set()
     todo = work.files

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -178,6 +178,13 @@ class Match:
     query_end_s: float
     n_hits: int
 
+    @property
+    def occurred_at(self) -> datetime | None:
+        """When the matching window's sound began, in UTC; None where nobody knows."""
+        began = self.recording.recorded_at
+        # Through UTC, so that clocks that are changed in between do not matter.
+        return began and began.astimezone(UTC) + timedelta(seconds=self.start_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Filters:
@@ -193,9 +200,24 @@ class Filters:
         The path begins with this.
     exclude_recording_id : str or None
         This recording is left out.
+    since, until : datetime or None
+        The window's sound began at `since` or later, and before `until`; with time zone.
+    time_of_day : tuple of time, or None
+        The clocks in `time_zone` showed the first of the two or later when the window's sound began,
+        and had not reached the second; over midnight where the second is the earlier one.
+    time_zone : tzinfo
+        A `zoneinfo.ZoneInfo`, or a fixed offset.
+
+    Notes
+    -----
+    What began at a time that nobody knows passes no filter of time.
     """
 
     labels: tuple[str, ...] = ()
     tags: Tags = field(default_factory=dict)
     uri_prefix: str = ""
     exclude_recording_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    time_of_day: tuple[time, time] | None = None
+    time_zone: tzinfo = UTC

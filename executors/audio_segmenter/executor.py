@@ -10,13 +10,14 @@ from jina import Executor, requests
 from executors import spool
 from executors.documents import (
     Clip,
-    IndexParameters,
     SegmentedClip,
     WindowDoc,
     audio_source,
     mark_failed,
     parse_time,
+    time_text,
 )
+from executors.parameters import IndexParameters
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
@@ -24,6 +25,7 @@ from soundalike.errors import AudioError, ParameterError
 from soundalike.parallel import map_ahead
 from soundalike.segmenter import Segments, segment
 from soundalike.types import FloatArray
+from soundalike.wall_clock import Dating
 from soundalike.windows import WindowPlan
 
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
@@ -40,6 +42,10 @@ class AudioSegmenter(Executor):
         Length of a window and distance between window starts, in seconds.
     spool_dir : str, optional
         Folder that the encoder can read too, for audio that is too long to travel in a message.
+    time_zone : str, optional
+        The zone of times of recordings that name none; default: ``SOUNDALIKE_TIME_ZONE``, else UTC.
+    time_pattern : str, optional
+        How the time stands in file names, as for `soundalike.start_time.compile_pattern`.
     """
 
     def __init__(
@@ -47,11 +53,16 @@ class AudioSegmenter(Executor):
         window_size: float = 4.0,
         stride: float = 2.0,
         spool_dir: Optional[str] = None,
+        time_zone: Optional[str] = None,
+        time_pattern: Optional[str] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        settings = Settings.from_env()
         self._plan = WindowPlan(float(window_size), float(stride))
-        self._spool_dir = Path(spool_dir) if spool_dir else Settings.from_env().spool_dir
+        self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
+        patterns = [time_pattern] if time_pattern else []
+        self._dating = Dating.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
 
     @requests(on=["/index", "/search"])
@@ -88,13 +99,17 @@ class AudioSegmenter(Executor):
             stride_s=plan.stride_s,
         )
         try:
-            parse_time(clip.recorded_at)
+            given = parse_time(clip.recorded_at)
             source = audio_source(clip)
             _identify(clip, source, result)
             segments = segment(source, plan, spool_dir=self._spool_dir)
+            start = self._dating.start_of(source, clip.uri, given, segments.duration_s)
         except (AudioError, ParameterError) as exc:
             mark_failed(result, exc)
             return result, None
+        if start.at is not None:
+            result.recorded_at = clip.recorded_at or time_text(start.at)
+            result.recorded_at_source = start.source
         result.duration_s = segments.duration_s
         result.warnings = list(segments.warnings)
         result.chunks = _chunks(segments)

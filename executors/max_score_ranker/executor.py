@@ -1,5 +1,6 @@
 """MaxScoreRanker: from window hits to recordings, each scored by its best window."""
 
+from datetime import tzinfo
 from typing import Any
 
 from docarray import DocList
@@ -11,13 +12,15 @@ from executors.documents import (
     Indexed,
     MatchDoc,
     SearchHits,
-    SearchParameters,
     Status,
     get_hits,
     get_recordings,
+    time_text,
     to_windows,
 )
+from executors.parameters import SearchParameters
 from soundalike.ranking import rank
+from soundalike.start_time import zone_named
 from soundalike.types import Match
 
 
@@ -66,11 +69,12 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
             top_k=parameters.top_k,
             min_score=parameters.min_score,
         )
-        found.matches = DocList[MatchDoc](_document(match) for match in matches)
+        zone = zone_named(parameters.zone_name)
+        found.matches = DocList[MatchDoc](_document(match, zone) for match in matches)
     return found
 
 
-def _document(match: Match) -> MatchDoc:
+def _document(match: Match, zone: tzinfo) -> MatchDoc:
     recording = match.recording
     return MatchDoc(
         id=recording.recording_id,
@@ -86,4 +90,7 @@ def _document(match: Match) -> MatchDoc:
         tags=dict(recording.tags),
         duration_s=recording.duration_s,
         recording_id=recording.recording_id,
+        occurred_at=time_text(match.occurred_at, zone),
+        recorded_at=time_text(recording.recorded_at, zone),
+        recorded_at_source=recording.recorded_at_source,
     )

@@ -8,23 +8,22 @@ from docarray import DocList
 from jina import Executor, requests
 
 from executors.documents import (
-    CollectionParameters,
     Deletion,
     EmbeddedClip,
     Indexed,
-    IndexParameters,
     SearchHits,
-    SearchParameters,
     Status,
     WindowDoc,
     mark_failed,
     put_hits,
+    time_text,
     to_embeddings,
     to_recording,
     to_spec,
     to_windows,
     travelling,
 )
+from executors.parameters import CollectionParameters, IndexParameters, SearchParameters
 from soundalike.audio import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreError, StoreUnavailable
@@ -158,6 +157,9 @@ class TimescaleIndexer(Executor):
             doc.recordings, doc.files, doc.windows = stored.recordings, stored.files, stored.windows
             doc.index, doc.database = stored.index, stored.database
             doc.extensions = stored.extensions
+            doc.starts = stored.starts
+            doc.earliest_start = time_text(stored.earliest_start)
+            doc.latest_start = time_text(stored.latest_start)
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension

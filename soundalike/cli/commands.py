@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from soundalike.embedding import Encoder
     from soundalike.pipeline import Pipeline
     from soundalike.store import Store
-    from soundalike.types import IndexSpec
+    from soundalike.types import Filters, IndexSpec
+    from soundalike.wall_clock import Dating
     from soundalike.windows import WindowPlan
 
 _PARTIAL_FAILURE = AudioError.exit_status
@@ -47,6 +48,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "model": getattr(arguments, "model", None),
         "checkpoint": getattr(arguments, "checkpoint", None),
         "precision": getattr(arguments, "precision", None),
+        "time_zone": getattr(arguments, "time_zone", None),
     }
     settings = replace(settings, **{name: value for name, value in changes.items() if value})
     settings.validate()
@@ -66,15 +68,16 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 
 @contextmanager
-def opened_pipeline(arguments: argparse.Namespace) -> Iterator[Pipeline]:
+def opened_pipeline(arguments: argparse.Namespace, dating: Dating | None = None) -> Iterator[Pipeline]:
     """Yield a pipeline with the index's own windows unless the options give others."""
     from soundalike.pipeline import Pipeline
+    from soundalike.wall_clock import Dating
 
     settings = settings_from(arguments)
     collection = arguments.collection
     with opened_store(settings) as store:
         plan = window_plan(arguments, store.status(collection=collection).spec)
-        yield Pipeline(store, encoder_of(settings), plan, collection)
+        yield Pipeline(store, encoder_of(settings), plan, collection, dating or Dating())
 
 
 def window_plan(arguments: argparse.Namespace, spec: IndexSpec | None) -> WindowPlan:
@@ -103,13 +106,16 @@ def encoder_of(settings: Settings) -> Encoder:
 def index(arguments: argparse.Namespace) -> int:
     """Index files and folders; report each failure and the counts."""
     from soundalike.pipeline import IndexItem
+    from soundalike.wall_clock import Dating, parse_moment
 
+    dating = Dating.described(settings_from(arguments).time_zone, arguments.time_pattern)
+    given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
     found = sound_files(arguments.paths)
     tags = parse_tags(arguments.tag)
-    items = [IndexItem(str(path), arguments.label, tags) for path in found]
+    items = [IndexItem(str(path), arguments.label, tags, given) for path in found]
     counts: Counter[str] = Counter()
     started = time.monotonic()
-    with opened_pipeline(arguments) as pipeline:
+    with opened_pipeline(arguments, dating) as pipeline:
         show = output.progress(len(items), "indexing")
         for number, result in enumerate(pipeline.index(items), start=1):
             show(number)
@@ -174,13 +180,7 @@ def _no_constant(name: str) -> Any:
 
 def search(arguments: argparse.Namespace) -> int:
     """Search and print the matches."""
-    from soundalike.types import Filters
-
-    filters = Filters(
-        labels=tuple(arguments.label),
-        tags=parse_tags(arguments.tag),
-        uri_prefix=_prefix(arguments.under),
-    )
+    filters = filters_from(arguments)
     with opened_pipeline(arguments) as pipeline:
         answer = pipeline.search(
             arguments.query,
@@ -192,7 +192,9 @@ def search(arguments: argparse.Namespace) -> int:
         encoder = pipeline.encoder.name
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
-    rows = [output.match_values(match, answer.query, encoder) for match in answer.matches]
+    rows = [
+        output.match_values(match, answer.query, encoder, filters.time_zone) for match in answer.matches
+    ]
     if arguments.json:
         for row in rows:
             output.json_line(row)
@@ -204,6 +206,35 @@ def search(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def filters_from(arguments: argparse.Namespace) -> Filters:
+    """Return what the options narrow a search to.
+
+    Raises
+    ------
+    ParameterError
+        A time cannot be read, or nothing lies between two of them.
+    """
+    from soundalike.store.base import check_filters
+    from soundalike.types import Filters
+    from soundalike.wall_clock import with_times
+
+    filters = Filters(
+        labels=tuple(arguments.label),
+        tags=parse_tags(arguments.tag),
+        uri_prefix=_prefix(arguments.under),
+    )
+    filters = with_times(
+        filters,
+        settings_from(arguments).time_zone,
+        since=arguments.since,
+        until=arguments.until,
+        time_of_day=arguments.time_of_day,
+    )
+    # Before the encoder is loaded.
+    check_filters(filters)
+    return filters
+
+
 def _prefix(under: str) -> str:
     """Return what the paths under a file or folder begin with; a folder's neighbours do not."""
     path = Path(under).absolute()
@@ -213,8 +244,10 @@ def _prefix(under: str) -> str:
 def status(arguments: argparse.Namespace) -> int:
     """Print what is indexed, with what, and where."""
     from soundalike.encoders import chosen_name
+    from soundalike.start_time import zone_named
 
     settings = settings_from(arguments)
+    zone = zone_named(settings.time_zone)
     with opened_store(settings) as store:
         stored = store.status(collection=arguments.collection)
     try:
@@ -235,6 +268,9 @@ def status(arguments: argparse.Namespace) -> int:
         "index": stored.index,
         "database": stored.database,
         "extensions": stored.extensions,
+        "starts": stored.starts,
+        "earliest_start": output.local_time(stored.earliest_start, zone),
+        "latest_start": output.local_time(stored.latest_start, zone),
     }
     _print_values(values, as_json=arguments.json)
     if stored.spec and stored.spec.encoder != configured:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,13 @@ def transfer(label: str) -> Iterator[Callable[[int, int | None], None]]:
         yield show
 
 
-def match_values(match: Match, query: str, encoder: str) -> dict[str, Any]:
-    """Return a match as the JSON object that every door of the product gives."""
+def local_time(at: datetime | None, zone: tzinfo) -> str | None:
+    """Return a moment as ISO 8601 in a zone; None for None."""
+    return None if at is None else at.astimezone(zone).isoformat()
+
+
+def match_values(match: Match, query: str, encoder: str, zone: tzinfo = UTC) -> dict[str, Any]:
+    """Return a match as the JSON object that every door of the product gives; times are in `zone`."""
     values = asdict(match)
     recording = values.pop("recording")
     return {
@@ -116,6 +122,9 @@ def match_values(match: Match, query: str, encoder: str) -> dict[str, Any]:
         "uri": recording["uri"],
         "score": round(values.pop("score"), 6),
         **values,
+        "occurred_at": local_time(match.occurred_at, zone),
+        "recorded_at": local_time(recording["recorded_at"], zone),
+        "recorded_at_source": recording["recorded_at_source"],
         "label": recording["label"],
         "tags": recording["tags"],
         "duration_s": recording["duration_s"],
@@ -125,20 +134,36 @@ def match_values(match: Match, query: str, encoder: str) -> dict[str, Any]:
 
 
 def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return a ranked table: clip, score, the matching seconds of query and clip, label."""
-    header = ("rank", "score", "clip", "at", "query at", "label")
+    """Return a ranked table: clip, score, the matching seconds of query and clip, label.
+
+    And when it was heard, where that is known of any; with ``?`` where only the time of a file's last
+    change tells it.
+    """
+    rows = list(rows)
+    header = ["rank", "score", "clip", "at", "query at", "label"]
     lines = [
-        (
+        [
             str(row["rank"]),
             f"{row['score']:.3f}",
             short_path(row["uri"]),
             seconds(row["start_s"], row["end_s"]),
             seconds(row["query_start_s"], row["query_end_s"]),
             row["label"] or "",
-        )
+        ]
         for row in rows
     ]
-    return columns([header, *lines], right=(0, 1))
+    times = [_when(row) for row in rows]
+    table = [header, *lines]
+    if any(times):
+        table = [[*line, time] for line, time in zip(table, ["heard at", *times], strict=True)]
+    return columns(table, right=(0, 1))
+
+
+def _when(row: Mapping[str, Any]) -> str:
+    if not row.get("occurred_at"):
+        return ""
+    at = datetime.fromisoformat(row["occurred_at"]).isoformat(" ", "seconds")
+    return f"{at} ?" if row.get("recorded_at_source") == "mtime" else at
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

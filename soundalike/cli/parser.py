@@ -30,9 +30,25 @@ def build_parser() -> argparse.ArgumentParser:
         return command
 
     _add_demo(add("demo", demo.run, "index toy-data through the Flow and search it"))
-    _add_index(add("index", commands.index, "add sound files to the index", _encoding(), _collection()))
+    _add_index(
+        add(
+            "index",
+            commands.index,
+            "add sound files to the index",
+            _encoding(),
+            _collection(),
+            _time_zone("times of recordings that name none"),
+        )
+    )
     _add_search(
-        add("search", commands.search, "find what sounds like a file", _encoding(), _collection())
+        add(
+            "search",
+            commands.search,
+            "find what sounds like a file",
+            _encoding(),
+            _collection(),
+            _filters(),
+        )
     )
     add("status", commands.status, "show what is indexed, with what, and where", _collection())
     _add_delete(add("delete", commands.delete, "remove files, folders or recordings", _collection()))
@@ -123,6 +139,45 @@ def _collection() -> argparse.ArgumentParser:
     return parent
 
 
+def _time_zone(of_what: str) -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--time-zone",
+        metavar="NAME",
+        help=f"zone of {of_what}, like Europe/Berlin or +02:00; default: SOUNDALIKE_TIME_ZONE, else UTC",
+    )
+    return parent
+
+
+def _filters() -> argparse.ArgumentParser:
+    parent = argparse.ArgumentParser(
+        add_help=False, parents=[_time_zone("times that name none, and of those that are shown")]
+    )
+    parent.add_argument("--label", action="append", default=[], help="only this label; repeatable")
+    parent.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="only with this tag; repeatable",
+    )
+    parent.add_argument("--under", default="", metavar="PATH", help="only files under this path")
+    parent.add_argument(
+        "--exclude-self", action="store_true", help="leave out the query's own recording"
+    )
+    parent.add_argument(
+        "--since", metavar="TIME", help="only what was heard at this time or later; a date, or ISO 8601"
+    )
+    parent.add_argument("--until", metavar="TIME", help="only what was heard before this time")
+    parent.add_argument(
+        "--time-of-day",
+        metavar="FROM-TO",
+        help="only what was heard between these times of a clock, like 05:00-08:00; over midnight "
+        "where the second is earlier",
+    )
+    return parent
+
+
 def _add_demo(command: argparse.ArgumentParser) -> None:
     command.add_argument("--flow", type=Path, metavar="FILE", help="default: flow.yml")
 
@@ -139,24 +194,26 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="tag of all files; may be repeated",
     )
+    command.add_argument(
+        "--recorded-at",
+        metavar="TIME",
+        help="when all these files began, in ISO 8601; default: what each file's header, its name or "
+        "the time of its last change tells",
+    )
+    command.add_argument(
+        "--time-pattern",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="how the time stands in file names, as for strptime, like %%y%%m%%d%%H%%M%%S; repeatable; "
+        "tried before the usual ones",
+    )
 
 
 def _add_search(command: argparse.ArgumentParser) -> None:
     command.add_argument("query", metavar="FILE", help="the sound to look for")
     command.add_argument("--top-k", "-k", type=int, default=10, metavar="N", help="default: 10")
-    command.add_argument("--label", action="append", default=[], help="only this label; repeatable")
-    command.add_argument(
-        "--tag",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="only with this tag; repeatable",
-    )
-    command.add_argument("--under", default="", metavar="PATH", help="only files under this path")
     command.add_argument("--min-score", type=float, default=-1.0, help="leave out lower scores")
-    command.add_argument(
-        "--exclude-self", action="store_true", help="leave out the query's own recording"
-    )
 
 
 def _add_delete(command: argparse.ArgumentParser) -> None:

@@ -18,12 +18,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Embed every stored path again; the old index serves until the new one is complete."""
     from soundalike.pipeline import Pipeline
     from soundalike.rebuild import is_rebuilt, plan_rebuild, rebuild
+    from soundalike.wall_clock import Dating
 
     settings = settings_from(arguments)
     with opened_store(settings) as store:
         before = store.status(collection=arguments.collection).spec
         plan = window_plan(arguments, before)
-        pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection)
+        dating = Dating.described(settings.time_zone)
+        pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection, dating)
         if before == pipeline.spec:
             output.note(f"nothing to do: the index is made with {before.describe()}")
             return 0

@@ -67,6 +67,12 @@ SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(colle
        (SELECT coalesce(sum(n_windows), 0) FROM soundalike.recordings
         WHERE collection_id = %(collection)s);
 
+-- name: count_starts
+-- How many recordings have their start from which source; NULL where nobody said.
+SELECT CASE WHEN recorded_at IS NOT NULL THEN coalesce(recorded_at_source, 'given') END,
+       count(*), min(recorded_at), max(recorded_at)
+FROM soundalike.recordings WHERE collection_id = %(collection)s GROUP BY 1;
+
 -- name: create_hypertable
 -- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
 SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '10 years'),
@@ -188,7 +194,7 @@ CROSS JOIN LATERAL (
     SELECT w.recording_id, w.window_index, w.start_s, w.end_s, w.embedding <=> q.embedding AS distance
     FROM soundalike.windows_{collection} AS w
     WHERE w.embedding IS NOT NULL {filters}
-    ORDER BY w.embedding <=> q.embedding
+    ORDER BY (w.embedding <=> q.embedding) {exactly}
     LIMIT %(limit)s
 ) AS h;
 
@@ -208,6 +214,17 @@ AND EXISTS (
 
 -- name: filter_excluded
 AND w.recording_id <> %(excluded)s::uuid
+
+-- name: filter_since
+-- A range of the column itself with constants, by which TimescaleDB leaves out chunks when it plans.
+AND w.window_time >= %(since)s
+
+-- name: filter_until
+AND w.window_time < %(until)s
+
+-- name: filter_time_of_day
+-- The day is turned so that the interval begins at midnight; so it may go over midnight.
+AND (w.window_time AT TIME ZONE %(zone)s)::time - %(day_begin)s < %(day_length)s
 
 -- name: describe
 -- The recordings behind the hits, each under its first path that passes the filters.

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import DimensionMismatch, InvalidSamples, ModelMismatch, ParameterError
+from soundalike.store.times import check_times
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Tags, Window
 
 #: What became of a recording that was handed to `Store.add`. ``linked``: the same audio was there
@@ -62,6 +63,11 @@ class StoreStatus:
         Extensions in use, with their versions.
     index : str
         How a search is answered: ``exact`` or ``hnsw``.
+    starts : dict of str to int
+        How many recordings have their start from which source, in falling trust: ``given``,
+        ``metadata``, ``filename``, ``mtime``, and ``unknown`` where nobody said.
+    earliest_start, latest_start : datetime or None
+        Of the recordings whose start is known, in UTC.
     """
 
     database: str
@@ -71,6 +77,9 @@ class StoreStatus:
     windows: int
     extensions: dict[str, str] = field(default_factory=dict)
     index: str = "exact"
+    starts: dict[str, int] = field(default_factory=dict)
+    earliest_start: datetime | None = None
+    latest_start: datetime | None = None
 
 
 class Entry(NamedTuple):
@@ -191,6 +200,13 @@ def start_source(recording: Recording) -> str | None:
     return recording.recorded_at_source or "given"
 
 
+def starts_by_trust(counts: Mapping[str | None, int]) -> dict[str, int]:
+    """Return how many recordings have their start from which source, most trusted first."""
+    return {
+        source or "unknown": counts[source] for source in reversed(_START_SOURCES) if counts.get(source)
+    }
+
+
 def start_differs(stored: Recording, new: Recording) -> bool:
     """Tell whether `new` knows better when the recording began.
 
@@ -264,13 +280,14 @@ def check_recording(recording: Recording, *, has_length: bool) -> None:
 
 
 def check_filters(filters: Filters) -> None:
-    """Raise `ParameterError` where a filter could match nothing, because it could not be stored."""
+    """Raise `ParameterError` where a filter could match nothing, whatever is stored."""
     _check_text("path", filters.uri_prefix)
     for label in filters.labels:
         _check_text("label", label)
     _check_tags(filters.tags)
     if filters.exclude_recording_id is not None:
         _check_id(filters.exclude_recording_id)
+    check_times(filters)
 
 
 def _check_id(recording_id: str) -> None:

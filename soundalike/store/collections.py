@@ -31,6 +31,11 @@ class Collection:
     spec: IndexSpec
     n_chunks: int = 0
 
+    @property
+    def index(self) -> str:
+        """Name of the index of its vectors, whether there is one or not."""
+        return f"windows_{self.collection_id}_embedding"
+
     def statement(self, name: str) -> str:
         """Return a statement of ``queries.sql`` for this collection's table."""
         return sql.queries()[name].replace("{collection}", str(int(self.collection_id)))

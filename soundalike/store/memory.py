@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 import numpy as np
 
@@ -26,7 +28,9 @@ from soundalike.store.base import (
     of_the_best,
     start_differs,
     start_source,
+    starts_by_trust,
 )
+from soundalike.store.times import is_within
 from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
 
 
@@ -85,7 +89,9 @@ class _Collection:
     def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
         allowed = self._allowed(filters)
         limit = first_limit(top_k)
-        hits = [hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed)]
+        hits = [
+            hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed, filters)
+        ]
         while True:
             kept = _best_of_each_window(hits, limit)
             found = {hit.recording_id for hit in kept}
@@ -94,7 +100,9 @@ class _Collection:
                 return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
             limit *= 4
 
-    def _scan(self, n: int, vector: FloatArray, allowed: dict[str, Recording]) -> list[Hit]:
+    def _scan(
+        self, n: int, vector: FloatArray, allowed: dict[str, Recording], filters: Filters
+    ) -> list[Hit]:
         hits = []
         for key in allowed:
             content = self.contents[key]
@@ -102,7 +110,8 @@ class _Collection:
             for window, dot, length in zip(
                 content.windows, content.embeddings @ vector, lengths, strict=True
             ):
-                if window.quality == "ok" and length > 0:
+                is_timely = is_within(filters, content.recording.recorded_at, window.start_s)
+                if is_timely and window.quality == "ok" and length > 0:
                     score = float(dot / length)
                     hits.append(Hit(n, key, window.index, window.start_s, window.end_s, score))
         return hits
@@ -232,7 +241,18 @@ class MemoryStore:
         if found is None:
             return StoreStatus("memory", None, 0, 0, 0)
         n_windows = sum(len(content.windows) for content in found.contents.values())
-        return StoreStatus("memory", found.spec, len(found.contents), len(found.paths), n_windows)
+        recordings = [content.recording for content in found.contents.values()]
+        known = [known.recorded_at.astimezone(UTC) for known in recordings if known.recorded_at]
+        return StoreStatus(
+            "memory",
+            found.spec,
+            len(recordings),
+            len(found.paths),
+            n_windows,
+            starts=starts_by_trust(Counter(map(start_source, recordings))),
+            earliest_start=min(known, default=None),
+            latest_start=max(known, default=None),
+        )
 
     def collections(self) -> dict[str, IndexSpec]:
         """Return all collections by name, and what they were made with."""

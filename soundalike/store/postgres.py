@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import psycopg2
@@ -25,6 +26,7 @@ from soundalike.store.base import (
     check_spec,
     check_top_k,
     is_storable,
+    starts_by_trust,
 )
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database, parse_url, redacted
@@ -279,7 +281,7 @@ class PostgresStore:
 
         def work(cursor: Cursor) -> None:
             found = self._find(cursor, collection)
-            if found is None or exists(cursor, _index_of(found)):
+            if found is None or exists(cursor, found.index):
                 return
             cursor.execute(found.statement("estimate_windows"), {"limit": self._exact_below})
             row = cursor.fetchone()
@@ -299,11 +301,14 @@ class PostgresStore:
         def work(cursor: Cursor) -> StoreStatus:
             found = self._find(cursor, collection)
             counts = (0, 0, 0)
+            starts: list[tuple[str | None, int, datetime | None, datetime | None]] = []
             if found is not None:
                 cursor.execute(self._sql["count_rows"], {"collection": found.collection_id})
                 counts = cursor.fetchone() or counts
+                cursor.execute(self._sql["count_starts"], {"collection": found.collection_id})
+                starts = cursor.fetchall()
             installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
-            has_index = found is not None and exists(cursor, _index_of(found))
+            has_index = found is not None and exists(cursor, found.index)
             recordings, files, windows = (int(count) for count in counts)
             return StoreStatus(
                 self._db.description,
@@ -313,6 +318,9 @@ class PostgresStore:
                 windows,
                 installed,
                 "hnsw" if has_index else "exact",
+                starts_by_trust({source: count for source, count, _, _ in starts}),
+                min((first.astimezone(UTC) for *_, first, _ in starts if first), default=None),
+                max((last.astimezone(UTC) for *_, last in starts if last), default=None),
             )
 
         return self._run(work)
@@ -383,7 +391,3 @@ def not_indexed(collection: str) -> IndexEmpty:
         f"there is no collection {collection!r}; see: soundalike collections, or make it with: "
         f"soundalike index --collection {collection} PATH"
     )
-
-
-def _index_of(collection: Collection) -> str:
-    return f"windows_{collection.collection_id}_embedding"

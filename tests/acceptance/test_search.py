@@ -144,11 +144,12 @@ def test_a_table_is_printed_for_people(soundalike: Cli, indexed_url: str, query:
     done = soundalike("search", query, "-k", "2", cwd=folder, SOUNDALIKE_DATABASE_URL=indexed_url)
 
     header, *lines = done.stdout.splitlines()
-    assert header.split() == ["rank", "score", "clip", "at", "query", "at", "label"]
+    assert header.split() == ["rank", "score", "clip", "at", "query", "at", "label", "heard", "at"]
     assert len(lines) == 2
     assert [line.split()[0] for line in lines] == ["1", "2"]
     assert lines[0].split()[2] == "low/1.wav"
-    assert lines[0].endswith("low")
+    assert lines[0].split()[7] == "low"
+    assert lines[0].endswith(" ?")
     assert "encoder: logmel-modulation" in done.stderr
 
 

@@ -98,8 +98,9 @@ def index(clips: Path) -> None:
 def rank(clips: Path) -> None:
     from docarray import DocList
 
-    from executors.documents import SearchHits, SearchParameters, WindowDoc, put_hits
+    from executors.documents import SearchHits, WindowDoc, put_hits
     from executors.max_score_ranker.executor import MaxScoreRanker
+    from executors.parameters import SearchParameters
     from soundalike.types import Hit, Recording
 
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])

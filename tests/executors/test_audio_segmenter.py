@@ -286,3 +286,50 @@ def test_what_nobody_took_is_removed_after_an_hour(load_executor: Load, tmp_path
     assert not old.exists()
     assert new.exists()
     assert foreign.exists()
+
+
+def test_the_start_comes_from_the_name_in_the_executors_zone(load_executor: Load, tone_file: Write):
+    segmenter = load_executor("audio_segmenter", time_zone="Europe/Berlin")
+    path = tone_file("20250501_063000.wav")
+    by_path, by_upload = segmenter.segment(
+        _clips(Clip(uri=str(path)), _upload(path, uri="phone/20250601_063000.wav"))
+    )
+
+    assert (by_path.recorded_at, by_path.recorded_at_source) == ("2025-05-01T04:30:00+00:00", "filename")
+    assert by_upload.recorded_at == "2025-06-01T04:30:00+00:00"
+
+
+def test_the_last_change_is_the_end(load_executor: Load, tone_file: Write):
+    path = tone_file("bark.wav", duration_s=10.0)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    by_path, by_upload = load_executor("audio_segmenter").segment(
+        _clips(Clip(uri=str(path)), _upload(path))
+    )
+
+    assert (by_path.recorded_at, by_path.recorded_at_source) == ("2023-11-14T22:13:10+00:00", "mtime")
+    assert (by_upload.recorded_at, by_upload.recorded_at_source) == (None, None)
+
+
+def test_what_the_clip_says_of_its_start_counts(load_executor: Load, tone_file: Write):
+    clip = Clip(uri=str(tone_file("20250501_063000.wav")), recorded_at="2020-02-29T00:00:00-03:00")
+    (doc,) = load_executor("audio_segmenter").segment(_clips(clip))
+
+    assert (doc.recorded_at, doc.recorded_at_source) == ("2020-02-29T00:00:00-03:00", "given")
+
+
+def test_a_pattern_of_ones_own_reads_names(
+    load_executor: Load, tone_file: Write, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SOUNDALIKE_TIME_ZONE", "-03:00")
+    segmenter = load_executor("audio_segmenter", time_pattern="%d-%m-%y at %H.%M")
+    (doc,) = segmenter.segment(_clips(Clip(uri=str(tone_file("pond 01-05-25 at 06.30.wav")))))
+
+    assert (doc.recorded_at, doc.recorded_at_source) == ("2025-05-01T09:30:00+00:00", "filename")
+
+
+@pytest.mark.parametrize("parameters", [{"time_zone": "Mars/Olympus"}, {"time_pattern": "%Y"}])
+def test_a_zone_or_pattern_that_is_none_is_refused_at_the_start(
+    load_executor: Load, parameters: dict[str, str]
+):
+    with pytest.raises(ParameterError, match=r"Mars/Olympus|%Y"):
+        load_executor("audio_segmenter", **parameters)

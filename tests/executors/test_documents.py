@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from executors.documents import (
     Clip,
     EmbeddedClip,
     SearchHits,
-    SearchParameters,
     SegmentedClip,
     WindowDoc,
     audio_source,
@@ -31,6 +30,7 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from executors.parameters import SearchParameters
 from soundalike.errors import AudioNotFound, ParameterError, UnreadableAudio
 from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
 
@@ -179,6 +179,28 @@ def test_search_parameters_become_filters():
 
     assert given.filters(KEY) == Filters(("a", "b"), TAGS, "/x", KEY)
     assert SearchParameters().filters(KEY) == Filters()
+
+
+def test_times_of_a_search_become_filters(monkeypatch: pytest.MonkeyPatch):
+    given = {"since": "2025-05-01", "until": "2025-05-02T00:00Z", "time_of_day": "22:00-04:00"}
+    monkeypatch.setenv("SOUNDALIKE_TIME_ZONE", "-03:00")
+    for zone, hour in ((None, 3), ("+01:00", -1)):
+        filters = SearchParameters(**given, time_zone=zone).filters(KEY)
+        assert filters.since == datetime(2025, 5, 1, tzinfo=UTC) + timedelta(hours=hour)
+        assert filters.until == datetime(2025, 5, 2, tzinfo=UTC)
+        assert filters.time_of_day == (time(22), time(4))
+        assert filters.time_zone.utcoffset(None) == timedelta(hours=-hour)
+
+
+def test_the_start_of_a_recording_travels_with_its_hits():
+    at = datetime(2025, 5, 1, 6, 30, tzinfo=timezone(timedelta(hours=2)))
+    known = {
+        KEY: Recording(KEY, "/a.wav", 10.0, recorded_at=at, recorded_at_source="filename"),
+        "b": Recording("b", "/b.wav", 10.0),
+    }
+    doc = SearchHits()
+    put_hits(doc, [Hit(0, KEY, 0, 0.0, 4.0, 0.5)], known)
+    assert get_recordings(_sent(doc)) == known
 
 
 def test_the_chain_of_executors_finds_a_sound_by_its_like(

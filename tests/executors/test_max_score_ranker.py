@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,11 +15,11 @@ from executors.documents import (
     Found,
     Indexed,
     SearchHits,
-    SearchParameters,
     Status,
     WindowDoc,
     put_hits,
 )
+from executors.parameters import SearchParameters
 from soundalike.errors import ParameterError
 from soundalike.types import Hit, Recording
 
@@ -149,3 +151,19 @@ def test_the_other_endpoints_hand_on(load_executor: Load):
     ):
         docs = DocList[type(doc)]([doc])
         assert method(docs) == docs
+
+
+def test_a_match_says_when_it_was_heard(load_executor: Load):
+    at = datetime(2025, 5, 1, 6, 30, tzinfo=UTC)
+    doc = _query()
+    dated = replace(RECORDINGS[A], recorded_at=at, recorded_at_source="mtime")
+    put_hits(doc, HITS, {**RECORDINGS, A: dated})
+    (found,) = _ranked(load_executor, doc, time_zone="Europe/Berlin")
+
+    unknown, known, _ = found.matches
+    assert (known.occurred_at, known.recorded_at, known.recorded_at_source) == (
+        "2025-05-01T08:30:06+02:00",
+        "2025-05-01T08:30:00+02:00",
+        "mtime",
+    )
+    assert (unknown.occurred_at, unknown.recorded_at, unknown.recorded_at_source) == (None, None, None)

@@ -15,12 +15,12 @@ from docarray import DocList
 from executors.documents import (
     Deletion,
     EmbeddedClip,
-    SearchParameters,
     Status,
     WindowDoc,
     get_hits,
     get_recordings,
 )
+from executors.parameters import SearchParameters
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreUnavailable
 from soundalike.types import FloatArray
 

@@ -33,6 +33,11 @@ _KEY = {**_COLLECTION, "recording_id": _ID}
 _RECORDING = (1, _ID, 10.0, None, None, 4)
 _FILE = (1, "/a/one.wav", _ID, "dog", Json({}), 9, None)
 _FILTERS = {"labels": ["dog"], "tags": Json({"n": 1}), "uri_prefix": "/a", "excluded": _ID}
+_TIMES = {
+    **{"since": datetime(2025, 5, 1, tzinfo=UTC), "until": datetime(2025, 6, 1, tzinfo=UTC)},
+    **{"zone": "<+02:00>-02:00", "day_begin": timedelta(hours=22), "day_length": timedelta(hours=6)},
+}
+FILTERS = ("filter_files", "filter_excluded", "filter_since", "filter_until", "filter_time_of_day")
 _VECTOR = "[" + ",".join(["0.25"] * 16) + "]"
 
 #: Values for each statement's parameters.
@@ -54,6 +59,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "rename_collection": {**_COLLECTION, "name": "other"},
     "drop_collection": {},
     "count_rows": _COLLECTION,
+    "count_starts": _COLLECTION,
     "lock_recordings": {**_COLLECTION, "keys": [_ID, "/a/one.wav"]},
     "find_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
     "find_recordings": {**_COLLECTION, "recording_ids": [_ID]},
@@ -68,14 +74,14 @@ VALUES: dict[str, dict[str, Any]] = {
     "missing_files": {**_COLLECTION, "other": 2},
     "delete_vanished": {**_COLLECTION, "other": 2},
     "search_settings": {},
-    "search": {**_FILTERS, "vectors": [_VECTOR, _VECTOR], "limit": 40},
+    "search": {**_FILTERS, **_TIMES, "vectors": [_VECTOR, _VECTOR], "limit": 40},
     "describe": {**_FILTERS, **_COLLECTION, "recording_ids": [_ID]},
     "estimate_windows": {"limit": 100},
     "create_index": {},
     "analyze": {},
 }
 #: Run in another way, below.
-SPECIAL = {"put_recordings", "put_files", "copy_windows", "filter_files", "filter_excluded"}
+SPECIAL = {"put_recordings", "put_files", "copy_windows", *FILTERS}
 TIMESCALEDB = {"create_hypertable"}
 
 
@@ -105,12 +111,13 @@ def cursor(collection: Collection, database_url: str) -> Any:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_the_server_takes_the_statement(cursor: Any, name: str):
-    filters = "filter_files", "filter_excluded"
     statement = statements.queries()[name].replace(
-        "{filters}", "\n".join(statements.queries()[part] for part in filters)
+        "{filters}", "\n".join(statements.queries()[part] for part in FILTERS)
     )
 
-    cursor.execute(statement.replace("{collection}", "1").replace("{ef_search}", "100"), VALUES[name])
+    for placeholder, text in (("{collection}", "1"), ("{ef_search}", "100"), ("{exactly}", "+ 0")):
+        statement = statement.replace(placeholder, text)
+    cursor.execute(statement, VALUES[name])
     assert cursor.statusmessage
 
 

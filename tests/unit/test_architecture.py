@@ -14,7 +14,7 @@ PACKAGE = ROOT / "soundalike"
 LAYERS = (
     ("errors", "types"),
     ("config",),
-    ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "sql"),
+    ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "metrics"),
     ("pipeline", "evaluation", "rebuild"),

@@ -35,6 +35,7 @@ def test_every_variable():
             "SOUNDALIKE_SPOOL_DIR": "/spool",
             "SOUNDALIKE_CHECKPOINT": "/mine.ckpt",
             "SOUNDALIKE_PRECISION": "float32",
+            "SOUNDALIKE_TIME_ZONE": "Europe/Berlin",
         }
     )
     assert settings == Settings(
@@ -45,11 +46,13 @@ def test_every_variable():
         Path("/spool"),
         Path("/mine.ckpt"),
         "float32",
+        "Europe/Berlin",
     )
 
 
 def test_empty_variables_count_as_unset():
     names = ("DATABASE_URL", "DATA_DIR", "WEIGHTS_DIR", "MODEL", "SPOOL_DIR", "CHECKPOINT", "PRECISION")
+    names += ("TIME_ZONE",)
     empty = {f"SOUNDALIKE_{name}": "" for name in names}
     assert Settings.from_env(empty) == Settings.from_env({})
 
@@ -146,6 +149,7 @@ def test_to_env_leaves_out_what_is_not_set():
         "SOUNDALIKE_MODEL",
         "SOUNDALIKE_SPOOL_DIR",
         "SOUNDALIKE_PRECISION",
+        "SOUNDALIKE_TIME_ZONE",
     }
 
 

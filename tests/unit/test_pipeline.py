@@ -1,16 +1,20 @@
 """Index and search in one process, with the store in memory and the weight-free encoder."""
 
+import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from soundalike.audio import recording_id_of
 from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, SilentQuery
 from soundalike.modulation import Modulation
 from soundalike.pipeline import BATCH_RECORDINGS, IndexItem, IndexResult, Pipeline, embed_source
 from soundalike.store import MemoryStore
-from soundalike.types import Filters, FloatArray
+from soundalike.types import Filters, FloatArray, Recording
+from soundalike.wall_clock import Dating
 from soundalike.windows import WindowPlan
 
 RATE = 16_000
@@ -204,3 +208,70 @@ def test_embed_source_leaves_out_silent_windows(sounds: Path, write_wav: WriteWa
     assert embed_source(sounds / "beep" / "beep.wav", Modulation(), plan).shape == (1, 128)
     silent = write_wav(sounds / "silent.wav", np.zeros(2 * RATE, np.float32))
     assert embed_source(silent, Modulation(), plan).shape == (0, 128)
+
+
+def start_of(pipeline: Pipeline, path: Path) -> tuple[datetime | None, str | None]:
+    (found,) = [file for file in pipeline.store.files() if file.uri == str(path)]
+    return found.recorded_at, found.recorded_at_source
+
+
+def changed_at(path: Path, at: datetime) -> Path:
+    os.utime(path, (at.timestamp(), at.timestamp()))
+    return path
+
+
+CHANGED = datetime(2024, 7, 1, 12, 0, tzinfo=UTC)
+
+
+def test_the_start_comes_from_the_name(pipeline: Pipeline, sounds: Path):
+    pipeline.dating = Dating.described("Europe/Berlin")
+    named = (sounds / "low" / "low.wav").rename(sounds / "20250501_063000.wav")
+    index(pipeline, named)
+    assert start_of(pipeline, named) == (datetime(2025, 5, 1, 4, 30, tzinfo=UTC), "filename")
+
+
+def test_from_the_last_change_the_length_is_taken_away(pipeline: Pipeline, sounds: Path):
+    beep = changed_at(sounds / "beep" / "beep.wav", CHANGED)
+    index(pipeline, beep)
+    assert start_of(pipeline, beep) == (CHANGED - timedelta(seconds=6), "mtime")
+    assert [result.outcome for result in index(pipeline, beep)] == ["unchanged"]
+    assert start_of(pipeline, beep) == (CHANGED - timedelta(seconds=6), "mtime")
+
+
+def test_a_start_that_was_given_is_taken_as_it_is(pipeline: Pipeline, sounds: Path):
+    low = changed_at(sounds / "low" / "low.wav", CHANGED)
+    given = datetime(2020, 2, 29, 23, 59, tzinfo=UTC)
+    list(pipeline.index([IndexItem(str(low), recorded_at=given)]))
+    assert start_of(pipeline, low) == (given, "given")
+    # Also where it was found out from the last change, when it was indexed before.
+    high = changed_at(sounds / "high" / "high.wav", CHANGED)
+    list(pipeline.index([IndexItem(str(high), recorded_at=given, recorded_at_source="mtime")]))
+    assert start_of(pipeline, high) == (given, "mtime")
+
+
+def test_copies_do_not_change_the_start(pipeline: Pipeline, sounds: Path):
+    low = changed_at(sounds / "low" / "low.wav", CHANGED)
+    index(pipeline, low)
+    copy = sounds / "copy.wav"
+    copy.write_bytes(low.read_bytes())
+    changed_at(copy, CHANGED + timedelta(days=30))
+    for _ in range(2):
+        assert {result.outcome for result in index(pipeline, copy, low)} <= {"linked", "unchanged"}
+        assert start_of(pipeline, low) == (CHANGED - timedelta(seconds=2), "mtime")
+    # A name says more than the time of a last change; another name does not say more than a name.
+    for name, outcome in (("20250501_063000", "linked"), ("20250601_063000", "linked")):
+        named = sounds / f"{name}.wav"
+        named.write_bytes(low.read_bytes())
+        assert [result.outcome for result in index(pipeline, named)] == [outcome]
+        assert start_of(pipeline, low) == (datetime(2025, 5, 1, 6, 30, tzinfo=UTC), "filename")
+
+
+def test_what_was_indexed_without_a_start_gets_one(pipeline: Pipeline, sounds: Path):
+    low = changed_at(sounds / "low" / "low.wav", CHANGED)
+    segments, embeddings = pipeline.embed(low)
+    recording = Recording(recording_id_of(low), str(low), 2.0, "low")
+    pipeline.store.add(recording, segments.windows, embeddings, pipeline.spec)
+    assert pipeline.store.status().starts == {"unknown": 1}
+    assert [result.outcome for result in index(pipeline, low)] == ["updated"]
+    assert start_of(pipeline, low) == (CHANGED - timedelta(seconds=2), "mtime")
+    assert pipeline.store.status().starts == {"mtime": 1}

@@ -2,8 +2,11 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -58,6 +61,9 @@ def test_match_values():
         "end_s": 6.0,
         "query_start_s": 0.0,
         "query_end_s": 4.0,
+        "occurred_at": None,
+        "recorded_at": None,
+        "recorded_at_source": None,
         "n_hits": 3,
         "label": "rain",
         "tags": {"site": "pond"},
@@ -118,3 +124,27 @@ def test_progress_stays_off_stdout(capsys: pytest.CaptureFixture[str]):
     for done in (1, 2, 3):
         show(done)
     assert capsys.readouterr().out == ""
+
+
+def _row(at: datetime | None, source: str | None = "metadata") -> dict[str, Any]:
+    recording = replace(RECORDING, recorded_at=at, recorded_at_source=source)
+    match = replace(MATCH, recording=recording, start_s=3600.5)
+    return output.match_values(match, "/q.wav", "vggish", ZoneInfo("Europe/Berlin"))
+
+
+def test_a_match_says_when_it_was_heard():
+    """Half an hour before clocks are changed it began, half an hour after it was heard."""
+    row = _row(datetime(2025, 3, 30, 0, 30, tzinfo=UTC))
+    assert row["recorded_at"] == "2025-03-30T01:30:00+01:00"
+    assert row["occurred_at"] == "2025-03-30T03:30:00.500000+02:00"
+    assert row["recorded_at_source"] == "metadata"
+
+
+def test_the_table_says_when_it_was_heard_where_that_is_known_of_any():
+    at = datetime(2025, 3, 30, 0, 30, tzinfo=UTC)
+    header, *lines = output.match_table([_row(at), _row(None, None), _row(at, "mtime")])
+    assert header.endswith("label  heard at")
+    assert lines[0].endswith("rain   2025-03-30 03:30:00+02:00")
+    assert lines[1].endswith("rain")
+    assert lines[2].endswith("rain   2025-03-30 03:30:00+02:00 ?")
+    assert "heard at" not in output.match_table([_row(None, None)])[0]

@@ -1,0 +1,72 @@
+"""The parameters of requests. Jina passes on what these models name, to every executor."""
+
+from typing import Any, Dict, List, Optional
+
+from pydantic import BaseModel, Field
+
+from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.types import Filters
+from soundalike.wall_clock import with_times
+
+
+class CollectionParameters(BaseModel):
+    """Which of several indexes side by side is meant."""
+
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the index")
+
+
+class IndexParameters(CollectionParameters):
+    """Parameters of ``/index``."""
+
+    window_size: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
+    stride: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
+
+
+class SearchParameters(IndexParameters):
+    """Parameters of ``/search``."""
+
+    top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
+    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
+    labels: List[str] = Field(default=[], description="only recordings with one of these labels")
+    tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
+    uri_prefix: str = Field(default="", description="only paths that begin like this")
+    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
+    since: Optional[str] = Field(
+        default=None, description="only what was heard at this time or later; a date, or ISO-8601"
+    )
+    until: Optional[str] = Field(default=None, description="only what was heard before this time")
+    time_of_day: Optional[str] = Field(
+        default=None, description="only what was heard between two times of a clock, 05:00-08:00"
+    )
+    time_zone: Optional[str] = Field(
+        default=None,
+        description="of times that name none, and of the answer's; default: the service's "
+        "SOUNDALIKE_TIME_ZONE, else UTC",
+    )
+
+    def filters(self, recording_id: Optional[str]) -> Filters:
+        """Return the store's filters; `recording_id` is the query's own.
+
+        Raises
+        ------
+        ParameterError
+            A time or the zone cannot be read.
+        """
+        filters = Filters(
+            labels=tuple(self.labels),
+            tags=self.tags,
+            uri_prefix=self.uri_prefix,
+            exclude_recording_id=recording_id if self.exclude_self else None,
+        )
+        return with_times(
+            filters,
+            self.zone_name,
+            since=self.since,
+            until=self.until,
+            time_of_day=self.time_of_day,
+        )
+
+    @property
+    def zone_name(self) -> str:
+        """The zone of times that name none, and of the answer's."""
+        return self.time_zone or Settings.from_env().time_zone

@@ -1,0 +1,76 @@
+"""Search by wall-clock time over HTTP."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+
+@pytest.fixture
+def dated(toy_data: Path, tmp_path: Path) -> list[dict[str, Any]]:
+    """Copy two sirens to names that hold a time; give a third one's with the document."""
+    first, second, third, *_ = sorted((toy_data / "siren").iterdir())
+    names = ("20250501_053000", "20250601_193000")
+    for source, name in zip((first, second), names, strict=True):
+        shutil.copyfile(source, tmp_path / f"{name}{source.suffix}")
+    documents = [{"uri": str(path)} for path in sorted(tmp_path.iterdir())]
+    return [*documents, {"uri": str(third), "recorded_at": "2025-07-01T05:30:00+02:00"}]
+
+
+def _found(service: Service, query: dict[str, Any], **parameters: Any) -> list[str | None]:
+    answer = service.post("/search", query, **parameters)
+    assert answer.status == 200, answer.text
+    (found,) = answer.json["data"]
+    return sorted(match["recorded_at"] for match in found["matches"])
+
+
+def test_a_search_can_be_narrowed_by_time(service: Service, dated: list[dict[str, Any]]):
+    assert {row["outcome"] for row in service.post("/index", *dated).json["data"]} == {"added"}
+    query = {"uri": dated[0]["uri"]}
+    may, june, july = (
+        "2025-05-01T05:30:00+00:00",
+        "2025-06-01T19:30:00+00:00",
+        "2025-07-01T03:30:00+00:00",
+    )
+
+    assert _found(service, query) == [may, june, july]
+    assert _found(service, query, since="2025-06-01") == [june, july]
+    assert _found(service, query, until="2025-07-01T05:30", time_zone="Europe/Berlin") == [
+        "2025-05-01T07:30:00+02:00",
+        "2025-06-01T21:30:00+02:00",
+    ]
+    assert _found(service, query, time_of_day="05:00-08:00", time_zone="+00:00") == [may]
+    assert _found(service, query, time_of_day="19:00-04:00") == [june, july]
+    (found,) = service.post("/search", query, top_k=1).json["data"]
+    (match,) = found["matches"]
+    assert match["occurred_at"].startswith("2025-05-01T05:30:0")
+    assert match["recorded_at_source"] == "filename"
+    (status,) = service.post("/status", {}).json["data"]
+    assert status["starts"] == {"given": 1, "filename": 2}
+    assert (status["earliest_start"], status["latest_start"]) == (may, july)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"since": "sunrise"}, "since is 'sunrise'"),
+        ({"since": "2025-05-02", "until": "2025-05-01"}, "nothing lies between"),
+        ({"time_of_day": "5-8"}, "time_of_day is '5-8'"),
+        ({"time_zone": "Berlin"}, "time zone 'Berlin' is unknown"),
+    ],
+)
+def test_times_that_make_no_sense_are_said(
+    service: Service, dated: list[dict[str, Any]], parameters: dict[str, str], said: str
+):
+    service.post("/index", dated[0])
+    answer = service.post("/search", dated[0], **parameters)
+
+    assert answer.status == 422, answer.text
+    assert answer.json["code"] == "parameter.invalid"
+    assert said in answer.json["detail"]
