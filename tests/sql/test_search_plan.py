@@ -108,7 +108,9 @@ def exact(recordings: list[FloatArray], collection_of: Callable[..., Collection]
 
 
 def _plan_of_last_search(url: str, options: str = "") -> str:
-    message = next(text for text in reversed(RecordingCursor.executed) if "<=>" in text)
+    message = next(
+        text for text in reversed(RecordingCursor.executed) if "<=>" in text and "+ 0" not in text
+    )
     *settings, search = (text for text in message.split(";") if text.strip())
     connection = psycopg2.connect(url, options=options)
     try:
