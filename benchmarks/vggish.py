@@ -65,7 +65,9 @@ def _flow(sounds: Sequence[Path], settings: Settings) -> dict[str, Any]:
     started = time.perf_counter()
     with running_service(find_flow(None), settings) as service:
         ready_s = time.perf_counter() - started
-        service.post("/search", [{"uri": str(sounds[0])}])  # wakes every executor
+        # Wakes every executor and makes the tables.
+        service.post("/index", [{"uri": str(sounds[0])}])
+        service.post("/delete", [{"uri": str(sounds[0])}])
         started = time.perf_counter()
         _index(service, sounds)
         index_s = time.perf_counter() - started
