@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 Tags = Mapping[str, Any]
+#: How long a stretch of a timeline is, by the clocks and calendar of a zone; weeks begin on Monday.
+BucketWidth = Literal["hour", "day", "week", "month"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,40 @@ class Match:
         began = self.recording.recorded_at
         # Through UTC, so that clocks that are changed in between do not matter.
         return began and began.astimezone(UTC) + timedelta(seconds=self.start_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A stretch of wall-clock time, and how often something was heard in it.
+
+    Attributes
+    ----------
+    start, end : datetime
+        With time zone; the end belongs to the next bucket.
+    count : int
+        Occurrences that began in it.
+    """
+
+    start: datetime
+    end: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """When something was heard.
+
+    Attributes
+    ----------
+    buckets : list of Bucket
+        Without a gap from the first to the last in which there is something; empty ones between
+        them have a count of 0.
+    undated : int
+        Occurrences at a time that nobody knows; they are in no bucket.
+    """
+
+    buckets: list[Bucket]
+    undated: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from soundalike.cli import collections, commands, demo, embed, evaluate, models, reindex, serve
+from soundalike.cli import collections, commands, demo, embed, evaluate, models, reindex, serve, timeline
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
@@ -45,6 +45,16 @@ def build_parser() -> argparse.ArgumentParser:
             "search",
             commands.search,
             "find what sounds like a file",
+            _encoding(),
+            _collection(),
+            _filters(),
+        )
+    )
+    _add_timeline(
+        add(
+            "timeline",
+            timeline.run,
+            "count by wall-clock time when something like a file was heard",
             _encoding(),
             _collection(),
             _filters(),
@@ -214,6 +224,26 @@ def _add_search(command: argparse.ArgumentParser) -> None:
     command.add_argument("query", metavar="FILE", help="the sound to look for")
     command.add_argument("--top-k", "-k", type=int, default=10, metavar="N", help="default: 10")
     command.add_argument("--min-score", type=float, default=-1.0, help="leave out lower scores")
+
+
+def _add_timeline(command: argparse.ArgumentParser) -> None:
+    command.add_argument("query", metavar="FILE", help="the sound to look for")
+    command.add_argument(
+        "--min-score",
+        type=float,
+        required=True,
+        metavar="S",
+        help="a window counts whose score is at least this; try scores with soundalike search first",
+    )
+    command.add_argument(
+        "--by",
+        choices=timeline.WIDTHS,
+        default="day",
+        help="how long a bucket is, by the clocks of --time-zone; weeks begin on Monday; default: day",
+    )
+    command.add_argument(
+        "--plot", type=Path, metavar="FILE.svg", help="draw the counts into this file as well"
+    )
 
 
 def _add_delete(command: argparse.ArgumentParser) -> None:

@@ -226,6 +226,44 @@ AND w.window_time < %(until)s
 -- The day is turned so that the interval begins at midnight; so it may go over midnight.
 AND (w.window_time AT TIME ZONE %(zone)s)::time - %(day_begin)s < %(day_length)s
 
+-- name: count_by_time
+-- Compares every window with the query. Windows of a recording that overlap or touch are one
+-- occurrence, which begins with the first of them. The offset tells apart the two hours of which a
+-- clock that was put back shows the same time.
+WITH alike AS (
+    SELECT w.recording_id, w.window_time, w.start_s, w.end_s
+    FROM soundalike.windows_{collection} AS w
+    WHERE w.embedding IS NOT NULL
+      AND EXISTS (
+          SELECT FROM unnest(%(vectors)s::halfvec[]) AS q (embedding)
+          WHERE 1 - (w.embedding <=> q.embedding) >= %(min_score)s
+      ) {filters}
+),
+marked AS (
+    SELECT window_time, start_s > %(touch_s)s + max(end_s) OVER (
+               PARTITION BY recording_id ORDER BY start_s
+               ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           ) AS is_apart
+    FROM alike
+),
+begun AS (
+    SELECT window_time >= %(first_known)s AS is_dated,
+           window_time AT TIME ZONE %(bucket_zone)s AS clock,
+           window_time AT TIME ZONE 'UTC' AS utc
+    FROM marked WHERE is_apart IS NOT FALSE
+)
+SELECT CASE WHEN is_dated THEN {bucket} END,
+       CASE WHEN is_dated AND %(unit)s = 'hour' THEN clock - utc END,
+       count(*)
+FROM begun GROUP BY 1, 2;
+
+-- name: time_bucket
+-- Where the server has TimescaleDB; its weeks begin on Monday.
+time_bucket(%(width)s::interval, clock)
+
+-- name: date_trunc
+date_trunc(%(unit)s, clock)
+
 -- name: describe
 -- The recordings behind the hits, each under its first path that passes the filters.
 SELECT DISTINCT ON (r.recording_id)

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -15,7 +15,17 @@ import numpy as np
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import DimensionMismatch, InvalidSamples, ModelMismatch, ParameterError
 from soundalike.store.times import check_times
-from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Tags, Window
+from soundalike.types import (
+    BucketWidth,
+    Filters,
+    FloatArray,
+    Hit,
+    IndexSpec,
+    Recording,
+    Tags,
+    Timeline,
+    Window,
+)
 
 #: What became of a recording that was handed to `Store.add`. ``linked``: the same audio was there
 #: under another path. ``replaced``: the path held other audio before. ``updated``: only its label,
@@ -137,6 +147,20 @@ class Store(Protocol):
         collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
         """Return the hits of the `top_k` best recordings, where there are that many."""
+        ...
+
+    def count_by_time(
+        self,
+        vectors: FloatArray,
+        spec: IndexSpec,
+        *,
+        min_score: float,
+        bucket: BucketWidth,
+        zone: tzinfo,
+        filters: Filters,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Timeline:
+        """Count by wall-clock time what resembles any of the vectors."""
         ...
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 
@@ -30,8 +30,18 @@ from soundalike.store.base import (
     start_source,
     starts_by_trust,
 )
-from soundalike.store.times import is_within
-from soundalike.types import Filters, FloatArray, Hit, IndexSpec, Recording, Window
+from soundalike.store.timeline import begins, bucket_start, check_count, filled, scores
+from soundalike.store.times import is_within, time_of_window
+from soundalike.types import (
+    BucketWidth,
+    Filters,
+    FloatArray,
+    Hit,
+    IndexSpec,
+    Recording,
+    Timeline,
+    Window,
+)
 
 
 @dataclass(slots=True)
@@ -115,6 +125,34 @@ class _Collection:
                     score = float(dot / length)
                     hits.append(Hit(n, key, window.index, window.start_s, window.end_s, score))
         return hits
+
+    def count_by_time(
+        self,
+        vectors: FloatArray,
+        min_score: float,
+        bucket: BucketWidth,
+        zone: tzinfo,
+        filters: Filters,
+    ) -> Timeline:
+        counts: Counter[datetime] = Counter()
+        undated = 0
+        for key in self._allowed(filters):
+            content = self.contents[key]
+            began = content.recording.recorded_at
+            alike = [
+                window
+                for window, score in zip(
+                    content.windows, scores(content.embeddings, vectors), strict=True
+                )
+                if score >= min_score
+                and window.quality == "ok"
+                and is_within(filters, began, window.start_s)
+            ]
+            for first in begins(alike):
+                at = time_of_window(began, first.start_s)
+                undated += at is None
+                counts.update([bucket_start(at, bucket, zone)] if at else [])
+        return Timeline(filled(counts, bucket, zone), undated)
 
     def _allowed(self, filters: Filters) -> dict[str, Recording]:
         allowed: dict[str, Recording] = {}
@@ -218,6 +256,27 @@ class MemoryStore:
         check_spec(found.spec, spec)
         check_embeddings(vectors, None, spec)
         return found.search(vectors, top_k, filters)
+
+    def count_by_time(
+        self,
+        vectors: FloatArray,
+        spec: IndexSpec,
+        *,
+        min_score: float,
+        bucket: BucketWidth,
+        zone: tzinfo,
+        filters: Filters,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Timeline:
+        """Count by wall-clock time; see `soundalike.store.timeline.count_by_time`."""
+        check_count(min_score, bucket)
+        check_filters(filters)
+        found = self._find(collection)
+        if found is None:
+            raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+        check_spec(found.spec, spec)
+        check_embeddings(vectors, None, spec)
+        return found.count_by_time(vectors, min_score, bucket, zone, filters)
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete by path, folder or recording id."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence, Set
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
 import psycopg2
@@ -32,7 +32,8 @@ from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database, parse_url, redacted
 from soundalike.store.embedded import EmbeddedServer
 from soundalike.store.schema import exists, extensions, has_schema, lock_schema, migrate_once
-from soundalike.types import Filters, FloatArray, IndexSpec, Recording, Window
+from soundalike.store.timeline import check_count, count_by_time
+from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
 
 #: Below this many windows every search is exact; from here on an HNSW index is built.
 EXACT_BELOW_WINDOWS = 10_000
@@ -259,6 +260,39 @@ class PostgresStore:
                 raise not_indexed(collection)
             check_spec(found.spec, spec)
             return searching.search(cursor, found, vectors, top_k, filters)
+
+        return self._run(work)
+
+    def count_by_time(
+        self,
+        vectors: FloatArray,
+        spec: IndexSpec,
+        *,
+        min_score: float,
+        bucket: BucketWidth,
+        zone: tzinfo,
+        filters: Filters,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Timeline:
+        """Count by wall-clock time; see `soundalike.store.timeline.count_by_time`.
+
+        Raises
+        ------
+        IndexEmpty
+            There is no such collection.
+        ModelMismatch, DimensionMismatch, ParameterError, StoreError
+            As their names say.
+        """
+        check_count(min_score, bucket)
+        check_filters(filters)
+        check_embeddings(vectors, None, spec)
+
+        def work(cursor: Cursor) -> Timeline:
+            found = self._find(cursor, collection)
+            if found is None:
+                raise not_indexed(collection)
+            check_spec(found.spec, spec)
+            return count_by_time(cursor, found, vectors, min_score, bucket, zone, filters)
 
         return self._run(work)
 

@@ -52,13 +52,13 @@ def search(
     if not usable:
         return SearchResult([], {})
     parameters = filter_values(filters)
-    parameters["vectors"] = _texts(vectors[usable])
+    parameters["vectors"] = vector_texts(vectors[usable])
     rows = _distinct_rows(cursor, collection, parameters, top_k, conditions(collection, filters))
     hits = of_the_best([Hit(usable[number], *rest) for number, *rest in rows], top_k)
     return SearchResult(hits, _describe(cursor, collection, hits, parameters))
 
 
-def _texts(vectors: FloatArray) -> list[str]:
+def vector_texts(vectors: FloatArray) -> list[str]:
     """Return vectors as pgvector reads them.
 
     As whole numbers, which are written and read several times faster than fractions: the length of a

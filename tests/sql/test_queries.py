@@ -75,13 +75,18 @@ VALUES: dict[str, dict[str, Any]] = {
     "delete_vanished": {**_COLLECTION, "other": 2},
     "search_settings": {},
     "search": {**_FILTERS, **_TIMES, "vectors": [_VECTOR, _VECTOR], "limit": 40},
+    "count_by_time": {
+        **{**_FILTERS, **_TIMES, "vectors": [_VECTOR, _VECTOR], "min_score": 0.5, "touch_s": 0.001},
+        **{"first_known": datetime(1857, 1, 1, tzinfo=UTC), "bucket_zone": "Europe/Berlin"},
+        **{"unit": "hour", "width": "1 hour"},
+    },
     "describe": {**_FILTERS, **_COLLECTION, "recording_ids": [_ID]},
     "estimate_windows": {"limit": 100},
     "create_index": {},
     "analyze": {},
 }
 #: Run in another way, below.
-SPECIAL = {"put_recordings", "put_files", "copy_windows", *FILTERS}
+SPECIAL = {"put_recordings", "put_files", "copy_windows", "time_bucket", "date_trunc", *FILTERS}
 TIMESCALEDB = {"create_hypertable"}
 
 
@@ -115,7 +120,9 @@ def test_the_server_takes_the_statement(cursor: Any, name: str):
         "{filters}", "\n".join(statements.queries()[part] for part in FILTERS)
     )
 
-    for placeholder, text in (("{collection}", "1"), ("{ef_search}", "100"), ("{exactly}", "+ 0")):
+    fragments = {"{collection}": "1", "{ef_search}": "100", "{exactly}": "+ 0"}
+    fragments["{bucket}"] = statements.queries()["date_trunc"]
+    for placeholder, text in fragments.items():
         statement = statement.replace(placeholder, text)
     cursor.execute(statement, VALUES[name])
     assert cursor.statusmessage
