@@ -101,6 +101,7 @@ def create_windows(cursor: Cursor, collection_id: int, dimension: int, timescale
     else:
         cursor.execute(table)
         cursor.execute(sql.queries()["create_hypertable"].format(**numbers))
+    cursor.execute(sql.queries()["create_time_index"].format(**numbers))
 
 
 def _create_extensions(cursor: Cursor) -> str | None:

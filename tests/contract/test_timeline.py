@@ -128,9 +128,12 @@ def test_the_best_of_the_querys_windows_counts(collection: Collection):
     assert total(CALL, min_score=-1) == 2
 
 
-def test_silent_windows_and_zeros_are_no_occurrence(collection: Collection):
+def test_silent_and_clipped_windows_and_zeros_are_no_occurrence(collection: Collection):
     collection.add("/silent.wav", _rows("xx"), silent=[0, 1], recorded_at=AT)
     collection.add("/zero.wav", 0 * _rows("xx"), recorded_at=AT)
+    clipped = collection.recording("/clipped.wav", recorded_at=AT)
+    window = Window(0, 0.0, 4.0, is_clipped=True)
+    collection.store.add(clipped, [window], _rows("x"), collection.spec)
 
     assert _count(collection, min_score=-1) == Timeline([], 0)
 

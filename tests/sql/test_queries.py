@@ -83,6 +83,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "describe": {**_FILTERS, **_COLLECTION, "recording_ids": [_ID]},
     "estimate_windows": {"limit": 100},
     "create_index": {},
+    "create_time_index": {},
     "analyze": {},
 }
 #: Run in another way, below.

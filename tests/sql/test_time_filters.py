@@ -103,6 +103,24 @@ def test_only_the_chunks_of_the_range_are_looked_at(
     assert "Chunks excluded during startup" not in plans[-1]
 
 
+def test_an_index_of_times_serves_a_range(
+    collection: Collection, explained: Callable[..., Any], sql: Sql
+):
+    begin = datetime(2025, 5, 1, tzinfo=UTC)
+    for hour in range(0, 24, 6):
+        at = begin + timedelta(hours=hour)
+        rows = collection.vectors(6 * 1800)
+        collection.add(f"/{hour}.wav", rows, duration_s=21_602.0, recorded_at=at)
+    sql("ANALYZE soundalike.windows_1")
+    store, plans = explained()
+    wanted = Filters(since=begin + timedelta(hours=9), until=begin + timedelta(hours=9, minutes=1))
+    for filters, n_recordings in ((wanted, 1), (Filters(), 4)):
+        found = store.search(collection.vectors(1), collection.spec, top_k=5, filters=filters)
+        assert len(found.recordings) == n_recordings
+        assert ("windows_1_time" in plans[-1]) == (filters == wanted), plans[-1]
+    store.close()
+
+
 #: Leave the planner nothing but the vector index to sort by distance, and let that give up soon.
 _INDEX_ONLY = "-c enable_sort=off -c enable_seqscan=off -c enable_incremental_sort=off"
 _IMPATIENT = f"{_INDEX_ONLY} -c hnsw.max_scan_tuples=30"

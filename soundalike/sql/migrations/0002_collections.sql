@@ -22,6 +22,7 @@ ALTER TABLE soundalike.windows_1
 ALTER TABLE soundalike.windows_1
     ADD CONSTRAINT windows_1_collection_id_check CHECK (collection_id = 1);
 ALTER INDEX IF EXISTS soundalike.windows_embedding RENAME TO windows_1_embedding;
+CREATE INDEX windows_1_time ON soundalike.windows_1 USING brin (window_time) WITH (pages_per_range = 32);
 UPDATE soundalike.windows_1 SET quality = 'silent' WHERE embedding IS NULL;
 -- Windows of recordings whose start nobody knows leave 1970, in which there are real recordings.
 WITH moved AS (
