@@ -172,6 +172,28 @@ class Found(BaseDoc):
     error: Optional[str] = None
 
 
+class BucketDoc(BaseDoc):
+    """A stretch of wall-clock time, ISO-8601, and how many occurrences began in it."""
+
+    start: str = ""
+    end: str = ""
+    count: int = 0
+
+
+class Counted(BaseDoc):
+    """When something like a query was heard. `undated`: occurrences at a time that nobody knows."""
+
+    uri: Optional[str] = None
+    recording_id: Optional[str] = None
+    duration_s: float = 0.0
+    encoder: Optional[str] = None
+    buckets: DocList[BucketDoc] = DocList[BucketDoc]()
+    undated: int = 0
+    warnings: List[str] = []
+    error_code: Optional[str] = None
+    error: Optional[str] = None
+
+
 class Deletion(BaseDoc):
     """A path, a folder (everything below it), or a recording to delete; `deleted` counts paths."""
 

@@ -22,15 +22,13 @@ class IndexParameters(CollectionParameters):
     stride: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
 
 
-class SearchParameters(IndexParameters):
-    """Parameters of ``/search``."""
+class NarrowedParameters(IndexParameters):
+    """Which windows may answer."""
 
-    top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
     exclude_self: bool = Field(default=False, description="leave out the query's own recording")
     labels: List[str] = Field(default=[], description="only recordings with one of these labels")
     tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
     uri_prefix: str = Field(default="", description="only paths that begin like this")
-    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
     since: Optional[str] = Field(
         default=None, description="only what was heard at this time or later; a date, or ISO-8601"
     )
@@ -70,3 +68,17 @@ class SearchParameters(IndexParameters):
     def zone_name(self) -> str:
         """The zone of times that name none, and of the answer's."""
         return self.time_zone or Settings.from_env().time_zone
+
+
+class SearchParameters(NarrowedParameters):
+    """Parameters of ``/search``."""
+
+    top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
+    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
+
+
+class TimelineParameters(NarrowedParameters):
+    """Parameters of ``/timeline``."""
+
+    min_score: float = Field(description="windows count whose score is at least this")
+    by: str = Field(default="day", description="hour, day, week or month, by the clocks of time_zone")

@@ -65,7 +65,7 @@ class AudioSegmenter(Executor):
         self._dating = Dating.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
 
-    @requests(on=["/index", "/search"])
+    @requests(on=["/index", "/search", "/timeline"])
     def segment(
         self, docs: DocList[Clip], parameters: IndexParameters = _STANDARD, **kwargs: Any
     ) -> DocList[SegmentedClip]:

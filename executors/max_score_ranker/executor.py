@@ -7,6 +7,7 @@ from docarray import DocList
 from jina import Executor, requests
 
 from executors.documents import (
+    Counted,
     Deletion,
     Found,
     Indexed,
@@ -37,6 +38,11 @@ class MaxScoreRanker(Executor):
     @requests(on="/index")
     def pass_index(self, docs: DocList[Indexed], **kwargs: Any) -> DocList[Indexed]:
         """Hand on: Jina wants an endpoint to be bound to the end of the chain."""
+        return docs
+
+    @requests(on="/timeline")
+    def pass_timeline(self, docs: DocList[Counted], **kwargs: Any) -> DocList[Counted]:
+        """Hand on, as above."""
         return docs
 
     @requests(on="/delete")

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple, cast
 
 from docarray import DocList
 from jina import Executor, requests
 
 from executors.documents import (
+    BucketDoc,
+    Counted,
     Deletion,
     EmbeddedClip,
     Indexed,
@@ -23,13 +25,19 @@ from executors.documents import (
     to_windows,
     travelling,
 )
-from executors.parameters import CollectionParameters, IndexParameters, SearchParameters
+from executors.parameters import (
+    CollectionParameters,
+    IndexParameters,
+    SearchParameters,
+    TimelineParameters,
+)
 from soundalike.audio import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreError, StoreUnavailable
 from soundalike.pipeline import audible
 from soundalike.store import open_store
 from soundalike.store.base import Entry
+from soundalike.types import BucketWidth
 
 _STANDARD = IndexParameters()
 #: Documents that are committed together.
@@ -122,6 +130,41 @@ class TimescaleIndexer(Executor):
         for index in loud:
             chunk = doc.chunks[index]
             result.chunks.append(WindowDoc(index=chunk.index, start_s=chunk.start_s, end_s=chunk.end_s))
+        return result
+
+    @requests(on="/timeline")
+    def count(
+        self, docs: DocList[EmbeddedClip], parameters: TimelineParameters, **kwargs: Any
+    ) -> DocList[Counted]:
+        """Count by time what is like each document that has no error."""
+        return DocList[Counted](self._count_one(doc, parameters) for doc in docs)
+
+    def _count_one(self, doc: EmbeddedClip, parameters: TimelineParameters) -> Counted:
+        kept = {name: value for name, value in travelling(doc).items() if name in Counted.model_fields}
+        result = Counted(**kept, encoder=doc.encoder or None)
+        if doc.error_code:
+            return result
+        try:
+            vectors = to_embeddings(doc)[audible(to_windows(doc.chunks))]
+        except (AudioError, ParameterError) as exc:
+            mark_failed(result, exc)
+            return result
+        filters = parameters.filters(doc.recording_id)
+        # The store refuses a width that it does not know.
+        width = cast(BucketWidth, parameters.by)
+        found = self._store.count_by_time(
+            vectors,
+            to_spec(doc),
+            min_score=parameters.min_score,
+            bucket=width,
+            zone=filters.time_zone,
+            filters=filters,
+            collection=parameters.collection,
+        )
+        result.undated = found.undated
+        for bucket in found.buckets:
+            start, end = bucket.start.isoformat(), bucket.end.isoformat()
+            result.buckets.append(BucketDoc(id=start, start=start, end=end, count=bucket.count))
         return result
 
     @requests(on="/delete")

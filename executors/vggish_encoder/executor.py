@@ -78,7 +78,7 @@ class VGGishEncoder(Executor):
         self._encoder = SharedBatches(encoder, self._batch_size)
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
 
-    @requests(on=["/index", "/search"])
+    @requests(on=["/index", "/search", "/timeline"])
     def encode(self, docs: DocList[SegmentedClip], **kwargs: Any) -> DocList[EmbeddedClip]:
         """Embed every document that has no error; the audio does not travel on."""
         results = DocList[EmbeddedClip](self._started(doc) for doc in docs)

@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
-ENDPOINTS = {"/index", "/search", "/delete", "/status"}
+ENDPOINTS = {"/index", "/search", "/timeline", "/delete", "/status"}
 
 
 class _Links(HTMLParser):

@@ -74,3 +74,58 @@ def test_times_that_make_no_sense_are_said(
     assert answer.status == 422, answer.text
     assert answer.json["code"] == "parameter.invalid"
     assert said in answer.json["detail"]
+
+
+def test_a_timeline_counts_what_is_like_a_query(service: Service, dated: list[dict[str, Any]]):
+    service.post("/index", *dated)
+    answer = service.post("/timeline", dated[0], min_score=-1, by="month", time_zone="Europe/Berlin")
+
+    assert answer.status == 200, answer.text
+    (counted,) = answer.json["data"]
+    assert counted.keys() == {
+        *("id", "uri", "recording_id", "duration_s", "encoder", "buckets", "undated"),
+        *("warnings", "error_code", "error"),
+    }
+    assert [(row["start"], row["end"], row["count"]) for row in counted["buckets"]] == [
+        ("2025-05-01T00:00:00+02:00", "2025-06-01T00:00:00+02:00", 1),
+        ("2025-06-01T00:00:00+02:00", "2025-07-01T00:00:00+02:00", 1),
+        ("2025-07-01T00:00:00+02:00", "2025-08-01T00:00:00+02:00", 1),
+    ]
+    assert (counted["undated"], counted["error"]) == (0, None)
+    narrowed = service.post(
+        "/timeline", dated[0], min_score=-1, exclude_self=True, until="2025-07-01"
+    ).json["data"][0]
+    assert [(row["start"][:10], row["count"]) for row in narrowed["buckets"]] == [("2025-06-01", 1)]
+
+
+def test_a_timeline_of_bad_and_good_queries(
+    service: Service, dated: list[dict[str, Any]], tmp_path: Path
+):
+    service.post("/index", dated[0])
+    queries = [{"id": "bad", "uri": str(tmp_path / "missing.wav")}, {"id": "good", **dated[0]}]
+    answer = service.post("/timeline", *queries, min_score=0.9)
+
+    found = {row["id"]: row for row in answer.json["data"]}
+    assert (found["bad"]["error_code"], found["bad"]["buckets"]) == ("audio.not_found", [])
+    assert [row["count"] for row in found["good"]["buckets"]] == [1]
+    assert answer.json["parameters"] == {"documents": 2, "failed": 1, **answer.json["parameters"]}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({}, "min_score"),
+        ({"min_score": 2}, "min_score is 2.0"),
+        ({"min_score": 0.5, "by": "year"}, "bucket is 'year'"),
+        ({"min_score": 0.5, "time_zone": "Berlin"}, "time zone 'Berlin' is unknown"),
+    ],
+)
+def test_a_timeline_that_makes_no_sense_is_refused(
+    service: Service, dated: list[dict[str, Any]], parameters: dict[str, Any], said: str
+):
+    service.post("/index", dated[0])
+    answer = service.post("/timeline", dated[0], **parameters)
+
+    assert answer.status == 422, answer.text
+    assert answer.json["code"] == "parameter.invalid"
+    assert said in answer.json["detail"]
