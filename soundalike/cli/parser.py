@@ -154,7 +154,7 @@ def _time_zone(of_what: str) -> argparse.ArgumentParser:
     parent.add_argument(
         "--time-zone",
         metavar="NAME",
-        help=f"zone of {of_what}, like Europe/Berlin or +02:00; default: SOUNDALIKE_TIME_ZONE, else UTC",
+        help=f"zone of {of_what}, like Europe/Berlin or UTC-3; default: SOUNDALIKE_TIME_ZONE, else UTC",
     )
     return parent
 
