@@ -117,7 +117,8 @@ def index(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     with opened_pipeline(arguments, dating) as pipeline:
         show = output.progress(len(items), "indexing")
-        for number, result in enumerate(pipeline.index(items), start=1):
+        results = pipeline.index(items, checksum=arguments.checksum)
+        for number, result in enumerate(results, start=1):
             show(number)
             counts[result.outcome] += 1
             if arguments.json:

@@ -218,6 +218,12 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         help="how the time stands in file names, as for strptime, like %%y%%m%%d%%H%%M%%S; repeatable; "
         "tried before the usual ones",
     )
+    command.add_argument(
+        "--checksum",
+        action="store_true",
+        help="read every file; otherwise one whose size and time of last change are those stored is "
+        "taken for unchanged",
+    )
 
 
 def _add_search(command: argparse.ArgumentParser) -> None:

@@ -107,8 +107,14 @@ WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns
 FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
-WHERE f.collection_id = %(collection)s AND f.uri > %(after)s
+WHERE f.collection_id = %(collection)s AND f.uri > %(after)s AND starts_with(f.uri, %(folder)s)
 ORDER BY f.uri LIMIT %(limit)s;
+
+-- name: known_files
+SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
+       f.size_bytes, f.mtime_ns
+FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
+WHERE f.collection_id = %(collection)s AND f.uri = ANY (%(uris)s::text[]);
 
 -- name: delete_recording
 DELETE FROM soundalike.recordings
@@ -166,6 +172,20 @@ DELETE FROM soundalike.files
 WHERE collection_id = %(collection)s
   AND (uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id::text = %(key)s)
 RETURNING recording_id::text;
+
+-- name: lock_recordings_under
+-- As lock_recordings_of, for exact paths.
+SELECT r.recording_id::text FROM soundalike.recordings AS r
+WHERE r.collection_id = %(collection)s AND r.recording_id IN (
+    SELECT f.recording_id FROM soundalike.files AS f
+    WHERE f.collection_id = %(collection)s AND f.uri = ANY (%(uris)s::text[])
+)
+ORDER BY r.recording_id FOR UPDATE;
+
+-- name: delete_named_files
+DELETE FROM soundalike.files
+WHERE collection_id = %(collection)s AND uri = ANY (%(uris)s::text[])
+RETURNING uri, recording_id::text;
 
 -- name: known_ids
 SELECT recording_id::text FROM soundalike.recordings
