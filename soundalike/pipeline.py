@@ -339,6 +339,9 @@ class Pipeline:
         """Embed and store what was decoded; the next batch is being decoded meanwhile."""
         parts = [part.cut() if isinstance(part, _Pending) else part for part in pending]
         cuts = [part for part in parts if isinstance(part, _Cut)]
+        if not cuts:
+            yield from (part for part in parts if isinstance(part, IndexResult))
+            return
         embedded = self._embed([cut.segments for cut in cuts])
         entries = [
             Entry(cut.recording, cut.segments.windows, rows)

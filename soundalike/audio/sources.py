@@ -97,6 +97,11 @@ def glance(uri: str | Path) -> Glance:
     return Glance(path, FileStat(status.st_size, status.st_mtime_ns), at_ns)
 
 
+def path_of(uri: str) -> Path:
+    """Return the path that a stored text names; see `uri_of`."""
+    return Path(_path_of_url(uri) if uri.startswith("file://") else uri)
+
+
 def _path_of_url(url: str) -> str:
     return os.fsdecode(unquote_to_bytes(urlsplit(url).path))
 

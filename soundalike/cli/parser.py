@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from soundalike.cli import collections, commands, demo, embed, evaluate, models, reindex, serve, timeline
+from soundalike.cli import (
+    collections,
+    commands,
+    demo,
+    embed,
+    evaluate,
+    index,
+    models,
+    reindex,
+    serve,
+    timeline,
+)
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
@@ -33,8 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_index(
         add(
             "index",
-            commands.index,
-            "add sound files to the index",
+            index.run,
+            "make the index agree with files and folders: add what is new, replace what has changed",
             _encoding(),
             _collection(),
             _time_zone("times of recordings that name none"),
@@ -223,6 +234,17 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read every file; otherwise one whose size and time of last change are those stored is "
         "taken for unchanged",
+    )
+    command.add_argument(
+        "--prune",
+        action="store_true",
+        help="take out of the index what is gone from these folders, patterns and paths; refused where "
+        "nothing is left of one, because its disk may only not be mounted",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would happen to each file, and change nothing; nothing is decoded",
     )
 
 

@@ -103,18 +103,35 @@ SELECT uri, label, tags, size_bytes, mtime_ns FROM soundalike.files
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
 -- name: list_files
--- A page of the paths in a collection, in their order.
+-- A page of the paths in a collection, in their order. First the page, then what belongs to it: planned as
+-- one join, it reads every path to the end for each page as long as the tables have no figures.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns
-FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
-WHERE f.collection_id = %(collection)s AND f.uri > %(after)s AND starts_with(f.uri, %(folder)s)
-ORDER BY f.uri LIMIT %(limit)s;
+FROM (
+    SELECT * FROM soundalike.files
+    WHERE collection_id = %(collection)s AND uri > %(after)s AND starts_with(uri, %(folder)s)
+    ORDER BY uri LIMIT %(limit)s
+) AS f
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.recordings AS r
+    WHERE r.collection_id = %(collection)s AND r.recording_id = f.recording_id OFFSET 0
+) AS r
+ORDER BY f.uri;
 
 -- name: known_files
+-- Path by path through the primary keys, whatever the planner guesses: of tables that are still growing it
+-- has no figures, and would read all of them for each page.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns
-FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
-WHERE f.collection_id = %(collection)s AND f.uri = ANY (%(uris)s::text[]);
+FROM unnest(%(uris)s::text[]) AS u (uri)
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.files AS f
+    WHERE f.collection_id = %(collection)s AND f.uri = u.uri OFFSET 0
+) AS f
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.recordings AS r
+    WHERE r.collection_id = %(collection)s AND r.recording_id = f.recording_id OFFSET 0
+) AS r;
 
 -- name: delete_recording
 DELETE FROM soundalike.recordings

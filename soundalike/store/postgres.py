@@ -69,6 +69,11 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(Database(connect, redacted(parameters)))
 
 
+def is_made(settings: Settings) -> bool:
+    """Tell whether the server that the settings name is there without being made first."""
+    return settings.database_url is not None or EmbeddedServer.is_made(settings.data_dir)
+
+
 class PostgresStore:
     """Recordings and windows in PostgreSQL. A `soundalike.store.Store`; threads may share it.
 

@@ -17,7 +17,7 @@ LAYERS = (
     ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "metrics"),
-    ("pipeline", "evaluation", "rebuild", "timeline"),
+    ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning"),
     ("cli", "__main__"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
