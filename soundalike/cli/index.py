@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
 from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from, sound_files
 from soundalike.cli.report import Report
-from soundalike.errors import AudioError
+from soundalike.errors import AudioError, MetadataError
 
 if TYPE_CHECKING:
+    from soundalike.metadata import FileMetadata
     from soundalike.pipeline import IndexItem, IndexResult, Pipeline
     from soundalike.pruning import Place
     from soundalike.wall_clock import Dating
@@ -61,7 +64,55 @@ def _items(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> l
 
     tags = parse_tags(arguments.tag)
     given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
-    return [IndexItem(str(path), arguments.label, tags, given) for path in sound_files(paths)]
+    files = sound_files(paths)
+    items = [IndexItem(str(path), arguments.label, tags, given) for path in files]
+    if arguments.metadata is None:
+        return items
+    told = _metadata(arguments.metadata, paths, files, dating)
+    return [
+        _with_metadata(item, told[path]) if path in told else item
+        for item, path in zip(items, files, strict=True)
+    ]
+
+
+def _metadata(
+    table: Path, paths: list[str], files: list[Path], dating: Dating
+) -> dict[Path, FileMetadata]:
+    """Read the table, and say what is only in it, and what is not."""
+    from soundalike.metadata import read_file_metadata
+
+    folders = [Path(path) if os.path.isdir(path) else Path(path).parent for path in paths]
+    told = read_file_metadata(table, folders, dating.zone)
+    wanted = set(files)
+    absent = [path for path in told if path not in wanted]
+    shown = output.visible(str(table))
+    if files and len(absent) == len(told):
+        raise MetadataError(
+            f"none of the {len(told)} files that {table.name!r} names is among those to be indexed, the "
+            f"first being {str(absent[0])!r}; names are relative to the table's folder or to the "
+            "folders that are indexed"
+        )
+    if absent:
+        first = output.visible(output.short_path(str(absent[0])))
+        output.note(
+            f"warning: {len(absent)} of {len(told)} files that {shown} names are not there or not to be "
+            f"indexed, the first being {first}"
+        )
+    if unnamed := len(wanted - told.keys()):
+        output.note(
+            f"{unnamed} of {len(files)} files are not named by {shown}; their folder is their label"
+        )
+    return told
+
+
+def _with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
+    """Return a file with what the table says of it, which outdoes what is said of all files."""
+    return replace(
+        item,
+        label=item.label if told.label is None else told.label,
+        tags={**item.tags, **told.tags},
+        recorded_at=told.recorded_at or item.recorded_at,
+    )
 
 
 def _results(

@@ -230,6 +230,15 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         "tried before the usual ones",
     )
     command.add_argument(
+        "--metadata",
+        type=Path,
+        metavar="FILE",
+        help="table of the files: CSV, TSV or JSON lines with file_name (or filename, file, path; "
+        "relative to the table's folder or to the folders that are indexed), label (or category), "
+        "recorded_at; every other column becomes a tag. What it says of a file outdoes --label, --tag "
+        "and --recorded-at",
+    )
+    command.add_argument(
         "--checksum",
         action="store_true",
         help="read every file; otherwise one whose size and time of last change are those stored is "

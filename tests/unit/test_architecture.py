@@ -15,6 +15,7 @@ LAYERS = (
     ("errors", "types"),
     ("config",),
     ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
+    ("metadata",),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "metrics"),
     ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning"),
