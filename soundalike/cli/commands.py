@@ -201,6 +201,7 @@ def filters_from(arguments: argparse.Namespace) -> Filters:
     ParameterError
         A time cannot be read, or nothing lies between two of them.
     """
+    from soundalike.conditions import parse_conditions
     from soundalike.store.base import check_filters
     from soundalike.types import Filters
     from soundalike.wall_clock import with_times
@@ -209,6 +210,7 @@ def filters_from(arguments: argparse.Namespace) -> Filters:
         labels=tuple(arguments.label),
         tags=parse_tags(arguments.tag),
         uri_prefix=_prefix(arguments.under),
+        where=parse_conditions(arguments.where),
     )
     filters = with_times(
         filters,

@@ -182,6 +182,14 @@ def _filters() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="only with this tag; repeatable",
     )
+    parent.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="only with tags like this: depth_m>=1.5, site in pond,lake, gps.lat<0, species!=dog; a tag "
+        "that is not there meets no condition; repeatable",
+    )
     parent.add_argument("--under", default="", metavar="PATH", help="only files under this path")
     parent.add_argument(
         "--exclude-self", action="store_true", help="leave out the query's own recording"

@@ -252,6 +252,7 @@ AND EXISTS (
       AND NOT EXISTS (
           SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
       )
+      AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
       AND starts_with(f.uri, %(uri_prefix)s)
 )
 
@@ -319,6 +320,7 @@ WHERE r.collection_id = %(collection)s AND r.recording_id = ANY (%(recording_ids
   AND NOT EXISTS (
       SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
   )
+  AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
   AND starts_with(f.uri, %(uri_prefix)s)
 ORDER BY r.recording_id, f.uri;
 

@@ -324,6 +324,9 @@ def check_filters(filters: Filters) -> None:
     for label in filters.labels:
         _check_text("label", label)
     _check_tags(filters.tags)
+    for condition in filters.where:
+        for text in (*condition.key, *condition.values):
+            _check_text("condition", text if isinstance(text, str) else "")
     if filters.exclude_recording_id is not None:
         _check_id(filters.exclude_recording_id)
     check_times(filters)

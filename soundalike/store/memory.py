@@ -164,6 +164,7 @@ class _Collection:
                 and (not filters.labels or recording.label in filters.labels)
                 and filters.tags.items() <= dict(recording.tags).items()
                 and uri.startswith(filters.uri_prefix)
+                and all(condition.matches(recording.tags) for condition in filters.where)
             ):
                 allowed.setdefault(recording.recording_id, recording)
         return allowed

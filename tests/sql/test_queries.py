@@ -32,7 +32,13 @@ _COLLECTION = {"collection": 1}
 _KEY = {**_COLLECTION, "recording_id": _ID}
 _RECORDING = (1, _ID, 10.0, None, None, 4)
 _FILE = (1, "/a/one.wav", _ID, "dog", Json({}), 9, None)
-_FILTERS = {"labels": ["dog"], "tags": Json({"n": 1}), "uri_prefix": "/a", "excluded": _ID}
+_FILTERS = {
+    "labels": ["dog"],
+    "tags": Json({"n": 1}),
+    "uri_prefix": "/a",
+    "excluded": _ID,
+    "where": '$."n" == 1',
+}
 _TIMES = {
     **{"since": datetime(2025, 5, 1, tzinfo=UTC), "until": datetime(2025, 6, 1, tzinfo=UTC)},
     **{"zone": "<+02:00>-02:00", "day_begin": timedelta(hours=22), "day_length": timedelta(hours=6)},
