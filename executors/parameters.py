@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Optional
 
 from pydantic import BaseModel, Field
 
+from soundalike.conditions import parse_conditions
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.types import Filters
 from soundalike.wall_clock import with_times
@@ -28,6 +29,11 @@ class NarrowedParameters(IndexParameters):
     exclude_self: bool = Field(default=False, description="leave out the query's own recording")
     labels: List[str] = Field(default=[], description="only recordings with one of these labels")
     tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
+    where: List[str] = Field(
+        default=[],
+        description="only recordings whose tags meet all these conditions, like depth_m>=1.5, "
+        "site in pond,lake, gps.lat<0, checked=true",
+    )
     uri_prefix: str = Field(default="", description="only paths that begin like this")
     since: Optional[str] = Field(
         default=None, description="only what was heard at this time or later; a date, or ISO-8601"
@@ -48,12 +54,13 @@ class NarrowedParameters(IndexParameters):
         Raises
         ------
         ParameterError
-            A time or the zone cannot be read.
+            A condition, a time or the zone cannot be read.
         """
         filters = Filters(
             labels=tuple(self.labels),
             tags=self.tags,
             uri_prefix=self.uri_prefix,
+            where=parse_conditions(self.where),
             exclude_recording_id=recording_id if self.exclude_self else None,
         )
         return with_times(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 #: In a folder, files of these names are taken for sounds, so that a broken one is reported instead
@@ -32,11 +33,14 @@ class FileList:
         Files in folders that are no sounds.
     missing : list of str
         Arguments that name nothing.
+    unreadable : dict of Path to str
+        Folders whose content cannot be listed, and why.
     """
 
     files: list[Path]
     skipped: int
     missing: list[str]
+    unreadable: dict[Path, str] = field(default_factory=dict)
 
 
 def find_files(arguments: Sequence[str]) -> FileList:
@@ -47,11 +51,12 @@ def find_files(arguments: Sequence[str]) -> FileList:
     """
     found: dict[Path, None] = {}
     missing: list[str] = []
+    unreadable: dict[Path, str] = {}
     skipped = 0
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            sounds, others = _split(_visible_files(path))
+            sounds, others = _split(_visible_files(path, unreadable))
             found.update(dict.fromkeys(sounds))
             skipped += others
         elif path.exists():
@@ -62,16 +67,28 @@ def find_files(arguments: Sequence[str]) -> FileList:
             found.update(dict.fromkeys(files))
             if not files:
                 missing.append(argument)
-    return FileList(list(found), skipped, missing)
+    return FileList(list(found), skipped, missing, unreadable)
 
 
-def _visible_files(folder: Path) -> Iterable[Path]:
-    root = Path(os.path.abspath(folder))
-    return sorted(
-        path
-        for path in root.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
-    )
+def _visible_files(folder: Path, unreadable: dict[Path, str]) -> Iterable[Path]:
+    """Return what is not hidden, sorted; note folders that cannot be listed."""
+
+    def note(error: OSError) -> None:
+        unreadable[Path(error.filename)] = error.strerror or str(error)
+
+    found: list[str] = []
+    for place, folders, names in os.walk(os.path.abspath(folder), onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [os.path.join(place, name) for name in names if not name.startswith(".")]
+    # A folder's files stay together: "a/b" before "a.wav".
+    return [Path(path) for path in sorted(found, key=lambda path: path.split("/")) if _is_file(path)]
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _split(paths: Iterable[Path]) -> tuple[list[Path], int]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from soundalike.audio import folder_label, recording_id_of, resolve_path, uri_of
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, Glance, glance
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
 from soundalike.errors import AudioError, SilentQuery
 from soundalike.ranking import rank
 from soundalike.segmenter import Segments, segment
-from soundalike.store.base import Entry, Outcome, Store
+from soundalike.start_time import DEFAULT_PATTERNS
+from soundalike.store.base import Entry, Outcome, Store, start_differs, start_source
 from soundalike.types import Filters, FloatArray, Match, Recording, Tags, Window
 from soundalike.wall_clock import Dating, counted_back
 from soundalike.windows import WindowPlan
@@ -31,6 +32,8 @@ from soundalike.windows import WindowPlan
 #: Recordings that are embedded together, so that their patches fill the batches.
 BATCH_RECORDINGS = 16
 _STANDARD_DATING = Dating()
+#: Paths that the store is asked for at once.
+PAGE_FILES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,7 @@ class _Pending:
     """A file that is being decoded."""
 
     recording: Recording
+    glance: Glance
     segments: Future[Segments]
     is_dated_by_end: bool
 
@@ -145,14 +149,53 @@ class _Pending:
         try:
             segments = self.segments.result()
         except AudioError as exc:
-            return _failed(self.recording.uri, exc)
-        recording = replace(self.recording, duration_s=segments.duration_s)
+            return failed_result(self.recording.uri, exc)
+        recording = replace(
+            self.recording, duration_s=segments.duration_s, stat=self.glance.trusted_stat()
+        )
         if self.is_dated_by_end:
             recording = counted_back(recording, segments.duration_s)
         return _Cut(recording, segments)
 
 
-def _failed(uri: str, exc: AudioError) -> IndexResult:
+@dataclass(frozen=True, slots=True)
+class SightedFile:
+    """A file that was not opened yet.
+
+    Attributes
+    ----------
+    item : IndexItem
+        What is wanted of it.
+    glance : Glance or AudioError
+        Its path, size and time, or why there is nothing to be read.
+    known : Recording or None
+        What is stored under its path.
+    may_gain_start : bool
+        Patterns of a person's own may tell when it began, which nothing trustworthy has told yet.
+    """
+
+    item: IndexItem
+    glance: Glance | AudioError
+    known: Recording | None = None
+    may_gain_start: bool = False
+
+    def is_unchanged(self) -> bool:
+        """Tell whether what is stored is what is wanted, so that the file need not be opened."""
+        if self.known is None or self.may_gain_start or isinstance(self.glance, AudioError):
+            return False
+        return self.known.stat == self.glance.stat and is_as_wanted(
+            self.known, described(self.glance.path, self.item)
+        )
+
+
+def is_as_wanted(known: Recording, wanted: Recording) -> bool:
+    """Tell whether a stored path of the same content has the label, tags and start that are wanted."""
+    same = (known.label, known.tags) == (wanted.label, wanted.tags)
+    return same and not start_differs(known, wanted)
+
+
+def failed_result(uri: str, exc: AudioError) -> IndexResult:
+    """Return the result of a file that cannot be used."""
     return IndexResult(uri, "failed", error_code=exc.code, error=exc.message)
 
 
@@ -188,11 +231,17 @@ class Pipeline:
         self.dating = dating
         self.spec = index_spec(encoder, plan)
 
-    def index(self, items: Iterable[IndexItem]) -> Iterator[IndexResult]:
+    def index(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
         """Index files; yield one result each, in order, as they are done.
 
         A file that cannot be used yields a ``failed`` result and the rest goes on. While a batch is
         embedded and stored, the next one is decoded.
+
+        Parameters
+        ----------
+        items : iterable of IndexItem
+        checksum : bool
+            Read every file, also where its size and its time of last change are those stored.
 
         Raises
         ------
@@ -202,9 +251,8 @@ class Pipeline:
         ahead: deque[list[_Pending | IndexResult]] = deque()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             try:
-                iterator = iter(items)
-                while batch := list(islice(iterator, BATCH_RECORDINGS)):
-                    ahead.append([self._begin(item, pool) for item in batch])
+                for batch in self._batches(items, pool, checksum=checksum):
+                    ahead.append(batch)
                     if len(ahead) > 1:
                         yield from self._finish(ahead.popleft())
                 while ahead:
@@ -213,26 +261,87 @@ class Pipeline:
                 pool.shutdown(cancel_futures=True)
         self.store.finish_batch(collection=self.collection)
 
-    def _begin(self, item: IndexItem, pool: ThreadPoolExecutor) -> _Pending | IndexResult:
+    def sight(self, items: Iterable[IndexItem]) -> Iterator[SightedFile]:
+        """Look at files without opening them, and at what is stored of them: a question a page.
+
+        Raises
+        ------
+        ModelMismatch
+            The collection was made with another encoder or other windows.
+        """
+        iterator = iter(items)
+        while page := list(islice(iterator, PAGE_FILES)):
+            sighted = [SightedFile(item, _glance(item)) for item in page]
+            names = [uri_of(file.glance.path) for file in sighted if isinstance(file.glance, Glance)]
+            known = self.store.known_files(names, self.spec, collection=self.collection)
+            for file in sighted:
+                yield self._recognised(file, known)
+
+    def _recognised(self, file: SightedFile, known: Mapping[str, Recording]) -> SightedFile:
+        if isinstance(file.glance, AudioError):
+            return file
+        stored = known.get(uri_of(file.glance.path))
+        vague = stored is not None and start_source(stored) in (None, "mtime")
+        may_gain_start = vague and self.dating.patterns != DEFAULT_PATTERNS
+        return replace(file, known=stored, may_gain_start=may_gain_start)
+
+    def _batches(
+        self, items: Iterable[IndexItem], pool: ThreadPoolExecutor, *, checksum: bool
+    ) -> Iterator[list[_Pending | IndexResult]]:
+        """Yield parts, in each batch only so many that had to be opened."""
+        batch: list[_Pending | IndexResult] = []
+        n_opened = 0
+        for file in self.sight(items):
+            if file.known is not None and not checksum and file.is_unchanged():
+                batch.append(IndexResult(file.known.uri, "unchanged", file.known.recording_id))
+            else:
+                batch.append(self._begin(file, pool))
+                n_opened += 1
+            if n_opened == BATCH_RECORDINGS or len(batch) == PAGE_FILES:
+                yield batch
+                batch, n_opened = [], 0
+        if batch:
+            yield batch
+
+    def described(self, file: SightedFile) -> Recording:
+        """Read a file for its id and its start; its duration is 0 until it is decoded.
+
+        Raises
+        ------
+        AudioError
+            It cannot be read.
+        """
+        if isinstance(file.glance, AudioError):
+            raise file.glance
+        path = file.glance.path
+        told = replace(described(path, file.item), recording_id=recording_id_of(path))
+        return self.dating.dated(told, path)
+
+    def _begin(self, file: SightedFile, pool: ThreadPoolExecutor) -> _Pending | IndexResult:
         """Let a file be decoded, unless its audio is stored already or it fails at once."""
+        if isinstance(file.glance, AudioError):
+            return failed_result(file.item.uri, file.glance)
+        path = file.glance.path
         try:
-            path = resolve_path(item.uri)
-            told = describe_file(path, item)
-            recording = self.dating.dated(told, path)
+            recording = replace(self.described(file), stat=file.glance.trusted_stat())
             # Of known audio the stored start stays, unless this one is more trustworthy; then it is
             # stored anew, for which it must be decoded.
             outcome = self.store.link(recording, self.spec, collection=self.collection)
         except AudioError as exc:
-            return _failed(item.uri, exc)
+            return failed_result(file.item.uri, exc)
         if outcome is not None:
             return IndexResult(recording.uri, outcome, recording.recording_id)
-        is_dated_by_end = told.recorded_at is None and recording.recorded_at_source == "mtime"
-        return _Pending(recording, pool.submit(segment, path, self.plan), is_dated_by_end)
+        is_dated_by_end = file.item.recorded_at is None and recording.recorded_at_source == "mtime"
+        segments = pool.submit(segment, path, self.plan)
+        return _Pending(recording, file.glance, segments, is_dated_by_end)
 
     def _finish(self, pending: Sequence[_Pending | IndexResult]) -> Iterator[IndexResult]:
         """Embed and store what was decoded; the next batch is being decoded meanwhile."""
         parts = [part.cut() if isinstance(part, _Pending) else part for part in pending]
         cuts = [part for part in parts if isinstance(part, _Cut)]
+        if not cuts:
+            yield from (part for part in parts if isinstance(part, IndexResult))
+            return
         embedded = self._embed([cut.segments for cut in cuts])
         entries = [
             Entry(cut.recording, cut.segments.windows, rows)
@@ -319,10 +428,17 @@ def audible(windows: Sequence[Window]) -> list[int]:
     return loud
 
 
-def describe_file(path: Path, item: IndexItem) -> Recording:
-    """Return what is said of a file; its duration is 0 until it is decoded."""
+def _glance(item: IndexItem) -> Glance | AudioError:
+    try:
+        return glance(item.uri)
+    except AudioError as exc:
+        return exc
+
+
+def described(path: Path, item: IndexItem) -> Recording:
+    """Return what is known of a file before it is opened: neither its id nor its duration."""
     return Recording(
-        recording_id=recording_id_of(path),
+        recording_id="",
         uri=uri_of(path),
         duration_s=0.0,
         label=folder_label(path) if item.label is None else item.label,

@@ -15,6 +15,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.conditions import Condition
+
 FloatArray = npt.NDArray[np.float32]
 Tags = Mapping[str, Any]
 #: How long a stretch of a timeline is, by the clocks and calendar of a zone; weeks begin on Monday.
@@ -243,6 +245,8 @@ class Filters:
         and had not reached the second; over midnight where the second is the earlier one.
     time_zone : tzinfo
         A `zoneinfo.ZoneInfo`, or a fixed offset.
+    where : tuple of Condition
+        The tags meet all of these.
 
     Notes
     -----
@@ -257,3 +261,4 @@ class Filters:
     until: datetime | None = None
     time_of_day: tuple[time, time] | None = None
     time_zone: tzinfo = UTC
+    where: tuple[Condition, ...] = ()

@@ -5,16 +5,54 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from soundalike.errors import AudioNotFound, EmptyAudio
+from soundalike.types import FileStat
 
 #: A path on this machine, or the bytes of an upload.
 AudioSource = Path | bytes
 
 _READ_BYTES = 1 << 20
+#: The coarsest clock of a file system that is in use: FAT counts in two seconds.
+_CLOCK_NS = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What the file system says of a file, before it is opened.
+
+    Attributes
+    ----------
+    path : Path
+        Absolute, of a regular file.
+    stat : FileStat
+        Its size and time of last change.
+    at_ns : int
+        When it was looked at, in nanoseconds since 1970.
+    """
+
+    path: Path
+    stat: FileStat
+    at_ns: int
+
+    def trusted_stat(self) -> FileStat | None:
+        """Return the size and time by which the content that was just read is known again.
+
+        None where they are no proof: the file has changed since it was looked at, or so shortly
+        before that another change may leave the same time on it.
+        """
+        if self.at_ns - self.stat.mtime_ns <= _CLOCK_NS:
+            return None
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return self.stat if self.stat == (status.st_size, status.st_mtime_ns) else None
 
 
 def resolve_path(uri: str | Path) -> Path:
@@ -33,7 +71,13 @@ def resolve_path(uri: str | Path) -> Path:
     EmptyAudio
         The file has no bytes.
     """
+    return glance(uri).path
+
+
+def glance(uri: str | Path) -> Glance:
+    """Return the path, size and time of a regular file; takes and raises what `resolve_path` does."""
     text = str(uri)
+    at_ns = time.time_ns()
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if scheme and scheme != "file":
         raise AudioNotFound(
@@ -50,7 +94,12 @@ def resolve_path(uri: str | Path) -> Path:
         raise AudioNotFound(f"{text!r} is {kind}; give the path of an audio file")
     if status.st_size == 0:
         raise EmptyAudio(f"{text!r} has 0 bytes; record or export it again")
-    return path
+    return Glance(path, FileStat(status.st_size, status.st_mtime_ns), at_ns)
+
+
+def path_of(uri: str) -> Path:
+    """Return the path that a stored text names; see `uri_of`."""
+    return Path(_path_of_url(uri) if uri.startswith("file://") else uri)
 
 
 def _path_of_url(url: str) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,14 +66,27 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 
 @contextmanager
-def opened_pipeline(arguments: argparse.Namespace, dating: Dating | None = None) -> Iterator[Pipeline]:
-    """Yield a pipeline with the index's own windows unless the options give others."""
+def opened_pipeline(
+    arguments: argparse.Namespace, dating: Dating | None = None, *, make: bool = True
+) -> Iterator[Pipeline]:
+    """Yield a pipeline with the index's own windows unless the options give others.
+
+    Parameters
+    ----------
+    arguments : Namespace
+    dating : Dating, optional
+        How to find out when recordings began.
+    make : bool
+        Make the embedded server's database where there is none yet.
+    """
     from soundalike.pipeline import Pipeline
+    from soundalike.store import MemoryStore, is_made
     from soundalike.wall_clock import Dating
 
     settings = settings_from(arguments)
     collection = arguments.collection
-    with opened_store(settings) as store:
+    opened = opened_store(settings) if make or is_made(settings) else nullcontext(MemoryStore())
+    with opened as store:
         plan = window_plan(arguments, store.status(collection=collection).spec)
         yield Pipeline(store, encoder_of(settings), plan, collection, dating or Dating())
 
@@ -103,42 +114,13 @@ def encoder_of(settings: Settings) -> Encoder:
     return encoder
 
 
-def index(arguments: argparse.Namespace) -> int:
-    """Index files and folders; report each failure and the counts."""
-    from soundalike.pipeline import IndexItem
-    from soundalike.wall_clock import Dating, parse_moment
-
-    dating = Dating.described(settings_from(arguments).time_zone, arguments.time_pattern)
-    given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
-    found = sound_files(arguments.paths)
-    tags = parse_tags(arguments.tag)
-    items = [IndexItem(str(path), arguments.label, tags, given) for path in found]
-    counts: Counter[str] = Counter()
-    started = time.monotonic()
-    with opened_pipeline(arguments, dating) as pipeline:
-        show = output.progress(len(items), "indexing")
-        for number, result in enumerate(pipeline.index(items), start=1):
-            show(number)
-            counts[result.outcome] += 1
-            if arguments.json:
-                output.json_line(asdict(result))
-            for warning in result.warnings:
-                output.note(f"warning: {output.short_path(result.uri)}: {warning}")
-            if result.error:
-                output.note(f"failed: {result.error} [{result.error_code}]")
-    took_s = time.monotonic() - started
-    summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    output.note(f"{len(items)} files in {took_s:.1f} s: {summary or 'nothing to do'}")
-    return _PARTIAL_FAILURE if counts["failed"] else 0
-
-
 def sound_files(paths: Sequence[str]) -> list[Path]:
-    """Return the sound files that are meant; say how many others are left out.
+    """Return the sound files that are meant; say what is left out.
 
     Raises
     ------
     AudioNotFound
-        A path names nothing.
+        A path names nothing, or a folder that cannot be read.
     """
     from soundalike.files import find_files
 
@@ -150,6 +132,11 @@ def sound_files(paths: Sequence[str]) -> list[Path]:
         output.note(f"{found.skipped} files in these folders are no sound files; left out")
     if found.missing:
         raise AudioNotFound(f"nothing is at {', '.join(found.missing)}; check the path")
+    named = {Path(path).absolute() for path in paths}
+    for folder, reason in found.unreadable.items():
+        if folder in named:
+            raise AudioNotFound(f"{str(folder)!r} cannot be read: {reason}; check its permissions")
+        output.note(f"warning: {output.short_path(str(folder))} is left out: {reason}")
     return found.files
 
 
@@ -214,6 +201,7 @@ def filters_from(arguments: argparse.Namespace) -> Filters:
     ParameterError
         A time cannot be read, or nothing lies between two of them.
     """
+    from soundalike.conditions import parse_conditions
     from soundalike.store.base import check_filters
     from soundalike.types import Filters
     from soundalike.wall_clock import with_times
@@ -222,6 +210,7 @@ def filters_from(arguments: argparse.Namespace) -> Filters:
         labels=tuple(arguments.label),
         tags=parse_tags(arguments.tag),
         uri_prefix=_prefix(arguments.under),
+        where=parse_conditions(arguments.where),
     )
     filters = with_times(
         filters,

@@ -5,7 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from soundalike.cli import collections, commands, demo, embed, evaluate, models, reindex, serve, timeline
+from soundalike.cli import (
+    collections,
+    commands,
+    demo,
+    embed,
+    evaluate,
+    index,
+    models,
+    reindex,
+    serve,
+    timeline,
+)
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
 from soundalike.windows import WindowPlan
 
@@ -33,8 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_index(
         add(
             "index",
-            commands.index,
-            "add sound files to the index",
+            index.run,
+            "make the index agree with files and folders: add what is new, replace what has changed",
             _encoding(),
             _collection(),
             _time_zone("times of recordings that name none"),
@@ -171,6 +182,14 @@ def _filters() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="only with this tag; repeatable",
     )
+    parent.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="CONDITION",
+        help="only with tags like this: depth_m>=1.5, site in pond,lake, gps.lat<0, species!=dog; a tag "
+        "that is not there meets no condition; repeatable",
+    )
     parent.add_argument("--under", default="", metavar="PATH", help="only files under this path")
     parent.add_argument(
         "--exclude-self", action="store_true", help="leave out the query's own recording"
@@ -217,6 +236,32 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         help="how the time stands in file names, as for strptime, like %%y%%m%%d%%H%%M%%S; repeatable; "
         "tried before the usual ones",
+    )
+    command.add_argument(
+        "--metadata",
+        type=Path,
+        metavar="FILE",
+        help="table of the files: CSV, TSV or JSON lines with file_name (or filename, file, path; "
+        "relative to the table's folder or to the folders that are indexed), label (or category), "
+        "recorded_at; every other column becomes a tag. What it says of a file outdoes --label, --tag "
+        "and --recorded-at",
+    )
+    command.add_argument(
+        "--checksum",
+        action="store_true",
+        help="read every file; otherwise one whose size and time of last change are those stored is "
+        "taken for unchanged",
+    )
+    command.add_argument(
+        "--prune",
+        action="store_true",
+        help="take out of the index what is gone from these folders, patterns and paths; refused where "
+        "nothing is left of one, because its disk may only not be mounted",
+    )
+    command.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would happen to each file, and change nothing; nothing is decoded",
     )
 
 

@@ -103,12 +103,35 @@ SELECT uri, label, tags, size_bytes, mtime_ns FROM soundalike.files
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
 -- name: list_files
--- A page of the paths in a collection, in their order.
+-- A page of the paths in a collection, in their order. First the page, then what belongs to it: planned as
+-- one join, it reads every path to the end for each page as long as the tables have no figures.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns
-FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
-WHERE f.collection_id = %(collection)s AND f.uri > %(after)s
-ORDER BY f.uri LIMIT %(limit)s;
+FROM (
+    SELECT * FROM soundalike.files
+    WHERE collection_id = %(collection)s AND uri > %(after)s AND starts_with(uri, %(folder)s)
+    ORDER BY uri LIMIT %(limit)s
+) AS f
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.recordings AS r
+    WHERE r.collection_id = %(collection)s AND r.recording_id = f.recording_id OFFSET 0
+) AS r
+ORDER BY f.uri;
+
+-- name: known_files
+-- Path by path through the primary keys, whatever the planner guesses: of tables that are still growing it
+-- has no figures, and would read all of them for each page.
+SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
+       f.size_bytes, f.mtime_ns
+FROM unnest(%(uris)s::text[]) AS u (uri)
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.files AS f
+    WHERE f.collection_id = %(collection)s AND f.uri = u.uri OFFSET 0
+) AS f
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.recordings AS r
+    WHERE r.collection_id = %(collection)s AND r.recording_id = f.recording_id OFFSET 0
+) AS r;
 
 -- name: delete_recording
 DELETE FROM soundalike.recordings
@@ -167,6 +190,20 @@ WHERE collection_id = %(collection)s
   AND (uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id::text = %(key)s)
 RETURNING recording_id::text;
 
+-- name: lock_recordings_under
+-- As lock_recordings_of, for exact paths.
+SELECT r.recording_id::text FROM soundalike.recordings AS r
+WHERE r.collection_id = %(collection)s AND r.recording_id IN (
+    SELECT f.recording_id FROM soundalike.files AS f
+    WHERE f.collection_id = %(collection)s AND f.uri = ANY (%(uris)s::text[])
+)
+ORDER BY r.recording_id FOR UPDATE;
+
+-- name: delete_named_files
+DELETE FROM soundalike.files
+WHERE collection_id = %(collection)s AND uri = ANY (%(uris)s::text[])
+RETURNING uri, recording_id::text;
+
 -- name: known_ids
 SELECT recording_id::text FROM soundalike.recordings
 WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[]);
@@ -215,6 +252,7 @@ AND EXISTS (
       AND NOT EXISTS (
           SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
       )
+      AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
       AND starts_with(f.uri, %(uri_prefix)s)
 )
 
@@ -282,6 +320,7 @@ WHERE r.collection_id = %(collection)s AND r.recording_id = ANY (%(recording_ids
   AND NOT EXISTS (
       SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
   )
+  AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
   AND starts_with(f.uri, %(uri_prefix)s)
 ORDER BY r.recording_id, f.uri;
 

@@ -2,7 +2,7 @@
 
 from soundalike.store.base import Outcome, SearchResult, Store, StoreStatus
 from soundalike.store.memory import MemoryStore
-from soundalike.store.postgres import PostgresStore, open_store
+from soundalike.store.postgres import PostgresStore, is_made, open_store
 
 __all__ = [
     "MemoryStore",
@@ -11,5 +11,6 @@ __all__ = [
     "SearchResult",
     "Store",
     "StoreStatus",
+    "is_made",
     "open_store",
 ]

@@ -133,8 +133,19 @@ class Store(Protocol):
         """Store a path of audio that is stored already; None where it is not."""
         ...
 
-    def files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
-        """Yield every stored path with its recording, in the order of the paths."""
+    def files(
+        self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
+    ) -> Iterator[Recording]:
+        """Yield every stored path with its recording, in the order of the paths.
+
+        With `under`, only those that lie below this folder.
+        """
+        ...
+
+    def known_files(
+        self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> dict[str, Recording]:
+        """Return those of the paths that are stored, with their recordings."""
         ...
 
     def search(
@@ -165,6 +176,10 @@ class Store(Protocol):
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete a path, every path below a folder, or a recording; return how many paths went."""
+        ...
+
+    def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
+        """Delete exactly these paths, together; return those that were stored."""
         ...
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
@@ -309,6 +324,9 @@ def check_filters(filters: Filters) -> None:
     for label in filters.labels:
         _check_text("label", label)
     _check_tags(filters.tags)
+    for condition in filters.where:
+        for text in (*condition.key, *condition.values):
+            _check_text("condition", text if isinstance(text, str) else "")
     if filters.exclude_recording_id is not None:
         _check_id(filters.exclude_recording_id)
     check_times(filters)

@@ -39,6 +39,11 @@ class EmbeddedServer:
         self._server: object | None = None
         atexit.register(self.release)
 
+    @staticmethod
+    def is_made(folder: Path) -> bool:
+        """Tell whether there are data of a server in the folder."""
+        return (folder / "postgres" / "PG_VERSION").exists()
+
     def acquire(self) -> psycopg2.extensions.connection:
         """Start the server unless it runs, make the database unless it is there, and connect.
 

@@ -24,6 +24,7 @@ from soundalike.store.base import (
     check_spec,
     check_top_k,
     first_limit,
+    folder_prefix,
     is_under,
     of_the_best,
     start_differs,
@@ -163,6 +164,7 @@ class _Collection:
                 and (not filters.labels or recording.label in filters.labels)
                 and filters.tags.items() <= dict(recording.tags).items()
                 and uri.startswith(filters.uri_prefix)
+                and all(condition.matches(recording.tags) for condition in filters.where)
             ):
                 allowed.setdefault(recording.recording_id, recording)
         return allowed
@@ -233,10 +235,24 @@ class MemoryStore:
         found = self._find(collection)
         return found.contents.keys() & set(recording_ids) if found else set()
 
-    def files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
+    def files(
+        self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
+    ) -> Iterator[Recording]:
         """Yield every stored path with its recording, in the order of the paths."""
         found = self._find(collection)
-        yield from [found.described(uri) for uri in sorted(found.paths)] if found else []
+        begin = "" if under is None else folder_prefix(under)
+        uris = sorted(uri for uri in found.paths if uri.startswith(begin)) if found else []
+        yield from [found.described(uri) for uri in uris] if found else []
+
+    def known_files(
+        self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> dict[str, Recording]:
+        """Return those of the paths that are stored, with their recordings."""
+        found = self._find(collection)
+        if found is None:
+            return {}
+        check_spec(found.spec, spec)
+        return {uri: found.described(uri) for uri in uris if uri in found.paths}
 
     def search(
         self,
@@ -290,6 +306,14 @@ class MemoryStore:
                 if is_under(uri, key) or recording.recording_id == key
             ]
         )
+
+    def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
+        """Delete exactly these paths; return those that were stored."""
+        found = self._find(collection)
+        gone = [uri for uri in dict.fromkeys(uris) if found is not None and uri in found.paths]
+        if found is not None:
+            found.delete(gone)
+        return gone
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Nothing to do: there is no index."""

@@ -12,7 +12,7 @@ from psycopg2 import errors as pg_errors
 from soundalike import sql
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import IndexEmpty, StoreError
-from soundalike.store import collections, searching, writing
+from soundalike.store import collections, listing, searching, writing
 from soundalike.store.base import (
     Entry,
     Outcome,
@@ -38,7 +38,6 @@ from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Record
 #: Below this many windows every search is exact; from here on an HNSW index is built.
 EXACT_BELOW_WINDOWS = 10_000
 _CONNECT_TIMEOUT_S = 10
-_PAGE_FILES = 1000
 _Result = TypeVar("_Result")
 
 
@@ -68,6 +67,11 @@ def open_store(settings: Settings) -> PostgresStore:
         return connection
 
     return PostgresStore(Database(connect, redacted(parameters)))
+
+
+def is_made(settings: Settings) -> bool:
+    """Tell whether the server that the settings name is there without being made first."""
+    return settings.database_url is not None or EmbeddedServer.is_made(settings.data_dir)
 
 
 class PostgresStore:
@@ -200,24 +204,46 @@ class PostgresStore:
 
         return self._run(work)
 
-    def files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
-        """Yield every stored path with its recording, in the order of the paths."""
-        page = [Recording("", "", 0.0)]
+    def files(
+        self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
+    ) -> Iterator[Recording]:
+        """Yield every stored path with its recording, in the order of the paths.
+
+        With `under`, only those that lie below this folder.
+        """
+        after, page = "", [Recording("", "", 0.0)]
+
+        def work(cursor: Cursor) -> list[Recording]:
+            found = self._find(cursor, collection)
+            return listing.page(cursor, found, after, under) if found else []
+
+        if under is not None and not is_storable(under):
+            return
         while page:
             after = page[-1].uri
-            page = self._run(lambda cursor, after=after: self._page(cursor, collection, after))  # type: ignore[misc]
+            page = self._run(work)
             yield from page
 
-    def _page(self, cursor: Cursor, name: str, after: str) -> list[Recording]:
-        found = self._find(cursor, name)
-        if found is None:
-            return []
-        keys = {"collection": found.collection_id, "after": after, "limit": _PAGE_FILES}
-        cursor.execute(self._sql["list_files"], keys)
-        return [
-            Recording(key, uri, duration_s, label, tags, at, source, writing.file_stat(size, mtime))
-            for uri, key, label, tags, duration_s, at, source, size, mtime in cursor.fetchall()
-        ]
+    def known_files(
+        self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+    ) -> dict[str, Recording]:
+        """Return those of the paths that are stored, with their recordings, in one question.
+
+        Raises
+        ------
+        ModelMismatch
+            The collection was made with something else.
+        """
+        storable = [uri for uri in uris if is_storable(uri)]
+
+        def work(cursor: Cursor) -> dict[str, Recording]:
+            found = self._find(cursor, collection)
+            if found is None:
+                return {}
+            check_spec(found.spec, spec)
+            return listing.known(cursor, found, storable)
+
+        return self._run(work)
 
     def search(
         self,
@@ -307,6 +333,16 @@ class PostgresStore:
         def work(cursor: Cursor) -> int:
             found = self._find(cursor, collection)
             return writing.delete(cursor, found, key) if found else 0
+
+        return self._run(work)
+
+    def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
+        """Delete exactly these paths, in one transaction; return those that were stored."""
+        storable = [uri for uri in uris if is_storable(uri)]
+
+        def work(cursor: Cursor) -> list[str]:
+            found = self._find(cursor, collection)
+            return writing.delete_files(cursor, found, storable) if found else []
 
         return self._run(work)
 

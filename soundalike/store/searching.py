@@ -15,6 +15,7 @@ from soundalike.store.base import SearchResult, first_limit, of_the_best
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import exists
+from soundalike.store.tag_paths import to_jsonpath
 from soundalike.store.times import (
     FIRST_KNOWN,
     is_timed,
@@ -74,6 +75,7 @@ def filter_values(filters: Filters) -> dict[str, Any]:
         "labels": list(filters.labels) or None,
         "tags": Json(dict(filters.tags)),
         "uri_prefix": filters.uri_prefix,
+        "where": to_jsonpath(filters.where),
         "excluded": filters.exclude_recording_id,
         # Never before there were recordings: there the windows lie whose time nobody knows.
         "since": max(filters.since or FIRST_KNOWN, FIRST_KNOWN).astimezone(UTC),
@@ -89,7 +91,7 @@ def filter_values(filters: Filters) -> dict[str, Any]:
 def conditions(collection: Collection, filters: Filters) -> str:
     """Return the conditions of a search in a collection, for the placeholder ``{filters}``."""
     found = []
-    if filters.labels or filters.tags or filters.uri_prefix:
+    if filters.labels or filters.tags or filters.uri_prefix or filters.where:
         found.append(collection.statement("filter_files"))
     if filters.exclude_recording_id:
         found.append(collection.statement("filter_excluded"))

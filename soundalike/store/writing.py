@@ -12,7 +12,7 @@ from soundalike.store.base import Entry, Outcome, folder_prefix, start_differs, 
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.rows import binary_rows
-from soundalike.types import FileStat, Recording
+from soundalike.types import Recording
 
 _Row = dict[str, Any]
 
@@ -76,9 +76,15 @@ def delete(cursor: Cursor, collection: Collection, key: str) -> int:
     return len(gone)
 
 
-def file_stat(size_bytes: int | None, mtime_ns: int | None) -> FileStat | None:
-    """Return what was stored of a file's size and time."""
-    return None if size_bytes is None or mtime_ns is None else FileStat(size_bytes, mtime_ns)
+def delete_files(cursor: Cursor, collection: Collection, uris: Sequence[str]) -> list[str]:
+    """Delete exactly these paths; return those that were there."""
+    names = {"collection": collection.collection_id, "uris": list(uris)}
+    cursor.execute(sql.queries()["lock_recordings_under"], names)
+    cursor.execute(sql.queries()["delete_named_files"], names)
+    gone = cursor.fetchall()
+    for recording_id in {row[1] for row in gone}:
+        cursor.execute(sql.queries()["delete_orphan"], _key(collection, recording_id))
+    return [uri for uri, _ in gone]
 
 
 class _Files:

@@ -96,6 +96,21 @@ def test_a_changed_file_replaces_its_old_windows(
     assert (status()["recordings"], status()["files"], status()["windows"]) == (3, 3, 10)
 
 
+def test_a_file_of_the_same_size_and_time_is_read_only_when_asked_to(
+    cli: Cli, rows_of: Callable[..., Any], sounds: Path
+):
+    one, other = sounds / "low" / "a.wav", sounds / "low" / "b.wav"
+    os.utime(one, (1e9, 1e9))
+    cli("index", one)
+    one.write_bytes(other.read_bytes())
+    os.utime(one, (1e9, 1e9))
+
+    (row,) = rows_of(cli("index", one, "--json"))
+    assert row["outcome"] == "unchanged"
+    (row,) = rows_of(cli("index", one, "--json", "--checksum"))
+    assert row["outcome"] == "replaced"
+
+
 def test_the_same_audio_under_a_second_path_is_recognised(
     cli: Cli, rows_of: Callable[..., Any], sounds: Path, status: Callable[..., Any]
 ):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from soundalike.conditions import parse_conditions
+from soundalike.errors import ParameterError
 from soundalike.types import Filters, Window
 
 if TYPE_CHECKING:
@@ -194,6 +196,49 @@ def test_filters_let_through_what_they_name(
     _filled(collection)
 
     assert set(collection.found(**filters)) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["n>=1.5"], {"/a/b/cat.wav", "/a/bc/dog.wav"}),
+        (["n>1", "n<2"], {"/a/bc/dog.wav"}),
+        (["n=1"], {"/a/b/dog.wav"}),
+        (['n="1"'], set()),
+        (["site in lake,sea"], {"/a/bc/dog.wav"}),
+        (["site!=lake"], {"/a/b/dog.wav", "/a/b/cat.wav"}),
+        (["nothing!=1"], set()),
+        (["gps.lat<2"], {"/x/deep.wav"}),
+        (["gps.list=1"], set()),
+        (['"k\'e\\"y"="va\'l\\"ue"'], {"/x/quoted.wav"}),
+        (["ü=🦤"], {"/x/quoted.wav"}),
+        (["site=x'); DROP SCHEMA soundalike CASCADE; --"], set()),
+        (['site="\\" || true"'], set()),
+    ],
+    ids=str,
+)
+def test_conditions_let_through_what_meets_all_of_them(
+    collection: Collection, texts: list[str], expected: set[str]
+):
+    _filled(collection)
+
+    assert set(collection.found(where=parse_conditions(texts))) == expected
+    assert collection.counts()[1] == 6
+
+
+def test_conditions_look_at_the_same_path_as_the_other_filters(collection: Collection):
+    collection.add("/a/one.wav", content="song", label="dog", tags={"n": 1})
+    collection.add("/b/copy.wav", content="song", label="cat", tags={"n": 2})
+
+    assert collection.found(labels=("dog",), where=parse_conditions(["n>1"])) == {}
+    assert list(collection.found(where=parse_conditions(["n>1"]))) == ["/b/copy.wav"]
+
+
+def test_a_condition_with_what_cannot_be_stored_is_refused(collection: Collection):
+    collection.add("/a/one.wav")
+    for text in ("a=\0", "a=\ud800", "\ud800=1"):
+        with pytest.raises(ParameterError, match="condition"):
+            collection.found(where=parse_conditions([text]))
 
 
 INJECTION = "x'); DROP SCHEMA soundalike CASCADE; --"

@@ -122,6 +122,8 @@ def test_a_silent_query_is_marked_and_the_rest_is_done(indexer: Any, embedded: M
         ({"exclude_self": True}, {"/a/2.wav", "/b/3.wav"}),
         ({"labels": ["cat"]}, {"/a/2.wav"}),
         ({"tags": {"n": 1}}, {"/a/1.wav"}),
+        ({"where": ["n<=1"]}, {"/a/1.wav"}),
+        ({"where": ["n!=1"]}, set()),
         ({"uri_prefix": "/b/"}, {"/b/3.wav"}),
         ({"labels": ["dog"], "uri_prefix": "/b/"}, set()),
     ],

@@ -142,6 +142,7 @@ def test_parameters_of_a_search_have_their_effect(service: Service, sirens: list
     assert uris(exclude_self=True) == everything - {sirens[0]["uri"]}
     assert uris(labels=["l1", "l2"]) == {sirens[1]["uri"], sirens[2]["uri"]}
     assert uris(tags={"n": 3}) == {sirens[3]["uri"]}
+    assert uris(where=["n>=1", "n in 0,1,2"]) == {sirens[1]["uri"], sirens[2]["uri"]}
     assert uris(uri_prefix=sirens[2]["uri"]) == {sirens[2]["uri"]}
     assert uris(uri_prefix="/nowhere/") == set()
     assert uris(min_score=0.99) == {sirens[0]["uri"]}
@@ -289,6 +290,7 @@ def test_an_empty_index_is_a_conflict(service: Service, sirens: list[dict[str, A
         {"top_k": "many"},
         {"labels": "dog"},
         {"tags": ["x"]},
+        {"where": ["n ~ 5"]},
         {"top_k": 1.5},
     ],
 )

@@ -32,7 +32,13 @@ _COLLECTION = {"collection": 1}
 _KEY = {**_COLLECTION, "recording_id": _ID}
 _RECORDING = (1, _ID, 10.0, None, None, 4)
 _FILE = (1, "/a/one.wav", _ID, "dog", Json({}), 9, None)
-_FILTERS = {"labels": ["dog"], "tags": Json({"n": 1}), "uri_prefix": "/a", "excluded": _ID}
+_FILTERS = {
+    "labels": ["dog"],
+    "tags": Json({"n": 1}),
+    "uri_prefix": "/a",
+    "excluded": _ID,
+    "where": '$."n" == 1',
+}
 _TIMES = {
     **{"since": datetime(2025, 5, 1, tzinfo=UTC), "until": datetime(2025, 6, 1, tzinfo=UTC)},
     **{"zone": "<+02:00>-02:00", "day_begin": timedelta(hours=22), "day_length": timedelta(hours=6)},
@@ -64,11 +70,14 @@ VALUES: dict[str, dict[str, Any]] = {
     "find_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
     "find_recordings": {**_COLLECTION, "recording_ids": [_ID]},
     "files_of": _KEY,
-    "list_files": {**_COLLECTION, "after": "", "limit": 10},
+    "list_files": {**_COLLECTION, "after": "", "folder": "/a/", "limit": 10},
+    "known_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
     "delete_recording": _KEY,
     "delete_orphan": _KEY,
     "delete_files": {**_COLLECTION, "key": _ID, "folder": "/a/"},
     "lock_recordings_of": {**_COLLECTION, "key": "/a/b", "folder": "/a/b/"},
+    "lock_recordings_under": {**_COLLECTION, "uris": ["/a/one.wav"]},
+    "delete_named_files": {**_COLLECTION, "uris": ["/a/one.wav", "/a/two.wav"]},
     "lock_recording_row": _KEY,
     "known_ids": {**_COLLECTION, "recording_ids": [_ID]},
     "missing_files": {**_COLLECTION, "other": 2},

@@ -12,12 +12,13 @@ PACKAGE = ROOT / "soundalike"
 #: Layers of the core, lowest first. A module may import from layers below, and from its own layer
 #: as long as no circle comes of it. A module that is in no layer fails the test: give it one.
 LAYERS = (
-    ("errors", "types"),
+    ("errors", "conditions", "types"),
     ("config",),
     ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
+    ("metadata",),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "metrics"),
-    ("pipeline", "evaluation", "rebuild", "timeline"),
+    ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning"),
     ("cli", "__main__"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -166,6 +166,19 @@ def test_links_to_sounds_are_taken(tree: Path):
     assert "link.wav" in names(find_files([str(tree)]).files, tree)
 
 
+def test_a_folder_that_cannot_be_listed_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch):
+    def scandir(path: str) -> object:
+        if str(path).endswith("er"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    real = os.scandir  # as root, every folder can be listed
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = find_files([str(tree)])
+    assert found.unreadable == {tree / "deep" / "er": "Permission denied"}
+    assert names(found.files, tree) == ["a.MP3", "b.wav", "deep/d.opus"]
+
+
 def test_toy_data(toy_data: Path):
     found = find_files([str(toy_data)])
     assert len(found.files) == 36 + 1 + 19

@@ -1,23 +1,34 @@
 """Index and search in one process, with the store in memory and the weight-free encoder."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from soundalike.audio import recording_id_of
-from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, SilentQuery
+from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, ModelMismatch, SilentQuery
 from soundalike.modulation import Modulation
-from soundalike.pipeline import BATCH_RECORDINGS, IndexItem, IndexResult, Pipeline, embed_source
+from soundalike.pipeline import (
+    BATCH_RECORDINGS,
+    PAGE_FILES,
+    IndexItem,
+    IndexResult,
+    Pipeline,
+    embed_source,
+)
+from soundalike.segmenter import Segments, segment
 from soundalike.store import MemoryStore
 from soundalike.types import Filters, FloatArray, Recording
 from soundalike.wall_clock import Dating
 from soundalike.windows import WindowPlan
 
 RATE = 16_000
+NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
 WriteWav = Callable[..., Path]
 Tone = Callable[..., FloatArray]
 
@@ -110,21 +121,32 @@ def test_every_item_has_one_result_in_order_across_batches(
 
 
 def test_only_few_files_are_held_at_a_time(
-    pipeline: Pipeline, tmp_path: Path, tone: Tone, write_wav: WriteWav
+    pipeline: Pipeline,
+    tmp_path: Path,
+    tone: Tone,
+    write_wav: WriteWav,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     # The batch that is embedded and the one that is decoded meanwhile, however long the list is.
     path = write_wav(tmp_path / "a.wav", tone(200, 0.5))
-    asked_for = 0
+    asked_for = decoded = 0
 
     def items() -> Iterator[IndexItem]:
         nonlocal asked_for
-        for _ in range(10 * BATCH_RECORDINGS):
+        for _ in range(3 * PAGE_FILES):
             asked_for += 1
             yield IndexItem(str(path))
 
+    def counted(*arguments: Any) -> Segments:
+        nonlocal decoded
+        decoded += 1
+        return segment(*arguments)
+
+    monkeypatch.setattr("soundalike.pipeline.segment", counted)
     results = pipeline.index(items())
     assert next(results).outcome == "added"
-    assert asked_for <= 2 * BATCH_RECORDINGS
+    assert 0 < decoded <= 2 * BATCH_RECORDINGS
+    assert asked_for <= PAGE_FILES
     results.close()
 
 
@@ -136,6 +158,121 @@ def test_known_audio_is_not_decoded_again(pipeline: Pipeline, sounds: Path):
     again, linked = index(pipeline, low, copy)
     assert (again.outcome, again.n_windows) == ("unchanged", 0)
     assert (linked.outcome, linked.recording_id) == ("linked", again.recording_id)
+
+
+def set_age(path: Path, age_s: float) -> int:
+    """Let a file be last changed so long ago; return the time in nanoseconds."""
+    changed = time.time_ns() - round(age_s * 1e9)
+    os.utime(path, ns=(changed, changed))
+    return changed
+
+
+def swap_content(path: Path, content: bytes) -> None:
+    """Write other content of the same size, and leave the time of the last change as it was."""
+    before = path.stat()
+    assert len(content) == before.st_size
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def test_unchanged_size_and_time_spare_opening(pipeline: Pipeline, sounds: Path):
+    low, high = sounds / "low" / "low.wav", (sounds / "high" / "high.wav").read_bytes()
+    changed = set_age(low, 100)
+    (added,) = index(pipeline, low)
+    (stored,) = pipeline.store.files()
+    assert stored.stat == (low.stat().st_size, changed)
+    swap_content(low, high)
+
+    (again,) = index(pipeline, low)
+    assert again == IndexResult(str(low), "unchanged", added.recording_id)
+    (read,) = pipeline.index([IndexItem(str(low))], checksum=True)
+    assert read.outcome == "replaced"
+
+
+def test_a_changed_time_is_a_reason_to_read_but_not_to_replace(pipeline: Pipeline, sounds: Path):
+    low = sounds / "low" / "low.wav"
+    set_age(low, 100)
+    index(pipeline, low)
+    changed = set_age(low, 50)
+
+    assert index(pipeline, low)[0].outcome == "unchanged"
+    (stored,) = pipeline.store.files()
+    assert stored.stat is not None
+    assert stored.stat.mtime_ns == changed
+
+
+@pytest.mark.parametrize("age_s", [0.0, 1.5, -3600.0], ids=["now", "just now", "in the future"])
+def test_a_file_that_has_just_changed_is_not_trusted(age_s: float, pipeline: Pipeline, sounds: Path):
+    """A coarse clock may give a second change the same time."""
+    low, high = sounds / "low" / "low.wav", (sounds / "high" / "high.wav").read_bytes()
+    set_age(low, age_s)
+    index(pipeline, low)
+    assert [file.stat for file in pipeline.store.files()] == [None]
+    swap_content(low, high)
+
+    assert index(pipeline, low)[0].outcome == "replaced"
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_trusted(
+    pipeline: Pipeline, sounds: Path, monkeypatch: pytest.MonkeyPatch
+):
+    low = sounds / "low" / "low.wav"
+    set_age(low, 100)
+
+    def changing(path: Path, *arguments: Any) -> Segments:
+        set_age(path, 50)
+        return segment(path, *arguments)
+
+    monkeypatch.setattr("soundalike.pipeline.segment", changing)
+    index(pipeline, low)
+    assert [file.stat for file in pipeline.store.files()] == [None]
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"label": "hum"}, {"tags": {"n": 1}}, {"recorded_at": NOON}], ids=str
+)
+def test_an_unchanged_file_is_updated(wanted: dict[str, Any], pipeline: Pipeline, sounds: Path):
+    low = sounds / "low" / "low.wav"
+    set_age(low, 100)
+    index(pipeline, low)
+
+    item = IndexItem(str(low), **wanted)
+    assert [result.outcome for result in pipeline.index([item])] == ["updated"]
+    assert [result.outcome for result in pipeline.index([item])] == ["unchanged"]
+
+
+def test_unchanged_files_cost_one_question_a_page(
+    pipeline: Pipeline, tmp_path: Path, tone: Tone, write_wav: WriteWav, monkeypatch: pytest.MonkeyPatch
+):
+    path = write_wav(tmp_path / "a.wav", tone(200, 0.5))
+    paths = [path, *(tmp_path / f"{n}.wav" for n in range(20))]
+    for copy in paths[1:]:
+        os.link(path, copy)
+    set_age(path, 100)
+    index(pipeline, *paths)
+    asked: list[str] = []
+    for name in ("known_files", "link", "add", "known_ids"):
+        method = getattr(pipeline.store, name)
+
+        def counted(*arguments: Any, name: str = name, method: Any = method, **named: Any) -> Any:
+            asked.append(name)
+            return method(*arguments, **named)
+
+        monkeypatch.setattr(pipeline.store, name, counted)
+
+    assert {result.outcome for result in index(pipeline, *paths)} == {"unchanged"}
+    assert asked == ["known_files"]
+
+
+def test_an_index_of_other_windows_is_refused_though_nothing_has_changed(
+    pipeline: Pipeline, sounds: Path
+):
+    low = sounds / "low" / "low.wav"
+    set_age(low, 100)
+    index(pipeline, low)
+    other = Pipeline(pipeline.store, Modulation(), WindowPlan(2.0, 0.5))
+    with pytest.raises(ModelMismatch):
+        index(other, low)
 
 
 def test_same_audio_twice_in_a_batch(pipeline: Pipeline, sounds: Path):

@@ -137,6 +137,7 @@ def test_search_rows(run: Run, sounds: Path):
         (["--exclude-self", "-k", "1", "--label", "low"], ["b.wav"]),
         (["--min-score", "1.1"], []),
         (["--tag", "site=pond"], []),
+        (["--where", "site=pond"], []),
         (["--under", "high"], ["d.wav"]),
         (["--under", "high/d.wav"], ["d.wav"]),
         (["--under", "nowhere"], []),
@@ -153,6 +154,23 @@ def test_search_options(options: list[str], found: list[str], run: Run, sounds: 
     assert status == 0
     assert names(rows) == found
     assert ("no recording matches" in said) is not found or found
+
+
+def test_search_where(run: Run, sounds: Path):
+    for name, depth in (("low/a", "1.5"), ("low/b", "10"), ("high/d", "deep")):
+        run("index", f"{name}.wav", "--tag", f"depth_m={depth}", "--tag", "site=pond")
+    run("index", "low_2")
+    conditions = ["--where", "depth_m>=1.5", "--where", "site in pond,lake"]
+    assert names(run("search", "low/a.wav", *conditions)[1]) == ["a.wav", "b.wav"]
+    assert names(run("search", "low/a.wav", "--where", "depth_m!=10")[1]) == ["a.wav", "d.wav"]
+
+
+def test_search_with_a_condition_that_cannot_be_read(run: Run, sounds: Path):
+    run("index", "low")
+    status, rows, said = run("search", "low/a.wav", "--where", "depth_m ~ 5")
+    assert (status, rows) == (2, [])
+    assert "depth_m ~ 5" in said
+    assert said.endswith("[parameter.invalid]\n")
 
 
 def test_search_table(store: MemoryStore, sounds: Path, capsys: Capture):

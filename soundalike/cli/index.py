@@ -1,0 +1,145 @@
+"""``soundalike index``: make the index agree with files and folders."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundalike.cli import output
+from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from, sound_files
+from soundalike.cli.report import Report
+from soundalike.errors import AudioError, MetadataError
+
+if TYPE_CHECKING:
+    from soundalike.metadata import FileMetadata
+    from soundalike.pipeline import IndexItem, IndexResult, Pipeline
+    from soundalike.pruning import Place
+    from soundalike.wall_clock import Dating
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Index what is new or changed, take out what is gone if asked to, and report."""
+    from soundalike.wall_clock import Dating
+
+    dating = Dating.described(settings_from(arguments).time_zone, arguments.time_pattern)
+    report = Report(is_dry_run=arguments.dry_run)
+    # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
+    items = [] if arguments.prune else _items(arguments, dating, arguments.paths)
+    with opened_pipeline(arguments, dating, make=not arguments.dry_run) as pipeline:
+        places = _places(arguments, pipeline) if arguments.prune else {}
+        if arguments.prune:
+            gone = [name for name, place in places.items() if place.is_gone]
+            items = _items(arguments, dating, [path for path in arguments.paths if path not in gone])
+        started = time.monotonic()
+        show = output.progress(len(items), "looking" if arguments.dry_run else "indexing")
+        is_done = False
+        try:
+            for number, result in enumerate(_results(arguments, pipeline, items), start=1):
+                show(number)
+                _tell(report, result, as_json=arguments.json)
+            for result in _pruned(arguments, pipeline, list(places.values())):
+                _tell(report, result, as_json=arguments.json)
+            is_done = True
+        finally:
+            if is_done or report.n_files:  # also of what was done before it was interrupted
+                report.write(time.monotonic() - started, as_json=arguments.json)
+    return AudioError.exit_status if report.n_failed else 0
+
+
+def _places(arguments: argparse.Namespace, pipeline: Pipeline) -> dict[str, Place]:
+    from soundalike.pruning import find_places
+
+    paths = [path for path in arguments.paths if path]
+    return find_places(pipeline.store, paths, pipeline.spec, collection=pipeline.collection)
+
+
+def _items(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> list[IndexItem]:
+    from soundalike.pipeline import IndexItem
+    from soundalike.wall_clock import parse_moment
+
+    tags = parse_tags(arguments.tag)
+    given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
+    files = sound_files(paths)
+    items = [IndexItem(str(path), arguments.label, tags, given) for path in files]
+    if arguments.metadata is None:
+        return items
+    told = _metadata(arguments.metadata, paths, files, dating)
+    return [
+        _with_metadata(item, told[path]) if path in told else item
+        for item, path in zip(items, files, strict=True)
+    ]
+
+
+def _metadata(
+    table: Path, paths: list[str], files: list[Path], dating: Dating
+) -> dict[Path, FileMetadata]:
+    """Read the table, and say what is only in it, and what is not."""
+    from soundalike.metadata import read_file_metadata
+
+    folders = [Path(path) if os.path.isdir(path) else Path(path).parent for path in paths]
+    told = read_file_metadata(table, folders, dating.zone)
+    wanted = set(files)
+    absent = [path for path in told if path not in wanted]
+    shown = output.visible(str(table))
+    if files and len(absent) == len(told):
+        raise MetadataError(
+            f"none of the {len(told)} files that {table.name!r} names is among those to be indexed, the "
+            f"first being {str(absent[0])!r}; names are relative to the table's folder or to the "
+            "folders that are indexed"
+        )
+    if absent:
+        first = output.visible(output.short_path(str(absent[0])))
+        output.note(
+            f"warning: {len(absent)} of {len(told)} files that {shown} names are not there or not to be "
+            f"indexed, the first being {first}"
+        )
+    if unnamed := len(wanted - told.keys()):
+        output.note(
+            f"{unnamed} of {len(files)} files are not named by {shown}; their folder is their label"
+        )
+    return told
+
+
+def _with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
+    """Return a file with what the table says of it, which outdoes what is said of all files."""
+    return replace(
+        item,
+        label=item.label if told.label is None else told.label,
+        tags={**item.tags, **told.tags},
+        recorded_at=told.recorded_at or item.recorded_at,
+    )
+
+
+def _results(
+    arguments: argparse.Namespace, pipeline: Pipeline, items: list[IndexItem]
+) -> Iterator[IndexResult]:
+    from soundalike.preview import preview
+
+    if arguments.dry_run:
+        return preview(pipeline, items, checksum=arguments.checksum)
+    return pipeline.index(items, checksum=arguments.checksum)
+
+
+def _pruned(
+    arguments: argparse.Namespace, pipeline: Pipeline, places: list[Place]
+) -> Iterator[IndexResult]:
+    """Take out what is gone, behind the rest: a file that was moved has been linked by then."""
+    from soundalike.pruning import find_gone, prune, pruned_result
+
+    if not arguments.dry_run:
+        return prune(pipeline.store, places, collection=pipeline.collection)
+    gone = find_gone(pipeline.store, places, collection=pipeline.collection)
+    return (pruned_result(file) for file in gone)
+
+
+def _tell(report: Report, result: IndexResult, *, as_json: bool) -> None:
+    report.count(result)
+    if as_json:
+        output.json_line(asdict(result))
+    for warning in result.warnings:
+        output.note(f"warning: {output.short_path(result.uri)}: {warning}")

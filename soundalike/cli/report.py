@@ -1,0 +1,112 @@
+"""What is said when indexing is done: how many of what, and why which files failed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from soundalike.cli import output
+from soundalike.errors import (
+    AudioNotFound,
+    AudioTooShort,
+    EmptyAudio,
+    InvalidSamples,
+    UnreadableAudio,
+    error_classes,
+)
+
+if TYPE_CHECKING:
+    from soundalike.pipeline import IndexResult
+
+#: Failures of a kind that are told one by one; with --json, each has a row on stdout.
+SHOWN_FAILURES = 5
+#: In the order in which they are told.
+_OUTCOMES = ("added", "replaced", "updated", "linked", "unchanged", "pruned", "failed")
+_REMEDIES = {
+    AudioNotFound.code: "check that the files are there and may be read",
+    UnreadableAudio.code: "check that they play elsewhere; export them again, or move them out of the "
+    "folder",
+    EmptyAudio.code: "record or export them again, or delete them",
+    AudioTooShort.code: "a recording needs at least 25 ms; leave shorter ones out",
+    InvalidSamples.code: "export them again from the original",
+}
+_OTHER_REMEDY = "see docs/errors.md"
+
+
+class Report:
+    """Counts results, and says at the end what became of all files.
+
+    Parameters
+    ----------
+    is_dry_run : bool
+        The results are what would happen.
+    """
+
+    def __init__(self, *, is_dry_run: bool = False) -> None:
+        self._is_dry_run = is_dry_run
+        self._counts: Counter[str] = Counter()
+        self._failures: defaultdict[str, list[str]] = defaultdict(list)
+        self._n_failed: Counter[str] = Counter()
+
+    @property
+    def n_failed(self) -> int:
+        """How many files failed."""
+        return self._n_failed.total()
+
+    @property
+    def n_files(self) -> int:
+        """How many files were looked at."""
+        return self._counts.total() - self._counts["pruned"]
+
+    def count(self, result: IndexResult) -> None:
+        """Take in the result of a file."""
+        self._counts[result.outcome] += 1
+        if result.error_code is not None:
+            self._n_failed[result.error_code] += 1
+            if len(self._failures[result.error_code]) < SHOWN_FAILURES:
+                self._failures[result.error_code].append(result.error or "")
+
+    def write(self, took_s: float, *, as_json: bool) -> None:
+        """Write the report to stderr, for people, and for programs as one line of JSON."""
+        known = {outcome: self._counts[outcome] for outcome in _OUTCOMES if self._counts[outcome]}
+        summary = ", ".join(f"{count} {outcome}" for outcome, count in known.items())
+        would = "would be " if self._is_dry_run and summary else ""
+        output.note(f"{self.n_files} files in {took_s:.1f} s: {would}{summary or 'nothing to do'}")
+        for code, count in self._n_failed.most_common():
+            output.note(f"{count} x {code}: {_reason(code)} {_remedy(code)}")
+            for error in self._failures[code]:
+                output.note(f"  failed: {output.visible(error)} [{code}]")
+            if count > SHOWN_FAILURES:
+                output.note(f"  and {count - SHOWN_FAILURES} more; --json lists all")
+        if self._is_dry_run:
+            output.note("nothing was changed: this was a dry run")
+        if as_json:
+            output.note(json.dumps({"summary": self._summary(took_s)}, ensure_ascii=False))
+
+    def _summary(self, took_s: float) -> dict[str, Any]:
+        return {
+            "files": self.n_files,
+            "seconds": round(took_s, 3),
+            "dry_run": self._is_dry_run,
+            **{outcome: self._counts[outcome] for outcome in _OUTCOMES},
+            "failures": {
+                code: {
+                    "count": count,
+                    "reason": _reason(code),
+                    "remedy": _remedy(code),
+                    "examples": self._failures[code],
+                }
+                for code, count in self._n_failed.most_common()
+            },
+        }
+
+
+def _reason(code: str) -> str:
+    found = (cls.__doc__ or "" for cls in error_classes() if cls.code == code)
+    return next(found, "").strip().split("\n")[0]
+
+
+def _remedy(code: str) -> str:
+    remedy = _REMEDIES.get(code, _OTHER_REMEDY)
+    return f"{remedy[0].upper()}{remedy[1:]}."

@@ -1,0 +1,36 @@
+"""Conditions on tags as jsonpath, which the index of the tags serves where they are ``=``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from soundalike.conditions import Condition
+
+
+def to_jsonpath(conditions: Sequence[Condition]) -> str | None:
+    """Return a predicate for ``tags @@ jsonpath`` that is true where all conditions are met.
+
+    Strict, so that lists are values and not taken apart. Names and texts stand in it as JSON strings.
+
+    Examples
+    --------
+    >>> from soundalike.conditions import parse_conditions
+    >>> to_jsonpath(parse_conditions(["gps.lat<-1.5", "site in pond,lake"]))
+    'strict $."gps"."lat" < -1.5 && ($."site" == "pond" || $."site" == "lake")'
+    """
+    if not conditions:
+        return None
+    return "strict " + " && ".join(_predicate(condition) for condition in conditions)
+
+
+def _predicate(condition: Condition) -> str:
+    place = "$" + "".join(f".{json.dumps(part)}" for part in condition.key)
+    values = [json.dumps(value) for value in condition.values]
+    if condition.operator == "!=":
+        # Values of different kinds cannot be compared, which is unknown; but they differ.
+        equal = f"{place} == {values[0]}"
+        return f"(exists({place}) && (({equal}) is unknown || {place} != {values[0]}))"
+    if condition.operator in ("=", "in"):
+        return f"({' || '.join(f'{place} == {value}' for value in values)})"
+    return f"{place} {condition.operator} {values[0]}"
