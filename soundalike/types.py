@@ -18,6 +18,8 @@ import numpy.typing as npt
 from soundalike.conditions import Condition
 
 FloatArray = npt.NDArray[np.float32]
+#: What vectors are stored as.
+HalfArray = npt.NDArray[np.float16]
 Tags = Mapping[str, Any]
 #: How long a stretch of a timeline is, by the clocks and calendar of a zone; weeks begin on Monday.
 BucketWidth = Literal["hour", "day", "week", "month"]

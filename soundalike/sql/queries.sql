@@ -133,6 +133,30 @@ CROSS JOIN LATERAL (
     WHERE r.collection_id = %(collection)s AND r.recording_id = f.recording_id OFFSET 0
 ) AS r;
 
+-- name: snapshot
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
+
+-- name: recordings_page
+-- The next recordings of a collection, in the order of their ids.
+SELECT recording_id::text, n_windows FROM soundalike.recordings
+WHERE collection_id = %(collection)s
+  AND (%(after)s IS NULL OR recording_id > %(after)s::uuid)
+ORDER BY recording_id LIMIT %(limit)s;
+
+-- name: files_of_page
+-- All paths of some recordings, with what is known of these.
+SELECT f.recording_id::text, f.uri, f.label, f.tags, f.size_bytes, f.mtime_ns, r.duration_s, r.recorded_at,
+       r.recorded_at_source
+FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
+WHERE f.collection_id = %(collection)s AND f.recording_id = ANY (%(recording_ids)s::uuid[])
+ORDER BY f.recording_id, f.uri COLLATE "C";
+
+-- name: windows_of_page
+-- All windows of some recordings; vectors in binary, which is exact and several times faster than text.
+SELECT recording_id::text, window_index, start_s, end_s, quality, halfvec_send(embedding)
+FROM soundalike.windows_{collection} WHERE recording_id = ANY (%(recording_ids)s::uuid[])
+ORDER BY recording_id, window_index;
+
 -- name: delete_recording
 DELETE FROM soundalike.recordings
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
@@ -331,6 +355,13 @@ SELECT count(*) FROM (SELECT FROM soundalike.windows_{collection} LIMIT %(limit)
 -- name: create_index
 CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
 USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = 200);
+
+-- name: set_index_aside
+-- Before the index is built anew; until the end of the transaction searches go on by this one.
+ALTER INDEX soundalike.windows_{collection}_embedding RENAME TO windows_{collection}_embedding_old;
+
+-- name: drop_index_aside
+DROP INDEX IF EXISTS soundalike.windows_{collection}_embedding_old;
 
 -- name: analyze
 ANALYZE soundalike.windows_{collection};

@@ -1,10 +1,12 @@
 """Where windows are kept and found again: one protocol, PostgreSQL, and an exact store in memory."""
 
-from soundalike.store.base import Outcome, SearchResult, Store, StoreStatus
+from soundalike.store.base import Content, Outcome, SearchResult, Store, StoreStatus
 from soundalike.store.memory import MemoryStore
-from soundalike.store.postgres import PostgresStore, is_made, open_store
+from soundalike.store.opening import is_made
+from soundalike.store.postgres import PostgresStore, open_store
 
 __all__ = [
+    "Content",
     "MemoryStore",
     "Outcome",
     "PostgresStore",

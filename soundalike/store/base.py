@@ -19,6 +19,7 @@ from soundalike.types import (
     BucketWidth,
     Filters,
     FloatArray,
+    HalfArray,
     Hit,
     IndexSpec,
     Recording,
@@ -34,8 +35,9 @@ Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
 MAX_TOP_K = 1000
 _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-#: Follows the name of a collection whose successor is being built.
+#: Follow the name of a collection whose successor is being built, or which is just being imported.
 _REBUILD = "~rebuild"
+_IMPORT = "~import"
 #: Who may say when a recording began, in rising trust.
 _START_SOURCES = (None, "mtime", "filename", "metadata", "given")
 _FIRST_LIMIT = 64
@@ -100,6 +102,25 @@ class Entry(NamedTuple):
     embeddings: FloatArray
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All that is stored of one recording.
+
+    Attributes
+    ----------
+    files : list of Recording
+        The recording under each of its paths, in their order; at least one.
+    windows : list of Window
+        In their order.
+    embeddings : (n_windows, dimension) float16
+        As they are stored. Zeros where a window has none, because its quality is not ``ok``.
+    """
+
+    files: list[Recording]
+    windows: list[Window]
+    embeddings: HalfArray
+
+
 class Store(Protocol):
     """Keeps recordings and their windows, in named collections; every call is one transaction."""
 
@@ -148,6 +169,10 @@ class Store(Protocol):
         """Return those of the paths that are stored, with their recordings."""
         ...
 
+    def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
+        """Yield every recording with its paths and windows, in the order of the ids."""
+        ...
+
     def search(
         self,
         vectors: FloatArray,
@@ -186,6 +211,10 @@ class Store(Protocol):
         """Do what is better done once after many additions."""
         ...
 
+    def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
+        """Build what makes searching fast anew, where there is enough to be worth it."""
+        ...
+
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return what is stored."""
         ...
@@ -200,6 +229,10 @@ class Store(Protocol):
 
     def drop_collection(self, name: str) -> bool:
         """Delete a collection with all it holds; tell whether there was one."""
+        ...
+
+    def rename_collection(self, name: str, new_name: str) -> None:
+        """Give a collection a name that is still free."""
         ...
 
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
@@ -223,9 +256,19 @@ def rebuild_name(collection: str) -> str:
     return collection + _REBUILD
 
 
+def import_name(collection: str) -> str:
+    """Return the name that a collection has while it is being imported."""
+    return collection + _IMPORT
+
+
+def is_unfinished(name: str) -> bool:
+    """Tell whether a name is one of those that collections have until they are complete."""
+    return name.endswith((_REBUILD, _IMPORT))
+
+
 def check_collection_name(name: str) -> None:
     """Raise `ParameterError` unless a name may be given to a collection."""
-    if not _COLLECTION_NAME.fullmatch(name.removesuffix(_REBUILD)):
+    if not _COLLECTION_NAME.fullmatch(name.removesuffix(_REBUILD).removesuffix(_IMPORT)):
         raise ParameterError(
             f"collection is {name!r}; use up to 63 small letters, digits, - and _, beginning with a "
             "letter or digit"

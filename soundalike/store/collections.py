@@ -6,6 +6,7 @@ from collections.abc import Set
 from dataclasses import asdict, dataclass
 
 from soundalike import sql
+from soundalike.errors import ParameterError
 from soundalike.store.base import check_collection_name, check_spec
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import create_windows, ensure_schema, has_schema, lock_schema
@@ -85,6 +86,23 @@ def drop(cursor: Cursor, collection: Collection) -> None:
     """Delete a collection with all it holds."""
     cursor.execute(sql.queries()["lock_collection"], {"collection": collection.collection_id})
     cursor.execute(collection.statement("drop_collection"))
+
+
+def rename(cursor: Cursor, collection: Collection, name: str) -> None:
+    """Give a collection another name.
+
+    Raises
+    ------
+    ParameterError
+        There is a collection of that name.
+    """
+    lock_schema(cursor)
+    if find(cursor, name) is not None:
+        raise ParameterError(f"there is a collection {name!r} already; choose another name")
+    cursor.execute(sql.queries()["lock_collection"], {"collection": collection.collection_id})
+    cursor.execute(
+        sql.queries()["rename_collection"], {"collection": collection.collection_id, "name": name}
+    )
 
 
 def replace(cursor: Cursor, old: Collection, new: Collection, without: Set[str]) -> bool:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import IndexEmpty
+from soundalike.errors import IndexEmpty, ParameterError
 from soundalike.store.base import (
+    Content,
     Entry,
     Outcome,
     SearchResult,
@@ -96,6 +97,18 @@ class _Collection:
             recorded_at=content.recorded_at,
             recorded_at_source=start_source(content),
         )
+
+    def content(self, recording_id: str) -> Content:
+        """Return a recording as a database keeps it: without vectors of what is silent."""
+        content = self.contents[recording_id]
+        windows = [
+            _as_stored(window, vector)
+            for window, vector in zip(content.windows, content.embeddings, strict=True)
+        ]
+        heard = np.array([window.quality == "ok" for window in windows], dtype=bool)
+        embeddings = np.where(heard[:, np.newaxis], content.embeddings, 0).astype(np.float16)
+        uris = sorted(uri for uri, file in self.paths.items() if file.recording_id == recording_id)
+        return Content([self.described(uri) for uri in uris], windows, embeddings)
 
     def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
         allowed = self._allowed(filters)
@@ -254,6 +267,12 @@ class MemoryStore:
         check_spec(found.spec, spec)
         return {uri: found.described(uri) for uri in uris if uri in found.paths}
 
+    def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
+        """Yield every recording with its paths and windows, in the order of the ids."""
+        found = self._find(collection)
+        if found is not None:
+            yield from (found.content(key) for key in sorted(found.contents))
+
     def search(
         self,
         vectors: FloatArray,
@@ -318,6 +337,11 @@ class MemoryStore:
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Nothing to do: there is no index."""
 
+    def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
+        """Nothing to do but to see that the collection is there."""
+        if self._find(collection) is None:
+            raise IndexEmpty(f"there is no collection {collection!r}")
+
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return what is stored."""
         found = self._find(collection)
@@ -350,6 +374,14 @@ class MemoryStore:
         check_collection_name(name)
         return self._collections.pop(name, None) is not None
 
+    def rename_collection(self, name: str, new_name: str) -> None:
+        """Give a collection a name that is still free."""
+        if self._find(name) is None:
+            raise IndexEmpty(f"there is no collection {name!r}")
+        if self._find(new_name) is not None:
+            raise ParameterError(f"there is a collection {new_name!r} already; choose another name")
+        self._collections[new_name] = self._collections.pop(name)
+
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
         """Let another collection take the place of this one; see `soundalike.store.Store`."""
         old, new = self._find(name), self._find(successor)
@@ -377,3 +409,9 @@ def _best_of_each_window(hits: list[Hit], limit: int) -> list[Hit]:
             taken[hit.query_window] = taken.get(hit.query_window, 0) + 1
             kept.append(hit)
     return kept
+
+
+def _as_stored(window: Window, vector: FloatArray) -> Window:
+    """Return a window with the quality under which a database keeps it."""
+    quality = window.quality if window.quality != "ok" or vector.any() else "silent"
+    return replace(window, is_silent=quality == "silent", is_clipped=quality == "clipped")

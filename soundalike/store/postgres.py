@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from datetime import UTC, datetime, tzinfo
 from typing import Any, TypeVar
 
-import psycopg2
 from psycopg2 import errors as pg_errors
 
 from soundalike import sql
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.errors import IndexEmpty, StoreError
-from soundalike.store import collections, listing, searching, writing
+from soundalike.errors import IndexEmpty, ModelMismatch, StoreError
+from soundalike.store import collections, contents, indexing, listing, searching, writing
 from soundalike.store.base import (
+    Content,
     Entry,
     Outcome,
     SearchResult,
@@ -29,15 +29,14 @@ from soundalike.store.base import (
     starts_by_trust,
 )
 from soundalike.store.collections import Collection
-from soundalike.store.connection import Cursor, Database, parse_url, redacted
-from soundalike.store.embedded import EmbeddedServer
+from soundalike.store.connection import Cursor, Database
+from soundalike.store.opening import open_database
 from soundalike.store.schema import exists, extensions, has_schema, lock_schema, migrate_once
 from soundalike.store.timeline import check_count, count_by_time
 from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
 
 #: Below this many windows every search is exact; from here on an HNSW index is built.
 EXACT_BELOW_WINDOWS = 10_000
-_CONNECT_TIMEOUT_S = 10
 _Result = TypeVar("_Result")
 
 
@@ -49,29 +48,8 @@ def open_store(settings: Settings) -> PostgresStore:
     settings : Settings
         `database_url` names a server; None stands for the embedded one in `data_dir`.
     """
-    url = settings.database_url
-    if url is None:
-        server = EmbeddedServer(settings.data_dir)
-        database = Database(server.acquire, f"embedded:{settings.data_dir}")
-        return PostgresStore(database, on_close=server.release)
-
-    parameters = parse_url(url)
-    options: dict[str, Any] = {
-        "connect_timeout": _CONNECT_TIMEOUT_S,
-        "application_name": "soundalike",
-        **parameters,
-    }
-
-    def connect() -> psycopg2.extensions.connection:
-        connection: psycopg2.extensions.connection = psycopg2.connect(**options)
-        return connection
-
-    return PostgresStore(Database(connect, redacted(parameters)))
-
-
-def is_made(settings: Settings) -> bool:
-    """Tell whether the server that the settings name is there without being made first."""
-    return settings.database_url is not None or EmbeddedServer.is_made(settings.data_dir)
+    database, release = open_database(settings)
+    return PostgresStore(database, on_close=release)
 
 
 class PostgresStore:
@@ -245,6 +223,37 @@ class PostgresStore:
 
         return self._run(work)
 
+    def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
+        """Yield every recording with its paths and windows, in the order of the ids.
+
+        Each recording comes as it is at one moment; those that are added or deleted meanwhile may be
+        in it or not.
+
+        Raises
+        ------
+        ModelMismatch
+            The collection was replaced by another one in the meantime.
+        """
+        source: Collection | None = None
+        after: str | None = None
+
+        def work(cursor: Cursor) -> tuple[list[Content], str | None]:
+            nonlocal source
+            contents.begin_snapshot(cursor)
+            found = self._find(cursor, collection)
+            source = source or found
+            if (source and source.collection_id) != (found and found.collection_id):
+                raise ModelMismatch(
+                    f"the collection {collection!r} was replaced while it was being read; try again"
+                )
+            return contents.page(cursor, found, after) if found else ([], None)
+
+        while True:
+            page, after = self._run(work)
+            yield from page
+            if after is None:
+                return
+
     def search(
         self,
         vectors: FloatArray,
@@ -351,17 +360,22 @@ class PostgresStore:
 
         def work(cursor: Cursor) -> None:
             found = self._find(cursor, collection)
-            if found is None or exists(cursor, found.index):
-                return
-            cursor.execute(found.statement("estimate_windows"), {"limit": self._exact_below})
-            row = cursor.fetchone()
-            if row is None or row[0] < self._exact_below:
-                return
-            # Two processes that reach the number together would wait for each other for ever.
-            lock_schema(cursor)
-            cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
-            cursor.execute(found.statement("create_index"))
-            cursor.execute(found.statement("analyze"))
+            if found is not None:
+                indexing.build_if_missing(cursor, found, self._exact_below)
+
+        self._run(work)
+
+    def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
+        """Build the HNSW index anew, or drop it where there are too few windows to be worth it.
+
+        Searches go on by the old index until the new one is complete; additions wait.
+        """
+
+        def work(cursor: Cursor) -> None:
+            found = self._find(cursor, collection)
+            if found is None:
+                raise not_indexed(collection)
+            indexing.build_anew(cursor, found, self._exact_below)
 
         self._run(work)
 
@@ -420,6 +434,25 @@ class PostgresStore:
             return found is not None
 
         return self._run(work)
+
+    def rename_collection(self, name: str, new_name: str) -> None:
+        """Give a collection a name that is still free.
+
+        Raises
+        ------
+        IndexEmpty
+            There is no such collection.
+        ParameterError
+            The new name is taken.
+        """
+
+        def work(cursor: Cursor) -> None:
+            found = self._find(cursor, name)
+            if found is None:
+                raise not_indexed(name)
+            collections.rename(cursor, found, new_name)
+
+        self._run(work)
 
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
         """Let another collection take the place and name of this one.

@@ -52,7 +52,7 @@ def _write_rows(out: IO[bytes], entry: Entry) -> None:
         fixed = (16, key, 4, window.index, 8, time, 8, window.start_s, 8, window.end_s)
         out.write(_FIXED.pack(_N_FIELDS, *fixed))
         # What the encoder makes nothing of is as good as silence.
-        quality = window.quality if vector.any() else "silent"
+        quality = window.quality if window.quality != "ok" or vector.any() else "silent"
         is_heard = quality == "ok"
         out.write(_field(quality.encode()))
         out.write(_field(HalfVector(vector).to_binary()) if is_heard else _NULL)

@@ -72,6 +72,10 @@ VALUES: dict[str, dict[str, Any]] = {
     "files_of": _KEY,
     "list_files": {**_COLLECTION, "after": "", "folder": "/a/", "limit": 10},
     "known_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
+    "snapshot": {},
+    "recordings_page": {**_COLLECTION, "after": None, "limit": 10},
+    "files_of_page": {**_COLLECTION, "recording_ids": [_ID]},
+    "windows_of_page": {"recording_ids": [_ID]},
     "delete_recording": _KEY,
     "delete_orphan": _KEY,
     "delete_files": {**_COLLECTION, "key": _ID, "folder": "/a/"},
@@ -93,6 +97,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "estimate_windows": {"limit": 100},
     "create_index": {},
     "create_time_index": {},
+    "set_index_aside": {},
+    "drop_index_aside": {},
     "analyze": {},
 }
 #: Run in another way, below.
@@ -126,6 +132,8 @@ def cursor(collection: Collection, database_url: str) -> Any:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_the_server_takes_the_statement(cursor: Any, name: str):
+    if name == "set_index_aside":
+        cursor.execute(statements.queries()["create_index"].replace("{collection}", "1"))
     statement = statements.queries()[name].replace(
         "{filters}", "\n".join(statements.queries()[part] for part in FILTERS)
     )

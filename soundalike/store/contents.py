@@ -1,0 +1,83 @@
+"""Reading a collection from end to end, a page at a time: what leaves for another machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from pgvector import HalfVector
+
+from soundalike import sql
+from soundalike.store.base import Content
+from soundalike.store.collections import Collection
+from soundalike.store.connection import Cursor
+from soundalike.store.listing import file_stat
+from soundalike.types import HalfArray, Recording, Window
+
+_PAGE_RECORDINGS = 500
+#: A page ends with the recording that exceeds it; 2000 windows of 512 numbers are 2 MB.
+_PAGE_WINDOWS = 2000
+
+
+def begin_snapshot(cursor: Cursor) -> None:
+    """Let all statements of the transaction see one state; must come before any other statement."""
+    cursor.execute(sql.queries()["snapshot"])
+
+
+def page(cursor: Cursor, collection: Collection, after: str | None) -> tuple[list[Content], str | None]:
+    """Return the recordings whose ids follow `after`, and the last of these ids, None at the end."""
+    place = {"collection": collection.collection_id, "after": after, "limit": _PAGE_RECORDINGS}
+    cursor.execute(sql.queries()["recordings_page"], place)
+    ids = _first(cursor.fetchall())
+    if not ids:
+        return [], None
+    keys = {"collection": collection.collection_id, "recording_ids": ids}
+    cursor.execute(sql.queries()["files_of_page"], keys)
+    files = _grouped(cursor)
+    cursor.execute(collection.statement("windows_of_page"), keys)
+    windows = _grouped(cursor)
+    found = [
+        _content(key, files[key], windows.get(key, []), collection.spec.dimension)
+        for key in ids
+        # Without a path nothing can be said of a recording, and `doctor` tells of it.
+        if key in files
+    ]
+    return found, ids[-1]
+
+
+def _first(counted: Iterable[tuple[str, int]]) -> list[str]:
+    """Return as many ids as have no more than a page of windows, but at least one."""
+    ids: list[str] = []
+    room = _PAGE_WINDOWS
+    for recording_id, n_windows in counted:
+        room -= n_windows
+        if ids and room < 0:
+            break
+        ids.append(recording_id)
+    return ids
+
+
+def _grouped(cursor: Cursor) -> dict[str, list[tuple[Any, ...]]]:
+    return {key: [row[1:] for row in rows] for key, rows in groupby(cursor.fetchall(), lambda r: r[0])}
+
+
+def _content(
+    key: str, files: list[tuple[Any, ...]], windows: list[tuple[Any, ...]], dimension: int
+) -> Content:
+    embeddings: HalfArray = np.zeros((len(windows), dimension), dtype=np.float16)
+    for row, (*_, vector) in zip(embeddings, windows, strict=True):
+        if vector is not None:
+            row[:] = HalfVector.from_binary(vector).to_numpy()
+    return Content(
+        [
+            Recording(key, uri, duration_s, label, tags, at, source, file_stat(size, mtime))
+            for uri, label, tags, size, mtime, duration_s, at, source in files
+        ],
+        [
+            Window(index, start_s, end_s, quality not in ("ok", "clipped"), quality == "clipped")
+            for index, start_s, end_s, quality, _ in windows
+        ],
+        embeddings,
+    )
