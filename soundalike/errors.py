@@ -24,6 +24,9 @@
     │   ├── ModelMismatch
     │   ├── DimensionMismatch
     │   └── IndexEmpty
+    ├── ArchiveError          an exported collection cannot be written or read
+    │   ├── ArchiveInvalid
+    │   └── ArchiveTooNew
     └── ServiceError          the Flow could not be started or reached
 
 A message holds the value received and the next step, on one line. The `code` is stable: programs may
@@ -198,6 +201,26 @@ class IndexEmpty(StoreError):
 
     code = "store.index_empty"
     http_status = 409
+
+
+class ArchiveError(SoundalikeError):
+    """An exported collection cannot be written or read."""
+
+    code = "archive.error"
+    exit_status = 7
+    http_status = 422
+
+
+class ArchiveInvalid(ArchiveError):
+    """The file is damaged, or not an exported collection."""
+
+    code = "archive.invalid"
+
+
+class ArchiveTooNew(ArchiveError):
+    """A later version of Soundalike exported the file."""
+
+    code = "archive.too_new"
 
 
 class ServiceError(SoundalikeError):

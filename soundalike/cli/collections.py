@@ -12,7 +12,7 @@ from soundalike.store.base import Store
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, create or drop collections."""
+    """List, create, drop or optimize collections."""
     if (arguments.action == "list") != (arguments.name is None):
         raise ParameterError(
             f"collections {arguments.action} {'takes no' if arguments.name else 'needs a'} name"
@@ -22,6 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
             return _create(store, arguments)
         if arguments.action == "drop":
             return _drop(store, arguments)
+        if arguments.action == "optimize":
+            store.optimize(collection=arguments.name)
+            output.note(f"collection {arguments.name}: the vector index is as it should be")
+            return 0
         return _list(store, as_json=arguments.json)
 
 

@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     status : int
         0; 2 for wrong usage or parameters; 3 where a recording could not be used; 4 for the
-        encoder, 5 for the database, 6 for the service; 130 when interrupted.
+        encoder, 5 for the database, 6 for the service,
+        7 for an exported file; 130 when interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         # File names may hold bytes that are no UTF-8; they are shown escaped instead of refused.

@@ -11,6 +11,7 @@ from soundalike.cli import (
     demo,
     embed,
     evaluate,
+    exchange,
     index,
     models,
     reindex,
@@ -83,8 +84,10 @@ def build_parser() -> argparse.ArgumentParser:
         )
     )
     _add_collections(
-        add("collections", collections.run, "list, create or drop named indexes", _encoding())
+        add("collections", collections.run, "list, create, drop or optimize named indexes", _encoding())
     )
+    _add_export(add("export", exchange.export, "write an index into a file", _collection()))
+    _add_import(add("import", exchange.import_, "read an index out of a file"))
     _add_reset(add("reset", commands.reset, "delete the whole index with all collections"))
     _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
     without_index = _encoding(of_index=False)
@@ -311,10 +314,36 @@ def _add_reindex(command: argparse.ArgumentParser) -> None:
 
 def _add_collections(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "action", nargs="?", choices=("list", "create", "drop"), default="list", help="default: list"
+        "action",
+        nargs="?",
+        choices=("list", "create", "drop", "optimize"),
+        default="list",
+        help="optimize builds the vector index anew; default: list",
     )
-    command.add_argument("name", nargs="?", help="which one to create or drop")
+    command.add_argument("name", nargs="?", help="which one to create, drop or optimize")
     command.add_argument("--yes", action="store_true", help="drop without asking")
+
+
+def _add_export(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "target", metavar="FILE|FOLDER", help="where to; in a folder it is NAME.soundalike.zip"
+    )
+
+
+def _add_import(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", type=Path, metavar="FILE", help="what export has written")
+    command.add_argument(
+        "--collection",
+        metavar="NAME",
+        help="where to; one that is there gets the recordings added; default: the name that it had",
+    )
+    command.add_argument(
+        "--rebase",
+        action="append",
+        default=[],
+        metavar="OLD=NEW",
+        help="the recordings below the folder OLD lie in the folder NEW on this machine; repeatable",
+    )
 
 
 def _add_serve(command: argparse.ArgumentParser) -> None:

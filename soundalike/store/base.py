@@ -39,7 +39,7 @@ _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _REBUILD = "~rebuild"
 _IMPORT = "~import"
 #: Who may say when a recording began, in rising trust.
-_START_SOURCES = (None, "mtime", "filename", "metadata", "given")
+START_SOURCES = (None, "mtime", "filename", "metadata", "given")
 _FIRST_LIMIT = 64
 
 
@@ -285,7 +285,7 @@ def start_source(recording: Recording) -> str | None:
 def starts_by_trust(counts: Mapping[str | None, int]) -> dict[str, int]:
     """Return how many recordings have their start from which source, most trusted first."""
     return {
-        source or "unknown": counts[source] for source in reversed(_START_SOURCES) if counts.get(source)
+        source or "unknown": counts[source] for source in reversed(START_SOURCES) if counts.get(source)
     }
 
 
@@ -298,7 +298,7 @@ def start_differs(stored: Recording, new: Recording) -> bool:
     if new.recorded_at is None or new.recorded_at == stored.recorded_at:
         return False
     before, now = start_source(stored), start_source(new)
-    return now == "given" or _START_SOURCES.index(now) > _START_SOURCES.index(before)
+    return now == "given" or START_SOURCES.index(now) > START_SOURCES.index(before)
 
 
 def check_spec(stored: IndexSpec, given: IndexSpec) -> None:

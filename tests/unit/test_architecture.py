@@ -18,7 +18,7 @@ LAYERS = (
     ("metadata",),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "metrics"),
-    ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning"),
+    ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning", "exchange", "doctor"),
     ("cli", "__main__"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -65,6 +65,7 @@ def test_branches_differ_in_their_exit_status():
         "ConfigError": 2,
         "ModelError": 4,
         "StoreError": 5,
+        "ArchiveError": 7,
         "ServiceError": 6,
     }
 

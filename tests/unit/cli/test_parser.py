@@ -11,7 +11,7 @@ from soundalike.cli.parser import build_parser
 
 COMMANDS = (
     *("demo", "index", "search", "timeline", "status", "delete"),
-    *("reindex", "collections", "reset", "serve", "embed", "models", "evaluate"),
+    *("reindex", "collections", "export", "import", "reset", "serve", "embed", "models", "evaluate"),
 )
 EACH_COMMAND = pytest.mark.parametrize("command", COMMANDS)
 

@@ -1,0 +1,186 @@
+"""The file that a collection travels in.
+
+A ZIP file whose members are stored, not compressed: vectors hardly shrink. In this order:
+
+``windows-0000.npz``, ``windows-0001.npz``, ...
+    The windows of some thousand recordings or fewer, all windows of a recording in one part. Arrays,
+    for R recordings with N windows together:
+
+    ================  =======  ================  ====================================================
+    name              dtype    shape             what
+    ================  =======  ================  ====================================================
+    ``recording_id``  uint8    (R, 16)           UUIDs, in ascending order over all parts
+    ``n_windows``     int32    (R,)              how many of the rows below belong to each
+    ``index``         int32    (N,)              position of the window in its recording
+    ``start_s``       float64  (N,)              bounds in seconds from the recording's start
+    ``end_s``         float64  (N,)
+    ``quality``       uint8    (N,)              index into ``qualities`` of ``collection.json``
+    ``embedding``     float16  (N, dimension)    as stored, zeros where the quality is not ``ok``
+    ================  =======  ================  ====================================================
+
+``recordings.jsonl``
+    A line for each recording, in the same order: ``recording_id``, ``duration_s``, ``recorded_at`` (ISO
+    8601, UTC, or null), ``recorded_at_source``, ``n_windows``.
+``files.jsonl``
+    A line for each path, in the order of the recordings: ``recording_id``, ``uri``, ``label``, ``tags``,
+    ``size_bytes``, ``mtime_ns``.
+``collection.json``
+    ``format`` and ``version`` of this layout, the collection's ``name`` and ``spec``, ``qualities``,
+    ``counts``, and for every other member in ``members`` its ``bytes`` and ``sha256``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from soundalike.errors import ArchiveInvalid, ArchiveTooNew
+from soundalike.types import IndexSpec
+
+FORMAT = "soundalike-collection"
+VERSION = 1
+SUFFIX = ".soundalike.zip"
+HEAD = "collection.json"
+RECORDINGS = "recordings.jsonl"
+FILES = "files.jsonl"
+#: Qualities of a window by their number in the parts.
+QUALITIES = ("ok", "silent", "clipped")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of the file, as ``collection.json`` describes it."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What ``collection.json`` says.
+
+    Attributes
+    ----------
+    name : str
+        What the collection was called where it came from.
+    spec : IndexSpec
+        What its vectors are made with.
+    recordings, files, windows : int
+        How many there are.
+    qualities : tuple of str
+        Names of the qualities in the parts.
+    members : mapping of str to Member
+        All other members.
+    """
+
+    name: str
+    spec: IndexSpec
+    recordings: int
+    files: int
+    windows: int
+    qualities: tuple[str, ...]
+    members: Mapping[str, Member]
+
+    @property
+    def parts(self) -> list[str]:
+        """Names of the members that hold windows, in their order."""
+        return [part_name(number) for number in range(len(self.members) - 2)]
+
+    def to_json(self) -> bytes:
+        """Return the content of ``collection.json``."""
+        values = {
+            "format": FORMAT,
+            "version": VERSION,
+            "name": self.name,
+            "spec": asdict(self.spec),
+            "qualities": self.qualities,
+            "counts": {
+                "recordings": self.recordings,
+                "files": self.files,
+                "windows": self.windows,
+            },
+            "members": {name: asdict(member) for name, member in self.members.items()},
+        }
+        return json.dumps(values, indent=1, ensure_ascii=False).encode()
+
+
+def part_name(number: int) -> str:
+    """Return the name of a part with windows."""
+    return f"windows-{number:04}.npz"
+
+
+def parse_summary(content: bytes) -> Summary:
+    """Read ``collection.json``.
+
+    Raises
+    ------
+    ArchiveTooNew
+        A later version of Soundalike wrote it.
+    ArchiveInvalid
+        It is not what `Summary.to_json` gives.
+    """
+    try:
+        values = json.loads(content)
+        if values["format"] != FORMAT:
+            raise ValueError(f"its format is {values['format']!r}")
+        version = values["version"]
+    except (ValueError, TypeError, KeyError, RecursionError) as exc:
+        raise ArchiveInvalid(f"{HEAD} is not that of an exported collection ({exc})") from exc
+    if type(version) is not int or version > VERSION:
+        raise ArchiveTooNew(
+            f"the file has format version {version!r}, this program knows {VERSION}; import it with a "
+            "later Soundalike"
+        )
+    try:
+        found = _summary(values)
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise ArchiveInvalid(
+            f"{HEAD} is damaged ({type(exc).__name__}: {exc}); export it again"
+        ) from exc
+    unknown = set(found.qualities) - set(QUALITIES)
+    if unknown:
+        raise ArchiveTooNew(
+            f"the file has windows of quality {', '.join(sorted(unknown))}, which this program does not "
+            "know; import it with a later Soundalike"
+        )
+    return found
+
+
+def _summary(values: dict[str, Any]) -> Summary:
+    spec, counts = values["spec"], values["counts"]
+    recordings, files, windows = (_count(counts[name]) for name in ("recordings", "files", "windows"))
+    found = Summary(
+        _text(values["name"]),
+        IndexSpec(
+            _text(spec["encoder"]),
+            _text(spec["fingerprint"]),
+            _count(spec["dimension"]),
+            float(spec["window_s"]),
+            float(spec["stride_s"]),
+        ),
+        recordings,
+        files,
+        windows,
+        tuple(_text(name) for name in values["qualities"]),
+        {
+            name: Member(_count(member["bytes"]), _text(member["sha256"]))
+            for name, member in values["members"].items()
+        },
+    )
+    if {RECORDINGS, FILES, *found.parts} != found.members.keys() or "ok" not in found.qualities:
+        raise ValueError("its list of members or of qualities is not complete")
+    return found
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(f"{value!r} is no count")
+    return value
