@@ -76,6 +76,10 @@ def vggish_checkpoint(weights_dir: Path, checkpoint: Path | None = None) -> Path
 
 
 def _check_is_there(path: Path) -> None:
+    _check_there(path)
+
+
+def _check_there(path: Path) -> None:
     if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
         raise WeightsMissing(f"no checkpoint is at {path}; fetch it with: {GET_WEIGHTS}")
 
@@ -98,3 +102,21 @@ def chosen_name(model: str, weights_dir: Path, checkpoint: Path | None = None) -
     if model == "logmel-modulation":
         return Modulation.name
     return "vggish" if checkpoint or _published(model, weights_dir) else Modulation.name
+
+
+def chosen(model: str, weights_dir: Path, checkpoint: Path | None = None) -> tuple[str, str]:
+    """Return name and fingerprint of the encoder that `load_encoder` would load, without loading it.
+
+    Raises
+    ------
+    WeightsMissing, WeightsCorrupt
+        As `load_encoder` does, but for what shows only when a checkpoint is opened.
+    """
+    path = None if model == Modulation.name else checkpoint or _published(model, weights_dir)
+    if path is None:
+        return Modulation.name, Modulation().fingerprint
+    _check_there(path)
+    # The network's module is not needed by those who have no weights.
+    from soundalike.vggish.network import file_sha256
+
+    return "vggish", file_sha256(path)

@@ -240,6 +240,11 @@ def error_classes() -> list[type[SoundalikeError]]:
     return walk(SoundalikeError)
 
 
+def exit_status_of(code: str) -> int:
+    """Return the exit status that belongs to an error code; 1 for an unknown one."""
+    return next((cls.exit_status for cls in error_classes() if cls.code == code), 1)
+
+
 def http_status_of(code: str) -> int:
     """Return the HTTP status that belongs to an error code; 500 for an unknown one."""
     return next((cls.http_status for cls in error_classes() if cls.code == code), 500)

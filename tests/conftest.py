@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures.browser",
     "tests.fixtures.collections",
     "tests.fixtures.database",
+    "tests.fixtures.doctor",
     "tests.fixtures.forward",
     "tests.fixtures.processes",
     "tests.fixtures.publisher",

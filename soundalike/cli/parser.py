@@ -9,6 +9,7 @@ from soundalike.cli import (
     collections,
     commands,
     demo,
+    doctor,
     embed,
     evaluate,
     exchange,
@@ -73,6 +74,12 @@ def build_parser() -> argparse.ArgumentParser:
         )
     )
     add("status", commands.status, "show what is indexed, with what, and where", _collection())
+    add(
+        "doctor",
+        doctor.run,
+        "examine the installation, and say which commands mend what is wrong",
+        _collection(),
+    )
     _add_delete(add("delete", commands.delete, "remove files, folders or recordings", _collection()))
     _add_reindex(
         add(

@@ -365,3 +365,110 @@ DROP INDEX IF EXISTS soundalike.windows_{collection}_embedding_old;
 
 -- name: analyze
 ANALYZE soundalike.windows_{collection};
+
+-- name: may_create_vector
+-- Whether this role may create the extension in this database.
+SELECT EXISTS (
+    SELECT FROM pg_available_extension_versions AS v JOIN pg_roles AS r ON r.rolname = current_user
+    WHERE v.name = 'vector'
+      AND (r.rolsuper
+           OR (v.trusted OR NOT v.superuser) AND has_database_privilege(current_database(), 'CREATE'))
+);
+
+-- name: schema_owner
+SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'soundalike';
+
+-- name: quality_of_sample
+-- How many windows there are, and how many hold nothing, in the first recordings by id: ids are hashes.
+SELECT count(*), count(*) FILTER (WHERE quality <> 'ok') FROM soundalike.windows_{collection}
+WHERE recording_id IN (
+    SELECT recording_id FROM soundalike.recordings WHERE collection_id = {collection}
+    ORDER BY recording_id LIMIT %(limit)s
+);
+
+-- name: least_useful
+-- Paths of the recordings in the same sample with the highest share of such windows, above a limit.
+SELECT (SELECT min(f.uri) FROM soundalike.files AS f
+        WHERE f.collection_id = {collection} AND f.recording_id = w.recording_id)
+FROM soundalike.windows_{collection} AS w JOIN (
+    SELECT recording_id FROM soundalike.recordings WHERE collection_id = {collection}
+    ORDER BY recording_id LIMIT %(limit)s
+) AS r USING (recording_id)
+GROUP BY w.recording_id
+HAVING avg((w.quality <> 'ok')::integer) > %(share)s
+ORDER BY avg((w.quality <> 'ok')::integer) DESC, count(*) DESC, w.recording_id LIMIT %(shown)s;
+
+-- name: count_orphans
+SELECT count(*) FROM soundalike.recordings AS r
+WHERE r.collection_id = %(collection)s AND NOT EXISTS (
+    SELECT FROM soundalike.files AS f
+    WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id
+);
+
+-- name: delete_orphans
+-- For a person to run: recordings that nothing refers to.
+DELETE FROM soundalike.recordings AS r
+WHERE r.collection_id = {collection} AND NOT EXISTS (
+    SELECT FROM soundalike.files AS f
+    WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id
+);
+
+-- name: wrong_counts
+-- Recordings of a sample that have not as many windows as was noted, with a path of each.
+SELECT r.recording_id::text, (SELECT min(f.uri) FROM soundalike.files AS f
+                              WHERE f.collection_id = {collection} AND f.recording_id = r.recording_id)
+FROM (
+    SELECT recording_id, n_windows FROM soundalike.recordings WHERE collection_id = {collection}
+    ORDER BY recording_id LIMIT %(limit)s
+) AS r
+WHERE r.n_windows <> (
+    SELECT count(*) FROM soundalike.windows_{collection} AS w WHERE w.recording_id = r.recording_id
+)
+ORDER BY r.recording_id;
+
+-- name: sample_windows
+-- Vectors of a collection's own, of no more recordings than vectors; the same ones at each call.
+SELECT halfvec_send(w.embedding)
+FROM soundalike.windows_{collection} AS w JOIN (
+    SELECT recording_id FROM soundalike.recordings WHERE collection_id = {collection}
+    ORDER BY recording_id LIMIT %(limit)s
+) AS r USING (recording_id)
+WHERE w.embedding IS NOT NULL
+ORDER BY md5(w.recording_id::text || w.window_index) LIMIT %(limit)s;
+
+-- name: vector_indexes
+-- Name, validity and bytes of the vector index, and of its parts in the chunks of a hypertable.
+SELECT c.relname, i.indisvalid, pg_relation_size(c.oid)
+FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS m ON m.oid = c.relam
+WHERE m.amname = 'hnsw' AND i.indrelid IN (
+    SELECT 'soundalike.windows_{collection}'::regclass
+    UNION ALL
+    SELECT inhrelid FROM pg_inherits WHERE inhparent = 'soundalike.windows_{collection}'::regclass
+)
+ORDER BY c.relname;
+
+-- name: planner_setting
+SELECT setting, source FROM pg_settings WHERE name = 'enable_indexscan';
+
+-- name: memory_settings
+-- In bytes.
+SELECT pg_size_bytes(current_setting('shared_buffers')),
+       pg_size_bytes(current_setting('effective_cache_size')),
+       pg_size_bytes(current_setting('maintenance_work_mem'));
+
+-- name: chunks
+-- How many chunks a hypertable has, and how many of them are compressed.
+SELECT count(*), count(*) FILTER (WHERE is_compressed) FROM timescaledb_information.chunks
+WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows_{collection}';
+
+-- name: compression_jobs
+SELECT count(*) FROM timescaledb_information.jobs
+WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows_{collection}'
+  AND proc_name IN ('policy_compression', 'policy_columnstore');
+
+-- name: stop_compression
+-- For a person to run, as the next one.
+SELECT remove_compression_policy('soundalike.windows_{collection}', true);
+
+-- name: decompress
+SELECT decompress_chunk(chunk, true) FROM show_chunks('soundalike.windows_{collection}') AS chunk;

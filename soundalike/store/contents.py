@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from pgvector import HalfVector
 
 from soundalike import sql
+from soundalike.errors import ModelMismatch
 from soundalike.store.base import Content
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
@@ -20,13 +21,50 @@ _PAGE_RECORDINGS = 500
 #: A page ends with the recording that exceeds it; 2000 windows of 512 numbers are 2 MB.
 _PAGE_WINDOWS = 2000
 
+#: Recordings, and the id of the last one, None at the end.
+_Page = tuple[list[Content], str | None]
+
 
 def begin_snapshot(cursor: Cursor) -> None:
     """Let all statements of the transaction see one state; must come before any other statement."""
     cursor.execute(sql.queries()["snapshot"])
 
 
-def page(cursor: Cursor, collection: Collection, after: str | None) -> tuple[list[Content], str | None]:
+def read_all(
+    run: Callable[[Callable[[Cursor], _Page]], _Page], find: Callable[[Cursor], Collection | None]
+) -> Iterator[Content]:
+    """Yield all recordings of a collection; see `soundalike.store.PostgresStore.contents`.
+
+    Parameters
+    ----------
+    run : callable
+        Does some work in a transaction of its own.
+    find : callable
+        Returns the collection.
+    """
+    source: Collection | None = None
+    after: str | None = None
+
+    def work(cursor: Cursor) -> _Page:
+        nonlocal source
+        begin_snapshot(cursor)
+        found = find(cursor)
+        source = source or found
+        if (source and source.collection_id) != (found and found.collection_id):
+            raise ModelMismatch(
+                f"the collection {source and source.name!r} was replaced while it was being read; try "
+                "again"
+            )
+        return _page(cursor, found, after) if found else ([], None)
+
+    while True:
+        contents, after = run(work)
+        yield from contents
+        if after is None:
+            return
+
+
+def _page(cursor: Cursor, collection: Collection, after: str | None) -> _Page:
     """Return the recordings whose ids follow `after`, and the last of these ids, None at the end."""
     place = {"collection": collection.collection_id, "after": after, "limit": _PAGE_RECORDINGS}
     cursor.execute(sql.queries()["recordings_page"], place)

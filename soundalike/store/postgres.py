@@ -10,7 +10,7 @@ from psycopg2 import errors as pg_errors
 
 from soundalike import sql
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.errors import IndexEmpty, ModelMismatch, StoreError
+from soundalike.errors import IndexEmpty, StoreError
 from soundalike.store import collections, contents, indexing, listing, searching, writing
 from soundalike.store.base import (
     Content,
@@ -234,25 +234,7 @@ class PostgresStore:
         ModelMismatch
             The collection was replaced by another one in the meantime.
         """
-        source: Collection | None = None
-        after: str | None = None
-
-        def work(cursor: Cursor) -> tuple[list[Content], str | None]:
-            nonlocal source
-            contents.begin_snapshot(cursor)
-            found = self._find(cursor, collection)
-            source = source or found
-            if (source and source.collection_id) != (found and found.collection_id):
-                raise ModelMismatch(
-                    f"the collection {collection!r} was replaced while it was being read; try again"
-                )
-            return contents.page(cursor, found, after) if found else ([], None)
-
-        while True:
-            page, after = self._run(work)
-            yield from page
-            if after is None:
-                return
+        return contents.read_all(self._run, lambda cursor: self._find(cursor, collection))
 
     def search(
         self,

@@ -8,7 +8,7 @@ from soundalike.store.connection import Cursor
 from soundalike.types import IndexSpec
 
 SCHEMA_VERSION = 2
-_MIN_PGVECTOR = (0, 8)
+MIN_PGVECTOR = (0, 8)
 #: pgvector indexes halfvec columns of up to this many dimensions.
 _MAX_DIMENSION = 4000
 #: Long chunks: the cost of a vector search grows with their number; see docs/adr/0012.
@@ -96,7 +96,7 @@ def create_windows(cursor: Cursor, collection_id: int, dimension: int, timescale
     table = sql.windows_table().format(**numbers)
     if timescaledb is None:
         cursor.execute(table)
-    elif _version(timescaledb) >= (2, 20):
+    elif version_of(timescaledb) >= (2, 20):
         cursor.execute(table + _HYPERTABLE)
     else:
         cursor.execute(table)
@@ -114,12 +114,12 @@ def _create_extensions(cursor: Cursor) -> str | None:
         )
     cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
     installed = extensions(cursor)["vector"][0]
-    if installed is None or _version(installed) < _MIN_PGVECTOR:
+    if installed is None or version_of(installed) < MIN_PGVECTOR:
         raise ExtensionMissing(
             f"the database has pgvector {installed}, 0.8 or later is needed; "
             "install it and run: ALTER EXTENSION vector UPDATE"
         )
-    if "timescaledb" not in offered or not _timescaledb_is_preloaded(cursor):
+    if "timescaledb" not in offered or not timescaledb_is_preloaded(cursor):
         return None
     cursor.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
     return extensions(cursor)["timescaledb"][0]
@@ -131,13 +131,15 @@ def extensions(cursor: Cursor) -> dict[str, tuple[str | None, str | None]]:
     return {name: (installed, offered) for name, installed, offered in cursor.fetchall()}
 
 
-def _timescaledb_is_preloaded(cursor: Cursor) -> bool:
+def timescaledb_is_preloaded(cursor: Cursor) -> bool:
+    """Tell whether the server loads TimescaleDB when it starts."""
     # Without preloading, CREATE EXTENSION timescaledb ends the connection instead of failing. The list
     # of preloaded libraries is shown to few roles; that a setting of the loader exists is shown to all.
     cursor.execute("SELECT current_setting('timescaledb.disable_load', true) IS NOT NULL")
     return cursor.fetchone() == (True,)
 
 
-def _version(text: str) -> tuple[int, ...]:
+def version_of(text: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
     parts = text.split("-")[0].split(".")
     return tuple(int(part) for part in parts[:2] if part.isdigit())

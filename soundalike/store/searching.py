@@ -30,6 +30,8 @@ from soundalike.types import Filters, FloatArray, Hit, Recording
 _EF_SEARCH = 64
 _MIN_EF_SEARCH = 24
 _MAX_EF_SEARCH = 1000
+#: Makes the order that of a sum, which no index has.
+_EXACTLY = "+ 0"
 #: A little below the largest number of 16 bits, 65 504.
 _LARGEST = 60_000.0
 
@@ -57,6 +59,39 @@ def search(
     rows = _distinct_rows(cursor, collection, parameters, top_k, conditions(collection, filters))
     hits = of_the_best([Hit(usable[number], *rest) for number, *rest in rows], top_k)
     return SearchResult(hits, _describe(cursor, collection, hits, parameters))
+
+
+def nearest(
+    cursor: Cursor, collection: Collection, vectors: FloatArray, limit: int, *, exact: bool = False
+) -> list[Hit]:
+    """Return the nearest windows of each vector, `limit` of each, as a search would ask for them."""
+    cursor.execute(*_bare(collection, vectors, limit, exact=exact))
+    return [Hit(*row) for row in cursor.fetchall()]
+
+
+def explain(cursor: Cursor, collection: Collection, vectors: FloatArray, limit: int) -> dict[str, Any]:
+    """Return the server's plan for `nearest`, the root node of ``EXPLAIN (FORMAT JSON)``."""
+    cursor.execute(*_bare(collection, vectors, limit, before="EXPLAIN (FORMAT JSON) "))
+    ((found,),) = cursor.fetchall()
+    plan: dict[str, Any] = found[0]["Plan"]
+    return plan
+
+
+def _bare(
+    collection: Collection, vectors: FloatArray, limit: int, *, exact: bool = False, before: str = ""
+) -> tuple[str, dict[str, Any]]:
+    """Return a search without filters, and its parameters."""
+    template = collection.statement("search").replace("{filters}", "", 1)
+    statement = template.replace("{exactly}", _EXACTLY if exact else "")
+    parameters = {**filter_values(Filters()), "vectors": vector_texts(vectors), "limit": limit}
+    return _settings(collection, limit) + before + statement, parameters
+
+
+def _settings(collection: Collection, limit: int) -> str:
+    # Relaxed order goes on scanning the index until enough rows pass the filters; the ranking sorts
+    # anyway.
+    settings = sql.queries()["search_settings"]
+    return settings.format(ef_search=_ef_search(limit, collection.n_chunks))
 
 
 def vector_texts(vectors: FloatArray) -> list[str]:
@@ -108,16 +143,12 @@ def _distinct_rows(
     cursor: Cursor, collection: Collection, parameters: dict[str, Any], top_k: int, narrowed: str
 ) -> list[tuple[Any, ...]]:
     template = collection.statement("search").replace("{filters}", narrowed, 1)
-    # Relaxed order goes on scanning the index until enough rows pass the filters; the ranking sorts
-    # anyway.
-    settings = sql.queries()["search_settings"]
     limit = first_limit(top_k)
     is_exact = not narrowed
     statement = template.replace("{exactly}", "")
     while True:
-        ef_search = _ef_search(limit, collection.n_chunks)
         # One message to the server for all of it.
-        cursor.execute(settings.format(ef_search=ef_search) + statement, {**parameters, "limit": limit})
+        cursor.execute(_settings(collection, limit) + statement, {**parameters, "limit": limit})
         rows = cursor.fetchall()
         enough = len({row[1] for row in rows}) >= top_k
         if len(rows) == limit * len(parameters["vectors"]):
@@ -128,8 +159,8 @@ def _distinct_rows(
             return rows
         else:
             # Fewer pass than were asked for, or the index gave up, as it does after some 20,000 rows
-            # that do not pass. Without it nothing is lost: no index is sorted by a sum.
-            statement, is_exact = template.replace("{exactly}", "+ 0"), True
+            # that do not pass. Without it nothing is lost.
+            statement, is_exact = template.replace("{exactly}", _EXACTLY), True
 
 
 def _ef_search(limit: int, n_chunks: int) -> int:

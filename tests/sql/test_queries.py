@@ -100,10 +100,21 @@ VALUES: dict[str, dict[str, Any]] = {
     "set_index_aside": {},
     "drop_index_aside": {},
     "analyze": {},
+    "may_create_vector": {},
+    "schema_owner": {},
+    "quality_of_sample": {"limit": 10},
+    "least_useful": {"limit": 10, "shown": 3, "share": 0.3},
+    "count_orphans": _COLLECTION,
+    "delete_orphans": {},
+    "wrong_counts": {"limit": 10},
+    "sample_windows": {"limit": 10},
+    "vector_indexes": {},
+    "planner_setting": {},
+    "memory_settings": {},
 }
 #: Run in another way, below.
 SPECIAL = {"put_recordings", "put_files", "copy_windows", "time_bucket", "date_trunc", *FILTERS}
-TIMESCALEDB = {"create_hypertable"}
+TIMESCALEDB = {"create_hypertable", "chunks", "compression_jobs", "stop_compression", "decompress"}
 
 
 def test_every_statement_is_used_and_every_name_exists():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from soundalike import errors
-from soundalike.errors import SoundalikeError, error_classes, http_status_of
+from soundalike.errors import SoundalikeError, error_classes, exit_status_of, http_status_of
 
 PACKAGE = Path(errors.__file__).parent
 CLASSES = error_classes()
@@ -73,11 +73,13 @@ def test_branches_differ_in_their_exit_status():
 @EACH_CLASS
 def test_http_status_of_each_code(cls: type[SoundalikeError]):
     assert http_status_of(cls.code) == cls.http_status
+    assert exit_status_of(cls.code) == cls.exit_status
 
 
 @pytest.mark.parametrize("code", ["", "audio", "audio.unheard_of", "AUDIO.EMPTY"])
 def test_http_status_of_unknown_code_is_500(code: str):
     assert http_status_of(code) == 500
+    assert exit_status_of(code) == 1
 
 
 @EACH_CLASS

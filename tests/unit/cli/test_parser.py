@@ -10,7 +10,7 @@ from soundalike.cli.main import main
 from soundalike.cli.parser import build_parser
 
 COMMANDS = (
-    *("demo", "index", "search", "timeline", "status", "delete"),
+    *("demo", "index", "search", "timeline", "status", "doctor", "delete"),
     *("reindex", "collections", "export", "import", "reset", "serve", "embed", "models", "evaluate"),
 )
 EACH_COMMAND = pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,6 @@
+"""Examining an installation: one finding for each layer, and the command that mends it."""
+
+from soundalike.doctor.checks import Check, exit_status
+from soundalike.doctor.examination import examine
+
+__all__ = ["Check", "examine", "exit_status"]

@@ -1,0 +1,99 @@
+"""What is in a collection: made with which encoder, how much of it can be found, whether it is whole."""
+
+from __future__ import annotations
+
+from soundalike import sql
+from soundalike.config import MODELS, Settings
+from soundalike.doctor.checks import Check, command, failed
+from soundalike.doctor.database import psql
+from soundalike.encoders import GET_WEIGHTS, chosen
+from soundalike.errors import ModelError, ModelMismatch
+from soundalike.store.collections import Collection
+from soundalike.store.connection import Cursor
+from soundalike.store.schema import extensions
+
+#: Ids come from a hash of the content: the first ones in their order are a random sample.
+SAMPLE_RECORDINGS = 500
+_MAX_USELESS_SHARE = 0.3
+_SHOWN = 3
+
+
+def encoder(settings: Settings, collection: Collection) -> Check:
+    """Whether the configured encoder is the one that the collection was made with."""
+    stored = collection.spec
+    try:
+        name, fingerprint = chosen(settings.model, settings.weights_dir, settings.checkpoint)
+    except ModelError as exc:
+        return failed("encoder", exc, GET_WEIGHTS)
+    if (name, fingerprint) == (stored.encoder, stored.fingerprint.partition("+")[0]):
+        return Check("encoder", "ok", stored.describe())
+    back = (
+        f"go back to it with SOUNDALIKE_MODEL={stored.encoder}, or " if stored.encoder in MODELS else ""
+    )
+    other = ModelMismatch(
+        f"the index was made with {stored.describe()}; configured is {name} ({fingerprint[:12]}): "
+        f"{back}rebuild the index"
+    )
+    return failed("encoder", other, command("reindex", collection=collection.name))
+
+
+def quality(cursor: Cursor, collection: Collection) -> Check:
+    """How many windows hold nothing that can be searched."""
+    cursor.execute(collection.statement("quality_of_sample"), {"limit": SAMPLE_RECORDINGS})
+    total, useless = cursor.fetchone() or (0, 0)
+    share = useless / total if total else 0.0
+    found = f"{share:.1%} of {total} windows are silent or clipped, and no search finds them"
+    if share <= _MAX_USELESS_SHARE:
+        return Check("quality", "ok", found)
+    values = {"limit": SAMPLE_RECORDINGS, "shown": _SHOWN, "share": _MAX_USELESS_SHARE}
+    cursor.execute(collection.statement("least_useful"), values)
+    paths = [uri for (uri,) in cursor.fetchall()]
+    return Check(
+        "quality",
+        "warn",
+        f"{found}; listen to the recordings, and delete what holds nothing",
+        command("delete", *paths, collection=collection.name),
+    )
+
+
+def integrity(cursor: Cursor, collection: Collection) -> Check:
+    """Whether recordings have paths, and as many windows as they should."""
+    key = {"collection": collection.collection_id}
+    cursor.execute(sql.queries()["count_orphans"], key)
+    (orphans,) = cursor.fetchone() or (0,)
+    if orphans:
+        gone = psql(cursor, collection.statement("delete_orphans"))
+        return Check("integrity", "warn", f"{orphans} recordings have no path", gone)
+    cursor.execute(collection.statement("wrong_counts"), {"limit": SAMPLE_RECORDINGS})
+    wrong = cursor.fetchall()
+    if not wrong:
+        return Check("integrity", "ok", "every recording has its path and its windows")
+    keys = [recording_id for recording_id, _ in wrong[:_SHOWN]]
+    paths = [uri for _, uri in wrong[:_SHOWN]]
+    again = command("index", *paths, collection=collection.name)
+    return Check(
+        "integrity",
+        "warn",
+        f"{len(wrong)} recordings have not the windows that they should have; index them again, with "
+        "the labels and tags that they had",
+        f"{command('delete', *keys, collection=collection.name)} && {again}",
+    )
+
+
+def chunks(cursor: Cursor, collection: Collection) -> Check:
+    """Whether TimescaleDB has compressed windows, or will: such chunks lose the vector index."""
+    if not extensions(cursor).get("timescaledb", (None, None))[0]:
+        return Check("chunks", "ok", "an ordinary table")
+    cursor.execute(collection.statement("chunks"))
+    total, compressed = cursor.fetchone() or (0, 0)
+    cursor.execute(collection.statement("compression_jobs"))
+    (jobs,) = cursor.fetchone() or (0,)
+    if not compressed and not jobs:
+        return Check("chunks", "ok", f"{total}, none compressed")
+    return Check(
+        "chunks",
+        "warn",
+        f"{compressed} of {total} are compressed{', and a job compresses more' if jobs else ''}; in "
+        "such chunks every search reads everything",
+        psql(cursor, collection.statement("stop_compression"), collection.statement("decompress")),
+    )

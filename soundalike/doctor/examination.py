@@ -1,0 +1,133 @@
+"""All checks in their order; what rests on something that is not there is left out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.doctor import contents, database, machine, vectors
+from soundalike.doctor.checks import Check, failed, guarded
+from soundalike.errors import ConfigError, SoundalikeError
+from soundalike.store import collections
+from soundalike.store.collections import Collection
+from soundalike.store.connection import Cursor, Database
+from soundalike.store.contents import begin_snapshot
+from soundalike.store.opening import open_database
+from soundalike.store.postgres import EXACT_BELOW_WINDOWS
+
+_Result = TypeVar("_Result")
+
+
+def examine(
+    settings: Settings | ConfigError,
+    *,
+    collection: str = DEFAULT_COLLECTION,
+    exact_below: int = EXACT_BELOW_WINDOWS,
+) -> Iterator[Check]:
+    """Examine this machine, the database, and a collection in it. Nothing is changed anywhere.
+
+    Parameters
+    ----------
+    settings : Settings or ConfigError
+        What is configured, or why that cannot be read.
+    collection : str
+        Which collection to look into.
+    exact_below : int
+        Number of windows from which on there should be an index.
+
+    Yields
+    ------
+    check : Check
+        As it is found. One that fails keeps only those from being made that rest on it.
+    """
+    if isinstance(settings, ConfigError):
+        yield failed("settings", settings)
+        yield guarded("processor", lambda: machine.processor(None))
+        yield guarded("decoders", machine.decoders)
+        return
+    yield guarded("processor", lambda: machine.processor(settings))
+    yield guarded("decoders", machine.decoders)
+    yield guarded("weights", lambda: machine.weights_here(settings))
+    yield guarded("disk", lambda: machine.disk(settings))
+    yield guarded("spool", lambda: machine.spool(settings))
+    missing = machine.no_server_yet(settings)
+    if missing is not None:
+        yield missing
+        return
+    try:
+        opened, release = open_database(settings)
+    except SoundalikeError as exc:
+        yield failed("server", exc)
+        return
+    try:
+        yield from _database(opened, settings, collection, exact_below)
+    finally:
+        opened.close()
+        release()
+
+
+def _database(opened: Database, settings: Settings, name: str, exact_below: int) -> Iterator[Check]:
+    def look(check: str, work: Callable[[Cursor], Check]) -> Check:
+        return guarded(check, lambda: _read(opened, work))
+
+    server = look("server", lambda cursor: database.server(cursor, opened.description))
+    if server.state == "fail":
+        reached = ["pg_isready", "-d", opened.description]
+        yield replace(server, remedy=shlex.join(reached) if settings.database_url else None)
+        return
+    yield server
+    vector = look("pgvector", database.vector)
+    yield vector
+    yield look("timescaledb", database.timescaledb)
+    try:
+        tables = database.tables(opened)
+    except SoundalikeError as exc:
+        yield failed("tables", exc)
+        return
+    yield tables.check
+    # Without pgvector there is no column of vectors.
+    if not tables.usable or vector.state == "fail":
+        return
+    yield look("collections", lambda cursor: database.collections(cursor, name))
+    try:
+        found = _read(opened, lambda cursor: collections.find(cursor, name))
+    except SoundalikeError as exc:
+        yield failed("collection", exc)
+        return
+    if found is not None:
+        yield from _collection(look, opened, settings, found, exact_below)
+
+
+def _collection(
+    look: Callable[[str, Callable[[Cursor], Check]], Check],
+    opened: Database,
+    settings: Settings,
+    found: Collection,
+    exact_below: int,
+) -> Iterator[Check]:
+    yield guarded("encoder", lambda: contents.encoder(settings, found))
+    yield look("quality", lambda cursor: contents.quality(cursor, found))
+    yield look("integrity", lambda cursor: contents.integrity(cursor, found))
+    yield look("chunks", lambda cursor: contents.chunks(cursor, found))
+    try:
+        known = _read(opened, lambda cursor: vectors.look(cursor, found, exact_below))
+    except SoundalikeError as exc:
+        yield failed("index", exc)
+        return
+    yield guarded("index", lambda: vectors.index(known, found, exact_below))
+    yield look("plan", lambda cursor: vectors.plan(cursor, found, known))
+    yield look("recall", lambda cursor: vectors.recall(cursor, found, known))
+    yield look("memory", lambda cursor: vectors.memory(cursor, known))
+
+
+def _read(opened: Database, work: Callable[[Cursor], _Result]) -> _Result:
+    """Do some work in a transaction of its own that can change nothing."""
+
+    def run(cursor: Cursor) -> _Result:
+        begin_snapshot(cursor)
+        return work(cursor)
+
+    return opened.run(run)
