@@ -29,7 +29,7 @@ from soundalike.windows import WindowPlan
 Run = Callable[..., Any]
 Vectors = npt.NDArray[Any]
 PER = ("window", "second", "file")
-FIELDS = ["uri", "index", "start_s", "end_s", "is_silent", "encoder"]
+FIELDS = ["uri", "index", "start_s", "end_s", "is_silent", "is_clipped", "encoder"]
 
 
 @pytest.fixture
