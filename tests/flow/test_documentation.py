@@ -89,7 +89,7 @@ def test_the_description_shows_fields_and_parameters_of_a_search(service: Servic
     }
     assert schemas["SearchParameters"]["properties"].keys() == {
         *("top_k", "exclude_self", "labels", "tags", "uri_prefix", "min_score"),
-        *("collection", "window_size", "stride"),
+        *("collection", "window_size", "stride", "where"),
         *("since", "until", "time_of_day", "time_zone"),
     }
     assert schemas["SearchParameters"]["properties"]["top_k"]["default"] == 10
