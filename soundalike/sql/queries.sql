@@ -249,6 +249,9 @@ WHERE f.collection_id = %(other)s AND NOT EXISTS (
 RETURNING f.recording_id::text;
 
 -- name: search_settings
+-- A vector index makes the planner expect costs at which it would compile the statement, for longer than
+-- the search takes.
+SET LOCAL jit = off;
 SET LOCAL hnsw.iterative_scan = 'relaxed_order';
 SET LOCAL hnsw.ef_search = {ef_search};
 
