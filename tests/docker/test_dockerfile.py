@@ -108,7 +108,9 @@ def test_images_keep_jinas_contract(dockerfile: Any, project: Path, target: str)
     program = "gateway" if target == "gateway" else "executor"
     # As in flow.yml: what serves short and long requests together.
     concurrent = ["--allow-concurrent"] if target in ("segmenter", "encoder", "indexer") else []
-    expected = ["jina", program, "--uses", "config.yml", *concurrent]
+    # As in flow.yml, too: Jina's channels ask more often than a gRPC server stands by itself.
+    patient = ["--grpc-server-options", "grpc.http2.max_ping_strikes:0"]
+    expected = ["jina", program, "--uses", "config.yml", *patient, *concurrent]
     assert dockerfile.last(target, "ENTRYPOINT").words() == expected
     folder = f"executors/{FOLDERS[target]}/"
     copied = [instruction.words() for stage, instruction in copies(dockerfile) if stage == target]

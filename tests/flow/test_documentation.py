@@ -110,7 +110,8 @@ def test_swagger_ui_shows_the_operations_without_internet(service: Service, brow
 @pytest.mark.browser
 def test_a_search_can_be_tried_out_on_the_page(service: Service, browser_page: Any, toy_data: Any):
     sound = str(toy_data / "siren" / "siren_1.mp3")
-    service.post("/index", {"uri": sound})
+    indexed = service.post("/index", {"uri": sound})
+    assert indexed.status == 200, indexed.text
     browser_page.goto(f"{service.url}/docs")
     operation = browser_page.locator(".opblock", has_text="/search").first
     operation.locator(".opblock-summary-control").click()

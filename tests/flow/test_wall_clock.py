@@ -31,7 +31,9 @@ def _found(service: Service, query: dict[str, Any], **parameters: Any) -> list[s
 
 
 def test_a_search_can_be_narrowed_by_time(service: Service, dated: list[dict[str, Any]]):
-    assert {row["outcome"] for row in service.post("/index", *dated).json["data"]} == {"added"}
+    indexed = service.post("/index", *dated)
+    assert indexed.status == 200, indexed.text
+    assert {row["outcome"] for row in indexed.json["data"]} == {"added"}
     query = {"uri": dated[0]["uri"]}
     may, june, july = (
         "2025-05-01T05:30:00+00:00",
