@@ -19,6 +19,7 @@ import psutil
 import psycopg2
 
 from soundalike.errors import StoreUnavailable
+from soundalike.store.server_memory import configure
 
 _DATABASE = "soundalike"
 _LEAVE_TIMEOUT_S = 2.0
@@ -82,6 +83,8 @@ class EmbeddedServer:
         try:
             _forget_foreign_process(self._folder / "postgres" / "postmaster.pid")
             server = get_server(self._folder / "postgres", cleanup_mode=None, start=False)
+            server.ensure_pgdata_inited()
+            configure(self._folder / "postgres")
             server.start()
         except Exception as exc:
             raise StoreUnavailable(

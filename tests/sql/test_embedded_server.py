@@ -17,7 +17,7 @@ import pytest
 
 from soundalike.config import Settings
 from soundalike.errors import StoreUnavailable
-from soundalike.store import PostgresStore
+from soundalike.store import PostgresStore, server_memory
 from soundalike.store.postgres import open_store
 
 if TYPE_CHECKING:
@@ -277,3 +277,27 @@ def test_a_copied_data_folder_is_a_server_of_its_own(
         assert copied.status().recordings == 1
     finally:
         copied.close()
+
+
+def _setting(data_dir: Path, name: str) -> str:
+    store = open_store(Settings.from_env({"SOUNDALIKE_DATA_DIR": str(data_dir)}))
+    try:
+        (value,) = store._run(lambda cursor: (cursor.execute(f"SHOW {name}"), cursor.fetchone())[1])
+        return str(value)
+    finally:
+        store.close()
+
+
+def test_it_may_keep_a_quarter_of_the_memory_and_its_owner_has_the_last_word(
+    server: Server, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+):
+    limit = data_dir.parent / "memory.max"
+    limit.write_text(f"{1 << 30}\n")
+    monkeypatch.setattr(server_memory, "_CGROUP_LIMITS", (limit,))
+    assert _setting(data_dir, "shared_buffers") == "256MB"
+
+    config = data_dir / "postgres" / "postgresql.conf"
+    config.write_text(config.read_text() + "shared_buffers = '160MB'\n")
+    assert _setting(data_dir, "shared_buffers") == "160MB"
+    limit.write_text("max\n")
+    assert _setting(data_dir, "shared_buffers") == "160MB"
