@@ -32,6 +32,7 @@ from soundalike.store.base import (
     start_source,
     starts_by_trust,
 )
+from soundalike.store.merging import is_settled
 from soundalike.store.timeline import begins, bucket_start, check_count, filled, scores
 from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (
@@ -118,8 +119,7 @@ class _Collection:
         ]
         while True:
             kept = _best_of_each_window(hits, limit)
-            found = {hit.recording_id for hit in kept}
-            if len(found) >= top_k or len(kept) == len(hits):
+            if is_settled(kept, limit, top_k):
                 best = of_the_best(kept, top_k)
                 return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
             limit *= 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -14,6 +15,7 @@ from soundalike import sql
 from soundalike.store.base import SearchResult, first_limit, of_the_best
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
+from soundalike.store.merging import is_settled
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
 from soundalike.store.times import (
@@ -56,8 +58,8 @@ def search(
         return SearchResult([], {})
     parameters = filter_values(filters)
     parameters["vectors"] = vector_texts(vectors[usable])
-    rows = _distinct_rows(cursor, collection, parameters, top_k, conditions(collection, filters))
-    hits = of_the_best([Hit(usable[number], *rest) for number, *rest in rows], top_k)
+    found = _settled_hits(cursor, collection, parameters, top_k, conditions(collection, filters))
+    hits = of_the_best([replace(hit, query_window=usable[hit.query_window]) for hit in found], top_k)
     return SearchResult(hits, _describe(cursor, collection, hits, parameters))
 
 
@@ -139,9 +141,10 @@ def conditions(collection: Collection, filters: Filters) -> str:
     return "\n".join(found)
 
 
-def _distinct_rows(
+def _settled_hits(
     cursor: Cursor, collection: Collection, parameters: dict[str, Any], top_k: int, narrowed: str
-) -> list[tuple[Any, ...]]:
+) -> list[Hit]:
+    """Return as many hits of each vector as the `top_k` best recordings take."""
     template = collection.statement("search").replace("{filters}", narrowed, 1)
     limit = first_limit(top_k)
     is_exact = not narrowed
@@ -149,18 +152,16 @@ def _distinct_rows(
     while True:
         # One message to the server for all of it.
         cursor.execute(_settings(collection, limit) + statement, {**parameters, "limit": limit})
-        rows = cursor.fetchall()
-        enough = len({row[1] for row in rows}) >= top_k
-        if len(rows) == limit * len(parameters["vectors"]):
-            if enough:
-                return rows
-            limit *= 4
-        elif is_exact or not exists(cursor, collection.index):
-            return rows
-        else:
+        hits = [Hit(*row) for row in cursor.fetchall()]
+        is_short = len(hits) < limit * len(parameters["vectors"])
+        if is_short and not is_exact and exists(cursor, collection.index):
             # Fewer pass than were asked for, or the index gave up, as it does after some 20,000 rows
             # that do not pass. Without it nothing is lost.
             statement, is_exact = template.replace("{exactly}", _EXACTLY), True
+        elif is_settled(hits, limit, top_k):
+            return hits
+        else:
+            limit *= 4
 
 
 def _ef_search(limit: int, n_chunks: int) -> int:

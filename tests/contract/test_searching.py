@@ -141,6 +141,23 @@ def test_the_best_recordings_are_among_the_hits_of_a_crowded_search(collection: 
     assert set(expected) <= found
 
 
+def test_what_crowds_one_window_of_a_query_hides_nothing_that_another_window_does_not_find(
+    collection: Collection,
+):
+    hum, bark = np.eye(collection.spec.dimension, dtype=np.float32)[:2]
+    collection.add("/a/hum.wav", np.tile(hum, (100, 1)))
+    for number in range(8):
+        collection.add(f"/b/{number}.wav", np.atleast_2d(0.9 * hum + 0.4 * collection.vectors(1)[0]))
+    for number in range(30):
+        collection.add(f"/c/{number}.wav", np.atleast_2d(0.3 * bark - hum))
+
+    hits = collection.hits(np.stack([hum, bark]), top_k=5)
+    named = {f"/b/{n}.wav": collection.recording(f"/b/{n}.wav").recording_id for n in range(8)}
+    found = list(dict.fromkeys(hit.recording_id for hit in hits))[:5]
+    assert found[0] == collection.recording("/a/hum.wav").recording_id
+    assert set(found[1:]) <= set(named.values())
+
+
 def _filled(collection: Collection) -> None:
     collection.add("/a/b/dog.wav", label="dog", tags={"site": "pond", "n": 1})
     collection.add("/a/b/cat.wav", label="cat", tags={"site": "pond", "n": 2})

@@ -129,7 +129,7 @@ def test_database_keeps_its_data_and_has_shared_memory(
 ) -> None:
     database = services["database"]
     assert not recipe.mounts(database)[database["environment"]["PGDATA"]].read_only
-    assert database["shm_size"] == "1gb"
+    assert database["shm_size"] == "2gb"
     assert "timescaledb.telemetry_level=off" in database["command"]
 
 

@@ -138,6 +138,31 @@ def test_the_index_is_built_once_there_are_enough_windows(
     collection.store.finish_batch()
 
 
+class CrampedCursor(psycopg2.extensions.cursor):
+    """Of a server whose shared memory is too small for several processes that build an index."""
+
+    def execute(self, query: Any, values: Any = None) -> None:
+        """Execute, or fail as PostgreSQL does in a container with 64 MB of it."""
+        if "USING hnsw" in str(query):
+            super().execute("SHOW max_parallel_maintenance_workers")
+            if self.fetchone() != ("0",):
+                super().execute("DO $$ BEGIN RAISE SQLSTATE '53100'; END $$")
+        super().execute(query, values)
+
+
+def test_the_index_is_built_by_one_process_where_shared_memory_is_short(
+    collection: Collection, database_url: str
+):
+    cramped = Database(lambda: psycopg2.connect(database_url, cursor_factory=CrampedCursor), "test")
+    collection.store = PostgresStore(cramped, exact_below=4)
+    collection.add("/a/one.wav")
+    collection.store.finish_batch()
+
+    assert collection.store.status().index == "hnsw"
+    assert list(collection.found()) == ["/a/one.wav"]
+    collection.store.close()
+
+
 def test_windows_that_come_after_the_index_are_found(
     collection: Collection, connect_store: Callable[..., PostgresStore]
 ):
