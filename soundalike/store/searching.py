@@ -60,7 +60,11 @@ def search(
     parameters["vectors"] = vector_texts(vectors[usable])
     found = _settled_hits(cursor, collection, parameters, top_k, conditions(collection, filters))
     hits = of_the_best([replace(hit, query_window=usable[hit.query_window]) for hit in found], top_k)
-    return SearchResult(hits, _describe(cursor, collection, hits, parameters))
+    if _filters_files(filters):
+        statement = sql.queries()["describe_filtered"]
+    else:
+        statement = sql.queries()["describe"]
+    return SearchResult(hits, _describe(cursor, collection, hits, parameters, statement))
 
 
 def nearest(
@@ -128,7 +132,7 @@ def filter_values(filters: Filters) -> dict[str, Any]:
 def conditions(collection: Collection, filters: Filters) -> str:
     """Return the conditions of a search in a collection, for the placeholder ``{filters}``."""
     found = []
-    if filters.labels or filters.tags or filters.uri_prefix or filters.where:
+    if _filters_files(filters):
         found.append(collection.statement("filter_files"))
     if filters.exclude_recording_id:
         found.append(collection.statement("filter_excluded"))
@@ -139,6 +143,10 @@ def conditions(collection: Collection, filters: Filters) -> str:
     if filters.time_of_day:
         found.append(collection.statement("filter_time_of_day"))
     return "\n".join(found)
+
+
+def _filters_files(filters: Filters) -> bool:
+    return bool(filters.labels or filters.tags or filters.uri_prefix or filters.where)
 
 
 def _settled_hits(
@@ -177,9 +185,13 @@ def _ef_search(limit: int, n_chunks: int) -> int:
 
 
 def _describe(
-    cursor: Cursor, collection: Collection, hits: Sequence[Hit], parameters: dict[str, Any]
+    cursor: Cursor,
+    collection: Collection,
+    hits: Sequence[Hit],
+    parameters: dict[str, Any],
+    statement: str,
 ) -> dict[str, Recording]:
     ids = list({hit.recording_id for hit in hits})
     keys = {"collection": collection.collection_id, "recording_ids": ids}
-    cursor.execute(sql.queries()["describe"], {**parameters, **keys})
+    cursor.execute(statement, {**parameters, **keys})
     return {row[0]: Recording(*row) for row in cursor.fetchall()}
