@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import clips, flow, indexing, vggish
+from benchmarks import clips, flow, indexing, store, vggish
 from soundalike.config import Settings
 
 
@@ -26,6 +26,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("bench.json"))
     parser.add_argument("--minutes", type=float, default=10.0, help="audio to index; default: 10")
+    parser.add_argument(
+        "--windows", type=int, nargs="+", default=[10_000, 65_000], help="sizes of the store"
+    )
     arguments = parser.parse_args()
     report: dict[str, Any] = {"machine": machine(), "commit": commit(), "minutes": arguments.minutes}
     with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as folder:
@@ -39,6 +42,8 @@ def main() -> int:
             sounds, Settings.from_env({**environment, "SOUNDALIKE_DATA_DIR": str(root / "flow")})
         )
         report["vggish"] = vggish.measure(sounds, root)
+        places = Settings.from_env({"SOUNDALIKE_DATA_DIR": str(root / "store")})
+        report["store"] = store.measure(places, arguments.windows, years=1.0)
     audio_s = report["indexing"]["audio_s"]
     report["flow"]["index_times_naive"] = round(
         report["indexing"]["naive_s"] / report["flow"]["index_s"], 2
