@@ -11,10 +11,12 @@ import json
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
+
+import fasteners
 
 from soundalike.errors import DownloadFailed, WeightsCorrupt
 
@@ -154,13 +156,8 @@ def download(
     partial = folder / f"{file.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        resumed = _fetch(url, partial, on_progress, timeout_s)
-        found = file_md5(partial)
-        if resumed and found != file.md5:
-            # What was here already may be of another file: the source gets a chance of its own.
-            partial.unlink()
-            _fetch(url, partial, on_progress, timeout_s)
-            found = file_md5(partial)
+        with _alone(partial):
+            return _downloaded(file, url, partial, on_progress, timeout_s)
     except (urllib.error.URLError, http.client.HTTPException, OSError, UnicodeError) as exc:
         reason = getattr(exc, "reason", None) or exc
         here = partial.stat().st_size if partial.exists() else 0
@@ -168,14 +165,42 @@ def download(
             f"{shown_url(url)}: {reason} ({here} bytes are here); try again, or fetch it on another "
             f"machine and put it into {folder}, with: soundalike models download --from FILE"
         ) from exc
+
+
+@contextlib.contextmanager
+def _alone(partial: Path) -> Iterator[None]:
+    """Keep two downloads from writing into the same file."""
+    path = partial.with_suffix(".lock")
+    lock = fasteners.InterProcessLock(path)
+    if not lock.acquire(blocking=False):
+        raise DownloadFailed(
+            f"another process is downloading to {partial.parent}; wait until it is done, then see: "
+            "soundalike models status"
+        )
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _downloaded(
+    file: WeightsFile, url: str, partial: Path, on_progress: Progress | None, timeout_s: float
+) -> Path:
+    resumed = _fetch(url, partial, on_progress, timeout_s)
+    found = file_md5(partial)
+    if resumed and found != file.md5:
+        # What was here already may be of another file: the source gets a chance of its own.
+        partial.unlink()
+        _fetch(url, partial, on_progress, timeout_s)
+        found = file_md5(partial)
     if found != file.md5:
         partial.unlink()
         raise WeightsCorrupt(
             f"{shown_url(url)} delivered a file with MD5 {found}, expected {file.md5}; nothing was "
             "kept: check for a proxy that answers in the server's place"
         )
-    os.replace(partial, folder / file.name)
-    return folder / file.name
+    return partial.replace(partial.parent / file.name)
 
 
 def lacks_file(error: DownloadFailed) -> bool:

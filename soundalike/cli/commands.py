@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from soundalike.cli import output
 from soundalike.config import Settings
 from soundalike.errors import AudioError, AudioNotFound, ModelError, ParameterError
+from soundalike.files import looks_like_audio
 
 if TYPE_CHECKING:
     from soundalike.embedding import Encoder
@@ -225,9 +226,13 @@ def filters_from(arguments: argparse.Namespace) -> Filters:
 
 
 def _prefix(under: str) -> str:
-    """Return what the paths under a file or folder begin with; a folder's neighbours do not."""
+    """Return what the paths under a file or folder begin with; a folder's neighbours do not.
+
+    What is there no more was a folder, unless its name is that of a sound.
+    """
     path = Path(under).absolute()
-    return "" if not under else f"{path}/" if path.is_dir() else str(path)
+    is_file = path.is_file() or (not path.exists() and looks_like_audio(path))
+    return "" if not under else str(path) if is_file else str(path).rstrip("/") + "/"
 
 
 def status(arguments: argparse.Namespace) -> int:

@@ -126,6 +126,8 @@ FILTERS: dict[str, tuple[list[str], set[str]]] = {
     "tags that exclude each other": (["--tag", "n=3", "--tag", 'deep={"of": "high"}'], set()),
     "--under a folder": (["--under", "low"], {"low/0.wav", "low/1.wav", "low/2.wav"}),
     "--under a folder with a slash": (["--under", "low/"], {"low/0.wav", "low/1.wav", "low/2.wav"}),
+    "--under a folder that is gone": (["--under", "lo"], set()),
+    "--under the root": (["--under", "/", "--label", "lower"], {"lower/0.wav"}),
     "--under a file": (["--under", "low/2.wav"], {"low/2.wav"}),
     "--min-score": (["--min-score", "0.9999"], {"low/1.wav"}),
 }

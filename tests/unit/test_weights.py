@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -220,6 +222,23 @@ def test_server_that_stalls_within_the_file(server: Server, folder: Path):
     server.behaviour.stalls_after = None
     assert download(server.file, folder).read_bytes() == CONTENT
     assert server.behaviour.requests == [None, f"bytes={here}-" if here else None]
+
+
+def test_a_second_download_waits_for_no_first_and_writes_nothing(server: Server, folder: Path):
+    folder.mkdir(parents=True)
+    hold = "import fasteners, sys; fasteners.InterProcessLock(sys.argv[1]).acquire(); print(); input()"
+    lock = folder / f"{NAME}.lock"
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        other.stdout.readline()
+        with pytest.raises(DownloadFailed, match="another process is downloading"):
+            download(server.file, folder)
+        assert list(folder.iterdir()) == [lock]
+    finally:
+        other.communicate(b"\n", timeout=30)
+    assert download(server.file, folder).read_bytes() == CONTENT
 
 
 def test_server_that_speaks_no_http(folder: Path):
