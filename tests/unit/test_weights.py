@@ -226,13 +226,18 @@ def test_server_that_stalls_within_the_file(server: Server, folder: Path):
 
 def test_a_second_download_waits_for_no_first_and_writes_nothing(server: Server, folder: Path):
     folder.mkdir(parents=True)
-    hold = "import fasteners, sys; fasteners.InterProcessLock(sys.argv[1]).acquire(); print(); input()"
+    hold = (
+        "import fasteners, sys\n"
+        "lock = fasteners.InterProcessLock(sys.argv[1])\n"
+        "print(lock.acquire(), flush=True)\n"
+        "input()"
+    )
     lock = folder / f"{NAME}.lock"
     other = subprocess.Popen(
         [sys.executable, "-c", hold, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        other.stdout.readline()
+        assert other.stdout.readline() == b"True\n"
         with pytest.raises(DownloadFailed, match="another process is downloading"):
             download(server.file, folder)
         assert list(folder.iterdir()) == [lock]
