@@ -2,7 +2,8 @@
 
 Jina rebuilds every schema from JSON schema in the gateway, so only these field types are used: text,
 numbers, booleans, lists and dictionaries of them, arrays, and lists of documents. Uploaded bytes
-come as base64 text, and times as ISO-8601 text.
+come as base64 text, and times as ISO-8601 text. Those of lists of what is stored are in
+`executors.listings`.
 """
 
 import base64

@@ -23,6 +23,32 @@ class IndexParameters(CollectionParameters):
     stride: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
 
 
+class CollectionsParameters(BaseModel):
+    """Parameters of ``/collections``."""
+
+    count: bool = Field(
+        default=True, description="count what each holds; it takes a while where much is"
+    )
+
+
+class CountParameters(CollectionParameters):
+    """Parameters of ``/labels`` and ``/folders``."""
+
+    limit: int = Field(default=1000, description="at most this many, 1 to 1000")
+
+
+class RecordingsParameters(CollectionParameters):
+    """Parameters of ``/recordings``."""
+
+    labels: List[str] = Field(default=[], description="only files with one of these labels")
+    tags: Dict[str, Any] = Field(default={}, description="only files with all these tags")
+    where: List[str] = Field(default=[], description="only files whose tags meet all these conditions")
+    uri_prefix: str = Field(default="", description="only paths that begin like this")
+    under: str = Field(default="", description="only files below this folder")
+    limit: int = Field(default=100, description="at most this many, 1 to 1000")
+    after: str = Field(default="", description="the last path of the page before; empty: first page")
+
+
 class NarrowedParameters(IndexParameters):
     """Which windows may answer."""
 

@@ -23,7 +23,8 @@
     │   ├── SchemaMismatch
     │   ├── ModelMismatch
     │   ├── DimensionMismatch
-    │   └── IndexEmpty
+    │   ├── IndexEmpty
+    │   └── RecordingNotFound
     ├── ArchiveError          an exported collection cannot be written or read
     │   ├── ArchiveInvalid
     │   └── ArchiveTooNew
@@ -201,6 +202,13 @@ class IndexEmpty(StoreError):
 
     code = "store.index_empty"
     http_status = 409
+
+
+class RecordingNotFound(StoreError):
+    """No such recording is stored."""
+
+    code = "store.not_found"
+    http_status = 404
 
 
 class ArchiveError(SoundalikeError):

@@ -24,7 +24,8 @@ from soundalike.errors import AudioError, SilentQuery
 from soundalike.ranking import rank
 from soundalike.segmenter import Segments, segment
 from soundalike.start_time import DEFAULT_PATTERNS
-from soundalike.store.base import Entry, Outcome, Store, start_differs, start_source
+from soundalike.store.base import Entry, Outcome, start_differs, start_source
+from soundalike.store.protocol import Store
 from soundalike.types import Filters, FloatArray, Match, Recording, Tags, Window
 from soundalike.wall_clock import Dating, counted_back
 from soundalike.windows import WindowPlan

@@ -19,7 +19,7 @@ from soundalike.audio.sources import path_of, stored_names
 from soundalike.errors import AudioNotFound
 from soundalike.files import find_files
 from soundalike.pipeline import IndexResult
-from soundalike.store.base import Store
+from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
 
 #: Paths that are deleted together.

@@ -232,8 +232,8 @@ class Filters:
 
     Attributes
     ----------
-    labels : tuple of str
-        The label is one of these.
+    labels, without_labels : tuple of str
+        The label is one of these; it is none of those.
     tags : mapping
         All of these tags are present with equal values.
     uri_prefix : str
@@ -264,3 +264,4 @@ class Filters:
     time_of_day: tuple[time, time] | None = None
     time_zone: tzinfo = UTC
     where: tuple[Condition, ...] = ()
+    without_labels: tuple[str, ...] = ()

@@ -19,10 +19,18 @@ from executors.documents import (
     time_text,
     to_windows,
 )
-from executors.parameters import SearchParameters
+from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.parameters import (
+    CollectionsParameters,
+    CountParameters,
+    RecordingsParameters,
+    SearchParameters,
+)
 from soundalike.ranking import rank
 from soundalike.start_time import zone_named
 from soundalike.types import Match
+
+_RECORDINGS, _ALL, _COUNT = RecordingsParameters(), CollectionsParameters(), CountParameters()
 
 
 class MaxScoreRanker(Executor):
@@ -52,6 +60,37 @@ class MaxScoreRanker(Executor):
 
     @requests(on="/status")
     def pass_status(self, docs: DocList[Status], **kwargs: Any) -> DocList[Status]:
+        """Hand on, as above."""
+        return docs
+
+    @requests(on="/recordings")
+    def pass_recordings(
+        self, docs: DocList[StoredDoc], parameters: RecordingsParameters = _RECORDINGS, **kwargs: Any
+    ) -> DocList[StoredDoc]:
+        """Hand on, as above."""
+        return docs
+
+    @requests(on="/collections")
+    def pass_collections(
+        self,
+        docs: DocList[CollectionDoc],
+        parameters: CollectionsParameters = _ALL,
+        **kwargs: Any,
+    ) -> DocList[CollectionDoc]:
+        """Hand on, as above."""
+        return docs
+
+    @requests(on="/labels")
+    def pass_labels(
+        self, docs: DocList[LabelDoc], parameters: CountParameters = _COUNT, **kwargs: Any
+    ) -> DocList[LabelDoc]:
+        """Hand on, as above."""
+        return docs
+
+    @requests(on="/folders")
+    def pass_folders(
+        self, docs: DocList[FolderDoc], parameters: CountParameters = _COUNT, **kwargs: Any
+    ) -> DocList[FolderDoc]:
         """Hand on, as above."""
         return docs
 

@@ -1,6 +1,6 @@
 """TimescaleIndexer: stores windows in PostgreSQL and finds their neighbours."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Optional, Sequence, Tuple, cast
 
@@ -25,21 +25,27 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import (
     CollectionParameters,
+    CollectionsParameters,
+    CountParameters,
     IndexParameters,
+    RecordingsParameters,
     SearchParameters,
     TimelineParameters,
 )
+from executors.timescale_indexer.listing import look_up, page_of_recordings
 from soundalike.audio import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreError, StoreUnavailable
 from soundalike.pipeline import audible
 from soundalike.store import open_store
-from soundalike.store.base import Entry
+from soundalike.store.base import Entry, is_unfinished
 from soundalike.types import BucketWidth
 
 _STANDARD = IndexParameters()
+_LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
 #: Documents that are committed together.
 _TRANSACTION = 32
 
@@ -207,6 +213,52 @@ class TimescaleIndexer(Executor):
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension
         return docs
+
+    @requests(on="/recordings")
+    def recordings(
+        self, docs: DocList[StoredDoc], parameters: RecordingsParameters = _LISTING, **kwargs: Any
+    ) -> DocList[StoredDoc]:
+        """Complete the recordings that are named; where none is, return a page of all."""
+        if docs:
+            return look_up(docs, self._store, parameters.collection)
+        return page_of_recordings(self._store, parameters)
+
+    @requests(on="/collections")
+    def collections(
+        self,
+        docs: DocList[CollectionDoc],
+        parameters: CollectionsParameters = _COUNTED,
+        **kwargs: Any,
+    ) -> DocList[CollectionDoc]:
+        """Return every collection that is complete."""
+        return DocList[CollectionDoc](
+            CollectionDoc(
+                id=found.name,
+                name=found.name,
+                **asdict(found.spec),
+                recordings=found.recordings,
+                files=found.files,
+                windows=found.windows,
+            )
+            for found in self._store.summaries(count=parameters.count)
+            if not is_unfinished(found.name)
+        )
+
+    @requests(on="/labels")
+    def labels(
+        self, docs: DocList[LabelDoc], parameters: CountParameters = _ALL, **kwargs: Any
+    ) -> DocList[LabelDoc]:
+        """Return the labels with the number of their paths, most frequent first."""
+        found = self._store.labels(limit=parameters.limit, collection=parameters.collection)
+        return DocList[LabelDoc](LabelDoc(id=name, label=name, files=count) for name, count in found)
+
+    @requests(on="/folders")
+    def folders(
+        self, docs: DocList[FolderDoc], parameters: CountParameters = _ALL, **kwargs: Any
+    ) -> DocList[FolderDoc]:
+        """Return the folders of stored paths with the number of these, in their order."""
+        found = self._store.folders(limit=parameters.limit, collection=parameters.collection)
+        return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
 
     def close(self) -> None:
         """Give back the connection; the embedded server stops where nobody else needs it."""

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from soundalike.cli import output
 from soundalike.cli.commands import confirmed, encoder_of, opened_store, settings_from, window_plan
 from soundalike.errors import IndexEmpty, ParameterError
-from soundalike.store.base import Store
+from soundalike.store.protocol import Store
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -20,7 +20,8 @@ import numpy as np
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ArchiveError, IndexEmpty
 from soundalike.exchange.format import FILES, HEAD, QUALITIES, RECORDINGS, Member, Summary, part_name
-from soundalike.store.base import Content, Store
+from soundalike.store.base import Content
+from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec
 
 #: A part ends with the recording that brings it to so many windows.

@@ -15,7 +15,6 @@ from soundalike.exchange.reading import Archive
 from soundalike.store.base import (
     Content,
     Entry,
-    Store,
     check_collection_name,
     check_recording,
     check_spec,
@@ -23,6 +22,7 @@ from soundalike.store.base import (
     is_under,
     is_unfinished,
 )
+from soundalike.store.protocol import Store
 from soundalike.types import Recording
 
 #: Windows that are stored in one transaction.

@@ -104,11 +104,11 @@ WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 -- A page of the paths in a collection, in their order. First the page, then what belongs to it: planned as
 -- one join, it reads every path to the end for each page as long as the tables have no figures.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
-       f.size_bytes, f.mtime_ns
+       f.size_bytes, f.mtime_ns, r.n_windows
 FROM (
-    SELECT * FROM soundalike.files
-    WHERE collection_id = %(collection)s AND uri > %(after)s AND starts_with(uri, %(folder)s)
-    ORDER BY uri LIMIT %(limit)s
+    SELECT * FROM soundalike.files AS f
+    WHERE f.collection_id = %(collection)s AND f.uri > %(after)s {narrowed}
+    ORDER BY f.uri LIMIT %(limit)s
 ) AS f
 CROSS JOIN LATERAL (
     SELECT * FROM soundalike.recordings AS r
@@ -116,11 +116,42 @@ CROSS JOIN LATERAL (
 ) AS r
 ORDER BY f.uri;
 
+-- name: narrow_files
+-- Goes into list_files when only some paths are wanted; as filter_files does into a search.
+AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
+AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
+AND f.tags @> %(tags)s::jsonb
+AND NOT EXISTS (
+    SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
+)
+AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
+AND starts_with(f.uri, %(uri_prefix)s)
+
+-- name: first_files
+-- Recordings by id, each under its first path.
+SELECT DISTINCT ON (f.recording_id)
+       f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
+       f.size_bytes, f.mtime_ns, r.n_windows
+FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
+WHERE f.collection_id = %(collection)s AND f.recording_id = ANY (%(recording_ids)s::uuid[])
+ORDER BY f.recording_id, f.uri;
+
+-- name: count_labels
+SELECT label, count(*) FROM soundalike.files
+WHERE collection_id = %(collection)s AND label IS NOT NULL
+GROUP BY label ORDER BY count(*) DESC, label LIMIT %(limit)s;
+
+-- name: count_folders
+-- Folders in which there are paths; an upload's name without a folder is in none.
+SELECT coalesce(nullif(regexp_replace(uri, '/[^/]*$', ''), ''), '/') AS folder, count(*)
+FROM soundalike.files WHERE collection_id = %(collection)s AND position('/' IN uri) > 0
+GROUP BY folder ORDER BY folder LIMIT %(limit)s;
+
 -- name: known_files
 -- Path by path through the primary keys, whatever the planner guesses: of tables that are still growing it
 -- has no figures, and would read all of them for each page.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
-       f.size_bytes, f.mtime_ns
+       f.size_bytes, f.mtime_ns, r.n_windows
 FROM unnest(%(uris)s::text[]) AS u (uri)
 CROSS JOIN LATERAL (
     SELECT * FROM soundalike.files AS f
@@ -154,6 +185,15 @@ ORDER BY f.recording_id, f.uri COLLATE "C";
 SELECT recording_id::text, window_index, start_s, end_s, quality, halfvec_send(embedding)
 FROM soundalike.windows_{collection} WHERE recording_id = ANY (%(recording_ids)s::uuid[])
 ORDER BY recording_id, window_index;
+
+-- name: windows_of_recording
+SELECT window_index, start_s, end_s, quality FROM soundalike.windows_{collection}
+WHERE recording_id = %(recording_id)s::uuid ORDER BY window_index;
+
+-- name: vectors_of_windows
+SELECT window_index, halfvec_send(embedding) FROM soundalike.windows_{collection}
+WHERE recording_id = %(recording_id)s::uuid AND window_index = ANY (%(windows)s)
+  AND embedding IS NOT NULL;
 
 -- name: delete_recording
 DELETE FROM soundalike.recordings
@@ -273,6 +313,7 @@ AND EXISTS (
     SELECT FROM soundalike.files AS f
     WHERE f.collection_id = {collection} AND f.recording_id = w.recording_id
       AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
+      AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
       AND f.tags @> %(tags)s::jsonb
       AND NOT EXISTS (
           SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
@@ -341,6 +382,7 @@ FROM soundalike.recordings AS r
 JOIN soundalike.files AS f USING (collection_id, recording_id)
 WHERE r.collection_id = %(collection)s AND r.recording_id = ANY (%(recording_ids)s::uuid[])
   AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
+  AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
   AND f.tags @> %(tags)s::jsonb
   AND NOT EXISTS (
       SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value

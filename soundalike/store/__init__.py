@@ -1,9 +1,10 @@
 """Where windows are kept and found again: one protocol, PostgreSQL, and an exact store in memory."""
 
-from soundalike.store.base import Content, Outcome, SearchResult, Store, StoreStatus
+from soundalike.store.base import Content, Outcome, SearchResult, StoredFile, StoreStatus
 from soundalike.store.memory import MemoryStore
 from soundalike.store.opening import is_made
 from soundalike.store.postgres import PostgresStore, open_store
+from soundalike.store.protocol import Store
 
 __all__ = [
     "Content",
@@ -13,6 +14,7 @@ __all__ = [
     "SearchResult",
     "Store",
     "StoreStatus",
+    "StoredFile",
     "is_made",
     "open_store",
 ]

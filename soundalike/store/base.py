@@ -1,22 +1,26 @@
-"""What every store does, and what its answers look like."""
+"""What the answers of every store look like, and what every store refuses."""
 
 from __future__ import annotations
 
 import json
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Literal, NamedTuple, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import DimensionMismatch, InvalidSamples, ModelMismatch, ParameterError
+from soundalike.errors import (
+    DimensionMismatch,
+    InvalidSamples,
+    ModelMismatch,
+    ParameterError,
+    RecordingNotFound,
+)
 from soundalike.store.times import check_times
 from soundalike.types import (
-    BucketWidth,
     Filters,
     FloatArray,
     HalfArray,
@@ -24,7 +28,6 @@ from soundalike.types import (
     IndexSpec,
     Recording,
     Tags,
-    Timeline,
     Window,
 )
 
@@ -34,6 +37,8 @@ from soundalike.types import (
 Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
 MAX_TOP_K = 1000
+#: The most that a page of a list may hold.
+MAX_PAGE = 1000
 _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 #: Follow the name of a collection whose successor is being built, or which is just being imported.
 _REBUILD = "~rebuild"
@@ -94,6 +99,33 @@ class StoreStatus:
     latest_start: datetime | None = None
 
 
+class StoredFile(NamedTuple):
+    """A stored path with its recording, and how many windows that has."""
+
+    recording: Recording
+    n_windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSummary:
+    """A named index.
+
+    Attributes
+    ----------
+    name : str
+    spec : IndexSpec
+        What it was made with.
+    recordings, files, windows : int
+        Distinct contents, paths that they are known under, windows; 0 where nobody asked to count.
+    """
+
+    name: str
+    spec: IndexSpec
+    recordings: int = 0
+    files: int = 0
+    windows: int = 0
+
+
 class Entry(NamedTuple):
     """A recording with its windows and a row of ``(n_windows, dimension)`` float32 for each."""
 
@@ -119,136 +151,6 @@ class Content:
     files: list[Recording]
     windows: list[Window]
     embeddings: HalfArray
-
-
-class Store(Protocol):
-    """Keeps recordings and their windows, in named collections; every call is one transaction."""
-
-    def add(
-        self,
-        recording: Recording,
-        windows: Sequence[Window],
-        embeddings: FloatArray,
-        spec: IndexSpec,
-        *,
-        collection: str = DEFAULT_COLLECTION,
-    ) -> Outcome:
-        """Store a recording entirely or not at all; storing it again changes nothing."""
-        ...
-
-    def add_many(
-        self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
-    ) -> list[Outcome]:
-        """Store all of these recordings or none, as `add` would one after the other."""
-        ...
-
-    def known_ids(
-        self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
-    ) -> set[str]:
-        """Return those of the ids that are stored."""
-        ...
-
-    def link(
-        self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
-    ) -> Outcome | None:
-        """Store a path of audio that is stored already; None where it is not."""
-        ...
-
-    def files(
-        self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
-    ) -> Iterator[Recording]:
-        """Yield every stored path with its recording, in the order of the paths.
-
-        With `under`, only those that lie below this folder.
-        """
-        ...
-
-    def known_files(
-        self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
-    ) -> dict[str, Recording]:
-        """Return those of the paths that are stored, with their recordings."""
-        ...
-
-    def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
-        """Yield every recording with its paths and windows, in the order of the ids."""
-        ...
-
-    def search(
-        self,
-        vectors: FloatArray,
-        spec: IndexSpec,
-        *,
-        top_k: int,
-        filters: Filters,
-        collection: str = DEFAULT_COLLECTION,
-    ) -> SearchResult:
-        """Return the hits of the `top_k` best recordings, where there are that many."""
-        ...
-
-    def count_by_time(
-        self,
-        vectors: FloatArray,
-        spec: IndexSpec,
-        *,
-        min_score: float,
-        bucket: BucketWidth,
-        zone: tzinfo,
-        filters: Filters,
-        collection: str = DEFAULT_COLLECTION,
-    ) -> Timeline:
-        """Count by wall-clock time what resembles any of the vectors."""
-        ...
-
-    def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
-        """Delete a path, every path below a folder, or a recording; return how many paths went."""
-        ...
-
-    def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
-        """Delete exactly these paths, together; return those that were stored."""
-        ...
-
-    def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Do what is better done once after many additions."""
-        ...
-
-    def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Build what makes searching fast anew, where there is enough to be worth it."""
-        ...
-
-    def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
-        """Return what is stored."""
-        ...
-
-    def collections(self) -> dict[str, IndexSpec]:
-        """Return all collections, and what they were made with."""
-        ...
-
-    def create_collection(self, name: str, spec: IndexSpec) -> None:
-        """Make an empty collection; one that is there already must fit."""
-        ...
-
-    def drop_collection(self, name: str) -> bool:
-        """Delete a collection with all it holds; tell whether there was one."""
-        ...
-
-    def rename_collection(self, name: str, new_name: str) -> None:
-        """Give a collection a name that is still free."""
-        ...
-
-    def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
-        """Let another collection take the place and name of this one.
-
-        Only where it has every path of this one but those in `without`; tell whether it was so.
-        """
-        ...
-
-    def reset(self) -> None:
-        """Delete everything."""
-        ...
-
-    def close(self) -> None:
-        """Give back connections."""
-        ...
 
 
 def rebuild_name(collection: str) -> str:
@@ -343,7 +245,7 @@ def check_recording(recording: Recording, *, has_length: bool) -> None:
     That is: an id that is no UUID, no length where there must be one, no path, text with NUL or half a
     surrogate pair, tags that are not JSON, or a start that no database knows.
     """
-    _check_id(recording.recording_id)
+    checked_id(recording.recording_id)
     if has_length and not recording.duration_s > 0:
         raise ParameterError(f"duration_s is {recording.duration_s}; it must be above 0")
     if not recording.uri:
@@ -371,13 +273,20 @@ def check_filters(filters: Filters) -> None:
         for text in (*condition.key, *condition.values):
             _check_text("condition", text if isinstance(text, str) else "")
     if filters.exclude_recording_id is not None:
-        _check_id(filters.exclude_recording_id)
+        checked_id(filters.exclude_recording_id)
     check_times(filters)
 
 
-def _check_id(recording_id: str) -> None:
+def checked_id(recording_id: str) -> str:
+    """Return a recording's id in the form in which it is stored.
+
+    Raises
+    ------
+    ParameterError
+        It is no UUID.
+    """
     try:
-        uuid.UUID(recording_id)
+        return str(uuid.UUID(recording_id))
     except ValueError as exc:
         raise ParameterError(f"recording_id is {recording_id!r}; give a UUID") from exc
 
@@ -426,6 +335,21 @@ def of_the_best(hits: Sequence[Hit], top_k: int) -> list[Hit]:
         return list(hits)
     lowest = sorted(best.values(), reverse=True)[top_k - 1]
     return [hit for hit in hits if best[hit.recording_id] >= lowest]
+
+
+def not_found(key: str, collection: str) -> RecordingNotFound:
+    """Return the error of those who name a recording that is not stored."""
+    return RecordingNotFound(
+        f"{key!r} is not in the collection {collection!r}; see what is, or index it first: "
+        "soundalike index PATH"
+    )
+
+
+def check_page(limit: int, after: str) -> None:
+    """Raise `ParameterError` where there can be no such page of a list."""
+    if not 1 <= limit <= MAX_PAGE:
+        raise ParameterError(f"limit is {limit}; choose a number from 1 to {MAX_PAGE}")
+    _check_text("cursor", after)
 
 
 def is_under(uri: str, key: str) -> bool:

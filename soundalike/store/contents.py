@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +11,7 @@ from pgvector import HalfVector
 
 from soundalike import sql
 from soundalike.errors import ModelMismatch
+from soundalike.excerpt import Excerpt
 from soundalike.store.base import Content
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
@@ -64,6 +65,31 @@ def read_all(
             return
 
 
+def read_one(
+    cursor: Cursor, collection: Collection, recording_id: str, excerpt: Excerpt
+) -> Content | None:
+    """Return a recording with the windows of a part of it; None where it is not stored.
+
+    Only the vectors of that part are read.
+    """
+    cursor.execute(
+        sql.queries()["files_of_page"],
+        {"collection": collection.collection_id, "recording_ids": [recording_id]},
+    )
+    files = _grouped(cursor).get(recording_id)
+    keys: dict[str, Any] = {"recording_id": recording_id}
+    cursor.execute(collection.statement("windows_of_recording"), keys)
+    windows = [_window(*row) for row in cursor.fetchall()]
+    if not files or not windows:
+        return None
+    chosen = excerpt.windows_of(windows)
+    keys["windows"] = [window.index for window in chosen]
+    cursor.execute(collection.statement("vectors_of_windows"), keys)
+    vectors = dict(cursor.fetchall())
+    rows = [vectors.get(window.index) for window in chosen]
+    return Content(_recordings(recording_id, files), chosen, _matrix(rows, collection.spec.dimension))
+
+
 def _page(cursor: Cursor, collection: Collection, after: str | None) -> _Page:
     """Return the recordings whose ids follow `after`, and the last of these ids, None at the end."""
     place = {"collection": collection.collection_id, "after": after, "limit": _PAGE_RECORDINGS}
@@ -104,18 +130,28 @@ def _grouped(cursor: Cursor) -> dict[str, list[tuple[Any, ...]]]:
 def _content(
     key: str, files: list[tuple[Any, ...]], windows: list[tuple[Any, ...]], dimension: int
 ) -> Content:
-    embeddings: HalfArray = np.zeros((len(windows), dimension), dtype=np.float16)
-    for row, (*_, vector) in zip(embeddings, windows, strict=True):
+    return Content(
+        _recordings(key, files),
+        [_window(*row) for *row, _ in windows],
+        _matrix([vector for *_, vector in windows], dimension),
+    )
+
+
+def _recordings(key: str, files: list[tuple[Any, ...]]) -> list[Recording]:
+    return [
+        Recording(key, uri, duration_s, label, tags, at, source, file_stat(size, mtime))
+        for uri, label, tags, size, mtime, duration_s, at, source in files
+    ]
+
+
+def _window(index: int, start_s: float, end_s: float, quality: str) -> Window:
+    return Window(index, start_s, end_s, quality not in ("ok", "clipped"), quality == "clipped")
+
+
+def _matrix(vectors: Sequence[bytes | None], dimension: int) -> HalfArray:
+    """Return stored vectors as rows; a row of zeros where there is none."""
+    rows: HalfArray = np.zeros((len(vectors), dimension), dtype=np.float16)
+    for row, vector in zip(rows, vectors, strict=True):
         if vector is not None:
             row[:] = HalfVector.from_binary(vector).to_numpy()
-    return Content(
-        [
-            Recording(key, uri, duration_s, label, tags, at, source, file_stat(size, mtime))
-            for uri, label, tags, size, mtime, duration_s, at, source in files
-        ],
-        [
-            Window(index, start_s, end_s, quality not in ("ok", "clipped"), quality == "clipped")
-            for index, start_s, end_s, quality, _ in windows
-        ],
-        embeddings,
-    )
+    return rows

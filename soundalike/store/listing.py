@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from soundalike import sql
-from soundalike.store.base import folder_prefix
+from soundalike.store.base import StoredFile
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
-from soundalike.types import FileStat, Recording
+from soundalike.store.searching import filter_values, is_narrowed
+from soundalike.types import FileStat, Filters, Recording
 
 PAGE_FILES = 1000
 
 
-def page(cursor: Cursor, collection: Collection, after: str, under: str | None) -> list[Recording]:
+def page(
+    cursor: Cursor, collection: Collection, after: str, limit: int, filters: Filters
+) -> list[StoredFile]:
     """Return the next paths behind `after`, in their order; none at the end.
 
     Parameters
@@ -22,24 +26,50 @@ def page(cursor: Cursor, collection: Collection, after: str, under: str | None) 
     collection : Collection
     after : str
         The last path of the page before; empty for the first page.
-    under : str or None
-        Only paths below this folder.
+    limit : int
+        At most so many.
+    filters : Filters
+        Only paths that pass those of label, tags and path.
     """
-    keys = {
-        "collection": collection.collection_id,
-        "after": after,
-        "folder": "" if under is None else folder_prefix(under),
-        "limit": PAGE_FILES,
-    }
-    cursor.execute(sql.queries()["list_files"], keys)
-    return _recordings(cursor)
+    keys = {"collection": collection.collection_id, "after": after, "limit": limit}
+    narrowed = sql.queries()["narrow_files"] if is_narrowed(filters) else ""
+    statement = sql.queries()["list_files"].replace("{narrowed}", narrowed)
+    cursor.execute(statement, {**filter_values(filters), **keys})
+    return _files(cursor)
 
 
-def known(cursor: Cursor, collection: Collection, uris: Sequence[str]) -> dict[str, Recording]:
-    """Return those of the paths that are stored, with their recordings."""
+def at_paths(cursor: Cursor, collection: Collection, uris: Sequence[str]) -> dict[str, StoredFile]:
+    """Return those of the paths that are stored."""
     keys = {"collection": collection.collection_id, "uris": list(uris)}
     cursor.execute(sql.queries()["known_files"], keys)
-    return {file.uri: file for file in _recordings(cursor)}
+    return {file.recording.uri: file for file in _files(cursor)}
+
+
+def named(cursor: Cursor, collection: Collection, keys: Sequence[str]) -> dict[str, StoredFile]:
+    """Return what is stored under paths, and under recording ids the first path of each."""
+    files = at_paths(cursor, collection, keys)
+    ids = {key: str(uuid.UUID(key)) for key in keys if key not in files and _is_id(key)}
+    if ids:
+        values = {"collection": collection.collection_id, "recording_ids": list(ids.values())}
+        cursor.execute(sql.queries()["first_files"], values)
+        by_id = {file.recording.recording_id: file for file in _files(cursor)}
+        files.update((key, by_id[number]) for key, number in ids.items() if number in by_id)
+    return files
+
+
+def _is_id(key: str) -> bool:
+    try:
+        uuid.UUID(key)
+    except ValueError:
+        return False
+    return True
+
+
+def counts(cursor: Cursor, collection: Collection, statement: str, limit: int) -> list[tuple[str, int]]:
+    """Return names with a number each: labels or folders, as the statement asks for."""
+    keys = {"collection": collection.collection_id, "limit": limit}
+    cursor.execute(statement, keys)
+    return [(name, count) for name, count in cursor.fetchall()]
 
 
 def file_stat(size_bytes: int | None, mtime_ns: int | None) -> FileStat | None:
@@ -47,8 +77,10 @@ def file_stat(size_bytes: int | None, mtime_ns: int | None) -> FileStat | None:
     return None if size_bytes is None or mtime_ns is None else FileStat(size_bytes, mtime_ns)
 
 
-def _recordings(cursor: Cursor) -> list[Recording]:
+def _files(cursor: Cursor) -> list[StoredFile]:
     return [
-        Recording(key, uri, duration_s, label, tags, at, source, file_stat(size, mtime))
-        for uri, key, label, tags, duration_s, at, source, size, mtime in cursor.fetchall()
+        StoredFile(
+            Recording(key, uri, duration_s, label, tags, at, source, file_stat(size, mtime)), n_windows
+        )
+        for uri, key, label, tags, duration_s, at, source, size, mtime, n_windows in cursor.fetchall()
     ]

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 
 import numpy as np
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.excerpt import WHOLE, Excerpt
 from soundalike.store.base import (
+    MAX_PAGE,
+    CollectionSummary,
     Content,
     Entry,
     Outcome,
     SearchResult,
+    StoredFile,
     StoreStatus,
     check_collection_name,
     check_embeddings,
     check_entry,
     check_filters,
+    check_page,
     check_recording,
     check_spec,
     check_top_k,
-    first_limit,
+    checked_id,
     folder_prefix,
     is_under,
-    of_the_best,
-    start_differs,
     start_source,
     starts_by_trust,
 )
-from soundalike.store.merging import is_settled
-from soundalike.store.timeline import begins, bucket_start, check_count, filled, scores
-from soundalike.store.times import is_within, time_of_window
+from soundalike.store.memory_collection import MemoryCollection
+from soundalike.store.timeline import check_count
 from soundalike.types import (
     BucketWidth,
     Filters,
     FloatArray,
-    Hit,
     IndexSpec,
     Recording,
     Timeline,
@@ -47,165 +47,18 @@ from soundalike.types import (
 )
 
 
-@dataclass(slots=True)
-class _Content:
-    recording: Recording
-    windows: list[Window]
-    embeddings: FloatArray
-
-
-class _Collection:
-    """The recordings and windows of one collection."""
-
-    def __init__(self, spec: IndexSpec) -> None:
-        self.spec = spec
-        self.contents: dict[str, _Content] = {}
-        self.paths: dict[str, Recording] = {}
-
-    def add(self, recording: Recording, windows: Sequence[Window], embeddings: FloatArray) -> Outcome:
-        known = self.contents.get(recording.recording_id)
-        moved = known is not None and start_differs(known.recording, recording)
-        if known is None or moved:
-            content = _Content(recording, list(windows), embeddings.copy())
-            self.contents[recording.recording_id] = content
-        outcome = self._put_file(recording, is_new=known is None)
-        return "updated" if moved and outcome == "unchanged" else outcome
-
-    def link(self, recording: Recording) -> Outcome | None:
-        known = self.contents.get(recording.recording_id)
-        if known is None or start_differs(known.recording, recording):
-            return None
-        return self._put_file(recording, is_new=False)
-
-    def _put_file(self, recording: Recording, *, is_new: bool) -> Outcome:
-        before = self.paths.get(recording.uri)
-        self.paths[recording.uri] = recording
-        if before is None:
-            return "added" if is_new else "linked"
-        if before.recording_id != recording.recording_id:
-            self.drop_orphans()
-            return "replaced"
-        same = (before.label, before.tags) == (recording.label, recording.tags)
-        return "unchanged" if same else "updated"
-
-    def described(self, uri: str) -> Recording:
-        """Return a path with what is known of its content."""
-        file = self.paths[uri]
-        content = self.contents[file.recording_id].recording
-        return replace(
-            file,
-            duration_s=content.duration_s,
-            recorded_at=content.recorded_at,
-            recorded_at_source=start_source(content),
-        )
-
-    def content(self, recording_id: str) -> Content:
-        """Return a recording as a database keeps it: without vectors of what is silent."""
-        content = self.contents[recording_id]
-        windows = [
-            _as_stored(window, vector)
-            for window, vector in zip(content.windows, content.embeddings, strict=True)
-        ]
-        heard = np.array([window.quality == "ok" for window in windows], dtype=bool)
-        embeddings = np.where(heard[:, np.newaxis], content.embeddings, 0).astype(np.float16)
-        uris = sorted(uri for uri, file in self.paths.items() if file.recording_id == recording_id)
-        return Content([self.described(uri) for uri in uris], windows, embeddings)
-
-    def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
-        allowed = self._allowed(filters)
-        limit = first_limit(top_k)
-        hits = [
-            hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed, filters)
-        ]
-        while True:
-            kept = _best_of_each_window(hits, limit)
-            if is_settled(kept, limit, top_k):
-                best = of_the_best(kept, top_k)
-                return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
-            limit *= 4
-
-    def _scan(
-        self, n: int, vector: FloatArray, allowed: dict[str, Recording], filters: Filters
-    ) -> list[Hit]:
-        hits = []
-        for key in allowed:
-            content = self.contents[key]
-            lengths = np.linalg.norm(content.embeddings, axis=1) * np.linalg.norm(vector)
-            for window, dot, length in zip(
-                content.windows, content.embeddings @ vector, lengths, strict=True
-            ):
-                is_timely = is_within(filters, content.recording.recorded_at, window.start_s)
-                if is_timely and window.quality == "ok" and length > 0:
-                    score = float(dot / length)
-                    hits.append(Hit(n, key, window.index, window.start_s, window.end_s, score))
-        return hits
-
-    def count_by_time(
-        self,
-        vectors: FloatArray,
-        min_score: float,
-        bucket: BucketWidth,
-        zone: tzinfo,
-        filters: Filters,
-    ) -> Timeline:
-        counts: Counter[datetime] = Counter()
-        undated = 0
-        for key in self._allowed(filters):
-            content = self.contents[key]
-            began = content.recording.recorded_at
-            alike = [
-                window
-                for window, score in zip(
-                    content.windows, scores(content.embeddings, vectors), strict=True
-                )
-                if score >= min_score
-                and window.quality == "ok"
-                and is_within(filters, began, window.start_s)
-            ]
-            for first in begins(alike):
-                at = time_of_window(began, first.start_s)
-                undated += at is None
-                counts.update([bucket_start(at, bucket, zone)] if at else [])
-        return Timeline(filled(counts, bucket, zone), undated)
-
-    def _allowed(self, filters: Filters) -> dict[str, Recording]:
-        allowed: dict[str, Recording] = {}
-        for uri in sorted(self.paths):
-            recording = self.described(uri)
-            if (
-                recording.recording_id != filters.exclude_recording_id
-                and (not filters.labels or recording.label in filters.labels)
-                and filters.tags.items() <= dict(recording.tags).items()
-                and uri.startswith(filters.uri_prefix)
-                and all(condition.matches(recording.tags) for condition in filters.where)
-            ):
-                allowed.setdefault(recording.recording_id, recording)
-        return allowed
-
-    def delete(self, gone: Sequence[str]) -> int:
-        for uri in gone:
-            del self.paths[uri]
-        self.drop_orphans()
-        return len(gone)
-
-    def drop_orphans(self) -> None:
-        used = {recording.recording_id for recording in self.paths.values()}
-        for key in self.contents.keys() - used:
-            del self.contents[key]
-
-
 class MemoryStore:
     """Exact search over arrays; nothing outlives the process. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
-        self._collections: dict[str, _Collection] = {}
+        self._collections: dict[str, MemoryCollection] = {}
 
-    def _find(self, name: str) -> _Collection | None:
+    def _find(self, name: str) -> MemoryCollection | None:
         check_collection_name(name)
         return self._collections.get(name)
 
-    def _ensure(self, name: str, spec: IndexSpec) -> _Collection:
-        found = self._find(name) or self._collections.setdefault(name, _Collection(spec))
+    def _ensure(self, name: str, spec: IndexSpec) -> MemoryCollection:
+        found = self._find(name) or self._collections.setdefault(name, MemoryCollection(spec))
         check_spec(found.spec, spec)
         return found
 
@@ -272,6 +125,80 @@ class MemoryStore:
         found = self._find(collection)
         if found is not None:
             yield from (found.content(key) for key in sorted(found.contents))
+
+    def content(
+        self,
+        recording_id: str,
+        excerpt: Excerpt = WHOLE,
+        *,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Content | None:
+        """Return a recording and windows of it; see `soundalike.store.Store.content`."""
+        key = checked_id(recording_id)
+        found = self._find(collection)
+        if found is None or key not in found.contents:
+            return None
+        whole = found.content(key)
+        rows = [window.index for window in excerpt.windows_of(whole.windows)]
+        return Content(
+            whole.files, [whole.windows[row] for row in rows], np.take(whole.embeddings, rows, axis=0)
+        )
+
+    def page_of_files(
+        self,
+        filters: Filters,
+        *,
+        after: str = "",
+        limit: int = 100,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> list[StoredFile]:
+        """Return the next paths; see `soundalike.store.Store.page_of_files`."""
+        check_page(limit, after)
+        check_filters(filters)
+        found = self._find(collection)
+        uris = sorted(uri for uri in found.passing(filters) if uri > after) if found else []
+        return [found.stored_file(uri) for uri in uris[:limit]] if found else []
+
+    def files_named(
+        self, keys: Sequence[str], *, collection: str = DEFAULT_COLLECTION
+    ) -> dict[str, StoredFile]:
+        """Return what is stored; see `soundalike.store.Store.files_named`."""
+        found = self._find(collection)
+        if found is None:
+            return {}
+        first = {file.recording_id: uri for uri, file in sorted(found.paths.items(), reverse=True)}
+        paths = {key: key if key in found.paths else first.get(key.lower()) for key in keys}
+        return {key: found.stored_file(uri) for key, uri in paths.items() if uri is not None}
+
+    def labels(
+        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+    ) -> list[tuple[str, int]]:
+        """Return labels with how many paths have them, most frequent first."""
+        check_page(limit, "")
+        found = self._find(collection)
+        counts = Counter(file.label for file in found.paths.values()) if found else Counter()
+        known = [(label, count) for label, count in counts.items() if label is not None]
+        return sorted(known, key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+    def folders(
+        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+    ) -> list[tuple[str, int]]:
+        """Return the folders in which there are stored paths, and how many, in their order."""
+        check_page(limit, "")
+        found = self._find(collection)
+        uris = found.paths if found else []
+        return sorted(Counter(uri.rpartition("/")[0] or "/" for uri in uris if "/" in uri).items())[
+            :limit
+        ]
+
+    def summaries(self, *, count: bool = True) -> list[CollectionSummary]:
+        """Return all collections, and what they hold unless told not to count."""
+        found = []
+        for name, spec in self.collections().items():
+            held = self.status(collection=name)
+            counts = (held.recordings, held.files, held.windows) if count else ()
+            found.append(CollectionSummary(name, spec, *counts))
+        return found
 
     def search(
         self,
@@ -399,19 +326,3 @@ class MemoryStore:
 
     def close(self) -> None:
         """Nothing to give back."""
-
-
-def _best_of_each_window(hits: list[Hit], limit: int) -> list[Hit]:
-    kept: list[Hit] = []
-    taken: dict[int, int] = {}
-    for hit in sorted(hits, key=lambda h: -h.score):
-        if taken.get(hit.query_window, 0) < limit:
-            taken[hit.query_window] = taken.get(hit.query_window, 0) + 1
-            kept.append(hit)
-    return kept
-
-
-def _as_stored(window: Window, vector: FloatArray) -> Window:
-    """Return a window with the quality under which a database keeps it."""
-    quality = window.quality if window.quality != "ok" or vector.any() else "silent"
-    return replace(window, is_silent=quality == "silent", is_clipped=quality == "clipped")

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Sequence, Set
+from datetime import tzinfo
 from typing import Any, TypeVar
 
-from psycopg2 import errors as pg_errors
-
-from soundalike import sql
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.errors import IndexEmpty, StoreError
-from soundalike.store import collections, contents, indexing, listing, searching, writing
+from soundalike.store import collections, indexing, searching, writing
 from soundalike.store.base import (
-    Content,
     Entry,
     Outcome,
     SearchResult,
-    StoreStatus,
-    check_collection_name,
     check_embeddings,
     check_entry,
     check_filters,
@@ -26,12 +19,11 @@ from soundalike.store.base import (
     check_spec,
     check_top_k,
     is_storable,
-    starts_by_trust,
 )
-from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
-from soundalike.store.schema import exists, extensions, has_schema, lock_schema, migrate_once
+from soundalike.store.reading import PostgresReader, not_indexed
+from soundalike.store.schema import lock_schema
 from soundalike.store.timeline import check_count, count_by_time
 from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
 
@@ -52,7 +44,7 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore:
+class PostgresStore(PostgresReader):
     """Recordings and windows in PostgreSQL. A `soundalike.store.Store`; threads may share it.
 
     Parameters
@@ -72,33 +64,9 @@ class PostgresStore:
         on_close: Any = None,
         exact_below: int = EXACT_BELOW_WINDOWS,
     ) -> None:
-        self._db = database
+        super().__init__(database)
         self._on_close = on_close
         self._exact_below = exact_below
-        self._sql = sql.queries()
-        self._has_schema = False
-
-    def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
-        """Do some work in a transaction, with tables of this program's version."""
-        if not self._has_schema:
-            while self._db.run(migrate_once):
-                pass
-        try:
-            return self._db.run(work)
-        except StoreError as exc:
-            if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
-                raise
-            # Another process has deleted, or replaced, what this one had found a moment ago.
-            self._has_schema = False
-            return self._db.run(work)
-
-    def _find(self, cursor: Cursor, name: str) -> Collection | None:
-        """Return a collection; once the schema was seen, at the price of one question."""
-        if not self._has_schema and not has_schema(cursor):
-            check_collection_name(name)
-            return None
-        self._has_schema = True
-        return collections.find(cursor, name)
 
     def add(
         self,
@@ -166,75 +134,6 @@ class PostgresStore:
             return writing.link(cursor, target, recording)
 
         return self._run(work)
-
-    def known_ids(
-        self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
-    ) -> set[str]:
-        """Return those of the ids that are stored."""
-
-        def work(cursor: Cursor) -> set[str]:
-            found = self._find(cursor, collection)
-            if found is None:
-                return set()
-            keys = {"collection": found.collection_id, "recording_ids": list(recording_ids)}
-            cursor.execute(self._sql["known_ids"], keys)
-            return {row[0] for row in cursor.fetchall()}
-
-        return self._run(work)
-
-    def files(
-        self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
-    ) -> Iterator[Recording]:
-        """Yield every stored path with its recording, in the order of the paths.
-
-        With `under`, only those that lie below this folder.
-        """
-        after, page = "", [Recording("", "", 0.0)]
-
-        def work(cursor: Cursor) -> list[Recording]:
-            found = self._find(cursor, collection)
-            return listing.page(cursor, found, after, under) if found else []
-
-        if under is not None and not is_storable(under):
-            return
-        while page:
-            after = page[-1].uri
-            page = self._run(work)
-            yield from page
-
-    def known_files(
-        self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
-    ) -> dict[str, Recording]:
-        """Return those of the paths that are stored, with their recordings, in one question.
-
-        Raises
-        ------
-        ModelMismatch
-            The collection was made with something else.
-        """
-        storable = [uri for uri in uris if is_storable(uri)]
-
-        def work(cursor: Cursor) -> dict[str, Recording]:
-            found = self._find(cursor, collection)
-            if found is None:
-                return {}
-            check_spec(found.spec, spec)
-            return listing.known(cursor, found, storable)
-
-        return self._run(work)
-
-    def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
-        """Yield every recording with its paths and windows, in the order of the ids.
-
-        Each recording comes as it is at one moment; those that are added or deleted meanwhile may be
-        in it or not.
-
-        Raises
-        ------
-        ModelMismatch
-            The collection was replaced by another one in the meantime.
-        """
-        return contents.read_all(self._run, lambda cursor: self._find(cursor, collection))
 
     def search(
         self,
@@ -361,47 +260,6 @@ class PostgresStore:
 
         self._run(work)
 
-    def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
-        """Return what is stored; works on an empty database too."""
-
-        def work(cursor: Cursor) -> StoreStatus:
-            found = self._find(cursor, collection)
-            counts = (0, 0, 0)
-            starts: list[tuple[str | None, int, datetime | None, datetime | None]] = []
-            if found is not None:
-                cursor.execute(self._sql["count_rows"], {"collection": found.collection_id})
-                counts = cursor.fetchone() or counts
-                cursor.execute(self._sql["count_starts"], {"collection": found.collection_id})
-                starts = cursor.fetchall()
-            installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
-            has_index = found is not None and exists(cursor, found.index)
-            recordings, files, windows = (int(count) for count in counts)
-            return StoreStatus(
-                self._db.description,
-                found.spec if found else None,
-                recordings,
-                files,
-                windows,
-                installed,
-                "hnsw" if has_index else "exact",
-                starts_by_trust({source: count for source, count, _, _ in starts}),
-                min((first.astimezone(UTC) for *_, first, _ in starts if first), default=None),
-                max((last.astimezone(UTC) for *_, last in starts if last), default=None),
-            )
-
-        return self._run(work)
-
-    def collections(self) -> dict[str, IndexSpec]:
-        """Return all collections by name, and what they were made with."""
-
-        def work(cursor: Cursor) -> dict[str, IndexSpec]:
-            if not has_schema(cursor):
-                return {}
-            cursor.execute(self._sql["list_collections"])
-            return {name: IndexSpec(*spec) for _, name, *spec in cursor.fetchall()}
-
-        return self._run(work)
-
     def create_collection(self, name: str, spec: IndexSpec) -> None:
         """Make an empty collection; one that is there already must fit."""
         self._run(lambda cursor: collections.ensure(cursor, name, spec))
@@ -466,13 +324,3 @@ class PostgresStore:
         self._db.close()
         if self._on_close is not None:
             self._on_close()
-
-
-def not_indexed(collection: str) -> IndexEmpty:
-    """Return the error of those who ask for something in a collection that is not there."""
-    if collection == DEFAULT_COLLECTION:
-        return IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
-    return IndexEmpty(
-        f"there is no collection {collection!r}; see: soundalike collections, or make it with: "
-        f"soundalike index --collection {collection} PATH"
-    )

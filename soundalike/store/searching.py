@@ -60,7 +60,7 @@ def search(
     parameters["vectors"] = vector_texts(vectors[usable])
     found = _settled_hits(cursor, collection, parameters, top_k, conditions(collection, filters))
     hits = of_the_best([replace(hit, query_window=usable[hit.query_window]) for hit in found], top_k)
-    if _filters_files(filters):
+    if is_narrowed(filters):
         statement = sql.queries()["describe_filtered"]
     else:
         statement = sql.queries()["describe"]
@@ -114,6 +114,7 @@ def filter_values(filters: Filters) -> dict[str, Any]:
     """Return the values of the conditions that `conditions` gives."""
     values: dict[str, Any] = {
         "labels": list(filters.labels) or None,
+        "without_labels": list(filters.without_labels) or None,
         "tags": Json(dict(filters.tags)),
         "uri_prefix": filters.uri_prefix,
         "where": to_jsonpath(filters.where),
@@ -129,10 +130,17 @@ def filter_values(filters: Filters) -> dict[str, Any]:
     return values
 
 
+def is_narrowed(filters: Filters) -> bool:
+    """Tell whether there is a filter of label, tags or path."""
+    return bool(
+        filters.labels or filters.without_labels or filters.tags or filters.uri_prefix or filters.where
+    )
+
+
 def conditions(collection: Collection, filters: Filters) -> str:
     """Return the conditions of a search in a collection, for the placeholder ``{filters}``."""
     found = []
-    if _filters_files(filters):
+    if is_narrowed(filters):
         found.append(collection.statement("filter_files"))
     if filters.exclude_recording_id:
         found.append(collection.statement("filter_excluded"))
@@ -143,10 +151,6 @@ def conditions(collection: Collection, filters: Filters) -> str:
     if filters.time_of_day:
         found.append(collection.statement("filter_time_of_day"))
     return "\n".join(found)
-
-
-def _filters_files(filters: Filters) -> bool:
-    return bool(filters.labels or filters.tags or filters.uri_prefix or filters.where)
 
 
 def _settled_hits(

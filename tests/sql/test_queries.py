@@ -34,6 +34,7 @@ _RECORDING = (1, _ID, 10.0, None, None, 4)
 _FILE = (1, "/a/one.wav", _ID, "dog", Json({}), 9, None)
 _FILTERS = {
     "labels": ["dog"],
+    "without_labels": ["cat"],
     "tags": Json({"n": 1}),
     "uri_prefix": "/a",
     "excluded": _ID,
@@ -70,12 +71,17 @@ VALUES: dict[str, dict[str, Any]] = {
     "find_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
     "find_recordings": {**_COLLECTION, "recording_ids": [_ID]},
     "files_of": _KEY,
-    "list_files": {**_COLLECTION, "after": "", "folder": "/a/", "limit": 10},
+    "list_files": {**_FILTERS, **_COLLECTION, "after": "", "limit": 10},
+    "first_files": {**_COLLECTION, "recording_ids": [_ID]},
+    "count_labels": {**_COLLECTION, "limit": 10},
+    "count_folders": {**_COLLECTION, "limit": 10},
     "known_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
     "snapshot": {},
     "recordings_page": {**_COLLECTION, "after": None, "limit": 10},
     "files_of_page": {**_COLLECTION, "recording_ids": [_ID]},
     "windows_of_page": {"recording_ids": [_ID]},
+    "windows_of_recording": {"recording_id": _ID},
+    "vectors_of_windows": {"recording_id": _ID, "windows": [0, 2]},
     "delete_recording": _KEY,
     "delete_orphan": _KEY,
     "delete_files": {**_COLLECTION, "key": _ID, "folder": "/a/"},
@@ -114,7 +120,10 @@ VALUES: dict[str, dict[str, Any]] = {
     "memory_settings": {},
 }
 #: Run in another way, below.
-SPECIAL = {"put_recordings", "put_files", "copy_windows", "time_bucket", "date_trunc", *FILTERS}
+SPECIAL = {
+    *("put_recordings", "put_files", "copy_windows", "time_bucket", "date_trunc"),
+    *(*FILTERS, "narrow_files"),
+}
 TIMESCALEDB = {"create_hypertable", "chunks", "compression_jobs", "stop_compression", "decompress"}
 
 
@@ -152,6 +161,7 @@ def test_the_server_takes_the_statement(cursor: Any, name: str):
 
     fragments = {"{collection}": "1", "{ef_search}": "100", "{exactly}": "+ 0"}
     fragments["{bucket}"] = statements.queries()["date_trunc"]
+    fragments["{narrowed}"] = statements.queries()["narrow_files"]
     for placeholder, text in fragments.items():
         statement = statement.replace(placeholder, text)
     cursor.execute(statement, VALUES[name])

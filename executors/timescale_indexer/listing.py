@@ -1,0 +1,88 @@
+"""What is stored, as documents: page by page, or by name."""
+
+from typing import List
+
+from docarray import DocList
+
+from executors.documents import mark_failed, time_text
+from executors.listings import StoredDoc
+from executors.parameters import RecordingsParameters
+from soundalike.audio import stored_names
+from soundalike.conditions import parse_conditions
+from soundalike.errors import ParameterError
+from soundalike.store import Store, StoredFile
+from soundalike.store.base import folder_prefix, not_found
+from soundalike.types import Filters
+
+
+def page_of_recordings(store: Store, parameters: RecordingsParameters) -> DocList[StoredDoc]:
+    """Return the next stored paths, in their order; none at the end.
+
+    Raises
+    ------
+    ParameterError, StoreError
+        As their names say.
+    """
+    page = store.page_of_files(
+        _filters(parameters),
+        after=parameters.after,
+        limit=parameters.limit,
+        collection=parameters.collection,
+    )
+    return DocList[StoredDoc](_described(file) for file in page)
+
+
+def _filters(parameters: RecordingsParameters) -> Filters:
+    under, uri_prefix = parameters.under, parameters.uri_prefix
+    if under and uri_prefix:
+        raise ParameterError(f"under is {under!r} and uri_prefix is {uri_prefix!r}; give one of them")
+    return Filters(
+        labels=tuple(parameters.labels),
+        tags=parameters.tags,
+        uri_prefix=folder_prefix(under) if under else uri_prefix,
+        where=parse_conditions(parameters.where),
+    )
+
+
+def look_up(docs: DocList[StoredDoc], store: Store, collection: str) -> DocList[StoredDoc]:
+    """Complete documents that name a recording or a path; mark those of which nothing is stored.
+
+    Raises
+    ------
+    StoreError
+        The database cannot be asked.
+    """
+    names = [_names(doc) for doc in docs]
+    found = store.files_named([key for keys in names for key in keys], collection=collection)
+    for doc, keys in zip(docs, names, strict=True):
+        file = next((found[key] for key in keys if key in found), None)
+        if not keys:
+            mark_failed(doc, ParameterError("the document has neither recording_id nor uri; give one"))
+        elif file is None:
+            mark_failed(doc, not_found(keys[0], collection))
+        else:
+            _describe(doc, file)
+    return docs
+
+
+def _names(doc: StoredDoc) -> List[str]:
+    """Return what a document may be stored under; an upload has the name that it came with."""
+    if doc.recording_id:
+        return [doc.recording_id]
+    return [doc.uri, *stored_names(doc.uri)] if doc.uri else []
+
+
+def _described(file: StoredFile) -> StoredDoc:
+    doc = StoredDoc(id=file.recording.uri)
+    _describe(doc, file)
+    return doc
+
+
+def _describe(doc: StoredDoc, file: StoredFile) -> None:
+    recording = file.recording
+    doc.uri, doc.recording_id, doc.label = recording.uri, recording.recording_id, recording.label
+    doc.tags, doc.duration_s = dict(recording.tags), recording.duration_s
+    doc.recorded_at = time_text(recording.recorded_at)
+    doc.recorded_at_source = recording.recorded_at_source
+    doc.size_bytes = recording.stat and recording.stat.size_bytes
+    doc.n_windows = file.n_windows

@@ -1,0 +1,118 @@
+"""A part of a recording: from one second to another, or around one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from soundalike.errors import ParameterError
+from soundalike.types import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Which part of a recording is meant, in seconds from its start; all of it where nothing is given.
+
+    Attributes
+    ----------
+    start_s, end_s : float or None
+        A slice; None stands for the recording's start and end.
+    at_s : float or None
+        The one window around this second.
+
+    Raises
+    ------
+    ParameterError
+        A number is negative or not finite, the slice is empty, or both kinds are given.
+    """
+
+    start_s: float | None = None
+    end_s: float | None = None
+    at_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start_s", "end_s", "at_s"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ParameterError(f"{name} is {value}; give seconds from the recording's start")
+        if self.at_s is not None and (self.start_s, self.end_s) != (None, None):
+            raise ParameterError(
+                f"at_s is {self.at_s:g}, and there is start_s or end_s; give a slice or a moment"
+            )
+        if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
+            raise ParameterError(
+                f"end_s is {self.end_s:g} and start_s is {self.start_s or 0.0:g}; the end comes after "
+                "the start"
+            )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the whole recording is meant."""
+        return (self.start_s, self.end_s, self.at_s) == (None, None, None)
+
+    def windows_of(self, windows: Sequence[Window]) -> list[Window]:
+        """Return the windows of a recording that are meant.
+
+        Parameters
+        ----------
+        windows : sequence of Window
+            All of the recording's, in order; at least one.
+
+        Returns
+        -------
+        chosen : list of Window
+            For a moment the one whose centre is nearest. For a slice those of which at least half
+            lies in it, else the one of which most does.
+
+        Raises
+        ------
+        ParameterError
+            The recording has no window there.
+
+        Examples
+        --------
+        >>> windows = [Window(0, 0.0, 4.0), Window(1, 2.0, 6.0), Window(2, 4.0, 8.0)]
+        >>> [window.index for window in Excerpt(start_s=2.0, end_s=8.0).windows_of(windows)]
+        [0, 1, 2]
+        >>> [window.index for window in Excerpt(start_s=4.5, end_s=5.5).windows_of(windows)]
+        [1]
+        >>> [window.index for window in Excerpt(at_s=6.5).windows_of(windows)]
+        [2]
+        """
+        if self.is_whole:
+            return list(windows)
+        self.check_begins_before(windows[-1].end_s)
+        if self.at_s is not None:
+            at_s = self.at_s
+            return [min(windows, key=lambda window: abs(window.start_s + window.end_s - 2 * at_s))]
+        inside = {window.index: self._overlap_s(window) for window in windows}
+        chosen = [
+            window
+            for window in windows
+            if inside[window.index] >= (window.end_s - window.start_s) / 2 - 1e-9
+        ]
+        most = max(windows, key=lambda window: inside[window.index])
+        if not chosen and inside[most.index] <= 0:
+            raise ParameterError(
+                f"the recording has no window from {self.start_s or 0.0:g} s to {self.end_s:g} s; "
+                "its windows are further apart than they are long"
+            )
+        return chosen or [most]
+
+    def check_begins_before(self, duration_s: float) -> None:
+        """Raise `ParameterError` where a recording of this length is over before the part begins."""
+        name, begin_s = ("start_s", self.start_s or 0.0) if self.at_s is None else ("at_s", self.at_s)
+        over = begin_s > duration_s if self.at_s is not None else begin_s >= duration_s
+        if over:
+            raise ParameterError(
+                f"{name} is {begin_s:g}, but the recording ends at {duration_s:g} s; give less"
+            )
+
+    def _overlap_s(self, window: Window) -> float:
+        end_s = math.inf if self.end_s is None else self.end_s
+        return min(window.end_s, end_s) - max(window.start_s, self.start_s or 0.0)
+
+
+#: The whole recording.
+WHOLE = Excerpt()

@@ -1,0 +1,220 @@
+"""One collection in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+
+import numpy as np
+
+from soundalike.store.base import (
+    Content,
+    Outcome,
+    SearchResult,
+    StoredFile,
+    first_limit,
+    of_the_best,
+    start_differs,
+    start_source,
+)
+from soundalike.store.merging import is_settled
+from soundalike.store.timeline import begins, bucket_start, filled, scores
+from soundalike.store.times import is_within, time_of_window
+from soundalike.types import (
+    BucketWidth,
+    Filters,
+    FloatArray,
+    Hit,
+    IndexSpec,
+    Recording,
+    Timeline,
+    Window,
+)
+
+
+@dataclass(slots=True)
+class _Content:
+    recording: Recording
+    windows: list[Window]
+    embeddings: FloatArray
+
+
+class MemoryCollection:
+    """The recordings and windows of one collection.
+
+    Parameters
+    ----------
+    spec : IndexSpec
+        What its vectors are made with.
+    """
+
+    def __init__(self, spec: IndexSpec) -> None:
+        self.spec = spec
+        self.contents: dict[str, _Content] = {}
+        self.paths: dict[str, Recording] = {}
+
+    def add(self, recording: Recording, windows: Sequence[Window], embeddings: FloatArray) -> Outcome:
+        """Store a recording."""
+        known = self.contents.get(recording.recording_id)
+        moved = known is not None and start_differs(known.recording, recording)
+        if known is None or moved:
+            content = _Content(recording, list(windows), embeddings.copy())
+            self.contents[recording.recording_id] = content
+        outcome = self._put_file(recording, is_new=known is None)
+        return "updated" if moved and outcome == "unchanged" else outcome
+
+    def link(self, recording: Recording) -> Outcome | None:
+        """Store a path of known audio; None where it is not known."""
+        known = self.contents.get(recording.recording_id)
+        if known is None or start_differs(known.recording, recording):
+            return None
+        return self._put_file(recording, is_new=False)
+
+    def _put_file(self, recording: Recording, *, is_new: bool) -> Outcome:
+        before = self.paths.get(recording.uri)
+        self.paths[recording.uri] = recording
+        if before is None:
+            return "added" if is_new else "linked"
+        if before.recording_id != recording.recording_id:
+            self.drop_orphans()
+            return "replaced"
+        same = (before.label, before.tags) == (recording.label, recording.tags)
+        return "unchanged" if same else "updated"
+
+    def described(self, uri: str) -> Recording:
+        """Return a path with what is known of its content."""
+        file = self.paths[uri]
+        content = self.contents[file.recording_id].recording
+        return replace(
+            file,
+            duration_s=content.duration_s,
+            recorded_at=content.recorded_at,
+            recorded_at_source=start_source(content),
+        )
+
+    def content(self, recording_id: str) -> Content:
+        """Return a recording as a database keeps it: without vectors of what is silent."""
+        content = self.contents[recording_id]
+        windows = [
+            _as_stored(window, vector)
+            for window, vector in zip(content.windows, content.embeddings, strict=True)
+        ]
+        heard = np.array([window.quality == "ok" for window in windows], dtype=bool)
+        embeddings = np.where(heard[:, np.newaxis], content.embeddings, 0).astype(np.float16)
+        uris = sorted(uri for uri, file in self.paths.items() if file.recording_id == recording_id)
+        return Content([self.described(uri) for uri in uris], windows, embeddings)
+
+    def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
+        """Compare with every window."""
+        allowed = self._allowed(filters)
+        limit = first_limit(top_k)
+        hits = [
+            hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed, filters)
+        ]
+        while True:
+            kept = _best_of_each_window(hits, limit)
+            if is_settled(kept, limit, top_k):
+                best = of_the_best(kept, top_k)
+                return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
+            limit *= 4
+
+    def _scan(
+        self, n: int, vector: FloatArray, allowed: dict[str, Recording], filters: Filters
+    ) -> list[Hit]:
+        hits = []
+        for key in allowed:
+            content = self.contents[key]
+            lengths = np.linalg.norm(content.embeddings, axis=1) * np.linalg.norm(vector)
+            for window, dot, length in zip(
+                content.windows, content.embeddings @ vector, lengths, strict=True
+            ):
+                is_timely = is_within(filters, content.recording.recorded_at, window.start_s)
+                if is_timely and window.quality == "ok" and length > 0:
+                    score = float(dot / length)
+                    hits.append(Hit(n, key, window.index, window.start_s, window.end_s, score))
+        return hits
+
+    def count_by_time(
+        self,
+        vectors: FloatArray,
+        min_score: float,
+        bucket: BucketWidth,
+        zone: tzinfo,
+        filters: Filters,
+    ) -> Timeline:
+        """Count by wall-clock time what resembles any of the vectors."""
+        counts: Counter[datetime] = Counter()
+        undated = 0
+        for key in self._allowed(filters):
+            content = self.contents[key]
+            began = content.recording.recorded_at
+            alike = [
+                window
+                for window, score in zip(
+                    content.windows, scores(content.embeddings, vectors), strict=True
+                )
+                if score >= min_score
+                and window.quality == "ok"
+                and is_within(filters, began, window.start_s)
+            ]
+            for first in begins(alike):
+                at = time_of_window(began, first.start_s)
+                undated += at is None
+                counts.update([bucket_start(at, bucket, zone)] if at else [])
+        return Timeline(filled(counts, bucket, zone), undated)
+
+    def _allowed(self, filters: Filters) -> dict[str, Recording]:
+        allowed: dict[str, Recording] = {}
+        for uri in self.passing(filters):
+            recording = self.described(uri)
+            if recording.recording_id != filters.exclude_recording_id:
+                allowed.setdefault(recording.recording_id, recording)
+        return allowed
+
+    def passing(self, filters: Filters) -> list[str]:
+        """Return the paths that pass the filters of label, tags and path, in their order."""
+        return [
+            uri
+            for uri, file in sorted(self.paths.items())
+            if (not filters.labels or file.label in filters.labels)
+            and (file.label is None or file.label not in filters.without_labels)
+            and filters.tags.items() <= dict(file.tags).items()
+            and uri.startswith(filters.uri_prefix)
+            and all(condition.matches(file.tags) for condition in filters.where)
+        ]
+
+    def stored_file(self, uri: str) -> StoredFile:
+        """Return a path with its recording and how many windows that has."""
+        described = self.described(uri)
+        return StoredFile(described, len(self.contents[described.recording_id].windows))
+
+    def delete(self, gone: Sequence[str]) -> int:
+        """Delete paths that are there; return how many."""
+        for uri in gone:
+            del self.paths[uri]
+        self.drop_orphans()
+        return len(gone)
+
+    def drop_orphans(self) -> None:
+        """Forget audio that no path refers to any more."""
+        used = {recording.recording_id for recording in self.paths.values()}
+        for key in self.contents.keys() - used:
+            del self.contents[key]
+
+
+def _best_of_each_window(hits: list[Hit], limit: int) -> list[Hit]:
+    kept: list[Hit] = []
+    taken: dict[int, int] = {}
+    for hit in sorted(hits, key=lambda h: -h.score):
+        if taken.get(hit.query_window, 0) < limit:
+            taken[hit.query_window] = taken.get(hit.query_window, 0) + 1
+            kept.append(hit)
+    return kept
+
+
+def _as_stored(window: Window, vector: FloatArray) -> Window:
+    """Return a window with the quality under which a database keeps it."""
+    quality = window.quality if window.quality != "ok" or vector.any() else "silent"
+    return replace(window, is_silent=quality == "silent", is_clipped=quality == "clipped")
