@@ -63,11 +63,14 @@ class CutRecording:
     samples : (n_samples,) float32
         Mono at 16 kHz, at least one window long.
     windows : sequence of Window
-        The windows.
+        The windows, in seconds of the whole recording.
+    offset_s : float
+        At which second of the recording `samples` begins.
     """
 
     samples: FloatArray
     windows: Sequence[Window]
+    offset_s: float = 0.0
 
 
 def seconds_per_window(plan: WindowPlan, example_hop_s: float = 1.0) -> int:
@@ -147,7 +150,7 @@ def embed_windows(
         )
     per_window = seconds_per_window(plan, example_hop_s)
     hop = round(example_hop_s * SAMPLE_RATE_HZ)
-    layouts = [_patch_layout(recording.windows, per_window, hop) for recording in recordings]
+    layouts = [_patch_layout(recording, per_window, hop) for recording in recordings]
     patches = [
         _Patch(recording.samples, int(start))
         for recording, (starts, _) in zip(recordings, layouts, strict=True)
@@ -218,10 +221,13 @@ def _spectrogram(batch: Sequence[_Patch]) -> FloatArray:
 
 
 def _patch_layout(
-    windows: Sequence[Window], per_window: int, hop: int
+    recording: CutRecording, per_window: int, hop: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the distinct patch starts of a recording and, per window, the rows that make it up."""
-    starts = np.array([round(window.start_s * SAMPLE_RATE_HZ) for window in windows])
+    offset_s = recording.offset_s
+    starts = np.array(
+        [round((window.start_s - offset_s) * SAMPLE_RATE_HZ) for window in recording.windows]
+    )
     wanted = starts[:, np.newaxis] + hop * np.arange(per_window)
     distinct, rows = np.unique(wanted, return_inverse=True)
     return distinct, rows.reshape(wanted.shape)

@@ -102,16 +102,22 @@ class Excerpt:
 
     def check_begins_before(self, duration_s: float) -> None:
         """Raise `ParameterError` where a recording of this length is over before the part begins."""
-        name, begin_s = ("start_s", self.start_s or 0.0) if self.at_s is None else ("at_s", self.at_s)
-        over = begin_s > duration_s if self.at_s is not None else begin_s >= duration_s
-        if over:
-            raise ParameterError(
-                f"{name} is {begin_s:g}, but the recording ends at {duration_s:g} s; give less"
-            )
+        if self.at_s is not None and self.at_s > duration_s:
+            raise nothing_there(self.at_s, duration_s)
+        if (self.start_s or 0.0) >= duration_s:
+            raise nothing_there(self.start_s or 0.0, duration_s)
 
     def _overlap_s(self, window: Window) -> float:
         end_s = math.inf if self.end_s is None else self.end_s
         return min(window.end_s, end_s) - max(window.start_s, self.start_s or 0.0)
+
+
+def nothing_there(begin_s: float, duration_s: float) -> ParameterError:
+    """Return the error of those who ask for a part behind the end of a recording."""
+    return ParameterError(
+        f"there is nothing at {begin_s:g} s: the recording ends at {duration_s:g} s; give an earlier "
+        "time"
+    )
 
 
 #: The whole recording.

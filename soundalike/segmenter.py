@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from soundalike.audio.loading import INLINE_LIMIT_S, Waveform, load_audio, release_pages
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import AudioTooShort, ParameterError
+from soundalike.excerpt import WHOLE, Excerpt, nothing_there
 from soundalike.types import FloatArray, Window
 from soundalike.vggish import params
 from soundalike.windows import SAMPLE_RATE_HZ, WindowPlan
@@ -35,27 +37,31 @@ class Segments:
     samples : (n_samples,) float32
         Mono at 16 kHz; at least one window long.
     windows : list of Window
-        At least one, in order.
+        At least one, in order; their times are those of the whole recording.
     duration_s : float
-        Length of the recording before padding, in seconds.
+        Length of what was cut, before padding, in seconds.
     warnings : tuple of str
         What the decoder stepped over.
+    offset_s : float
+        At which second of the recording `samples` begins.
     """
 
     samples: FloatArray
     windows: list[Window]
     duration_s: float
     warnings: tuple[str, ...] = ()
+    offset_s: float = 0.0
 
 
 def segment(
     source: AudioSource,
     plan: WindowPlan,
+    excerpt: Excerpt = WHOLE,
     *,
     inline_limit_s: float = INLINE_LIMIT_S,
     spool_dir: Path | None = None,
 ) -> Segments:
-    """Decode a recording and cut it into windows.
+    """Decode a recording, or a part of it, and cut that into windows.
 
     Parameters
     ----------
@@ -63,6 +69,9 @@ def segment(
         A file that `soundalike.audio.resolve_path` has approved, or an upload.
     plan : WindowPlan
         Length of the windows and distance between their starts.
+    excerpt : Excerpt
+        A slice is cut into windows as if it were all there is. Around a moment there is one window,
+        which lies in the recording where that is long enough.
     inline_limit_s, spool_dir
         As for `soundalike.audio.load_audio`.
 
@@ -72,10 +81,35 @@ def segment(
         Fewer than 400 samples (25 ms) at 16 kHz.
     UnreadableAudio, EmptyAudio, InvalidSamples
         As for `soundalike.audio.load_audio`.
+    ParameterError
+        The recording is over before the part begins.
     """
-    waveform = load_audio(source, inline_limit_s=inline_limit_s, spool_dir=spool_dir)
+    if excerpt.at_s is not None:
+        return _around(source, plan, excerpt.at_s)
+    start_s, end_s = excerpt.start_s or 0.0, math.inf if excerpt.end_s is None else excerpt.end_s
+    waveform = load_audio(
+        source, start_s=start_s, end_s=end_s, inline_limit_s=inline_limit_s, spool_dir=spool_dir
+    )
     check_long_enough(waveform)
-    return _cut(waveform, plan.starts(len(waveform.samples)), plan.window_samples)
+    return _cut(waveform, plan.starts(len(waveform.samples)), plan.window_samples, start_s)
+
+
+def _around(source: AudioSource, plan: WindowPlan, at_s: float) -> Segments:
+    """Return the window whose centre is at a second, or the nearest one that lies in the recording."""
+    window_s = plan.window_s
+    begin_s = max(0.0, at_s - window_s / 2)
+    # So much more before it that there is a whole window, should the recording end in this one.
+    from_s = max(0.0, at_s - window_s)
+    waveform = load_audio(source, start_s=from_s, end_s=begin_s + window_s)
+    ends_s = from_s + waveform.duration_s
+    if ends_s < at_s:
+        raise nothing_there(at_s, ends_s)
+    begin_s = max(0.0, min(begin_s, ends_s - window_s))
+    first = round((begin_s - from_s) * SAMPLE_RATE_HZ)
+    samples = waveform.samples[first : first + plan.window_samples]
+    wanted = replace(waveform, samples=samples, duration_s=len(samples) / SAMPLE_RATE_HZ)
+    check_long_enough(wanted)
+    return _cut(wanted, [0], plan.window_samples, begin_s)
 
 
 def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
@@ -106,7 +140,9 @@ def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
     return _cut(waveform, range(0, last + 1, hop), params.PATCH_SAMPLES)
 
 
-def _cut(waveform: Waveform, starts: Iterable[int], window_samples: int) -> Segments:
+def _cut(
+    waveform: Waveform, starts: Iterable[int], window_samples: int, offset_s: float = 0.0
+) -> Segments:
     n_samples = len(waveform.samples)
     samples = pad_to(waveform.samples, window_samples)
     windows = []
@@ -116,15 +152,15 @@ def _cut(waveform: Waveform, starts: Iterable[int], window_samples: int) -> Segm
         windows.append(
             Window(
                 index=index,
-                start_s=start / SAMPLE_RATE_HZ,
-                end_s=min(stop, n_samples) / SAMPLE_RATE_HZ,
+                start_s=offset_s + start / SAMPLE_RATE_HZ,
+                end_s=offset_s + min(stop, n_samples) / SAMPLE_RATE_HZ,
                 is_silent=_is_silent(part),
                 is_clipped=_is_clipped(part),
             )
         )
         if index % _RELEASE_EVERY == 0:
             release_pages(samples)
-    return Segments(samples, windows, waveform.duration_s, waveform.warnings)
+    return Segments(samples, windows, waveform.duration_s, waveform.warnings, offset_s)
 
 
 def check_long_enough(waveform: Waveform) -> None:

@@ -1,4 +1,4 @@
-"""The decoders, each in the same form: a stream of blocks at the file's own rate.
+"""The decoders, each in the same form: a stream of blocks at the file's own rate, from a second on.
 
 They are tried in order, and each judges by content, never by the file name's extension:
 
@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ _FFMPEG_FORMATS = (
     "matroska,mov,mp3,mpeg,mpegts,ogg,tta,w64,wav,wv"
 )
 _FFMPEG_TIMEOUT_S = 600
+#: Containers that note the time of each packet. In bare streams it is guessed from the bit rate.
+_WITH_TIMES = {"mov", "matroska"}
+#: Decoders need some frames before they give the same samples as when they began at the start.
+_RUN_UP_S = 1.0
 _LONGEST_GAP_S = 60
 _CORRECTED_LENGTH = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 #: What programs write that do not know the length yet; it promises nothing.
@@ -62,6 +67,9 @@ class AudioStream:
         The samples in order. Raises `DecodeError` where the content breaks off.
     damaged_packets : list of str
         One entry for each packet that was stepped over; grows while `blocks` is read.
+    first_frame : int
+        Where in the recording `blocks` begins, in frames. Not behind the start that was asked for, and
+        before it where the format does not allow to go there at once.
     """
 
     decoder: str
@@ -69,9 +77,10 @@ class AudioStream:
     declared_s: float | None
     blocks: Iterator[npt.NDArray[np.float32]]
     damaged_packets: list[str] = field(default_factory=list)
+    first_frame: int = 0
 
 
-def open_with_sndfile(source: AudioSource) -> AudioStream:
+def open_with_sndfile(source: AudioSource, start_s: float = 0.0) -> AudioStream:
     """Open with libsndfile."""
     import soundfile
 
@@ -91,6 +100,12 @@ def open_with_sndfile(source: AudioSource) -> AudioStream:
     except (soundfile.SoundFileError, TypeError, OSError) as exc:
         raise DecodeError(_reason(exc)) from exc
     declared_s = _declared_s(file.frames / file.samplerate, file.extra_info)
+    first_frame = 0
+    wanted = int((start_s - _RUN_UP_S) * file.samplerate)
+    if 0 < wanted < file.frames:
+        # Where it does not work the file is read from its start.
+        with suppress(soundfile.SoundFileError):
+            first_frame = file.seek(wanted)
 
     def blocks() -> Iterator[npt.NDArray[np.float32]]:
         with file:
@@ -103,7 +118,7 @@ def open_with_sndfile(source: AudioSource) -> AudioStream:
                     return
                 yield block
 
-    return AudioStream("libsndfile", file.samplerate, declared_s, blocks())
+    return AudioStream("libsndfile", file.samplerate, declared_s, blocks(), first_frame=first_frame)
 
 
 def _declared_s(duration_s: float, log: str) -> float | None:
@@ -152,7 +167,7 @@ def open_container(source: AudioSource, options: Mapping[str, str] | None = None
         raise DecodeError(_reason(exc)) from exc
 
 
-def open_with_pyav(source: AudioSource) -> AudioStream:
+def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
     """Open the first audio stream of a container with FFmpeg's libraries."""
     container = open_container(source)
     if not container.streams.audio:
@@ -161,8 +176,35 @@ def open_with_pyav(source: AudioSource) -> AudioStream:
     track = container.streams.audio[0]
     declared_s = float(track.duration * track.time_base) if track.duration else None
     stream = AudioStream("PyAV", track.rate or 0, declared_s, iter(()))
+    if start_s > _RUN_UP_S and not _WITH_TIMES.isdisjoint(container.format.name.split(",")):
+        stream.first_frame = _go_to(container, track, start_s - _RUN_UP_S)
     stream.blocks = _pyav_blocks(container, stream.damaged_packets)
     return stream
+
+
+def _go_to(container: Any, track: Any, start_s: float) -> int:
+    """Let a container be read from about a second on; return the frame at which it then begins."""
+    import av
+
+    def seek(seconds: float) -> None:
+        container.seek(round((zero_s + seconds) / track.time_base), stream=track)
+
+    zero_s = 0.0
+    try:
+        # Time stamps need not begin with 0.
+        zero_s = _time_of_next_frame(container)
+        seek(start_s)
+        begins_s = _time_of_next_frame(container) - zero_s
+        # What was read to learn that is read once more.
+        seek(start_s if 0 <= begins_s <= start_s + _RUN_UP_S else 0.0)
+    except (av.FFmpegError, StopIteration, TypeError) as exc:
+        raise DecodeError(f"it cannot be read from {start_s:g} s on: {_reason(exc)}") from exc
+    return round(begins_s * track.rate) if 0 <= begins_s <= start_s + _RUN_UP_S else 0
+
+
+def _time_of_next_frame(container: Any) -> float:
+    frame = next(container.decode(audio=0))
+    return float(frame.pts * frame.time_base)
 
 
 def _pyav_blocks(container: Any, damaged: list[str]) -> Iterator[npt.NDArray[np.float32]]:
@@ -213,7 +255,7 @@ class _Clock:
         return missing if frame.samples // 2 < missing < _LONGEST_GAP_S * frame.sample_rate else 0
 
 
-def open_with_ffmpeg(source: AudioSource) -> AudioStream:
+def open_with_ffmpeg(source: AudioSource, start_s: float = 0.0) -> AudioStream:
     """Decode with the ``ffmpeg`` program into a temporary WAV file, then read that."""
     program = shutil.which("ffmpeg")
     if program is None:
@@ -235,13 +277,13 @@ def open_with_ffmpeg(source: AudioSource) -> AudioStream:
             raise DecodeError(lines[-1] if lines else f"exit status {exc.returncode}") from exc
         except subprocess.TimeoutExpired as exc:
             raise DecodeError(f"no end after {_FFMPEG_TIMEOUT_S} s") from exc
-        stream = open_with_sndfile(wav)
+        stream = open_with_sndfile(wav, start_s)
     # The open file outlives the folder: its blocks are read after the name is gone.
     stream.decoder = "ffmpeg"
     return stream
 
 
-DECODERS: tuple[Callable[[AudioSource], AudioStream], ...] = (
+DECODERS: tuple[Callable[[AudioSource, float], AudioStream], ...] = (
     open_with_sndfile,
     open_with_pyav,
     open_with_ffmpeg,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import soxr
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import EmptyAudio, InvalidSamples, UnreadableAudio
+from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
 from soundalike.windows import SAMPLE_RATE_HZ
 
@@ -51,9 +53,14 @@ class Waveform:
 
 
 def load_audio(
-    source: AudioSource, *, inline_limit_s: float = INLINE_LIMIT_S, spool_dir: Path | None = None
+    source: AudioSource,
+    *,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+    inline_limit_s: float = INLINE_LIMIT_S,
+    spool_dir: Path | None = None,
 ) -> Waveform:
-    """Decode a recording to mono samples at 16 kHz.
+    """Decode a recording, or a part of it, to mono samples at 16 kHz.
 
     Memory stays bounded by `inline_limit_s`, whatever the recording's length.
 
@@ -61,6 +68,9 @@ def load_audio(
     ----------
     source : Path or bytes
         A file that `soundalike.audio.resolve_path` has approved, or an upload.
+    start_s, end_s : float
+        The part, in seconds from the recording's start. What is before it is decoded only where the
+        format does not allow to go there at once, what is behind it never is.
     inline_limit_s : float
         Longer recordings are kept in a temporary file that is mapped into memory.
     spool_dir : Path, optional
@@ -80,6 +90,8 @@ def load_audio(
         It holds no samples.
     InvalidSamples
         A sample is NaN or infinite; the message gives its time.
+    ParameterError
+        The recording is over before `start_s`.
     """
     if source == b"":
         raise EmptyAudio("the upload has 0 bytes; send the bytes of a sound file")
@@ -88,19 +100,22 @@ def load_audio(
         sink = _Sink(inline_limit_s, spool_dir)
         name = open_stream.__name__.removeprefix("open_with_")
         try:
-            stream = open_stream(source)
+            stream = open_stream(source, start_s)
             _check_format(stream)
-            for block in _resampled(_mono_blocks(stream), stream.sample_rate_hz):
+            part = _Part(stream, start_s, end_s)
+            for block in _resampled(part.blocks(), stream.sample_rate_hz):
                 sink.append(block)
             samples = sink.finish()
         except DecodeError as exc:
             reasons.append(f"{name}: {exc}")
             continue
+        if part.read_to_s > 0 and not len(samples):
+            raise nothing_there(start_s, part.read_to_s)
         if not len(samples):
             # A header may say 0 where a recorder died before it could fill it in; others look further.
             reasons.append(f"{name}: {_NO_SAMPLES}")
             continue
-        return _finished(samples, stream)
+        return _finished(samples, stream, part)
     if any(_NO_SAMPLES in reason for reason in reasons):
         raise EmptyAudio(f"{_shown(source)} holds 0 audio samples; record or export it again")
     raise UnreadableAudio(
@@ -109,18 +124,17 @@ def load_audio(
     )
 
 
-def _finished(samples: FloatArray, stream: AudioStream) -> Waveform:
-    duration_s = len(samples) / SAMPLE_RATE_HZ
+def _finished(samples: FloatArray, stream: AudioStream, part: _Part) -> Waveform:
     warnings = []
-    missing_s = (stream.declared_s or 0.0) - duration_s
-    if missing_s > max(_TRUNCATED_S, _TRUNCATED_SHARE * duration_s):
+    missing_s = 0.0 if part.is_ended else (stream.declared_s or 0.0) - part.read_to_s
+    if missing_s > max(_TRUNCATED_S, _TRUNCATED_SHARE * part.read_to_s):
         warnings.append(
             f"truncated: the header promises {stream.declared_s:.1f} s, "
-            f"{duration_s:.1f} s could be decoded"
+            f"{part.read_to_s:.1f} s could be decoded"
         )
     if stream.damaged_packets:
         warnings.append(f"damaged: {len(stream.damaged_packets)} packets were left out")
-    return Waveform(samples, duration_s, stream.decoder, tuple(warnings))
+    return Waveform(samples, len(samples) / SAMPLE_RATE_HZ, stream.decoder, tuple(warnings))
 
 
 def _check_format(stream: AudioStream) -> None:
@@ -130,7 +144,7 @@ def _check_format(stream: AudioStream) -> None:
 
 def _mono_blocks(stream: AudioStream) -> Iterator[FloatArray]:
     """Yield (n,) float32 blocks: the mean of the channels. The only mix-down there is."""
-    position = 0
+    position = stream.first_frame
     for block in stream.blocks:
         if block.shape[1] > _MAX_CHANNELS:
             raise DecodeError(f"{block.shape[1]} channels are more than {_MAX_CHANNELS}")
@@ -144,6 +158,44 @@ def _mono_blocks(stream: AudioStream) -> Iterator[FloatArray]:
             )
         position += len(mono)
         yield mono
+
+
+class _Part:
+    """The part of a recording that is wanted; knows how far it was read.
+
+    Parameters
+    ----------
+    stream : AudioStream
+    start_s, end_s : float
+        In seconds from the recording's start.
+    """
+
+    def __init__(self, stream: AudioStream, start_s: float, end_s: float) -> None:
+        self._stream = stream
+        self._start = round(start_s * stream.sample_rate_hz)
+        self._end = round(end_s * stream.sample_rate_hz) if end_s < math.inf else None
+        self._position = stream.first_frame
+
+    @property
+    def read_to_s(self) -> float:
+        """Up to which second of the recording there was something to read."""
+        return self._position / self._stream.sample_rate_hz
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the part was over before the recording was."""
+        return self._end is not None and self._position >= self._end
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Yield (n,) float32 blocks."""
+        for block in _mono_blocks(self._stream):
+            first = max(0, self._start - self._position)
+            last = None if self._end is None else max(0, self._end - self._position)
+            self._position += len(block)
+            if len(block[first:last]):
+                yield block[first:last]
+            if self.is_ended:
+                return
 
 
 def _resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
