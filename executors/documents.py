@@ -19,7 +19,8 @@ from soundalike.audio import resolve_path
 from soundalike.audio.sources import AudioSource
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
-from soundalike.types import Hit, IndexSpec, Recording, Window
+from soundalike.excerpt import Excerpt
+from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,10 +31,28 @@ else:
 
 
 class Clip(BaseDoc):
-    """A sound to index or to look for: a path that the server can read, or uploaded bytes."""
+    """A sound to index or to look for: a path that the server can read, or uploaded bytes.
+
+    What is looked for can also be a stored recording or a vector, and a part of a sound or recording.
+    """
 
     uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
     audio_base64: Optional[str] = Field(default=None, description="bytes of a sound file, base64")
+    recording_id: Optional[str] = Field(
+        default=None, description="of a stored recording, in place of a sound; queries only"
+    )
+    vector: Optional[List[float]] = Field(
+        default=None, description="of the collection's dimension, in place of a sound; queries only"
+    )
+    start_s: Optional[float] = Field(
+        default=None,
+        description="second at which the query begins; of a stored recording those windows are taken of "
+        "which at least half lies in the slice, else the one of which most does",
+    )
+    end_s: Optional[float] = Field(default=None, description="second at which the query ends")
+    at_s: Optional[float] = Field(
+        default=None, description="the query is the one window around this second"
+    )
     label: Optional[str] = Field(default=None, description="default: name of the file's folder")
     tags: Dict[str, Any] = Field(default={}, description="free metadata")
     recorded_at: Optional[str] = Field(
@@ -68,17 +87,34 @@ class _Traveller(BaseDoc):
     error: Optional[str] = None
 
 
-class SegmentedClip(_Traveller):
-    """A clip that was cut. `samples` is mono float32 at 16 kHz; long ones lie in a spool file."""
+class _Query(_Traveller):
+    """What is known of a query before it has vectors.
+
+    `kind` is ``audio``; ``stored``, where the indexer is to fetch what it holds of `recording_id`, or of
+    the part that is given by the seconds; or ``vector``, which the one chunk has already.
+    """
+
+    kind: str = "audio"
+    start_s: Optional[float] = None
+    end_s: Optional[float] = None
+    at_s: Optional[float] = None
+
+
+class SegmentedClip(_Query):
+    """A clip that was cut. `samples` is mono float32 at 16 kHz; long ones lie in a spool file.
+
+    `samples` begins at the second `offset_s` of the recording; the chunks' times are the recording's.
+    """
 
     samples: Optional[Array] = None
     spool_name: Optional[str] = None
+    offset_s: float = 0.0
     window_s: float = 0.0
     stride_s: float = 0.0
     chunks: DocList[WindowDoc] = DocList[WindowDoc]()
 
 
-class EmbeddedClip(_Traveller):
+class EmbeddedClip(_Query):
     """A clip whose windows have embeddings, and what they were made with."""
 
     encoder: str = ""
@@ -108,7 +144,7 @@ class Indexed(BaseDoc):
 
 
 class RecordingDoc(BaseDoc):
-    """A stored recording; its id is the recording's."""
+    """A stored recording in one of the collections; its id is the recording's."""
 
     uri: str = ""
     duration_s: float = 0.0
@@ -116,6 +152,7 @@ class RecordingDoc(BaseDoc):
     tags: Dict[str, Any] = {}
     recorded_at: Optional[str] = None
     recorded_at_source: Optional[str] = None
+    collection: str = DEFAULT_COLLECTION
 
 
 class SearchHits(_Traveller):
@@ -137,7 +174,11 @@ class SearchHits(_Traveller):
 
 
 class MatchDoc(BaseDoc):
-    """A recording that answers a query. `score` is the cosine similarity of the best windows."""
+    """A recording that answers a query. `score` is the cosine similarity of the best windows.
+
+    `query_start_s` and `query_end_s` count from the start of the query's recording, also where only a
+    part of it was looked for.
+    """
 
     rank: int = 0
     uri: str = ""
@@ -151,6 +192,7 @@ class MatchDoc(BaseDoc):
     tags: Dict[str, Any] = {}
     duration_s: float = 0.0
     recording_id: str = ""
+    collection: str = DEFAULT_COLLECTION
     occurred_at: Optional[str] = Field(
         default=None, description="when the matching window was heard, ISO-8601; null: nobody knows"
     )
@@ -165,7 +207,7 @@ class Found(BaseDoc):
 
     uri: Optional[str] = None
     recording_id: Optional[str] = None
-    duration_s: float = 0.0
+    duration_s: float = Field(default=0.0, description="length of what was looked for, in seconds")
     encoder: Optional[str] = None
     matches: DocList[MatchDoc] = DocList[MatchDoc]()
     warnings: List[str] = []
@@ -231,6 +273,38 @@ class Status(BaseDoc):
     latest_start: Optional[str] = None
 
 
+def kind_of(clip: Clip) -> str:
+    """Return what a query is: ``audio``, ``stored`` or ``vector``.
+
+    Raises
+    ------
+    ParameterError
+        It is several of these.
+    """
+    given = {
+        "audio": bool(clip.uri or clip.audio_base64),
+        "stored": bool(clip.recording_id),
+        "vector": clip.vector is not None,
+    }
+    kinds = [kind for kind, is_given in given.items() if is_given]
+    if len(kinds) > 1:
+        raise ParameterError(
+            "the document has several of uri or audio_base64, recording_id, and vector; give one of them"
+        )
+    return kinds[0] if kinds else "audio"
+
+
+def excerpt_of(doc: Any) -> Excerpt:
+    """Return which part of a recording a document means.
+
+    Raises
+    ------
+    ParameterError
+        There is no such part.
+    """
+    return Excerpt(doc.start_s, doc.end_s, doc.at_s)
+
+
 def audio_source(clip: Clip) -> AudioSource:
     """Return what to decode.
 
@@ -249,7 +323,10 @@ def audio_source(clip: Clip) -> AudioSource:
         except ValueError as exc:
             raise UnreadableAudio(f"audio_base64 is not base64 ({exc}); encode the file again") from exc
     if not clip.uri:
-        raise ParameterError("the document has neither uri nor audio_base64; give one of them")
+        raise ParameterError(
+            "the document has neither uri nor audio_base64, nor, as a query, recording_id or vector; "
+            "give one of them"
+        )
     return resolve_path(clip.uri)
 
 
@@ -331,63 +408,3 @@ def to_embeddings(doc: EmbeddedClip) -> "Array":
     if not rows or len(rows) < len(doc.chunks) or len({np.shape(row) for row in rows}) > 1:
         raise ParameterError("a window has no vector; send the document through the encoder")
     return np.stack([np.asarray(row, dtype=np.float32) for row in rows])
-
-
-def put_hits(doc: SearchHits, hits: List[Hit], recordings: Dict[str, Recording]) -> None:
-    """Write hits and their recordings into a document, by columns."""
-    order = {key: number for number, key in enumerate(recordings)}
-    hits = [hit for hit in hits if hit.recording_id in order]
-    doc.recordings = DocList[RecordingDoc](
-        RecordingDoc(
-            id=key,
-            uri=found.uri,
-            duration_s=found.duration_s,
-            label=found.label,
-            tags=dict(found.tags),
-            recorded_at=time_text(found.recorded_at),
-            recorded_at_source=found.recorded_at_source,
-        )
-        for key, found in recordings.items()
-    )
-    doc.hit_query = np.array([hit.query_window for hit in hits], dtype=np.int32)
-    doc.hit_recording = np.array([order[hit.recording_id] for hit in hits], dtype=np.int32)
-    doc.hit_window = np.array([hit.window_index for hit in hits], dtype=np.int32)
-    doc.hit_start_s = np.array([hit.start_s for hit in hits], dtype=np.float64)
-    doc.hit_end_s = np.array([hit.end_s for hit in hits], dtype=np.float64)
-    doc.hit_score = np.array([hit.score for hit in hits], dtype=np.float64)
-
-
-def get_hits(doc: SearchHits) -> List[Hit]:
-    """Return the hits that `put_hits` has written."""
-    if doc.hit_query is None:
-        return []
-    columns = (
-        doc.hit_query,
-        doc.hit_recording,
-        doc.hit_window,
-        doc.hit_start_s,
-        doc.hit_end_s,
-        doc.hit_score,
-    )
-    return [
-        Hit(query, str(doc.recordings[recording].id), window, start_s, end_s, score)
-        for query, recording, window, start_s, end_s, score in zip(
-            *(np.asarray(column).tolist() for column in columns), strict=True
-        )
-    ]
-
-
-def get_recordings(doc: SearchHits) -> Dict[str, Recording]:
-    """Return the recordings that `put_hits` has written, by id."""
-    return {
-        str(found.id): Recording(
-            recording_id=str(found.id),
-            uri=found.uri,
-            duration_s=found.duration_s,
-            label=found.label,
-            tags=found.tags,
-            recorded_at=parse_time(found.recorded_at),
-            recorded_at_source=found.recorded_at_source,
-        )
-        for found in doc.recordings
-    }

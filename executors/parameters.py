@@ -106,8 +106,17 @@ class NarrowedParameters(IndexParameters):
 class SearchParameters(NarrowedParameters):
     """Parameters of ``/search``."""
 
+    collections: List[str] = Field(
+        default=[],
+        description="where to look, in place of collection: several of the same encoder and windows",
+    )
     top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
     min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
+    group_by: str = Field(
+        default="recording",
+        description="recording, or label: the best match of each label; an unlabelled recording stands "
+        "for itself",
+    )
 
 
 class TimelineParameters(NarrowedParameters):

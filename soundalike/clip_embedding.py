@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.audio import resolve_path, uri_of
+from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
 from soundalike.embedding import CutRecording, Encoder, embed_patches_at, embed_windows, normalised
 from soundalike.encoders import load_encoder
@@ -219,3 +220,34 @@ def load_postprocessor(folder: Path) -> Postprocessor:
             f"{PCA_PARAMS.name} is not in {folder}; fetch it with: soundalike models download"
         )
     return Postprocessor(path)
+
+
+def embed_audible(
+    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
+) -> tuple[list[Window], FloatArray]:
+    """Return the audible windows of a recording and their embeddings.
+
+    Returns
+    -------
+    windows : list of Window
+        Possibly empty.
+    embeddings : (n_audible_windows, 128 * k) float32
+    """
+    segments = segment(source, plan)
+    recording = CutRecording(segments.samples, segments.windows)
+    (embeddings,) = embed_windows([recording], encoder, plan, example_hop_s=example_hop_s)
+    windows = [window for window in segments.windows if window.quality == "ok"]
+    return windows, np.take(embeddings, [window.index for window in windows], axis=0)
+
+
+def embed_source(
+    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
+) -> FloatArray:
+    """Return the embeddings of the audible windows of a recording.
+
+    Returns
+    -------
+    embeddings : (n_audible_windows, 128 * k) float32
+        Possibly without rows.
+    """
+    return embed_audible(source, encoder, plan, example_hop_s=example_hop_s)[1]

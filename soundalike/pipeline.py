@@ -9,26 +9,35 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-
-from soundalike.audio import folder_label, recording_id_of, resolve_path, uri_of
-from soundalike.audio.sources import AudioSource, Glance, glance
+from soundalike.audio import recording_id_of, resolve_path, uri_of
+from soundalike.audio.sources import Glance
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
-from soundalike.errors import AudioError, SilentQuery
-from soundalike.ranking import rank
+from soundalike.errors import AudioError
+from soundalike.items import (
+    IndexItem,
+    IndexResult,
+    SightedFile,
+    described,
+    failed_result,
+    glance_at,
+)
+from soundalike.neighbours import find_hits
+from soundalike.queries import EmbeddedQuery, Query, audible, stored_query, vector_query
+from soundalike.ranking import rank_collections
 from soundalike.segmenter import Segments, segment
 from soundalike.start_time import DEFAULT_PATTERNS
-from soundalike.store.base import Entry, Outcome, start_differs, start_source
+from soundalike.store.base import Entry, Outcome, start_source
 from soundalike.store.protocol import Store
-from soundalike.types import Filters, FloatArray, Match, Recording, Tags, Window
+from soundalike.types import Filters, FloatArray, Match, Recording, Window
 from soundalike.wall_clock import Dating, counted_back
 from soundalike.windows import WindowPlan
+
+__all__ = ["Answer", "IndexItem", "IndexResult", "Pipeline"]
 
 #: Recordings that are embedded together, so that their patches fill the batches.
 BATCH_RECORDINGS = 16
@@ -38,74 +47,17 @@ PAGE_FILES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class IndexItem:
-    """A file to index.
-
-    Attributes
-    ----------
-    uri : str
-        Its path.
-    label : str or None
-        Class of the sound. None: the name of the folder that holds the file.
-    tags : mapping
-        Free metadata, JSON-compatible.
-    recorded_at : datetime or None
-        When the recording began, with time zone. None: what the file itself tells; see
-        `soundalike.start_time`.
-    recorded_at_source : str or None
-        Who said so; None stands for ``given``.
-    """
-
-    uri: str
-    label: str | None = None
-    tags: Tags = field(default_factory=dict)
-    recorded_at: datetime | None = None
-    recorded_at_source: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class IndexResult:
-    """What became of one file.
-
-    Attributes
-    ----------
-    uri : str
-        As stored, or as given where the file failed.
-    outcome : str
-        An `soundalike.store.Outcome`, or ``failed``.
-    recording_id : str or None
-    n_windows : int
-        Windows that were embedded; 0 for audio that was known already.
-    duration_s : float
-        Length that was decoded, in seconds; 0.0 for audio that was known already.
-    warnings : tuple of str
-        Damage that did not stop the decoding.
-    error_code, error : str or None
-        Set where the outcome is ``failed``.
-    """
-
-    uri: str
-    outcome: str
-    recording_id: str | None = None
-    n_windows: int = 0
-    duration_s: float = 0.0
-    warnings: tuple[str, ...] = ()
-    error_code: str | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to a query.
 
     Attributes
     ----------
     query : str
-        The query's path.
-    recording_id : str
-        Id of the query's content.
+        The query's path, or the name that it came with; empty for a vector.
+    recording_id : str or None
+        Id of the query's content; None for a vector.
     windows : list of Window
-        The query's windows.
+        The query's windows that are no silence, in seconds of its whole recording.
     matches : list of Match
         Best first.
     warnings : tuple of str
@@ -113,7 +65,7 @@ class Answer:
     """
 
     query: str
-    recording_id: str
+    recording_id: str | None
     windows: list[Window]
     matches: list[Match]
     warnings: tuple[str, ...] = ()
@@ -157,47 +109,6 @@ class _Pending:
         if self.is_dated_by_end:
             recording = counted_back(recording, segments.duration_s)
         return _Cut(recording, segments)
-
-
-@dataclass(frozen=True, slots=True)
-class SightedFile:
-    """A file that was not opened yet.
-
-    Attributes
-    ----------
-    item : IndexItem
-        What is wanted of it.
-    glance : Glance or AudioError
-        Its path, size and time, or why there is nothing to be read.
-    known : Recording or None
-        What is stored under its path.
-    may_gain_start : bool
-        Patterns of a person's own may tell when it began, which nothing trustworthy has told yet.
-    """
-
-    item: IndexItem
-    glance: Glance | AudioError
-    known: Recording | None = None
-    may_gain_start: bool = False
-
-    def is_unchanged(self) -> bool:
-        """Tell whether what is stored is what is wanted, so that the file need not be opened."""
-        if self.known is None or self.may_gain_start or isinstance(self.glance, AudioError):
-            return False
-        return self.known.stat == self.glance.stat and is_as_wanted(
-            self.known, described(self.glance.path, self.item)
-        )
-
-
-def is_as_wanted(known: Recording, wanted: Recording) -> bool:
-    """Tell whether a stored path of the same content has the label, tags and start that are wanted."""
-    same = (known.label, known.tags) == (wanted.label, wanted.tags)
-    return same and not start_differs(known, wanted)
-
-
-def failed_result(uri: str, exc: AudioError) -> IndexResult:
-    """Return the result of a file that cannot be used."""
-    return IndexResult(uri, "failed", error_code=exc.code, error=exc.message)
 
 
 class Pipeline:
@@ -272,7 +183,7 @@ class Pipeline:
         """
         iterator = iter(items)
         while page := list(islice(iterator, PAGE_FILES)):
-            sighted = [SightedFile(item, _glance(item)) for item in page]
+            sighted = [SightedFile(item, glance_at(item)) for item in page]
             names = [uri_of(file.glance.path) for file in sighted if isinstance(file.glance, Glance)]
             known = self.store.known_files(names, self.spec, collection=self.collection)
             for file in sighted:
@@ -354,19 +265,21 @@ class Pipeline:
 
     def search(
         self,
-        source: str | Path,
+        query: str | Path | Query,
         *,
         top_k: int = 10,
         filters: Filters | None = None,
         exclude_self: bool = False,
         min_score: float = -1.0,
+        collections: Sequence[str] = (),
+        group_by: str = "recording",
     ) -> Answer:
-        """Find the recordings that hold something like a file.
+        """Find the recordings that hold something like a query.
 
         Parameters
         ----------
-        source : str or Path
-            The query.
+        query : str, Path or Query
+            A file, or what else can be looked for.
         top_k : int
             At most this many matches.
         filters : Filters, optional
@@ -375,33 +288,74 @@ class Pipeline:
             Leave out the query's own recording, under whatever path it is stored.
         min_score : float
             Leave out matches with a lower cosine similarity.
+        collections : sequence of str
+            Where to look; by default in the pipeline's own collection.
+        group_by : str
+            ``recording``, or ``label`` for the best match of each label.
 
         Raises
         ------
         SilentQuery
             Every window of the query is silent.
+        RecordingNotFound
+            The query is a recording that is not stored.
         AudioError, StoreError, ParameterError
             As their names say.
         """
-        path = resolve_path(source)
-        recording_id = recording_id_of(path)
-        segments = segment(path, self.plan)
-        (embeddings,) = self._embed([segments])
-        loud = audible(segments.windows)
-        filters = filters or Filters()
-        if exclude_self:
-            filters = replace(filters, exclude_recording_id=recording_id)
-        found = self.store.search(
-            embeddings[loud], self.spec, top_k=top_k, filters=filters, collection=self.collection
-        )
-        matches = rank(
-            found.hits,
-            found.recordings,
-            [segments.windows[index] for index in loud],
+        names = list(collections) or [self.collection]
+        found = self.embedded(query, names)
+        results = find_hits(
+            self.store,
+            found,
             top_k=top_k,
-            min_score=min_score,
+            filters=without_own(filters or Filters(), found, exclude_self=exclude_self),
+            collections=names,
+            group_by=group_by,
         )
-        return Answer(uri_of(path), recording_id, segments.windows, matches, segments.warnings)
+        matches = rank_collections(
+            results, found.windows, top_k=top_k, min_score=min_score, group_by=group_by
+        )
+        return Answer(found.name, found.recording_id, found.windows, matches, found.warnings)
+
+    def embedded(self, query: str | Path | Query, collections: Sequence[str] = ()) -> EmbeddedQuery:
+        """Return the vectors of a query, computed or read from the store.
+
+        Parameters
+        ----------
+        query : str, Path or Query
+        collections : sequence of str
+            Where a stored recording is looked for, before the pipeline's own collection.
+
+        Raises
+        ------
+        SilentQuery, RecordingNotFound, AudioError, StoreError, ParameterError
+            As for `search`.
+        """
+        if not isinstance(query, Query):
+            query = Query(query)
+        names = [*collections, self.collection]
+        if query.recording_id is not None:
+            return stored_query(self.store, query.recording_id, query.excerpt, names)
+        if query.vector is not None:
+            return vector_query(self.store, query.vector, names)
+        return self._heard(query)
+
+    def _heard(self, query: Query) -> EmbeddedQuery:
+        assert query.source is not None
+        source = query.source if isinstance(query.source, bytes) else resolve_path(query.source)
+        recording_id = recording_id_of(source)
+        segments = segment(source, self.plan, query.excerpt)
+        loud = audible(segments.windows)
+        (embeddings,) = self._embed([segments])
+        return EmbeddedQuery(
+            f"upload:{recording_id}" if isinstance(source, bytes) else uri_of(source),
+            recording_id,
+            [segments.windows[position] for position in loud],
+            embeddings[loud],
+            self.spec,
+            segments.duration_s,
+            segments.warnings,
+        )
 
     def embed(self, source: str | Path) -> tuple[Segments, FloatArray]:
         """Return a file's windows and their embeddings, ``(n_windows, dimension)`` float32."""
@@ -409,72 +363,10 @@ class Pipeline:
         return segments, self._embed([segments])[0]
 
     def _embed(self, segments: Sequence[Segments]) -> list[FloatArray]:
-        recordings = [CutRecording(part.samples, part.windows) for part in segments]
+        recordings = [CutRecording(part.samples, part.windows, part.offset_s) for part in segments]
         return embed_windows(recordings, self.encoder, self.plan)
 
 
-def audible(windows: Sequence[Window]) -> list[int]:
-    """Return the indexes of the windows that are not silent.
-
-    Raises
-    ------
-    SilentQuery
-        There are none.
-    """
-    loud = [window.index for window in windows if not window.is_silent]
-    if not loud:
-        raise SilentQuery(
-            "the query is silent (below -80 dBFS throughout); there is nothing to look for"
-        )
-    return loud
-
-
-def _glance(item: IndexItem) -> Glance | AudioError:
-    try:
-        return glance(item.uri)
-    except AudioError as exc:
-        return exc
-
-
-def described(path: Path, item: IndexItem) -> Recording:
-    """Return what is known of a file before it is opened: neither its id nor its duration."""
-    return Recording(
-        recording_id="",
-        uri=uri_of(path),
-        duration_s=0.0,
-        label=folder_label(path) if item.label is None else item.label,
-        tags=dict(item.tags),
-        recorded_at=item.recorded_at,
-        recorded_at_source=item.recorded_at_source,
-    )
-
-
-def embed_audible(
-    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
-) -> tuple[list[Window], FloatArray]:
-    """Return the audible windows of a recording and their embeddings.
-
-    Returns
-    -------
-    windows : list of Window
-        Possibly empty.
-    embeddings : (n_audible_windows, 128 * k) float32
-    """
-    segments = segment(source, plan)
-    recording = CutRecording(segments.samples, segments.windows)
-    (embeddings,) = embed_windows([recording], encoder, plan, example_hop_s=example_hop_s)
-    windows = [window for window in segments.windows if window.quality == "ok"]
-    return windows, np.take(embeddings, [window.index for window in windows], axis=0)
-
-
-def embed_source(
-    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
-) -> FloatArray:
-    """Return the embeddings of the audible windows of a recording.
-
-    Returns
-    -------
-    embeddings : (n_audible_windows, 128 * k) float32
-        Possibly without rows.
-    """
-    return embed_audible(source, encoder, plan, example_hop_s=example_hop_s)[1]
+def without_own(filters: Filters, query: EmbeddedQuery, *, exclude_self: bool) -> Filters:
+    """Return filters that leave out the query's own recording where that is wanted and it has one."""
+    return replace(filters, exclude_recording_id=query.recording_id) if exclude_self else filters

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 
 from soundalike.errors import AudioError
-from soundalike.pipeline import (
-    IndexItem,
-    IndexResult,
-    Pipeline,
-    failed_result,
-    is_as_wanted,
-)
+from soundalike.items import IndexItem, IndexResult, failed_result, is_as_wanted
+from soundalike.pipeline import Pipeline
 from soundalike.types import Recording
 
 

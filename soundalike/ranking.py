@@ -1,12 +1,18 @@
-"""From window hits to recordings: a recording's score is its best window's."""
+"""From window hits to matches: a recording's score is its best window's."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from soundalike.store.base import check_top_k
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import ParameterError
+from soundalike.store.base import SearchResult, check_top_k
 from soundalike.types import Hit, Match, Recording, Window
+
+#: What one match stands for: a recording, or all recordings that have the same label.
+GROUPS = ("recording", "label")
 
 
 def rank(
@@ -17,54 +23,100 @@ def rank(
     top_k: int,
     min_score: float = -1.0,
 ) -> list[Match]:
+    """Merge window hits of one collection into matches; see `rank_collections`."""
+    found = {DEFAULT_COLLECTION: SearchResult(list(hits), dict(recordings))}
+    return rank_collections(found, query_windows, top_k=top_k, min_score=min_score)
+
+
+def rank_collections(
+    results: Mapping[str, SearchResult],
+    query_windows: Sequence[Window],
+    *,
+    top_k: int,
+    min_score: float = -1.0,
+    group_by: str = "recording",
+) -> list[Match]:
     """Merge window hits into matches, best first.
 
     Parameters
     ----------
-    hits : sequence of Hit
-        In any order.
-    recordings : mapping of str to Recording
-        The recordings that the hits name; hits of others are left out.
+    results : mapping of str to SearchResult
+        Hits and recordings by collection, in any order; hits of other recordings are left out.
     query_windows : sequence of Window
         The query's windows; ``hit.query_window`` counts in it.
     top_k : int
         At most this many matches, from 1 to 1000.
     min_score : float
         Matches with a lower score are left out.
+    group_by : str
+        ``recording``, or ``label`` for the best recording of each label; a recording without a label
+        stands for itself.
 
     Returns
     -------
     matches : list of Match
-        By score, highest first; equal scores by path, then id, so that the order never depends on
-        the order of the hits. Of equally good pairs of windows the earliest is reported.
+        By score, highest first; equal scores by path, id and collection, so that the order never
+        depends on the order of the hits. Of equally good pairs of windows the earliest is reported.
 
     Raises
     ------
     ParameterError
-        `top_k` is out of range.
+        `top_k` is out of range, or there is no such grouping.
     """
     check_top_k(top_k)
-    by_recording: dict[str, list[Hit]] = defaultdict(list)
-    for hit in hits:
-        if hit.recording_id in recordings:
-            by_recording[hit.recording_id].append(hit)
-    best = {key: min(found, key=_preference) for key, found in by_recording.items()}
-    order = sorted(
-        (hit for hit in best.values() if hit.score >= min_score),
-        key=lambda hit: (-hit.score, recordings[hit.recording_id].uri, hit.recording_id),
+    check_group_by(group_by)
+    matches = [
+        match
+        for name, found in results.items()
+        for match in _matches(found, query_windows, name)
+        if match.score >= min_score
+    ]
+    matches.sort(
+        key=lambda match: (
+            -match.score,
+            match.recording.uri,
+            match.recording.recording_id,
+            match.collection,
+        )
     )
+    if group_by == "label":
+        best: dict[object, Match] = {}
+        for match in matches:
+            best.setdefault(group_of(match.recording), match)
+        matches = list(best.values())
+    return [replace(match, rank=number) for number, match in enumerate(matches[:top_k], start=1)]
+
+
+def check_group_by(group_by: str) -> None:
+    """Raise `ParameterError` unless matches can be grouped like this."""
+    if group_by not in GROUPS:
+        raise ParameterError(f"group_by is {group_by!r}; choose {' or '.join(GROUPS)}")
+
+
+def group_of(recording: Recording) -> object:
+    """Return what recordings of one label have in common, and no others."""
+    return (recording.label,) if recording.label is not None else recording.recording_id
+
+
+def _matches(found: SearchResult, query_windows: Sequence[Window], collection: str) -> list[Match]:
+    by_recording: dict[str, list[Hit]] = defaultdict(list)
+    for hit in found.hits:
+        if hit.recording_id in found.recordings:
+            by_recording[hit.recording_id].append(hit)
+    best = [min(hits, key=_preference) for hits in by_recording.values()]
     return [
         Match(
-            rank=number,
-            recording=recordings[hit.recording_id],
+            rank=0,
+            recording=found.recordings[hit.recording_id],
             score=hit.score,
             start_s=hit.start_s,
             end_s=hit.end_s,
             query_start_s=query_windows[hit.query_window].start_s,
             query_end_s=query_windows[hit.query_window].end_s,
             n_hits=len({other.window_index for other in by_recording[hit.recording_id]}),
+            collection=collection,
         )
-        for number, hit in enumerate(order[:top_k], start=1)
+        for hit in best
     ]
 
 

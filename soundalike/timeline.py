@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 
-from soundalike.audio import recording_id_of, resolve_path
-from soundalike.pipeline import Pipeline, audible
+from soundalike.pipeline import Pipeline, without_own
+from soundalike.queries import Query
 from soundalike.types import BucketWidth, Filters, Timeline
 
 
 def timeline(
     pipeline: Pipeline,
-    source: str | Path,
+    query: str | Path | Query,
     *,
     min_score: float,
     bucket: BucketWidth = "day",
@@ -21,14 +20,14 @@ def timeline(
     filters: Filters | None = None,
     exclude_self: bool = False,
 ) -> Timeline:
-    """Count by time what sounds like a file.
+    """Count by time what sounds like a query.
 
     Parameters
     ----------
     pipeline : Pipeline
         With the collection to look in.
-    source : str or Path
-        The query.
+    query : str, Path or Query
+        A file, or what else can be looked for.
     min_score : float
         A window counts whose best cosine similarity to any window of the query is at least this.
     bucket : str
@@ -44,17 +43,16 @@ def timeline(
     ------
     SilentQuery
         Every window of the query is silent.
+    RecordingNotFound
+        The query is a recording that is not stored.
     AudioError, StoreError, ParameterError
         As their names say.
     """
-    filters = filters or Filters()
-    if exclude_self:
-        own = recording_id_of(resolve_path(source))
-        filters = replace(filters, exclude_recording_id=own)
-    segments, embeddings = pipeline.embed(source)
+    found = pipeline.embedded(query)
+    filters = without_own(filters or Filters(), found, exclude_self=exclude_self)
     return pipeline.store.count_by_time(
-        embeddings[audible(segments.windows)],
-        pipeline.spec,
+        found.embeddings,
+        found.spec,
         min_score=min_score,
         bucket=bucket,
         zone=zone,

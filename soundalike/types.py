@@ -170,9 +170,12 @@ class Match:
     start_s, end_s : float
         The matching window of the recording, in seconds.
     query_start_s, query_end_s : float
-        The window of the query that it matches, in seconds.
+        The window of the query that it matches, in seconds from the start of the query's recording;
+        where the query is a slice of it too.
     n_hits : int
         How many different windows of the recording are among the hits that were compared.
+    collection : str
+        Where the recording is stored.
     """
 
     rank: int
@@ -183,6 +186,7 @@ class Match:
     query_start_s: float
     query_end_s: float
     n_hits: int
+    collection: str
 
     @property
     def occurred_at(self) -> datetime | None:

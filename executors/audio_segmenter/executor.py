@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Optional, Tuple
 from uuid import uuid4
 
+import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
@@ -13,6 +14,8 @@ from executors.documents import (
     SegmentedClip,
     WindowDoc,
     audio_source,
+    excerpt_of,
+    kind_of,
     mark_failed,
     parse_time,
     time_text,
@@ -22,6 +25,7 @@ from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError
+from soundalike.excerpt import Excerpt
 from soundalike.parallel import map_ahead
 from soundalike.segmenter import Segments, segment
 from soundalike.types import FloatArray
@@ -65,15 +69,27 @@ class AudioSegmenter(Executor):
         self._dating = Dating.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
 
-    @requests(on=["/index", "/search", "/timeline"])
+    @requests(on="/index")
     def segment(
         self, docs: DocList[Clip], parameters: IndexParameters = _STANDARD, **kwargs: Any
     ) -> DocList[SegmentedClip]:
         """Cut every document; one that cannot be used comes back with its error."""
+        return self._all_cut(docs, parameters, is_query=False)
+
+    @requests(on=["/search", "/timeline"])
+    def segment_queries(
+        self, docs: DocList[Clip], parameters: IndexParameters = _STANDARD, **kwargs: Any
+    ) -> DocList[SegmentedClip]:
+        """Cut every query that has audio; the others are handed on as they are."""
+        return self._all_cut(docs, parameters, is_query=True)
+
+    def _all_cut(
+        self, docs: DocList[Clip], parameters: IndexParameters, *, is_query: bool
+    ) -> DocList[SegmentedClip]:
         plan = self._plan_of(parameters)
         results = DocList[SegmentedClip]()
         inline_bytes = 0
-        for result, samples in map_ahead(lambda clip: self._cut(clip, plan), docs):
+        for result, samples in map_ahead(lambda clip: self._cut(clip, plan, is_query), docs):
             if samples is not None:
                 inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
             results.append(result)
@@ -86,8 +102,10 @@ class AudioSegmenter(Executor):
             own.stride_s if parameters.stride is None else parameters.stride,
         )
 
-    def _cut(self, clip: Clip, plan: WindowPlan) -> Tuple[SegmentedClip, Optional[FloatArray]]:
-        """Return a clip's document, and its samples unless it cannot be used."""
+    def _cut(
+        self, clip: Clip, plan: WindowPlan, is_query: bool
+    ) -> Tuple[SegmentedClip, Optional[FloatArray]]:
+        """Return a clip's document, and its samples where it has any and can be used."""
         # Documents that come over HTTP without an id have none, and Jina merges by id.
         result = SegmentedClip(
             id=clip.id or uuid4().hex,
@@ -99,10 +117,19 @@ class AudioSegmenter(Executor):
             stride_s=plan.stride_s,
         )
         try:
+            kind, excerpt = kind_of(clip), excerpt_of(clip)
+            if not is_query and (kind != "audio" or not excerpt.is_whole):
+                raise ParameterError(
+                    "recording_id, vector, start_s, end_s and at_s are for queries; give a whole sound "
+                    "to be indexed"
+                )
+            if kind != "audio":
+                _put_query(clip, kind, excerpt, result)
+                return result, None
             given = parse_time(clip.recorded_at)
             source = audio_source(clip)
             _identify(clip, source, result)
-            segments = segment(source, plan, spool_dir=self._spool_dir)
+            segments = segment(source, plan, excerpt, spool_dir=self._spool_dir)
             start = self._dating.start_of(source, clip.uri, given, segments.duration_s)
         except (AudioError, ParameterError) as exc:
             mark_failed(result, exc)
@@ -110,7 +137,7 @@ class AudioSegmenter(Executor):
         if start.at is not None:
             result.recorded_at = clip.recorded_at or time_text(start.at)
             result.recorded_at_source = start.source
-        result.duration_s = segments.duration_s
+        result.duration_s, result.offset_s = segments.duration_s, segments.offset_s
         result.warnings = list(segments.warnings)
         result.chunks = _chunks(segments)
         return result, segments.samples
@@ -122,6 +149,17 @@ class AudioSegmenter(Executor):
             return samples.nbytes
         result.spool_name = spool.put(self._spool_dir, samples)
         return 0
+
+
+def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -> None:
+    """Write what the indexer needs of a query without audio."""
+    result.kind, result.recording_id = kind, clip.recording_id
+    result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
+    if clip.vector is not None:
+        if not excerpt.is_whole:
+            raise ParameterError("a vector has no seconds; leave out start_s, end_s and at_s")
+        vector = np.asarray(clip.vector, dtype=np.float32)
+        result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 
 
 def _identify(clip: Clip, source: AudioSource, result: SegmentedClip) -> None:

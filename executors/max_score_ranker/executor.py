@@ -14,11 +14,10 @@ from executors.documents import (
     MatchDoc,
     SearchHits,
     Status,
-    get_hits,
-    get_recordings,
     time_text,
     to_windows,
 )
+from executors.hits import get_hits
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import (
     CollectionsParameters,
@@ -26,7 +25,7 @@ from executors.parameters import (
     RecordingsParameters,
     SearchParameters,
 )
-from soundalike.ranking import rank
+from soundalike.ranking import rank_collections
 from soundalike.start_time import zone_named
 from soundalike.types import Match
 
@@ -107,12 +106,12 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
         error=doc.error,
     )
     if not doc.error_code:
-        matches = rank(
+        matches = rank_collections(
             get_hits(doc),
-            get_recordings(doc),
             to_windows(doc.chunks),
             top_k=parameters.top_k,
             min_score=parameters.min_score,
+            group_by=parameters.group_by,
         )
         zone = zone_named(parameters.zone_name)
         found.matches = DocList[MatchDoc](_document(match, zone) for match in matches)
@@ -135,6 +134,7 @@ def _document(match: Match, zone: tzinfo) -> MatchDoc:
         tags=dict(recording.tags),
         duration_s=recording.duration_s,
         recording_id=recording.recording_id,
+        collection=match.collection,
         occurred_at=time_text(match.occurred_at, zone),
         recorded_at=time_text(recording.recorded_at, zone),
         recorded_at_source=recording.recorded_at_source,

@@ -17,7 +17,6 @@ from executors.documents import (
     Status,
     WindowDoc,
     mark_failed,
-    put_hits,
     time_text,
     to_embeddings,
     to_recording,
@@ -25,6 +24,7 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from executors.hits import put_hits
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import (
     CollectionParameters,
@@ -36,10 +36,11 @@ from executors.parameters import (
     TimelineParameters,
 )
 from executors.timescale_indexer.listing import look_up, page_of_recordings
+from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
 from soundalike.audio import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, StoreError, StoreUnavailable
-from soundalike.pipeline import audible
+from soundalike.neighbours import find_hits
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished
 from soundalike.types import BucketWidth
@@ -115,27 +116,30 @@ class TimescaleIndexer(Executor):
         result = SearchHits(**travelling(doc), encoder=doc.encoder)
         if doc.error_code:
             return result
+        names = parameters.collections or [parameters.collection]
         try:
-            loud = audible(to_windows(doc.chunks))
-            vectors = to_embeddings(doc)[loud]
-        except (AudioError, ParameterError) as exc:
+            query = query_of(doc, self._store, [*names, parameters.collection])
+        except BLAMED as exc:
             mark_failed(result, exc)
             return result
         try:
-            found = self._store.search(
-                vectors,
-                to_spec(doc),
+            found = find_hits(
+                self._store,
+                query,
                 top_k=parameters.top_k,
-                filters=parameters.filters(doc.recording_id),
-                collection=parameters.collection,
+                filters=parameters.filters(query.recording_id),
+                collections=names,
+                group_by=parameters.group_by,
             )
         except AudioError as exc:
             mark_failed(result, exc)
             return result
-        put_hits(result, found.hits, found.recordings)
-        for index in loud:
-            chunk = doc.chunks[index]
-            result.chunks.append(WindowDoc(index=chunk.index, start_s=chunk.start_s, end_s=chunk.end_s))
+        tell_of(query, result)
+        put_hits(result, found)
+        for window in query.windows:
+            result.chunks.append(
+                WindowDoc(index=window.index, start_s=window.start_s, end_s=window.end_s)
+            )
         return result
 
     @requests(on="/timeline")
@@ -151,16 +155,17 @@ class TimescaleIndexer(Executor):
         if doc.error_code:
             return result
         try:
-            vectors = to_embeddings(doc)[audible(to_windows(doc.chunks))]
-        except (AudioError, ParameterError) as exc:
+            query = query_of(doc, self._store, [parameters.collection])
+        except BLAMED as exc:
             mark_failed(result, exc)
             return result
-        filters = parameters.filters(doc.recording_id)
+        tell_of(query, result)
+        filters = parameters.filters(query.recording_id)
         # The store refuses a width that it does not know.
         width = cast(BucketWidth, parameters.by)
         found = self._store.count_by_time(
-            vectors,
-            to_spec(doc),
+            query.embeddings,
+            query.spec,
             min_score=parameters.min_score,
             bucket=width,
             zone=filters.time_zone,

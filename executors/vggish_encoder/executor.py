@@ -80,11 +80,11 @@ class VGGishEncoder(Executor):
 
     @requests(on=["/index", "/search", "/timeline"])
     def encode(self, docs: DocList[SegmentedClip], **kwargs: Any) -> DocList[EmbeddedClip]:
-        """Embed every document that has no error; the audio does not travel on."""
+        """Embed every document that has audio and no error; the audio does not travel on."""
         results = DocList[EmbeddedClip](self._started(doc) for doc in docs)
         cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]] = []
         for doc, result in zip(docs, results, strict=True):
-            if result.error_code:
+            if result.error_code or result.kind != "audio":
                 continue
             try:
                 plan = WindowPlan(doc.window_s, doc.stride_s)
@@ -92,7 +92,7 @@ class VGGishEncoder(Executor):
             except (ServiceError, ParameterError) as exc:
                 mark_failed(result, exc)
                 continue
-            cuts.append((result, CutRecording(samples, to_windows(doc.chunks)), plan))
+            cuts.append((result, CutRecording(samples, to_windows(doc.chunks), doc.offset_s), plan))
         self._embed(cuts)
         return results
 
@@ -104,7 +104,14 @@ class VGGishEncoder(Executor):
 
     def _started(self, doc: SegmentedClip) -> EmbeddedClip:
         return EmbeddedClip(
-            **travelling(doc), window_s=doc.window_s, stride_s=doc.stride_s, chunks=doc.chunks
+            **travelling(doc),
+            kind=doc.kind,
+            start_s=doc.start_s,
+            end_s=doc.end_s,
+            at_s=doc.at_s,
+            window_s=doc.window_s,
+            stride_s=doc.stride_s,
+            chunks=doc.chunks,
         )
 
     def _samples(self, doc: SegmentedClip) -> FloatArray:

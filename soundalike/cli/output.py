@@ -115,7 +115,7 @@ def local_time(at: datetime | None, zone: tzinfo) -> str | None:
 def match_values(match: Match, query: str, encoder: str, zone: tzinfo = UTC) -> dict[str, Any]:
     """Return a match as the JSON object that every door of the product gives; times are in `zone`."""
     values = asdict(match)
-    recording = values.pop("recording")
+    recording, collection = values.pop("recording"), values.pop("collection")
     return {
         "query": query,
         "rank": values.pop("rank"),
@@ -129,6 +129,7 @@ def match_values(match: Match, query: str, encoder: str, zone: tzinfo = UTC) -> 
         "tags": recording["tags"],
         "duration_s": recording["duration_s"],
         "recording_id": recording["recording_id"],
+        "collection": collection,
         "encoder": encoder,
     }
 

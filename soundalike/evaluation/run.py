@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.audio import resolve_path
+from soundalike.clip_embedding import embed_audible
 from soundalike.embedding import Encoder
 from soundalike.errors import AudioError, ParameterError
 from soundalike.evaluation.clips import LabelledClip
@@ -23,7 +24,6 @@ from soundalike.metrics import (
     reciprocal_rank,
 )
 from soundalike.parallel import map_ahead
-from soundalike.pipeline import embed_audible
 from soundalike.types import FloatArray, Window
 from soundalike.windows import WindowPlan
 

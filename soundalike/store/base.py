@@ -12,8 +12,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import (
     DimensionMismatch,
+    IndexEmpty,
     InvalidSamples,
     ModelMismatch,
     ParameterError,
@@ -335,6 +337,16 @@ def of_the_best(hits: Sequence[Hit], top_k: int) -> list[Hit]:
         return list(hits)
     lowest = sorted(best.values(), reverse=True)[top_k - 1]
     return [hit for hit in hits if best[hit.recording_id] >= lowest]
+
+
+def not_indexed(collection: str) -> IndexEmpty:
+    """Return the error of those who ask for something in a collection that is not there."""
+    if collection == DEFAULT_COLLECTION:
+        return IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+    return IndexEmpty(
+        f"there is no collection {collection!r}; see: soundalike collections, or make it with: "
+        f"soundalike index --collection {collection} PATH"
+    )
 
 
 def not_found(key: str, collection: str) -> RecordingNotFound:

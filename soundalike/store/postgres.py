@@ -19,10 +19,11 @@ from soundalike.store.base import (
     check_spec,
     check_top_k,
     is_storable,
+    not_indexed,
 )
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
-from soundalike.store.reading import PostgresReader, not_indexed
+from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import lock_schema
 from soundalike.store.timeline import check_count, count_by_time
 from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window

@@ -10,7 +10,7 @@ from psycopg2 import errors as pg_errors
 
 from soundalike import sql
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import IndexEmpty, StoreError
+from soundalike.errors import StoreError
 from soundalike.excerpt import WHOLE, Excerpt
 from soundalike.store import collections, contents, listing
 from soundalike.store.base import (
@@ -318,13 +318,3 @@ class PostgresReader:
             return found
 
         return self._run(work)
-
-
-def not_indexed(collection: str) -> IndexEmpty:
-    """Return the error of those who ask for something in a collection that is not there."""
-    if collection == DEFAULT_COLLECTION:
-        return IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
-    return IndexEmpty(
-        f"there is no collection {collection!r}; see: soundalike collections, or make it with: "
-        f"soundalike index --collection {collection} PATH"
-    )

@@ -20,18 +20,17 @@ from executors.documents import (
     SegmentedClip,
     WindowDoc,
     audio_source,
-    get_hits,
-    get_recordings,
     mark_failed,
     parse_time,
-    put_hits,
     to_recording,
     to_spec,
     to_windows,
     travelling,
 )
+from executors.hits import get_hits, put_hits
 from executors.parameters import SearchParameters
 from soundalike.errors import AudioNotFound, ParameterError, UnreadableAudio
+from soundalike.store import SearchResult
 from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
 
 KEY = "00000000-0000-0000-0000-000000000001"
@@ -79,30 +78,30 @@ def test_audio_and_windows_survive_the_wire(rng: np.random.Generator):
 def test_hits_survive_the_wire():
     hits = [Hit(0, KEY, 2, 1 / 3, 4.0, -1 / 7), Hit(5, KEY, 0, 0.0, 7200.0, 1.0)]
     recordings = {KEY: Recording(KEY, "/ü 🦤.wav", 7204.0, "dog", TAGS)}
+    # The same recording in two collections.
+    results = {"birds": SearchResult(hits, recordings), "dogs": SearchResult(hits[1:], recordings)}
     doc = SearchHits()
-    put_hits(doc, hits, recordings)
-    arrived = _sent(doc)
+    put_hits(doc, results)
 
-    assert get_hits(arrived) == hits
-    assert get_recordings(arrived) == recordings
+    assert get_hits(_sent(doc)) == results
 
 
 def test_hits_of_recordings_that_are_gone_are_left_out():
     """Somebody deleted it between two statements of the search."""
     hits = [Hit(0, KEY, 0, 0.0, 4.0, 0.5), Hit(0, "gone", 0, 0.0, 4.0, 0.9)]
     doc = SearchHits()
-    put_hits(doc, hits, {KEY: Recording(KEY, "/a.wav", 10.0)})
+    known = {KEY: Recording(KEY, "/a.wav", 10.0)}
+    put_hits(doc, {"default": SearchResult(hits, known)})
 
-    assert get_hits(_sent(doc)) == hits[:1]
+    assert get_hits(_sent(doc)) == {"default": SearchResult(hits[:1], known)}
 
 
 def test_no_hits_survive_the_wire():
     doc = SearchHits()
-    put_hits(doc, [], {})
+    put_hits(doc, {"default": SearchResult([], {})})
 
-    assert get_hits(_sent(doc)) == []
-    assert get_hits(SearchHits()) == []
-    assert get_recordings(_sent(doc)) == {}
+    assert get_hits(_sent(doc)) == {}
+    assert get_hits(SearchHits()) == {}
 
 
 def test_documents_share_no_defaults():
@@ -199,8 +198,8 @@ def test_the_start_of_a_recording_travels_with_its_hits():
         "b": Recording("b", "/b.wav", 10.0),
     }
     doc = SearchHits()
-    put_hits(doc, [Hit(0, KEY, 0, 0.0, 4.0, 0.5)], known)
-    assert get_recordings(_sent(doc)) == known
+    put_hits(doc, {"default": SearchResult([Hit(0, KEY, 0, 0.0, 4.0, 0.5)], known)})
+    assert get_hits(_sent(doc))["default"].recordings == known
 
 
 def test_the_chain_of_executors_finds_a_sound_by_its_like(

@@ -15,13 +15,14 @@ from docarray import DocList
 from executors.documents import (
     Deletion,
     EmbeddedClip,
+    SearchHits,
     Status,
     WindowDoc,
-    get_hits,
-    get_recordings,
 )
+from executors.hits import get_hits
 from executors.parameters import SearchParameters
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreUnavailable
+from soundalike.store import SearchResult
 from soundalike.types import FloatArray
 
 Load = Callable[..., Any]
@@ -62,6 +63,10 @@ def _docs(*docs: EmbeddedClip) -> DocList[EmbeddedClip]:
     return DocList[EmbeddedClip](docs)
 
 
+def _of(found: SearchHits) -> SearchResult:
+    return get_hits(found).get("default", SearchResult([], {}))
+
+
 def _status(indexer: Any) -> Status:
     (status,) = indexer.status(DocList[Status]([Status(configured_encoder="logmel-modulation")]))
     return status
@@ -82,10 +87,10 @@ def test_a_search_gives_hits_with_their_recordings(indexer: Any, embedded: Make)
     indexer.index(_docs(stored, embedded(2)))
     (found,) = indexer.search(_docs(embedded(3, chunks=stored.chunks)), FOUND)
 
-    best = max(get_hits(found), key=lambda hit: hit.score)
+    best = max(_of(found).hits, key=lambda hit: hit.score)
     assert best.recording_id == stored.recording_id
     assert best.score == pytest.approx(1, abs=2e-3)
-    recording = get_recordings(found)[best.recording_id]
+    recording = _of(found).recordings[best.recording_id]
     assert (recording.uri, recording.label) == ("/a/1.wav", "dog")
     assert recording.tags == {"deep": {"n": [1, None]}}
     assert found.encoder == "toy"
@@ -99,7 +104,7 @@ def test_silent_windows_of_the_query_are_left_out(indexer: Any, embedded: Make):
     (found,) = indexer.search(_docs(query), FOUND)
 
     assert [(chunk.start_s, chunk.end_s) for chunk in found.chunks] == [(2.0, 6.0), (6.0, 10.0)]
-    best = {hit.query_window: hit for hit in sorted(get_hits(found), key=lambda hit: hit.score)}
+    best = {hit.query_window: hit for hit in sorted(_of(found).hits, key=lambda hit: hit.score)}
     assert {query: hit.window_index for query, hit in best.items()} == {0: 1, 1: 3}
 
 
@@ -111,8 +116,8 @@ def test_a_silent_query_is_marked_and_the_rest_is_done(indexer: Any, embedded: M
     marked, found = indexer.search(_docs(silent, embedded(3)), FOUND)
 
     assert marked.error_code == "audio.silent_query"
-    assert get_hits(marked) == []
-    assert len(get_hits(found)) == 16
+    assert get_hits(marked) == {}
+    assert len(_of(found).hits) == 16
 
 
 @pytest.mark.parametrize(
@@ -135,7 +140,7 @@ def test_each_parameter_of_a_search_has_its_effect(
     indexer.index(_docs(query, embedded(2, label="cat"), embedded(3, uri="/b/3.wav")))
     (found,) = indexer.search(_docs(query), SearchParameters(**parameters))
 
-    assert {recording.uri for recording in get_recordings(found).values()} == expected
+    assert {recording.uri for recording in _of(found).recordings.values()} == expected
 
 
 def test_top_k_is_how_many_recordings_are_asked_for(indexer: Any, embedded: Make):
@@ -144,8 +149,8 @@ def test_top_k_is_how_many_recordings_are_asked_for(indexer: Any, embedded: Make
     query = embedded(1, rows=row[np.newaxis])
 
     one, three = (indexer.search(_docs(query), SearchParameters(top_k=top_k))[0] for top_k in (1, 3))
-    assert len(get_recordings(one)) == 1
-    assert len(get_recordings(three)) == 3
+    assert len(_of(one).recordings) == 1
+    assert len(_of(three).recordings) == 3
     with pytest.raises(ParameterError):
         indexer.search(_docs(query), SearchParameters(top_k=0))
 
@@ -215,7 +220,7 @@ def test_a_query_that_cannot_be_searched_for_is_marked_and_the_rest_is_done(
     marked, found = indexer.search(_docs(BAD[name](embedded), embedded(2)), FOUND)
 
     assert marked.error_code
-    assert len(get_hits(found)) == 16
+    assert len(_of(found).hits) == 16
 
 
 def test_vectors_of_another_encoder_fail_the_request(indexer: Any, embedded: Make):

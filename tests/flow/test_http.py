@@ -34,7 +34,7 @@ FOUND = {
 }
 MATCH = {
     *("id", "rank", "uri", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits"),
-    *("label", "tags", "duration_s", "recording_id"),
+    *("label", "tags", "duration_s", "recording_id", "collection"),
     *("occurred_at", "recorded_at", "recorded_at_source"),
 }
 

@@ -38,6 +38,7 @@ def test_the_best_window_wins():
         query_start_s=2.0,
         query_end_s=6.0,
         n_hits=3,
+        collection="default",
     )
     assert (second.rank, second.score, second.n_hits) == (2, 0.8, 1)
     assert second.recording is RECORDINGS["y"]

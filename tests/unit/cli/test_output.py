@@ -14,7 +14,7 @@ from soundalike.cli import output
 from soundalike.types import Match, Recording
 
 RECORDING = Recording("0000-id", "/sounds/rain/a.wav", 12.5, "rain", {"site": "pond"})
-MATCH = Match(1, RECORDING, 0.123456789, 2.0, 6.0, 0.0, 4.0, 3)
+MATCH = Match(1, RECORDING, 0.123456789, 2.0, 6.0, 0.0, 4.0, 3, "default")
 
 
 def test_data_goes_to_stdout_and_notes_to_stderr(capsys: pytest.CaptureFixture[str]):
@@ -74,7 +74,7 @@ def test_match_values():
 
 
 def test_match_values_of_a_recording_without_label():
-    match = Match(1, Recording("id", "/a.wav", 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 1)
+    match = Match(1, Recording("id", "/a.wav", 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 1, "default")
     values = output.match_values(match, "/q.wav", "vggish")
     assert (values["label"], values["tags"]) == (None, {})
     assert output.match_table([values])[1].split()[-1] == "s"

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundalike.clip_embedding import embed_source
 from soundalike.errors import ParameterError
 from soundalike.evaluation import Evaluation, LabelledClip, evaluate, labelled_clips, with_queries
 from soundalike.evaluation.results import METRICS
 from soundalike.modulation import Modulation
-from soundalike.pipeline import embed_source
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
 

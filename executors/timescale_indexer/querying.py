@@ -1,0 +1,61 @@
+"""From the document of a query to its vectors: those it came with, or those that are stored."""
+
+from typing import List, Union
+
+from executors.documents import (
+    Counted,
+    EmbeddedClip,
+    SearchHits,
+    excerpt_of,
+    to_embeddings,
+    to_spec,
+    to_windows,
+)
+from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
+from soundalike.queries import EmbeddedQuery, audible, stored_query, vector_query
+from soundalike.store import Store
+
+#: Errors that one document of a request is to blame for; the others are answered.
+BLAMED = (AudioError, ParameterError, RecordingNotFound, DimensionMismatch)
+
+
+def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> EmbeddedQuery:
+    """Return what is looked for.
+
+    Parameters
+    ----------
+    doc : EmbeddedClip
+        Without an error.
+    store : Store
+    collections : list of str
+        Where a stored recording is looked for.
+
+    Raises
+    ------
+    AudioError, ParameterError, StoreError
+        As their names say.
+    """
+    if doc.kind == "stored":
+        return stored_query(store, str(doc.recording_id), excerpt_of(doc), collections)
+    rows = to_embeddings(doc)
+    if doc.kind == "vector":
+        return vector_query(store, rows[0], collections)
+    windows = to_windows(doc.chunks)
+    loud = audible(windows)
+    return EmbeddedQuery(
+        doc.uri or "",
+        doc.recording_id,
+        [windows[position] for position in loud],
+        rows[loud],
+        to_spec(doc),
+        doc.duration_s,
+        tuple(doc.warnings),
+    )
+
+
+def tell_of(query: EmbeddedQuery, result: Union[SearchHits, Counted]) -> None:
+    """Write what only the store knows of a query into its answer."""
+    result.encoder = query.spec.encoder
+    result.uri = query.name or result.uri
+    result.recording_id = query.recording_id
+    result.duration_s = query.duration_s

@@ -1,0 +1,132 @@
+"""What is to be indexed, what is known of it before it is opened, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from soundalike.audio import folder_label, uri_of
+from soundalike.audio.sources import Glance, glance
+from soundalike.errors import AudioError
+from soundalike.store.base import start_differs
+from soundalike.types import Recording, Tags
+
+
+@dataclass(frozen=True, slots=True)
+class IndexItem:
+    """A file to index.
+
+    Attributes
+    ----------
+    uri : str
+        Its path.
+    label : str or None
+        Class of the sound. None: the name of the folder that holds the file.
+    tags : mapping
+        Free metadata, JSON-compatible.
+    recorded_at : datetime or None
+        When the recording began, with time zone. None: what the file itself tells; see
+        `soundalike.start_time`.
+    recorded_at_source : str or None
+        Who said so; None stands for ``given``.
+    """
+
+    uri: str
+    label: str | None = None
+    tags: Tags = field(default_factory=dict)
+    recorded_at: datetime | None = None
+    recorded_at_source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexResult:
+    """What became of one file.
+
+    Attributes
+    ----------
+    uri : str
+        As stored, or as given where the file failed.
+    outcome : str
+        An `soundalike.store.Outcome`, or ``failed``.
+    recording_id : str or None
+    n_windows : int
+        Windows that were embedded; 0 for audio that was known already.
+    duration_s : float
+        Length that was decoded, in seconds; 0.0 for audio that was known already.
+    warnings : tuple of str
+        Damage that did not stop the decoding.
+    error_code, error : str or None
+        Set where the outcome is ``failed``.
+    """
+
+    uri: str
+    outcome: str
+    recording_id: str | None = None
+    n_windows: int = 0
+    duration_s: float = 0.0
+    warnings: tuple[str, ...] = ()
+    error_code: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SightedFile:
+    """A file that was not opened yet.
+
+    Attributes
+    ----------
+    item : IndexItem
+        What is wanted of it.
+    glance : Glance or AudioError
+        Its path, size and time, or why there is nothing to be read.
+    known : Recording or None
+        What is stored under its path.
+    may_gain_start : bool
+        Patterns of a person's own may tell when it began, which nothing trustworthy has told yet.
+    """
+
+    item: IndexItem
+    glance: Glance | AudioError
+    known: Recording | None = None
+    may_gain_start: bool = False
+
+    def is_unchanged(self) -> bool:
+        """Tell whether what is stored is what is wanted, so that the file need not be opened."""
+        if self.known is None or self.may_gain_start or isinstance(self.glance, AudioError):
+            return False
+        return self.known.stat == self.glance.stat and is_as_wanted(
+            self.known, described(self.glance.path, self.item)
+        )
+
+
+def is_as_wanted(known: Recording, wanted: Recording) -> bool:
+    """Tell whether a stored path of the same content has the label, tags and start that are wanted."""
+    same = (known.label, known.tags) == (wanted.label, wanted.tags)
+    return same and not start_differs(known, wanted)
+
+
+def failed_result(uri: str, exc: AudioError) -> IndexResult:
+    """Return the result of a file that cannot be used."""
+    return IndexResult(uri, "failed", error_code=exc.code, error=exc.message)
+
+
+def glance_at(item: IndexItem) -> Glance | AudioError:
+    """Look at a file, or say why there is nothing to be read."""
+    try:
+        return glance(item.uri)
+    except AudioError as exc:
+        return exc
+
+
+def described(path: Path, item: IndexItem) -> Recording:
+    """Return what is known of a file before it is opened: neither its id nor its duration."""
+    return Recording(
+        recording_id="",
+        uri=uri_of(path),
+        duration_s=0.0,
+        label=folder_label(path) if item.label is None else item.label,
+        tags=dict(item.tags),
+        recorded_at=item.recorded_at,
+        recorded_at_source=item.recorded_at_source,
+    )
