@@ -1,15 +1,70 @@
-"""Hits in one or several collections, and enough of them for the grouping that is wanted."""
+"""What resembles a query, in one or several collections, by recording or by label."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from soundalike.queries import EmbeddedQuery, check_same_kind
-from soundalike.ranking import check_group_by, group_of
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.queries import EmbeddedQuery, check_same_kind, without_own
+from soundalike.ranking import check_group_by, group_of, rank_collections
 from soundalike.store.base import SearchResult
 from soundalike.store.protocol import Store
-from soundalike.types import Filters, Hit, Recording
+from soundalike.types import Filters, Hit, Match, Recording, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a query.
+
+    Attributes
+    ----------
+    query : str
+        The query's path, or the name that it came with; empty for a vector.
+    recording_id : str or None
+        Id of the query's content; None for a vector.
+    windows : list of Window
+        The query's windows that are no silence, in seconds of its whole recording.
+    matches : list of Match
+        Best first.
+    warnings : tuple of str
+        Damage that did not stop the decoding.
+    """
+
+    query: str
+    recording_id: str | None
+    windows: list[Window]
+    matches: list[Match]
+    warnings: tuple[str, ...] = ()
+
+
+def answer_to(
+    query: EmbeddedQuery,
+    store: Store,
+    *,
+    top_k: int = 10,
+    filters: Filters | None = None,
+    exclude_self: bool = False,
+    min_score: float = -1.0,
+    collections: Sequence[str] = (DEFAULT_COLLECTION,),
+    group_by: str = "recording",
+) -> Answer:
+    """Find the recordings that hold something like a query whose vectors are known.
+
+    Parameters and errors are those of `soundalike.pipeline.Pipeline.search`.
+    """
+    results = find_hits(
+        store,
+        query,
+        top_k=top_k,
+        filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
+        collections=collections,
+        group_by=group_by,
+    )
+    matches = rank_collections(
+        results, query.windows, top_k=top_k, min_score=min_score, group_by=group_by
+    )
+    return Answer(query.name, query.recording_id, query.windows, matches, query.warnings)
 
 
 def find_hits(

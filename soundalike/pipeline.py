@@ -26,14 +26,13 @@ from soundalike.items import (
     failed_result,
     glance_at,
 )
-from soundalike.neighbours import find_hits
-from soundalike.queries import EmbeddedQuery, Query, audible, stored_query, vector_query
-from soundalike.ranking import rank_collections
+from soundalike.neighbours import Answer, answer_to
+from soundalike.queries import EmbeddedQuery, Query, audible, query_without_sound
 from soundalike.segmenter import Segments, segment
 from soundalike.start_time import DEFAULT_PATTERNS
 from soundalike.store.base import Entry, Outcome, start_source
 from soundalike.store.protocol import Store
-from soundalike.types import Filters, FloatArray, Match, Recording, Window
+from soundalike.types import Filters, FloatArray, Recording
 from soundalike.wall_clock import Dating, counted_back
 from soundalike.windows import WindowPlan
 
@@ -44,31 +43,6 @@ BATCH_RECORDINGS = 16
 _STANDARD_DATING = Dating()
 #: Paths that the store is asked for at once.
 PAGE_FILES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The answer to a query.
-
-    Attributes
-    ----------
-    query : str
-        The query's path, or the name that it came with; empty for a vector.
-    recording_id : str or None
-        Id of the query's content; None for a vector.
-    windows : list of Window
-        The query's windows that are no silence, in seconds of its whole recording.
-    matches : list of Match
-        Best first.
-    warnings : tuple of str
-        Damage that did not stop the decoding.
-    """
-
-    query: str
-    recording_id: str | None
-    windows: list[Window]
-    matches: list[Match]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,20 +276,16 @@ class Pipeline:
         AudioError, StoreError, ParameterError
             As their names say.
         """
-        names = list(collections) or [self.collection]
-        found = self.embedded(query, names)
-        results = find_hits(
+        return answer_to(
+            self.embedded(query, collections),
             self.store,
-            found,
             top_k=top_k,
-            filters=without_own(filters or Filters(), found, exclude_self=exclude_self),
-            collections=names,
+            filters=filters,
+            exclude_self=exclude_self,
+            min_score=min_score,
+            collections=collections or [self.collection],
             group_by=group_by,
         )
-        matches = rank_collections(
-            results, found.windows, top_k=top_k, min_score=min_score, group_by=group_by
-        )
-        return Answer(found.name, found.recording_id, found.windows, matches, found.warnings)
 
     def embedded(self, query: str | Path | Query, collections: Sequence[str] = ()) -> EmbeddedQuery:
         """Return the vectors of a query, computed or read from the store.
@@ -333,11 +303,8 @@ class Pipeline:
         """
         if not isinstance(query, Query):
             query = Query(query)
-        names = [*collections, self.collection]
-        if query.recording_id is not None:
-            return stored_query(self.store, query.recording_id, query.excerpt, names)
-        if query.vector is not None:
-            return vector_query(self.store, query.vector, names)
+        if query.source is None:
+            return query_without_sound(self.store, query, [*collections, self.collection])
         return self._heard(query)
 
     def _heard(self, query: Query) -> EmbeddedQuery:
@@ -365,8 +332,3 @@ class Pipeline:
     def _embed(self, segments: Sequence[Segments]) -> list[FloatArray]:
         recordings = [CutRecording(part.samples, part.windows, part.offset_s) for part in segments]
         return embed_windows(recordings, self.encoder, self.plan)
-
-
-def without_own(filters: Filters, query: EmbeddedQuery, *, exclude_self: bool) -> Filters:
-    """Return filters that leave out the query's own recording where that is wanted and it has one."""
-    return replace(filters, exclude_recording_id=query.recording_id) if exclude_self else filters

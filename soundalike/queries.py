@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from soundalike.errors import DimensionMismatch, ModelMismatch, ParameterError, 
 from soundalike.excerpt import WHOLE, Excerpt
 from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
-from soundalike.types import FloatArray, IndexSpec, Window
+from soundalike.types import Filters, FloatArray, IndexSpec, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +173,19 @@ def vector_query(
             "the vector holds only zeros, or numbers that are NaN or infinite; it has no direction"
         )
     return EmbeddedQuery("", None, [Window(0, 0.0, 0.0)], row[np.newaxis], spec, 0.0)
+
+
+def query_without_sound(store: Store, query: Query, collections: Sequence[str]) -> EmbeddedQuery:
+    """Return a query by a stored recording or a vector; see `stored_query` and `vector_query`."""
+    if query.recording_id is not None:
+        return stored_query(store, query.recording_id, query.excerpt, collections)
+    assert query.vector is not None
+    return vector_query(store, query.vector, collections)
+
+
+def without_own(filters: Filters, query: EmbeddedQuery, *, exclude_self: bool) -> Filters:
+    """Return filters that leave out the query's own recording where that is wanted and it has one."""
+    return replace(filters, exclude_recording_id=query.recording_id) if exclude_self else filters
 
 
 def audible(windows: Sequence[Window]) -> list[int]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 from pathlib import Path
 
-from soundalike.pipeline import Pipeline, without_own
-from soundalike.queries import Query
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.pipeline import Pipeline
+from soundalike.queries import EmbeddedQuery, Query, without_own
+from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, Filters, Timeline
 
 
@@ -48,14 +50,36 @@ def timeline(
     AudioError, StoreError, ParameterError
         As their names say.
     """
-    found = pipeline.embedded(query)
-    filters = without_own(filters or Filters(), found, exclude_self=exclude_self)
-    return pipeline.store.count_by_time(
-        found.embeddings,
-        found.spec,
+    return timeline_of(
+        pipeline.embedded(query),
+        pipeline.store,
         min_score=min_score,
         bucket=bucket,
         zone=zone,
         filters=filters,
+        exclude_self=exclude_self,
         collection=pipeline.collection,
+    )
+
+
+def timeline_of(
+    query: EmbeddedQuery,
+    store: Store,
+    *,
+    min_score: float,
+    bucket: BucketWidth = "day",
+    zone: tzinfo = UTC,
+    filters: Filters | None = None,
+    exclude_self: bool = False,
+    collection: str = DEFAULT_COLLECTION,
+) -> Timeline:
+    """Count by time what resembles a query whose vectors are known; see `timeline`."""
+    return store.count_by_time(
+        query.embeddings,
+        query.spec,
+        min_score=min_score,
+        bucket=bucket,
+        zone=zone,
+        filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
+        collection=collection,
     )

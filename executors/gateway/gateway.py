@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from executors.gateway.problems import problem_of
+from executors.gateway.windows import CollectionWindows
 from soundalike.errors import ParameterError
 
 _DOC_FILES = "/_docs"
@@ -54,6 +55,8 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        # Both servers share the streamer.
+        CollectionWindows(self.streamer)
         classes = {ProtocolType.GRPC: GRPCServer, ProtocolType.HTTP: SoundalikeHTTPServer}
         self.servers = [
             classes[_protocol(server_kwargs)](**server_kwargs) for server_kwargs in self._server_kwargs

@@ -166,34 +166,6 @@ def _no_constant(name: str) -> Any:
     raise ValueError(name)
 
 
-def search(arguments: argparse.Namespace) -> int:
-    """Search and print the matches."""
-    filters = filters_from(arguments)
-    with opened_pipeline(arguments) as pipeline:
-        answer = pipeline.search(
-            arguments.query,
-            top_k=arguments.top_k,
-            filters=filters,
-            exclude_self=arguments.exclude_self,
-            min_score=arguments.min_score,
-        )
-        encoder = pipeline.encoder.name
-    for warning in answer.warnings:
-        output.note(f"warning: {warning}")
-    rows = [
-        output.match_values(match, answer.query, encoder, filters.time_zone) for match in answer.matches
-    ]
-    if arguments.json:
-        for row in rows:
-            output.json_line(row)
-    elif rows:
-        for line in output.match_table(rows):
-            output.data(line)
-    if not rows:
-        output.note("no recording matches; loosen the filters or --min-score")
-    return 0
-
-
 def filters_from(arguments: argparse.Namespace) -> Filters:
     """Return what the options narrow a search to.
 

@@ -137,8 +137,8 @@ def match_values(match: Match, query: str, encoder: str, zone: tzinfo = UTC) -> 
 def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a ranked table: clip, score, the matching seconds of query and clip, label.
 
-    And when it was heard, where that is known of any; with ``?`` where only the time of a file's last
-    change tells it.
+    And the collection where they are from several; and when it was heard, where that is known of any,
+    with ``?`` where only the time of a file's last change tells it.
     """
     rows = list(rows)
     header = ["rank", "score", "clip", "at", "query at", "label"]
@@ -155,6 +155,9 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
     times = [_when(row) for row in rows]
     table = [header, *lines]
+    names = [row["collection"] for row in rows]
+    if len(set(names)) > 1:
+        table = [[*line, name] for line, name in zip(table, ["collection", *names], strict=True)]
     if any(times):
         table = [[*line, time] for line, time in zip(table, ["heard at", *times], strict=True)]
     return columns(table, right=(0, 1))

@@ -15,12 +15,12 @@ from soundalike.cli import (
     exchange,
     index,
     models,
+    options,
     reindex,
+    search,
     serve,
     timeline,
 )
-from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
-from soundalike.windows import WindowPlan
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         name: str, run: object, summary: str, *parents: argparse.ArgumentParser
     ) -> argparse.ArgumentParser:
         command = subparsers.add_parser(
-            name, help=summary, description=summary, parents=[_common(), *parents]
+            name, help=summary, description=summary, parents=[options.common(), *parents]
         )
         command.set_defaults(run=run)
         return command
@@ -48,19 +48,20 @@ def build_parser() -> argparse.ArgumentParser:
             "index",
             index.run,
             "make the index agree with files and folders: add what is new, replace what has changed",
-            _encoding(),
-            _collection(),
-            _time_zone("times of recordings that name none"),
+            options.encoding(),
+            options.collection(),
+            options.time_zone("times of recordings that name none"),
         )
     )
     _add_search(
         add(
             "search",
-            commands.search,
-            "find what sounds like a file",
-            _encoding(),
-            _collection(),
-            _filters(),
+            search.run,
+            "find what sounds like a file, or like something that is stored",
+            options.query(),
+            options.encoding(),
+            options.collections(),
+            options.filters(),
         )
     )
     _add_timeline(
@@ -68,153 +69,48 @@ def build_parser() -> argparse.ArgumentParser:
             "timeline",
             timeline.run,
             "count by wall-clock time when something like a file was heard",
-            _encoding(),
-            _collection(),
-            _filters(),
+            options.query(),
+            options.encoding(),
+            options.collection(),
+            options.filters(),
         )
     )
-    add("status", commands.status, "show what is indexed, with what, and where", _collection())
+    add("status", commands.status, "show what is indexed, with what, and where", options.collection())
     add(
         "doctor",
         doctor.run,
         "examine the installation, and say which commands mend what is wrong",
-        _collection(),
+        options.collection(),
     )
-    _add_delete(add("delete", commands.delete, "remove files, folders or recordings", _collection()))
+    _add_delete(
+        add("delete", commands.delete, "remove files, folders or recordings", options.collection())
+    )
     _add_reindex(
         add(
             "reindex",
             reindex.run,
             "make the index anew from the stored paths, with another encoder or other windows",
-            _encoding(),
-            _collection(),
+            options.encoding(),
+            options.collection(),
         )
     )
     _add_collections(
-        add("collections", collections.run, "list, create, drop or optimize named indexes", _encoding())
+        add(
+            "collections",
+            collections.run,
+            "list, create, drop or optimize named indexes",
+            options.encoding(),
+        )
     )
-    _add_export(add("export", exchange.export, "write an index into a file", _collection()))
+    _add_export(add("export", exchange.export, "write an index into a file", options.collection()))
     _add_import(add("import", exchange.import_, "read an index out of a file"))
     _add_reset(add("reset", commands.reset, "delete the whole index with all collections"))
     _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
-    without_index = _encoding(of_index=False)
+    without_index = options.encoding(of_index=False)
     _add_embed(add("embed", embed.run, "write the embeddings of sound files", without_index))
     _add_models(add("models", models.run, "look after the encoder's weights"))
     _add_evaluate(add("evaluate", evaluate.run, "measure retrieval on labelled clips", without_index))
     return parser
-
-
-def _common() -> argparse.ArgumentParser:
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("--json", action="store_true", help="print JSON lines on stdout")
-    parent.add_argument(
-        "--database-url",
-        metavar="URL",
-        help="PostgreSQL server; default: SOUNDALIKE_DATABASE_URL, else the embedded server",
-    )
-    parent.add_argument(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder of the embedded server and of weights; default: SOUNDALIKE_DATA_DIR, else "
-        "~/.local/share/soundalike",
-    )
-    return parent
-
-
-def _encoding(*, of_index: bool = True) -> argparse.ArgumentParser:
-    """Return the options of what embeds; `of_index`: an index's windows are the standard."""
-    first = "the index's, else " if of_index else ""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--model",
-        choices=MODELS,
-        help="encoder; auto takes VGGish where its weights are; default: SOUNDALIKE_MODEL, else auto",
-    )
-    parent.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="VGGish checkpoint to use instead of the published one; default: SOUNDALIKE_CHECKPOINT",
-    )
-    parent.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        help="what VGGish computes in; default: SOUNDALIKE_PRECISION, else auto: bfloat16 where the "
-        "processor has instructions for it",
-    )
-    standard = WindowPlan()
-    parent.add_argument(
-        "--window-size",
-        type=float,
-        metavar="S",
-        help=f"length of a window in seconds; default: {first}{standard.window_s:g}",
-    )
-    parent.add_argument(
-        "--stride",
-        type=float,
-        metavar="S",
-        help=f"distance between windows in seconds; default: {first}{standard.stride_s:g}",
-    )
-    return parent
-
-
-def _collection() -> argparse.ArgumentParser:
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--collection",
-        metavar="NAME",
-        default=DEFAULT_COLLECTION,
-        help=f"which of several indexes side by side; default: {DEFAULT_COLLECTION}",
-    )
-    return parent
-
-
-def _time_zone(of_what: str) -> argparse.ArgumentParser:
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--time-zone",
-        metavar="NAME",
-        help=f"zone of {of_what}, like Europe/Berlin or UTC-3; default: SOUNDALIKE_TIME_ZONE, else UTC",
-    )
-    return parent
-
-
-def _filters() -> argparse.ArgumentParser:
-    parent = argparse.ArgumentParser(
-        add_help=False, parents=[_time_zone("times that name none, and of those that are shown")]
-    )
-    parent.add_argument("--label", action="append", default=[], help="only this label; repeatable")
-    parent.add_argument(
-        "--tag",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="only with this tag; repeatable",
-    )
-    parent.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="CONDITION",
-        help="only with tags like this: depth_m>=1.5, site in pond,lake, gps.lat<0, species!=dog; a tag "
-        "that is not there meets no condition; repeatable",
-    )
-    parent.add_argument("--under", default="", metavar="PATH", help="only files under this path")
-    parent.add_argument(
-        "--exclude-self", action="store_true", help="leave out the query's own recording"
-    )
-    parent.add_argument(
-        "--since", metavar="TIME", help="only what was heard at this time or later; a date, or ISO 8601"
-    )
-    parent.add_argument("--until", metavar="TIME", help="only what was heard before this time")
-    parent.add_argument(
-        "--time-of-day",
-        metavar="FROM-TO",
-        help="only what was heard between these times of a clock, like 05:00-08:00; over midnight "
-        "where the second is earlier",
-    )
-    return parent
 
 
 def _add_demo(command: argparse.ArgumentParser) -> None:
@@ -276,13 +172,18 @@ def _add_index(command: argparse.ArgumentParser) -> None:
 
 
 def _add_search(command: argparse.ArgumentParser) -> None:
-    command.add_argument("query", metavar="FILE", help="the sound to look for")
     command.add_argument("--top-k", "-k", type=int, default=10, metavar="N", help="default: 10")
     command.add_argument("--min-score", type=float, default=-1.0, help="leave out lower scores")
+    command.add_argument(
+        "--group-by",
+        choices=search.GROUPS,
+        default="recording",
+        help="what a match stands for: a recording, or a label, of which the best recording is shown; "
+        "default: recording",
+    )
 
 
 def _add_timeline(command: argparse.ArgumentParser) -> None:
-    command.add_argument("query", metavar="FILE", help="the sound to look for")
     command.add_argument(
         "--min-score",
         type=float,

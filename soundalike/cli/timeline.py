@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import filters_from, opened_pipeline
+from soundalike.cli.commands import filters_from
+from soundalike.cli.search import opened_query
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -23,22 +24,23 @@ _BAR_LETTERS = 40
 def run(arguments: argparse.Namespace) -> int:
     """Count occurrences and print them, and draw them where that is asked for."""
     from soundalike.store.timeline import check_count
-    from soundalike.timeline import timeline
+    from soundalike.timeline import timeline_of
 
     # Whatever can be wrong without a second's work is found first.
     filters = filters_from(arguments)
     check_count(arguments.min_score, arguments.by)
     if arguments.plot:
         _check_plot(arguments.plot)
-    with opened_pipeline(arguments) as pipeline:
-        found = timeline(
-            pipeline,
-            arguments.query,
+    with opened_query(arguments, [arguments.collection]) as (store, query):
+        found = timeline_of(
+            query,
+            store,
             min_score=arguments.min_score,
             bucket=arguments.by,
             zone=filters.time_zone,
             filters=filters,
             exclude_self=arguments.exclude_self,
+            collection=arguments.collection,
         )
     if arguments.json:
         for bucket in found.buckets:
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             output.data(line)
     _tell(found.buckets, found.undated, arguments.by)
     if arguments.plot:
-        _write_plot(arguments, found.buckets)
+        _write_plot(arguments, found.buckets, Path(query.name).name or "vector")
     return 0
 
 
@@ -110,10 +112,10 @@ def _check_plot(path: Path) -> None:
         raise ParameterError(f"plot {str(path)!r} cannot be written there; give a file in a folder")
 
 
-def _write_plot(arguments: argparse.Namespace, buckets: Sequence[Bucket]) -> None:
+def _write_plot(arguments: argparse.Namespace, buckets: Sequence[Bucket], name: str) -> None:
     from soundalike.cli.timeline_plot import render
 
-    title = f"{Path(arguments.query).name}: score {arguments.min_score:g} or more"
+    title = f"{name}: score {arguments.min_score:g} or more"
     names = [name_of(bucket, arguments.by) for bucket in buckets]
     page = render(title, arguments.by, names, [bucket.count for bucket in buckets])
     try:

@@ -114,7 +114,7 @@ def test_collections_lie_side_by_side(service: Service, sirens: list[dict[str, A
     (first, *_) = service.post("/index", *sirens[:2], **seconds).json["data"]
     assert (first["outcome"], first["n_windows"]) == ("added", 10)
 
-    (found,) = service.post("/search", sirens[0], **seconds).json["data"]
+    (found,) = service.post("/search", sirens[0], collection="seconds").json["data"]
     assert [match["end_s"] - match["start_s"] for match in found["matches"]] == [1.0, 1.0]
     (found,) = service.post("/search", sirens[0]).json["data"]
     assert len(found["matches"]) == 4
@@ -125,7 +125,8 @@ def test_collections_lie_side_by_side(service: Service, sirens: list[dict[str, A
     assert deleted["deleted"] == 1
     (status,) = service.post("/status", {}).json["data"]
     assert (status["collection"], status["files"]) == ("default", 4)
-    _problem(service.post("/search", sirens[0], collection="seconds"), 409, "store.model_mismatch")
+    other = service.post("/search", sirens[0], collection="seconds", window_size=2)
+    _problem(other, 409, "store.model_mismatch")
     _problem(service.post("/index", sirens[0], collection="No!"), 422, "parameter.invalid")
 
 

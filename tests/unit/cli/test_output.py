@@ -69,6 +69,7 @@ def test_match_values():
         "tags": {"site": "pond"},
         "duration_s": 12.5,
         "recording_id": "0000-id",
+        "collection": "default",
         "encoder": "vggish",
     }
 
