@@ -60,10 +60,7 @@ def search(
     parameters["vectors"] = vector_texts(vectors[usable])
     found = _settled_hits(cursor, collection, parameters, top_k, conditions(collection, filters))
     hits = of_the_best([replace(hit, query_window=usable[hit.query_window]) for hit in found], top_k)
-    if is_narrowed(filters):
-        statement = sql.queries()["describe_filtered"]
-    else:
-        statement = sql.queries()["describe"]
+    statement = sql.queries()["describe_filtered"] if is_narrowed(filters) else sql.queries()["describe"]
     return SearchResult(hits, _describe(cursor, collection, hits, parameters, statement))
 
 
