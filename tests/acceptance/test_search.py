@@ -205,3 +205,29 @@ def test_an_empty_index_is_said(cli: Cli, query: Path):
     assert (done.returncode, done.stdout) == (5, "")
     assert "soundalike index" in done.stderr
     assert "[store.index_empty]" in done.stderr
+
+
+def test_a_stored_recording_is_looked_for_without_an_encoder(
+    soundalike: Cli,
+    indexed_url: str,
+    search: Callable[..., Any],
+    query: Path,
+    rows_of: Callable[..., Any],
+):
+    best, *_ = search(query)
+    asked = ("search", "--recording-id", best["recording_id"], "--at", "0:01", "--exclude-self")
+    # The weights of VGGish are not here.
+    environ = {"SOUNDALIKE_DATABASE_URL": indexed_url, "SOUNDALIKE_MODEL": "vggish"}
+    done = soundalike(*asked, "--group-by", "label", "--json", **environ)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(row["label"] for row in rows_of(done)) == ["high", "low", "lower"]
+
+
+def test_a_recording_that_is_not_stored_is_said(soundalike: Cli, indexed_url: str):
+    unknown = "00000000-0000-0000-0000-000000000000"
+    done = soundalike("search", "--recording-id", unknown, SOUNDALIKE_DATABASE_URL=indexed_url)
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert unknown in done.stderr
+    assert done.stderr.rstrip().endswith("[store.not_found]")
