@@ -67,6 +67,8 @@ class CollectionWindows:
             if again != filled:
                 request.parameters = {**given, **again}
                 answer = await self._sent(request, return_type)
+        # An answer repeats the parameters: those that were given.
+        answer.parameters = {key: value for key, value in answer.parameters.items() if key not in filled}
         return answer
 
     async def _sent(self, request: DataRequest, return_type: Any) -> DataRequest:

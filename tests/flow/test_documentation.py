@@ -83,13 +83,14 @@ def test_the_description_shows_fields_and_parameters_of_a_search(service: Servic
     assert schemas["Clip"]["properties"].keys() >= {
         "uri",
         "audio_base64",
+        *("recording_id", "vector", "start_s", "end_s", "at_s"),
         "label",
         "tags",
         "recorded_at",
     }
     assert schemas["SearchParameters"]["properties"].keys() == {
         *("top_k", "exclude_self", "labels", "tags", "uri_prefix", "min_score"),
-        *("collection", "window_size", "stride", "where"),
+        *("collection", "collections", "group_by", "window_size", "stride", "where"),
         *("since", "until", "time_of_day", "time_zone"),
     }
     assert schemas["SearchParameters"]["properties"]["top_k"]["default"] == 10
