@@ -143,7 +143,7 @@ GROUP BY label ORDER BY count(*) DESC, label LIMIT %(limit)s;
 
 -- name: count_folders
 -- Folders in which there are paths; an upload's name without a folder is in none.
-SELECT coalesce(nullif(regexp_replace(uri, '/[^/]*$', ''), ''), '/') AS folder, count(*)
+SELECT coalesce(nullif(left(uri, -strpos(reverse(uri), '/')), ''), '/') AS folder, count(*)
 FROM soundalike.files WHERE collection_id = %(collection)s AND position('/' IN uri) > 0
 GROUP BY folder ORDER BY folder LIMIT %(limit)s;
 
