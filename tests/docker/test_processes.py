@@ -162,6 +162,10 @@ def index_and_search(port: int, toy_data: Path) -> None:
     assert {doc["outcome"] for doc in post(port, "/index", clips)} <= {"added", "unchanged"}
     (found,) = post(port, "/search", [toy_data / "queries" / "siren_query_1.mp3"], top_k=2)
     assert [match["label"] for match in found["matches"]] == ["siren", "rain"]
+    # The gateway knows the windows of a collection, though only the indexer reaches the database.
+    post(port, "/index", clips, collection="seconds", window_size=1, stride=1)
+    (found,) = post(port, "/search", clips[:1], collection="seconds", top_k=1)
+    assert found["matches"][0]["end_s"] - found["matches"][0]["start_s"] == 1
 
 
 def test_commands_of_compose(
