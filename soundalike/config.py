@@ -43,6 +43,11 @@ class Settings:
         The zone of times that name none, and of times that are shown: a name like
         ``Europe/Berlin``, or an offset like ``+02:00`` (``SOUNDALIKE_TIME_ZONE``; default ``UTC``).
         It is looked up where it is used.
+    uploads_dir : Path
+        Folder of uploaded recordings (``SOUNDALIKE_UPLOADS_DIR``; default ``<data_dir>/uploads``).
+    roots : tuple of Path or None
+        Folders that requests to the service may name (``SOUNDALIKE_ROOTS``, separated as in
+        ``PATH``; ``/`` allows everything). None: see `soundalike.roots.AllowedRoots`.
     """
 
     database_url: str | None
@@ -53,6 +58,8 @@ class Settings:
     checkpoint: Path | None = None
     precision: str = "auto"
     time_zone: str = "UTC"
+    uploads_dir: Path = Path()
+    roots: tuple[Path, ...] | None = None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -80,6 +87,8 @@ class Settings:
             checkpoint=_optional_path(env.get("SOUNDALIKE_CHECKPOINT")),
             precision=env.get("SOUNDALIKE_PRECISION") or "auto",
             time_zone=env.get("SOUNDALIKE_TIME_ZONE") or "UTC",
+            uploads_dir=_folder(env, "SOUNDALIKE_UPLOADS_DIR", data_dir / "uploads"),
+            roots=_folders(env.get("SOUNDALIKE_ROOTS")),
         )
         settings.validate()
         return settings
@@ -96,6 +105,7 @@ class Settings:
             data_dir=data_dir,
             weights_dir=moved(self.weights_dir),
             spool_dir=moved(self.spool_dir),
+            uploads_dir=moved(self.uploads_dir),
         )
 
     def to_env(self) -> dict[str, str]:
@@ -109,6 +119,8 @@ class Settings:
             "SOUNDALIKE_CHECKPOINT": self.checkpoint and self.checkpoint.absolute(),
             "SOUNDALIKE_PRECISION": self.precision,
             "SOUNDALIKE_TIME_ZONE": self.time_zone,
+            "SOUNDALIKE_UPLOADS_DIR": self.uploads_dir.absolute(),
+            "SOUNDALIKE_ROOTS": None if self.roots is None else os.pathsep.join(map(str, self.roots)),
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -134,6 +146,13 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(env.get(name) or default).expanduser()
+
+
+def _folders(value: str | None) -> tuple[Path, ...] | None:
+    """Return the folders of a list like ``PATH``; relative ones begin at the working directory."""
+    if not value:
+        return None
+    return tuple(Path(part).expanduser().absolute() for part in value.split(os.pathsep) if part)
 
 
 def _optional_path(value: str | None) -> Path | None:

@@ -5,6 +5,9 @@
     SoundalikeError
     ├── AudioError            one recording is at fault; the rest of a batch goes on
     │   ├── AudioNotFound
+    │   ├── AudioNotAllowed
+    │   ├── AudioTooLarge
+    │   ├── AudioTooSlow
     │   ├── UnreadableAudio
     │   ├── EmptyAudio
     │   ├── AudioTooShort
@@ -29,6 +32,10 @@
     │   ├── ArchiveInvalid
     │   └── ArchiveTooNew
     └── ServiceError          the Flow could not be started or reached
+        ├── Unauthorized
+        ├── Forbidden
+        ├── TooManyRequests
+        └── ServiceBusy
 
 A message holds the value received and the next step, on one line. The `code` is stable: programs may
 compare it, over HTTP and gRPC too. ``docs/errors.md`` is generated from the classes below.
@@ -75,6 +82,26 @@ class AudioNotFound(AudioError):
 
     code = "audio.not_found"
     http_status = 404
+
+
+class AudioNotAllowed(AudioError):
+    """The path lies outside of the folders that requests may name."""
+
+    code = "audio.not_allowed"
+    http_status = 403
+
+
+class AudioTooLarge(AudioError):
+    """The recording or the upload exceeds a limit of the service."""
+
+    code = "audio.too_large"
+    http_status = 413
+
+
+class AudioTooSlow(AudioError):
+    """Decoding took longer than the service allows."""
+
+    code = "audio.too_slow"
 
 
 class UnreadableAudio(AudioError):
@@ -237,6 +264,33 @@ class ServiceError(SoundalikeError):
     code = "service.unavailable"
     exit_status = 6
     http_status = 503
+
+
+class Unauthorized(ServiceError):
+    """The request carries no API key, or a wrong one."""
+
+    code = "service.unauthorized"
+    http_status = 401
+
+
+class Forbidden(ServiceError):
+    """The request comes from another web page, or under a name that is not the service's."""
+
+    code = "service.forbidden"
+    http_status = 403
+
+
+class TooManyRequests(ServiceError):
+    """The client sends more requests than the service allows it."""
+
+    code = "service.too_many_requests"
+    http_status = 429
+
+
+class ServiceBusy(ServiceError):
+    """The service has as much to do as it takes at once."""
+
+    code = "service.busy"
 
 
 def error_classes() -> list[type[SoundalikeError]]:

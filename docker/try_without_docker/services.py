@@ -96,7 +96,8 @@ class Service:
             variable: mounted.get(value, value) for variable, value in image.environment.items()
         }
         for variable, value in services[name].get("environment", {}).items():
-            self._environment[variable] = addresses.rewritten(str(value), name, services)
+            here = str(places.get(value, value))
+            self._environment[variable] = addresses.rewritten(here, name, services)
         user, group = image.user()
         self._identity: dict[str, Any] = {}
         if os.geteuid() == 0:

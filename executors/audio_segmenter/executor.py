@@ -27,6 +27,7 @@ from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError
 from soundalike.excerpt import Excerpt
 from soundalike.parallel import map_ahead
+from soundalike.roots import AllowedRoots
 from soundalike.segmenter import Segments, segment
 from soundalike.types import FloatArray
 from soundalike.wall_clock import Dating
@@ -66,6 +67,7 @@ class AudioSegmenter(Executor):
         self._plan = WindowPlan(float(window_size), float(stride))
         self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
         patterns = [time_pattern] if time_pattern else []
+        self._roots = AllowedRoots(settings, Path.cwd())
         self._dating = Dating.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
 
@@ -127,6 +129,8 @@ class AudioSegmenter(Executor):
                 _put_query(clip, kind, excerpt, result)
                 return result, None
             given = parse_time(clip.recorded_at)
+            if clip.uri and not clip.audio_base64:
+                self._roots.check(clip.uri)
             source = audio_source(clip)
             _identify(clip, source, result)
             segments = segment(source, plan, excerpt, spool_dir=self._spool_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import time
 import uuid
@@ -20,6 +21,8 @@ AudioSource = Path | bytes
 _READ_BYTES = 1 << 20
 #: The coarsest clock of a file system that is in use: FAT counts in two seconds.
 _CLOCK_NS = 2_000_000_000
+#: A path may hold ``://`` further behind.
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,8 @@ def glance(uri: str | Path) -> Glance:
     """Return the path, size and time of a regular file; takes and raises what `resolve_path` does."""
     text = str(uri)
     at_ns = time.time_ns()
-    scheme = text.partition("://")[0].lower() if "://" in text else ""
-    if scheme and scheme != "file":
-        raise AudioNotFound(
-            f"{text!r} is a {scheme} URL; download it first and give the path of the file"
-        )
     try:
-        path = Path(_path_of_url(text) if scheme else text).absolute()
+        path = local_path(text).absolute()
         status = path.stat()
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not a valid path"
@@ -95,6 +93,24 @@ def glance(uri: str | Path) -> Glance:
     if status.st_size == 0:
         raise EmptyAudio(f"{text!r} has 0 bytes; record or export it again")
     return Glance(path, FileStat(status.st_size, status.st_mtime_ns), at_ns)
+
+
+def local_path(uri: str) -> Path:
+    """Return the path that a text names, a path or ``file:`` URL; nothing needs to be there.
+
+    Raises
+    ------
+    AudioNotFound
+        It is a URL of another scheme.
+    """
+    scheme = _SCHEME.match(uri)
+    if scheme is None:
+        return Path(uri)
+    if scheme[1].lower() != "file":
+        raise AudioNotFound(
+            f"{uri!r} is a {scheme[1].lower()} URL; download it first and give the path of the file"
+        )
+    return Path(_path_of_url(uri))
 
 
 def path_of(uri: str) -> Path:

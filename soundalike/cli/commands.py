@@ -16,6 +16,7 @@ from soundalike.cli import output
 from soundalike.config import Settings
 from soundalike.errors import AudioError, AudioNotFound, ModelError, ParameterError
 from soundalike.files import looks_like_audio
+from soundalike.roots import forget_indexed
 
 if TYPE_CHECKING:
     from soundalike.embedding import Encoder
@@ -286,11 +287,13 @@ def delete(arguments: argparse.Namespace) -> int:
 
 def reset(arguments: argparse.Namespace) -> int:
     """Delete the whole index, after asking."""
-    with opened_store(settings_from(arguments)) as store:
+    settings = settings_from(arguments)
+    with opened_store(settings) as store:
         if not arguments.yes and not confirmed("Delete the whole index? Type yes:"):
             output.note("nothing was deleted; confirm with --yes")
             return 2
         store.reset()
+    forget_indexed(settings.data_dir)
     if arguments.json:
         output.json_line({"reset": True})
     output.note("the index was deleted")

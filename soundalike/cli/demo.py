@@ -12,6 +12,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     sounds = find_files([str(folder / name) for name in _indexed_folders(expected)]).files
     queries = [*expected["queries"], *(_as_query(event) for event in expected["events"])]
-    with running_service(flow, settings_from(arguments)) as service:
+    # Wherever the command is run: of this machine's files the service reads the toy data.
+    settings = replace(settings_from(arguments), roots=(folder,))
+    with running_service(flow, settings) as service:
         outcomes = _index(service, sounds)
         answers = _search(service, folder, queries)
     if arguments.json:

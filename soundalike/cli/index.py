@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import os
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from soundalike.cli import output
 from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from, sound_files
 from soundalike.cli.report import Report
 from soundalike.errors import AudioError, MetadataError
+from soundalike.roots import note_indexed
 
 if TYPE_CHECKING:
     from soundalike.metadata import FileMetadata
@@ -35,6 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.prune:
             gone = [name for name, place in places.items() if place.is_gone]
             items = _items(arguments, dating, [path for path in arguments.paths if path not in gone])
+        if not arguments.dry_run:
+            note_indexed(settings_from(arguments).data_dir, _named(arguments.paths))
         started = time.monotonic()
         show = output.progress(len(items), "looking" if arguments.dry_run else "indexing")
         is_done = False
@@ -56,6 +60,12 @@ def _places(arguments: argparse.Namespace, pipeline: Pipeline) -> dict[str, Plac
 
     paths = [path for path in arguments.paths if path]
     return find_places(pipeline.store, paths, pipeline.spec, collection=pipeline.collection)
+
+
+def _named(paths: list[str]) -> Iterator[str]:
+    """Yield the folders and files that are named, themselves or by a pattern."""
+    for path in paths:
+        yield from [path] if os.path.exists(path) else glob.glob(path, recursive=True)
 
 
 def _items(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> list[IndexItem]:

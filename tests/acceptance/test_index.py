@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections import Counter
@@ -241,3 +242,16 @@ def test_another_data_folder_is_another_index(
 
     assert rows_of(soundalike("status", "--json", "--data-dir", other))[0]["recordings"] == 3
     assert not data_dir.exists()
+
+
+def test_what_was_indexed_may_be_named_to_the_service(cli: Cli, sounds: Path, data_dir: Path):
+    noted = data_dir / "roots.json"
+    assert cli("index", sounds / "low", "--dry-run").returncode == 0
+    assert not noted.exists()
+
+    assert cli("index", sounds / "low", str(sounds / "hi*" / "deep" / "*.wav")).returncode == 0
+    paths = [str(sounds / "high" / "deep" / "c.wav"), str(sounds / "low")]
+    assert json.loads(noted.read_text()) == {"paths": paths}
+
+    assert cli("reset", "--yes").returncode == 0
+    assert not noted.exists()

@@ -89,15 +89,16 @@ def entrypoint(dockerfile: Any, target: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def environ(
-    clean_process_environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    clean_process_environ: dict[str, str], toy_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """Return what the images set."""
+    """Return what the images and compose.yml set."""
     return {
         **clean_process_environ,
         "JINA_OPTOUT_TELEMETRY": "1",
         "PYTHONWARNINGS": "ignore",
         "SOUNDALIKE_DATA_DIR": str(tmp_path_factory.mktemp("data")),
         "SOUNDALIKE_MODEL": "logmel-modulation",
+        "SOUNDALIKE_ROOTS": str(toy_data),
     }
 
 

@@ -14,8 +14,12 @@ RATE_HZ = 16_000
 
 
 @pytest.fixture
-def load_executor(project: Path, clean_environ: Path) -> Iterator[Callable[..., Any]]:
+def load_executor(
+    project: Path, clean_environ: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Any]]:
     """Load an executor by the name of its folder, with parameters as flow.yml would give them."""
+    # Sounds of tests lie anywhere.
+    monkeypatch.setenv("SOUNDALIKE_ROOTS", "/")
     loaded: list[Any] = []
 
     def load(name: str, **parameters: Any) -> Any:

@@ -185,7 +185,7 @@ def bad_clips(
 OTHER_BAD_CLIPS = {
     "a folder": ({"uri": "/"}, "audio.not_found"),
     "a device": ({"uri": "/dev/zero"}, "audio.not_found"),
-    "an address": ({"uri": "http://127.0.0.1:1/a.wav"}, "audio.not_found"),
+    "an address": ({"uri": "http://127.0.0.1:1/a.wav"}, "audio.not_allowed"),
     "a name with NUL": ({"uri": "a\x00b.wav"}, "audio.not_found"),
     "a name that is too long": ({"uri": "a" * 5000}, "audio.not_found"),
     "no base64": ({"audio_base64": "*** no base64 ***"}, "audio.unreadable"),
@@ -333,3 +333,26 @@ def test_a_zone_or_pattern_that_is_none_is_refused_at_the_start(
 ):
     with pytest.raises(ParameterError, match=r"Mars/Olympus|%Y"):
         load_executor("audio_segmenter", **parameters)
+
+
+def test_only_files_in_allowed_folders_are_opened(
+    load_executor: Load, tone_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    inside, outside = tone_file("allowed/a.wav"), tone_file("elsewhere/b.wav")
+    link = inside.with_name("link.wav")
+    link.symlink_to(outside)
+    monkeypatch.setenv("SOUNDALIKE_ROOTS", str(inside.parent))
+    executor = load_executor("audio_segmenter")
+    upload = base64.b64encode(outside.read_bytes()).decode()
+    docs = executor.segment(
+        _clips(
+            *(Clip(uri=str(path)) for path in (inside, outside, link, tmp_path / "absent.wav")),
+            Clip(uri=str(outside), audio_base64=upload),
+            Clip(uri="http://127.0.0.1/a.wav"),
+        )
+    )
+
+    refused = "audio.not_allowed"
+    assert [doc.error_code for doc in docs] == [None, refused, refused, refused, None, refused]
+    assert docs[1].error.replace("elsewhere/b", "absent") == docs[3].error
+    assert len(docs[4].chunks) == 4

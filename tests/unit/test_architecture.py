@@ -15,7 +15,7 @@ LAYERS = (
     ("errors", "conditions", "types", "excerpt"),
     ("config",),
     ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
-    ("metadata",),
+    ("metadata", "roots"),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
     ("store", "ranking", "queries", "neighbours", "items", "metrics"),
     ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning", "exchange", "doctor"),

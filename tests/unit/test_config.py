@@ -18,6 +18,7 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         model="auto",
         spool_dir=tmp_path / ".local/share/soundalike/spool",
         checkpoint=None,
+        uploads_dir=tmp_path / ".local/share/soundalike/uploads",
     )
 
 
@@ -36,6 +37,8 @@ def test_every_variable():
             "SOUNDALIKE_CHECKPOINT": "/mine.ckpt",
             "SOUNDALIKE_PRECISION": "float32",
             "SOUNDALIKE_TIME_ZONE": "Europe/Berlin",
+            "SOUNDALIKE_UPLOADS_DIR": "/uploads",
+            "SOUNDALIKE_ROOTS": "/sounds:/more sounds:",
         }
     )
     assert settings == Settings(
@@ -47,12 +50,14 @@ def test_every_variable():
         Path("/mine.ckpt"),
         "float32",
         "Europe/Berlin",
+        Path("/uploads"),
+        (Path("/sounds"), Path("/more sounds")),
     )
 
 
 def test_empty_variables_count_as_unset():
     names = ("DATABASE_URL", "DATA_DIR", "WEIGHTS_DIR", "MODEL", "SPOOL_DIR", "CHECKPOINT", "PRECISION")
-    names += ("TIME_ZONE",)
+    names += ("TIME_ZONE", "UPLOADS_DIR", "ROOTS")
     empty = {f"SOUNDALIKE_{name}": "" for name in names}
     assert Settings.from_env(empty) == Settings.from_env({})
 
@@ -69,7 +74,9 @@ def test_xdg_data_home():
     assert Settings.from_env(both).data_dir == Path("/data")
 
 
-@pytest.mark.parametrize("variable", ["DATA_DIR", "WEIGHTS_DIR", "SPOOL_DIR", "CHECKPOINT"])
+@pytest.mark.parametrize(
+    "variable", ["DATA_DIR", "WEIGHTS_DIR", "SPOOL_DIR", "UPLOADS_DIR", "CHECKPOINT"]
+)
 def test_tilde_is_the_home_folder(variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # Shells do not expand it in an assignment inside quotes, nor do .env files.
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -131,10 +138,12 @@ def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "SOUNDALIKE_MODEL": "logmel-modulation",
             "SOUNDALIKE_CHECKPOINT": "mine.ckpt",
             "SOUNDALIKE_PRECISION": "bfloat16",
+            "SOUNDALIKE_ROOTS": "sounds:/more",
         }
     )
     environ = settings.to_env()
     assert environ["SOUNDALIKE_DATA_DIR"] == str(tmp_path / "data")  # valid in any working directory
+    assert environ["SOUNDALIKE_ROOTS"] == f"{tmp_path}/sounds:/more"
     again = Settings.from_env(environ)
     assert again.to_env() == environ
     assert (again.database_url, again.model) == (settings.database_url, settings.model)
@@ -150,6 +159,7 @@ def test_to_env_leaves_out_what_is_not_set():
         "SOUNDALIKE_SPOOL_DIR",
         "SOUNDALIKE_PRECISION",
         "SOUNDALIKE_TIME_ZONE",
+        "SOUNDALIKE_UPLOADS_DIR",
     }
 
 
@@ -158,5 +168,6 @@ def test_moved_to_another_data_folder():
     moved = settings.moved_to(Path("/new"))
     assert moved.data_dir == Path("/new")
     assert moved.spool_dir == Path("/new/spool")
+    assert moved.uploads_dir == Path("/new/uploads")
     assert moved.weights_dir == Path("/weights")
     assert settings.data_dir == Path("/old")

@@ -194,3 +194,10 @@ def test_id_of_a_file_that_has_gone(sound: Path):
 def test_id_of_what_cannot_be_read(tmp_path: Path):
     with pytest.raises(AudioNotFound, match="Is a directory"):
         recording_id_of(tmp_path)
+
+
+def test_a_path_may_hold_what_looks_like_the_middle_of_a_url(tmp_path: Path):
+    path = tmp_path / "AC:" / "DC" / "x.wav"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    assert resolve_path(f"{tmp_path}/AC://DC/x.wav") == path
