@@ -35,7 +35,8 @@
         ├── Unauthorized
         ├── Forbidden
         ├── TooManyRequests
-        └── ServiceBusy
+        ├── ServiceBusy
+        └── JobNotFound
 
 A message holds the value received and the next step, on one line. The `code` is stable: programs may
 compare it, over HTTP and gRPC too. ``docs/errors.md`` is generated from the classes below.
@@ -232,7 +233,7 @@ class IndexEmpty(StoreError):
 
 
 class RecordingNotFound(StoreError):
-    """No such recording is stored."""
+    """No such recording or collection is stored."""
 
     code = "store.not_found"
     http_status = 404
@@ -291,6 +292,13 @@ class ServiceBusy(ServiceError):
     """The service has as much to do as it takes at once."""
 
     code = "service.busy"
+
+
+class JobNotFound(ServiceError):
+    """The service knows no such job; it forgets them when it is started again."""
+
+    code = "service.job_not_found"
+    http_status = 404
 
 
 def error_classes() -> list[type[SoundalikeError]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import mimetypes
 import os
 import stat
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,13 @@ AUDIO_SUFFIXES = frozenset(
     )
 )
 _MAGIC = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RF64", b"riff", b"wvpk", b"MAC ")
+_MEDIA_TYPES = {
+    b"fLaC": "audio/flac",
+    b"OggS": "audio/ogg",
+    b"ID3": "audio/mpeg",
+    b"FORM": "audio/aiff",
+    b"\x1aE\xdf\xa3": "audio/webm",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,22 @@ def _split(paths: Iterable[Path]) -> tuple[list[Path], int]:
     return sounds, len(paths) - len(sounds)
 
 
+def is_gone(path: Path) -> bool:
+    """Tell whether the file system says that there is no such file.
+
+    It does not where it cannot tell, as of a folder that may not be entered, nor where a link leads to
+    nothing: what it leads to may lie on a disk that is not mounted.
+    """
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError):
+        return False
+    above = next((folder for folder in path.parents if os.path.lexists(folder)), None)
+    return above is not None and above.is_dir()
+
+
 def looks_like_audio(path: Path) -> bool:
     """Tell whether a file has a name or a beginning of audio; nothing is decoded."""
     if path.suffix.lower() in AUDIO_SUFFIXES:
@@ -108,6 +132,33 @@ def looks_like_audio(path: Path) -> bool:
         return False
     is_wave = head[:4] in (b"RIFF", b"RIFX") and head[8:12] == b"WAVE"
     is_mp4 = head[4:8] == b"ftyp"
-    # A frame of MPEG audio, layer III: eleven bits of sync, then version and layer.
-    is_mp3 = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] >> 1 & 3 == 1
-    return is_wave or is_mp4 or is_mp3 or head.startswith(_MAGIC)
+    return is_wave or is_mp4 or _is_mp3(head) or head.startswith(_MAGIC)
+
+
+def _is_mp3(head: bytes) -> bool:
+    """Tell whether a frame of MPEG audio, layer III, begins: eleven bits of sync, version and layer."""
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] >> 1 & 3 == 1
+
+
+def media_type_of(path: Path) -> str:
+    """Return the media type of a sound file, by its beginning and then by its name.
+
+    Anything that is not known to be sound is ``application/octet-stream``, so that no browser takes a
+    file of another kind for a page.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        head = b""
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return "audio/wav"
+    if head[4:8] == b"ftyp":
+        return "audio/mp4"
+    if _is_mp3(head):
+        return "audio/mpeg"
+    for magic, kind in _MEDIA_TYPES.items():
+        if head.startswith(magic):
+            return kind
+    guessed = mimetypes.guess_type(path.name)[0] or ""
+    return guessed if guessed.startswith("audio/") else "application/octet-stream"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from soundalike.audio.sources import path_of, stored_names
 from soundalike.errors import AudioNotFound
-from soundalike.files import find_files
+from soundalike.files import find_files, is_gone
 from soundalike.pipeline import IndexResult
 from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
@@ -136,22 +135,6 @@ def find_gone(store: Store, places: Sequence[Place], *, collection: str) -> Iter
             if file.uri not in seen and is_gone(path_of(file.uri)):
                 seen.add(file.uri)
                 yield file
-
-
-def is_gone(path: Path) -> bool:
-    """Tell whether the file system says that there is no such file.
-
-    It does not where it cannot tell, as of a folder that may not be entered, nor where a link leads to
-    nothing: what it leads to may lie on a disk that is not mounted.
-    """
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except (OSError, ValueError):
-        return False
-    above = next((folder for folder in path.parents if os.path.lexists(folder)), None)
-    return above is not None and above.is_dir()
 
 
 def prune(store: Store, places: Sequence[Place], *, collection: str) -> Iterator[IndexResult]:

@@ -163,8 +163,8 @@ def start_time(
     return found
 
 
-def start_time_of_bytes(
-    data: bytes,
+def start_time_of_upload(
+    source: Path | bytes,
     name: str | None,
     *,
     given: datetime | None = None,
@@ -175,8 +175,8 @@ def start_time_of_bytes(
 
     Parameters
     ----------
-    data : bytes
-        The content of a sound file.
+    source : Path or bytes
+        The content of a sound file, or where it was written to.
     name : str or None
         What it was called; folders before the name are left out.
     given, patterns, zone
@@ -189,7 +189,7 @@ def start_time_of_bytes(
     """
     if given is not None:
         return StartTime(_given(given, zone), "given")
-    return _told(data, re.split(r"[/\\]", name or "")[-1], patterns, zone)
+    return _told(source, re.split(r"[/\\]", name or "")[-1], patterns, zone)
 
 
 def compile_pattern(text: str) -> NamePattern:

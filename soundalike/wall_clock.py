@@ -15,7 +15,7 @@ from soundalike.start_time import (
     StartTime,
     compile_pattern,
     start_time,
-    start_time_of_bytes,
+    start_time_of_upload,
     zone_named,
 )
 from soundalike.types import Filters, Recording
@@ -59,7 +59,13 @@ class Dating:
         return cls(zone_named(zone), (*own, *DEFAULT_PATTERNS))
 
     def start_of(
-        self, source: Path | bytes, name: str | None, given: datetime | None, duration_s: float = 0.0
+        self,
+        source: Path | bytes,
+        name: str | None,
+        given: datetime | None,
+        duration_s: float = 0.0,
+        *,
+        is_upload: bool = False,
     ) -> StartTime:
         """Return when a file or an upload began; see `soundalike.start_time.start_time`.
 
@@ -72,9 +78,13 @@ class Dating:
             What the caller knows.
         duration_s : float
             Length in seconds; without it the time of the last change is that of the end.
+        is_upload : bool
+            The file was written when it came, and not when it was recorded.
         """
-        if isinstance(source, bytes):
-            return start_time_of_bytes(source, name, given=given, patterns=self.patterns, zone=self.zone)
+        if is_upload or isinstance(source, bytes):
+            return start_time_of_upload(
+                source, name, given=given, patterns=self.patterns, zone=self.zone
+            )
         return start_time(
             source, given=given, patterns=self.patterns, zone=self.zone, duration_s=duration_s
         )

@@ -67,6 +67,7 @@ class AudioSegmenter(Executor):
         self._plan = WindowPlan(float(window_size), float(stride))
         self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
         patterns = [time_pattern] if time_pattern else []
+        self._uploads_dir = settings.uploads_dir.absolute()
         self._roots = AllowedRoots(settings, Path.cwd())
         self._dating = Dating.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
@@ -132,9 +133,12 @@ class AudioSegmenter(Executor):
             if clip.uri and not clip.audio_base64:
                 self._roots.check(clip.uri)
             source = audio_source(clip)
-            _identify(clip, source, result)
+            is_upload = isinstance(source, bytes) or source.parent == self._uploads_dir
+            _identify(clip, source, result, is_upload=is_upload)
             segments = segment(source, plan, excerpt, spool_dir=self._spool_dir)
-            start = self._dating.start_of(source, clip.uri, given, segments.duration_s)
+            # Uploads that are kept lie under names of ours.
+            name = clip.uri if isinstance(source, bytes) else str(clip.tags.get("filename", ""))
+            start = self._dating.start_of(source, name, given, segments.duration_s, is_upload=is_upload)
         except (AudioError, ParameterError) as exc:
             mark_failed(result, exc)
             return result, None
@@ -166,12 +170,12 @@ def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -
         result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 
 
-def _identify(clip: Clip, source: AudioSource, result: SegmentedClip) -> None:
+def _identify(clip: Clip, source: AudioSource, result: SegmentedClip, *, is_upload: bool) -> None:
     """Write id, path and label, which follow from where the audio comes from."""
     result.recording_id = recording_id_of(source)
     if isinstance(source, Path):
         result.uri = uri_of(source)
-        result.label = clip.label if clip.label is not None else folder_label(source)
+        result.label = clip.label if clip.label is not None or is_upload else folder_label(source)
     else:
         result.uri = clip.uri or f"upload:{result.recording_id}"
 

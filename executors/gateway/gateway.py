@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Dict
 
 import fastapi_offline
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from jina.enums import ProtocolType
 from jina.serve.runtimes.gateway.gateway import BaseGateway
 from jina.serve.runtimes.servers.composite import CompositeBaseServer
 from jina.serve.runtimes.servers.grpc import GRPCServer
 from jina.serve.runtimes.servers.http import HTTPServer
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
 
-from executors.gateway.problems import problem_of
+from executors.gateway import (
+    routes_jobs,
+    routes_library,
+    routes_media,
+    routes_search,
+    routes_service,
+)
+from executors.gateway.context import Context
+from executors.gateway.flow import FlowClient
+from executors.gateway.metrics import Measured, Metrics
+from executors.gateway.problems import answer_with_problems
 from executors.gateway.windows import CollectionWindows
-from soundalike.errors import ParameterError
+from soundalike.config import Settings
 
 _DOC_FILES = "/_docs"
 _DESCRIPTION = "Find recordings that contain something like a given sound, and at which second."
@@ -43,11 +51,26 @@ class SoundalikeHTTPServer(HTTPServer):
     @property
     def app(self) -> FastAPI:
         """Return the application; Jina asks for it once."""
-        self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs)
+        context = Context.of(FlowClient(self.streamer), Settings.from_env())
+        self._jobs = context.jobs
+        self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs, context.metrics)
         app: FastAPI = super().app
+        app.version = version("soundalike")
+        _drop(app, "/docs", "/redoc", "/status", "/dry_run")
         _serve_documentation(app)
-        _answer_with_problems(app)
+        answer_with_problems(app)
+        app.state.context = context
+        context.uploads.prepare()
+        for routes in (routes_service, routes_search, routes_library, routes_jobs, routes_media):
+            app.include_router(routes.router)
+        routes_service.serve_page(app)
+        app.add_middleware(Measured, metrics=context.metrics)
         return app
+
+    async def shutdown(self) -> None:
+        """Stop the jobs, which also ends what watches them, and then the server."""
+        await self._jobs.close()
+        await super().shutdown()
 
 
 class SoundalikeGateway(CompositeBaseServer, BaseGateway):
@@ -73,7 +96,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         await super().setup_server()
 
 
-def _uncut_and_counted(stream_docs: Callable[..., Any]) -> Callable[..., Any]:
+def _uncut_and_counted(stream_docs: Callable[..., Any], metrics: Metrics) -> Callable[..., Any]:
     """Return `stream_docs` for whole requests, with the number of failed documents in the answer."""
 
     @functools.wraps(stream_docs)
@@ -84,6 +107,7 @@ def _uncut_and_counted(stream_docs: Callable[..., Any]) -> Callable[..., Any]:
                 failed = sum(bool(getattr(doc, "error_code", None)) for doc in docs)
                 counts = {"documents": len(docs), "failed": failed}
                 answer.parameters = {**answer.parameters, **counts}
+                metrics.count_documents(str(kwargs.get("exec_endpoint")), **counts)
             yield answer
 
     return stream
@@ -93,14 +117,24 @@ def _protocol(server_kwargs: Dict[str, Any]) -> ProtocolType:
     return ProtocolType.from_string(str(server_kwargs["runtime_args"]["protocol"]))
 
 
+def _drop(app: FastAPI, *paths: str) -> None:
+    """Take routes out that are Jina's or FastAPI's own.
+
+    Jina's ``GET /status`` shows the names of the environment's variables to anybody, and its
+    ``/dry_run`` says that all is well with a dead executor.
+    """
+    app.router.routes[:] = [
+        route
+        for route in app.router.routes
+        if getattr(route, "path", None) not in paths or "POST" in getattr(route, "methods", ())
+    ]
+
+
 def _serve_documentation(app: FastAPI) -> None:
     """Serve Swagger UI from this machine instead of from a content network.
 
-    ReDoc goes: its bundle loads a logo from its makers' server.
+    ReDoc is left out: its bundle loads a logo from its makers' server.
     """
-    app.router.routes[:] = [
-        route for route in app.router.routes if getattr(route, "path", None) not in ("/docs", "/redoc")
-    ]
     folder = Path(fastapi_offline.__file__).parent / "static"
     app.mount(_DOC_FILES, StaticFiles(directory=folder), name="documentation")
 
@@ -113,36 +147,3 @@ def _serve_documentation(app: FastAPI) -> None:
             swagger_css_url=f"{_DOC_FILES}/swagger-ui.css",
             swagger_favicon_url=f"{_DOC_FILES}/favicon.png",
         )
-
-
-def _answer_with_problems(app: FastAPI) -> None:
-    """Turn failures of a whole request into a status and a JSON body with a stable code."""
-
-    @app.exception_handler(HTTPException)
-    async def on_http_exception(_: Request, exc: HTTPException) -> Response:
-        return _response(exc.status_code, str(exc.detail), exc.headers)
-
-    @app.exception_handler(RequestValidationError)
-    async def on_invalid_request(_: Request, exc: RequestValidationError) -> Response:
-        found = [
-            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
-        ]
-        return _response(422, f"{ParameterError.code}: {'; '.join(found[:5])}", None)
-
-    @app.exception_handler(Exception)
-    async def on_exception(_: Request, exc: Exception) -> Response:
-        if isinstance(exc, UnicodeEncodeError):
-            # Half of a surrogate pair: JSON can say it, a message to an executor cannot.
-            detail = f"{ParameterError.code}: the text holds a character that is no Unicode; remove it"
-            return _response(422, detail, None)
-        # Jina raises UnboundLocalError where it means that an executor cannot be reached.
-        unreachable = isinstance(exc, UnboundLocalError)
-        detail = "an executor cannot be reached" if unreachable else type(exc).__name__
-        return _response(503 if unreachable else 500, detail, None)
-
-
-def _response(status: int, detail: str, headers: Any) -> JSONResponse:
-    problem = problem_of(status, detail)
-    return JSONResponse(
-        problem, problem["status"], headers=headers, media_type="application/problem+json"
-    )

@@ -1,12 +1,20 @@
-"""From what Jina says of a failed request to an HTTP status and a body with a stable code."""
+"""From what went wrong to an HTTP status and a body with a stable code."""
 
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any, Dict
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError, http_status_of
 
+MEDIA_TYPE = "application/problem+json"
 _OWN_ERROR = re.compile(r"^([a-z]+\.[a-z_]+): (.+)$", re.DOTALL)
 _VALIDATION = re.compile(r"^\d+ validation errors? for ")
 
@@ -41,9 +49,52 @@ def problem_of(status: int, detail: str) -> Dict[str, Any]:
     return {"status": status, "code": code, "title": _title(status), "detail": detail}
 
 
-def _title(status: int) -> str:
-    from http import HTTPStatus
+def document_failed(doc: Any) -> HTTPException:
+    """Return what to raise for a request of one document, where that has failed."""
+    return HTTPException(500, f"{doc.error_code}: {doc.error}")
 
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Turn failures of a whole request into a status and a JSON body with a stable code."""
+
+    @app.exception_handler(HTTPException)
+    async def on_http_exception(_: Request, exc: HTTPException) -> Response:
+        return problem_response(exc.status_code, str(exc.detail), exc.headers)
+
+    @app.exception_handler(SoundalikeError)
+    async def on_own_error(_: Request, exc: SoundalikeError) -> Response:
+        return problem_response(exc.http_status, repr(exc))
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(_: Request, exc: RequestValidationError) -> Response:
+        found = [
+            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
+        ]
+        return problem_response(422, f"{ParameterError.code}: {'; '.join(found[:5])}")
+
+    @app.exception_handler(UnicodeEncodeError)
+    async def on_half_a_character(_: Request, __: UnicodeEncodeError) -> Response:
+        # Half of a surrogate pair: JSON can say it, a message to an executor cannot.
+        detail = f"{ParameterError.code}: the text holds a character that is no Unicode; remove it"
+        return problem_response(422, detail)
+
+    @app.exception_handler(UnboundLocalError)
+    async def on_jinas_error(_: Request, __: UnboundLocalError) -> Response:
+        # Jina raises it where it means that an executor cannot be reached.
+        return problem_response(503, "an executor cannot be reached; see /health")
+
+    @app.exception_handler(Exception)
+    async def on_exception(_: Request, exc: Exception) -> Response:
+        return problem_response(500, type(exc).__name__)
+
+
+def problem_response(status: int, detail: str, headers: Any = None) -> JSONResponse:
+    """Return the answer to a request that has failed; takes what `problem_of` does."""
+    problem = problem_of(status, detail)
+    return JSONResponse(problem, problem["status"], headers=headers, media_type=MEDIA_TYPE)
+
+
+def _title(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -79,6 +79,11 @@ class MaxScoreRanker(Executor):
         """Hand on, as above."""
         return docs
 
+    @requests(on="/drop")
+    def pass_drop(self, docs: DocList[CollectionDoc], **kwargs: Any) -> DocList[CollectionDoc]:
+        """Hand on, as above."""
+        return docs
+
     @requests(on="/labels")
     def pass_labels(
         self, docs: DocList[LabelDoc], parameters: CountParameters = _COUNT, **kwargs: Any

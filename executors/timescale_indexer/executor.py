@@ -249,6 +249,11 @@ class TimescaleIndexer(Executor):
             if not is_unfinished(found.name)
         )
 
+    @requests(on="/drop")
+    def drop(self, docs: DocList[CollectionDoc], **kwargs: Any) -> DocList[CollectionDoc]:
+        """Delete collections by their names; return those that were there."""
+        return DocList[CollectionDoc](doc for doc in docs if self._store.drop_collection(doc.name))
+
     @requests(on="/labels")
     def labels(
         self, docs: DocList[LabelDoc], parameters: CountParameters = _ALL, **kwargs: Any

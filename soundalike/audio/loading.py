@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import mmap
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 import soxr
@@ -25,8 +25,15 @@ INLINE_LIMIT_S = 120.0
 _MIN_RATE_HZ, _MAX_RATE_HZ, _MAX_CHANNELS = 1_000, 1_000_000, 64
 #: A decoded length this far under the header's counts as truncated; MP3 and AAC headers are
 #: estimates that may be off by some frames.
-_NO_SAMPLES = "no samples"
 _TRUNCATED_S, _TRUNCATED_SHARE = 0.5, 0.01
+_Result = TypeVar("_Result")
+
+
+class _NoSamplesError(DecodeError):
+    """A decoder knows the format but finds no samples."""
+
+    def __init__(self) -> None:
+        super().__init__("no samples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,30 +100,54 @@ def load_audio(
     ParameterError
         The recording is over before `start_s`.
     """
+
+    def collect(part: OpenPart) -> Waveform:
+        sink = _Sink(inline_limit_s, spool_dir)
+        for block in resampled(part.blocks(), part.sample_rate_hz):
+            sink.append(block)
+        samples = sink.finish()
+        if not len(samples):
+            raise nothing_there(start_s, part.read_to_s)
+        return _finished(samples, part)
+
+    return with_first_decoder(source, collect, start_s=start_s, end_s=end_s)
+
+
+def with_first_decoder(
+    source: AudioSource,
+    use: Callable[[OpenPart], _Result],
+    *,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+) -> _Result:
+    """Return what `use` makes of a part of a recording, with the first decoder that comes through.
+
+    Parameters
+    ----------
+    source, start_s, end_s
+        As for `load_audio`.
+    use : callable
+        Reads the blocks; called again, with another decoder's, where reading breaks off.
+
+    Raises
+    ------
+    UnreadableAudio, EmptyAudio, InvalidSamples, ParameterError
+        As for `load_audio`.
+    """
     if source == b"":
         raise EmptyAudio("the upload has 0 bytes; send the bytes of a sound file")
     reasons: list[str] = []
+    is_empty = False
     for open_stream in DECODERS:
-        sink = _Sink(inline_limit_s, spool_dir)
-        name = open_stream.__name__.removeprefix("open_with_")
         try:
             stream = open_stream(source, start_s)
             _check_format(stream)
-            part = _Part(stream, start_s, end_s)
-            for block in _resampled(part.blocks(), stream.sample_rate_hz):
-                sink.append(block)
-            samples = sink.finish()
+            return use(OpenPart(stream, start_s, end_s))
         except DecodeError as exc:
-            reasons.append(f"{name}: {exc}")
-            continue
-        if part.read_to_s > 0 and not len(samples):
-            raise nothing_there(start_s, part.read_to_s)
-        if not len(samples):
             # A header may say 0 where a recorder died before it could fill it in; others look further.
-            reasons.append(f"{name}: {_NO_SAMPLES}")
-            continue
-        return _finished(samples, stream, part)
-    if any(_NO_SAMPLES in reason for reason in reasons):
+            is_empty = is_empty or isinstance(exc, _NoSamplesError)
+            reasons.append(f"{open_stream.__name__.removeprefix('open_with_')}: {exc}")
+    if is_empty:
         raise EmptyAudio(f"{_shown(source)} holds 0 audio samples; record or export it again")
     raise UnreadableAudio(
         f"no decoder can read {_shown(source)} as audio ({'; '.join(reasons)}); check that it is a "
@@ -124,7 +155,8 @@ def load_audio(
     )
 
 
-def _finished(samples: FloatArray, stream: AudioStream, part: _Part) -> Waveform:
+def _finished(samples: FloatArray, part: OpenPart) -> Waveform:
+    stream = part.stream
     warnings = []
     missing_s = 0.0 if part.is_ended else (stream.declared_s or 0.0) - part.read_to_s
     if missing_s > max(_TRUNCATED_S, _TRUNCATED_SHARE * part.read_to_s):
@@ -160,7 +192,7 @@ def _mono_blocks(stream: AudioStream) -> Iterator[FloatArray]:
         yield mono
 
 
-class _Part:
+class OpenPart:
     """The part of a recording that is wanted; knows how far it was read.
 
     Parameters
@@ -171,15 +203,22 @@ class _Part:
     """
 
     def __init__(self, stream: AudioStream, start_s: float, end_s: float) -> None:
-        self._stream = stream
+        self.stream = stream
+        self._start_s = start_s
         self._start = round(start_s * stream.sample_rate_hz)
-        self._end = round(end_s * stream.sample_rate_hz) if end_s < math.inf else None
+        last = max(self._start + 1, round(end_s * stream.sample_rate_hz)) if end_s < math.inf else None
+        self._end = last
         self._position = stream.first_frame
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The recording's own rate."""
+        return self.stream.sample_rate_hz
 
     @property
     def read_to_s(self) -> float:
         """Up to which second of the recording there was something to read."""
-        return self._position / self._stream.sample_rate_hz
+        return self._position / self.stream.sample_rate_hz
 
     @property
     def is_ended(self) -> bool:
@@ -187,18 +226,28 @@ class _Part:
         return self._end is not None and self._position >= self._end
 
     def blocks(self) -> Iterator[FloatArray]:
-        """Yield (n,) float32 blocks."""
-        for block in _mono_blocks(self._stream):
+        """Yield (n,) float32 blocks, at least one.
+
+        Raises
+        ------
+        ParameterError
+            The recording is over before the part begins.
+        """
+        is_found = False
+        for block in _mono_blocks(self.stream):
             first = max(0, self._start - self._position)
             last = None if self._end is None else max(0, self._end - self._position)
             self._position += len(block)
             if len(block[first:last]):
+                is_found = True
                 yield block[first:last]
             if self.is_ended:
-                return
+                break
+        if not is_found:
+            raise nothing_there(self._start_s, self.read_to_s) if self._position else _NoSamplesError
 
 
-def _resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
+def resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
     """Yield blocks at 16 kHz: soxr's HQ quality, which is librosa's default too."""
     if rate_hz == SAMPLE_RATE_HZ:
         yield from blocks

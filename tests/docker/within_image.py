@@ -112,8 +112,13 @@ def rank(clips: Path) -> None:
 
 def serve(clips: Path) -> None:
     from executors.gateway.gateway import SoundalikeGateway, fastapi_offline
+    from soundalike.display import spectrogram_png
 
     assert SoundalikeGateway
+    # libsndfile reads MP3, PyAV M4A.
+    chosen = {path.suffix: path for path in clips.glob("*/*_1.*")}
+    assert {".m4a", ".mp3"} <= chosen.keys()
+    assert all(spectrogram_png(path).startswith(b"\x89PNG") for path in chosen.values())
     assert (Path(fastapi_offline.__file__).parent / "static" / "swagger-ui-bundle.js").is_file()
 
 

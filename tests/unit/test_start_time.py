@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from soundalike.audio.tags import read_tags
 from soundalike.errors import ParameterError
-from soundalike.start_time import StartTime, start_time, start_time_of_bytes
+from soundalike.start_time import StartTime, start_time, start_time_of_upload
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 #: The moment that most of the headers below mean.
@@ -105,7 +105,7 @@ def test_headers_of_wav_files(tmp_path: Path, content: bytes):
     path.write_bytes(content)
     expected = StartTime(MOMENT, "metadata")
     assert start_time(path, zone=BERLIN) == expected
-    assert start_time_of_bytes(content, path.name, zone=BERLIN) == expected
+    assert start_time_of_upload(content, path.name, zone=BERLIN) == expected
 
 
 def test_chunk_behind_more_than_four_gigabytes(tmp_path: Path):
@@ -160,7 +160,7 @@ def test_headers_that_tell_nothing(tmp_path: Path, content: bytes):
     path = tmp_path / "20230504_053000.wav"
     path.write_bytes(content)
     assert start_time(path) == expected
-    assert start_time_of_bytes(content, path.name) == expected
+    assert start_time_of_upload(content, path.name) == expected
 
 
 @settings(deadline=None)
@@ -177,7 +177,7 @@ def test_headers_that_tell_nothing(tmp_path: Path, content: bytes):
 def test_damaged_wav_files(content: bytes, cuts: list[tuple[int, bytes]], length: int):
     for position, new in cuts:
         content = content[:position] + new + content[position + len(new) :]
-    assert start_time_of_bytes(content[:length], "x").source in ("metadata", "unknown")
+    assert start_time_of_upload(content[:length], "x").source in ("metadata", "unknown")
 
 
 def encoded(path: Path, codec: str, tags: dict[str, str], **options: str) -> Path:
@@ -233,7 +233,7 @@ def test_tags_of_other_formats(
 ):
     path = encoded(tmp_path / name, codec, tags, **options)
     assert start_time(path, zone=BERLIN) == StartTime(MOMENT, "metadata")
-    assert start_time_of_bytes(path.read_bytes(), None, zone=BERLIN) == StartTime(MOMENT, "metadata")
+    assert start_time_of_upload(path.read_bytes(), None, zone=BERLIN) == StartTime(MOMENT, "metadata")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_tags_of_other_formats(
 )
 def test_tags_that_tell_nothing(tmp_path: Path, name: str, codec: str, tags: dict[str, str]):
     path = encoded(tmp_path / name, codec, tags)
-    assert start_time_of_bytes(path.read_bytes(), name) == UNKNOWN
+    assert start_time_of_upload(path.read_bytes(), name) == UNKNOWN
 
 
 @pytest.mark.parametrize(("format_", "suffix"), [("FLAC", "flac"), ("OGG", "ogg"), ("WAV", "wav")])
@@ -301,7 +301,7 @@ def test_sources_in_falling_trust(tmp_path: Path):
     path = path.rename(tmp_path / "blackbird.wav")
     os.utime(path, (0, changed.timestamp()))
     assert start_time(path) == StartTime(changed, "mtime")
-    assert start_time_of_bytes(path.read_bytes(), path.name) == UNKNOWN
+    assert start_time_of_upload(path.read_bytes(), path.name) == UNKNOWN
     path.unlink()
     assert start_time(path) == UNKNOWN
 
@@ -348,7 +348,7 @@ def test_what_the_caller_says(given: datetime, expected: datetime):
     assert found == StartTime(expected, "given")
     assert found.at is not None
     assert found.at.tzinfo is UTC
-    assert start_time_of_bytes(b"", None, given=given, zone=BERLIN) == found
+    assert start_time_of_upload(b"", None, given=given, zone=BERLIN) == found
 
 
 def test_given_time_at_the_end_of_the_calendar():

@@ -18,7 +18,7 @@ from soundalike.start_time import (
     DEFAULT_PATTERNS,
     StartTime,
     compile_pattern,
-    start_time_of_bytes,
+    start_time_of_upload,
     zone_named,
 )
 
@@ -30,7 +30,7 @@ UNKNOWN = StartTime(None, "unknown")
 
 def named(name: str, zone: tzinfo = UTC) -> datetime | None:
     """Return what is found where the name alone can tell it."""
-    found = start_time_of_bytes(b"no sound", name, zone=zone)
+    found = start_time_of_upload(b"no sound", name, zone=zone)
     assert found.source == ("unknown" if found.at is None else "filename")
     return found.at
 
@@ -202,7 +202,7 @@ def test_a_day_ahead_is_believed_and_more_is_not():
 def test_folders_in_the_name_of_an_upload_do_not_count():
     assert named("/20230504_053000/blackbird.wav") is None
     assert named("C:\\fakepath\\20230504_053000.wav") == MOMENT
-    assert start_time_of_bytes(b"", None) == UNKNOWN
+    assert start_time_of_upload(b"", None) == UNKNOWN
 
 
 def test_hostile_names_take_no_time():
@@ -229,7 +229,7 @@ def test_hostile_names_take_no_time():
     ],
 )
 def test_patterns_of_a_person(pattern: str, name: str):
-    found = start_time_of_bytes(b"", name, patterns=[compile_pattern(pattern)])
+    found = start_time_of_upload(b"", name, patterns=[compile_pattern(pattern)])
     assert found == StartTime(MOMENT, "filename")
 
 
@@ -238,7 +238,7 @@ def test_patterns_of_a_person(pattern: str, name: str):
     [("%s.%f", "1683178200.25.wav"), ("%Y%m%d_%H%M%S_%f", "20230504_053000_250.wav")],
 )
 def test_fractions_in_patterns(pattern: str, name: str):
-    found = start_time_of_bytes(b"", name, patterns=[compile_pattern(pattern)])
+    found = start_time_of_upload(b"", name, patterns=[compile_pattern(pattern)])
     assert found.at == MOMENT.replace(microsecond=250_000)
 
 
@@ -254,16 +254,16 @@ def test_fractions_in_patterns(pattern: str, name: str):
     ],
 )
 def test_patterns_that_do_not_fit(pattern: str, name: str):
-    assert start_time_of_bytes(b"", name, patterns=[compile_pattern(pattern)]) == UNKNOWN
+    assert start_time_of_upload(b"", name, patterns=[compile_pattern(pattern)]) == UNKNOWN
 
 
 def test_the_first_pattern_that_finds_a_time_counts():
     name = "010203_040506_20230504_053000.wav"
     own = compile_pattern("%d%m%y_%H%M%S")
-    assert start_time_of_bytes(b"", name, patterns=DEFAULT_PATTERNS).at == MOMENT
-    found = start_time_of_bytes(b"", name, patterns=[own, *DEFAULT_PATTERNS])
+    assert start_time_of_upload(b"", name, patterns=DEFAULT_PATTERNS).at == MOMENT
+    found = start_time_of_upload(b"", name, patterns=[own, *DEFAULT_PATTERNS])
     assert found.at == datetime(2003, 2, 1, 4, 5, 6, tzinfo=UTC)
-    assert start_time_of_bytes(b"", "645342D8.WAV", patterns=[own, *DEFAULT_PATTERNS]).at == MOMENT
+    assert start_time_of_upload(b"", "645342D8.WAV", patterns=[own, *DEFAULT_PATTERNS]).at == MOMENT
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_what_strftime_writes_is_read_again(
     pattern = between.join(order)
     name = f"{around}{at.strftime(pattern)}{around[::-1]}.wav"
     zone = timezone(timedelta(hours=hours))
-    found = start_time_of_bytes(b"", name, patterns=[compile_pattern(pattern)], zone=zone)
+    found = start_time_of_upload(b"", name, patterns=[compile_pattern(pattern)], zone=zone)
     assert found == StartTime(at.replace(tzinfo=zone).astimezone(UTC), "filename")
 
 
@@ -318,12 +318,12 @@ def test_names_with_an_offset_are_read_again(at: datetime, hours: int, form: str
 @settings(deadline=None)
 @sampled(name=st.text(max_size=60), pattern=st.text(alphabet="%YymdHMSfzsab_ ([.1", max_size=20))
 def test_any_name_and_any_pattern(name: str, pattern: str):
-    start_time_of_bytes(b"", name)
+    start_time_of_upload(b"", name)
     try:
         compiled = compile_pattern(pattern)
     except ParameterError:
         return
-    start_time_of_bytes(b"", name, patterns=[compiled])
+    start_time_of_upload(b"", name, patterns=[compiled])
 
 
 @pytest.mark.parametrize(

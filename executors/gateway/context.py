@@ -1,0 +1,89 @@
+"""What the routes share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Dict
+
+from fastapi import Depends, Request
+
+from executors.gateway import models
+from executors.gateway.flow import FlowClient
+from executors.gateway.jobs import Jobs
+from executors.gateway.library import Library
+from executors.gateway.metrics import Metrics
+from executors.gateway.uploads import Uploads
+from executors.gateway.workers import Workers
+from executors.listings import StoredDoc
+from soundalike.config import Settings
+from soundalike.roots import AllowedRoots
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the routes work with.
+
+    Attributes
+    ----------
+    flow : FlowClient
+    library : Library
+        What is stored, asked through the Flow.
+    uploads : Uploads
+    decoding : Workers
+        Threads for what reads sound.
+    jobs : Jobs
+    metrics : Metrics
+    roots : AllowedRoots
+        What requests may name on this machine.
+    """
+
+    flow: FlowClient
+    library: Library
+    uploads: Uploads
+    decoding: Workers
+    jobs: Jobs
+    metrics: Metrics
+    roots: AllowedRoots
+
+    @classmethod
+    def of(cls, flow: FlowClient, settings: Settings) -> Context:
+        """Return the context of a gateway."""
+        jobs = Jobs()
+        return cls(
+            flow=flow,
+            library=Library(flow),
+            uploads=Uploads(settings.uploads_dir, Workers()),
+            decoding=Workers(),
+            jobs=jobs,
+            metrics=Metrics(jobs),
+            roots=AllowedRoots(settings, Path.cwd()),
+        )
+
+    async def forget_upload(self, stored: StoredDoc) -> None:
+        """Remove the file of an uploaded recording that is in no collection any more."""
+        path = Path(stored.uri or "")
+        if not self.uploads.holds(path):
+            return
+        for found in await self.library.collections():
+            if await self.library.known([str(path)], found.name):
+                return
+        path.unlink(missing_ok=True)
+
+
+def _context_of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+#: For the parameters of routes.
+GivenContext = Annotated[Context, Depends(_context_of)]
+
+
+def problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
+    """Return the description of failures, for Swagger UI."""
+    content = {"application/problem+json": {"schema": models.Problem.model_json_schema()}}
+    return {
+        status: {"description": "a problem document (RFC 9457)", "content": content}
+        for status in (422, 503, *statuses)
+    }

@@ -1,0 +1,186 @@
+"""The two kinds of jobs: a folder that the index is to agree with, and files that were uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List, Optional, TypeVar
+
+from executors.documents import Clip, Indexed
+from executors.gateway.context import Context
+from executors.gateway.jobs import Job
+from executors.gateway.uploads import Kept
+from executors.listings import StoredDoc
+from soundalike.audio import folder_label, recording_id_of, uri_of
+from soundalike.audio.sources import path_of
+from soundalike.errors import AudioNotFound
+from soundalike.files import find_files, is_gone
+
+#: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
+#: that whoever watches sees it go on.
+_BATCH = 16
+#: Files that the index is asked for at once.
+_PAGE = 500
+_Item = TypeVar("_Item")
+#: How outcomes of the index are counted.
+_COUNTED = {
+    "added": "added",
+    "linked": "added",
+    "updated": "replaced",
+    "replaced": "replaced",
+    "unchanged": "unchanged",
+}
+
+
+@dataclass(frozen=True)
+class FolderSync:
+    """Makes a collection agree with a folder.
+
+    Attributes
+    ----------
+    context : Context
+    folder : Path
+    label : str or None
+        Of all files; None: the name of each one's folder.
+    prune : bool
+        Take out what is gone.
+    """
+
+    context: Context
+    folder: Path
+    label: Optional[str] = None
+    prune: bool = False
+
+    async def run(self, job: Job) -> None:
+        """Index what is new or changed; files whose content is stored already are not decoded."""
+        found = await self.context.decoding.run(find_files, [str(self.folder)])
+        for folder, reason in found.unreadable.items():
+            job.note_error(str(folder), AudioNotFound.code, f"the folder cannot be read: {reason}")
+        job.total = len(found.files)
+        for page in _pages(found.files, _PAGE):
+            known = await self.context.library.known([uri_of(path) for path in page], job.collection)
+            for batch in _pages(page, _BATCH):
+                clips = await self._new_ones(job, batch, known)
+                await _index(self.context, job, clips)
+        if self.prune:
+            await self._prune(job, any_left=bool(found.files))
+
+    async def _new_ones(
+        self, job: Job, batch: Sequence[Path], known: Dict[str, StoredDoc]
+    ) -> List[Clip]:
+        """Count those that are unchanged; return the others."""
+        clips: List[Clip] = []
+        for path in batch:
+            uri = uri_of(path)
+            if await self.context.decoding.run(self._is_unchanged, path, known.get(uri)):
+                job.unchanged += 1
+                job.done += 1
+            else:
+                clips.append(Clip(id=str(len(clips)), uri=uri, label=self.label))
+        return clips
+
+    def _is_unchanged(self, path: Path, stored: Optional[StoredDoc]) -> bool:
+        """Compare by content: the gateway does not know what the file's time was."""
+        wanted = folder_label(path) if self.label is None else self.label
+        if stored is None or stored.label != wanted:
+            return False
+        try:
+            if stored.size_bytes is not None and stored.size_bytes != path.stat().st_size:
+                return False
+            return recording_id_of(path) == stored.recording_id
+        except (OSError, AudioNotFound):
+            return False
+
+    async def _prune(self, job: Job, *, any_left: bool) -> None:
+        """Take out what is gone from the folder, unless everything is: a disk may not be mounted."""
+        after = ""
+        gone: List[str] = []
+        while True:
+            page = await self.context.library.page(
+                job.collection, under=str(self.folder), after=after, limit=_PAGE
+            )
+            uris = [str(doc.uri) for doc in page]
+            gone += await self.context.decoding.run(_gone, uris)
+            if len(page) < _PAGE:
+                break
+            after = uris[-1]
+        if gone and not any_left:
+            raise AudioNotFound(
+                f"nothing is left in {str(self.folder)!r}, but the index holds files of it, so nothing "
+                "is pruned; is the disk mounted? What is gone for good: POST /delete"
+            )
+        for uri in gone:
+            job.pruned += await self.context.library.delete(job.collection, uri=uri)
+            await self.context.jobs.tell()
+
+
+@dataclass(frozen=True)
+class UploadIndexing:
+    """Indexes files that were uploaded and are kept.
+
+    Attributes
+    ----------
+    context : Context
+    files : sequence of Kept
+    label : str or None
+    recorded_at : str or None
+        When all of them began, ISO-8601 with zone; None: what header or name tell.
+    """
+
+    context: Context
+    files: Sequence[Kept]
+    label: Optional[str] = None
+    recorded_at: Optional[str] = None
+
+    async def run(self, job: Job) -> None:
+        """Index them; those that are no recordings are not kept."""
+        job.total = len(self.files)
+        for batch in _pages(self.files, _BATCH):
+            clips = [
+                Clip(
+                    id=str(number),
+                    uri=str(kept.path),
+                    label=self.label,
+                    recorded_at=self.recorded_at,
+                    tags={"filename": kept.name},
+                )
+                for number, kept in enumerate(batch)
+            ]
+            results = await _index(self.context, job, clips, [kept.name for kept in batch])
+            for kept, result in zip(batch, results, strict=True):
+                if kept.is_new and result.outcome == "failed":
+                    kept.path.unlink(missing_ok=True)
+
+
+async def _index(
+    context: Context, job: Job, clips: Sequence[Clip], names: Optional[Sequence[str]] = None
+) -> List[Indexed]:
+    """Index files and count what became of them; return the results in their order."""
+    if not clips:
+        await context.jobs.tell()
+        return []
+    answers = await context.flow.ask("/index", clips, Indexed, {"collection": job.collection})
+    by_id = {answer.id: answer for answer in answers}
+    results = [by_id[clip.id] for clip in clips]
+    for number, (clip, result) in enumerate(zip(clips, results, strict=True)):
+        job.done += 1
+        if result.error_code:
+            job.failed += 1
+            name, own = names[number] if names else str(clip.uri), str(clip.uri)
+            job.note_error(name, result.error_code, str(result.error).replace(own, name))
+        else:
+            counter = _COUNTED[result.outcome]
+            setattr(job, counter, getattr(job, counter) + 1)
+    context.metrics.count_indexed(results)
+    await context.jobs.tell()
+    return results
+
+
+def _gone(uris: Sequence[str]) -> List[str]:
+    return [uri for uri in uris if is_gone(path_of(uri))]
+
+
+def _pages(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    for begin in range(0, len(items), size):
+        yield items[begin : begin + size]

@@ -1,0 +1,173 @@
+"""Long work that goes on after its request was answered, and that anybody can watch or cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Dict, List, Literal, Optional
+from uuid import uuid4
+
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from executors.gateway.problems import problem_of
+from soundalike.errors import JobNotFound, ServiceBusy, SoundalikeError
+
+#: Jobs that are kept when they are done, and those that may wait.
+_KEPT, _WAITING = 100, 20
+_MOST_ERRORS = 100
+
+
+class JobError(BaseModel):
+    """What went wrong; `uri` is null where it was the job as a whole."""
+
+    uri: Optional[str]
+    code: str
+    detail: str
+
+
+class Job(BaseModel):
+    """Files that are being indexed. `total` is null until they have been counted."""
+
+    id: str = Field(default_factory=lambda: uuid4().hex)
+    kind: Literal["folder", "upload"]
+    state: Literal["waiting", "running", "done", "failed", "cancelled"] = "waiting"
+    folder: Optional[str] = None
+    collection: str
+    total: Optional[int] = None
+    done: int = 0
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    pruned: int = Field(default=0, description="paths taken out because their files are gone")
+    errors: List[JobError] = Field(default=[], description="the first 100")
+    started_at: Optional[datetime] = None
+    finished_at: Optional[datetime] = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in ("done", "failed", "cancelled")
+
+    def note_error(self, uri: Optional[str], code: str, detail: str) -> None:
+        """Keep an error, where there are not too many yet."""
+        if len(self.errors) < _MOST_ERRORS:
+            self.errors.append(JobError(uri=uri, code=code, detail=detail))
+
+
+#: Does the work of a job, and writes into it how far it is.
+Work = Callable[[Job], Awaitable[None]]
+
+
+class Jobs:
+    """Runs jobs one after the other, so that they do not take the processor from each other.
+
+    The last 100 that are finished can be looked at; a new start of the service forgets them all. What
+    they have indexed stays, and a job that is started again goes on where the first one was.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: Dict[str, Job] = {}
+        self._tasks: Dict[str, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
+        self._changed = asyncio.Condition()
+
+    def start(self, job: Job, work: Work) -> Job:
+        """Let a job wait for its turn.
+
+        Raises
+        ------
+        ServiceBusy
+            Twenty are waiting already.
+        """
+        if len(self._tasks) >= _WAITING:
+            raise ServiceBusy(
+                f"{len(self._tasks)} jobs are waiting; wait until one is done, or cancel one"
+            )
+        self._jobs[job.id] = job
+        self._tasks[job.id] = asyncio.create_task(self._run(job, work))
+        finished = [key for key, found in self._jobs.items() if found.is_finished]
+        for key in finished[: max(0, len(finished) - _KEPT)]:
+            del self._jobs[key]
+        return job
+
+    def newest_first(self) -> List[Job]:
+        """Return all jobs that are known."""
+        return list(self._jobs.values())[::-1]
+
+    def get(self, job_id: str) -> Job:
+        """Return a job.
+
+        Raises
+        ------
+        JobNotFound
+            There is none of this id.
+        """
+        if job_id not in self._jobs:
+            raise JobNotFound(
+                f"there is no job {job_id!r}; jobs are forgotten when the service is started again"
+            )
+        return self._jobs[job_id]
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stop a job; what it has indexed stays. One that is finished is left as it is."""
+        job = self.get(job_id)
+        if task := self._tasks.get(job_id):
+            task.cancel()
+            await asyncio.wait([task])
+        return job
+
+    async def close(self) -> None:
+        """Stop all jobs, and all who watch them."""
+        for job_id in list(self._tasks):
+            await self.cancel(job_id)
+
+    async def tell(self) -> None:
+        """Wake those who watch."""
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def watch(self, job: Job) -> AsyncIterator[Job]:
+        """Yield the state of a job now, and whenever it has changed, until it is finished.
+
+        Who is slow sees fewer states, and always the last one.
+        """
+        while True:
+            state = job.model_copy(deep=True)
+            yield state
+            if state.is_finished:
+                return
+            async with self._changed:
+                await self._changed.wait_for(lambda: job != state)  # noqa: B023 - waited for at once
+
+    async def _run(self, job: Job, work: Work) -> None:
+        try:
+            async with self._turn:
+                job.state, job.started_at = "running", datetime.now(UTC)
+                await self.tell()
+                await work(job)
+            job.state = "done"
+        except asyncio.CancelledError:
+            job.state = "cancelled"
+        except Exception as exc:
+            job.state = "failed"
+            job.note_error(None, **_described(exc))
+        finally:
+            job.finished_at = datetime.now(UTC)
+            del self._tasks[job.id]
+            with suppress(asyncio.CancelledError):
+                await self.tell()
+
+
+def _described(exc: Exception) -> Dict[str, str]:
+    """Return code and sentence of what a request would have been answered with."""
+    if isinstance(exc, HTTPException):
+        problem = problem_of(exc.status_code, str(exc.detail))
+    elif isinstance(exc, SoundalikeError):
+        problem = problem_of(exc.http_status, repr(exc))
+    else:
+        problem = problem_of(500, type(exc).__name__)
+    return {"code": problem["code"], "detail": problem["detail"]}

@@ -1,0 +1,106 @@
+"""What is stored, asked through the Flow: the gateway has no way to the database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+from executors.documents import Deletion, Status
+from executors.gateway.flow import FlowClient
+from executors.gateway.problems import document_failed
+from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from soundalike.audio import resolve_path
+from soundalike.errors import AudioNotFound, RecordingNotFound
+from soundalike.roots import AllowedRoots
+
+
+class Library:
+    """Reads and deletes what the Flow has stored.
+
+    Parameters
+    ----------
+    flow : FlowClient
+    """
+
+    def __init__(self, flow: FlowClient) -> None:
+        self._flow = flow
+
+    async def status(self, collection: str) -> Status:
+        """Return what is indexed, and with what."""
+        (status,) = await self._flow.ask("/status", [], Status, {"collection": collection})
+        return status
+
+    async def page(self, collection: str, **parameters: Any) -> List[StoredDoc]:
+        """Return stored paths in their order; takes the parameters of ``/recordings``."""
+        given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
+        return await self._flow.ask("/recordings", [], StoredDoc, {"collection": collection, **given})
+
+    async def known(self, uris: List[str], collection: str) -> Dict[str, StoredDoc]:
+        """Return what is stored of paths, by path."""
+        if not uris:
+            return {}
+        docs = [StoredDoc(id=str(number), uri=uri) for number, uri in enumerate(uris)]
+        found = await self._flow.ask("/recordings", docs, StoredDoc, {"collection": collection})
+        return {str(doc.uri): doc for doc in found if not doc.error_code}
+
+    async def recording(self, recording_id: str, collection: str) -> StoredDoc:
+        """Return a stored recording.
+
+        Raises
+        ------
+        HTTPException
+            There is none.
+        """
+        doc = StoredDoc(id="0", recording_id=recording_id)
+        found = await self._flow.one("/recordings", doc, StoredDoc, {"collection": collection})
+        if found.error_code:
+            raise document_failed(found)
+        return found
+
+    async def labels(self, collection: str) -> List[LabelDoc]:
+        """Return the labels, the most frequent first."""
+        return await self._flow.ask("/labels", [], LabelDoc, {"collection": collection})
+
+    async def folders(self, collection: str) -> List[FolderDoc]:
+        """Return the folders of the stored paths."""
+        return await self._flow.ask("/folders", [], FolderDoc, {"collection": collection})
+
+    async def collections(self) -> List[CollectionDoc]:
+        """Return the collections."""
+        return await self._flow.ask("/collections", [], CollectionDoc)
+
+    async def drop(self, collection: str) -> None:
+        """Delete a collection with all that is in it.
+
+        Raises
+        ------
+        RecordingNotFound
+            There is none of this name.
+        """
+        if not await self._flow.ask("/drop", [CollectionDoc(id="0", name=collection)], CollectionDoc):
+            raise RecordingNotFound(f"there is no collection {collection!r}; see /api/collections")
+
+    async def delete(self, collection: str, **what: str) -> int:
+        """Delete a recording or a path; return how many paths are gone."""
+        doc = Deletion(id="0", **what)
+        gone = await self._flow.one("/delete", doc, Deletion, {"collection": collection})
+        if gone.error_code:
+            raise document_failed(gone)
+        return gone.deleted
+
+
+def file_of(recording: StoredDoc, roots: AllowedRoots) -> Path:
+    """Return where a stored recording can be read.
+
+    Raises
+    ------
+    AudioNotAllowed
+        Its file lies outside of the allowed folders.
+    AudioNotFound
+        It came without a file, or its file is gone.
+    """
+    uri = recording.uri or ""
+    if uri.startswith("upload:"):
+        raise AudioNotFound(f"{uri!r} was sent along with a request and not kept; upload it as a file")
+    roots.check(uri)
+    return resolve_path(uri)

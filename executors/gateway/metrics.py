@@ -1,0 +1,110 @@
+"""Figures for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from executors.gateway.jobs import Jobs
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_STATES = ("waiting", "running", "done", "failed", "cancelled")
+
+
+class Metrics:
+    """Counts requests, documents and jobs of this gateway.
+
+    Parameters
+    ----------
+    jobs : Jobs
+    """
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._requests = self._counter("http_requests", "HTTP requests", "method", "route", "status")
+        self._seconds = Histogram(
+            "soundalike_http_request_duration_seconds",
+            "Until the last byte of the answer",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._documents = self._counter(
+            "documents", "Documents that went through the Flow", "endpoint", "outcome"
+        )
+        self._indexed = self._counter("indexed_files", "Files that jobs have indexed", "outcome")
+        states = Gauge("soundalike_jobs", "Jobs by state", ["state"], registry=self._registry)
+        for state in _STATES:
+            states.labels(state).set_function(partial(_count_in, jobs, state))
+
+    def count_documents(self, endpoint: str, documents: int, failed: int) -> None:
+        """Count what has gone through the Flow."""
+        self._documents.labels(endpoint, "ok").inc(documents - failed)
+        self._documents.labels(endpoint, "failed").inc(failed)
+
+    def count_indexed(self, results: Iterable[Any]) -> None:
+        """Count what became of files."""
+        for outcome, count in Tally(result.outcome for result in results).items():
+            self._indexed.labels(outcome).inc(count)
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count an answered request."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"soundalike_{name}", text, labels, registry=self._registry)
+
+
+def _count_in(jobs: Jobs, state: str) -> int:
+    return sum(job.state == state for job in jobs.newest_first())
+
+
+class Measured:
+    """Middleware that counts every request under its route, never under its path.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    metrics : Metrics
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request on, and count it when it is answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun, status = time.perf_counter(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            # Paths that are no route would be as many names as a stranger likes.
+            route = getattr(scope.get("route"), "path", "other")
+            seconds = time.perf_counter() - begun
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.count_request(method, route, status, seconds)

@@ -1,0 +1,117 @@
+"""A query as it comes over HTTP: JSON, or a form with a sound file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Dict, Optional, Type, TypeVar, get_origin
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from executors.gateway.models import Narrowing
+from soundalike.errors import ParameterError
+
+_Query = TypeVar("_Query", bound=Narrowing)
+_MOST_FIELDS = 200
+
+
+@asynccontextmanager
+async def read_query(
+    request: Request, model: Type[_Query]
+) -> AsyncIterator[tuple[_Query, Optional[UploadFile]]]:
+    """Read a query; its file, where there is one, is there as long as the context is.
+
+    Raises
+    ------
+    RequestValidationError
+        A field is wrong, or unknown.
+    ParameterError
+        The body cannot be read, or there is not exactly one source of sound.
+    HTTPException
+        The body is neither JSON nor a form, or a form that is damaged.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        query = _validated(model, await _json(request))
+        _check_sources(query, None)
+        yield query, None
+        return
+    if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        raise HTTPException(
+            415, f"the body is {kind or 'of no type'!r}; send multipart/form-data or application/json"
+        )
+    async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
+        fields, upload = _fields(form, model)
+        query = _validated(model, fields)
+        _check_sources(query, upload)
+        yield query, upload
+
+
+def query_body(model: Type[Narrowing]) -> Dict[str, Any]:
+    """Return the description of such a body, for Swagger UI."""
+    schema = model.model_json_schema()
+    file = {"type": "string", "format": "binary", "description": "a sound file"}
+    form = {**schema, "properties": {"file": file, **schema["properties"]}}
+    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def _json(request: Request) -> Dict[str, Any]:
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError) as exc:
+        raise ParameterError(f"the body is no JSON ({exc}); send one object") from exc
+    if not isinstance(body, dict):
+        raise ParameterError(f"the body is a JSON {type(body).__name__}; send one object")
+    return body
+
+
+def _fields(form: FormData, model: Type[Narrowing]) -> tuple[Dict[str, Any], Optional[UploadFile]]:
+    """Return the fields of a form, those that may come again as lists, and the file."""
+    fields: Dict[str, Any] = {}
+    upload = None
+    for name in dict.fromkeys(form):
+        values = form.getlist(name)
+        file = next((value for value in values if isinstance(value, UploadFile)), None)
+        if file is not None:
+            if name != "file":
+                raise ParameterError(f"the form has a file named {name!r}; name it 'file'")
+            upload = file
+            continue
+        # Forms in browsers send what was not filled in as empty text.
+        texts = [str(value) for value in values if value != ""]
+        info = model.model_fields.get(name)
+        if name == "vector" and texts:
+            fields[name] = _numbers(texts)
+        elif texts:
+            is_list = info is not None and get_origin(info.annotation) is list
+            fields[name] = texts if is_list else texts[-1]
+    return fields, upload
+
+
+def _numbers(texts: list[str]) -> Any:
+    """Return the numbers of a vector, written as a JSON list or as fields of their own."""
+    try:
+        return json.loads(texts[0]) if len(texts) == 1 else texts
+    except (ValueError, RecursionError) as exc:
+        raise ParameterError(f"vector is no JSON list ({exc}); send one like [0.1, -0.2]") from exc
+
+
+def _validated(model: Type[_Query], fields: Dict[str, Any]) -> _Query:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as exc:
+        raise RequestValidationError(exc.errors()) from exc
+
+
+def _check_sources(query: Narrowing, upload: Optional[UploadFile]) -> None:
+    given = [name for name in ("uri", "recording_id", "vector") if getattr(query, name) is not None]
+    given += ["file"] if upload is not None else []
+    if len(given) != 1:
+        found = " and ".join(given) or "none of them"
+        raise ParameterError(f"give one of file, uri, recording_id and vector; there is {found}")

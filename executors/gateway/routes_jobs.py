@@ -1,0 +1,136 @@
+"""Indexing that takes a while: uploads and folders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable
+from pathlib import Path
+from typing import Annotated, List, Optional
+
+from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, ConfigDict, Field
+
+from executors.documents import parse_time
+from executors.gateway.context import GivenContext, problems
+from executors.gateway.indexing import FolderSync, UploadIndexing
+from executors.gateway.jobs import Job
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import AudioNotFound
+
+router = APIRouter(tags=["indexing"])
+_ACCEPTED = "answered with 202; the header Location says where the job can be watched"
+
+
+class FolderRequest(BaseModel):
+    """A folder to index."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    folder: str = Field(min_length=1, description="on the server, and seen by it under this path")
+    collection: str = DEFAULT_COLLECTION
+    label: Optional[str] = Field(default=None, description="default: the name of each file's folder")
+    prune: bool = Field(default=False, description="take out what is gone from the folder")
+
+
+class JobList(BaseModel):
+    """Jobs, the newest first."""
+
+    jobs: List[Job]
+
+
+def _job(context: GivenContext, job_id: str) -> Job:
+    return context.jobs.get(job_id)
+
+
+GivenJob = Annotated[Job, Depends(_job)]
+
+
+@router.post(
+    "/api/recordings",
+    status_code=202,
+    responses=problems(413),
+    response_description=_ACCEPTED,
+    summary="Upload recordings and index them",
+)
+async def upload(
+    context: GivenContext,
+    response: Response,
+    files: Annotated[List[UploadFile], File()],
+    label: Annotated[Optional[str], Form()] = None,
+    collection: Annotated[str, Form()] = DEFAULT_COLLECTION,
+    recorded_at: Annotated[Optional[str], Form(description="ISO-8601 with zone")] = None,
+) -> Job:
+    """Keep the files, each content once, and index them."""
+    parse_time(recorded_at or None)
+    kept = [await context.uploads.keep(file) for file in files]
+    work = UploadIndexing(context, kept, label or None, recorded_at or None)
+    job = context.jobs.start(Job(kind="upload", collection=collection, total=len(kept)), work.run)
+    return _accepted(job, response)
+
+
+@router.post(
+    "/api/jobs",
+    status_code=202,
+    responses=problems(403, 404),
+    response_description=_ACCEPTED,
+    summary="Make a collection agree with a folder",
+)
+async def sync_folder(context: GivenContext, response: Response, wanted: FolderRequest) -> Job:
+    """Index what is new or changed in a folder and below; unchanged files are not decoded."""
+    folder = await context.decoding.run(_folder, context, wanted.folder)
+    work = FolderSync(context, folder, wanted.label, wanted.prune)
+    job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
+    return _accepted(context.jobs.start(job, work.run), response)
+
+
+@router.get("/api/jobs", summary="The jobs, the newest first")
+async def jobs(context: GivenContext) -> JobList:
+    """Return those that wait, that run, and the last ones that are finished."""
+    return JobList(jobs=context.jobs.newest_first())
+
+
+@router.get("/api/jobs/{job_id}", responses=problems(404), summary="How far a job is")
+async def job_state(job: GivenJob) -> Job:
+    """Return it as it is now."""
+    return job
+
+
+@router.get(
+    "/api/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses=problems(404),
+    summary="How far a job is, as it goes on",
+)
+async def job_events(context: GivenContext, job: GivenJob) -> AsyncIterable[ServerSentEvent]:
+    """Send `progress` with the job whenever it has changed, and `end` when it is finished."""
+    async for state in context.jobs.watch(job):
+        yield ServerSentEvent(event="progress", data=state)
+    yield ServerSentEvent(event="end", data=job)
+
+
+@router.delete("/api/jobs/{job_id}", responses=problems(404), summary="Cancel a job")
+async def cancel(context: GivenContext, job_id: str) -> Job:
+    """Stop it; what it has indexed stays."""
+    return await context.jobs.cancel(job_id)
+
+
+def _accepted(job: Job, response: Response) -> Job:
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return job
+
+
+def _folder(context: GivenContext, name: str) -> Path:
+    """Return a folder that may be indexed.
+
+    Raises
+    ------
+    AudioNotAllowed
+        It lies outside of the allowed folders.
+    AudioNotFound
+        It is no folder.
+    """
+    context.roots.check(name)
+    folder = Path(name).absolute()
+    if not folder.is_dir():
+        raise AudioNotFound(f"{name!r} is no folder; give the path of one that the server can read")
+    return folder

@@ -1,0 +1,196 @@
+"""Recordings to listen to and to look at."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any, Dict, Optional
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
+from fastapi.responses import FileResponse
+from starlette.background import BackgroundTask
+
+from executors.gateway import models
+from executors.gateway.context import Context, GivenContext, problems
+from executors.gateway.library import file_of
+from executors.listings import StoredDoc
+from soundalike import display
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.files import media_type_of
+
+router = APIRouter(tags=["playback"])
+
+#: A recording's id is that of its content, so what is drawn of it stays right.
+_LASTING = {"Cache-Control": "private, max-age=3600"}
+_PNG: Dict[int | str, Dict[str, Any]] = {
+    200: {"content": {"image/png": {}}, "description": "a picture without axes"}
+}
+_SOUND: Dict[int | str, Dict[str, Any]] = {
+    200: {"content": {"audio/*": {}}, "description": "the file as it is, or a WAV cut-out"},
+    206: {"content": {"audio/*": {}}, "description": "the bytes that the header Range asks for"},
+}
+
+Start = Annotated[Optional[float], Query(ge=0, description="seconds from the beginning")]
+End = Annotated[Optional[float], Query(gt=0, description="seconds from the beginning")]
+Points = Annotated[int, Query(ge=1, le=display.MAX_POINTS)]
+Width = Annotated[int, Query(ge=1, le=display.MAX_WIDTH, description="pixels")]
+Height = Annotated[int, Query(ge=1, le=display.MAX_HEIGHT, description="pixels")]
+
+
+@router.head("/api/recordings/{recording_id}/audio", include_in_schema=False)
+@router.get(
+    "/api/recordings/{recording_id}/audio",
+    response_class=FileResponse,
+    responses={**_SOUND, **problems(403, 404, 415)},
+    summary="A recording's sound, with HTTP Range",
+)
+async def audio(
+    context: GivenContext,
+    recording_id: UUID,
+    collection: str = DEFAULT_COLLECTION,
+    start: Start = None,
+    end: End = None,
+) -> FileResponse:
+    """Return the file as it is; with `start` or `end` a part of it as WAV, 16 bit, mono."""
+    stored = await context.library.recording(str(recording_id), collection)
+    path = await _file_of(context, stored)
+    name = path.name.encode(errors="replace").decode()
+    if start is None and end is None:
+        kind = await context.decoding.run(media_type_of, path)
+        return FileResponse(path, media_type=kind, filename=name, content_disposition_type="inline")
+    begin_s, end_s = start or 0.0, stored.duration_s if end is None else end
+    cut_out = await context.decoding.run(_cut_out, context, path, begin_s, end_s)
+    return FileResponse(
+        cut_out,
+        media_type="audio/wav",
+        filename=f"{Path(name).stem}_{begin_s:g}-{end_s:g}s.wav",
+        content_disposition_type="inline",
+        background=BackgroundTask(cut_out.unlink, missing_ok=True),
+    )
+
+
+@router.get(
+    "/api/recordings/{recording_id}/waveform",
+    responses=problems(403, 404, 415),
+    summary="The outline of a recording's waveform",
+)
+async def waveform(
+    context: GivenContext,
+    response: Response,
+    recording_id: UUID,
+    collection: str = DEFAULT_COLLECTION,
+    start: Start = None,
+    end: End = None,
+    points: Points = 600,
+) -> models.WaveformAnswer:
+    """Return the lowest and highest sample of each of `points` stretches."""
+    stored = await context.library.recording(str(recording_id), collection)
+    found = await _peaks(context, await _file_of(context, stored), start, end, points)
+    response.headers.update(_LASTING)
+    return _waveform_answer(found, max(stored.duration_s, found.end_s))
+
+
+@router.get(
+    "/api/recordings/{recording_id}/spectrogram.png",
+    response_class=Response,
+    responses={**_PNG, **problems(403, 404, 415)},
+    summary="A recording's log-mel spectrogram",
+)
+async def spectrogram(
+    context: GivenContext,
+    recording_id: UUID,
+    collection: str = DEFAULT_COLLECTION,
+    start: Start = None,
+    end: End = None,
+    width: Width = 600,
+    height: Height = 128,
+) -> Response:
+    """Return a picture: time from left to right, 125 to 7500 Hz from bottom to top."""
+    stored = await context.library.recording(str(recording_id), collection)
+    path = await _file_of(context, stored)
+    picture = await _picture(context, path, start, end, width, height)
+    return Response(picture, media_type="image/png", headers=_LASTING)
+
+
+@router.post(
+    "/api/waveform", responses=problems(413, 415), summary="The outline of an upload's waveform"
+)
+async def waveform_of_upload(
+    context: GivenContext,
+    file: Annotated[UploadFile, File()],
+    start: Annotated[Optional[float], Form(ge=0)] = None,
+    end: Annotated[Optional[float], Form(gt=0)] = None,
+    points: Annotated[int, Form(ge=1, le=display.MAX_POINTS)] = 600,
+) -> models.WaveformAnswer:
+    """Return the same as for a stored recording; the file is not kept."""
+    async with context.uploads.passing_file(file) as path:
+        found = await _peaks(context, path, start, end, points)
+        # Decoding stopped at the end of the part.
+        whole = found if end is None else await _peaks(context, path, None, None, 1)
+    return _waveform_answer(found, whole.end_s)
+
+
+@router.post(
+    "/api/spectrogram.png",
+    response_class=Response,
+    responses={**_PNG, **problems(413, 415)},
+    summary="An upload's log-mel spectrogram",
+)
+async def spectrogram_of_upload(
+    context: GivenContext,
+    file: Annotated[UploadFile, File()],
+    start: Annotated[Optional[float], Form(ge=0)] = None,
+    end: Annotated[Optional[float], Form(gt=0)] = None,
+    width: Annotated[int, Form(ge=1, le=display.MAX_WIDTH)] = 600,
+    height: Annotated[int, Form(ge=1, le=display.MAX_HEIGHT)] = 128,
+) -> Response:
+    """Return the same as for a stored recording; the file is not kept."""
+    async with context.uploads.passing_file(file) as path:
+        picture = await _picture(context, path, start, end, width, height)
+    return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+async def _file_of(context: Context, stored: StoredDoc) -> Path:
+    return await context.decoding.run(file_of, stored, context.roots)
+
+
+async def _peaks(
+    context: Context, path: Path, start: float | None, end: float | None, points: int
+) -> display.Peaks:
+    return await context.decoding.run(
+        display.peaks, path, points=points, start_s=start or 0.0, end_s=math.inf if end is None else end
+    )
+
+
+async def _picture(
+    context: Context, path: Path, start: float | None, end: float | None, width: int, height: int
+) -> bytes:
+    return await context.decoding.run(
+        display.spectrogram_png,
+        path,
+        width=width,
+        height=height,
+        start_s=start or 0.0,
+        end_s=math.inf if end is None else end,
+    )
+
+
+def _waveform_answer(found: display.Peaks, duration_s: float) -> models.WaveformAnswer:
+    # A picture needs no more digits, and they would be most of the answer.
+    values = found.values.astype(float).round(4).tolist()
+    return models.WaveformAnswer(
+        start_s=found.start_s, end_s=found.end_s, duration_s=duration_s, peaks=values
+    )
+
+
+def _cut_out(context: Context, path: Path, start_s: float, end_s: float) -> Path:
+    with tempfile.NamedTemporaryFile(dir=context.uploads.passing, suffix=".wav", delete=False) as file:
+        target = Path(file.name)
+    try:
+        display.write_cut_out(path, target, start_s=start_s, end_s=end_s)
+    except BaseException:
+        target.unlink()
+        raise
+    return target

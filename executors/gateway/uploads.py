@@ -1,0 +1,123 @@
+"""Files that clients send: on the disk as they come, kept under names that their content decides."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from starlette.datastructures import UploadFile
+
+from executors.gateway.workers import Workers
+from soundalike.audio import recording_id_of
+from soundalike.files import AUDIO_SUFFIXES
+
+_PASSING = "passing"
+_STALE_S = 3600
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An upload that is kept.
+
+    Attributes
+    ----------
+    path : Path
+        Made of its content's id and, where it is one of a sound file, its suffix.
+    name : str
+        What the client calls it, without folders.
+    is_new : bool
+        Whether this content was not kept before.
+    """
+
+    path: Path
+    name: str
+    is_new: bool
+
+
+class Uploads:
+    """The folder of uploads. The segmenter must see it under the same path.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first upload comes.
+    workers : Workers
+        Where files are written.
+    """
+
+    def __init__(self, folder: Path, workers: Workers) -> None:
+        self.folder = folder.absolute()
+        self._workers = workers
+
+    @property
+    def passing(self) -> Path:
+        """Folder of what is needed for one request."""
+        return self.folder / _PASSING
+
+    def prepare(self) -> None:
+        """Make the folder, and remove what a process that was killed has left.
+
+        Bodies of requests are spooled here as well: a temporary folder may be kept in memory.
+        """
+        self.passing.mkdir(parents=True, exist_ok=True)
+        tempfile.tempdir = str(self.passing)
+        for path in self.passing.iterdir():
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _STALE_S:
+                    path.unlink()
+
+    @asynccontextmanager
+    async def passing_file(self, upload: UploadFile) -> AsyncIterator[Path]:
+        """Write an upload into a file that is there as long as the context is."""
+        path = await self._workers.run(self._write, upload.file, _suffix_of(upload.filename))
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    async def keep(self, upload: UploadFile) -> Kept:
+        """Keep an upload; the same content is kept once, under the name that it got first."""
+        name = _name_of(upload.filename)
+        path, is_new = await self._workers.run(self._keep, upload.file, _suffix_of(name))
+        return Kept(path, name, is_new)
+
+    def holds(self, path: Path) -> bool:
+        """Tell whether a path is that of a kept upload."""
+        return path.parent == self.folder
+
+    def _keep(self, file: BinaryIO, suffix: str) -> tuple[Path, bool]:
+        path = self._write(file, suffix)
+        try:
+            recording_id = recording_id_of(path)
+            known = next(self.folder.glob(f"{recording_id}*"), None)
+            if known is not None:
+                return known, False
+            return path.rename(self.folder / f"{recording_id}{suffix}"), True
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _write(self, file: BinaryIO, suffix: str) -> Path:
+        file.seek(0)
+        with tempfile.NamedTemporaryFile(dir=self.passing, suffix=suffix, delete=False) as target:
+            shutil.copyfileobj(file, target)
+            # The segmenter may run as another user.
+            os.fchmod(target.fileno(), 0o644)
+        return Path(target.name)
+
+
+def _name_of(filename: str | None) -> str:
+    """Return what a client calls its file, without folders; browsers of old send whole paths."""
+    return (filename or "").replace("\\", "/").rpartition("/")[2][:255] or "upload"
+
+
+def _suffix_of(filename: str | None) -> str:
+    suffix = Path(_name_of(filename)).suffix.lower()
+    return suffix if suffix in AUDIO_SUFFIXES else ""
