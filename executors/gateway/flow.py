@@ -98,12 +98,13 @@ class FlowClient:
             question = self._streamer._connection_pool.send_discover_endpoint(
                 name, timeout=_HEALTH_TIMEOUT_S, retries=0
             )
-            await asyncio.wait_for(question, 2 * _HEALTH_TIMEOUT_S)
+            answer = await asyncio.wait_for(question, 2 * _HEALTH_TIMEOUT_S)
         except TimeoutError:
             return f"no answer within {2 * _HEALTH_TIMEOUT_S:g} s"
         except Exception as exc:
             return _first_line(exc)
-        return "ok"
+        # Jina returns nothing where the connection broke while it was asking.
+        return "ok" if answer else "the connection broke"
 
 
 def _first_line(exc: BaseException) -> str:

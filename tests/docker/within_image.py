@@ -116,7 +116,7 @@ def serve(clips: Path) -> None:
 
     assert SoundalikeGateway
     # libsndfile reads MP3, PyAV M4A.
-    chosen = {path.suffix: path for path in clips.glob("*/*_1.*")}
+    chosen = {path.suffix: path for path in sorted(clips.glob("*/*_[1-4].*"))}
     assert {".m4a", ".mp3"} <= chosen.keys()
     assert all(spectrogram_png(path).startswith(b"\x89PNG") for path in chosen.values())
     assert (Path(fastapi_offline.__file__).parent / "static" / "swagger-ui-bundle.js").is_file()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
 
 
 @pytest.fixture
@@ -24,3 +29,19 @@ def small_files(
         ]
 
     return write
+
+
+@pytest.fixture
+def uploads(service: Service, service_environ: dict[str, str]) -> Path:
+    """Name the service's folder of uploads, which is empty."""
+    folder = Path(service_environ["SOUNDALIKE_DATA_DIR"]) / "uploads"
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoded() -> Callable[[Path], str]:
+    """Return a file's bytes as base64."""
+    return lambda path: base64.b64encode(path.read_bytes()).decode()
