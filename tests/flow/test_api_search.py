@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,3 +155,46 @@ def test_timeline_needs_a_score(filled: Service, toy_data: Path):
     answer = requests.post(f"{filled.url}/api/timeline", json={"uri": str(toy_data / QUERY)}, timeout=60)
     assert answer.status_code == 422
     assert "min_score" in answer.json()["detail"]
+
+
+def test_a_stored_recording_a_part_and_a_moment_are_searched_by(filled: Service, toy_data: Path):
+    siren = toy_data / "siren" / "siren_1.mp3"
+    (stored,) = requests.get(
+        f"{filled.url}/api/recordings", params={"uri_prefix": str(siren)}, timeout=60
+    ).json()["recordings"]
+    own = {"recording_id": stored["recording_id"]}
+    for part in ({}, {"start_s": 2, "end_s": 6}, {"at_s": 4}):
+        best = _search(filled, **own, **part).json()["matches"][0]
+        assert best["score"] == pytest.approx(1.0, abs=1e-3)
+        assert best["uri"] == str(siren)
+    assert (best["start_s"], best["end_s"]) == (2.0, 6.0)
+    others = _search(filled, **own, exclude_self=True).json()["matches"]
+    assert str(siren) not in {match["uri"] for match in others}
+    answer = _search(filled, recording_id="00000000-0000-0000-0000-000000000000")
+    assert (answer.status_code, answer.json()["code"]) == (404, "store.not_found")
+
+
+def test_a_part_of_an_upload_is_searched_by(filled: Service, toy_data: Path):
+    path = toy_data / "siren" / "siren_1.mp3"
+    best = _search(filled, path, start_s=4, end_s=8).json()["matches"][0]
+    assert (best["start_s"], best["query_start_s"], best["query_end_s"]) == (4.0, 4.0, 8.0)
+
+
+def test_a_vector_is_searched_by(filled: Service):
+    vector = [0.1, -0.2] * 256
+    as_json = requests.post(f"{filled.url}/api/search", json={"vector": vector, "top_k": 3}, timeout=60)
+    assert as_json.status_code == 200
+    assert len(as_json.json()["matches"]) == 3
+    assert _search(filled, vector=json.dumps(vector), top_k=3).json() == as_json.json()
+    answer = _search(filled, vector="[1, 2]")
+    assert (answer.status_code, answer.json()["code"]) == (422, "store.dimension_mismatch")
+
+
+def test_best_of_each_label_and_several_collections(filled: Service, toy_data: Path):
+    filled.post("/index", {"uri": str(toy_data / "dog_bark" / "dog_bark_1.mp3")}, collection="more")
+    path = toy_data / QUERY
+    found = _search(filled, path, group_by="label").json()["matches"]
+    assert [match["label"] for match in found] == ["siren", "rain"]
+    both = _search(filled, path, collections=["default", "more"]).json()["matches"]
+    assert {match["collection"] for match in both} == {"default", "more"}
+    assert len(both) == 4
