@@ -149,6 +149,23 @@ def test_segmenter_and_encoder_share_the_spool(
     assert sharing == {"segmenter", "encoder"}
 
 
+def test_gateway_and_segmenter_share_audio_and_uploads(
+    recipe: ModuleType, dockerfile: Any, components: dict[str, Any]
+) -> None:
+    variables = " ".join(
+        instruction.value
+        for instruction in dockerfile.stages["runtime"].instructions
+        if instruction.keyword == "ENV"
+    )
+    assert "SOUNDALIKE_UPLOADS_DIR=/uploads" in variables
+    found = {name: recipe.mounts(service) for name, service in components.items()}
+    assert {name for name, mounts in found.items() if "/uploads" in mounts} == {"segmenter", "gateway"}
+    # Only the gateway writes.
+    assert found["segmenter"]["/uploads"] == recipe.Mount("uploads", True)
+    assert found["gateway"]["/uploads"] == recipe.Mount("uploads", False)
+    assert found["gateway"]["/audio"] == found["segmenter"]["/audio"]
+
+
 def test_audio_and_weights_are_read_only(recipe: ModuleType, components: dict[str, Any]) -> None:
     assert recipe.mounts(components["segmenter"])["/audio"] == recipe.Mount("../toy-data", True)
     assert recipe.mounts(components["encoder"])["/weights"] == recipe.Mount("./weights", True)
@@ -159,7 +176,7 @@ def test_what_is_mounted_exists(
 ) -> None:
     mounted = [mount for service in services.values() for mount in recipe.mounts(service).values()]
     own = [mount.source for mount in mounted if mount.source.startswith(".")]
-    assert len(own) == 3
+    assert len(own) == 4
     assert all((docker_folder / source).exists() for source in own)
 
 
