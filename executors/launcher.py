@@ -21,6 +21,9 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import executors.privacy  # noqa: F401 - before Jina starts anything
+from executors.access import KEY_HEADER, Access
+from soundalike.errors import ConfigError
+from soundalike.limits import Limits
 
 # Jina warns of every executor that takes longer to start than the gateway, which is all of them.
 os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
@@ -33,9 +36,16 @@ def main() -> int:
     """Serve until a signal comes or a process of the Flow dies."""
     arguments = _parse()
     config = _load(arguments)
+    host = config["gateway"]["host"]
+    try:
+        access = Access.from_env(host)
+        Limits.from_env()
+    except ConfigError as exc:
+        print(f"soundalike: {exc.message} [{exc.code}]", file=sys.stderr)
+        return exc.exit_status
     for port in config["gateway"]["port"]:
-        _check_port(config["with"]["host"], port)
-    return _serve(config, arguments.flow.parent)
+        _check_port(host, port)
+    return _serve(config, arguments.flow.parent, access)
 
 
 def _parse() -> argparse.Namespace:
@@ -52,9 +62,10 @@ def _load(arguments: argparse.Namespace) -> dict[str, Any]:
     import yaml
 
     config: dict[str, Any] = yaml.safe_load(arguments.flow.read_text(encoding="utf-8"))
-    if arguments.host:
-        config["with"]["host"] = arguments.host
     gateway = config["gateway"]
+    gateway["host"] = arguments.host or gateway.get("host") or config["with"]["host"]
+    # Executors know no key: whatever others may reach, it is the gateway alone.
+    config["with"]["host"] = "127.0.0.1"
     wanted = {"http": arguments.port, "grpc": arguments.grpc_port}
     gateway["port"] = [
         wanted[protocol] or port
@@ -79,7 +90,7 @@ def _check_port(host: str, port: int) -> None:
             sys.exit(6)
 
 
-def _serve(config: dict[str, Any], folder: Path) -> int:
+def _serve(config: dict[str, Any], folder: Path, access: Access) -> int:
     from jina import Flow
 
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -101,7 +112,7 @@ def _serve(config: dict[str, Any], folder: Path) -> int:
         print(f"soundalike: the Flow did not start: {exc!r}", file=sys.stderr)
         _end(1)
     is_up = True
-    _announce(config, _encoder_of(flow))
+    _announce(config, _encoder_of(flow, access))
     children = multiprocessing.active_children()
     while not stop.wait(_POLL_S):
         dead = [child.name for child in children if not child.is_alive()]
@@ -118,14 +129,18 @@ def _serve(config: dict[str, Any], folder: Path) -> int:
     return 0
 
 
-def _encoder_of(flow: Any) -> str:
+def _encoder_of(flow: Any, access: Access) -> str:
     """Ask the running Flow which encoder it uses; shows at once that all executors answer."""
     from docarray import DocList
 
     from executors.documents import Status
 
     try:
-        (status,) = flow.post("/status", return_type=DocList[Status])
+        key = {KEY_HEADER: access.api_key} if access.api_key else {}
+        # HTTP takes headers, gRPC metadata; which of them Jina asks over follows from flow.yml.
+        (status,) = flow.post(
+            "/status", return_type=DocList[Status], headers=key, metadata=tuple(key.items())
+        )
     except Exception as exc:
         # A database that is down is no reason to stop: it may come up, and requests say so.
         return f"unknown, because the status cannot be had: {exc.args[0] if exc.args else exc}"
@@ -133,7 +148,8 @@ def _encoder_of(flow: Any) -> str:
 
 
 def _announce(config: dict[str, Any], encoder: str) -> None:
-    host, gateway = config["with"]["host"], config["gateway"]
+    gateway = config["gateway"]
+    host = gateway["host"]
     ports = dict(zip(gateway["protocol"], gateway["port"], strict=True))
     print(
         f"soundalike: encoder {encoder}\n"

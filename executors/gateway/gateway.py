@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import fastapi_offline
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from jina.serve.runtimes.servers.composite import CompositeBaseServer
 from jina.serve.runtimes.servers.grpc import GRPCServer
 from jina.serve.runtimes.servers.http import HTTPServer
 
+from executors.access import Access
 from executors.gateway import (
     routes_jobs,
     routes_library,
@@ -30,8 +32,12 @@ from executors.gateway.context import Context
 from executors.gateway.flow import FlowClient
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
+from executors.gateway.safety import protect
+from executors.gateway.safety_access import KeyInterceptor
+from executors.gateway.safety_content import check_request
 from executors.gateway.windows import CollectionWindows
 from soundalike.config import Settings
+from soundalike.limits import Limits
 
 _DOC_FILES = "/_docs"
 _DESCRIPTION = "Find recordings that contain something like a given sound, and at which second."
@@ -46,6 +52,8 @@ class SoundalikeHTTPServer(HTTPServer):
     def __init__(self, **kwargs: Any) -> None:
         kwargs["title"] = kwargs.get("title") or "Soundalike"
         kwargs["description"] = kwargs.get("description") or _DESCRIPTION
+        # What the server is made of is of use to attackers alone.
+        kwargs["uvicorn_kwargs"] = {"server_header": False, **(kwargs.get("uvicorn_kwargs") or {})}
         super().__init__(**kwargs)
 
     @property
@@ -64,6 +72,8 @@ class SoundalikeHTTPServer(HTTPServer):
         for routes in (routes_service, routes_search, routes_library, routes_jobs, routes_media):
             app.include_router(routes.router)
         routes_service.serve_page(app)
+        rate = os.environ.get("SOUNDALIKE_RATE_LIMIT")
+        protect(app, Access.from_env(self.host), Limits.from_env(), rate)
         app.add_middleware(Measured, metrics=context.metrics)
         return app
 
@@ -73,6 +83,21 @@ class SoundalikeHTTPServer(HTTPServer):
         await super().shutdown()
 
 
+class SoundalikeGRPCServer(GRPCServer):
+    """Jina's gRPC server, with the API key and a limit of what one message may hold."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        most_bytes = Limits.from_env().max_body_mb << 20
+        options = {"grpc.max_receive_message_length": most_bytes}
+        kwargs["grpc_server_options"] = {**options, **(kwargs.get("grpc_server_options") or {})}
+        super().__init__(**kwargs)
+
+    def aio_tracing_server_interceptors(self) -> List[Any]:
+        """Return what a call goes through before it is answered."""
+        own = KeyInterceptor(Access.from_env(self.host))
+        return [own, *(super().aio_tracing_server_interceptors() or [])]
+
+
 class SoundalikeGateway(CompositeBaseServer, BaseGateway):
     """HTTP and gRPC in one process."""
 
@@ -80,7 +105,10 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         # Both servers share the streamer.
         CollectionWindows(self.streamer)
-        classes = {ProtocolType.GRPC: GRPCServer, ProtocolType.HTTP: SoundalikeHTTPServer}
+        classes: Dict[ProtocolType, Any] = {
+            ProtocolType.GRPC: SoundalikeGRPCServer,
+            ProtocolType.HTTP: SoundalikeHTTPServer,
+        }
         self.servers = [
             classes[_protocol(server_kwargs)](**server_kwargs) for server_kwargs in self._server_kwargs
         ]
@@ -97,11 +125,13 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
 
 
 def _uncut_and_counted(stream_docs: Callable[..., Any], metrics: Metrics) -> Callable[..., Any]:
-    """Return `stream_docs` for whole requests, with the number of failed documents in the answer."""
+    """Return `stream_docs` for whole and checked requests; its answers count failed documents."""
+    most_documents = Limits.from_env().max_documents
 
     @functools.wraps(stream_docs)
-    async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        async for answer in stream_docs(*args, **{**kwargs, "request_size": _UNCUT}):
+    async def stream(docs: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        check_request(docs, kwargs.get("parameters"), most_documents)
+        async for answer in stream_docs(docs, **{**kwargs, "request_size": _UNCUT}):
             if kwargs.get("return_results"):
                 docs = answer.data.docs
                 failed = sum(bool(getattr(doc, "error_code", None)) for doc in docs)

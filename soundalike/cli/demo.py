@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import subprocess
 import threading
@@ -78,7 +79,7 @@ class Service:
         """
         body = json.dumps({"data": documents, "parameters": parameters or None}).encode()
         request = urllib.request.Request(  # noqa: S310 - our own server on this machine
-            self._url + endpoint, body, {"Content-Type": "application/json"}
+            self._url + endpoint, body, {"Content-Type": "application/json", **_key()}
         )
         try:
             with urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT_S) as answer:  # noqa: S310 - as above
@@ -88,6 +89,11 @@ class Service:
         except OSError as exc:
             raise ServiceError(f"{self._url}{endpoint}: {exc}; see the messages above") from exc
         return documents_out
+
+
+def _key() -> dict[str, str]:
+    key = os.environ.get("SOUNDALIKE_API_KEY")
+    return {"X-API-Key": key} if key else {}
 
 
 def _problem(exc: urllib.error.HTTPError) -> str:

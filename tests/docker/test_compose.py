@@ -204,3 +204,16 @@ def test_flow_containers_reaches_what_is_published(docker_folder: Path, flow: di
         assert published[executor["name"]]["ports"] == [f"{executor['host']}:{executor['port']}:8081"]
     assert outside["with"] == flow["with"]
     assert outside["gateway"]["port"] == flow["gateway"]["port"]
+
+
+def test_gateway_asks_for_a_key_where_there_is_one(services: dict[str, Any]) -> None:
+    environment = services["gateway"]["environment"]
+    assert environment["SOUNDALIKE_API_KEY"] == ""
+    assert environment["SOUNDALIKE_ALLOW_ANONYMOUS"] == "1"
+    assert environment["SOUNDALIKE_HOSTS"] == "localhost,127.0.0.1"
+    assert "SOUNDALIKE_API_KEY" not in services["segmenter"]["environment"]
+
+
+def test_requests_name_files_that_are_mounted(recipe: ModuleType, services: dict[str, Any]) -> None:
+    root = services["segmenter"]["environment"]["SOUNDALIKE_ROOTS"]
+    assert root in recipe.mounts(services["segmenter"])

@@ -59,9 +59,14 @@ def start(
 def test_a_signal_ends_everything(
     how: str, start: Callable[..., Service], nothing_is_left: Callable[..., None]
 ):
-    program = start().program
+    service = start()
+    program = service.program
     everybody = program.everybody()
     assert len(everybody) >= 6, "launcher, gateway and four executors"
+    # What cannot be passed on is answered, and is not waited for.
+    for unsendable in (b'"\\ud800"', b'{"n": 1' + 400 * b"0" + b"}"):
+        body = b'{"data": [{"uri": "a.wav", "tags": {"deep": [' + unsendable + b"]}}]}"
+        assert service.request("/search", body).status == 422
     if how.startswith("SIGTERM"):
         os.kill(program.process.pid, signal.SIGTERM)
     else:
@@ -71,6 +76,7 @@ def test_a_signal_ends_everything(
     assert program.process.wait(STOP_TIMEOUT_S) == 0, program.said
     nothing_is_left(everybody)
     assert "Traceback" not in program.said
+    assert "still open" not in program.said
 
 
 def test_a_signal_while_it_starts_ends_everything(
@@ -86,9 +92,7 @@ def test_a_signal_while_it_starts_ends_everything(
     nothing_is_left(everybody)
 
 
-@pytest.mark.parametrize("what", ["a request that waits", "a request that could not be passed on"])
 def test_no_request_keeps_it_from_stopping(
-    what: str,
     start: Callable[..., Service],
     nothing_is_left: Callable[..., None],
     wait_until: Callable[..., Any],
@@ -101,13 +105,10 @@ def test_no_request_keeps_it_from_stopping(
     everybody = service.program.everybody()
     sound = {"uri": str(toy_data / "siren" / "siren_1.mp3")}
     with ThreadPoolExecutor(1) as pool, contextlib.closing(psycopg2.connect(database_url)) as other:
-        if what == "a request that waits":
-            service.post("/index", sound)
-            other.cursor().execute("LOCK TABLE soundalike.files")
-            pool.submit(service.post, "/index", {**sound, "label": "other"})
-            wait_until(lambda: sql("SELECT 1 FROM pg_locks WHERE NOT granted"), "the request waits")
-        else:
-            service.request("/search", b'{"data": [{"uri": "\\ud800"}]}')
+        service.post("/index", sound)
+        other.cursor().execute("LOCK TABLE soundalike.files")
+        pool.submit(service.post, "/index", {**sound, "label": "other"})
+        wait_until(lambda: sql("SELECT 1 FROM pg_locks WHERE NOT granted"), "the request waits")
         os.kill(service.program.process.pid, signal.SIGTERM)
 
         service.program.process.wait(STOP_TIMEOUT_S)
@@ -125,6 +126,19 @@ def test_the_death_of_an_executor_ends_everything_with_a_status(
     assert program.process.wait(STOP_TIMEOUT_S) == 1
     nothing_is_left([launcher, *children])
     assert "died" in program.said
+
+
+def test_without_a_key_only_this_machine_is_served(
+    start_program: Callable[..., Any], service_environ: dict[str, str], project: Path
+):
+    program = start_program(
+        *(sys.executable, "-m", "executors.launcher", project / "flow.yml", "--host", "0.0.0.0"),
+        environ=service_environ,
+    )
+    assert program.process.wait(STOP_TIMEOUT_S) == 2
+    (line,) = program.said.strip().splitlines()
+    assert "SOUNDALIKE_API_KEY" in line
+    assert "[config.invalid]" in line
 
 
 @pytest.mark.parametrize("option", ["--port", "--grpc-port"])

@@ -1,0 +1,71 @@
+"""What stands before the gateway's routes: who may ask, how much, and what a browser may do with it.
+
+From the outside in: headers for browsers, the name that the service is called by, pages elsewhere,
+the API key, how often, how many at once, and how large. Each layer is plain ASGI, so that
+bodies and answers pass through as they come.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from executors.access import KEY_HEADER, Access
+from executors.gateway.safety_access import ApiKey, SameSite
+from executors.gateway.safety_headers import BrowserHeaders
+from executors.gateway.safety_limits import BodyLimit, ConcurrencyLimit, RateLimit, parse_rate
+from soundalike.limits import Limits
+
+
+def protect(app: FastAPI, access: Access, limits: Limits, rate: str | None = None) -> None:
+    """Put the layers around an application.
+
+    Parameters
+    ----------
+    app : FastAPI
+    access : Access
+        Who may use it.
+    limits : Limits
+        How much of it.
+    rate : str, optional
+        How often each client may ask, like ``600/minute``; default: as often as it likes.
+
+    Raises
+    ------
+    ConfigError
+        `rate` cannot be read.
+    """
+    # What is added last stands outermost.
+    app.add_middleware(BodyLimit, limits=limits)
+    app.add_middleware(ConcurrencyLimit, limits=limits)
+    if rate:
+        app.add_middleware(RateLimit, rate=parse_rate(rate))
+    app.add_middleware(ApiKey, access=access)
+    if access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(access.origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Location", "Retry-After"],
+        )
+    app.add_middleware(SameSite, access=access)
+    app.add_middleware(BrowserHeaders)
+    if access.api_key is not None:
+        _describe_key(app)
+
+
+def _describe_key(app: FastAPI) -> None:
+    """Name the key in the OpenAPI description, so that Swagger UI asks for it."""
+    describe = app.openapi
+
+    def with_key() -> Dict[str, Any]:
+        description = describe()
+        schemes = description.setdefault("components", {}).setdefault("securitySchemes", {})
+        schemes["key"] = {"type": "apiKey", "in": "header", "name": KEY_HEADER.title()}
+        description["security"] = [{"key": []}]
+        return description
+
+    app.openapi = with_key  # type: ignore[method-assign]

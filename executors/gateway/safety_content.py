@@ -1,0 +1,88 @@
+"""What cannot travel to the executors is refused before it enters the Flow.
+
+Jina keeps a request open for ever, until the gateway is stopped by force, when it turns out on the
+way that protobuf cannot hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from docarray import BaseDoc
+from pydantic import BaseModel
+
+from soundalike.errors import AudioTooLarge, ParameterError
+
+#: protobuf reads messages nested to 100, and a dictionary takes three of them.
+MAX_DEPTH = 24
+_INT64 = range(-(2**63), 2**63)
+_SHOWN = 80
+
+
+def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int) -> None:
+    """Raise an error where a request holds what no message to an executor can, or too much of it.
+
+    Parameters
+    ----------
+    docs : iterable of BaseDoc
+    parameters : dict or pydantic.BaseModel or None
+    most_documents : int
+
+    Raises
+    ------
+    ParameterError
+        A text that is no Unicode, an integer beyond 64 bits, or too deep a nesting.
+    AudioTooLarge
+        More than `most_documents` documents.
+    """
+    for number, doc in enumerate(docs):
+        if number >= most_documents:
+            raise AudioTooLarge(
+                f"the request holds more than {most_documents} documents; send them in several, or "
+                "raise SOUNDALIKE_MAX_DOCUMENTS"
+            )
+        _check(doc, f"data[{number}]", 0)
+    _check(parameters, "parameters", 0)
+
+
+def _check(value: Any, name: str, depth: int) -> None:
+    if isinstance(value, str):
+        _check_text(value, name)
+    elif isinstance(value, int):
+        if value not in _INT64:
+            raise ParameterError(f"{_shown(name)} is an integer beyond 64 bits; send it as text")
+    elif isinstance(value, BaseModel):
+        # A document's own fields are no nesting of the caller's.
+        for field, part in value.__dict__.items():
+            _check(part, f"{name}.{field}", depth)
+    elif isinstance(value, Mapping):
+        _check_depth(name, depth)
+        for key, part in value.items():
+            _check_text(key, name)
+            _check(part, f"{name}.{key}", depth + 1)
+    elif isinstance(value, list):
+        _check_depth(name, depth)
+        if not set(map(type, value)) <= {float}:  # a vector needs no closer look
+            for number, part in enumerate(value):
+                _check(part, f"{name}[{number}]", depth + 1)
+
+
+def _check_depth(name: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ParameterError(f"{_shown(name)} is nested more than {MAX_DEPTH} deep; flatten it")
+
+
+def _check_text(text: str, name: str) -> None:
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # Half of a surrogate pair: JSON can say it, UTF-8 cannot.
+        raise ParameterError(f"{_shown(name)} holds a character that is no Unicode; remove it") from None
+
+
+def _shown(name: str) -> str:
+    text = name.encode("ascii", "backslashreplace").decode()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

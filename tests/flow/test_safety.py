@@ -1,0 +1,146 @@
+"""A Flow that asks for a key, and what the shared one refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from docarray import DocList
+from jina import Client
+from jina.excepts import BadServerFlow
+
+from executors.documents import Clip, Found, Status
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+KEY = "kept-in-no-log-1f3a"
+
+
+@pytest.fixture(scope="module")
+def locked(start_launcher: Callable[..., Service], service_environ: dict[str, str]) -> Iterator[Service]:
+    """Start a Flow with a key that others than this machine may reach."""
+    environ = {**service_environ, "SOUNDALIKE_API_KEY": KEY, "JINA_LOG_LEVEL": "INFO"}
+    found = start_launcher(environ, options=("--host", "0.0.0.0"))
+    yield found
+    found.program.kill()
+
+
+def _post(service: Service, path: str, **headers: str) -> tuple[int, Any]:
+    answer = service.request(path, b'{"data": []}', headers=headers)
+    return answer.status, answer.json
+
+
+def test_over_http_the_key_is_needed(locked: Service):
+    assert _post(locked, "/status", **{"X-API-Key": KEY})[0] == 200
+    for headers in ({}, {"X-API-Key": "another"}):
+        for path in ("/status", "/search", "/index", "/delete", "/nowhere"):
+            status, problem = _post(locked, path, **headers)
+            assert (status, problem["code"]) == (401, "service.unauthorized")
+    assert locked.request("/").status == 200
+
+
+def test_over_grpc_the_key_is_needed(locked: Service):
+    client = Client(host="127.0.0.1", port=locked.grpc_port, protocol="grpc")
+    right = (("x-api-key", KEY),)
+    (status,) = client.post("/status", return_type=DocList[Status], metadata=right)
+    assert status.configured_encoder == "logmel-modulation"
+    clips = DocList[Clip](Clip(uri="/nowhere.wav") for _ in range(3))
+    for metadata in ((), (("x-api-key", "another"),)):
+        for endpoint, given in (("/status", None), ("/search", clips)):
+            with pytest.raises(BadServerFlow, match=r"UNAUTHENTICATED.*service.unauthorized"):
+                client.post(endpoint, given, return_type=DocList[Found], metadata=metadata)
+
+
+def test_the_key_is_nowhere_to_be_seen(locked: Service):
+    _post(locked, "/status", **{"X-API-Key": "another"})
+    assert KEY not in locked.program.said
+    assert "another" not in locked.program.said
+    assert not [one for one in locked.program.everybody() if KEY in " ".join(one.cmdline())]
+    told = locked.request("/status", b'{"data": []}', headers={"X-API-Key": KEY}).text
+    assert KEY not in told
+
+
+def test_only_the_gateway_can_be_reached_from_elsewhere(locked: Service):
+    wide = {
+        one.laddr.port
+        for process in locked.program.everybody()
+        for one in process.net_connections("inet")
+        if one.status == "LISTEN" and not one.laddr.ip.endswith("127.0.0.1")
+    }
+    assert wide == {locked.port, locked.grpc_port}
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}]
+)
+def test_other_pages_are_refused(service: Service, headers: dict[str, str]):
+    status, problem = _post(service, "/status", **headers)
+    assert (status, problem["code"]) == (403, "service.forbidden")
+
+
+def test_browsers_are_told_to_be_careful(service: Service):
+    for path in ("/", "/docs", "/nowhere"):
+        headers = service.request(path).headers
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert "Access-Control-Allow-Origin" not in headers
+        assert "Server" not in headers
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_body_that_is_too_large_is_refused(service: Service, is_chunked: bool):
+    """A client that sends all of it before it looks for an answer gets one. The limit is 64 MB."""
+    blocks = (b" " * (1 << 20) for _ in range(70))
+    connection = HTTPConnection("127.0.0.1", service.port, timeout=60)
+    length = {} if is_chunked else {"Content-Length": str(70 << 20)}
+    headers = {"Content-Type": "application/json", **length}
+    connection.request("POST", "/search", blocks, headers, encode_chunked=is_chunked)
+    answer = connection.getresponse()
+
+    assert answer.status == 413
+    assert json.load(answer)["code"] == "audio.too_large"
+    assert _post(service, "/status")[0] == 200
+
+
+def test_a_message_that_is_too_large_is_refused(service: Service):
+    client = Client(host="127.0.0.1", port=service.grpc_port, protocol="grpc")
+    clip = Clip(audio_base64="A" * (65 << 20))
+    with pytest.raises(BadServerFlow, match="RESOURCE_EXHAUSTED"):
+        client.post("/search", clip, return_type=DocList[Found])
+    assert _post(service, "/status")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"uri": "\\ud800"}',
+        '{"audio_base64": "\\udfff"}',
+        '{"uri": "a", "tags": {"a": [{"b": "\\ud800"}]}}',
+        '{"uri": "a", "tags": {"\\ud800": 1}}',
+        '{"uri": "a", "tags": {"n": 9223372036854775808}}',
+        '{"uri": "a", "tags": {"deep": ' + 40 * "[" + 40 * "]" + "}}",
+    ],
+)
+def test_what_cannot_travel_is_refused_at_once(service: Service, document: str):
+    for path in ("/search", "/index", "/timeline"):
+        body = f'{{"data": [{document}], "parameters": {{"min_score": 0}}}}'
+        answer = service.request(path, body.encode())
+        assert (answer.status, answer.json["code"]) == (422, "parameter.invalid")
+
+
+@pytest.mark.parametrize("parameters", ['{"labels": ["\\ud800"]}', '{"tags": {"a": "\\ud800"}}'])
+def test_parameters_that_cannot_travel_are_refused_at_once(service: Service, parameters: str):
+    body = f'{{"data": [{{"uri": "a"}}], "parameters": {parameters}}}'
+    answer = service.request("/search", body.encode())
+    assert (answer.status, answer.json["code"]) == (422, "parameter.invalid")
+
+
+@pytest.mark.parametrize(
+    "body", [100_000 * b"[", b'{"data":' * 100_000, b'{"data": [{"uri": "\xed\xa0\x80"}]}']
+)
+def test_a_body_that_nests_for_ever_is_refused(service: Service, body: bytes):
+    assert service.request("/search", body).status in (400, 422)
