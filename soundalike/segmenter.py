@@ -60,6 +60,7 @@ def segment(
     *,
     inline_limit_s: float = INLINE_LIMIT_S,
     spool_dir: Path | None = None,
+    longest_s: float = math.inf,
 ) -> Segments:
     """Decode a recording, or a part of it, and cut that into windows.
 
@@ -72,35 +73,40 @@ def segment(
     excerpt : Excerpt
         A slice is cut into windows as if it were all there is. Around a moment there is one window,
         which lies in the recording where that is long enough.
-    inline_limit_s, spool_dir
+    inline_limit_s, spool_dir, longest_s
         As for `soundalike.audio.load_audio`.
 
     Raises
     ------
     AudioTooShort
         Fewer than 400 samples (25 ms) at 16 kHz.
-    UnreadableAudio, EmptyAudio, InvalidSamples
+    UnreadableAudio, EmptyAudio, InvalidSamples, AudioTooLarge
         As for `soundalike.audio.load_audio`.
     ParameterError
         The recording is over before the part begins.
     """
     if excerpt.at_s is not None:
-        return _around(source, plan, excerpt.at_s)
+        return _around(source, plan, excerpt.at_s, longest_s)
     start_s, end_s = excerpt.start_s or 0.0, math.inf if excerpt.end_s is None else excerpt.end_s
     waveform = load_audio(
-        source, start_s=start_s, end_s=end_s, inline_limit_s=inline_limit_s, spool_dir=spool_dir
+        source,
+        start_s=start_s,
+        end_s=end_s,
+        inline_limit_s=inline_limit_s,
+        spool_dir=spool_dir,
+        longest_s=longest_s,
     )
     check_long_enough(waveform)
     return _cut(waveform, plan.starts(len(waveform.samples)), plan.window_samples, start_s)
 
 
-def _around(source: AudioSource, plan: WindowPlan, at_s: float) -> Segments:
+def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float) -> Segments:
     """Return the window whose centre is at a second, or the nearest one that lies in the recording."""
     window_s = plan.window_s
     begin_s = max(0.0, at_s - window_s / 2)
     # So much more before it that there is a whole window, should the recording end in this one.
     from_s = max(0.0, at_s - window_s)
-    waveform = load_audio(source, start_s=from_s, end_s=begin_s + window_s)
+    waveform = load_audio(source, start_s=from_s, end_s=begin_s + window_s, longest_s=longest_s)
     ends_s = from_s + waveform.duration_s
     if ends_s < at_s:
         raise nothing_there(at_s, ends_s)

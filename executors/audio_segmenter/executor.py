@@ -26,9 +26,12 @@ from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError
 from soundalike.excerpt import Excerpt
+from soundalike.intake import Intake
+from soundalike.isolation import IsolatedDecoding
+from soundalike.limits import Limits
 from soundalike.parallel import map_ahead
 from soundalike.roots import AllowedRoots
-from soundalike.segmenter import Segments, segment
+from soundalike.segmenter import Segments
 from soundalike.types import FloatArray
 from soundalike.wall_clock import Dating
 from soundalike.windows import WindowPlan
@@ -64,6 +67,7 @@ class AudioSegmenter(Executor):
     ) -> None:
         super().__init__(**kwargs)
         settings = Settings.from_env()
+        self._limits = Limits.from_env()
         self._plan = WindowPlan(float(window_size), float(stride))
         self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
         patterns = [time_pattern] if time_pattern else []
@@ -71,6 +75,8 @@ class AudioSegmenter(Executor):
         self._roots = AllowedRoots(settings, Path.cwd())
         self._dating = Dating.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
+        self._spool_dir.mkdir(parents=True, exist_ok=True)
+        self._decoding = IsolatedDecoding(self._limits, started=1)
 
     @requests(on="/index")
     def segment(
@@ -135,10 +141,19 @@ class AudioSegmenter(Executor):
             source = audio_source(clip)
             is_upload = isinstance(source, bytes) or source.parent == self._uploads_dir
             _identify(clip, source, result, is_upload=is_upload)
-            segments = segment(source, plan, excerpt, spool_dir=self._spool_dir)
             # Uploads that are kept lie under names of ours.
             name = clip.uri if isinstance(source, bytes) else str(clip.tags.get("filename", ""))
-            start = self._dating.start_of(source, name, given, segments.duration_s, is_upload=is_upload)
+            longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
+            intake = Intake(plan, self._dating, self._spool_dir, longest_s)
+            segments, start = self._decoding.run(
+                intake.take,
+                source,
+                excerpt,
+                folder=self._spool_dir,
+                name=name,
+                given=given,
+                is_upload=is_upload,
+            )
         except (AudioError, ParameterError) as exc:
             mark_failed(result, exc)
             return result, None
@@ -149,6 +164,15 @@ class AudioSegmenter(Executor):
         result.warnings = list(segments.warnings)
         result.chunks = _chunks(segments)
         return result, segments.samples
+
+    def _came_in(self, source: AudioSource) -> bool:
+        """Tell whether a sound was sent by a client."""
+        return isinstance(source, bytes) or source.is_relative_to(self._uploads_dir)
+
+    def close(self) -> None:
+        """End the decoding processes."""
+        self._decoding.close()
+        super().close()
 
     def _attach(self, samples: FloatArray, result: SegmentedClip, room_bytes: int) -> int:
         """Put samples into the document, or into a file where room is short; return bytes put."""

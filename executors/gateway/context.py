@@ -17,6 +17,8 @@ from executors.gateway.uploads import Uploads
 from executors.gateway.workers import Workers
 from executors.listings import StoredDoc
 from soundalike.config import Settings
+from soundalike.isolation import IsolatedDecoding
+from soundalike.limits import Limits
 from soundalike.roots import AllowedRoots
 
 
@@ -32,6 +34,8 @@ class Context:
     uploads : Uploads
     decoding : Workers
         Threads for what reads sound.
+    isolated : IsolatedDecoding
+        Processes for the same, which may crash.
     jobs : Jobs
     metrics : Metrics
     roots : AllowedRoots
@@ -42,6 +46,7 @@ class Context:
     library: Library
     uploads: Uploads
     decoding: Workers
+    isolated: IsolatedDecoding
     jobs: Jobs
     metrics: Metrics
     roots: AllowedRoots
@@ -55,6 +60,7 @@ class Context:
             library=Library(flow),
             uploads=Uploads(settings.uploads_dir, Workers()),
             decoding=Workers(),
+            isolated=IsolatedDecoding(Limits.from_env()),
             jobs=jobs,
             metrics=Metrics(jobs),
             roots=AllowedRoots(settings, Path.cwd()),

@@ -60,7 +60,7 @@ class SoundalikeHTTPServer(HTTPServer):
     def app(self) -> FastAPI:
         """Return the application; Jina asks for it once."""
         context = Context.of(FlowClient(self.streamer), Settings.from_env())
-        self._jobs = context.jobs
+        self._context = context
         self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs, context.metrics)
         app: FastAPI = super().app
         app.version = version("soundalike")
@@ -79,8 +79,9 @@ class SoundalikeHTTPServer(HTTPServer):
 
     async def shutdown(self) -> None:
         """Stop the jobs, which also ends what watches them, and then the server."""
-        await self._jobs.close()
+        await self._context.jobs.close()
         await super().shutdown()
+        self._context.isolated.close()
 
 
 class SoundalikeGRPCServer(GRPCServer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Annotated, Any, List
 from uuid import UUID
@@ -12,6 +14,7 @@ from executors.gateway import models
 from executors.gateway.context import GivenContext, problems
 from soundalike import display
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.limits import Limits
 
 router = APIRouter(tags=["library"])
 _MOST_RECORDINGS = 1_000
@@ -23,9 +26,10 @@ async def status(context: GivenContext, collection: str = DEFAULT_COLLECTION) ->
     found = await context.library.status(collection)
     return models.ServiceStatus(
         **found.model_dump(exclude={"id"}),
-        api_key=False,
+        api_key=bool(os.environ.get("SOUNDALIKE_API_KEY")),
         roots=context.roots.paths,
         limits={
+            **asdict(Limits.from_env()),
             "points": display.MAX_POINTS,
             "width": display.MAX_WIDTH,
             "height": display.MAX_HEIGHT,

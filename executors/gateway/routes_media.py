@@ -160,7 +160,12 @@ async def _peaks(
     context: Context, path: Path, start: float | None, end: float | None, points: int
 ) -> display.Peaks:
     return await context.decoding.run(
-        display.peaks, path, points=points, start_s=start or 0.0, end_s=math.inf if end is None else end
+        context.isolated.run,
+        display.peaks,
+        path,
+        points=points,
+        start_s=start or 0.0,
+        end_s=math.inf if end is None else end,
     )
 
 
@@ -168,6 +173,7 @@ async def _picture(
     context: Context, path: Path, start: float | None, end: float | None, width: int, height: int
 ) -> bytes:
     return await context.decoding.run(
+        context.isolated.run,
         display.spectrogram_png,
         path,
         width=width,
@@ -189,7 +195,7 @@ def _cut_out(context: Context, path: Path, start_s: float, end_s: float) -> Path
     with tempfile.NamedTemporaryFile(dir=context.uploads.passing, suffix=".wav", delete=False) as file:
         target = Path(file.name)
     try:
-        display.write_cut_out(path, target, start_s=start_s, end_s=end_s)
+        context.isolated.run(display.write_cut_out, path, target, start_s=start_s, end_s=end_s)
     except BaseException:
         target.unlink()
         raise

@@ -15,7 +15,7 @@ import soxr
 
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
 from soundalike.audio.sources import AudioSource
-from soundalike.errors import EmptyAudio, InvalidSamples, UnreadableAudio
+from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, UnreadableAudio
 from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
 from soundalike.windows import SAMPLE_RATE_HZ
@@ -66,6 +66,7 @@ def load_audio(
     end_s: float = math.inf,
     inline_limit_s: float = INLINE_LIMIT_S,
     spool_dir: Path | None = None,
+    longest_s: float = math.inf,
 ) -> Waveform:
     """Decode a recording, or a part of it, to mono samples at 16 kHz.
 
@@ -83,6 +84,8 @@ def load_audio(
     spool_dir : Path, optional
         Folder of that file; the system's temporary folder by default. The file has no name any
         more when this returns, so nothing is left behind even when the process is killed.
+    longest_s : float
+        So many seconds are decoded at most, whatever the header says.
 
     Returns
     -------
@@ -99,6 +102,8 @@ def load_audio(
         A sample is NaN or infinite; the message gives its time.
     ParameterError
         The recording is over before `start_s`.
+    AudioTooLarge
+        It goes on after `longest_s`.
     """
 
     def collect(part: OpenPart) -> Waveform:
@@ -110,7 +115,7 @@ def load_audio(
             raise nothing_there(start_s, part.read_to_s)
         return _finished(samples, part)
 
-    return with_first_decoder(source, collect, start_s=start_s, end_s=end_s)
+    return with_first_decoder(source, collect, start_s=start_s, end_s=end_s, longest_s=longest_s)
 
 
 def with_first_decoder(
@@ -119,19 +124,20 @@ def with_first_decoder(
     *,
     start_s: float = 0.0,
     end_s: float = math.inf,
+    longest_s: float = math.inf,
 ) -> _Result:
     """Return what `use` makes of a part of a recording, with the first decoder that comes through.
 
     Parameters
     ----------
-    source, start_s, end_s
+    source, start_s, end_s, longest_s
         As for `load_audio`.
     use : callable
         Reads the blocks; called again, with another decoder's, where reading breaks off.
 
     Raises
     ------
-    UnreadableAudio, EmptyAudio, InvalidSamples, ParameterError
+    UnreadableAudio, EmptyAudio, InvalidSamples, ParameterError, AudioTooLarge
         As for `load_audio`.
     """
     if source == b"":
@@ -142,7 +148,7 @@ def with_first_decoder(
         try:
             stream = open_stream(source, start_s)
             _check_format(stream)
-            return use(OpenPart(stream, start_s, end_s))
+            return use(OpenPart(stream, start_s, end_s, longest_s))
         except DecodeError as exc:
             # A header may say 0 where a recorder died before it could fill it in; others look further.
             is_empty = is_empty or isinstance(exc, _NoSamplesError)
@@ -200,10 +206,15 @@ class OpenPart:
     stream : AudioStream
     start_s, end_s : float
         In seconds from the recording's start.
+    longest_s : float
+        So many seconds are read at most.
     """
 
-    def __init__(self, stream: AudioStream, start_s: float, end_s: float) -> None:
+    def __init__(
+        self, stream: AudioStream, start_s: float, end_s: float, longest_s: float = math.inf
+    ) -> None:
         self.stream = stream
+        self._longest_s = longest_s
         self._start_s = start_s
         self._start = round(start_s * stream.sample_rate_hz)
         last = max(self._start + 1, round(end_s * stream.sample_rate_hz)) if end_s < math.inf else None
@@ -232,12 +243,19 @@ class OpenPart:
         ------
         ParameterError
             The recording is over before the part begins.
+        AudioTooLarge
+            There is more than may be read.
         """
         is_found = False
         for block in _mono_blocks(self.stream):
             first = max(0, self._start - self._position)
             last = None if self._end is None else max(0, self._end - self._position)
             self._position += len(block)
+            if self.read_to_s - self.stream.first_frame / self.sample_rate_hz > self._longest_s:
+                raise AudioTooLarge(
+                    f"the sound goes on after {self._longest_s:g} s, which is all that is taken; send a "
+                    "part of it, or raise the limit (see docs/security.md)"
+                )
             if len(block[first:last]):
                 is_found = True
                 yield block[first:last]

@@ -17,6 +17,7 @@ LAYERS = (
     ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
     ("metadata", "roots"),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders", "clip_embedding"),
+    ("isolation", "intake"),
     ("display",),
     ("store", "ranking", "queries", "neighbours", "items", "metrics"),
     ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning", "exchange", "doctor"),

@@ -1,0 +1,58 @@
+"""What the service makes of a sound that comes in; runs in a process that may be killed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from soundalike.audio.sources import AudioSource
+from soundalike.excerpt import WHOLE, Excerpt
+from soundalike.segmenter import Segments, segment
+from soundalike.start_time import StartTime
+from soundalike.wall_clock import Dating
+from soundalike.windows import WindowPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How sounds are cut, and how it is found out when they began.
+
+    Attributes
+    ----------
+    plan : WindowPlan
+    dating : Dating
+    spool_dir : Path
+        Where long recordings are kept while they are cut.
+    longest_s : float
+        Seconds of sound that are taken.
+    """
+
+    plan: WindowPlan
+    dating: Dating
+    spool_dir: Path
+    longest_s: float
+
+    def take(
+        self,
+        source: AudioSource,
+        excerpt: Excerpt = WHOLE,
+        *,
+        name: str | None = None,
+        given: datetime | None = None,
+        is_upload: bool = False,
+    ) -> tuple[Segments, StartTime]:
+        """Return a sound's windows, and when it began.
+
+        Parameters
+        ----------
+        source, excerpt
+            As for `soundalike.segmenter.segment`, which raises the same.
+        name, given, is_upload
+            As for `soundalike.wall_clock.Dating.start_of`.
+        """
+        segments = segment(
+            source, self.plan, excerpt, spool_dir=self.spool_dir, longest_s=self.longest_s
+        )
+        start = self.dating.start_of(source, name, given, segments.duration_s, is_upload=is_upload)
+        return segments, start
