@@ -77,7 +77,7 @@ class Context:
         path.unlink(missing_ok=True)
 
 
-def _context_of(request: Request) -> Context:
+async def _context_of(request: Request) -> Context:
     context: Context = request.app.state.context
     return context
 

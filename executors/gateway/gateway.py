@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import fastapi_offline
 from fastapi import FastAPI
@@ -55,6 +55,7 @@ class SoundalikeHTTPServer(HTTPServer):
         # What the server is made of is of use to attackers alone.
         kwargs["uvicorn_kwargs"] = {"server_header": False, **(kwargs.get("uvicorn_kwargs") or {})}
         super().__init__(**kwargs)
+        self._context: Optional[Context] = None
 
     @property
     def app(self) -> FastAPI:
@@ -79,9 +80,11 @@ class SoundalikeHTTPServer(HTTPServer):
 
     async def shutdown(self) -> None:
         """Stop the jobs, which also ends what watches them, and then the server."""
-        await self._context.jobs.close()
+        if self._context is not None:
+            await self._context.jobs.close()
         await super().shutdown()
-        self._context.isolated.close()
+        if self._context is not None:
+            self._context.isolated.close()
 
 
 class SoundalikeGRPCServer(GRPCServer):

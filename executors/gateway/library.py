@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -12,6 +13,8 @@ from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from soundalike.audio import resolve_path
 from soundalike.errors import AudioNotFound, RecordingNotFound
 from soundalike.roots import AllowedRoots
+
+_PAGE = 1_000
 
 
 class Library:
@@ -79,6 +82,16 @@ class Library:
         """
         if not await self._flow.ask("/drop", [CollectionDoc(id="0", name=collection)], CollectionDoc):
             raise RecordingNotFound(f"there is no collection {collection!r}; see /api/collections")
+
+    async def with_label(self, collection: str, label: str) -> List[StoredDoc]:
+        """Return a page of the stored paths that have a label."""
+        return await self.page(collection, labels=[label], limit=_PAGE)
+
+    async def delete_paths(self, collection: str, uris: Sequence[str]) -> int:
+        """Delete paths; return how many are gone."""
+        docs = [Deletion(id=str(number), uri=uri) for number, uri in enumerate(uris)]
+        gone = await self._flow.ask("/delete", docs, Deletion, {"collection": collection})
+        return sum(doc.deleted for doc in gone)
 
     async def delete(self, collection: str, **what: str) -> int:
         """Delete a recording or a path; return how many paths are gone."""

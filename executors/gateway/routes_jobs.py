@@ -38,7 +38,7 @@ class JobList(BaseModel):
     jobs: List[Job]
 
 
-def _job(context: GivenContext, job_id: str) -> Job:
+async def _job(context: GivenContext, job_id: str) -> Job:
     return context.jobs.get(job_id)
 
 

@@ -14,6 +14,7 @@ from executors.gateway import models
 from executors.gateway.context import GivenContext, problems
 from soundalike import display
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import RecordingNotFound
 from soundalike.limits import Limits
 
 router = APIRouter(tags=["library"])
@@ -114,6 +115,26 @@ async def labels(context: GivenContext, collection: str = DEFAULT_COLLECTION) ->
     """Return each label with the number of its files, the most frequent first."""
     found = await context.library.labels(collection)
     return models.Labels(labels=[_plain(doc) for doc in found])
+
+
+@router.delete(
+    "/api/labels/{label:path}", responses=problems(404), summary="Delete everything that has a label"
+)
+async def delete_label(
+    context: GivenContext, label: str, collection: str = DEFAULT_COLLECTION
+) -> models.Deleted:
+    """Take all recordings of a label, such as a speaker, out of the index."""
+    deleted = 0
+    while page := await context.library.with_label(collection, label):
+        gone = await context.library.delete_paths(collection, [str(doc.uri) for doc in page])
+        for stored in page:
+            await context.forget_upload(stored)
+        deleted += gone
+        if not gone:
+            break
+    if not deleted:
+        raise RecordingNotFound(f"nothing in {collection!r} has the label {label!r}; see /api/labels")
+    return models.Deleted(deleted=deleted)
 
 
 @router.get("/api/folders", responses=problems(), summary="The folders of a collection")

@@ -99,6 +99,14 @@ def test_a_recording_is_deleted(filled: Service, toy_data: Path):
     assert (toy_data / "rain" / "rain_1.mp3").is_file()
 
 
+def test_a_label_is_deleted(filled: Service):
+    address = f"{filled.url}/api/labels/siren"
+    assert requests.delete(address, timeout=60).json() == {"deleted": 2}
+    assert [found["label"] for found in _get(filled, "/api/labels").json()["labels"]] == ["rain"]
+    answer = requests.delete(address, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (404, "store.not_found")
+
+
 def test_a_collection_is_deleted(filled: Service):
     address = f"{filled.url}/api/collections/default"
     assert requests.delete(address, timeout=60).json() == {"dropped": "default"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.files import AUDIO_SUFFIXES, find_files
+from soundalike.files import AUDIO_SUFFIXES, find_files, media_type_of
 
 
 @pytest.fixture
@@ -183,3 +183,26 @@ def test_toy_data(toy_data: Path):
     found = find_files([str(toy_data)])
     assert len(found.files) == 36 + 1 + 19
     assert found.skipped >= 5  # scripts and texts
+
+
+@pytest.mark.parametrize(
+    ("head", "name", "kind"),
+    [
+        (b"RIFF\0\0\0\0WAVE", "a.mp3", "audio/wav"),
+        (b"ID3\x04", "a", "audio/mpeg"),
+        (b"\xff\xfb\x90\x00", "a", "audio/mpeg"),
+        (b"fLaC", "a.html", "audio/flac"),
+        (b"OggS", "a", "audio/ogg"),
+        (b"\0\0\0\x20ftypM4A ", "a", "audio/mp4"),
+        (b"\x1aE\xdf\xa3", "a", "audio/webm"),
+        (b"FORM", "a", "audio/aiff"),
+        (b"?", "a.mp3", "audio/mpeg"),
+        (b"<html><script>", "a.html", "application/octet-stream"),
+        (b"<svg", "a.svg", "application/octet-stream"),
+        (b"", "none", "application/octet-stream"),
+    ],
+)
+def test_media_type_is_that_of_the_content(tmp_path: Path, head: bytes, name: str, kind: str):
+    path = tmp_path / name
+    path.write_bytes(head)
+    assert media_type_of(path) == kind
