@@ -81,7 +81,9 @@ def test_head_tells_the_length_alone(stored: str, ramp: Path):
     assert int(answer.headers["content-length"]) == ramp.stat().st_size
 
 
-def test_a_part_is_cut_out_as_wav(stored: str, ramp: Path, uploads: Path):
+def test_a_part_is_cut_out_as_wav(
+    stored: str, ramp: Path, uploads: Path, wait_until: Callable[..., Any]
+):
     answer = _get(f"{stored}/audio", start=1.5, end=3)
     found, rate_hz = soundfile.read(io.BytesIO(answer.content), dtype="float32")
     info = soundfile.info(io.BytesIO(answer.content))
@@ -91,7 +93,8 @@ def test_a_part_is_cut_out_as_wav(stored: str, ramp: Path, uploads: Path):
     np.testing.assert_allclose(found, whole[round(1.5 * RATE_HZ) : 3 * RATE_HZ, 0], atol=1e-4)
     to_the_end = soundfile.info(io.BytesIO(_get(f"{stored}/audio", start=5).content))
     assert to_the_end.duration == pytest.approx(1.0)
-    assert [path for path in uploads.rglob("*") if path.is_file()] == []
+    # It goes when it was sent.
+    wait_until(lambda: not any(path.is_file() for path in uploads.rglob("*")), "nothing is left")
 
 
 @pytest.mark.parametrize("part", [{"start": 99, "end": 100}, {"start": 3, "end": 2}, {"start": -1}])
