@@ -86,10 +86,14 @@ async def _context_of(request: Request) -> Context:
 GivenContext = Annotated[Context, Depends(_context_of)]
 
 
+#: What every request may be answered with.
+_ANYWHERE = (400, 401, 403, 413, 422, 429, 503)
+
+
 def problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
     """Return the description of failures, for Swagger UI."""
     content = {"application/problem+json": {"schema": models.Problem.model_json_schema()}}
     return {
         status: {"description": "a problem document (RFC 9457)", "content": content}
-        for status in (422, 503, *statuses)
+        for status in sorted({*_ANYWHERE, *statuses})
     }

@@ -48,7 +48,7 @@ GivenJob = Annotated[Job, Depends(_job)]
 @router.post(
     "/api/recordings",
     status_code=202,
-    responses=problems(413),
+    responses=problems(),
     response_description=_ACCEPTED,
     summary="Upload recordings and index them",
 )
@@ -71,7 +71,7 @@ async def upload(
 @router.post(
     "/api/jobs",
     status_code=202,
-    responses=problems(403, 404),
+    responses=problems(404),
     response_description=_ACCEPTED,
     summary="Make a collection agree with a folder",
 )
@@ -83,7 +83,7 @@ async def sync_folder(context: GivenContext, response: Response, wanted: FolderR
     return _accepted(context.jobs.start(job, work.run), response)
 
 
-@router.get("/api/jobs", summary="The jobs, the newest first")
+@router.get("/api/jobs", responses=problems(), summary="The jobs, the newest first")
 async def jobs(context: GivenContext) -> JobList:
     """Return those that wait, that run, and the last ones that are finished."""
     return JobList(jobs=context.jobs.newest_first())

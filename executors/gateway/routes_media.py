@@ -43,7 +43,7 @@ Height = Annotated[int, Query(ge=1, le=display.MAX_HEIGHT, description="pixels")
 @router.get(
     "/api/recordings/{recording_id}/audio",
     response_class=FileResponse,
-    responses={**_SOUND, **problems(403, 404, 415)},
+    responses={**_SOUND, **problems(404, 415)},
     summary="A recording's sound, with HTTP Range",
 )
 async def audio(
@@ -73,7 +73,7 @@ async def audio(
 
 @router.get(
     "/api/recordings/{recording_id}/waveform",
-    responses=problems(403, 404, 415),
+    responses=problems(404, 415),
     summary="The outline of a recording's waveform",
 )
 async def waveform(
@@ -95,7 +95,7 @@ async def waveform(
 @router.get(
     "/api/recordings/{recording_id}/spectrogram.png",
     response_class=Response,
-    responses={**_PNG, **problems(403, 404, 415)},
+    responses={**_PNG, **problems(404, 415)},
     summary="A recording's log-mel spectrogram",
 )
 async def spectrogram(
@@ -114,9 +114,7 @@ async def spectrogram(
     return Response(picture, media_type="image/png", headers=_LASTING)
 
 
-@router.post(
-    "/api/waveform", responses=problems(413, 415), summary="The outline of an upload's waveform"
-)
+@router.post("/api/waveform", responses=problems(415), summary="The outline of an upload's waveform")
 async def waveform_of_upload(
     context: GivenContext,
     file: Annotated[UploadFile, File()],
@@ -135,7 +133,7 @@ async def waveform_of_upload(
 @router.post(
     "/api/spectrogram.png",
     response_class=Response,
-    responses={**_PNG, **problems(413, 415)},
+    responses={**_PNG, **problems(415)},
     summary="An upload's log-mel spectrogram",
 )
 async def spectrogram_of_upload(

@@ -21,7 +21,7 @@ router = APIRouter(tags=["search"])
 
 @router.post(
     "/api/search",
-    responses=problems(400, 404, 409, 413, 415),
+    responses=problems(404, 409, 415),
     openapi_extra=query_body(models.SearchRequest),
     summary="Which recordings hold something like this",
 )
@@ -34,7 +34,7 @@ async def search(context: GivenContext, request: Request) -> models.Answer:
 
 @router.post(
     "/api/timeline",
-    responses=problems(400, 404, 409, 413, 415),
+    responses=problems(404, 409, 415),
     openapi_extra=query_body(models.TimelineRequest),
     summary="When something like this was heard",
 )

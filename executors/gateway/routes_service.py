@@ -47,7 +47,9 @@ async def page(request: Request) -> Response:
     return await _FILES.get_response("index.html", request.scope)
 
 
-@router.get("/metrics", response_class=PlainTextResponse, summary="Figures for Prometheus")
+@router.get(
+    "/metrics", response_class=PlainTextResponse, responses=problems(), summary="Figures for Prometheus"
+)
 async def metrics(context: GivenContext) -> Response:
     """Return counts of requests, documents, indexed files and jobs in Prometheus' text format."""
     return Response(context.metrics.text(), media_type=CONTENT_TYPE)
