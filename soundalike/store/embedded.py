@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import re
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ from soundalike.store.server_memory import configure
 
 _DATABASE = "soundalike"
 _LEAVE_TIMEOUT_S = 2.0
+#: The lock file keeps processes apart; to the threads of one process it is open.
+_ONE_THREAD = threading.Lock()
 _PLAIN_PATH = re.compile(r"[\w/.,:+@~-]+")
 
 
@@ -130,6 +133,11 @@ class EmbeddedServer:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
+        with _ONE_THREAD, self._file_lock():
+            yield
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[None]:
         path = self._folder / "server.lock"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,6 +157,17 @@ def test_two_that_start_at_once_share_one_server(client: Callable[[], Client], s
     assert second.recordings() == 0
     second.leave()
     assert server.process is None
+
+
+def test_threads_that_connect_at_once_all_get_through(store: PostgresStore):
+    together = threading.Barrier(8)
+
+    def ask(_: int) -> int:
+        together.wait()
+        return store.status().recordings
+
+    with ThreadPoolExecutor(together.parties) as pool:
+        assert list(pool.map(ask, range(together.parties))) == [0] * together.parties
 
 
 def test_a_client_that_was_killed_does_not_keep_it_running(client: Callable[[], Client], server: Server):
