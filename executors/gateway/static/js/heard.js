@@ -1,0 +1,14 @@
+/** When something was heard, with a `?` where that is a guess. */
+
+import { el } from "./dom.js";
+import { clock } from "./format.js";
+
+const WHY = "only the file's last change tells when; copying may have changed it";
+
+/** @returns {HTMLElement|null} null: nobody knows */
+export function heard(at, source) {
+  if (!at) return null;
+  const time = el("time", { datetime: at }, clock(at));
+  if (source !== "mtime") return time;
+  return el("span", { title: WHY }, time, "\u00a0?", el("span", { class: "unseen" }, ` ${WHY}`));
+}

@@ -1,0 +1,132 @@
+/** Work that takes long: how far it is, what went wrong, and a way to stop it. */
+
+import { hasKey, request } from "./api.js";
+import { byId, button, el, put } from "./dom.js";
+import { count, shortFolder } from "./format.js";
+import { failure, sentence } from "./states.js";
+
+const POLL_MS = 800;
+const OVER = ["done", "failed", "cancelled"];
+const WORDS = { waiting: "waiting", running: "working", done: "done", failed: "failed", cancelled: "stopped" };
+const rows = new Map();
+
+/** @returns {boolean} whether a job will change no more */
+export const isOver = (job) => OVER.includes(job.state);
+
+/**
+ * Show a job, and follow it to its end.
+ *
+ * @param {object} job
+ * @param {Function} onEnd called with the job as it ended
+ */
+export async function showJob(job, onEnd) {
+  if (rows.has(job.id)) return;
+  const row = new Row(job);
+  rows.set(job.id, row);
+  byId("jobs-part").hidden = false;
+  byId("jobs").prepend(row.element);
+  if (isOver(job)) return;
+  row.say(`${row.title}: begun`);
+  const last = await follow(job.id, (next) => row.show(next)).catch((error) => row.fail(error));
+  if (last) {
+    row.say(`${row.title}: ${WORDS[last.state]}, ${row.summary(last)}`);
+    onEnd(last);
+  }
+}
+
+/**
+ * Follow a job by server-sent events; where they do not come, by asking again and again.
+ *
+ * @returns {Promise<object>} the job as it ended
+ */
+async function follow(id, onProgress) {
+  // An EventSource cannot carry a key.
+  if (!hasKey()) await streamed(id, onProgress);
+  for (;;) {
+    const job = await request(`/api/jobs/${id}`);
+    onProgress(job);
+    if (isOver(job)) return job;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+function streamed(id, onProgress) {
+  return new Promise((resolve) => {
+    const events = new EventSource(`/api/jobs/${id}/events`);
+    const finish = () => {
+      events.close();
+      resolve();
+    };
+    events.addEventListener("progress", (event) => onProgress(JSON.parse(event.data)));
+    events.addEventListener("end", finish);
+    events.addEventListener("error", finish);
+  });
+}
+
+class Row {
+  constructor(job) {
+    this.id = job.id;
+    this.title = job.kind === "upload" ? `Upload of ${count(job.total ?? 0, "file")}` : shortFolder(job.folder || "folder", 4);
+    this.bar = el("progress", { max: 1, "aria-label": this.title });
+    this.state = el("p", { class: "quiet" });
+    this.errors = el("div", {});
+    // What went wrong before the page was opened is not urgent.
+    this.isNew = !isOver(job);
+    this.stop = button("stop", "Stop", () => this.cancel(), { label: `Stop: ${this.title}` });
+    this.element = el("li", { class: "job" }, el("div", { class: "what" }, el("strong", { title: job.folder }, this.title), this.bar, this.state, this.errors), this.stop);
+    this.show(job);
+  }
+
+  show(job) {
+    const over = isOver(job);
+    this.element.dataset.state = job.state;
+    if (job.total) this.bar.value = job.done / job.total;
+    else if (over) this.bar.value = 1;
+    else this.bar.removeAttribute("value");
+    this.stop.hidden = over;
+    this.state.textContent = `${WORDS[job.state] || job.state}: ${this.summary(job)}`;
+    const shown = this.errors.querySelectorAll("li").length;
+    if (job.errors?.length !== shown) this.showErrors(job);
+  }
+
+  summary(job) {
+    if (job.total === null) return "counting the files";
+    const parts = ["added", "replaced", "unchanged", "failed", "pruned"].filter((name) => job[name]).map((name) => `${job[name]} ${name}`);
+    return [`${job.done} of ${count(job.total, "file")}`, ...parts].join(", ");
+  }
+
+  showErrors(job) {
+    const { errors = [] } = job;
+    const lines = errors.map(({ uri, code, detail }) =>
+      el("li", {}, el("strong", {}, uri || ""), " ", sentence(detail), el("span", { class: "quiet" }, ` (${code})`)),
+    );
+    const more = (job.failed || 0) - errors.length;
+    put(
+      this.errors,
+      lines.length > 0 &&
+        el(
+          "details",
+          { class: "errors", open: this.isNew },
+          el("summary", {}, count(job.failed || errors.length, "file could not be used", "files could not be used")),
+          el("ul", {}, lines),
+          more > 0 && el("p", { class: "quiet" }, `and ${more} more`),
+        ),
+    );
+  }
+
+  async cancel() {
+    try {
+      await request(`/api/jobs/${this.id}`, { method: "DELETE" });
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  fail(error) {
+    put(this.errors, failure(error));
+  }
+
+  say(text) {
+    byId("jobs-announcer").textContent = text;
+  }
+}

@@ -1,0 +1,133 @@
+/** Brings the parts of the page together. */
+
+import { byId, el, put } from "./dom.js";
+import { forgetOld, keep } from "./kept.js";
+import { choose, showLibrary } from "./library.js";
+import * as options from "./options.js";
+import { setUpRecorder } from "./recorder.js";
+import { RecordingList } from "./recordings.js";
+import { address, current, go, watch, withCollection } from "./route.js";
+import { look, showSearch } from "./search.js";
+import * as service from "./service.js";
+import { failure } from "./states.js";
+
+const TITLES = { search: "Soundalike", library: "Library · Soundalike" };
+let known = null;
+let shownView = null;
+
+async function show({ view, params }) {
+  byId("search-view").hidden = view !== "search";
+  byId("library-view").hidden = view !== "library";
+  document.title = TITLES[view];
+  for (const name of Object.keys(TITLES)) {
+    const link = byId(`to-${name}`);
+    link.toggleAttribute("aria-current", false);
+    if (name === view) link.setAttribute("aria-current", "page");
+    link.href = address(name, withCollection());
+  }
+  // Whoever came here by keyboard goes on from the new view, not from the link.
+  if (shownView && shownView !== view) byId("content").focus({ preventScroll: true });
+  shownView = view;
+  const name = params.get("collection") || "";
+  const isNew = known !== name;
+  known = name;
+  if (view === "library") {
+    await showLibrary();
+    return;
+  }
+  const searching = showSearch(params);
+  if (isNew) await learn();
+  await searching;
+}
+
+/** Find out what the collection holds, and offer it. */
+async function learn() {
+  try {
+    await service.refresh();
+    offer();
+    if (isIdle()) await showSearch(current().params);
+  } catch (error) {
+    if (isIdle()) put(byId("results"), failure(error, learn));
+  }
+}
+
+/** Whether nothing is being looked for. */
+function isIdle() {
+  const { view, params } = current();
+  return view === "search" && !params.has("recording") && !params.has("file");
+}
+
+function offer() {
+  options.offer(service.labels, service.folders);
+  options.fill(current().params);
+  picker.offer(service.labels, service.folders);
+}
+
+async function offerCollections() {
+  const found = await service.collections().catch(() => []);
+  const names = new Set([...found.map(({ name }) => name), current().params.get("collection")].filter(Boolean));
+  const chosen = current().params.get("collection") || "default";
+  names.add("default");
+  put(byId("collection"), ...[...names].map((name) => el("option", { value: name }, name)));
+  byId("collection").value = chosen;
+  byId("collection-choice").hidden = names.size < 2;
+}
+
+function lookFor(file) {
+  look({ file: keep(file) });
+}
+
+/** Take files that are dropped, over this element or, for a query, anywhere. */
+function setUpDrop(area, onFiles) {
+  let depth = 0;
+  const mark = (change) => {
+    depth = Math.max(0, depth + change);
+    area.classList.toggle("over", depth > 0);
+  };
+  area.addEventListener("dragenter", () => mark(1));
+  area.addEventListener("dragleave", () => mark(-1));
+  area.addEventListener("drop", (event) => {
+    mark(-depth);
+    if (event.dataTransfer.files.length) onFiles(event.dataTransfer.files);
+  });
+}
+
+const picker = new RecordingList(byId("pick-list"), {
+  use: "Use",
+  onUse: (found) => {
+    byId("pick-dialog").close();
+    look({ recording: found.recording_id, exclude_self: "true" });
+  },
+});
+
+function pick(label) {
+  byId("pick-dialog").showModal();
+  return picker.load({ label });
+}
+
+for (const event of ["dragover", "drop"]) addEventListener(event, (dragged) => dragged.preventDefault());
+setUpDrop(byId("search-view"), ([file]) => lookFor(file));
+setUpDrop(byId("library-view"), choose);
+setUpRecorder(byId("record"), byId("recording-state"), lookFor);
+byId("file").addEventListener("change", (event) => {
+  const [file] = event.target.files;
+  event.target.value = "";
+  if (file) lookFor(file);
+});
+byId("pick").addEventListener("click", () => pick(""));
+byId("pick-close").addEventListener("click", () => byId("pick-dialog").close());
+addEventListener("pick", (event) => pick(event.detail));
+addEventListener("library-changed", () => {
+  offer();
+  offerCollections();
+});
+byId("collection").addEventListener("change", (event) => {
+  const params = new URLSearchParams();
+  if (event.target.value !== "default") params.set("collection", event.target.value);
+  go(current().view, params);
+});
+
+watch(show);
+show(current());
+offerCollections();
+forgetOld();

@@ -1,0 +1,110 @@
+/** The form's options and filters, to and from the address and the request. */
+
+import { byId, el, put } from "./dom.js";
+import { shortFolder, timeZone } from "./format.js";
+
+const form = byId("search-form");
+const TEXTS = ["top_k", "uri_prefix", "since", "until", "min_score"];
+const FILTERS = ["label", "uri_prefix", "since", "until", "time_of_day", "where", "min_score"];
+const MOST_SHOWN = 8;
+
+const field = (name) => form.elements.namedItem(name);
+const chosenLabels = () => [...byId("labels").querySelectorAll("input[name=label]:checked")].map((box) => box.value);
+
+/** Write what the address says into the form. */
+export function fill(params) {
+  for (const name of TEXTS) field(name).value = params.get(name) || (name === "top_k" ? "10" : "");
+  field("exclude_self").checked = params.has("exclude_self");
+  field("where").value = params.getAll("where").join("\n");
+  const [from = "", to = ""] = (params.get("time_of_day") || "").split("-");
+  field("day_from").value = from;
+  field("day_to").value = to;
+  const wanted = new Set(params.getAll("label"));
+  for (const box of byId("labels").querySelectorAll("input[name=label]")) box.checked = wanted.has(box.value);
+  const active = FILTERS.filter((name) => params.has(name)).length;
+  byId("filter-count").textContent = active ? `${active} in use` : "";
+  if (active) byId("filters").open = true;
+}
+
+/** Write what the form says into parameters of an address; what is as usual is left out. */
+export function collect(params) {
+  for (const name of [...TEXTS, "exclude_self", "label", "time_of_day", "where"]) params.delete(name);
+  for (const name of TEXTS) {
+    const value = field(name).value.trim();
+    if (value && !(name === "top_k" && value === "10")) params.set(name, value);
+  }
+  if (field("exclude_self").checked) params.set("exclude_self", "true");
+  for (const label of chosenLabels()) params.append("label", label);
+  for (const line of field("where").value.split("\n")) if (line.trim()) params.append("where", line.trim());
+  const [from, to] = [field("day_from").value, field("day_to").value];
+  if (from || to) params.set("time_of_day", `${from || "00:00"}-${to || "00:00"}`);
+  return params;
+}
+
+/** Take every filter out of an address. */
+export function withoutFilters(params) {
+  const others = new URLSearchParams(params);
+  for (const name of FILTERS) others.delete(name);
+  return others;
+}
+
+/** @returns {boolean} whether an address narrows the search */
+export const isFiltered = (params) => FILTERS.some((name) => params.has(name));
+
+/** Write an address's options into the form of a request. */
+export function describe(request, params) {
+  for (const name of [...TEXTS, "exclude_self", "time_of_day"]) {
+    if (params.has(name)) request.set(name, params.get(name));
+  }
+  for (const name of ["label", "where"]) {
+    for (const value of params.getAll(name)) request.append(name, value);
+  }
+  const zone = timeZone();
+  if (zone) request.set("time_zone", zone);
+}
+
+/** Offer the labels and folders that are stored. */
+export function offer(labels, folders) {
+  const chosen = new Set(chosenLabels());
+  const list = labels.map(({ label, files }) =>
+    el(
+      "label",
+      { class: "choice" },
+      el("input", { type: "checkbox", name: "label", value: label, checked: chosen.has(label) }),
+      el("span", {}, label),
+      el("span", { class: "quiet" }, files),
+    ),
+  );
+  const narrowing = list.length > MOST_SHOWN && narrow(list);
+  put(byId("labels"), narrowing, ...(list.length ? list : [el("p", { class: "quiet small" }, "No labels are stored.")]));
+  offerFolders(field("uri_prefix"), folders);
+}
+
+/** Offer folders in a select; also the library's. */
+export function offerFolders(select, folders) {
+  const chosen = select.value;
+  const all = el("option", { value: "" }, "all folders");
+  // The slash keeps a folder's name from standing for others that begin like it.
+  const below = folders.map(({ folder, files }) =>
+    el("option", { value: folder.endsWith("/") ? folder : `${folder}/`, title: folder }, `${shortFolder(folder)} (${files})`),
+  );
+  put(select, all, ...below);
+  select.value = chosen;
+  if (select.selectedIndex < 0) select.selectedIndex = 0;
+}
+
+function narrow(list) {
+  const type = (event) => {
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const choice of list) {
+      const [box] = choice.getElementsByTagName("input");
+      choice.hidden = !box.checked && !box.value.toLowerCase().includes(wanted);
+    }
+  };
+  // Enter would search.
+  const keep = (event) => event.key === "Enter" && event.preventDefault();
+  return el("input", { type: "search", class: "narrow", placeholder: "narrow the list", "aria-label": "Narrow the labels", oninput: type, onkeydown: keep });
+}
+
+const zone = timeZone();
+if (zone) byId("zone").textContent = `by the clocks of ${zone.replaceAll("_", " ")}`;

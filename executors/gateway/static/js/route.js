@@ -1,0 +1,37 @@
+/** What is shown, kept in the address, so that reload, back and bookmarks work: `#/search?recording=…`. */
+
+const VIEWS = ["search", "library"];
+
+/** @returns {{view: string, params: URLSearchParams}} what the address says */
+export function current() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
+  return { view: VIEWS.includes(path) ? path : "search", params: new URLSearchParams(query) };
+}
+
+/** @returns {string} the address of a view */
+export function address(view, params = new URLSearchParams()) {
+  const query = params.toString();
+  return `#/${view}${query ? `?${query}` : ""}`;
+}
+
+/** Go to a view; going to where one is already does what is there once more. */
+export function go(view, params) {
+  const next = address(view, params);
+  if (location.hash === next) window.dispatchEvent(new HashChangeEvent("hashchange"));
+  else location.hash = next;
+}
+
+/** Call this function with each new address. */
+export function watch(onChange) {
+  window.addEventListener("hashchange", () => onChange(current()));
+}
+
+/** @returns {string} the chosen collection; empty is the default one */
+export const collection = () => current().params.get("collection") || "";
+
+/** @returns {URLSearchParams} these parameters, without those that are undefined, and the chosen collection */
+export function withCollection(others = {}) {
+  const params = new URLSearchParams(Object.entries(others).filter(([, value]) => value !== undefined));
+  if (collection()) params.set("collection", collection());
+  return params;
+}

@@ -1,0 +1,216 @@
+/** The search: from the address to the query, from the query to the answers. */
+
+import { request } from "./api.js";
+import { byId, button, el, put } from "./dom.js";
+import { nameOf } from "./format.js";
+import { recall } from "./kept.js";
+import * as options from "./options.js";
+import * as query from "./query.js";
+import { showMatches } from "./results.js";
+import { address, current, go, withCollection } from "./route.js";
+import { isPoor, meaning } from "./score.js";
+import * as service from "./service.js";
+import { FileSound, StoredSound } from "./sounds.js";
+import { empty, failure, loading, notice } from "./states.js";
+
+const results = byId("results");
+const START = { key: null, sound: null };
+let held = START;
+let running = null;
+let giveBack = null;
+
+/** Show what the address asks for: a query and its answers, or how to begin. */
+export async function showSearch(params) {
+  running?.abort();
+  options.fill(params);
+  const key = keyOf(params);
+  setButton(params);
+  if (!key) {
+    held = START;
+    query.clear();
+    byId("source").hidden = false;
+    return showStart();
+  }
+  try {
+    if (held.key !== key) held = { key, sound: await found(params) };
+  } catch (error) {
+    return answer(failure(error, () => showSearch(current().params)));
+  }
+  if (keyOf(current().params) !== key) return undefined;
+  if (!held.sound) {
+    held = START;
+    query.clear();
+    return answer(empty("The file is gone", "This browser kept it for a day. Choose it again to go on."));
+  }
+  const [start, end] = ["start", "end"].map((name) => (params.has(name) ? Number(params.get(name)) : null));
+  byId("source").hidden = true;
+  query.show(held.sound, start, end, { onPart, onOther });
+  setButton(params);
+  return search(held.sound, params);
+}
+
+/** Look for something else, with the same options. */
+export function look(changes) {
+  const params = options.collect(current().params);
+  for (const name of ["recording", "file", "start", "end"]) params.delete(name);
+  for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
+  go("search", params);
+  // What was pressed may be gone with the old answers; the keyboard goes on at the new ones.
+  results.focus({ preventScroll: true });
+}
+
+function keyOf(params) {
+  const recording = params.get("recording");
+  if (recording) return `${params.get("collection") || ""}/${recording}`;
+  return params.get("file");
+}
+
+async function found(params) {
+  const id = params.get("recording");
+  if (id) return new StoredSound(await request(`/api/recordings/${encodeURIComponent(id)}?${withCollection()}`));
+  const file = await recall(params.get("file"));
+  return file && new FileSound(file);
+}
+
+async function search(sound, params) {
+  running = new AbortController();
+  const { signal } = running;
+  const form = new FormData();
+  sound.describe(form);
+  if (params.has("start")) form.set("start_s", params.get("start"));
+  if (params.has("end")) form.set("end_s", params.get("end"));
+  if (params.has("collection")) form.set("collection", params.get("collection"));
+  options.describe(form, params);
+  clear();
+  results.setAttribute("aria-busy", "true");
+  put(results, loading(`Listening to ${sound.name} …`));
+  say("Searching");
+  try {
+    showAnswer(await request("/api/search", { form, signal }), sound, params);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    answer(failure(error, () => search(sound, params)));
+    say("The search failed");
+  } finally {
+    if (!signal.aborted) results.removeAttribute("aria-busy");
+  }
+}
+
+function showAnswer(found, sound, params) {
+  clear();
+  if (!found.matches.length) return showNothing(params);
+  const place = el("div", {});
+  const [best] = found.matches;
+  const poor = isPoor(best.score, found.encoder);
+  put(results, poor && poorNotice(best), place);
+  giveBack = showMatches(place, found, sound, { onLike });
+  const words = meaning(best.score, found.encoder);
+  const first = `${nameOf(best).name}, score ${best.score.toFixed(2)}${words && `, ${words}`}`;
+  say(`${found.matches.length} matches. First: ${first}`);
+  return showWhereTheyAre();
+}
+
+function poorNotice(best) {
+  const filtered = options.isFiltered(current().params);
+  const part = query.part() === null && query.sound()?.durationS > 4;
+  return notice(
+    el("p", {}, el("strong", {}, `Nothing here is much like it: the best score is ${best.score.toFixed(2)}.`)),
+    el(
+      "p",
+      {},
+      "To find more, ",
+      filtered && "take out the filters, or ",
+      part ? "draw over the part of the query that you mean, and search for that, " : "choose a longer or clearer part of the query, ",
+      "or add recordings that have such a sound to ",
+      el("a", { href: address("library", withCollection()) }, "the library"),
+      ".",
+    ),
+  );
+}
+
+function showNothing(params) {
+  say("No matches");
+  if (!options.isFiltered(params)) {
+    const library = el("a", { class: "button", href: address("library", withCollection()) }, "Open the library");
+    return answer(empty("Nothing to compare it with", "There may be no other recording, or none with a sound in it. Add some to the library.", library));
+  }
+  const anew = button("again", "Search without filters", () => go("search", options.withoutFilters(params)));
+  return answer(empty("Nothing passes the filters", "Take one of them out, or widen the times. What was heard at an unknown time passes no time filter.", anew));
+}
+
+function showStart() {
+  say("");
+  const { files } = service.status;
+  if (files === undefined) return answer(loading("Asking what is in the library …"));
+  if (files === 0) {
+    const library = el("a", { class: "button primary", href: address("library", withCollection()) }, "Add recordings");
+    return answer(empty("The library is empty", "A search compares a sound with stored recordings. Upload some, or name a folder on the server.", library));
+  }
+  const some = service.labels.slice(0, 12).map(({ label, files: number }) =>
+    el("button", { type: "button", class: "chip", onclick: () => dispatchEvent(new CustomEvent("pick", { detail: label })) }, label, el("span", { class: "quiet" }, number)),
+  );
+  return answer(
+    empty("Start with a sound", "Choose a sound, record one, or pick a stored clip. The answers say which recordings have something like it, and at which second."),
+    some.length > 0 && el("div", { class: "suggestions" }, el("h3", {}, "In the library"), el("div", { class: "row chips" }, some)),
+  );
+}
+
+function answer(...children) {
+  clear();
+  results.removeAttribute("aria-busy");
+  put(results, ...children);
+}
+
+function clear() {
+  giveBack?.();
+  giveBack = null;
+}
+
+/** On a narrow screen the answers are below the form. */
+function showWhereTheyAre() {
+  if (results.getBoundingClientRect().top < innerHeight * 0.7) return;
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  results.scrollIntoView({ behavior, block: "start" });
+}
+
+function say(text) {
+  byId("announcer").textContent = text;
+}
+
+function onLike(match, start, end) {
+  byId("search-form").elements.namedItem("exclude_self").checked = true;
+  const round = (value) => value?.toFixed(1);
+  look({ recording: match.recording_id, start: round(start), end: round(end), collection: match.collection || undefined });
+  scrollTo({ top: 0 });
+}
+
+function onPart() {
+  setButton(current().params);
+}
+
+function onOther() {
+  look({});
+  byId("file").focus();
+}
+
+/** The button says whether a part is meant. */
+function setButton(params) {
+  const part = held.sound ? query.part() : params.has("start");
+  byId("search-button").lastElementChild.textContent = part ? "Search for this part" : "Search";
+  byId("search-button").disabled = !keyOf(params);
+}
+
+byId("search-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const params = options.collect(current().params);
+  const part = query.part();
+  params.delete("start");
+  params.delete("end");
+  if (part) {
+    params.set("start", part.start.toFixed(1));
+    if (part.end !== null) params.set("end", part.end.toFixed(1));
+  }
+  go("search", params);
+});
+
+byId("clear-filters").addEventListener("click", () => go("search", options.withoutFilters(current().params)));

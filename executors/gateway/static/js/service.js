@@ -1,0 +1,27 @@
+/** What the gateway says of itself and of the chosen collection. */
+
+import { request } from "./api.js";
+import { withCollection } from "./route.js";
+
+/** @type {object} the last answer of /api/status */
+export let status = {};
+/** @type {{label: string, files: number}[]} most frequent first */
+export let labels = [];
+/** @type {{folder: string, files: number}[]} */
+export let folders = [];
+
+/** Ask again. */
+export async function refresh() {
+  const params = withCollection();
+  const asked = ["status", "labels", "folders"].map((what) => request(`/api/${what}?${params}`));
+  const [said, someLabels, someFolders] = await Promise.all(asked);
+  status = said;
+  // Files without a label are counted too, under null; nothing can be narrowed to them.
+  labels = someLabels.labels.filter(({ label }) => label);
+  folders = someFolders.folders;
+}
+
+/** @returns {Promise<object[]>} every collection */
+export async function collections() {
+  return (await request("/api/collections")).collections;
+}

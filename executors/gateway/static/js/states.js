@@ -1,0 +1,73 @@
+/** What is shown where there is nothing else to show: loading, empty, failed. Each says what to do next. */
+
+import { button, el, icon } from "./dom.js";
+import { address } from "./route.js";
+
+/** What to do about some codes, where the gateway's sentence does not say it to somebody on this page. */
+const NEXT = {
+  "store.index_empty": "Add recordings in the library first.",
+  "audio.silent_query": "Choose a sound, or a part of it, that can be heard.",
+  "audio.unreadable": "Choose another file; any usual audio format will do.",
+  "audio.too_large": "Choose a shorter or smaller one, or cut it.",
+  "audio.not_found": "It may have been moved; index its folder again.",
+  "store.not_found": "It may have been deleted; pick another one.",
+  "store.model_mismatch": "Rebuild the index on the server: soundalike reindex.",
+  "service.unauthorized": "Give the server's API key.",
+};
+
+/** @returns {HTMLElement} a failure, as a sentence, and what may be done */
+export function failure(error, again) {
+  const code = error.code || "page.error";
+  const wait = error.retryAfter ? `Try again in ${error.retryAfter} s.` : NEXT[code];
+  return el(
+    "div",
+    { class: "notice bad", role: "alert", "data-code": code },
+    icon("warning"),
+    el(
+      "div",
+      {},
+      el("p", {}, sentence(error.detail || error.message)),
+      wait && el("p", {}, wait),
+      el("p", { class: "quiet small" }, `Code: ${code}`),
+      el(
+        "div",
+        { class: "row" },
+        again && button("again", "Try again", again),
+        code === "store.index_empty" && el("a", { class: "button", href: address("library") }, "Open the library"),
+      ),
+    ),
+  );
+}
+
+/** @returns {HTMLElement} a place that says why it is empty, and what to do */
+export function empty(title, text, ...actions) {
+  return el(
+    "div",
+    { class: "empty" },
+    el("h2", {}, title),
+    el("p", {}, text),
+    actions.length > 0 && el("div", { class: "row" }, actions),
+  );
+}
+
+/** @returns {HTMLElement} the outline of what is to come */
+export function loading(text, rows = 3) {
+  return el(
+    "div",
+    { class: "waiting" },
+    el("p", { class: "quiet" }, text),
+    Array.from({ length: rows }, () => el("div", { class: "outline", "aria-hidden": "true" })),
+  );
+}
+
+/** @returns {HTMLElement} a sentence that is no failure but should be read */
+export function notice(...children) {
+  return el("div", { class: "notice" }, icon("warning"), el("div", {}, children));
+}
+
+/** @returns {string} text with a capital letter first and a full stop last */
+export function sentence(text) {
+  const whole = text.trim();
+  const first = whole.charAt(0).toUpperCase() + whole.slice(1);
+  return /[.!?…]$/.test(first) ? first : `${first}.`;
+}
