@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from docarray import DocList
 from jina import Client
 from jina.excepts import BadServerFlow
+from playwright.sync_api import expect
 
 from executors.documents import Clip, Found, Status
 
@@ -53,6 +56,34 @@ def test_over_grpc_the_key_is_needed(locked: Service):
         for endpoint, given in (("/status", None), ("/search", clips)):
             with pytest.raises(BadServerFlow, match=r"UNAUTHENTICATED.*service.unauthorized"):
                 client.post(endpoint, given, return_type=DocList[Found], metadata=metadata)
+
+
+@pytest.mark.browser
+def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
+    locked: Service, browser_page: Any, toy_data: Path
+):
+    clip = toy_data / "siren" / "siren_1.mp3"
+    body = json.dumps({"data": [{"uri": str(clip)}]}).encode()
+    assert locked.request("/index", body, headers={"X-API-Key": KEY}).status == 200
+    browser_page.goto(locked.url)
+    said = browser_page.locator("#key-text")
+    expect(said).to_contain_text("answers only those who have its key")
+    browser_page.get_by_label("Key", exact=True).fill("another")
+    browser_page.keyboard.press("Enter")
+    expect(said).to_contain_text("does not accept this key")
+    browser_page.get_by_label("Key", exact=True).fill(KEY)
+    browser_page.keyboard.press("Enter")
+    expect(browser_page.locator("#results")).to_contain_text("In the library")
+
+    browser_page.set_input_files("#file", clip)
+    match = browser_page.locator(".match")
+    expect(match.locator(".mel")).to_have_attribute("src", re.compile("^blob:"))
+    match.get_by_role("button", name="Play").click()
+    expect(browser_page.locator("#player")).to_have_js_property("paused", False)
+    expect(browser_page.locator("#player")).to_have_attribute("src", re.compile("^blob:"))
+    browser_page.reload()
+    expect(match).to_have_count(1)
+    assert KEY not in browser_page.content() + browser_page.url
 
 
 def test_the_key_is_nowhere_to_be_seen(locked: Service):

@@ -1,0 +1,321 @@
+"""The page, in a real browser, as a person uses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+pytestmark = pytest.mark.browser
+
+STORED = (
+    *("dog_bark/dog_bark_1.mp3", "dog_bark/dog_bark_2.mp3", "rain/rain_1.mp3"),
+    *("siren/siren_2.m4a", "long_recording/harbour_75s.ogg"),
+)
+#: What stands between two seconds.
+DASH = "\N{EN DASH}"
+
+
+@pytest.fixture
+def page(service: Service, browser_page: Any) -> Iterator[Any]:
+    """Give the page; no script has failed on it, no rule was broken, and nobody else was asked."""
+    said: list[str] = []
+    browser_page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+    browser_page.on("pageerror", lambda error: said.append(str(error)))
+    browser_page.set_default_timeout(20_000)
+    browser_page.address = f"{service.url}/"
+    yield browser_page
+    assert [line for line in said if "Failed to load resource" not in line] == []
+    assert browser_page.foreign == []
+
+
+@pytest.fixture
+def stored(service: Service, toy_data: Path) -> Service:
+    """Fill the library with some clips."""
+    answer = service.post("/index", *({"uri": str(toy_data / name)} for name in STORED))
+    assert answer.json["parameters"]["failed"] == 0, answer.text
+    return service
+
+
+@pytest.fixture
+def searched(stored: Service, page: Any, toy_data: Path) -> Any:
+    """Give the page with the answers to an uploaded bark."""
+    page.goto(page.address)
+    page.set_input_files("#file", toy_data / "queries" / "dog_bark_query_1.mp3")
+    expect(page.locator(".match")).to_have_count(len(STORED))
+    return page
+
+
+def match(page: Any, rank: int) -> Any:
+    return page.locator(".match").nth(rank - 1)
+
+
+def hears(page: Any, at_least_s: float) -> None:
+    """Wait until the player is past this second, playing."""
+    page.wait_for_function(
+        "at => (it => !it.paused && it.currentTime > at)(document.getElementById('player'))",
+        arg=at_least_s,
+    )
+
+
+def is_not_wider_than_the_screen(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
+
+
+def test_an_upload_is_searched_and_a_match_plays_from_its_second(searched: Any):
+    first = match(searched, 1)
+    expect(first.get_by_role("heading")).to_have_text(re.compile(r"dog_bark_\d\.mp3"))
+    expect(first.locator(".label")).to_contain_text("dog_bark")
+    expect(first.locator(".words")).to_have_text("alike")
+    expect(first.locator(".region")).to_be_visible()
+    expect(first.locator(".mel")).to_have_js_property("complete", True)
+    assert first.locator(".wave path").get_attribute("d").startswith("M0")
+    # Answers are told to those who do not see them.
+    expect(searched.locator("#announcer")).to_contain_text(f"{len(STORED)} matches. First: dog_bark")
+
+    start_s = float(first.locator(".facts dd").first.inner_text().split(DASH)[0])
+    play = first.get_by_role("button", name="Play")
+    assert start_s > 0
+    play.click()
+    expect(searched.locator("#player")).to_have_js_property("paused", False)
+    assert searched.locator("#player").evaluate("it => it.currentTime") >= start_s
+    hears(searched, start_s)
+    expect(play).to_have_attribute("aria-pressed", "true")
+    expect(first.locator(".signal .head")).to_be_visible()
+    play.click()
+    expect(play).to_have_attribute("aria-pressed", "false")
+    assert searched.complaints == []
+
+
+def test_reload_and_back_find_the_query_again(searched: Any):
+    searched.reload()
+    expect(searched.locator(".match")).to_have_count(len(STORED))
+    expect(searched.locator("#query")).to_contain_text("dog_bark_query_1.mp3")
+
+    name = match(searched, 1).get_by_role("heading").inner_text()
+    match(searched, 1).get_by_role("button", name="More like").click()
+    expect(searched.locator("#query")).to_contain_text(name)
+    expect(searched.locator(".match")).to_have_count(len(STORED) - 1)
+    expect(searched.locator(".match h3", has_text=name)).to_have_count(0)
+
+    searched.go_back()
+    expect(searched.locator("#query")).to_contain_text("dog_bark_query_1.mp3")
+    expect(searched.locator(".match")).to_have_count(len(STORED))
+
+
+def test_a_part_of_the_query_is_drawn_or_typed(searched: Any):
+    plot = searched.locator("#query .plot")
+    expect(searched.locator("#query .signal")).not_to_have_class(re.compile("loading"))
+    box = plot.bounding_box()
+    searched.mouse.move(box["x"] + 0.2 * box["width"], box["y"] + 20)
+    searched.mouse.down()
+    searched.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 25, steps=3)
+    searched.mouse.up()
+    part = searched.get_by_role("group", name="Part of the query")
+    start, end = part.get_by_label("from"), part.get_by_label("to")
+    drawn = float(start.input_value()), float(end.input_value())
+    assert 0.9 < drawn[0] < 1.4
+    assert 3.6 < drawn[1] < 4.1
+
+    start.fill("1.5")
+    end.fill("3.5")
+    end.press("Tab")
+    searched.get_by_role("button", name="Search for this part").click()
+    expect(match(searched, 1).locator(".facts")).to_contain_text(f"1.5{DASH}3.5 s of the query")
+    assert "start=1.5&end=3.5" in searched.url
+    expect(searched.locator("#query .region")).to_be_visible()
+
+
+def test_a_part_of_a_match_is_looked_for(searched: Any):
+    harbour = searched.locator(".match", has_text="harbour_75s.ogg")
+    harbour.get_by_role("button", name="Like a part").click()
+    harbour.get_by_label("from").fill("42")
+    harbour.get_by_label("to").fill("46")
+    harbour.get_by_role("button", name="Search like this part").click()
+
+    expect(searched.locator("#query")).to_contain_text("harbour_75s.ogg")
+    expect(match(searched, 1).get_by_role("heading")).to_have_text("siren_2.m4a")
+
+
+def test_query_and_match_are_heard_one_after_the_other(searched: Any):
+    first = match(searched, 1)
+    first.get_by_role("button", name="Compare").click()
+    expect(first.locator(".compare .mel")).to_have_count(2)
+    first.get_by_role("button", name="Play B").click()
+    hears(searched, 0)
+    expect(first.get_by_role("button", name="Play B")).to_have_attribute("aria-pressed", "true")
+    first.get_by_role("button", name="Play A").click()
+    expect(searched.locator("#player-title")).to_contain_text("dog_bark_query_1.mp3")
+
+
+def test_filters_narrow_and_can_be_taken_off(searched: Any):
+    searched.locator("#filters summary").click()
+    searched.get_by_role("checkbox", name="rain").check()
+    searched.get_by_role("button", name="Search", exact=True).click()
+    expect(searched.locator(".match")).to_have_count(1)
+    # Rain is not much like a bark.
+    expect(searched.locator("#results .notice")).to_contain_text("Nothing here is much like it")
+    expect(searched.locator("#filter-count")).to_have_text("1 in use")
+
+    searched.get_by_label("Tags").fill("depth_m > 3")
+    searched.get_by_role("button", name="Search", exact=True).click()
+    expect(searched.locator("#results")).to_contain_text("Nothing passes the filters")
+    searched.get_by_role("button", name="Search without filters").click()
+    expect(searched.locator(".match")).to_have_count(len(STORED))
+
+    searched.get_by_label("Tags").fill("depth_m is big")
+    searched.get_by_role("button", name="Search", exact=True).click()
+    expect(searched.get_by_role("alert")).to_contain_text("parameter.invalid")
+
+
+def test_a_file_that_is_no_sound_is_explained(stored: Service, page: Any, tmp_path: Path):
+    text = tmp_path / "shopping list.txt"
+    text.write_text("bread, milk")
+    page.goto(page.address)
+    page.set_input_files("#file", text)
+
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("audio.unreadable")
+    expect(alert).to_contain_text("Choose another file")
+    page.get_by_role("button", name="Choose another query").click()
+    expect(page.locator("#drop")).to_be_visible()
+    expect(page.locator("#results")).to_contain_text("Start with a sound")
+
+
+def test_an_empty_library_is_filled_and_emptied_again(page: Any, toy_data: Path, tmp_path: Path):
+    page.goto(page.address)
+    expect(page.locator("#results")).to_contain_text("The library is empty")
+    page.get_by_role("link", name="Add recordings").click()
+    expect(page.locator("#library-state")).to_contain_text("Nothing is stored yet")
+    expect(page.locator("#encoder")).to_contain_text("weight-free")
+    expect(page.locator("#encoder")).to_contain_text("soundalike models download")
+
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"RIFF....")
+    sounds = [toy_data / "rain" / "rain_1.mp3", toy_data / "siren" / "siren_1.mp3"]
+    page.set_input_files("#uploads", [*sounds, broken])
+    expect(page.locator("#uploads-chosen")).to_contain_text("3 files")
+    page.get_by_label("Label of all of them").fill("weather")
+    page.get_by_role("button", name="Upload and index").click()
+    job = page.locator(".job")
+    expect(job).to_contain_text("done: 3 of 3 files, 2 added, 1 failed")
+    expect(job.locator("li")).to_contain_text("broken.wav")
+    expect(job.locator("li")).to_contain_text("audio.")
+    expect(page.locator("#jobs-announcer")).to_contain_text("done")
+    expect(page.locator(".counts")).to_contain_text("2")
+    expect(page.locator("#recordings li")).to_have_count(2)
+    expect(page.locator("#recordings li").first).to_contain_text("weather")
+
+    page.get_by_role("button", name="Delete rain_1.mp3").click()
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(page.locator("#recordings li")).to_have_count(2)
+    page.get_by_role("button", name="Delete rain_1.mp3").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#recordings li")).to_have_count(1)
+    assert page.complaints == []
+
+
+def test_a_folder_is_added_and_deleted_and_its_job_is_there_after_a_reload(page: Any, toy_data: Path):
+    page.goto(f"{page.address}#/library")
+    page.get_by_label("Folder on the server").fill(str(toy_data / "nowhere"))
+    page.get_by_role("button", name="Index the folder").click()
+    expect(page.get_by_role("alert")).to_contain_text("audio.not_found")
+
+    page.get_by_label("Folder on the server").fill(str(toy_data / "siren"))
+    page.get_by_role("button", name="Index the folder").click()
+    expect(page.locator(".job").first).to_contain_text("done: 4 of 4 files, 4 added")
+    expect(page.locator(".folders li")).to_contain_text("4 files")
+    page.reload()
+    expect(page.locator(".job").first).to_contain_text("done: 4 of 4 files, 4 added")
+    page.get_by_role("button", name=f"Delete {toy_data / 'siren'}").click()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#library-state")).to_contain_text("Nothing is stored yet")
+
+
+def test_a_collection_is_chosen(stored: Service, page: Any, toy_data: Path):
+    clip = toy_data / "siren" / "siren_3.mp3"
+    stored.post("/index", {"uri": str(clip)}, collection="seconds", window_size=1, stride=1)
+    page.goto(page.address)
+    page.get_by_label("Collection").select_option("seconds")
+    page.set_input_files("#file", clip)
+    expect(page.locator(".match")).to_have_count(1)
+    expect(match(page, 1).locator(".facts")).to_contain_text(f"0.0{DASH}1.0 s of 10.0 s")
+    expect(match(page, 1).locator(".words")).to_have_text("nearly the same sound")
+    page.get_by_role("link", name="Library", exact=True).click()
+    expect(page.locator("#recordings li")).to_have_count(1)
+
+
+def test_names_are_shown_and_never_run(page: Any, toy_data: Path, tmp_path: Path):
+    name = "<img src=x onerror=alert(1)>.mp3"
+    (tmp_path / name).write_bytes((toy_data / "siren" / "siren_1.mp3").read_bytes())
+    page.goto(f"{page.address}#/library")
+    page.set_input_files("#uploads", tmp_path / name)
+    page.get_by_label("Label of all of them").fill("<b>loud</b>")
+    page.get_by_role("button", name="Upload and index").click()
+    expect(page.locator("#recordings li")).to_contain_text("<b>loud</b>")
+    page.goto(page.address)
+    page.set_input_files("#file", tmp_path / name)
+    expect(page.locator("#query")).to_contain_text(name)
+    expect(match(page, 1).locator(".label")).to_contain_text("<b>loud</b>")
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_the_keyboard_is_enough(stored: Service, page: Any):
+    page.goto(page.address)
+    expect(page.locator("#results")).to_contain_text("In the library")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    expect(page.locator("#pick")).to_be_focused()
+    page.keyboard.press("Enter")
+    use = page.get_by_role("button", name="Use: dog_bark_1.mp3")
+    expect(use).to_be_visible()
+    while not use.evaluate("it => it === document.activeElement"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".match")).to_have_count(len(STORED) - 1)
+    play = match(page, 1).get_by_role("button", name="Play")
+    play.focus()
+    page.keyboard.press("Enter")
+    hears(page, 0)
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_it_fits_the_screen(searched: Any, width: int):
+    searched.set_viewport_size({"width": width, "height": 800})
+    searched.reload()
+    expect(searched.locator(".match")).to_have_count(len(STORED))
+    match(searched, 1).get_by_role("button", name="Compare").click()
+    match(searched, 2).get_by_role("button", name="Like a part").click()
+    searched.locator("#filters summary").click()
+    assert is_not_wider_than_the_screen(searched)
+    searched.get_by_role("link", name="Library", exact=True).click()
+    expect(searched.locator("#recordings li")).to_have_count(len(STORED))
+    assert is_not_wider_than_the_screen(searched)
+    searched.goto(searched.address)
+    expect(searched.locator("#results")).to_contain_text("In the library")
+    assert is_not_wider_than_the_screen(searched)
+
+
+def test_the_microphone_is_searched_with_or_its_lack_is_explained(stored: Service, page: Any):
+    page.goto(page.address)
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("may not use the microphone")
+
+    page.context.grant_permissions(["microphone"])
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.locator(".recording .time")).to_contain_text(re.compile("^1"))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#query")).to_contain_text("microphone")
+    expect(page.locator(".match").first).to_be_visible()
+    page.locator("#query").get_by_role("button", name="Play").click()
+    hears(page, 0)
