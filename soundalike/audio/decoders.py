@@ -174,6 +174,9 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         container.close()
         raise DecodeError("no audio track inside")
     track = container.streams.audio[0]
+    if track.codec_context is None:
+        container.close()
+        raise DecodeError("nothing decodes the coding of its audio track")
     declared_s = float(track.duration * track.time_base) if track.duration else None
     stream = AudioStream("PyAV", track.rate or 0, declared_s, iter(()))
     if start_s > _RUN_UP_S and not _WITH_TIMES.isdisjoint(container.format.name.split(",")):

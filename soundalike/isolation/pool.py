@@ -111,10 +111,15 @@ class ProcessPool:
             self._end(process)
 
     def _take(self) -> _Process:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return self._start()
+        while True:
+            with self._lock:
+                process = self._idle.pop() if self._idle else None
+            if process is None:
+                return self._start()
+            if process.is_alive():
+                return process
+            # Somebody has killed it, such as the kernel where memory was short.
+            self._end(process)
 
     def _give_back(self, process: _Process, *, is_well: bool) -> None:
         if not is_well or process.n_calls >= _MOST_CALLS:
@@ -200,6 +205,10 @@ class _Process:
             if self._process.returncode == -signal.SIGXCPU:
                 raise ProcessTooSlow from None
             raise ProcessCrashed(self._end_shown()) from None
+
+    def is_alive(self) -> bool:
+        """Tell whether it runs."""
+        return self._process.poll() is None
 
     def kill(self) -> None:
         """End it and whatever it has started, and remove what it has left."""

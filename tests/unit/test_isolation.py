@@ -68,6 +68,15 @@ def test_a_crash_ends_the_call_and_nothing_else(pool: ProcessPool):
     assert pid_of(pool) != before
 
 
+def test_a_process_that_was_killed_while_it_was_idle_is_not_used(
+    pool: ProcessPool, wait_until: Callable[..., Any]
+):
+    idle = psutil.Process(pid_of(pool))
+    idle.kill()
+    wait_until(lambda: idle.status() == psutil.STATUS_ZOMBIE, "it has ended")
+    assert pid_of(pool) != idle.pid
+
+
 def test_what_hangs_is_killed_with_all_that_it_started(
     pool: ProcessPool, wait_until: Callable[..., Any]
 ):
@@ -156,7 +165,7 @@ def test_long_sounds_come_back_mapped(
 def test_crashes_and_hangs_become_errors_of_the_sound(decoding: IsolatedDecoding, tmp_path: Path):
     path = tmp_path / "any.wav"
     path.write_bytes(b"any")
-    with pytest.raises(UnreadableAudio, match="crashed on .*any.wav.*SIGABRT"):
+    with pytest.raises(UnreadableAudio, match=r"crashed on .*any.wav.*SIGABRT"):
         decoding.run(misbehaving.crash, path)
     with pytest.raises(AudioTooSlow, match="SOUNDALIKE_DECODE_S"):
         decoding.run(misbehaving.hang, path)
