@@ -19,7 +19,6 @@ from soundalike.audio import resolve_path
 from soundalike.audio.sources import AudioSource
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
-from soundalike.excerpt import Excerpt
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -271,38 +270,6 @@ class Status(BaseDoc):
     )
     earliest_start: Optional[str] = None
     latest_start: Optional[str] = None
-
-
-def kind_of(clip: Clip) -> str:
-    """Return what a query is: ``audio``, ``stored`` or ``vector``.
-
-    Raises
-    ------
-    ParameterError
-        It is several of these.
-    """
-    given = {
-        "audio": bool(clip.uri or clip.audio_base64),
-        "stored": bool(clip.recording_id),
-        "vector": clip.vector is not None,
-    }
-    kinds = [kind for kind, is_given in given.items() if is_given]
-    if len(kinds) > 1:
-        raise ParameterError(
-            "the document has several of uri or audio_base64, recording_id, and vector; give one of them"
-        )
-    return kinds[0] if kinds else "audio"
-
-
-def excerpt_of(doc: Any) -> Excerpt:
-    """Return which part of a recording a document means.
-
-    Raises
-    ------
-    ParameterError
-        There is no such part.
-    """
-    return Excerpt(doc.start_s, doc.end_s, doc.at_s)
 
 
 def audio_source(clip: Clip) -> AudioSource:

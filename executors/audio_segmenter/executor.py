@@ -14,13 +14,12 @@ from executors.documents import (
     SegmentedClip,
     WindowDoc,
     audio_source,
-    excerpt_of,
-    kind_of,
     mark_failed,
     parse_time,
     time_text,
 )
 from executors.parameters import IndexParameters
+from executors.queries import excerpt_of, kind_of
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings

@@ -6,11 +6,11 @@ from executors.documents import (
     Counted,
     EmbeddedClip,
     SearchHits,
-    excerpt_of,
     to_embeddings,
     to_spec,
     to_windows,
 )
+from executors.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
 from soundalike.queries import EmbeddedQuery, audible, stored_query, vector_query
 from soundalike.store import Store
