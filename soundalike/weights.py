@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
-import fasteners
-
 from soundalike.errors import DownloadFailed, WeightsCorrupt
 
 _BLOCK_BYTES = 1 << 18
@@ -170,6 +168,9 @@ def download(
 @contextlib.contextmanager
 def _alone(partial: Path) -> Iterator[None]:
     """Keep two downloads from writing into the same file."""
+    # Where weights are only loaded, as in the encoder's image, it is not installed.
+    import fasteners
+
     path = partial.with_suffix(".lock")
     lock = fasteners.InterProcessLock(path)
     if not lock.acquire(blocking=False):
