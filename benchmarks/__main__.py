@@ -14,10 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import clips, flow, indexing, store, vggish
+from benchmarks import clips, flow, indexing, service, store, vggish
 from soundalike.config import Settings
 
 
@@ -34,7 +35,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as folder:
         root = Path(folder)
         sounds = clips.make(root / "clips", arguments.minutes)
-        environment = {"SOUNDALIKE_MODEL": "logmel-modulation"}
+        environment = {"SOUNDALIKE_MODEL": "logmel-modulation", "SOUNDALIKE_ROOTS": folder}
         report["indexing"] = indexing.measure(
             sounds, Settings.from_env({**environment, "SOUNDALIKE_DATA_DIR": str(root / "direct")})
         )
@@ -44,6 +45,13 @@ def main() -> int:
         report["vggish"] = vggish.measure(sounds, root)
         places = Settings.from_env({"SOUNDALIKE_DATA_DIR": str(root / "store")})
         report["store"] = store.measure(places, arguments.windows, years=1.0)
+        for name in ("logmel-modulation", "vggish"):
+            settings = replace(
+                Settings.from_env({"SOUNDALIKE_DATA_DIR": str(root / f"service-{name}")}),
+                model=name,
+                checkpoint=root / "vggish_model.ckpt" if name == "vggish" else None,
+            )
+            report[f"service_{name}"] = service.measure(sounds[0], settings, max(arguments.windows))
     audio_s = report["indexing"]["audio_s"]
     report["flow"]["index_times_naive"] = round(
         report["indexing"]["naive_s"] / report["flow"]["index_s"], 2

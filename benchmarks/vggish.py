@@ -47,7 +47,9 @@ def measure(sounds: Sequence[Path], root: Path) -> dict[str, Any]:
     report["window_by_window_s"] = round(window_by_window_s, 2)
     for precision in precisions:
         settings = replace(
-            Settings.from_env({"SOUNDALIKE_DATA_DIR": str(root / precision)}),
+            Settings.from_env(
+                {"SOUNDALIKE_DATA_DIR": str(root / precision), "SOUNDALIKE_ROOTS": str(root)}
+            ),
             checkpoint=checkpoint,
             model="vggish",
             precision=precision,

@@ -67,7 +67,7 @@ class Service:
     """The running Flow, as seen over HTTP."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     def post(self, endpoint: str, documents: Sequence[dict[str, Any]], **parameters: Any) -> list[Any]:
         """Return the documents that an endpoint answers with.
@@ -79,7 +79,7 @@ class Service:
         """
         body = json.dumps({"data": documents, "parameters": parameters or None}).encode()
         request = urllib.request.Request(  # noqa: S310 - our own server on this machine
-            self._url + endpoint, body, {"Content-Type": "application/json", **_key()}
+            self.url + endpoint, body, {"Content-Type": "application/json", **_key()}
         )
         try:
             with urllib.request.urlopen(request, timeout=_REQUEST_TIMEOUT_S) as answer:  # noqa: S310 - as above
@@ -87,7 +87,7 @@ class Service:
         except urllib.error.HTTPError as exc:
             raise ServiceError(_problem(exc)) from exc
         except OSError as exc:
-            raise ServiceError(f"{self._url}{endpoint}: {exc}; see the messages above") from exc
+            raise ServiceError(f"{self.url}{endpoint}: {exc}; see the messages above") from exc
         return documents_out
 
 
