@@ -16,7 +16,8 @@ from soundalike.errors import AudioTooLarge, ParameterError
 
 #: protobuf reads messages nested to 100, and a dictionary takes three of them.
 MAX_DEPTH = 24
-_INT64 = range(-(2**63), 2**63)
+#: What DocArray has room for; parameters are sent as floats.
+_INTEGERS = range(-(2**31), 2**31)
 _SHOWN = 80
 
 
@@ -32,7 +33,7 @@ def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int)
     Raises
     ------
     ParameterError
-        A text that is no Unicode, an integer beyond 64 bits, or too deep a nesting.
+        A text that is no Unicode, an integer beyond 32 bits, or too deep a nesting.
     AudioTooLarge
         More than `most_documents` documents.
     """
@@ -50,8 +51,10 @@ def _check(value: Any, name: str, depth: int) -> None:
     if isinstance(value, str):
         _check_text(value, name)
     elif isinstance(value, int):
-        if value not in _INT64:
-            raise ParameterError(f"{_shown(name)} is an integer beyond 64 bits; send it as text")
+        if value not in _INTEGERS:
+            raise ParameterError(
+                f"{_shown(name)} is an integer beyond 32 bits; send it as text, or with a decimal point"
+            )
     elif isinstance(value, BaseModel):
         # A document's own fields are no nesting of the caller's.
         for field, part in value.__dict__.items():

@@ -142,7 +142,8 @@ class BodyLimit:
             n_read += len(message.get("body", b""))
             is_whole = not message.get("more_body", False)
             if n_read > most_mb * _MB:
-                await _discard(receive)
+                if not is_whole:
+                    await _discard(receive)
                 raise HTTPException(413, repr(_too_large("more", most_mb, is_upload=is_upload)), _CLOSE)
             return message
 

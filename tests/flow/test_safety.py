@@ -152,7 +152,7 @@ def test_a_message_that_is_too_large_is_refused(service: Service):
         '{"audio_base64": "\\udfff"}',
         '{"uri": "a", "tags": {"a": [{"b": "\\ud800"}]}}',
         '{"uri": "a", "tags": {"\\ud800": 1}}',
-        '{"uri": "a", "tags": {"n": 9223372036854775808}}',
+        '{"uri": "a", "tags": {"n": 2147483648}}',
         '{"uri": "a", "tags": {"deep": ' + 40 * "[" + 40 * "]" + "}}",
     ],
 )
