@@ -7,6 +7,7 @@ import numpy as np
 from docarray import DocList
 
 from executors.documents import RecordingDoc, SearchHits, parse_time, time_text
+from executors.numbers import roomy
 from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Recording
 
@@ -64,7 +65,7 @@ def _document(found: Recording, collection: str) -> RecordingDoc:
         uri=found.uri,
         duration_s=found.duration_s,
         label=found.label,
-        tags=dict(found.tags),
+        tags=roomy(dict(found.tags)),
         recorded_at=time_text(found.recorded_at),
         recorded_at_source=found.recorded_at_source,
         collection=collection,

@@ -22,7 +22,8 @@ class StoredDoc(BaseDoc):
     recorded_at_source: Optional[str] = Field(
         default=None, description="who said so: given, metadata, filename or mtime"
     )
-    size_bytes: Optional[int] = Field(default=None, description="of the file; null for an upload")
+    # A document's int has 32 bits, and a recording may have more than 2 GB.
+    size_bytes: Optional[float] = Field(default=None, description="of the file; null for an upload")
     n_windows: int = 0
     error_code: Optional[str] = None
     error: Optional[str] = None

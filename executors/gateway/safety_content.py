@@ -12,12 +12,11 @@ from typing import Any
 from docarray import BaseDoc
 from pydantic import BaseModel
 
+from executors.numbers import INT32
 from soundalike.errors import AudioTooLarge, ParameterError
 
 #: protobuf reads messages nested to 100, and a dictionary takes three of them.
 MAX_DEPTH = 24
-#: What DocArray has room for; parameters are sent as floats.
-_INTEGERS = range(-(2**31), 2**31)
 _SHOWN = 80
 
 
@@ -51,7 +50,7 @@ def _check(value: Any, name: str, depth: int) -> None:
     if isinstance(value, str):
         _check_text(value, name)
     elif isinstance(value, int):
-        if value not in _INTEGERS:
+        if value not in INT32:
             raise ParameterError(
                 f"{_shown(name)} is an integer beyond 32 bits; send it as text, or with a decimal point"
             )

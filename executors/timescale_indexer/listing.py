@@ -6,6 +6,7 @@ from docarray import DocList
 
 from executors.documents import mark_failed, time_text
 from executors.listings import StoredDoc
+from executors.numbers import roomy
 from executors.parameters import RecordingsParameters
 from soundalike.audio import stored_names
 from soundalike.conditions import parse_conditions
@@ -81,7 +82,7 @@ def _described(file: StoredFile) -> StoredDoc:
 def _describe(doc: StoredDoc, file: StoredFile) -> None:
     recording = file.recording
     doc.uri, doc.recording_id, doc.label = recording.uri, recording.recording_id, recording.label
-    doc.tags, doc.duration_s = dict(recording.tags), recording.duration_s
+    doc.tags, doc.duration_s = roomy(dict(recording.tags)), recording.duration_s
     doc.recorded_at = time_text(recording.recorded_at)
     doc.recorded_at_source = recording.recorded_at_source
     doc.size_bytes = recording.stat and recording.stat.size_bytes
