@@ -50,6 +50,7 @@ def segment(clips: Path) -> None:
 
     from executors.audio_segmenter.executor import AudioSegmenter
     from executors.documents import Clip
+    from soundalike.audio import load_audio
 
     with tempfile.TemporaryDirectory() as folder:
         executor = AudioSegmenter(spool_dir=folder)
@@ -59,6 +60,8 @@ def segment(clips: Path) -> None:
         assert ".m4a" in chosen
         docs = executor.segment(docs=DocList[Clip](Clip(uri=str(path)) for path in chosen.values()))
     assert [len(doc.chunks) for doc in docs] == [4] * len(chosen), [doc.error for doc in docs]
+    # The executor decodes in processes of its own, which are not watched here.
+    assert all(load_audio(path).duration_s > 9.9 for path in chosen.values())
 
 
 def embed(clips: Path) -> None:
@@ -98,14 +101,17 @@ def index(clips: Path) -> None:
 def rank(clips: Path) -> None:
     from docarray import DocList
 
-    from executors.documents import SearchHits, WindowDoc, put_hits
+    from executors.documents import SearchHits, WindowDoc
+    from executors.hits import put_hits
     from executors.max_score_ranker.executor import MaxScoreRanker
     from executors.parameters import SearchParameters
+    from soundalike.store import SearchResult
     from soundalike.types import Hit, Recording
 
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
     doc = SearchHits(chunks=chunks)
-    put_hits(doc, [Hit(0, "r", 0, 0.0, 4.0, 0.5)], {"r": Recording("r", "/r.wav", 4.0, None, {})})
+    found = SearchResult([Hit(0, "r", 0, 0.0, 4.0, 0.5)], {"r": Recording("r", "/r.wav", 4.0, None, {})})
+    put_hits(doc, {"default": found})
     (found,) = MaxScoreRanker().rank(docs=DocList[SearchHits]([doc]), parameters=SearchParameters())
     assert [match.uri for match in found.matches] == ["/r.wav"]
 
