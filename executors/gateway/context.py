@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Dict
+from typing import Annotated, Any, Dict, List
 
 from fastapi import Depends, Request
 
@@ -65,6 +65,15 @@ class Context:
             metrics=Metrics(jobs),
             roots=AllowedRoots(settings, Path.cwd()),
         )
+
+    async def uploads_under(self, uri: str, collection: str) -> List[StoredDoc]:
+        """Return the uploaded recordings that are stored under a path: a file's, or a folder's."""
+        path, folder = Path(uri).absolute(), self.uploads.folder
+        if self.uploads.holds(path):
+            return list((await self.library.known([str(path)], collection)).values())
+        if not folder.is_relative_to(path):
+            return []
+        return [doc async for doc in self.library.below(str(folder), collection)]
 
     async def forget_upload(self, stored: StoredDoc) -> None:
         """Remove the file of an uploaded recording that is in no collection any more."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Optional, TypeVar
+from typing import Any, Dict, List, Optional, TypeVar
 
 from executors.documents import Clip, Indexed
 from executors.gateway.context import Context
-from executors.gateway.jobs import Job
+from executors.gateway.jobs import Job, JobFile
 from executors.gateway.uploads import Kept
 from executors.listings import StoredDoc
 from soundalike.audio import folder_label, recording_id_of, uri_of
@@ -108,7 +108,7 @@ class FolderSync:
         if gone and not any_left:
             raise AudioNotFound(
                 f"nothing is left in {str(self.folder)!r}, but the index holds files of it, so nothing "
-                "is pruned; is the disk mounted? What is gone for good: POST /delete"
+                "is pruned; is the disk mounted? What is gone for good: DELETE /api/recordings"
             )
         for uri in gone:
             job.pruned += await self.context.library.delete(job.collection, uri=uri)
@@ -126,12 +126,15 @@ class UploadIndexing:
     label : str or None
     recorded_at : str or None
         When all of them began, ISO-8601 with zone; None: what header or name tell.
+    tags : dict
+        Of all files; each has its name as well.
     """
 
     context: Context
     files: Sequence[Kept]
     label: Optional[str] = None
     recorded_at: Optional[str] = None
+    tags: Dict[str, Any] = field(default_factory=dict)
 
     async def run(self, job: Job) -> None:
         """Index them; those that are no recordings are not kept."""
@@ -143,12 +146,13 @@ class UploadIndexing:
                     uri=str(kept.path),
                     label=self.label,
                     recorded_at=self.recorded_at,
-                    tags={"filename": kept.name},
+                    tags={**self.tags, "filename": kept.name},
                 )
                 for number, kept in enumerate(batch)
             ]
             results = await _index(self.context, job, clips, [kept.name for kept in batch])
             for kept, result in zip(batch, results, strict=True):
+                self.context.jobs.note_file(job, _of_upload(kept, result))
                 if kept.is_new and result.outcome == "failed":
                     kept.path.unlink(missing_ok=True)
 
@@ -175,6 +179,15 @@ async def _index(
     context.metrics.count_indexed(results)
     await context.jobs.tell()
     return results
+
+
+def _of_upload(kept: Kept, result: Indexed) -> JobFile:
+    """Return what became of an upload, in which its client's name stands for the path."""
+    told = result.model_dump(include=set(JobFile.model_fields))
+    error = result.error and result.error.replace(str(kept.path), kept.name)
+    # What is not stored has no id to ask for.
+    stored_id = None if result.error_code else result.recording_id
+    return JobFile(**{**told, "uri": kept.name, "recording_id": stored_id, "error": error})
 
 
 def _gone(uris: Sequence[str]) -> List[str]:

@@ -28,6 +28,19 @@ class JobError(BaseModel):
     detail: str
 
 
+class JobFile(BaseModel):
+    """What became of an uploaded file; `uri` is what its client calls it."""
+
+    uri: str
+    recording_id: Optional[str]
+    outcome: str = Field(description="added, unchanged, updated, linked, replaced or failed")
+    n_windows: int
+    duration_s: float
+    warnings: List[str]
+    error_code: Optional[str]
+    error: Optional[str]
+
+
 class Job(BaseModel):
     """Files that are being indexed. `total` is null until they have been counted."""
 
@@ -72,6 +85,8 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: Dict[str, Job] = {}
         self._tasks: Dict[str, asyncio.Task[None]] = {}
+        # Apart from the jobs, which are sent whole whenever something has changed.
+        self._files: Dict[str, List[JobFile]] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Condition()
 
@@ -92,7 +107,16 @@ class Jobs:
         finished = [key for key, found in self._jobs.items() if found.is_finished]
         for key in finished[: max(0, len(finished) - _KEPT)]:
             del self._jobs[key]
+            self._files.pop(key, None)
         return job
+
+    def note_file(self, job: Job, file: JobFile) -> None:
+        """Keep what became of a file."""
+        self._files.setdefault(job.id, []).append(file)
+
+    def files_of(self, job: Job) -> List[JobFile]:
+        """Return what was noted of a job's files, in that order."""
+        return list(self._files.get(job.id, []))
 
     def newest_first(self) -> List[Job]:
         """Return all jobs that are known."""

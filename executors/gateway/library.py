@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -37,6 +37,14 @@ class Library:
         """Return stored paths in their order; takes the parameters of ``/recordings``."""
         given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
         return await self._flow.ask("/recordings", [], StoredDoc, {"collection": collection, **given})
+
+    async def below(self, folder: str, collection: str) -> AsyncIterator[StoredDoc]:
+        """Yield all that is stored below a folder, in the order of the paths."""
+        after = ""
+        while page := await self.page(collection, under=folder, after=after, limit=_PAGE):
+            for doc in page:
+                yield doc
+            after = str(page[-1].uri)
 
     async def known(self, uris: List[str], collection: str) -> Dict[str, StoredDoc]:
         """Return what is stored of paths, by path."""

@@ -60,6 +60,9 @@ class Narrowing(BaseModel):
     collection: str = DEFAULT_COLLECTION
     exclude_self: bool = Field(default=False, description="leave out the query's own recording")
     label: List[str] = Field(default=[], description="only recordings with one of these labels")
+    tags: Dict[str, Any] = Field(
+        default={}, description="only recordings with all these tags; in a form, one JSON object"
+    )
     where: List[str] = Field(default=[], description="conditions on tags, like depth_m>=1.5")
     uri_prefix: Optional[str] = Field(default=None, description="only paths that begin like this")
     since: Optional[str] = Field(default=None, description="a date, or ISO-8601")
@@ -82,7 +85,7 @@ class Narrowing(BaseModel):
         }
 
     def _given(self) -> Dict[str, Any]:
-        return {name: value for name, value in self if value not in (None, [])}
+        return {name: value for name, value in self if value not in (None, [], {})}
 
 
 class SearchRequest(Narrowing):

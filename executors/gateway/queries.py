@@ -88,6 +88,8 @@ def _fields(form: FormData, model: Type[Narrowing]) -> tuple[Dict[str, Any], Opt
         info = model.model_fields.get(name)
         if name == "vector" and texts:
             fields[name] = _numbers(texts)
+        elif name == "tags" and texts:
+            fields[name] = parse_tags(texts[-1])
         elif texts:
             is_list = info is not None and get_origin(info.annotation) is list
             fields[name] = texts if is_list else texts[-1]
@@ -100,6 +102,23 @@ def _numbers(texts: list[str]) -> Any:
         return json.loads(texts[0]) if len(texts) == 1 else texts
     except (ValueError, RecursionError) as exc:
         raise ParameterError(f"vector is no JSON list ({exc}); send one like [0.1, -0.2]") from exc
+
+
+def parse_tags(text: str) -> Dict[str, Any]:
+    """Return the tags in a field of a form.
+
+    Raises
+    ------
+    ParameterError
+        They are no JSON object.
+    """
+    try:
+        tags = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise ParameterError(f"tags is no JSON ({exc}); send an object") from exc
+    if not isinstance(tags, dict):
+        raise ParameterError(f"tags is a JSON {type(tags).__name__}; send an object")
+    return tags
 
 
 def _validated(model: Type[_Query], fields: Dict[str, Any]) -> _Query:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from executors.documents import parse_time
 from executors.gateway.context import GivenContext, problems
 from executors.gateway.indexing import FolderSync, UploadIndexing
-from executors.gateway.jobs import Job
+from executors.gateway.jobs import Job, JobFile
+from executors.gateway.queries import parse_tags
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import AudioNotFound
 
@@ -30,6 +31,12 @@ class FolderRequest(BaseModel):
     collection: str = DEFAULT_COLLECTION
     label: Optional[str] = Field(default=None, description="default: the name of each file's folder")
     prune: bool = Field(default=False, description="take out what is gone from the folder")
+
+
+class JobFiles(BaseModel):
+    """What became of the files of a job, in their order."""
+
+    files: List[JobFile]
 
 
 class JobList(BaseModel):
@@ -59,11 +66,13 @@ async def upload(
     label: Annotated[Optional[str], Form()] = None,
     collection: Annotated[str, Form()] = DEFAULT_COLLECTION,
     recorded_at: Annotated[Optional[str], Form(description="ISO-8601 with zone")] = None,
+    tags: Annotated[str, Form(description="of all files, one JSON object")] = "{}",
 ) -> Job:
     """Keep the files, each content once, and index them."""
     parse_time(recorded_at or None)
+    given_tags = parse_tags(tags or "{}")
     kept = [await context.uploads.keep(file) for file in files]
-    work = UploadIndexing(context, kept, label or None, recorded_at or None)
+    work = UploadIndexing(context, kept, label or None, recorded_at or None, given_tags)
     job = context.jobs.start(Job(kind="upload", collection=collection, total=len(kept)), work.run)
     return _accepted(job, response)
 
@@ -93,6 +102,14 @@ async def jobs(context: GivenContext) -> JobList:
 async def job_state(job: GivenJob) -> Job:
     """Return it as it is now."""
     return job
+
+
+@router.get(
+    "/api/jobs/{job_id}/files", responses=problems(404), summary="What became of each uploaded file"
+)
+async def job_files(context: GivenContext, job: GivenJob) -> JobFiles:
+    """Return those that are done, in the order in which they were sent; none of a folder's."""
+    return JobFiles(files=context.jobs.files_of(job))
 
 
 @router.get(

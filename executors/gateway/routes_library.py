@@ -86,6 +86,26 @@ async def recordings(
     )
 
 
+@router.delete(
+    "/api/recordings", responses=problems(404), summary="Take a file or a folder out of the index"
+)
+async def delete_path(
+    context: GivenContext,
+    uri: Annotated[str, Query(min_length=1, description="path of a file, or of all below a folder")],
+    collection: str = DEFAULT_COLLECTION,
+) -> models.Deleted:
+    """Delete what is stored under a path. The files stay, unless they were uploaded."""
+    uploads = await context.uploads_under(uri, collection)
+    deleted = await context.library.delete(collection, uri=uri)
+    for stored in uploads:
+        await context.forget_upload(stored)
+    if not deleted:
+        raise RecordingNotFound(
+            f"nothing in {collection!r} is stored under {uri!r}; see /api/recordings"
+        )
+    return models.Deleted(deleted=deleted)
+
+
 @router.get("/api/recordings/{recording_id}", responses=problems(404), summary="A stored recording")
 async def recording(
     context: GivenContext, recording_id: UUID, collection: str = DEFAULT_COLLECTION
