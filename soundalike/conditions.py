@@ -53,6 +53,11 @@ class Condition:
     operator: Operator
     values: tuple[Scalar, ...]
 
+    def __str__(self) -> str:
+        """Return what `parse_condition` reads as this condition."""
+        key = ".".join(_quoted(part) for part in self.key)
+        return f"{key} {self.operator} {', '.join(map(_quoted, self.values))}"
+
     def matches(self, tags: Mapping[str, Any]) -> bool:
         """Tell whether tags meet the condition."""
         value: Any = tags
@@ -157,6 +162,10 @@ def _unquoted(quoted: str, text: str) -> str:
     except ValueError as exc:
         raise ParameterError(f"where {text!r}: {quoted} is no quoted text: {exc}") from exc
     return str(found)
+
+
+def _quoted(value: Scalar) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _no_constant(name: str) -> Any:

@@ -310,11 +310,16 @@ def error_classes() -> list[type[SoundalikeError]]:
     return walk(SoundalikeError)
 
 
+def class_of(code: str) -> type[SoundalikeError] | None:
+    """Return the class that has an error code; None for an unknown one."""
+    return next((cls for cls in error_classes() if cls.code == code), None)
+
+
 def exit_status_of(code: str) -> int:
     """Return the exit status that belongs to an error code; 1 for an unknown one."""
-    return next((cls.exit_status for cls in error_classes() if cls.code == code), 1)
+    return (class_of(code) or SoundalikeError).exit_status
 
 
 def http_status_of(code: str) -> int:
     """Return the HTTP status that belongs to an error code; 500 for an unknown one."""
-    return next((cls.http_status for cls in error_classes() if cls.code == code), 500)
+    return (class_of(code) or SoundalikeError).http_status

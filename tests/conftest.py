@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.doctor",
     "tests.fixtures.forward",
+    "tests.fixtures.pretender",
     "tests.fixtures.processes",
     "tests.fixtures.publisher",
     "tests.fixtures.service",

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.cli.commands import confirmed, encoder_of, opened_store, settings_from, window_plan
-from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.cli.server import service_from
+from soundalike.errors import ParameterError, RecordingNotFound
 from soundalike.store.protocol import Store
+
+if TYPE_CHECKING:
+    from soundalike.remote import Service
+
+#: What is told of a collection.
+_COLUMNS = (
+    *("collection", "recordings", "windows", "encoder", "fingerprint", "dimension"),
+    *("window_s", "stride_s"),
+)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -17,19 +29,32 @@ def run(arguments: argparse.Namespace) -> int:
         raise ParameterError(
             f"collections {arguments.action} {'takes no' if arguments.name else 'needs a'} name"
         )
+    if service := service_from(arguments):
+        return _on_service(service, arguments)
     with opened_store(settings_from(arguments)) as store:
         if arguments.action == "create":
             return _create(store, arguments)
         if arguments.action == "drop":
-            return _drop(store, arguments)
+            return _drop(arguments, store.drop_collection)
         if arguments.action == "optimize":
             store.optimize(collection=arguments.name)
             output.note(f"collection {arguments.name}: the vector index is as it should be")
             return 0
-        return _list(store, as_json=arguments.json)
+        return _list(_rows(store), as_json=arguments.json)
 
 
-def _list(store: Store, *, as_json: bool) -> int:
+def _on_service(service: Service, arguments: argparse.Namespace) -> int:
+    if arguments.action == "drop":
+        return _drop(arguments, service.drop)
+    if arguments.action != "list":
+        raise ParameterError(
+            f"collections {arguments.action} does not go through {service.url}; run it on that machine"
+        )
+    rows = [{"collection": found["name"], **found} for found in service.collections()]
+    return _list([{name: row[name] for name in _COLUMNS} for row in rows], as_json=arguments.json)
+
+
+def _rows(store: Store) -> list[dict[str, Any]]:
     rows = []
     for name, spec in store.collections().items():
         counts = store.status(collection=name)
@@ -41,6 +66,10 @@ def _list(store: Store, *, as_json: bool) -> int:
                 **asdict(spec),
             }
         )
+    return rows
+
+
+def _list(rows: list[dict[str, Any]], *, as_json: bool) -> int:
     if as_json:
         for row in rows:
             output.json_line(row)
@@ -76,12 +105,12 @@ def _create(store: Store, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _drop(store: Store, arguments: argparse.Namespace) -> int:
+def _drop(arguments: argparse.Namespace, drop: Callable[[str], bool]) -> int:
     name = arguments.name
     if not arguments.yes and not confirmed(f"Delete the collection {name}? Type yes:"):
         output.note("nothing was deleted; confirm with --yes")
         return 2
-    if not store.drop_collection(name):
-        raise IndexEmpty(f"there is no collection {name!r}; see: soundalike collections")
+    if not drop(name):
+        raise RecordingNotFound(f"there is no collection {name!r}; see: soundalike collections")
     output.note(f"the collection {name} was deleted")
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
+from soundalike.cli.server import service_from
 from soundalike.config import Settings
 from soundalike.errors import AudioError, AudioNotFound, ModelError, ParameterError
 from soundalike.files import looks_like_audio
@@ -210,20 +211,37 @@ def _prefix(under: str) -> str:
 
 def status(arguments: argparse.Namespace) -> int:
     """Print what is indexed, with what, and where."""
-    from soundalike.encoders import chosen_name
     from soundalike.start_time import zone_named
 
     settings = settings_from(arguments)
     zone = zone_named(settings.time_zone)
+    service = service_from(arguments)
+    values = service.status(arguments.collection) if service else _stored(settings, arguments.collection)
+    for name in ("earliest_start", "latest_start"):
+        values[name] = output.local_time(values[name], zone)
+    _print_values(values, as_json=arguments.json)
+    if values["encoder"] != values["configured_encoder"]:
+        output.note(
+            f"the index was made with {values['encoder']}, but {values['configured_encoder']} is "
+            f"configured: set SOUNDALIKE_MODEL={values['encoder']}, or rebuild it with: soundalike "
+            "reindex"
+        )
+    return 0
+
+
+def _stored(settings: Settings, collection: str) -> dict[str, Any]:
+    """Return what the index on this machine holds, and what it is made with."""
+    from soundalike.encoders import chosen_name
+
     with opened_store(settings) as store:
-        stored = store.status(collection=arguments.collection)
+        stored = store.status(collection=collection)
     try:
         configured = chosen_name(settings.model, settings.weights_dir, settings.checkpoint)
     except ModelError as exc:
         output.note(f"{exc.message} [{exc.code}]")
         configured = settings.model
-    values = {
-        "collection": arguments.collection,
+    return {
+        "collection": collection,
         "encoder": stored.spec.encoder if stored.spec else configured,
         "configured_encoder": configured,
         "recordings": stored.recordings,
@@ -236,16 +254,9 @@ def status(arguments: argparse.Namespace) -> int:
         "database": stored.database,
         "extensions": stored.extensions,
         "starts": stored.starts,
-        "earliest_start": output.local_time(stored.earliest_start, zone),
-        "latest_start": output.local_time(stored.latest_start, zone),
+        "earliest_start": stored.earliest_start,
+        "latest_start": stored.latest_start,
     }
-    _print_values(values, as_json=arguments.json)
-    if stored.spec and stored.spec.encoder != configured:
-        output.note(
-            f"the index was made with {stored.spec.encoder}, but {configured} is configured: set "
-            f"SOUNDALIKE_MODEL={stored.spec.encoder}, or rebuild it with: soundalike reindex"
-        )
-    return 0
 
 
 def _print_values(values: dict[str, Any], *, as_json: bool) -> None:
@@ -268,14 +279,11 @@ def delete(arguments: argparse.Namespace) -> int:
     from soundalike.audio import stored_names
 
     missing = 0
-    with opened_store(settings_from(arguments)) as store:
+    with _deleting(arguments) as delete_names:
         for key in arguments.keys:
             is_id = not Path(key).exists() and len(key) == 36 and key.count("-") == 4
             names = [key] if is_id else stored_names(key)
-            name, gone = (
-                names[0],
-                sum(store.delete(each, collection=arguments.collection) for each in names),
-            )
+            name, gone = names[0], delete_names(names)
             missing += gone == 0
             if arguments.json:
                 output.json_line({"key": name, "deleted": gone})
@@ -283,6 +291,17 @@ def delete(arguments: argparse.Namespace) -> int:
     if missing:
         output.note(f"{missing} of {len(arguments.keys)} were not in the index")
     return _PARTIAL_FAILURE if missing else 0
+
+
+@contextmanager
+def _deleting(arguments: argparse.Namespace) -> Iterator[Callable[[list[str]], int]]:
+    """Yield what deletes whatever has one of these names, and tells how many paths went."""
+    collection = arguments.collection
+    if service := service_from(arguments):
+        yield lambda names: service.delete(names[0], is_id=len(names) == 1, collection=collection)
+        return
+    with opened_store(settings_from(arguments)) as store:
+        yield lambda names: sum(store.delete(name, collection=collection) for name in names)
 
 
 def reset(arguments: argparse.Namespace) -> int:

@@ -7,20 +7,24 @@ import glob
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
 from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from, sound_files
+from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
 from soundalike.cli.report import Report
-from soundalike.errors import AudioError, MetadataError
+from soundalike.cli.server import service_from
+from soundalike.errors import MetadataError
 from soundalike.roots import note_indexed
 
 if TYPE_CHECKING:
     from soundalike.metadata import FileMetadata
     from soundalike.pipeline import IndexItem, IndexResult, Pipeline
     from soundalike.pruning import Place
+    from soundalike.remote import Service
     from soundalike.wall_clock import Dating
 
 
@@ -28,6 +32,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Index what is new or changed, take out what is gone if asked to, and report."""
     from soundalike.wall_clock import Dating
 
+    impossible = {**NEVER, **(NOT_THERE if arguments.on_server else NOT_SENT)}
+    if service := service_from(arguments, impossible):
+        return _run_on(service, arguments)
     dating = Dating.described(settings_from(arguments).time_zone, arguments.time_pattern)
     report = Report(is_dry_run=arguments.dry_run)
     # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
@@ -39,20 +46,44 @@ def run(arguments: argparse.Namespace) -> int:
             items = _items(arguments, dating, [path for path in arguments.paths if path not in gone])
         if not arguments.dry_run:
             note_indexed(settings_from(arguments).data_dir, _named(arguments.paths))
-        started = time.monotonic()
         show = output.progress(len(items), "looking" if arguments.dry_run else "indexing")
-        is_done = False
-        try:
+        with _reported(report, as_json=arguments.json):
             for number, result in enumerate(_results(arguments, pipeline, items), start=1):
                 show(number)
-                _tell(report, result, as_json=arguments.json)
+                report.tell(result, as_json=arguments.json)
             for result in _pruned(arguments, pipeline, list(places.values())):
-                _tell(report, result, as_json=arguments.json)
-            is_done = True
-        finally:
-            if is_done or report.n_files:  # also of what was done before it was interrupted
-                report.write(time.monotonic() - started, as_json=arguments.json)
-    return AudioError.exit_status if report.n_failed else 0
+                report.tell(result, as_json=arguments.json)
+    return report.exit_status
+
+
+def _run_on(service: Service, arguments: argparse.Namespace) -> int:
+    """Do the same on a service."""
+    from soundalike.wall_clock import Dating
+
+    report = Report()
+    if arguments.on_server:
+        with _reported(report, as_json=arguments.json):
+            index_folders(service, arguments, report)
+        return report.exit_status
+    dating = Dating.described(settings_from(arguments).time_zone)
+    items = _items(arguments, dating, arguments.paths)
+    with _reported(report, as_json=arguments.json):
+        for result in send(service, items, arguments.collection):
+            report.tell(result, as_json=arguments.json)
+    return report.exit_status
+
+
+@contextmanager
+def _reported(report: Report, *, as_json: bool) -> Iterator[None]:
+    """Write the report at the end, also of what was done before it was interrupted."""
+    started = time.monotonic()
+    is_done = False
+    try:
+        yield
+        is_done = True
+    finally:
+        if is_done or report.n_files:
+            report.write(time.monotonic() - started, as_json=as_json)
 
 
 def _places(arguments: argparse.Namespace, pipeline: Pipeline) -> dict[str, Place]:
@@ -145,11 +176,3 @@ def _pruned(
         return prune(pipeline.store, places, collection=pipeline.collection)
     gone = find_gone(pipeline.store, places, collection=pipeline.collection)
     return (pruned_result(file) for file in gone)
-
-
-def _tell(report: Report, result: IndexResult, *, as_json: bool) -> None:
-    report.count(result)
-    if as_json:
-        output.json_line(asdict(result))
-    for warning in result.warnings:
-        output.note(f"warning: {output.short_path(result.uri)}: {warning}")

@@ -89,6 +89,26 @@ def time_zone(of_what: str) -> argparse.ArgumentParser:
     return parent
 
 
+def server(*, what_is_there: str | None = None) -> argparse.ArgumentParser:
+    """Return the options of what a service can do as well.
+
+    Parameters
+    ----------
+    what_is_there : str, optional
+        What ``--on-server`` says of the paths; without it there is no such option.
+    """
+    parent = argparse.ArgumentParser(add_help=False)
+    parent.add_argument(
+        "--server",
+        metavar="URL",
+        help="ask the service that runs there in place of the index on this machine; "
+        "SOUNDALIKE_API_KEY is its key; default: SOUNDALIKE_SERVER",
+    )
+    if what_is_there:
+        parent.add_argument("--on-server", action="store_true", help=what_is_there)
+    return parent
+
+
 def filters() -> argparse.ArgumentParser:
     """Return the options that narrow a search."""
     parent = argparse.ArgumentParser(

@@ -19,8 +19,11 @@ from soundalike.cli import (
     reindex,
     search,
     serve,
+    server,
     timeline,
 )
+
+_QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,6 +54,10 @@ def build_parser() -> argparse.ArgumentParser:
             options.encoding(),
             options.collection(),
             options.time_zone("times of recordings that name none"),
+            options.server(
+                what_is_there="with --server, PATH is a folder on its machine; otherwise the files "
+                "are sent and kept there"
+            ),
         )
     )
     _add_search(
@@ -62,6 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
             options.encoding(),
             options.collections(),
             options.filters(),
+            options.server(what_is_there=_QUERY_THERE),
         )
     )
     _add_timeline(
@@ -73,9 +81,16 @@ def build_parser() -> argparse.ArgumentParser:
             options.encoding(),
             options.collection(),
             options.filters(),
+            options.server(what_is_there=_QUERY_THERE),
         )
     )
-    add("status", commands.status, "show what is indexed, with what, and where", options.collection())
+    add(
+        "status",
+        commands.status,
+        "show what is indexed, with what, and where",
+        options.collection(),
+        options.server(),
+    )
     add(
         "doctor",
         doctor.run,
@@ -83,12 +98,18 @@ def build_parser() -> argparse.ArgumentParser:
         options.collection(),
     )
     _add_delete(
-        add("delete", commands.delete, "remove files, folders or recordings", options.collection())
+        add(
+            "delete",
+            commands.delete,
+            "remove files, folders or recordings",
+            options.collection(),
+            options.server(),
+        )
     )
     _add_reindex(
         add(
             "reindex",
-            reindex.run,
+            server.only_here(reindex.run),
             "make the index anew from the stored paths, with another encoder or other windows",
             options.encoding(),
             options.collection(),
@@ -100,11 +121,13 @@ def build_parser() -> argparse.ArgumentParser:
             collections.run,
             "list, create, drop or optimize named indexes",
             options.encoding(),
+            options.server(),
         )
     )
-    _add_export(add("export", exchange.export, "write an index into a file", options.collection()))
-    _add_import(add("import", exchange.import_, "read an index out of a file"))
-    _add_reset(add("reset", commands.reset, "delete the whole index with all collections"))
+    export, import_, reset = map(server.only_here, (exchange.export, exchange.import_, commands.reset))
+    _add_export(add("export", export, "write an index into a file", options.collection()))
+    _add_import(add("import", import_, "read an index out of a file"))
+    _add_reset(add("reset", reset, "delete the whole index with all collections"))
     _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
     without_index = options.encoding(of_index=False)
     _add_embed(add("embed", embed.run, "write the embeddings of sound files", without_index))

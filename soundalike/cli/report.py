@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.errors import (
+    AudioError,
     AudioNotFound,
     AudioTooShort,
     EmptyAudio,
@@ -55,9 +57,26 @@ class Report:
         return self._n_failed.total()
 
     @property
+    def exit_status(self) -> int:
+        """What the command ends with."""
+        return AudioError.exit_status if self.n_failed else 0
+
+    @property
     def n_files(self) -> int:
         """How many files were looked at."""
         return self._counts.total() - self._counts["pruned"]
+
+    def tell(self, result: IndexResult, *, as_json: bool) -> None:
+        """Take in the result of a file, write it to stdout for programs, and its warnings to stderr."""
+        self.count(result)
+        if as_json:
+            output.json_line(asdict(result))
+        for warning in result.warnings:
+            output.note(f"warning: {output.short_path(result.uri)}: {warning}")
+
+    def count_more(self, outcome: str, n_files: int) -> None:
+        """Take in files of which only this is known."""
+        self._counts[outcome] += n_files
 
     def count(self, result: IndexResult) -> None:
         """Take in the result of a file."""

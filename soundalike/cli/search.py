@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.cli.commands import filters_from, opened_pipeline, opened_store, settings_from
+from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 
@@ -29,22 +30,23 @@ def run(arguments: argparse.Namespace) -> int:
     filters = filters_from(arguments)
     names = arguments.collections or [DEFAULT_COLLECTION]
     arguments.collection = names[0]
-    with opened_query(arguments, names) as (store, query):
-        answer = answer_to(
-            query,
-            store,
-            top_k=arguments.top_k,
-            filters=filters,
-            exclude_self=arguments.exclude_self,
-            min_score=arguments.min_score,
-            collections=names,
-            group_by=arguments.group_by,
-        )
+    wanted = {
+        "top_k": arguments.top_k,
+        "filters": filters,
+        "exclude_self": arguments.exclude_self,
+        "min_score": arguments.min_score,
+        "collections": names,
+        "group_by": arguments.group_by,
+    }
+    if service := service_from(arguments):
+        answer, encoder = service.search(query_from(arguments), on_server=arguments.on_server, **wanted)
+    else:
+        with opened_query(arguments, names) as (store, query):
+            answer, encoder = answer_to(query, store, **wanted), query.spec.encoder
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
     rows = [
-        output.match_values(match, answer.query, query.spec.encoder, filters.time_zone)
-        for match in answer.matches
+        output.match_values(match, answer.query, encoder, filters.time_zone) for match in answer.matches
     ]
     if arguments.json:
         for row in rows:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from soundalike.cli import output
 from soundalike.cli.commands import filters_from
-from soundalike.cli.search import opened_query
+from soundalike.cli.search import opened_query, query_from
+from soundalike.cli.server import service_from
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -31,17 +32,18 @@ def run(arguments: argparse.Namespace) -> int:
     check_count(arguments.min_score, arguments.by)
     if arguments.plot:
         _check_plot(arguments.plot)
-    with opened_query(arguments, [arguments.collection]) as (store, query):
-        found = timeline_of(
-            query,
-            store,
-            min_score=arguments.min_score,
-            bucket=arguments.by,
-            zone=filters.time_zone,
-            filters=filters,
-            exclude_self=arguments.exclude_self,
-            collection=arguments.collection,
-        )
+    wanted = {
+        "min_score": arguments.min_score,
+        "bucket": arguments.by,
+        "filters": filters,
+        "exclude_self": arguments.exclude_self,
+        "collection": arguments.collection,
+    }
+    if service := service_from(arguments):
+        found, name = service.timeline(query_from(arguments), on_server=arguments.on_server, **wanted)
+    else:
+        with opened_query(arguments, [arguments.collection]) as (store, query):
+            found, name = timeline_of(query, store, zone=filters.time_zone, **wanted), query.name
     if arguments.json:
         for bucket in found.buckets:
             output.json_line(
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
             output.data(line)
     _tell(found.buckets, found.undated, arguments.by)
     if arguments.plot:
-        _write_plot(arguments, found.buckets, Path(query.name).name or "vector")
+        _write_plot(arguments, found.buckets, Path(name).name or "vector")
     return 0
 
 

@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+# Not among the plugins of all tests: it takes seconds to import Jina.
+from tests.fixtures.asking import (
+    ask,
+    on_the_command_line,
+    plain_http,
+    service_pipeline,
+    service_store,
+)
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
+
+__all__ = ["ask", "on_the_command_line", "plain_http", "service_pipeline", "service_store"]
 
 
 @pytest.fixture

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import requests
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Counted, Found
-from soundalike.cli.main import main
-from soundalike.config import Settings
-from soundalike.encoders import load_encoder
-from soundalike.excerpt import Excerpt
+from executors.documents import Clip, Counted
+from soundalike.errors import exit_status_of, http_status_of
 from soundalike.pipeline import Pipeline
-from soundalike.queries import Query
-from soundalike.store import Store, open_store
-from soundalike.types import Match
-from soundalike.windows import WindowPlan
+from soundalike.store import Store
+from soundalike.timeline import timeline
+from tests.fixtures.asking import filters_of, query_of
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -41,90 +37,6 @@ def stored(service: Service, toy_data: Path) -> list[dict[str, Any]]:
     ]
     assert not [row for row in rows if row["error"]]
     return sorted(rows, key=lambda row: str(row["uri"]), reverse=True)
-
-
-@pytest.fixture
-def store(service_database: str) -> Iterator[Store]:
-    found = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": service_database}))
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def ask(
-    service: Service,
-    store: Store,
-    service_database: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-) -> Callable[..., list[Any]]:
-    """Ask in all ways that know this kind of query; return each way's matches, all alike in form."""
-    pipeline = Pipeline(store, load_encoder("logmel-modulation", Path()), WindowPlan())
-    client = Client(host="127.0.0.1", port=service.grpc_port, protocol="grpc")
-
-    def in_python(clip: dict[str, Any], parameters: dict[str, Any]) -> list[Any]:
-        upload = clip.get("audio_base64")
-        source = base64.b64decode(upload) if upload else clip.get("uri")
-        excerpt = Excerpt(clip.get("start_s"), clip.get("end_s"), clip.get("at_s"))
-        query = Query(source, clip.get("recording_id"), clip.get("vector"), excerpt)
-        return [_of_core(match) for match in pipeline.search(query, **parameters).matches]
-
-    def on_the_command_line(clip: dict[str, Any], parameters: dict[str, Any]) -> list[Any]:
-        arguments = ["search", "--json", "--database-url", service_database]
-        if "vector" in clip:
-            (tmp_path / "vector.json").write_text(json.dumps(clip["vector"]))
-            arguments += ["--vector", str(tmp_path / "vector.json")]
-        options = {"recording_id": "--recording-id", "start_s": "--start", "end_s": "--end"}
-        options |= {"at_s": "--at", "uri": None}
-        for name, option in options.items():
-            if name in clip:
-                arguments += [option, str(clip[name])] if option else [clip[name]]
-        for name in parameters.get("collections", []):
-            arguments += ["--collection", name]
-        arguments += ["--exclude-self"] if parameters.get("exclude_self") else []
-        arguments += ["--group-by", parameters.get("group_by", "recording")]
-        capsys.readouterr()
-        assert main(arguments) == 0
-        return [_comparable(json.loads(line)) for line in capsys.readouterr().out.splitlines()]
-
-    def over_http(clip: dict[str, Any], parameters: dict[str, Any]) -> list[Any]:
-        (found,) = service.post("/search", clip, **parameters).json["data"]
-        assert found["error"] is None, found
-        return [_comparable(match) for match in found["matches"]]
-
-    def over_grpc(clip: dict[str, Any], parameters: dict[str, Any]) -> list[Any]:
-        (found,) = client.post(
-            "/search", Clip(**clip), return_type=DocList[Found], parameters=parameters
-        )
-        assert found.error is None
-        return [_comparable(match.model_dump()) for match in found.matches]
-
-    def every(clip: dict[str, Any], **parameters: Any) -> list[Any]:
-        answers = [over_http(clip, parameters)]
-        for way in (in_python, over_grpc, on_the_command_line):
-            if way is not on_the_command_line or "audio_base64" not in clip:
-                answers.append(way(clip, parameters))
-        assert answers[0]
-        for other in answers[1:]:
-            assert other == answers[0]
-        return answers[0]
-
-    return every
-
-
-def _of_core(match: Match) -> dict[str, Any]:
-    fields = ("rank", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits")
-    values = {name: getattr(match, name) for name in (*fields, "collection")}
-    recording = match.recording
-    told = {"uri": recording.uri, "label": recording.label, "recording_id": recording.recording_id}
-    return _comparable({**values, **told, "tags": recording.tags, "duration_s": recording.duration_s})
-
-
-def _comparable(match: dict[str, Any]) -> dict[str, Any]:
-    fields = ("rank", "uri", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits", "label")
-    fields += ("tags", "duration_s", "recording_id", "collection")
-    # The command line shows six decimals.
-    return {**{name: match[name] for name in fields}, "score": round(match["score"], 6)}
 
 
 def _clip(kind: str, stored: list[dict[str, Any]], store: Store) -> dict[str, Any]:
@@ -151,9 +63,9 @@ def _clip(kind: str, stored: list[dict[str, Any]], store: Store) -> dict[str, An
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_way_has_the_same_answer(
-    ask: Callable[..., list[Any]], stored: list[dict[str, Any]], store: Store, kind: str
+    ask: Callable[..., list[Any]], stored: list[dict[str, Any]], service_store: Store, kind: str
 ):
-    best, *_ = ask(_clip(kind, stored, store))
+    best, *_ = ask(_clip(kind, stored, service_store))
 
     assert best["recording_id"] == stored[0]["recording_id"]
     assert best["score"] == pytest.approx(1, abs=5e-3)
@@ -169,6 +81,65 @@ def test_every_way_has_the_same_answer(
         # In seconds of the whole recording.
         assert 2 <= best["query_start_s"] < best["query_end_s"] <= 8
         assert best["query_start_s"] == best["start_s"]
+
+
+@pytest.fixture
+def dated(service: Service, toy_data: Path) -> list[dict[str, Any]]:
+    """Index sirens of several days, with tags."""
+    paths = sorted((toy_data / "siren").iterdir())[:3]
+    clips = [
+        {
+            "uri": str(path),
+            "label": f"siren {day}",
+            "tags": {"site": "pond", "depth": {"m": day}, "checked": day > 1, "day": day},
+            "recorded_at": f"2025-05-0{day}T0{day}:00:00+00:00",
+        }
+        for day, path in enumerate(paths, start=1)
+    ]
+    rows: list[dict[str, Any]] = service.post("/index", *clips).json["data"]
+    assert not [row for row in rows if row["error"]]
+    return sorted(rows, key=lambda row: str(row["uri"]))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "days"),
+    [
+        ({"labels": ["siren 1", "siren 3"]}, {1, 3}),
+        ({"tags": {"site": "pond", "day": 2}}, {2}),
+        ({"where": ["depth.m >= 2", "checked = true"]}, {2, 3}),
+        ({"where": ['site in pond, "a, b"', "day != 3"]}, {1, 2}),
+        ({"uri_prefix": "THE FIRST"}, {1}),
+        ({"uri_prefix": "THE FOLDER"}, {1, 2, 3}),
+        ({"min_score": 0.9}, {1}),
+        ({"top_k": 1}, {1}),
+        ({"since": "2025-05-02", "until": "2025-05-03"}, {2}),
+        ({"time_of_day": "04:30-05:30", "time_zone": "Europe/Berlin"}, {3}),
+        ({"time_of_day": "23:00-04:00:10", "time_zone": "+02:00"}, {1, 2}),
+        ({"since": "2025-05-02T04:00", "time_zone": "Europe/Berlin"}, {2, 3}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["upload", "recording"])
+def test_every_way_narrows_alike(
+    ask: Callable[..., list[Any]],
+    dated: list[dict[str, Any]],
+    service_store: Store,
+    kind: str,
+    parameters: dict[str, Any],
+    days: set[int],
+):
+    first = dated[0]["uri"]
+    places = {"THE FIRST": first, "THE FOLDER": f"{Path(first).parent}/"}
+    given = {
+        name: places.get(value, value) if isinstance(value, str) else value
+        for name, value in parameters.items()
+    }
+    matches = ask(_clip(kind, dated, service_store), **given)
+
+    assert {match["tags"]["day"] for match in matches} == days
+    zones = {"Europe/Berlin": "+02:00", "+02:00": "+02:00"}
+    offset = zones.get(parameters.get("time_zone", ""), "+00:00")
+    assert all(match["occurred_at"].endswith(offset) for match in matches)
 
 
 def test_the_own_recording_is_left_out(ask: Callable[..., list[Any]], stored: list[dict[str, Any]]):
@@ -228,7 +199,14 @@ def test_collections_of_different_kinds_are_refused(service: Service, stored: li
     ids=str,
 )
 def test_a_query_that_cannot_be_asked_fails_alone(
-    service: Service, stored: list[dict[str, Any]], clip: dict[str, Any], code: str, said: str
+    service: Service,
+    service_database: str,
+    on_the_command_line: Callable[..., tuple[int, list[Any], str]],
+    plain_http: Callable[..., requests.Response],
+    stored: list[dict[str, Any]],
+    clip: dict[str, Any],
+    code: str,
+    said: str,
 ):
     sound = {"uri": stored[0]["uri"], "recording_id": stored[0]["recording_id"]}
     clip = {key: sound[key] if value == "SOUND" else value for key, value in clip.items()}
@@ -238,6 +216,12 @@ def test_a_query_that_cannot_be_asked_fails_alone(
         bad, good = answer.json["data"]
         assert (bad["error_code"], good["error_code"]) == (code, None)
         assert said in bad["error"]
+        plain = plain_http(f"/api{endpoint}", clip, parameters)
+        assert (plain.status_code, plain.json()["code"]) == (http_status_of(code), code)
+        for where in (["--database-url", service_database], ["--server", service.url]):
+            done = on_the_command_line(endpoint.strip("/"), clip, parameters, where)
+            assert done[:2] == (exit_status_of(code), [])
+            assert done[2].endswith(f"[{code}]\n")
 
 
 def test_what_is_stored_of_silence_is_nothing_to_look_for(
@@ -258,6 +242,47 @@ def test_only_whole_sounds_are_indexed(service: Service, stored: list[dict[str, 
     clips = [{"recording_id": UNKNOWN}, {"vector": [1.0]}, {**sound, "start_s": 2}, {**sound, "at_s": 2}]
     answer = service.post("/index", *clips)
     assert [row["error_code"] for row in answer.json["data"]] == ["parameter.invalid"] * 4
+
+
+@pytest.mark.parametrize("kind", ["file", "upload", "window", "vector"])
+def test_every_way_counts_alike(
+    service: Service,
+    service_database: str,
+    service_pipeline: Pipeline,
+    on_the_command_line: Callable[..., tuple[int, list[Any], str]],
+    plain_http: Callable[..., requests.Response],
+    dated: list[dict[str, Any]],
+    service_store: Store,
+    kind: str,
+):
+    clip = _clip(kind, dated, service_store)
+    parameters = {"min_score": 0.3, "by": "hour", "time_zone": "Europe/Berlin", "until": "2025-05-03"}
+    filters = filters_of(parameters)
+    found = timeline(
+        service_pipeline,
+        query_of(clip),
+        min_score=0.3,
+        bucket="hour",
+        zone=filters.time_zone,
+        filters=filters,
+    )
+    expected = [(row.start.isoformat(), row.end.isoformat(), row.count) for row in found.buckets]
+    assert expected[0][0] == "2025-05-01T03:00:00+02:00"
+
+    client = Client(host="127.0.0.1", port=service.grpc_port, protocol="grpc")
+    (typed,) = client.post(
+        "/timeline", Clip(**clip), return_type=DocList[Counted], parameters=parameters
+    )
+    answers = {
+        "Flow over HTTP": service.post("/timeline", clip, **parameters).json["data"][0]["buckets"],
+        "Flow over gRPC": [bucket.model_dump() for bucket in typed.buckets],
+        "plain HTTP": plain_http("/api/timeline", clip, parameters).json()["buckets"],
+    }
+    for where in (["--database-url", service_database], ["--server", service.url]):
+        status, answers[where[0]], said = on_the_command_line("timeline", clip, parameters, where)
+        assert status == 0, said
+    for name, rows in answers.items():
+        assert [(row["start"], row["end"], row["count"]) for row in rows] == expected, name
 
 
 def test_a_timeline_of_what_is_stored(service: Service, stored: list[dict[str, Any]]):

@@ -86,6 +86,15 @@ def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
     assert KEY not in browser_page.content() + browser_page.url
 
 
+def test_the_command_line_needs_the_key(locked: Service, soundalike: Callable[..., Any], toy_data: Path):
+    command = ("search", toy_data / "queries" / "siren_query_1.mp3", "--collection", "none")
+    for key, code in ((KEY, "store.index_empty"), ("another", "service.unauthorized")):
+        done = soundalike(*command, SOUNDALIKE_SERVER=locked.url, SOUNDALIKE_API_KEY=key)
+        assert done.stderr.endswith(f"[{code}]\n")
+        assert key not in done.stdout + done.stderr
+    assert done.returncode == 6
+
+
 def test_the_key_is_nowhere_to_be_seen(locked: Service):
     _post(locked, "/status", **{"X-API-Key": "another"})
     assert KEY not in locked.program.said

@@ -21,6 +21,7 @@ LAYERS = (
     ("display",),
     ("store", "ranking", "queries", "neighbours", "items", "metrics"),
     ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning", "exchange", "doctor"),
+    ("remote",),
     ("cli", "__main__"),
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

@@ -52,6 +52,7 @@ TAGS: dict[str, Any] = {
 )
 def test_parse(text: str, expected: Condition):
     assert parse_condition(text) == expected
+    assert parse_condition(str(expected)) == expected
     assert [type(value) for value in parse_condition(text).values] == [type(v) for v in expected.values]
 
 

@@ -215,6 +215,7 @@ def command(*argv: str | Path) -> list[str]:
         (["models", "status"], 0),
         (["status", "--database-url", "DEAD"], 5),
         (["delete", "a.wav", "--database-url", "DEAD"], 5),
+        (["search", "--recording-id", "a", "--server", "http://127.0.0.1:1"], 6),
         (["serve", "--flow", "gone.yml"], 2),
         (["embed", "SOUND", "--model", "logmel-modulation"], 0),
     ],
@@ -234,6 +235,7 @@ def test_short_commands_load_nothing_heavy(argv: list[str], status: int, dead_se
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
     assert {"soundalike", "argparse"} <= loaded
     heavy = {"tensorflow", "tf_slim", "jina", "docarray", "librosa", "numba", "grpc", "fastapi"}
+    heavy |= set() if "--server" in argv else {"requests"}
     assert loaded.isdisjoint(heavy), loaded & heavy
 
 
