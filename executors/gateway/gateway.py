@@ -35,6 +35,7 @@ from executors.gateway.problems import answer_with_problems
 from executors.gateway.safety import protect
 from executors.gateway.safety_access import KeyInterceptor
 from executors.gateway.safety_content import check_request
+from executors.gateway.whole_flow import refuse_chosen_executors
 from executors.gateway.windows import CollectionWindows
 from soundalike.config import Settings
 from soundalike.limits import Limits
@@ -109,6 +110,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         # Both servers share the streamer.
         CollectionWindows(self.streamer)
+        refuse_chosen_executors(self.streamer)
         classes: Dict[ProtocolType, Any] = {
             ProtocolType.GRPC: SoundalikeGRPCServer,
             ProtocolType.HTTP: SoundalikeHTTPServer,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from docarray import DocList
 from jina import Client
-from jina.excepts import BadServerFlow
+from jina.excepts import BadServer, BadServerFlow
 from playwright.sync_api import expect
 
 from executors.documents import Clip, Found, Status
@@ -184,3 +184,19 @@ def test_parameters_that_cannot_travel_are_refused_at_once(service: Service, par
 )
 def test_a_body_that_nests_for_ever_is_refused(service: Service, body: bytes):
     assert service.request("/search", body).status in (400, 422)
+
+
+def test_nobody_chooses_which_executors_are_asked(service: Service):
+    """Who leaves out the segmenter could store any file, and have it played."""
+    header = {"request_id": "1", "target_executor": "ranker"}
+    body = json.dumps({"data": [{"uri": "/nowhere.wav"}], "header": header}).encode()
+    answer = service.request("/search", body)
+    assert (answer.status, answer.json["code"]) == (422, "parameter.invalid")
+    assert "'ranker'" in answer.json["detail"]
+    client = Client(host="127.0.0.1", port=service.grpc_port, protocol="grpc")
+    clip = Clip(uri="/nowhere.wav")
+    for stream in (True, False):
+        with pytest.raises(BadServer, match=r"parameter\.invalid"):
+            client.post(
+                "/search", clip, return_type=DocList[Found], target_executor="ranker", stream=stream
+            )
