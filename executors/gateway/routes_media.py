@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import FileResponse
-from starlette.background import BackgroundTask
+from starlette.types import Receive, Scope, Send
 
 from executors.gateway import models
 from executors.gateway.context import Context, GivenContext, problems
@@ -31,6 +31,18 @@ _SOUND: Dict[int | str, Dict[str, Any]] = {
     200: {"content": {"audio/*": {}}, "description": "the file as it is, or a WAV cut-out"},
     206: {"content": {"audio/*": {}}, "description": "the bytes that the header Range asks for"},
 }
+
+
+class _CutOut(FileResponse):
+    """A file that is there for one answer, and gone whatever becomes of that."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; a background task would be left out where the range cannot be had."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
+
 
 Start = Annotated[Optional[float], Query(ge=0, description="seconds from the beginning")]
 End = Annotated[Optional[float], Query(gt=0, description="seconds from the beginning")]
@@ -62,12 +74,11 @@ async def audio(
         return FileResponse(path, media_type=kind, filename=name, content_disposition_type="inline")
     begin_s, end_s = start or 0.0, stored.duration_s if end is None else end
     cut_out = await context.decoding.run(_cut_out, context, path, begin_s, end_s)
-    return FileResponse(
+    return _CutOut(
         cut_out,
         media_type="audio/wav",
         filename=f"{Path(name).stem}_{begin_s:g}-{end_s:g}s.wav",
         content_disposition_type="inline",
-        background=BackgroundTask(cut_out.unlink, missing_ok=True),
     )
 
 

@@ -97,6 +97,14 @@ def test_a_part_is_cut_out_as_wav(
     wait_until(lambda: not any(path.is_file() for path in uploads.rglob("*")), "nothing is left")
 
 
+@pytest.mark.parametrize(("asked", "status"), [("bytes=99999999-", 416), ("bytes=x", 400)])
+def test_a_range_that_a_cut_out_has_not_leaves_no_file(
+    stored: str, uploads: Path, wait_until: Callable[..., Any], asked: str, status: int
+):
+    assert _get(f"{stored}/audio", {"Range": asked}, start=1).status_code == status
+    wait_until(lambda: not any(path.is_file() for path in uploads.rglob("*")), "nothing is left")
+
+
 @pytest.mark.parametrize("part", [{"start": 99, "end": 100}, {"start": 3, "end": 2}, {"start": -1}])
 @pytest.mark.parametrize("kind", ["audio", "waveform", "spectrogram.png"])
 def test_a_part_that_is_not_there(stored: str, kind: str, part: dict[str, float]):
