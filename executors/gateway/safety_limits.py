@@ -20,8 +20,8 @@ from soundalike.limits import Limits
 
 #: A request that found no place is told to come again after so long.
 _BUSY_S = 2
-#: Ends the paths of answers that last as long as the client listens.
-_EVENTS = "/events"
+#: Begins and ends the paths of answers that last as long as the client listens.
+_JOBS, _EVENTS = "/api/jobs/", "/events"
 _MB = 1 << 20
 _DISCARD_S = 10
 #: Of what was refused the rest is not read, so nothing can follow it.
@@ -69,7 +69,8 @@ class RateLimit:
 class ConcurrencyLimit:
     """Works on so many requests at once, lets some wait, and turns the others away.
 
-    Of a request that waits nothing has been read, so it takes no memory.
+    Of a request that waits nothing has been read, so it takes no memory. One whose answer has begun
+    makes room: a recording may be sent for as long as somebody listens to it.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -80,7 +81,7 @@ class ConcurrencyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
-        if _is_cheap(scope) or scope["path"].endswith(_EVENTS):
+        if _is_cheap(scope) or _is_listening(scope):
             await self._app(scope, receive, send)
         elif self._places.locked() and self._waiting >= self._most_waiting:
             busy = ServiceBusy(
@@ -93,10 +94,27 @@ class ConcurrencyLimit:
                 await self._places.acquire()
             finally:
                 self._waiting -= 1
-            try:
-                await self._app(scope, receive, send)
-            finally:
+            await self._work(scope, receive, send)
+
+    async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and give its place away once."""
+        has_place = True
+
+        def leave() -> None:
+            nonlocal has_place
+            if has_place:
+                has_place = False
                 self._places.release()
+
+        async def send_and_leave(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                leave()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_leave)
+        finally:
+            leave()
 
 
 class BodyLimit:
@@ -167,6 +185,11 @@ def _too_large(what: str, most_mb: int, *, is_upload: bool) -> AudioTooLarge:
     return AudioTooLarge(
         f"the body has {what}, and {most_mb} MB are taken; send less at once, or raise {variable}"
     )
+
+
+def _is_listening(scope: Scope) -> bool:
+    path: str = scope["path"]
+    return scope["method"] == "GET" and path.startswith(_JOBS) and path.endswith(_EVENTS)
 
 
 def _is_cheap(scope: Scope) -> bool:

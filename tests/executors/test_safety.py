@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from executors.access import Access
 from executors.gateway.safety import protect
@@ -101,6 +101,15 @@ def make_app() -> Callable[..., FastAPI]:
             app.state.most_open = max(app.state.most_open, app.state.open)
             await app.state.gate.wait()
             app.state.open -= 1
+
+        @app.get("/listen")
+        async def listen() -> StreamingResponse:
+            async def sound() -> AsyncIterator[bytes]:
+                app.state.open += 1
+                await app.state.gate.wait()
+                yield b"x"
+
+            return StreamingResponse(sound())
 
         for path in ("/", "/health", "/static/page.js", "/api/jobs/1/events", "/api/recordings"):
             app.get(path)(lambda: "here")
@@ -279,6 +288,23 @@ def test_some_run_some_wait_and_the_others_come_again(make_app: Callable[..., Fa
     assert (health.status, events.status) == (200, 200)
     assert app.state.most_open == 2
     assert app.state.open == 0
+
+
+def test_who_listens_slowly_takes_no_place(make_app: Callable[..., FastAPI]):
+    app = make_app(max_running=1, max_waiting=3)
+
+    async def crowd() -> list[Answer]:
+        app.state.gate = asyncio.Event()
+        listening = [asyncio.create_task(ask(app, "GET", "/listen")) for _ in range(3)]
+        while app.state.open < 3:
+            await asyncio.wait(listening, timeout=0.01)
+            assert not any(task.done() for task in listening)
+        other = await ask(app)
+        app.state.gate.set()
+        return [other, *await asyncio.gather(*listening)]
+
+    answers = asyncio.run(asyncio.wait_for(crowd(), 20))
+    assert [answer.status for answer in answers] == [200] * 4
 
 
 def test_who_gives_up_waiting_leaves_the_place_to_others(make_app: Callable[..., FastAPI]):
