@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.queries import EmbeddedQuery, check_same_kind, without_own
 from soundalike.ranking import check_group_by, group_of, rank_collections
-from soundalike.store.base import SearchResult
+from soundalike.store.base import MAX_TOP_K, SearchResult
 from soundalike.store.protocol import Store
 from soundalike.types import Filters, Hit, Match, Recording, Window
 
@@ -108,30 +108,39 @@ def find_hits(
     check_same_kind(store, names)
 
     def search_in(name: str) -> SearchResult:
-        def search(narrowed: Filters) -> SearchResult:
+        def search(narrowed: Filters, limit: int) -> SearchResult:
             return store.search(
-                query.embeddings, query.spec, top_k=top_k, filters=narrowed, collection=name
+                query.embeddings, query.spec, top_k=limit, filters=narrowed, collection=name
             )
 
-        return search(filters) if group_by == "recording" else _of_groups(search, top_k, filters)
+        if group_by == "recording":
+            return search(filters, top_k)
+        return _of_groups(search, top_k, filters)
 
     return {name: search_in(name) for name in names}
 
 
-def _of_groups(search: Callable[[Filters], SearchResult], top_k: int, filters: Filters) -> SearchResult:
+def _of_groups(
+    search: Callable[[Filters, int], SearchResult], top_k: int, filters: Filters
+) -> SearchResult:
     """Search again without the labels that were found until there are `top_k` groups, or no more.
 
-    A recording that has several labels counts for the one that it is found with first.
+    A recording that has several labels counts for the one that it is found with first. It is found
+    again under the others, so that the next search has to look behind it.
     """
     hits: list[Hit] = []
     recordings: dict[str, Recording] = {}
     labels = list(filters.without_labels)
+    limit = top_k
     while True:
-        found = search(replace(filters, without_labels=tuple(labels)))
+        found = search(replace(filters, without_labels=tuple(labels)), limit)
         new = found.recordings.keys() - recordings.keys()
         hits += [hit for hit in found.hits if hit.recording_id in new]
         recordings |= {key: found.recordings[key] for key in new}
-        labels += {file.label for file in found.recordings.values() if file.label is not None}
+        labels += {label for key in new if (label := found.recordings[key].label) is not None}
         n_groups = len({group_of(file) for file in recordings.values()})
-        if n_groups >= top_k or len(found.recordings) < top_k or not new:
+        is_all = len(found.recordings) < limit
+        wider = min(MAX_TOP_K, top_k + len(found.recordings) - len(new))
+        if n_groups >= top_k or is_all or not (new or wider > limit):
             return SearchResult(hits, recordings)
+        limit = wider

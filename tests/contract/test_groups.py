@@ -76,6 +76,16 @@ def test_a_recording_with_two_labels_counts_once(voices: Collection):
     assert [label for _, label in found] == ["anna", "bert", None, "cleo", None]
 
 
+def test_recordings_that_all_have_two_labels_hide_no_other(collection: Collection):
+    for name in ("a", "b"):
+        collection.add(f"/{name}.wav", _towards(0.9), label="anna")
+        collection.link(f"/twin/{name}.wav", f"/{name}.wav", label="twin")
+    collection.add("/t.wav", _towards(0.5), label="twin")
+    collection.add("/z.wav", _towards(0.4), label="zoe")
+    assert _labels(collection, 2) == [("/a.wav", "anna"), ("/t.wav", "twin")]
+    assert _labels(collection, 3) == [("/a.wav", "anna"), ("/t.wav", "twin"), ("/z.wav", "zoe")]
+
+
 def test_there_is_no_other_grouping(voices: Collection):
     with pytest.raises(ParameterError, match="group_by is 'folder'; choose recording or label"):
         answer_to(_query(voices), voices.store, group_by="folder")
