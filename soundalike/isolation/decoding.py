@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from soundalike.audio.sources import AudioSource
-from soundalike.errors import AudioTooLarge, AudioTooSlow, UnreadableAudio
+from soundalike.errors import AudioNotFound, AudioTooLarge, AudioTooSlow, UnreadableAudio
 from soundalike.isolation.pool import ProcessCrashed, ProcessPool, ProcessTooSlow
 from soundalike.limits import Limits
 
@@ -54,6 +54,8 @@ class IsolatedDecoding:
 
         Raises
         ------
+        AudioNotFound
+            The file has vanished.
         UnreadableAudio
             A decoder has crashed.
         AudioTooSlow
@@ -61,8 +63,7 @@ class IsolatedDecoding:
         AudioTooLarge
             It needs more memory than it may have.
         """
-        size_bytes = len(source) if isinstance(source, bytes) else source.stat().st_size
-        timeout_s = self._base_s + size_bytes / _MB
+        timeout_s = self._base_s + _size_bytes(source) / _MB
         try:
             return self._pool.call(
                 function, source, *arguments, timeout_s=timeout_s, folder=folder, **keywords
@@ -85,6 +86,15 @@ class IsolatedDecoding:
     def close(self) -> None:
         """End the processes."""
         self._pool.close()
+
+
+def _size_bytes(source: AudioSource) -> int:
+    if isinstance(source, bytes):
+        return len(source)
+    try:
+        return source.stat().st_size
+    except OSError as exc:
+        raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check the path") from exc
 
 
 def _shown(source: AudioSource) -> str:

@@ -16,7 +16,14 @@ import psutil
 import pytest
 
 from soundalike.audio import load_audio
-from soundalike.errors import AudioTooLarge, AudioTooSlow, EmptyAudio, ServiceError, UnreadableAudio
+from soundalike.errors import (
+    AudioNotFound,
+    AudioTooLarge,
+    AudioTooSlow,
+    EmptyAudio,
+    ServiceError,
+    UnreadableAudio,
+)
 from soundalike.isolation import IsolatedDecoding, ProcessCrashed, ProcessPool, ProcessTooSlow
 from soundalike.limits import Limits
 from tests.fixtures import misbehaving
@@ -171,3 +178,10 @@ def test_crashes_and_hangs_become_errors_of_the_sound(decoding: IsolatedDecoding
         decoding.run(misbehaving.hang, path)
     with pytest.raises(AudioTooLarge, match="SOUNDALIKE_DECODER_MEMORY_MB"):
         decoding.run(misbehaving.grow, b"any")
+
+
+def test_a_file_that_has_vanished_is_no_fault_of_the_service(tmp_path: Path):
+    decoding = IsolatedDecoding(Limits(), 1)
+    with pytest.raises(AudioNotFound, match=r"gone\.wav.*No such file"):
+        decoding.run(load_audio, tmp_path / "gone.wav")
+    decoding.close()
