@@ -94,10 +94,13 @@ class CollectionWindows:
         return self._asking
 
     async def _ask(self) -> None:
-        """Learn what there is now; what was asked for earlier by somebody else is not new enough."""
+        """Learn what there is now; what was asked for earlier by somebody else is not new enough.
+
+        Others may wait for the same answer, and get it when this one is cancelled.
+        """
         if self._asking is not None and not self._asking.done():
-            await self._asking
-        await self._begin_to_ask()
+            await asyncio.shield(self._asking)
+        await asyncio.shield(self._begin_to_ask())
 
     async def _learn(self) -> None:
         begun = time.monotonic()
