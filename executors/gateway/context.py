@@ -75,15 +75,19 @@ class Context:
             return []
         return [doc async for doc in self.library.below(str(folder), collection)]
 
-    async def forget_upload(self, stored: StoredDoc) -> None:
+    async def forget_recording(self, recording_id: str) -> None:
         """Remove the file of an uploaded recording that is in no collection any more."""
-        path = Path(stored.uri or "")
-        if not self.uploads.holds(path):
+        for path in self.uploads.of(recording_id):
+            await self.forget_upload(path)
+
+    async def forget_upload(self, path: Path) -> None:
+        """Remove a kept file, unless it is in a collection or waits to be indexed."""
+        if not self.uploads.holds(path) or self.uploads.is_needed(path):
             return
         for found in await self.library.collections():
             if await self.library.known([str(path)], found.name):
                 return
-        path.unlink(missing_ok=True)
+        self.uploads.remove(path)
 
 
 async def _context_of(request: Request) -> Context:

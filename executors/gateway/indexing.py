@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, TypeVar
+from typing import Any, Dict, List, Optional, Set, TypeVar
+
+from starlette.exceptions import HTTPException
 
 from executors.documents import Clip, Indexed
 from executors.gateway.context import Context
@@ -14,7 +17,7 @@ from executors.gateway.uploads import Kept
 from executors.listings import StoredDoc
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import path_of
-from soundalike.errors import AudioNotFound
+from soundalike.errors import AudioNotFound, SoundalikeError
 from soundalike.files import find_files, is_gone
 
 #: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
@@ -122,22 +125,24 @@ class UploadIndexing:
     Attributes
     ----------
     context : Context
-    files : sequence of Kept
     label : str or None
     recorded_at : str or None
         When all of them began, ISO-8601 with zone; None: what header or name tell.
     tags : dict
         Of all files; each has its name as well.
+    files : list of Kept
     """
 
     context: Context
-    files: Sequence[Kept]
     label: Optional[str] = None
     recorded_at: Optional[str] = None
     tags: Dict[str, Any] = field(default_factory=dict)
+    files: List[Kept] = field(default_factory=list)
+    #: Paths that were sent to be indexed and of which nobody has said yet that they are not.
+    _sent: Set[Path] = field(default_factory=set)
 
     async def run(self, job: Job) -> None:
-        """Index them; those that are no recordings are not kept."""
+        """Index them."""
         job.total = len(self.files)
         for batch in _pages(self.files, _BATCH):
             clips = [
@@ -150,11 +155,24 @@ class UploadIndexing:
                 )
                 for number, kept in enumerate(batch)
             ]
+            self._sent.update(kept.path for kept in batch)
             results = await _index(self.context, job, clips, [kept.name for kept in batch])
             for kept, result in zip(batch, results, strict=True):
                 self.context.jobs.note_file(job, _of_upload(kept, result))
-                if kept.is_new and result.outcome == "failed":
-                    kept.path.unlink(missing_ok=True)
+                if result.outcome == "failed":
+                    self._sent.discard(kept.path)
+
+    async def let_go(self) -> None:
+        """Need the files no more; those that are in no collection are not kept.
+
+        What was sent when a job is cancelled may still be stored, and stays; so does everything where
+        the index cannot be asked.
+        """
+        for kept in self.files:
+            self.context.uploads.let_go(kept.path)
+        with suppress(HTTPException, SoundalikeError):
+            for path in {kept.path for kept in self.files} - self._sent:
+                await self.context.forget_upload(path)
 
 
 async def _index(

@@ -73,6 +73,8 @@ class Job(BaseModel):
 
 #: Does the work of a job, and writes into it how far it is.
 Work = Callable[[Job], Awaitable[None]]
+#: Tidies up behind it.
+TidyUp = Callable[[], Awaitable[None]]
 
 
 class Jobs:
@@ -89,9 +91,18 @@ class Jobs:
         self._files: Dict[str, List[JobFile]] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Condition()
+        self._is_closed = False
 
-    def start(self, job: Job, work: Work) -> Job:
+    def start(self, job: Job, work: Work, tidy_up: TidyUp | None = None) -> Job:
         """Let a job wait for its turn.
+
+        Parameters
+        ----------
+        job : Job
+        work : callable
+            What is done when its turn comes.
+        tidy_up : callable, optional
+            Called at its end, also where its turn never came, but not where the service stops.
 
         Raises
         ------
@@ -103,7 +114,7 @@ class Jobs:
                 f"{len(self._tasks)} jobs are waiting; wait until one is done, or cancel one"
             )
         self._jobs[job.id] = job
-        self._tasks[job.id] = asyncio.create_task(self._run(job, work))
+        self._tasks[job.id] = asyncio.create_task(self._run(job, work, tidy_up))
         finished = [key for key, found in self._jobs.items() if found.is_finished]
         for key in finished[: max(0, len(finished) - _KEPT)]:
             del self._jobs[key]
@@ -146,6 +157,7 @@ class Jobs:
 
     async def close(self) -> None:
         """Stop all jobs, and all who watch them."""
+        self._is_closed = True
         for job_id in list(self._tasks):
             await self.cancel(job_id)
 
@@ -167,12 +179,16 @@ class Jobs:
             async with self._changed:
                 await self._changed.wait_for(lambda: job != state)  # noqa: B023 - waited for at once
 
-    async def _run(self, job: Job, work: Work) -> None:
+    async def _run(self, job: Job, work: Work, tidy_up: TidyUp | None) -> None:
         try:
-            async with self._turn:
-                job.state, job.started_at = "running", datetime.now(UTC)
-                await self.tell()
-                await work(job)
+            try:
+                async with self._turn:
+                    job.state, job.started_at = "running", datetime.now(UTC)
+                    await self.tell()
+                    await work(job)
+            finally:
+                if tidy_up is not None and not self._is_closed:
+                    await tidy_up()
             job.state = "done"
         except asyncio.CancelledError:
             job.state = "cancelled"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Annotated, List, Optional
@@ -71,9 +72,15 @@ async def upload(
     """Keep the files, each content once, and index them."""
     parse_time(recorded_at or None)
     given_tags = parse_tags(tags or "{}")
-    kept = [await context.uploads.keep(file) for file in files]
-    work = UploadIndexing(context, kept, label or None, recorded_at or None, given_tags)
-    job = context.jobs.start(Job(kind="upload", collection=collection, total=len(kept)), work.run)
+    work = UploadIndexing(context, label or None, recorded_at or None, given_tags)
+    try:
+        for file in files:
+            work.files.append(await context.uploads.keep(file))
+        job = Job(kind="upload", collection=collection, total=len(work.files))
+        context.jobs.start(job, work.run, work.let_go)
+    except BaseException:
+        await work.let_go()
+        raise
     return _accepted(job, response)
 
 
@@ -146,8 +153,9 @@ def _folder(context: GivenContext, name: str) -> Path:
     AudioNotFound
         It is no folder.
     """
-    context.roots.check(name)
-    folder = Path(name).absolute()
+    # The paths of its files will be like this.
+    folder = Path(os.path.abspath(name))
+    context.roots.check(str(folder))
     if not folder.is_dir():
         raise AudioNotFound(f"{name!r} is no folder; give the path of one that the server can read")
     return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any, List
 from uuid import UUID
 
@@ -98,7 +99,7 @@ async def delete_path(
     uploads = await context.uploads_under(uri, collection)
     deleted = await context.library.delete(collection, uri=uri)
     for stored in uploads:
-        await context.forget_upload(stored)
+        await context.forget_upload(Path(str(stored.uri)))
     if not deleted:
         raise RecordingNotFound(
             f"nothing in {collection!r} is stored under {uri!r}; see /api/recordings"
@@ -124,9 +125,9 @@ async def delete_recording(
     context: GivenContext, recording_id: UUID, collection: str = DEFAULT_COLLECTION
 ) -> models.Deleted:
     """Delete it under all its paths. The files stay, unless they were uploaded."""
-    stored = await context.library.recording(str(recording_id), collection)
+    await context.library.recording(str(recording_id), collection)
     deleted = await context.library.delete(collection, recording_id=str(recording_id))
-    await context.forget_upload(stored)
+    await context.forget_recording(str(recording_id))
     return models.Deleted(deleted=deleted)
 
 
@@ -147,8 +148,8 @@ async def delete_label(
     deleted = 0
     while page := await context.library.with_label(collection, label):
         gone = await context.library.delete_paths(collection, [str(doc.uri) for doc in page])
-        for stored in page:
-            await context.forget_upload(stored)
+        for recording_id in {str(stored.recording_id) for stored in page}:
+            await context.forget_recording(recording_id)
         deleted += gone
         if not gone:
             break

@@ -6,7 +6,9 @@ import contextlib
 import os
 import shutil
 import tempfile
+import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,13 +35,10 @@ class Kept:
         Made of its content's id and, where it is one of a sound file, its suffix.
     name : str
         What the client calls it, without folders.
-    is_new : bool
-        Whether this content was not kept before.
     """
 
     path: Path
     name: str
-    is_new: bool
 
 
 class Uploads:
@@ -56,6 +55,8 @@ class Uploads:
     def __init__(self, folder: Path, workers: Workers) -> None:
         self.folder = folder.absolute()
         self._workers = workers
+        self._needed: Counter[Path] = Counter()
+        self._lock = threading.Lock()
 
     @property
     def passing(self) -> Path:
@@ -84,32 +85,62 @@ class Uploads:
             path.unlink(missing_ok=True)
 
     async def keep(self, upload: UploadFile) -> Kept:
-        """Keep an upload; the same content is kept once, under the name that it got first."""
+        """Keep an upload; the same content is kept once, under the name that it got first.
+
+        It is not removed before it was `let_go` as often as it was kept.
+        """
         name = _name_of(upload.filename)
-        path, is_new = await self._workers.run(self._keep, upload.file, _suffix_of(name))
-        return Kept(path, name, is_new)
+        return Kept(await self._workers.run(self._keep, upload.file, _suffix_of(name)), name)
+
+    def let_go(self, path: Path) -> None:
+        """Need a kept upload no more."""
+        with self._lock:
+            self._needed[path] -= 1
+            if self._needed[path] <= 0:
+                del self._needed[path]
+
+    def is_needed(self, path: Path) -> bool:
+        """Tell whether somebody has kept a path and not let it go."""
+        return path in self._needed
 
     def holds(self, path: Path) -> bool:
         """Tell whether a path is that of a kept upload."""
         return path.parent == self.folder
 
-    def _keep(self, file: BinaryIO, suffix: str) -> tuple[Path, bool]:
+    def of(self, recording_id: str) -> list[Path]:
+        """Return the paths under which a recording's content is kept."""
+        paths = (self.folder / f"{recording_id}{suffix}" for suffix in ("", *sorted(AUDIO_SUFFIXES)))
+        return [path for path in paths if path.is_file()]
+
+    def remove(self, path: Path) -> None:
+        """Remove a kept upload, unless it is needed."""
+        with self._lock:
+            if path not in self._needed:
+                path.unlink(missing_ok=True)
+
+    def _keep(self, file: BinaryIO, suffix: str) -> Path:
         path = self._write(file, suffix)
         try:
             recording_id = recording_id_of(path)
-            known = next(self.folder.glob(f"{recording_id}*"), None)
-            if known is not None:
-                return known, False
-            return path.rename(self.folder / f"{recording_id}{suffix}"), True
+            with self._lock:
+                known = self.of(recording_id)
+                kept = known[0] if known else path.rename(self.folder / f"{recording_id}{suffix}")
+                self._needed[kept] += 1
+            return kept
         finally:
             path.unlink(missing_ok=True)
 
     def _write(self, file: BinaryIO, suffix: str) -> Path:
         file.seek(0)
         with tempfile.NamedTemporaryFile(dir=self.passing, suffix=suffix, delete=False) as target:
-            shutil.copyfileobj(file, target)
-            # The segmenter may run as another user.
-            os.fchmod(target.fileno(), 0o644)
+            try:
+                shutil.copyfileobj(file, target)
+                # The segmenter may run as another user.
+                os.fchmod(target.fileno(), 0o644)
+            except BaseException:
+                # The disk may be full, of all things.
+                os.unlink(target.name)
+                raise
         return Path(target.name)
 
 

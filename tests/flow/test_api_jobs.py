@@ -92,6 +92,15 @@ def test_a_folder_is_kept_in_step(service: Service, folder: Path, finish: Callab
     assert [Path(found["uri"]).name for found in _recordings(service)] == ["one.mp3"]
 
 
+def test_a_folder_may_be_named_in_a_roundabout_way(
+    service: Service, folder: Path, finish: Callable[..., dict[str, Any]]
+):
+    finish(_sync(service, folder))
+    (folder / "one.mp3").unlink()
+    job = finish(_sync(service, folder / "rain" / "..", prune=True))
+    assert (job["folder"], job["pruned"]) == (str(folder), 1)
+
+
 def test_another_label_is_written(service: Service, folder: Path, finish: Callable[..., dict[str, Any]]):
     finish(_sync(service, folder))
     again = finish(_sync(service, folder, label="outdoors"))
@@ -139,7 +148,7 @@ def test_uploads_are_kept_under_names_of_ours(
     job = finish(answer)
     assert _counts(job) == {"total": 4, "done": 4, "added": 1, "replaced": 3}
     (found,) = _recordings(service)
-    kept = [path for path in uploads.rglob("*") if path.is_file()]
+    kept = _files(uploads)
     assert kept == [uploads / f"{found['recording_id']}.mp3"]
     assert kept[0].read_bytes() == siren.read_bytes()
     assert (found["uri"], found["label"]) == (str(kept[0]), None)
@@ -176,7 +185,7 @@ def test_what_is_no_recording_is_not_kept(
     (error,) = job["errors"]
     assert (error["uri"], error["code"]) == ("README.md", "audio.unreadable")
     assert str(uploads) not in error["detail"]
-    assert len([path for path in uploads.rglob("*") if path.is_file()]) == 1
+    assert len(_files(uploads)) == 1
 
 
 def test_a_deleted_upload_is_gone_from_the_disk(
@@ -193,11 +202,71 @@ def test_a_deleted_upload_is_gone_from_the_disk(
     assert not Path(found["uri"]).exists()
 
 
+@pytest.fixture
+def busy(service: Service, small_files: Callable[[int], list[Path]]) -> Iterator[str]:
+    """Keep the jobs busy until the end of the test; return the id of the one that runs."""
+    (folder,) = {path.parent for path in small_files(200)}
+    job_id = str(_sync(service, folder, collection="busy").json()["id"])
+    yield job_id
+    _cancel(service, job_id)
+
+
+def _cancel(service: Service, job_id: str) -> dict[str, Any]:
+    job: dict[str, Any] = requests.delete(f"{service.url}/api/jobs/{job_id}", timeout=60).json()
+    return job
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_uploads_that_are_never_indexed_are_not_kept(
+    service: Service, toy_data: Path, uploads: Path, busy: str
+):
+    job = _upload(service, toy_data / "rain" / "rain_1.mp3").json()
+    assert len(_files(uploads)) == 1
+    assert _cancel(service, job["id"])["state"] == "cancelled"
+    assert _files(uploads) == []
+
+
+def test_an_upload_that_waits_is_there_when_its_turn_comes(
+    service: Service,
+    toy_data: Path,
+    uploads: Path,
+    finish: Callable[..., dict[str, Any]],
+    small_files: Callable[[int], list[Path]],
+):
+    """Deleting the same content from another collection does not take it away."""
+    rain = toy_data / "rain" / "rain_1.mp3"
+    finish(_upload(service, rain))
+    (found,) = _recordings(service)
+    (folder,) = {path.parent for path in small_files(200)}
+    busy = _sync(service, folder, collection="busy").json()["id"]
+    waiting = _upload(service, rain, collection="other")
+    requests.delete(f"{service.url}/api/recordings/{found['recording_id']}", timeout=60)
+    _cancel(service, busy)
+    assert _counts(finish(waiting)) == {"total": 1, "done": 1, "added": 1}
+    assert _files(uploads) == [Path(found["uri"])]
+
+
+def test_an_upload_goes_with_its_recording_whatever_its_other_paths(
+    service: Service, toy_data: Path, uploads: Path, finish: Callable[..., dict[str, Any]]
+):
+    # A path that stands before that of the upload.
+    rain = Path(shutil.copy(toy_data / "rain" / "rain_1.mp3", uploads.parent / "0.mp3"))
+    finish(_upload(service, rain))
+    (doc,) = service.post("/index", {"uri": str(rain)}).json["data"]
+    assert len(_recordings(service)) == 2
+    requests.delete(f"{service.url}/api/recordings/{doc['recording_id']}", timeout=60)
+    assert _files(uploads) == []
+    assert rain.is_file()
+
+
 @pytest.mark.parametrize("recorded_at", ["yesterday", "2025-05-01T06:30:00"])
 def test_a_start_that_cannot_be_read(service: Service, toy_data: Path, uploads: Path, recorded_at: str):
     answer = _upload(service, toy_data / "rain" / "rain_1.mp3", recorded_at=recorded_at)
     assert (answer.status_code, answer.json()["code"]) == (422, "parameter.invalid")
-    assert [path for path in uploads.rglob("*") if path.is_file()] == []
+    assert _files(uploads) == []
 
 
 def _events(answer: requests.Response) -> Iterator[tuple[str, dict[str, Any]]]:

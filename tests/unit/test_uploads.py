@@ -1,0 +1,70 @@
+"""Uploads that are kept, needed, let go and removed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.datastructures import UploadFile
+
+from executors.gateway.uploads import Uploads
+from executors.gateway.workers import Workers
+
+
+@pytest.fixture
+def make_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Uploads]:
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    def make() -> Uploads:
+        uploads = Uploads(tmp_path / "uploads", Workers())
+        uploads.prepare()
+        return uploads
+
+    return make
+
+
+def _upload(name: str = "a.wav", content: bytes = b"sound") -> UploadFile:
+    return UploadFile(io.BytesIO(content), filename=name)
+
+
+def _files(uploads: Uploads) -> list[Path]:
+    return [path for path in uploads.folder.rglob("*") if path.is_file()]
+
+
+def test_what_is_needed_is_not_removed(make_uploads: Callable[[], Uploads]):
+    async def run() -> None:
+        uploads = make_uploads()
+        first, second = [(await uploads.keep(_upload(name))).path for name in ("a.wav", "b.mp3")]
+        assert first == second == uploads.of(first.stem)[0]
+        uploads.let_go(first)
+        uploads.remove(first)
+        assert uploads.is_needed(first)
+        assert _files(uploads) == [first]
+        uploads.let_go(first)
+        uploads.remove(first)
+        assert _files(uploads) == uploads.of(first.stem) == []
+
+    asyncio.run(run())
+
+
+def test_a_full_disk_leaves_no_part_of_an_upload(
+    make_uploads: Callable[[], Uploads], monkeypatch: pytest.MonkeyPatch
+):
+    def write_some(source: Any, target: Any) -> None:
+        target.write(b"some")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfileobj", write_some)
+
+    async def run() -> None:
+        uploads = make_uploads()
+        with pytest.raises(OSError, match="No space"):
+            await uploads.keep(_upload())
+        assert _files(uploads) == []
+
+    asyncio.run(run())
