@@ -6,6 +6,7 @@ way that protobuf cannot hold it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,7 +33,8 @@ def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int)
     Raises
     ------
     ParameterError
-        A text that is no Unicode, an integer beyond 32 bits, or too deep a nesting.
+        A text that is no Unicode, an integer beyond 32 bits, too deep a nesting, or a parameter that is
+        NaN or infinite. Numbers of documents are looked at one by one, further on.
     AudioTooLarge
         More than `most_documents` documents.
     """
@@ -44,6 +46,7 @@ def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int)
             )
         _check(doc, f"data[{number}]", 0)
     _check(parameters, "parameters", 0)
+    _check_finite(parameters, "parameters")
 
 
 def _check(value: Any, name: str, depth: int) -> None:
@@ -68,6 +71,19 @@ def _check(value: Any, name: str, depth: int) -> None:
         if not set(map(type, value)) <= {float}:  # a vector needs no closer look
             for number, part in enumerate(value):
                 _check(part, f"{name}[{number}]", depth + 1)
+
+
+def _check_finite(value: Any, name: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ParameterError(f"{_shown(name)} is {value}; give a number that is finite")
+    if isinstance(value, BaseModel):
+        value = value.__dict__
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            _check_finite(part, f"{name}.{key}")
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            _check_finite(part, f"{name}[{number}]")
 
 
 def _check_depth(name: str, depth: int) -> None:

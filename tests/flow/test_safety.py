@@ -172,7 +172,16 @@ def test_what_cannot_travel_is_refused_at_once(service: Service, document: str):
         assert (answer.status, answer.json["code"]) == (422, "parameter.invalid")
 
 
-@pytest.mark.parametrize("parameters", ['{"labels": ["\\ud800"]}', '{"tags": {"a": "\\ud800"}}'])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        '{"labels": ["\\ud800"]}',
+        '{"tags": {"a": "\\ud800"}}',
+        '{"min_score": NaN}',
+        '{"min_score": -1e999}',
+        '{"tags": {"a": [Infinity]}}',
+    ],
+)
 def test_parameters_that_cannot_travel_are_refused_at_once(service: Service, parameters: str):
     body = f'{{"data": [{{"uri": "a"}}], "parameters": {parameters}}}'
     answer = service.request("/search", body.encode())
