@@ -14,10 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from executors.gateway.models import Narrowing
+from executors.gateway.uploads import FIELD_LIMITS
 from soundalike.errors import ParameterError
 
 _Query = TypeVar("_Query", bound=Narrowing)
-_MOST_FIELDS = 200
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def read_query(
         raise HTTPException(
             415, f"the body is {kind or 'of no type'!r}; send multipart/form-data or application/json"
         )
-    async with request.form(max_files=1, max_fields=_MOST_FIELDS) as form:
+    async with request.form(max_files=1, **FIELD_LIMITS) as form:
         fields, upload = _fields(form, model)
         query = _validated(model, fields)
         _check_sources(query, upload)

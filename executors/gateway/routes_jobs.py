@@ -16,10 +16,11 @@ from executors.gateway.context import GivenContext, problems
 from executors.gateway.indexing import FolderSync, UploadIndexing
 from executors.gateway.jobs import Job, JobFile
 from executors.gateway.queries import parse_tags
+from executors.gateway.uploads import FIELD_LIMITS
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import AudioNotFound
 
-router = APIRouter(tags=["indexing"])
+router = APIRouter(tags=["indexing"], form_limits=FIELD_LIMITS)
 _ACCEPTED = "answered with 202; the header Location says where the job can be watched"
 
 

@@ -15,12 +15,13 @@ from starlette.types import Receive, Scope, Send
 from executors.gateway import models
 from executors.gateway.context import Context, GivenContext, problems
 from executors.gateway.library import file_of
+from executors.gateway.uploads import FIELD_LIMITS
 from executors.listings import StoredDoc
 from soundalike import display
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.files import media_type_of
 
-router = APIRouter(tags=["playback"])
+router = APIRouter(tags=["playback"], form_limits=FIELD_LIMITS)
 
 #: A recording's id is that of its content, so what is drawn of it stays right.
 _LASTING = {"Cache-Control": "private, max-age=3600"}

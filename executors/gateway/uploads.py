@@ -13,14 +13,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartParser
 
 from executors.gateway.workers import Workers
 from soundalike.audio import recording_id_of
 from soundalike.files import AUDIO_SUFFIXES
 
+#: Fields of a form beside its files, which stay in memory: 50 MB of them at the most.
+FIELD_LIMITS: Any = {"max_fields": 200, "max_part_size": 1 << 18}
+#: Of each file of a form so much stays in memory; there may be a thousand.
+_SPOOLED_BYTES = 1 << 16
 _PASSING = "passing"
 _STALE_S = 3600
 
@@ -70,6 +75,7 @@ class Uploads:
         """
         self.passing.mkdir(parents=True, exist_ok=True)
         tempfile.tempdir = str(self.passing)
+        MultiPartParser.spool_max_size = _SPOOLED_BYTES
         for path in self.passing.iterdir():
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _STALE_S:

@@ -146,6 +146,15 @@ def test_a_body_that_is_too_large_is_refused(service: Service, is_chunked: bool)
     assert _post(service, "/status")[0] == 200
 
 
+@pytest.mark.parametrize("path", ["/api/search", "/api/timeline", "/api/waveform", "/api/recordings"])
+def test_fields_of_a_form_are_small_and_few(service: Service, path: str):
+    """Files go to the disk, fields stay in memory: their limit is not that of an upload."""
+    field = b'--x\r\nContent-Disposition: form-data; name="label"\r\n\r\n%s\r\n'
+    for body in (field % (b"a" * (1 << 19)), 300 * (field % b"a")):
+        answer = service.request(path, body + b"--x--\r\n", "multipart/form-data; boundary=x")
+        assert (answer.status, answer.json["code"]) == (400, "http.400")
+
+
 def test_a_message_that_is_too_large_is_refused(service: Service):
     client = Client(host="127.0.0.1", port=service.grpc_port, protocol="grpc")
     clip = Clip(audio_base64="A" * (65 << 20))
