@@ -88,7 +88,7 @@ def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
 
 def test_the_command_line_needs_the_key(locked: Service, soundalike: Callable[..., Any], toy_data: Path):
     command = ("search", toy_data / "queries" / "siren_query_1.mp3", "--collection", "none")
-    for key, code in ((KEY, "store.index_empty"), ("another", "service.unauthorized")):
+    for key, code in ((KEY, "store.index_empty"), ("wrong-7c2e", "service.unauthorized")):
         done = soundalike(*command, SOUNDALIKE_SERVER=locked.url, SOUNDALIKE_API_KEY=key)
         assert done.stderr.endswith(f"[{code}]\n")
         assert key not in done.stdout + done.stderr
