@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import fastapi_offline
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
@@ -35,6 +35,7 @@ from executors.gateway.problems import answer_with_problems
 from executors.gateway.safety import protect
 from executors.gateway.safety_access import KeyInterceptor
 from executors.gateway.safety_content import check_request
+from executors.gateway.unknown_fields import refuse_unknown_fields
 from executors.gateway.whole_flow import refuse_chosen_executors
 from executors.gateway.windows import CollectionWindows
 from soundalike.config import Settings
@@ -71,8 +72,9 @@ class SoundalikeHTTPServer(HTTPServer):
         answer_with_problems(app)
         app.state.context = context
         context.uploads.prepare()
-        for routes in (routes_service, routes_search, routes_library, routes_jobs, routes_media):
-            app.include_router(routes.router)
+        app.include_router(routes_service.router)
+        for routes in (routes_search, routes_library, routes_jobs, routes_media):
+            app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
         rate = os.environ.get("SOUNDALIKE_RATE_LIMIT")
         protect(app, Access.from_env(self.host), Limits.from_env(), rate)

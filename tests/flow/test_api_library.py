@@ -99,6 +99,17 @@ def test_a_recording_is_deleted(filled: Service, toy_data: Path):
     assert (toy_data / "rain" / "rain_1.mp3").is_file()
 
 
+@pytest.mark.parametrize("path", ["labels/siren", "recordings/{}", "collections/default"])
+def test_a_misspelt_collection_deletes_nothing(filled: Service, path: str):
+    (rain,) = _get(filled, "/api/recordings", label="rain").json()["recordings"]
+    address = f"{filled.url}/api/{path.format(rain['recording_id'])}?colection=other"
+    answer = requests.delete(address, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (422, "parameter.invalid")
+    assert "'colection' is not known here" in answer.json()["detail"]
+    assert len(_get(filled, "/api/recordings").json()["recordings"]) == 3
+    assert _get(filled, "/api/recordings", folder="/elsewhere").status_code == 422
+
+
 def test_a_label_is_deleted(filled: Service):
     address = f"{filled.url}/api/labels/siren"
     assert requests.delete(address, timeout=60).json() == {"deleted": 2}
