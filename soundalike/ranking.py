@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -61,10 +62,12 @@ def rank_collections(
     Raises
     ------
     ParameterError
-        `top_k` is out of range, or there is no such grouping.
+        `top_k` is out of range, `min_score` is NaN, or there is no such grouping.
     """
     check_top_k(top_k)
     check_group_by(group_by)
+    if math.isnan(min_score):
+        raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
     matches = [
         match
         for name, found in results.items()

@@ -24,6 +24,7 @@ from soundalike.cli import (
 )
 
 _QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
+_LAST_PORT = 65535
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -280,8 +281,21 @@ def _add_import(command: argparse.ArgumentParser) -> None:
 def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--flow", type=Path, metavar="FILE", help="default: flow.yml")
     command.add_argument("--host", help="address to bind; default: the Flow's, 127.0.0.1")
-    command.add_argument("--port", type=int, help="HTTP port; default: the Flow's, 45678")
-    command.add_argument("--grpc-port", type=int, help="gRPC port; default: the Flow's, 45679")
+    command.add_argument("--port", type=_port, help="HTTP port; default: the Flow's, 45678")
+    command.add_argument("--grpc-port", type=_port, help="gRPC port; default: the Flow's, 45679")
+
+
+def _port(text: str) -> int:
+    """Return the number of a port.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        There is no such port.
+    """
+    if not (text.isdecimal() and 1 <= int(text) <= _LAST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to {_LAST_PORT}")
+    return int(text)
 
 
 def _add_embed(command: argparse.ArgumentParser) -> None:

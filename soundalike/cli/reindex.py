@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from soundalike.cli import output
 from soundalike.cli.commands import encoder_of, opened_store, settings_from, window_plan
+from soundalike.cli.report import named_error
 from soundalike.errors import AudioError
 
 _PARTIAL_FAILURE = AudioError.exit_status
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.json:
                 output.json_line(asdict(result))
             if result.error:
-                output.note(f"failed: {result.error} [{result.error_code}]")
+                output.note(f"failed: {output.visible(named_error(result))} [{result.error_code}]")
         is_done = is_rebuilt(pipeline)
     took_s = time.monotonic() - started
     summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))

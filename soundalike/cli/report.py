@@ -84,7 +84,7 @@ class Report:
         if result.error_code is not None:
             self._n_failed[result.error_code] += 1
             if len(self._failures[result.error_code]) < SHOWN_FAILURES:
-                self._failures[result.error_code].append(result.error or "")
+                self._failures[result.error_code].append(named_error(result))
 
     def write(self, took_s: float, *, as_json: bool) -> None:
         """Write the report to stderr, for people, and for programs as one line of JSON."""
@@ -119,6 +119,12 @@ class Report:
                 for code, count in self._n_failed.most_common()
             },
         }
+
+
+def named_error(result: IndexResult) -> str:
+    """Return what is wrong with a file; not every error says with which."""
+    error, uri = result.error or "", result.uri
+    return error if repr(uri) in error else f"{uri}: {error}"
 
 
 def _reason(code: str) -> str:

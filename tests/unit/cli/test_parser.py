@@ -108,7 +108,9 @@ def test_repeated_options_of_one_call_are_not_those_of_the_next():
         (["models"], "action"),
         (["models", "upload"], "invalid choice"),
         (["status", "--unheard-of"], "unrecognized arguments"),
-        (["serve", "--port", "http"], "invalid int value"),
+        (["serve", "--port", "http"], "'http' is no port"),
+        (["serve", "--port", "0"], "'0' is no port"),
+        (["serve", "--grpc-port", "99999"], "give a number from 1 to 65535"),
     ],
 )
 def test_wrong_usage_exits_with_2(argv: list[str], complaint: str, capsys: pytest.CaptureFixture[str]):

@@ -91,6 +91,15 @@ def test_index_with_a_bad_file_does_the_rest_and_exits_with_3(run: Run, sounds: 
     assert "[audio.unreadable]" in said
 
 
+def test_index_names_each_file_that_failed(run: Run, sounds: Path, write_wav: Callable[..., Path]):
+    write_wav(sounds / "low" / "nan.wav", np.full(16_000, np.nan), subtype="FLOAT")
+    (sounds / "low" / "broken.wav").write_text("no sound")
+    said = run("index", "low")[2]
+    (first, second) = sorted(line for line in said.splitlines() if line.startswith("  failed: "))
+    assert first.startswith(f"  failed: {sounds / 'low' / 'nan.wav'}: sample 0 ")
+    assert second.count("broken.wav") == 1
+
+
 def test_index_says_what_it_left_out(run: Run, sounds: Path):
     (sounds / "low" / "notes.txt").write_text("notes")
     status, rows, said = run("index", "low")
@@ -191,6 +200,13 @@ def test_search_with_a_top_k_out_of_range(top_k: str, run: Run, sounds: Path):
     status, rows, said = run("search", "low/a.wav", "-k", top_k)
     assert (status, rows) == (2, [])
     assert said.endswith("[parameter.invalid]\n")
+
+
+def test_search_with_a_score_that_is_none(run: Run, sounds: Path):
+    run("index", "low")
+    status, rows, said = run("search", "low/a.wav", "--min-score", "nan")
+    assert (status, rows) == (2, [])
+    assert "choose a cosine similarity from -1 to 1" in said
 
 
 def test_search_in_an_empty_index(run: Run, sounds: Path):
