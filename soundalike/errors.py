@@ -36,6 +36,7 @@
         ├── Forbidden
         ├── TooManyRequests
         ├── ServiceBusy
+        ├── DiskFull
         └── JobNotFound
 
 A message holds the value received and the next step, on one line. The `code` is stable: programs may
@@ -292,6 +293,13 @@ class ServiceBusy(ServiceError):
     """The service has as much to do as it takes at once."""
 
     code = "service.busy"
+
+
+class DiskFull(ServiceError):
+    """The disk of the service has no space left."""
+
+    code = "service.disk_full"
+    http_status = 507
 
 
 class JobNotFound(ServiceError):

@@ -12,7 +12,7 @@ from uuid import uuid4
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from executors.gateway.problems import problem_of
+from executors.gateway.problems import detail_of, problem_of
 from soundalike.errors import JobNotFound, ServiceBusy, SoundalikeError
 
 #: Jobs that are kept when they are done, and those that may wait.
@@ -209,5 +209,5 @@ def _described(exc: Exception) -> Dict[str, str]:
     elif isinstance(exc, SoundalikeError):
         problem = problem_of(exc.http_status, repr(exc))
     else:
-        problem = problem_of(500, type(exc).__name__)
+        problem = problem_of(500, detail_of(exc))
     return {"code": problem["code"], "detail": problem["detail"]}

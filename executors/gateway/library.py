@@ -46,6 +46,13 @@ class Library:
                 yield doc
             after = str(page[-1].uri)
 
+    async def check_names(self, collection: str, label: str | None) -> None:
+        """Raise what the index says of a collection or label that nobody can have.
+
+        A job is refused before it begins, not when its first files have been read.
+        """
+        await self.page(collection, labels=[label] if label else [], limit=1)
+
     async def known(self, uris: List[str], collection: str) -> Dict[str, StoredDoc]:
         """Return what is stored of paths, by path."""
         if not uris:

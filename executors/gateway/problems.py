@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from http import HTTPStatus
 from typing import Any, Dict
@@ -12,11 +13,14 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from soundalike.errors import ParameterError, ServiceError, SoundalikeError, http_status_of
+from soundalike.errors import DiskFull, ParameterError, ServiceError, SoundalikeError, http_status_of
 
 MEDIA_TYPE = "application/problem+json"
 _OWN_ERROR = re.compile(r"^([a-z]+\.[a-z_]+): (.+)$", re.DOTALL)
 _VALIDATION = re.compile(r"^\d+ validation errors? for ")
+_PYDANTICS_OWN = re.compile(r"\s*For further information visit https://errors\.pydantic\.dev/\S+")
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_SHOWN = 80
 
 
 def problem_of(status: int, detail: str) -> Dict[str, Any]:
@@ -41,7 +45,7 @@ def problem_of(status: int, detail: str) -> Dict[str, Any]:
         status = http_status_of(code)
     elif status == 500 and _VALIDATION.match(detail):
         code, status = ParameterError.code, ParameterError.http_status
-        detail = " ".join(detail.split())
+        detail = " ".join(_PYDANTICS_OWN.sub("", detail).split())
     elif status in (503, 504):
         code = ServiceError.code
     else:
@@ -59,6 +63,9 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(_: Request, exc: HTTPException) -> Response:
+        if isinstance(exc.__cause__, OSError):
+            # FastAPI says of every body that it could not write to the disk that it is damaged.
+            return problem_response(500, detail_of(exc.__cause__))
         return problem_response(exc.status_code, str(exc.detail), exc.headers)
 
     @app.exception_handler(SoundalikeError)
@@ -67,10 +74,8 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, exc: RequestValidationError) -> Response:
-        found = [
-            f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in exc.errors()
-        ]
-        return problem_response(422, f"{ParameterError.code}: {'; '.join(found[:5])}")
+        found = [_what_is_invalid(error) for error in exc.errors()[:5]]
+        return problem_response(422, f"{ParameterError.code}: {'; '.join(found)}")
 
     @app.exception_handler(UnicodeEncodeError)
     async def on_half_a_character(_: Request, __: UnicodeEncodeError) -> Response:
@@ -83,15 +88,39 @@ def answer_with_problems(app: FastAPI) -> None:
         # Jina raises it where it means that an executor cannot be reached.
         return problem_response(503, "an executor cannot be reached; see /health")
 
+    @app.exception_handler(OSError)
     @app.exception_handler(Exception)
     async def on_exception(_: Request, exc: Exception) -> Response:
-        return problem_response(500, type(exc).__name__)
+        return problem_response(500, detail_of(exc))
 
 
 def problem_response(status: int, detail: str, headers: Any = None) -> JSONResponse:
     """Return the answer to a request that has failed; takes what `problem_of` does."""
     problem = problem_of(status, detail)
     return JSONResponse(problem, problem["status"], headers=headers, media_type=MEDIA_TYPE)
+
+
+def detail_of(exc: BaseException) -> str:
+    """Return what may be said of an error that was not raised on purpose; `problem_of` takes it."""
+    if isinstance(exc, OSError) and exc.errno in _NO_SPACE:
+        return repr(DiskFull("the service's disk is full; free some space and send it again"))
+    return type(exc).__name__
+
+
+def _what_is_invalid(error: Dict[str, Any]) -> str:
+    """Return a sentence of what pydantic found, with the value received."""
+    place, *names = error["loc"] or ("body",)
+    if error["type"] == "json_invalid":
+        return f"the body is no JSON ({error['ctx']['error']})"
+    if place not in ("body", "query", "path", "header"):
+        names = [place, *names]
+    name = ".".join(map(str, names)) or f"the {place}"
+    given = error.get("input")
+    if "UploadFile" in error["msg"]:
+        return f"{name} is text; send a sound file, with curl like -F {names[0]}=@siren.mp3"
+    if error["type"] == "extra_forbidden" or not isinstance(given, str | int | float):
+        return f"{name}: {error['msg']}"
+    return f"{name}: {error['msg']}; it is {str(given)[:_SHOWN]!r}"
 
 
 def _title(status: int) -> str:

@@ -85,6 +85,8 @@ def _fields(form: FormData, model: Type[Narrowing]) -> tuple[Dict[str, Any], Opt
             continue
         # Forms in browsers send what was not filled in as empty text.
         texts = [str(value) for value in values if value != ""]
+        if name == "file" and texts:
+            raise ParameterError("file is text; send a sound file, with curl like -F file=@siren.mp3")
         info = model.model_fields.get(name)
         if name == "vector" and texts:
             fields[name] = _numbers(texts)

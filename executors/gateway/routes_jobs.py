@@ -74,6 +74,7 @@ async def upload(
     parse_time(recorded_at or None)
     given_tags = parse_tags(tags or "{}")
     work = UploadIndexing(context, label or None, recorded_at or None, given_tags)
+    await context.library.check_names(collection, label)
     try:
         for file in files:
             work.files.append(await context.uploads.keep(file))
@@ -94,6 +95,7 @@ async def upload(
 )
 async def sync_folder(context: GivenContext, response: Response, wanted: FolderRequest) -> Job:
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
+    await context.library.check_names(wanted.collection, wanted.label)
     folder = await context.decoding.run(_folder, context, wanted.folder)
     work = FolderSync(context, folder, wanted.label, wanted.prune)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)

@@ -55,8 +55,11 @@ async def collections(context: GivenContext) -> models.Collections:
     summary="Delete a collection with all that is in it",
 )
 async def delete_collection(context: GivenContext, name: str) -> models.Dropped:
-    """Delete its index. The files stay, also those that were uploaded."""
+    """Delete its index. The files stay, but for uploads that no other collection has."""
+    uploads = await context.uploads_under(str(context.uploads.folder), name)
     await context.library.drop(name)
+    for stored in uploads:
+        await context.forget_upload(Path(str(stored.uri)))
     return models.Dropped(dropped=name)
 
 

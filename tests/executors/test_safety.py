@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, File, HTTPException, Request, UploadFile
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from executors.access import Access
+from executors.gateway.problems import answer_with_problems
 from executors.gateway.safety import protect
 from soundalike.errors import ConfigError
 from soundalike.limits import Limits
@@ -322,6 +325,32 @@ def test_who_gives_up_waiting_leaves_the_place_to_others(make_app: Callable[...,
         return await ask(app)
 
     assert asyncio.run(crowd()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "code"),
+    [(errno.ENOSPC, 507, "service.disk_full"), (errno.EIO, 500, "soundalike.error")],
+)
+@pytest.mark.parametrize("while_reading", [True, False])
+def test_a_full_disk_is_no_fault_of_the_client(
+    number: int, status: int, code: str, while_reading: bool, monkeypatch: pytest.MonkeyPatch
+):
+    app = FastAPI()
+    answer_with_problems(app)
+
+    def fail(**_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    if while_reading:
+        monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile", fail)
+
+    @app.post("/search")
+    def search(file: Annotated[UploadFile, File()]) -> None:
+        fail()
+
+    file = b'--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nsound\r\n--x--\r\n'
+    (answer,) = run(ask(app, chunks=[file], content_type="multipart/form-data; boundary=x"))
+    assert (answer.status, answer.code) == (status, code)
 
 
 def test_a_client_that_asks_too_often_has_to_wait(make_app: Callable[..., FastAPI]):

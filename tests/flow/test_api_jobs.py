@@ -129,6 +129,8 @@ def test_an_empty_folder_takes_nothing_out(
         ({"folder": ""}, 422, "parameter.invalid"),
         ({}, 422, "parameter.invalid"),
         ({"folder": "/tmp", "prunes": True}, 422, "parameter.invalid"),
+        ({"folder": "/tmp", "collection": "A B"}, 422, "parameter.invalid"),
+        ({"folder": "/tmp", "label": "\0"}, 422, "parameter.invalid"),
     ],
 )
 def test_folders_that_cannot_be_indexed(service: Service, body: dict[str, Any], status: int, code: str):
@@ -260,6 +262,43 @@ def test_an_upload_goes_with_its_recording_whatever_its_other_paths(
     requests.delete(f"{service.url}/api/recordings/{doc['recording_id']}", timeout=60)
     assert _files(uploads) == []
     assert rain.is_file()
+
+
+def test_uploads_go_with_their_collection(
+    service: Service, toy_data: Path, uploads: Path, finish: Callable[..., dict[str, Any]]
+):
+    for name in ("rain_1.mp3", "rain_2.mp3"):
+        finish(_upload(service, toy_data / "rain" / name, collection="other"))
+    finish(_upload(service, toy_data / "rain" / "rain_1.mp3"))
+    gone = requests.delete(f"{service.url}/api/collections/other", timeout=60)
+    assert gone.json() == {"dropped": "other"}
+    (found,) = _recordings(service)
+    assert _files(uploads) == [Path(found["uri"])]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"collection": "A B"}, {"label": "\0"}, {"labels": "rain"}],
+    ids=lambda one: next(iter(one)),
+)
+def test_fields_that_no_upload_can_have(
+    service: Service, toy_data: Path, uploads: Path, fields: dict[str, str]
+):
+    answer = _upload(service, toy_data / "rain" / "rain_1.mp3", **fields)
+    assert (answer.status_code, answer.json()["code"]) == (422, "parameter.invalid")
+    assert next(iter(fields)) in answer.json()["detail"]
+    assert _files(uploads) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/api/recordings", "files"), ("/api/search", "file"), ("/api/waveform", "file")]
+)
+def test_text_in_place_of_a_file_is_said(service: Service, path: str, name: str):
+    form = {name: (None, "siren.mp3")}
+    answer = requests.post(service.url + path, files=form, timeout=60)
+    assert answer.status_code == 422
+    assert name in answer.json()["detail"]
+    assert "=@siren.mp3" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("recorded_at", ["yesterday", "2025-05-01T06:30:00"])

@@ -108,6 +108,8 @@ def test_a_file_that_cannot_be_used(filled: Service, content: bytes, status: int
         ({"uri": "/no/such.wav", "topk": 3}, 422, "parameter.invalid", "topk"),
         ({"uri": "/no/such.wav", "group_by": "moon"}, 422, "parameter.invalid", "group_by"),
         ({"vector": "[1,"}, 422, "parameter.invalid", "vector"),
+        ({"uri": "/no/such.wav", "top_k": 1001}, 422, "parameter.invalid", "it is '1001'"),
+        ({"uri": "/no/such.wav", "min_score": "nan"}, 422, "parameter.invalid", "min_score is nan"),
     ],
 )
 def test_fields_that_cannot_be_used(

@@ -293,6 +293,9 @@ def test_an_empty_index_is_a_conflict(service: Service, sirens: list[dict[str, A
         {"tags": ["x"]},
         {"where": ["n ~ 5"]},
         {"top_k": 1.5},
+        {"min_score": float("nan")},
+        {"window_size": float("inf")},
+        {"tags": {"depth": float("nan")}},
     ],
 )
 def test_parameters_out_of_range_are_said(

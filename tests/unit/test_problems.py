@@ -42,6 +42,15 @@ def test_validation_error_becomes_a_parameter_error_on_one_line():
     )
 
 
+def test_validation_error_names_no_page_of_another_project():
+    detail = (
+        "1 validation error for SearchParameters\ntags\n  Input should be a valid dictionary "
+        "[type=dict_type, input_value=[1.0], input_type=list]\n    For further information visit "
+        "https://errors.pydantic.dev/2.10/v/dict_type"
+    )
+    assert problem_of(500, detail)["detail"].endswith("input_type=list]")
+
+
 def test_several_validation_errors():
     assert problem_of(500, "12 validation errors for Clip\nuri")["code"] == "parameter.invalid"
 
