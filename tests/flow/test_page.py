@@ -306,6 +306,23 @@ def test_it_fits_the_screen(searched: Any, width: int):
     assert is_not_wider_than_the_screen(searched)
 
 
+def test_a_label_without_blanks_fits_the_screen(service: Service, page: Any, toy_data: Path):
+    label = "long" * 60
+    service.post("/index", {"uri": str(toy_data / "siren" / "siren_1.mp3"), "label": label})
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(page.address)
+    expect(page.locator("#results")).to_contain_text(label)
+    assert is_not_wider_than_the_screen(page)
+
+
+def test_the_search_button_hides_what_lies_below(stored: Service, page: Any):
+    page.set_viewport_size({"width": 1440, "height": 500})
+    page.goto(page.address)
+    page.locator("#filters summary").click()
+    expect(page.locator("#search-button")).to_be_disabled()
+    assert page.locator("#search-button").evaluate("it => getComputedStyle(it).opacity") == "1"
+
+
 def test_the_microphone_is_searched_with_or_its_lack_is_explained(stored: Service, page: Any):
     page.goto(page.address)
     page.get_by_role("button", name="Record", exact=True).click()

@@ -9,7 +9,7 @@ const NEXT = {
   "audio.silent_query": "Choose a sound, or a part of it, that can be heard.",
   "audio.unreadable": "Choose another file; any usual audio format will do.",
   "audio.too_large": "Choose a shorter or smaller one, or cut it.",
-  "audio.not_found": "It may have been moved; index its folder again.",
+  "audio.not_found": "Look whether it was moved or renamed on the server.",
   "store.not_found": "It may have been deleted; pick another one.",
   "store.model_mismatch": "Rebuild the index on the server: soundalike reindex.",
   "service.unauthorized": "Give the server's API key.",
