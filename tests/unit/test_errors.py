@@ -13,6 +13,7 @@ from soundalike import errors
 from soundalike.errors import SoundalikeError, error_classes, exit_status_of, http_status_of
 
 PACKAGE = Path(errors.__file__).parent
+DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
 CLASSES = error_classes()
 EACH_CLASS = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 
@@ -142,3 +143,10 @@ def test_message_is_one_sentence_on_one_line(place: str, message: ast.expr):
     assert text.strip() == text != "", place
     assert "\n" not in text, place
     assert not text.endswith("."), f"{place}: the code in brackets follows"
+
+
+def test_the_list_of_codes_is_that_of_the_classes():
+    listed = re.findall(
+        r"^\| `(.+?)` \| `(.+?)` .* (\d+) \|$", DOCUMENT.read_text("utf-8"), re.MULTILINE
+    )
+    assert listed == [(cls.code, cls.__name__, str(cls.http_status)) for cls in CLASSES]
