@@ -60,8 +60,9 @@ def test_over_grpc_the_key_is_needed(locked: Service):
 
 @pytest.mark.browser
 def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
-    locked: Service, browser_page: Any, toy_data: Path
+    locked: Service, browser_page: Any, toy_data: Path, database_server: Any, service_database: str
 ):
+    database_server.sql("DROP SCHEMA IF EXISTS soundalike CASCADE", url=service_database)
     clip = toy_data / "siren" / "siren_1.mp3"
     body = json.dumps({"data": [{"uri": str(clip)}]}).encode()
     assert locked.request("/index", body, headers={"X-API-Key": KEY}).status == 200
