@@ -119,6 +119,7 @@ class CollectionWindows:
                     }
                     self._asked_at = begun
         except Exception:
+            # The request that asked goes on without, meets the same fault, and is answered with it.
             self._known = {}
 
 
