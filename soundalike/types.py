@@ -129,8 +129,7 @@ class Recording:
     stat: FileStat | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A stored window that resembles a window of the query.
 
     Attributes

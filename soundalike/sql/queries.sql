@@ -375,12 +375,16 @@ time_bucket(%(width)s::interval, clock)
 date_trunc(%(unit)s, clock)
 
 -- name: describe_filtered
--- The recordings behind the hits, each under its first path that passes the filters of files.
+-- The recordings behind the hits, each under its first path that passes the filters of files; none
+-- unless the collection still has its name.
 SELECT DISTINCT ON (r.recording_id)
        r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
 FROM soundalike.recordings AS r
 JOIN soundalike.files AS f USING (collection_id, recording_id)
-WHERE r.collection_id = %(collection)s AND r.recording_id = ANY (%(recording_ids)s::uuid[])
+WHERE r.collection_id = (
+    SELECT collection_id FROM soundalike.collections
+    WHERE collection_id = %(collection)s AND name = %(name)s::text
+) AND r.recording_id = ANY (%(recording_ids)s::uuid[])
   AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
   AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
   AND f.tags @> %(tags)s::jsonb
@@ -392,14 +396,17 @@ WHERE r.collection_id = %(collection)s AND r.recording_id = ANY (%(recording_ids
 ORDER BY r.recording_id, f.uri;
 
 -- name: describe
--- The recordings behind the hits, each under its first path. Planned in half the time of the one above.
+-- The recordings behind the hits, each under its first path; none unless the collection still has its
+-- name. Planned in half the time of the one above.
 SELECT r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
-FROM soundalike.recordings AS r
+FROM soundalike.collections AS c
+JOIN soundalike.recordings AS r ON r.collection_id = c.collection_id
 CROSS JOIN LATERAL (
     SELECT * FROM soundalike.files AS f
-    WHERE f.collection_id = %(collection)s AND f.recording_id = r.recording_id ORDER BY f.uri LIMIT 1
+    WHERE f.collection_id = {collection} AND f.recording_id = r.recording_id ORDER BY f.uri LIMIT 1
 ) AS f
-WHERE r.collection_id = %(collection)s AND r.recording_id = ANY (%(recording_ids)s::uuid[]);
+WHERE c.collection_id = {collection} AND c.name = %(name)s::text
+  AND r.recording_id = ANY (%(recording_ids)s::uuid[]);
 
 -- name: estimate_windows
 -- Exact on both kinds of table; a hypertable's own statistics are empty.
@@ -407,7 +414,7 @@ SELECT count(*) FROM (SELECT FROM soundalike.windows_{collection} LIMIT %(limit)
 
 -- name: create_index
 CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
-USING hnsw (embedding halfvec_cosine_ops) WITH (m = 16, ef_construction = 200);
+USING hnsw (embedding halfvec_cosine_ops) WITH (m = 24, ef_construction = 128);
 
 -- name: set_index_aside
 -- Before the index is built anew; until the end of the transaction searches go on by this one.

@@ -47,7 +47,7 @@ _REBUILD = "~rebuild"
 _IMPORT = "~import"
 #: Who may say when a recording began, in rising trust.
 START_SOURCES = (None, "mtime", "filename", "metadata", "given")
-_FIRST_LIMIT = 64
+_FIRST_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,8 +324,16 @@ def check_top_k(top_k: int) -> None:
 
 
 def first_limit(top_k: int) -> int:
-    """Return how many hits per query window to ask for first: several windows share a recording."""
-    return max(_FIRST_LIMIT, 4 * top_k)
+    """Return how many hits per query window to ask for first: several windows share a recording.
+
+    A power of two, so that there are few different ones: a server keeps a plan for each.
+
+    Examples
+    --------
+    >>> first_limit(1), first_limit(10), first_limit(1000)
+    (32, 32, 2048)
+    """
+    return max(_FIRST_LIMIT, 1 << (2 * top_k - 1).bit_length())
 
 
 def of_the_best(hits: Sequence[Hit], top_k: int) -> list[Hit]:

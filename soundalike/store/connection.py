@@ -6,7 +6,7 @@ import re
 import select
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import psycopg2
@@ -41,11 +41,19 @@ class Database:
         self._idle: list[Connection] = []
         self.description = description
 
-    def run(self, work: Callable[[Cursor], _Result]) -> _Result:
+    def run(self, work: Callable[[Cursor], _Result], *, in_transaction: bool = True) -> _Result:
         """Do some work in one transaction: committed at its end, rolled back on any exception.
 
         Where the connection breaks, the work is done once more on a new one; so it must be such that
         doing it twice has the effect of doing it once.
+
+        Parameters
+        ----------
+        work : callable
+            Takes a cursor.
+        in_transaction : bool
+            False spares reading the two messages that begin and end a transaction: each of its messages
+            to the server is then a transaction of its own.
 
         Raises
         ------
@@ -57,14 +65,18 @@ class Database:
         with self._wrapped_errors():
             connection = self._take() or self._connect_patiently()
             try:
-                return self._attempt(connection, work)
+                return self._attempt(connection, work, in_transaction)
             except _LOST:
                 # Lost while it was idle or at work, or chosen as the victim of a deadlock.
-                return self._attempt(self._connect_patiently(), work)
+                return self._attempt(self._connect_patiently(), work, in_transaction)
 
-    def _attempt(self, connection: Connection, work: Callable[[Cursor], _Result]) -> _Result:
+    def _attempt(
+        self, connection: Connection, work: Callable[[Cursor], _Result], in_transaction: bool
+    ) -> _Result:
         try:
-            with connection, connection.cursor() as cursor:
+            connection.autocommit = not in_transaction
+            # As a context a connection is a transaction.
+            with connection if in_transaction else nullcontext(), connection.cursor() as cursor:
                 result = work(cursor)
         except _LOST:
             connection.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 
@@ -19,7 +19,7 @@ from soundalike.store.base import (
     start_differs,
     start_source,
 )
-from soundalike.store.merging import is_settled
+from soundalike.store.merging import unsettled
 from soundalike.store.timeline import begins, bucket_start, filled, scores
 from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (
@@ -109,16 +109,17 @@ class MemoryCollection:
     def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
         """Compare with every window."""
         allowed = self._allowed(filters)
-        limit = first_limit(top_k)
+        limits = dict.fromkeys(range(len(vectors)), first_limit(top_k))
         hits = [
             hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed, filters)
         ]
         while True:
-            kept = _best_of_each_window(hits, limit)
-            if is_settled(kept, limit, top_k):
+            kept = _best_of_each_window(hits, limits)
+            open_windows = unsettled(kept, limits, top_k)
+            if not open_windows:
                 best = of_the_best(kept, top_k)
                 return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
-            limit *= 4
+            limits |= {window: 4 * limits[window] for window in open_windows}
 
     def _scan(
         self, n: int, vector: FloatArray, allowed: dict[str, Recording], filters: Filters
@@ -204,11 +205,11 @@ class MemoryCollection:
             del self.contents[key]
 
 
-def _best_of_each_window(hits: list[Hit], limit: int) -> list[Hit]:
+def _best_of_each_window(hits: list[Hit], limits: Mapping[int, int]) -> list[Hit]:
     kept: list[Hit] = []
     taken: dict[int, int] = {}
     for hit in sorted(hits, key=lambda h: -h.score):
-        if taken.get(hit.query_window, 0) < limit:
+        if taken.get(hit.query_window, 0) < limits[hit.query_window]:
             taken[hit.query_window] = taken.get(hit.query_window, 0) + 1
             kept.append(hit)
     return kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from soundalike.types import Hit
 
@@ -12,17 +12,19 @@ from soundalike.types import Hit
 _ENOUGH = 4096
 
 
-def is_settled(hits: Sequence[Hit], limit: int, top_k: int) -> bool:
-    """Tell whether hits beyond the first `limit` of each query window can no longer matter.
+def unsettled(hits: Sequence[Hit], limits: Mapping[int, int], top_k: int) -> list[int]:
+    """Return the query windows of which hits beyond the first so many may still matter.
 
     A window of the query that has fewer hits has shown them all. Any other hides what scores less
-    than the last of its hits; so nothing is missed once `top_k` recordings score at least that.
+    than the last of its hits; so nothing of it is missed once `top_k` recordings score at least that.
 
     Parameters
     ----------
     hits : sequence of Hit
-        At most `limit` of each query window, its best.
-    limit, top_k : int
+        Of each query window its best.
+    limits : mapping of int to int
+        How many hits of each query window were asked for.
+    top_k : int
     """
     counts: Counter[int] = Counter()
     last: dict[int, float] = {}
@@ -31,9 +33,8 @@ def is_settled(hits: Sequence[Hit], limit: int, top_k: int) -> bool:
         counts[hit.query_window] += 1
         last[hit.query_window] = min(hit.score, last.get(hit.query_window, hit.score))
         best[hit.recording_id] = max(hit.score, best.get(hit.recording_id, hit.score))
-    hidden = [score for window, score in last.items() if counts[window] >= limit]
-    if not hidden:
-        return True
+    hidden = {window: score for window, score in last.items() if counts[window] >= limits[window]}
     if len(best) < top_k:
-        return False
-    return limit >= _ENOUGH or sorted(best.values(), reverse=True)[top_k - 1] >= max(hidden)
+        return list(hidden)
+    lowest = sorted(best.values(), reverse=True)[top_k - 1]
+    return [window for window, score in hidden.items() if score > lowest and limits[window] < _ENOUGH]

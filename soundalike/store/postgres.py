@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from datetime import tzinfo
+from functools import partial
 from typing import Any, TypeVar
 
 from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.errors import StoreError
 from soundalike.store import collections, indexing, searching, writing
 from soundalike.store.base import (
     Entry,
@@ -170,15 +172,20 @@ class PostgresStore(PostgresReader):
         check_top_k(top_k)
         check_filters(filters)
         check_embeddings(vectors, None, spec)
-
-        def work(cursor: Cursor) -> SearchResult:
-            found = self._find(cursor, collection)
-            if found is None:
-                raise not_indexed(collection)
-            check_spec(found.spec, spec)
-            return searching.search(cursor, found, vectors, top_k, filters)
-
-        return self._run(work)
+        for is_fresh in (False, True, True):
+            found = self._current(collection, is_fresh=is_fresh)
+            if found is None or found.spec != spec:
+                continue
+            search = partial(
+                searching.search, collection=found, vectors=vectors, top_k=top_k, filters=filters
+            )
+            result = self._read(search)
+            if result is not None:
+                return result
+        if found is None:
+            raise not_indexed(collection)
+        check_spec(found.spec, spec)
+        raise StoreError(f"the collection {collection!r} is being replaced again and again; try later")
 
     def count_by_time(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -34,6 +35,9 @@ from soundalike.store.schema import exists, extensions, has_schema, migrate_once
 from soundalike.types import Filters, IndexSpec, Recording
 
 _Result = TypeVar("_Result")
+#: So long a collection is taken to have as many chunks as it had. That it is still the one of its
+#: name each search finds out by itself.
+_SEEN_FOR_S = 10.0
 
 
 class PostgresReader:
@@ -49,6 +53,7 @@ class PostgresReader:
         self._db = database
         self._sql = sql.queries()
         self._has_schema = False
+        self._seen: dict[str, tuple[float, Collection]] = {}
 
     def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
         """Do some work in a transaction, with tables of this program's version."""
@@ -71,6 +76,26 @@ class PostgresReader:
             return None
         self._has_schema = True
         return collections.find(cursor, name)
+
+    def _current(self, name: str, *, is_fresh: bool) -> Collection | None:
+        """Return a collection; unless `is_fresh`, perhaps as it was some seconds ago."""
+        seen_at, seen = self._seen.get(name, (0.0, None))
+        if is_fresh or seen is None or time.monotonic() - seen_at > _SEEN_FOR_S:
+            seen = self._run(lambda cursor: self._find(cursor, name))
+            if seen is None:
+                self._seen.pop(name, None)
+            else:
+                self._seen[name] = (time.monotonic(), seen)
+        return seen
+
+    def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
+        """Do some reading outside a transaction; None where a table is not there any more."""
+        try:
+            return self._db.run(work, in_transaction=False)
+        except StoreError as exc:
+            if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
+                raise
+            return None
 
     def known_ids(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 import numpy as np
 from psycopg2.extras import Json
 
 from soundalike import sql
+from soundalike.store import prepared
 from soundalike.store.base import SearchResult, first_limit, of_the_best
-from soundalike.store.collections import Collection
+from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
-from soundalike.store.merging import is_settled
+from soundalike.store.merging import unsettled
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
 from soundalike.store.times import (
@@ -27,9 +28,10 @@ from soundalike.store.times import (
 )
 from soundalike.types import Filters, FloatArray, Hit, Recording
 
-#: Candidates that a search of the index keeps in mind. Recall at 10 is 0.99 from about 40 on; where
-#: the windows lie in several chunks each is searched, and a few from each make up many.
-_EF_SEARCH = 64
+_Row = tuple[Any, ...]
+#: Candidates that a search of the index keeps in mind. Recall at 10 is 0.99 from 32 on, with 650 000
+#: windows. Where they lie in several chunks each is searched, and a few from each make up many.
+_EF_SEARCH = 40
 _MIN_EF_SEARCH = 24
 _MAX_EF_SEARCH = 1000
 #: Makes the order that of a sum, which no index has.
@@ -40,28 +42,30 @@ _LARGEST = 60_000.0
 
 def search(
     cursor: Cursor, collection: Collection, vectors: FloatArray, top_k: int, filters: Filters
-) -> SearchResult:
+) -> SearchResult | None:
     """Return hits that make up `top_k` distinct recordings, where there are that many.
+
+    None where no collection of that name and number is there any more.
 
     Parameters
     ----------
     cursor : cursor
-        In a transaction, whose settings are changed.
+        Not in a transaction.
     collection : Collection
+        As it was found a moment ago.
     vectors : (n_query_windows, dimension) float32
     top_k : int
     filters : Filters
     """
     # The cosine with a vector of zeros is no number; it resembles nothing.
     usable = [number for number, vector in enumerate(vectors) if vector.any()]
-    if not usable:
-        return SearchResult([], {})
-    parameters = filter_values(filters)
-    parameters["vectors"] = vector_texts(vectors[usable])
-    found = _settled_hits(cursor, collection, parameters, top_k, conditions(collection, filters))
-    hits = of_the_best([replace(hit, query_window=usable[hit.query_window]) for hit in found], top_k)
-    statement = sql.queries()["describe_filtered"] if is_narrowed(filters) else sql.queries()["describe"]
-    return SearchResult(hits, _describe(cursor, collection, hits, parameters, statement))
+    texts = dict(zip(usable, vector_texts(vectors[usable]), strict=True)) if usable else {}
+    hits = of_the_best(_settled_hits(cursor, collection, texts, top_k, filters), top_k)
+    if not hits:
+        now = find(cursor, collection.name)
+        return SearchResult([], {}) if now and now.collection_id == collection.collection_id else None
+    recordings = _describe(cursor, collection, list({hit.recording_id for hit in hits}), filters)
+    return SearchResult(hits, recordings) if recordings else None
 
 
 def nearest(
@@ -151,26 +155,62 @@ def conditions(collection: Collection, filters: Filters) -> str:
 
 
 def _settled_hits(
-    cursor: Cursor, collection: Collection, parameters: dict[str, Any], top_k: int, narrowed: str
+    cursor: Cursor, collection: Collection, vectors: Mapping[int, str], top_k: int, filters: Filters
 ) -> list[Hit]:
     """Return as many hits of each vector as the `top_k` best recordings take."""
+    narrowed = conditions(collection, filters)
+    hits: list[Hit] = []
+    limit, ask = first_limit(top_k), _plain_hits
+    if narrowed:
+        # The index is scanned on for each row that passes, and all of that again by the next question.
+        limit += limit // 2
+        ask = partial(_narrowed_hits, filters=filters, narrowed=narrowed)
+    limits = dict.fromkeys(vectors, limit)
+    wanted = list(vectors)
+    while wanted:
+        rows = ask(cursor, collection, [vectors[number] for number in wanted], limit)
+        hits = [hit for hit in hits if hit.query_window not in wanted]
+        hits += [Hit(wanted[number], *found) for number, *found in rows]
+        wanted = unsettled(hits, limits, top_k)
+        limit *= 2
+        limits |= dict.fromkeys(wanted, limit)
+    return hits
+
+
+def _plain_hits(cursor: Cursor, collection: Collection, vectors: list[str], limit: int) -> list[_Row]:
+    """Return the nearest windows of each vector, by a plan that the server keeps."""
+    template = collection.statement("search").replace("{filters}", "", 1).replace("{exactly}", "")
+    # Not as a parameter: the server would plan for an unknown number of rows.
+    statement = template.replace("%(limit)s", str(limit))
+    name = f"soundalike_search_{collection.collection_id}_{limit}"
+    settings = _settings(collection, limit)
+    prepared.execute(cursor, name, statement, {"vectors": vectors}, before=settings)
+    return cursor.fetchall()
+
+
+def _narrowed_hits(
+    cursor: Cursor,
+    collection: Collection,
+    vectors: list[str],
+    limit: int,
+    *,
+    filters: Filters,
+    narrowed: str,
+) -> list[_Row]:
+    """Return the nearest windows of each vector that pass."""
     template = collection.statement("search").replace("{filters}", narrowed, 1)
-    limit = first_limit(top_k)
-    is_exact = not narrowed
-    statement = template.replace("{exactly}", "")
-    while True:
-        # One message to the server for all of it.
-        cursor.execute(_settings(collection, limit) + statement, {**parameters, "limit": limit})
-        hits = [Hit(*row) for row in cursor.fetchall()]
-        is_short = len(hits) < limit * len(parameters["vectors"])
-        if is_short and not is_exact and exists(cursor, collection.index):
-            # Fewer pass than were asked for, or the index gave up, as it does after some 20,000 rows
-            # that do not pass. Without it nothing is lost.
-            statement, is_exact = template.replace("{exactly}", _EXACTLY), True
-        elif is_settled(hits, limit, top_k):
-            return hits
-        else:
-            limit *= 4
+    parameters = {**filter_values(filters), "vectors": vectors, "limit": limit}
+    # One message to the server for all of it.
+    cursor.execute(_settings(collection, limit) + template.replace("{exactly}", ""), parameters)
+    rows = cursor.fetchall()
+    if len(rows) < limit * len(vectors) and exists(cursor, collection.index):
+        # Fewer pass than were asked for, or the index gave up, as it does after some 20,000 rows
+        # that do not pass. Without it nothing is lost.
+        cursor.execute(
+            _settings(collection, limit) + template.replace("{exactly}", _EXACTLY), parameters
+        )
+        rows = cursor.fetchall()
+    return rows
 
 
 def _ef_search(limit: int, n_chunks: int) -> int:
@@ -178,21 +218,22 @@ def _ef_search(limit: int, n_chunks: int) -> int:
 
     Examples
     --------
-    >>> _ef_search(64, 0), _ef_search(64, 4), _ef_search(64, 100), _ef_search(4000, 1)
-    (64, 32, 24, 1000)
+    >>> _ef_search(32, 0), _ef_search(64, 4), _ef_search(64, 100), _ef_search(4000, 1)
+    (40, 32, 24, 1000)
     """
     wanted = max(limit, _EF_SEARCH) / math.sqrt(max(1, n_chunks))
     return min(max(round(wanted), _MIN_EF_SEARCH), _MAX_EF_SEARCH)
 
 
 def _describe(
-    cursor: Cursor,
-    collection: Collection,
-    hits: Sequence[Hit],
-    parameters: dict[str, Any],
-    statement: str,
+    cursor: Cursor, collection: Collection, recording_ids: list[str], filters: Filters
 ) -> dict[str, Recording]:
-    ids = list({hit.recording_id for hit in hits})
-    keys = {"collection": collection.collection_id, "recording_ids": ids}
-    cursor.execute(statement, {**parameters, **keys})
+    """Return recordings by id; none where the collection is not what it was."""
+    keys = {"name": collection.name, "recording_ids": recording_ids}
+    if is_narrowed(filters):
+        values = {**filter_values(filters), **keys, "collection": collection.collection_id}
+        cursor.execute(sql.queries()["describe_filtered"], values)
+    else:
+        name = f"soundalike_describe_{collection.collection_id}"
+        prepared.execute(cursor, name, collection.statement("describe"), keys)
     return {row[0]: Recording(*row) for row in cursor.fetchall()}

@@ -1,0 +1,53 @@
+"""Statements that the server plans once for each connection, and not each time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from psycopg2 import errors as pg_errors
+
+from soundalike.store.connection import Connection, Cursor
+
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s::(\w+(?:\[\])?)")
+#: Otherwise the server prefers to plan anew, as it takes lists of unknown length to be longer than ours.
+_KEEP_PLAN = "SET LOCAL plan_cache_mode = force_generic_plan;"
+#: What the server of each connection was told already.
+_known: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
+
+
+def execute(
+    cursor: Cursor, name: str, statement: str, parameters: Mapping[str, Any], *, before: str = ""
+) -> None:
+    """Execute a statement under a name, by which the server finds its plan.
+
+    Parameters
+    ----------
+    cursor : cursor
+        Not in a transaction: that would be broken where a connection pool in between has given this
+        program to another server process, which does not know the name.
+    name : str
+        Stands for this statement and no other.
+    statement : str
+        With placeholders like ``%(name)s``, each with its type behind it (``::text``).
+    parameters : mapping
+        A value for each placeholder and no others.
+    before : str
+        Statements that go to the server in the same message, and so in the same transaction.
+    """
+    numbered = {key: f"${number}" for number, key in enumerate(parameters, 1)}
+    types = dict(_PLACEHOLDER.findall(statement))
+    values = ", ".join(f"%({key})s::{types[key]}" for key in parameters)
+    call = f"EXECUTE {name} ({values})"
+    make = f"PREPARE {name} AS {statement.rstrip(';') % numbered};"
+    before += _KEEP_PLAN
+    known = _known.setdefault(cursor.connection, set())
+    try:
+        cursor.execute(before + call if name in known else before + make + call, parameters)
+    except pg_errors.InvalidSqlStatementName:
+        cursor.execute(before + make + call, parameters)
+    except pg_errors.DuplicatePreparedStatement:
+        cursor.execute(before + call, parameters)
+    known.add(name)
