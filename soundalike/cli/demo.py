@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import socket
 import subprocess
 import threading
@@ -31,6 +32,7 @@ _STOP_TIMEOUT_S = 30
 _BATCH = 8
 _SHOWN = 3
 _READY = "soundalike: ready"
+_PORTS = range(45_700, 49_000)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -128,15 +130,18 @@ def running_service(flow: Path, settings: Settings) -> Iterator[Service]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Return ports below the range that Jina gives to its executors."""
+    """Return ports below the range that Jina gives to its executors.
+
+    Any of them: two demos that start together would both take the first that is free.
+    """
     found: list[int] = []
-    for port in range(45_700, 49_000):
+    for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 found.append(port)
         if len(found) == count:
             return found
-    raise ServiceError("no free port between 45700 and 49000; stop what uses them")
+    raise ServiceError(f"no free port between {_PORTS.start} and {_PORTS.stop}; stop what uses them")
 
 
 def _wait_until_ready(process: subprocess.Popen[str]) -> None:

@@ -336,17 +336,6 @@ def first_limit(top_k: int) -> int:
     return max(_FIRST_LIMIT, 1 << (2 * top_k - 1).bit_length())
 
 
-def of_the_best(hits: Sequence[Hit], top_k: int) -> list[Hit]:
-    """Return the hits of the `top_k` best recordings, and of those that tie with the last of them."""
-    best: dict[str, float] = {}
-    for hit in hits:
-        best[hit.recording_id] = max(hit.score, best.get(hit.recording_id, hit.score))
-    if len(best) <= top_k:
-        return list(hits)
-    lowest = sorted(best.values(), reverse=True)[top_k - 1]
-    return [hit for hit in hits if best[hit.recording_id] >= lowest]
-
-
 def not_indexed(collection: str) -> IndexEmpty:
     """Return the error of those who ask for something in a collection that is not there."""
     if collection == DEFAULT_COLLECTION:

@@ -15,11 +15,10 @@ from soundalike.store.base import (
     SearchResult,
     StoredFile,
     first_limit,
-    of_the_best,
     start_differs,
     start_source,
 )
-from soundalike.store.merging import unsettled
+from soundalike.store.merging import of_the_best, unsettled
 from soundalike.store.timeline import begins, bucket_start, filled, scores
 from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (

@@ -1,7 +1,8 @@
-"""When the hits of a query's windows suffice for the best recordings."""
+"""Which recordings a search's hits make the best, and when there are enough hits for that."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -26,15 +27,33 @@ def unsettled(hits: Sequence[Hit], limits: Mapping[int, int], top_k: int) -> lis
         How many hits of each query window were asked for.
     top_k : int
     """
-    counts: Counter[int] = Counter()
-    last: dict[int, float] = {}
-    best: dict[str, float] = {}
-    for hit in hits:
-        counts[hit.query_window] += 1
-        last[hit.query_window] = min(hit.score, last.get(hit.query_window, hit.score))
-        best[hit.recording_id] = max(hit.score, best.get(hit.recording_id, hit.score))
-    hidden = {window: score for window, score in last.items() if counts[window] >= limits[window]}
+    best = best_scores(hits)
+    counts = Counter(hit.query_window for hit in hits)
+    hidden = {
+        window: min(hit.score for hit in hits if hit.query_window == window)
+        for window, count in counts.items()
+        if count >= limits[window]
+    }
     if len(best) < top_k:
         return list(hidden)
     lowest = sorted(best.values(), reverse=True)[top_k - 1]
     return [window for window, score in hidden.items() if score > lowest and limits[window] < _ENOUGH]
+
+
+def of_the_best(hits: Sequence[Hit], top_k: int) -> list[Hit]:
+    """Return the hits of the `top_k` best recordings, and of those that tie with the last of them."""
+    best = best_scores(hits)
+    if len(best) <= top_k:
+        return list(hits)
+    lowest = sorted(best.values(), reverse=True)[top_k - 1]
+    return [hit for hit in hits if best[hit.recording_id] >= lowest]
+
+
+def best_scores(hits: Sequence[Hit]) -> dict[str, float]:
+    """Return the score of each recording's best hit."""
+    best: dict[str, float] = {}
+    for hit in hits:
+        score = hit.score
+        if score > best.get(hit.recording_id, -math.inf):
+            best[hit.recording_id] = score
+    return best

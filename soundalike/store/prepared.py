@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -37,13 +38,9 @@ def execute(
     before : str
         Statements that go to the server in the same message, and so in the same transaction.
     """
-    numbered = {key: f"${number}" for number, key in enumerate(parameters, 1)}
-    types = dict(_PLACEHOLDER.findall(statement))
-    values = ", ".join(f"%({key})s::{types[key]}" for key in parameters)
-    call = f"EXECUTE {name} ({values})"
-    make = f"PREPARE {name} AS {statement.rstrip(';') % numbered};"
-    before += _KEEP_PLAN
+    make, call = _commands(name, statement, tuple(parameters))
     known = _known.setdefault(cursor.connection, set())
+    before += _KEEP_PLAN
     try:
         cursor.execute(before + call if name in known else before + make + call, parameters)
     except pg_errors.InvalidSqlStatementName:
@@ -51,3 +48,12 @@ def execute(
     except pg_errors.DuplicatePreparedStatement:
         cursor.execute(before + call, parameters)
     known.add(name)
+
+
+@lru_cache(maxsize=256)
+def _commands(name: str, statement: str, keys: tuple[str, ...]) -> tuple[str, str]:
+    """Return what makes a prepared statement, and what calls it."""
+    numbered = {key: f"${number}" for number, key in enumerate(keys, 1)}
+    types = dict(_PLACEHOLDER.findall(statement))
+    values = ", ".join(f"%({key})s::{types[key]}" for key in keys)
+    return f"PREPARE {name} AS {statement.rstrip(';') % numbered};", f"EXECUTE {name} ({values})"

@@ -13,10 +13,10 @@ from psycopg2.extras import Json
 
 from soundalike import sql
 from soundalike.store import prepared
-from soundalike.store.base import SearchResult, first_limit, of_the_best
+from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
-from soundalike.store.merging import unsettled
+from soundalike.store.merging import of_the_best, unsettled
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
 from soundalike.store.times import (
