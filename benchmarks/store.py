@@ -12,7 +12,7 @@ import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,14 +92,38 @@ class _Loaded:
 
     def best_scores(self, queries: FloatArray, allowed: Any = None) -> FloatArray:
         """Return the exact tenth best score of each query, by brute force."""
-        best = np.full((len(queries), _TOP_K), -2, np.float32)
-        for number, part in enumerate(self.vectors):
-            scores = queries @ part.astype(np.float32).T
-            if allowed is not None:
-                first = sum(len(before) for before in self.vectors[:number])
-                scores[:, ~allowed[first : first + len(part)]] = -2
-            best = -np.sort(-np.concatenate([best, scores], axis=1), axis=1)[:, :_TOP_K]
-        return best[:, -1]
+
+        def scores() -> Iterator[FloatArray]:
+            first = 0
+            for part in self.vectors:
+                found = queries @ part.astype(np.float32).T
+                if allowed is not None:
+                    found[:, ~allowed[first : first + len(part)]] = -2
+                first += len(part)
+                yield found
+
+        return _tenth_best(scores())
+
+    def best_clip_scores(self, clips: FloatArray) -> FloatArray:
+        """Return the exact score of the tenth best recording for each clip, by brute force."""
+        n_windows = len(WINDOWS)
+
+        def scores() -> Iterator[FloatArray]:
+            for part in self.vectors:
+                pairs = clips.reshape(-1, SPEC.dimension) @ part.astype(np.float32).T
+                yield pairs.reshape(len(clips), n_windows, -1, n_windows).max(axis=(1, 3))
+
+        return _tenth_best(scores())
+
+
+def _tenth_best(parts: Iterable[FloatArray]) -> FloatArray:
+    """Return the tenth highest number of each row, of rows that come in parts."""
+    best: FloatArray | None = None
+    for part in parts:
+        together = part if best is None else np.concatenate([best, part], axis=1)
+        best = -np.sort(-together, axis=1)[:, :_TOP_K]
+    assert best is not None
+    return best[:, -1]
 
 
 def _search(store: PostgresStore, archive: _Loaded) -> dict[str, Any]:
@@ -116,6 +140,7 @@ def _search(store: PostgresStore, archive: _Loaded) -> dict[str, Any]:
         ),
         "clip": _timed(lambda n: _clip(store, clips[n])),
         "recall_at_10": _recall(store, archive, singles, plain),
+        "clip_recall_at_10": _clip_recall(store, archive, clips),
     }
     begin_s, end_s = 0.45 * whole_s, 0.55 * whole_s
     since, until = (START + timedelta(seconds=second) for second in (begin_s, end_s))
@@ -156,6 +181,16 @@ def _recall(
         # Half precision on both sides.
         found += min(_TOP_K, sum(hit.score >= tenth[number] - 1e-3 for hit in hits))
     return round(found / (_TOP_K * len(queries)), 4)
+
+
+def _clip_recall(store: PostgresStore, archive: _Loaded, clips: FloatArray) -> float:
+    """Return the share of the ten exactly best recordings that a clip's search finds."""
+    tenth = archive.best_clip_scores(clips)
+    found = sum(
+        sum(match.score >= tenth[number] - 1e-3 for match in _clip(store, clip))
+        for number, clip in enumerate(clips)
+    )
+    return round(found / (_TOP_K * len(clips)), 4)
 
 
 def _space(store: PostgresStore) -> dict[str, Any]:
