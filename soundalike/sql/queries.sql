@@ -236,7 +236,7 @@ SELECT r.recording_id::text FROM soundalike.recordings AS r
 WHERE r.collection_id = %(collection)s AND r.recording_id IN (
     SELECT f.recording_id FROM soundalike.files AS f
     WHERE f.collection_id = %(collection)s
-      AND (f.uri = %(key)s OR starts_with(f.uri, %(folder)s) OR f.recording_id::text = %(key)s)
+      AND (f.uri = %(key)s OR starts_with(f.uri, %(folder)s) OR f.recording_id = %(recording_id)s::uuid)
 )
 ORDER BY r.recording_id FOR UPDATE;
 
@@ -249,7 +249,7 @@ WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid F
 -- By exact path, by folder (every path below it), or by recording.
 DELETE FROM soundalike.files
 WHERE collection_id = %(collection)s
-  AND (uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id::text = %(key)s)
+  AND (uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id = %(recording_id)s::uuid)
 RETURNING recording_id::text;
 
 -- name: lock_recordings_under

@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (2);
+INSERT INTO soundalike.schema_version (version) VALUES (3);
 
 -- One row for each named index: what its vectors were made with. Vectors of another encoder, dimension,
 -- window or stride cannot be compared with them and are refused. The vectors themselves are in the table
@@ -40,7 +40,8 @@ CREATE TABLE soundalike.recordings (
 -- One row for each path under which a content is known; label and tags belong to the path.
 CREATE TABLE soundalike.files (
     collection_id integer NOT NULL,
-    uri text NOT NULL,
+    -- Compared byte by byte, so that the key's index also finds what lies below a folder.
+    uri text COLLATE "C" NOT NULL,
     recording_id uuid NOT NULL,
     label text,
     tags jsonb NOT NULL DEFAULT '{}',

@@ -287,10 +287,18 @@ def checked_id(recording_id: str) -> str:
     ParameterError
         It is no UUID.
     """
+    found = as_id(recording_id)
+    if found is None:
+        raise ParameterError(f"recording_id is {recording_id!r}; give a UUID")
+    return found
+
+
+def as_id(key: str) -> str | None:
+    """Return a recording's id in the form in which it is stored; None for what is no UUID."""
     try:
-        return str(uuid.UUID(recording_id))
-    except ValueError as exc:
-        raise ParameterError(f"recording_id is {recording_id!r}; give a UUID") from exc
+        return str(uuid.UUID(key))
+    except ValueError:
+        return None
 
 
 def _check_tags(tags: Tags) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 
 from soundalike import sql
-from soundalike.store.base import StoredFile
+from soundalike.store.base import StoredFile, as_id
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.searching import filter_values, is_narrowed
@@ -48,21 +47,13 @@ def at_paths(cursor: Cursor, collection: Collection, uris: Sequence[str]) -> dic
 def named(cursor: Cursor, collection: Collection, keys: Sequence[str]) -> dict[str, StoredFile]:
     """Return what is stored under paths, and under recording ids the first path of each."""
     files = at_paths(cursor, collection, keys)
-    ids = {key: str(uuid.UUID(key)) for key in keys if key not in files and _is_id(key)}
+    ids = {key: number for key in keys if key not in files and (number := as_id(key))}
     if ids:
         values = {"collection": collection.collection_id, "recording_ids": list(ids.values())}
         cursor.execute(sql.queries()["first_files"], values)
         by_id = {file.recording.recording_id: file for file in _files(cursor)}
         files.update((key, by_id[number]) for key, number in ids.items() if number in by_id)
     return files
-
-
-def _is_id(key: str) -> bool:
-    try:
-        uuid.UUID(key)
-    except ValueError:
-        return False
-    return True
 
 
 def counts(cursor: Cursor, collection: Collection, statement: str, limit: int) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ from soundalike.errors import ExtensionMissing, SchemaMismatch
 from soundalike.store.connection import Cursor
 from soundalike.types import IndexSpec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MIN_PGVECTOR = (0, 8)
 #: pgvector indexes halfvec columns of up to this many dimensions.
 _MAX_DIMENSION = 4000

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg2.extras import Json, execute_values
 
 from soundalike import sql
-from soundalike.store.base import Entry, Outcome, folder_prefix, start_differs, start_source
+from soundalike.store.base import Entry, Outcome, as_id, folder_prefix, start_differs, start_source
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.rows import binary_rows
@@ -67,7 +67,10 @@ def link(cursor: Cursor, collection: Collection, recording: Recording) -> Outcom
 
 def delete(cursor: Cursor, collection: Collection, key: str) -> int:
     """Delete a path, a folder's or a recording's paths; return how many went."""
-    names = {"collection": collection.collection_id, "key": key, "folder": folder_prefix(key)}
+    names = {
+        **{"collection": collection.collection_id, "key": key, "recording_id": as_id(key)},
+        "folder": folder_prefix(key),
+    }
     cursor.execute(sql.queries()["lock_recordings_of"], names)
     cursor.execute(sql.queries()["delete_files"], names)
     gone = [row[0] for row in cursor.fetchall()]

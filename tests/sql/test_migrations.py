@@ -28,7 +28,7 @@ SELECT create_hypertable('soundalike.windows', by_range('window_time', INTERVAL 
 """
 #: All that a dump would show of the tables, but the order of their columns.
 _COLUMNS = """
-SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity
+SELECT table_name, column_name, data_type, collation_name, is_nullable, column_default, is_identity
 FROM information_schema.columns WHERE table_schema = 'soundalike' ORDER BY 1, 2
 """
 _CONSTRAINTS = """
