@@ -23,4 +23,5 @@ def _import_docarray_alone() -> None:
 
 
 _import_docarray_alone()
+importlib.import_module("executors.cheap_documents").read_documents_cheaply()
 keep_freed_memory()
