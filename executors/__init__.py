@@ -1,7 +1,12 @@
 """Jina's side of Soundalike: executors and gateway that translate, and decide nothing."""
 
+import asyncio
 import importlib
 import sys
+
+import uvloop
+
+from soundalike.freed_memory import keep_freed_memory
 
 #: DocArray imports these where they are installed, to offer array types that nobody uses here. With
 #: TensorFlow that costs every process of the Flow 500 MB and seven seconds.
@@ -21,3 +26,7 @@ def _import_docarray_alone() -> None:
 
 
 _import_docarray_alone()
+importlib.import_module("executors.cheap_documents").read_documents_cheaply()
+keep_freed_memory()
+# Jina asks for it too, but only after it has made the loop that it then runs.
+asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

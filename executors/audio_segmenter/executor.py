@@ -97,7 +97,9 @@ class AudioSegmenter(Executor):
         plan = self._plan_of(parameters)
         results = DocList[SegmentedClip]()
         inline_bytes = 0
-        for result, samples in map_ahead(lambda clip: self._cut(clip, plan, is_query), docs):
+        # A single clip, which most queries are, needs no threads of its own.
+        apply = map_ahead if len(docs) > 1 else map
+        for result, samples in apply(lambda clip: self._cut(clip, plan, is_query), docs):
             if samples is not None:
                 inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
             results.append(result)

@@ -30,6 +30,7 @@ from executors.gateway import (
 )
 from executors.gateway.context import Context
 from executors.gateway.flow import FlowClient
+from executors.gateway.graph import share_what_stays
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.safety import protect
@@ -110,6 +111,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        share_what_stays()
         # Both servers share the streamer.
         CollectionWindows(self.streamer)
         refuse_chosen_executors(self.streamer)

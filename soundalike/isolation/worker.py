@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from soundalike.freed_memory import keep_freed_memory
 from soundalike.isolation.transport import receive, send
 
 _MB = 1 << 20
@@ -27,6 +28,7 @@ def main(descriptor: int, memory_mb: int) -> None:
     # A dump of the memory would hold the sound.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * _MB, memory_mb * _MB))
+    keep_freed_memory()
     with socket.socket(fileno=descriptor) as channel:
         _import_decoders()
         send(channel, "ready")
