@@ -21,11 +21,12 @@ def test_every_part_of_a_spec_counts(change: str):
 
 @pytest.mark.parametrize("cls", [Filters, Hit, IndexSpec, Match, Recording, Window])
 def test_values_cannot_be_changed(cls: type):
-    assert dataclasses.is_dataclass(cls)
-    values = {field.name: None for field in dataclasses.fields(cls)}
+    values = dict.fromkeys(cls.__match_args__)
+    assert values
     value = cls(**values)
     for name in values:
-        with pytest.raises(dataclasses.FrozenInstanceError):
+        # Of named tuples; what data classes raise is a kind of it.
+        with pytest.raises(AttributeError):
             setattr(value, name, 1)
 
 
