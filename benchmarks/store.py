@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.vectors import Archive
 from soundalike.config import Settings
 from soundalike.ranking import rank
-from soundalike.store import PostgresStore, open_store
+from soundalike.store import PostgresStore, open_store, searching
 from soundalike.store.base import Entry
 from soundalike.types import Filters, FloatArray, IndexSpec, Recording, Window
 
@@ -135,6 +135,7 @@ def _search(store: PostgresStore, archive: _Loaded) -> dict[str, Any]:
     )
     whole_s = archive.years * 365 * 86_400
     report = {
+        "pgvector_alone": _alone(store, singles),
         "one_vector": _timed(
             lambda n: store.search(singles[n : n + 1], SPEC, top_k=_TOP_K, filters=plain)
         ),
@@ -151,6 +152,28 @@ def _search(store: PostgresStore, archive: _Loaded) -> dict[str, Any]:
     )
     report["recall_at_10_in_a_tenth_of_the_time"] = _recall(store, archive, singles, tenth, allowed)
     return report
+
+
+def _alone(store: PostgresStore, queries: FloatArray) -> dict[str, float]:
+    """Return what a bare statement for the ten nearest windows costs, prepared, on one connection."""
+    texts = searching.vector_texts(queries)
+
+    def work(cursor: Any) -> dict[str, float]:
+        cursor.execute(
+            "SET LOCAL hnsw.ef_search = 40; SET LOCAL plan_cache_mode = force_generic_plan; "
+            "PREPARE alone (halfvec) AS SELECT recording_id, window_index, embedding <=> $1 "
+            "FROM soundalike.windows_1 WHERE embedding IS NOT NULL ORDER BY embedding <=> $1 LIMIT 10"
+        )
+
+        def search(number: int) -> None:
+            cursor.execute("EXECUTE alone (%s)", [texts[number]])
+            cursor.fetchall()
+
+        taken = _timed(search)
+        cursor.execute("DEALLOCATE alone")
+        return taken
+
+    return store._run(work)
 
 
 def _clip(store: PostgresStore, vectors: FloatArray) -> Any:

@@ -416,6 +416,10 @@ SELECT count(*) FROM (SELECT FROM soundalike.windows_{collection} LIMIT %(limit)
 CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
 USING hnsw (embedding halfvec_cosine_ops) WITH (m = 24, ef_construction = 128);
 
+-- name: stop_if_alone
+-- Lets the server look now and then whether the program that waits for it is still there. From version 14.
+SELECT set_config(name, '2s', true) FROM pg_settings WHERE name = 'client_connection_check_interval';
+
 -- name: set_index_aside
 -- Before the index is built anew; until the end of the transaction searches go on by this one.
 ALTER INDEX soundalike.windows_{collection}_embedding RENAME TO windows_{collection}_embedding_old;

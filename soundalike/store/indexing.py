@@ -45,6 +45,8 @@ def _is_worth_it(cursor: Cursor, collection: Collection, exact_below: int) -> bo
 def _build(cursor: Cursor, collection: Collection) -> None:
     cursor.execute(sql.queries()["count_rows"], {"collection": collection.collection_id})
     *_, windows = cursor.fetchone() or (0,)
+    # Of a program that was killed the server would learn when the index is complete.
+    cursor.execute(sql.queries()["stop_if_alone"])
     megabytes = build_memory_mb(int(windows), collection.spec.dimension)
     cursor.execute(f"SET LOCAL maintenance_work_mem = '{megabytes}MB'; SAVEPOINT build")
     try:

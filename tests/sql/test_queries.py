@@ -104,6 +104,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "estimate_windows": {"limit": 100},
     "create_index": {},
     "create_time_index": {},
+    "stop_if_alone": {},
     "set_index_aside": {},
     "drop_index_aside": {},
     "analyze": {},

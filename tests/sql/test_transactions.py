@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
@@ -50,6 +52,31 @@ def _blocked(sql: Sql) -> list[int]:
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     return [pid for (pid,) in found]
+
+
+BUILDER = """
+import sys
+import psycopg2
+from soundalike.store import PostgresStore
+from soundalike.store.connection import Database
+PostgresStore(Database(lambda: psycopg2.connect(sys.argv[1]), "test"), exact_below=1).finish_batch()
+"""
+
+
+def test_an_index_is_not_built_on_for_a_process_that_was_killed(
+    collection: Collection, other: Any, sql: Sql, database_url: str, wait_until: Callable[..., Any]
+):
+    collection.add("/a/one.wav")
+    with other.cursor() as cursor:
+        cursor.execute("LOCK TABLE soundalike.windows_1 IN ROW EXCLUSIVE MODE")
+    builder = subprocess.Popen([sys.executable, "-c", BUILDER, database_url])
+    try:
+        wait_until(lambda: _blocked(sql), "the index is being built")
+    finally:
+        builder.kill()
+        builder.wait(30)
+
+    wait_until(lambda: not _blocked(sql), "the server has given up", 20)
 
 
 def test_a_vector_that_the_server_refuses_leaves_nothing(collection: Collection, sql: Sql):
