@@ -296,8 +296,8 @@ SET LOCAL hnsw.ef_search = {ef_search};
 -- name: search
 -- All windows of the query in one round trip. The inner query has the form that an HNSW index can
 -- serve: ORDER BY the bare distance, LIMIT; parents are merged outside.
-SELECT q.query_window - 1, h.recording_id::text, h.window_index, h.start_s, h.end_s, 1 - h.distance
-FROM unnest(%(vectors)s::halfvec[]) WITH ORDINALITY AS q (embedding, query_window)
+SELECT q.query_window, h.recording_id::text, h.window_index, h.start_s, h.end_s, 1 - h.distance
+FROM unnest(%(vectors)s::halfvec[], %(query_windows)s::integer[]) AS q (embedding, query_window)
 CROSS JOIN LATERAL (
     SELECT w.recording_id, w.window_index, w.start_s, w.end_s, w.embedding <=> q.embedding AS distance
     FROM soundalike.windows_{collection} AS w

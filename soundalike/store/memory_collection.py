@@ -18,7 +18,7 @@ from soundalike.store.base import (
     start_differs,
     start_source,
 )
-from soundalike.store.merging import of_the_best, unsettled
+from soundalike.store.merging import Standing
 from soundalike.store.timeline import begins, bucket_start, filled, scores
 from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (
@@ -114,9 +114,10 @@ class MemoryCollection:
         ]
         while True:
             kept = _best_of_each_window(hits, limits)
-            open_windows = unsettled(kept, limits, top_k)
+            standing = Standing(kept)
+            open_windows = standing.unsettled(limits, top_k)
             if not open_windows:
-                best = of_the_best(kept, top_k)
+                best = standing.of_the_best(top_k)
                 return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
             limits |= {window: 4 * limits[window] for window in open_windows}
 

@@ -16,7 +16,7 @@ from soundalike.store import prepared
 from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
-from soundalike.store.merging import of_the_best, unsettled
+from soundalike.store.merging import Standing
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
 from soundalike.store.times import (
@@ -60,7 +60,7 @@ def search(
     # The cosine with a vector of zeros is no number; it resembles nothing.
     usable = [number for number, vector in enumerate(vectors) if vector.any()]
     texts = dict(zip(usable, vector_texts(vectors[usable]), strict=True)) if usable else {}
-    hits = of_the_best(_settled_hits(cursor, collection, texts, top_k, filters), top_k)
+    hits = _best_hits(cursor, collection, texts, top_k, filters)
     if not hits:
         now = find(cursor, collection.name)
         return SearchResult([], {}) if now and now.collection_id == collection.collection_id else None
@@ -90,7 +90,8 @@ def _bare(
     """Return a search without filters, and its parameters."""
     template = collection.statement("search").replace("{filters}", "", 1)
     statement = template.replace("{exactly}", _EXACTLY if exact else "")
-    parameters = {**filter_values(Filters()), "vectors": vector_texts(vectors), "limit": limit}
+    query = _query(dict(enumerate(vector_texts(vectors))))
+    parameters = {**filter_values(Filters()), **query, "limit": limit}
     return _settings(collection, limit) + before + statement, parameters
 
 
@@ -154,10 +155,10 @@ def conditions(collection: Collection, filters: Filters) -> str:
     return "\n".join(found)
 
 
-def _settled_hits(
+def _best_hits(
     cursor: Cursor, collection: Collection, vectors: Mapping[int, str], top_k: int, filters: Filters
 ) -> list[Hit]:
-    """Return as many hits of each vector as the `top_k` best recordings take."""
+    """Return the hits of the `top_k` best recordings, from as many as that takes."""
     narrowed = conditions(collection, filters)
     hits: list[Hit] = []
     limit, ask = first_limit(top_k), _plain_hits
@@ -167,31 +168,35 @@ def _settled_hits(
         ask = partial(_narrowed_hits, filters=filters, narrowed=narrowed)
     limits = dict.fromkeys(vectors, limit)
     wanted = list(vectors)
+    standing = Standing(hits)
     while wanted:
-        rows = ask(cursor, collection, [vectors[number] for number in wanted], limit)
+        rows = ask(cursor, collection, {number: vectors[number] for number in wanted}, limit)
         hits = [hit for hit in hits if hit.query_window not in wanted]
-        hits += [Hit(wanted[number], *found) for number, *found in rows]
-        wanted = unsettled(hits, limits, top_k)
+        hits += map(Hit._make, rows)
+        standing = Standing(hits)
+        wanted = standing.unsettled(limits, top_k)
         limit *= 2
         limits |= dict.fromkeys(wanted, limit)
-    return hits
+    return standing.of_the_best(top_k)
 
 
-def _plain_hits(cursor: Cursor, collection: Collection, vectors: list[str], limit: int) -> list[_Row]:
+def _plain_hits(
+    cursor: Cursor, collection: Collection, vectors: Mapping[int, str], limit: int
+) -> list[_Row]:
     """Return the nearest windows of each vector, by a plan that the server keeps."""
     template = collection.statement("search").replace("{filters}", "", 1).replace("{exactly}", "")
     # Not as a parameter: the server would plan for an unknown number of rows.
     statement = template.replace("%(limit)s", str(limit))
     name = f"soundalike_search_{collection.collection_id}_{limit}"
     settings = _settings(collection, limit)
-    prepared.execute(cursor, name, statement, {"vectors": vectors}, before=settings)
+    prepared.execute(cursor, name, statement, _query(vectors), before=settings)
     return cursor.fetchall()
 
 
 def _narrowed_hits(
     cursor: Cursor,
     collection: Collection,
-    vectors: list[str],
+    vectors: Mapping[int, str],
     limit: int,
     *,
     filters: Filters,
@@ -199,7 +204,7 @@ def _narrowed_hits(
 ) -> list[_Row]:
     """Return the nearest windows of each vector that pass."""
     template = collection.statement("search").replace("{filters}", narrowed, 1)
-    parameters = {**filter_values(filters), "vectors": vectors, "limit": limit}
+    parameters = {**filter_values(filters), **_query(vectors), "limit": limit}
     # One message to the server for all of it.
     cursor.execute(_settings(collection, limit) + template.replace("{exactly}", ""), parameters)
     rows = cursor.fetchall()
@@ -211,6 +216,11 @@ def _narrowed_hits(
         )
         rows = cursor.fetchall()
     return rows
+
+
+def _query(vectors: Mapping[int, str]) -> dict[str, Any]:
+    """Return the parameters that hold the vectors, by the numbers of the query's windows."""
+    return {"vectors": list(vectors.values()), "query_windows": list(vectors)}
 
 
 def _ef_search(limit: int, n_chunks: int) -> int:

@@ -93,7 +93,13 @@ VALUES: dict[str, dict[str, Any]] = {
     "missing_files": {**_COLLECTION, "other": 2},
     "delete_vanished": {**_COLLECTION, "other": 2},
     "search_settings": {},
-    "search": {**_FILTERS, **_TIMES, "vectors": [_VECTOR, _VECTOR], "limit": 40},
+    "search": {
+        **_FILTERS,
+        **_TIMES,
+        "vectors": [_VECTOR, _VECTOR],
+        "query_windows": [0, 1],
+        "limit": 40,
+    },
     "count_by_time": {
         **{**_FILTERS, **_TIMES, "vectors": [_VECTOR, _VECTOR], "min_score": 0.5, "touch_s": 0.001},
         **{"first_known": datetime(1857, 1, 1, tzinfo=UTC), "bucket_zone": "Europe/Berlin"},
