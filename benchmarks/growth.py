@@ -24,6 +24,7 @@ _LINES = (
         "#4d7c0f",
         "2 3",
     ),
+    ("pgvector alone", ("pgvector_alone", "p50_ms"), "#6b7280", "1 5"),
 )
 
 
