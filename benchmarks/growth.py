@@ -47,7 +47,7 @@ def plot(report: Sequence[dict[str, Any]]) -> Element:
             _line(svg, (x_of(min(rows)), y_of(value)), (x_of(max(rows)), y_of(value)))
             _text(svg, f"{value:g}", _LEFT - 8, y_of(value) + 4, "end")
     _text(svg, "windows", (_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 10, "middle")
-    _text(svg, "ms", 14, _TOP + 4, "start")
+    _text(svg, "ms", _LEFT - 8, _TOP - 8, "end")
     for name, (part, key), colour, dash in _LINES:
         points = [(x_of(row["rows"]), y_of(row[part][key])) for row in report if part in row]
         shape = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
