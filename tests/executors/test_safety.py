@@ -15,6 +15,7 @@ from fastapi import FastAPI, File, HTTPException, Request, UploadFile
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from executors.access import Access
+from executors.gateway.load import Load
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.safety import protect
 from soundalike.errors import ConfigError
@@ -116,7 +117,8 @@ def make_app() -> Callable[..., FastAPI]:
 
         for path in ("/", "/health", "/static/page.js", "/api/jobs/1/events", "/api/recordings"):
             app.get(path)(lambda: "here")
-        protect(app, Access.from_env("127.0.0.1", environ or {}), Limits(**limits), rate)
+        most = Limits(**limits)
+        protect(app, Access.from_env("127.0.0.1", environ or {}), most, Load.of(most, rate))
         return app
 
     return make
