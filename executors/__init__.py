@@ -3,6 +3,8 @@
 import importlib
 import sys
 
+from executors.mistakes import log_mistakes_briefly
+
 #: DocArray imports these where they are installed, to offer array types that nobody uses here. With
 #: TensorFlow that costs every process of the Flow 500 MB and seven seconds.
 _UNUSED_BY_DOCARRAY = ("tensorflow", "torch", "jax")
@@ -21,3 +23,4 @@ def _import_docarray_alone() -> None:
 
 
 _import_docarray_alone()
+log_mistakes_briefly()

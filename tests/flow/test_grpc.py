@@ -102,6 +102,29 @@ def test_parameters_that_are_not_finite_are_refused(
     assert service.program.said == said
 
 
+@pytest.mark.parametrize(
+    ("inputs", "parameters"),
+    [
+        ({"uri": "/nowhere.wav"}, {"top_k": "many"}),
+        ({"vector": [0.1, 0.2]}, {"collection": "tpyo"}),
+        ({"recording_id": "f68f64a7-959e-dbd5-c956-4fe5a2ba2c00"}, {"top_k": 0}),
+    ],
+)
+def test_what_a_caller_does_wrong_is_one_line_in_the_log(
+    client: Client, service: Service, inputs: Any, parameters: Any
+):
+    begin = len(service.program.said)
+    with pytest.raises(BadServer):
+        client.post(
+            *("/search", DocList[Clip]([Clip(**inputs)])),
+            return_type=DocList[Found],
+            parameters=parameters,
+        )
+
+    said = service.program.said[begin:]
+    assert len(said.splitlines()) == 1, said
+
+
 def test_a_vector_that_is_not_finite_comes_back_marked(client: Client, toy_data: Path):
     client.post("/index", _clips([toy_data / "siren" / "siren_1.mp3"]), return_type=DocList[Indexed])
     (status,) = client.post("/status", return_type=DocList[Status])
