@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 import fastapi_offline
 from fastapi import Depends, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jina.enums import ProtocolType
 from jina.serve.runtimes.gateway.gateway import BaseGateway
@@ -182,6 +182,11 @@ def _serve_documentation(app: FastAPI) -> None:
     """
     folder = Path(fastapi_offline.__file__).parent / "static"
     app.mount(_DOC_FILES, StaticFiles(directory=folder), name="documentation")
+
+    @app.get("/redoc", include_in_schema=False)
+    async def redoc() -> RedirectResponse:
+        # Jina's start-up message names this address.
+        return RedirectResponse("docs")
 
     @app.get("/docs", include_in_schema=False)
     async def swagger() -> HTMLResponse:

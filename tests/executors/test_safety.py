@@ -202,7 +202,7 @@ def test_without_the_key_nothing_is_told(
     assert KEY.encode() not in answer.body
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/static/page.js", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/health", "/static/page.js", "/docs", "/redoc", "/openapi.json"])
 def test_the_page_and_the_health_need_no_key(make_app: Callable[..., FastAPI], path: str):
     (answer,) = run(ask(make_app({"SOUNDALIKE_API_KEY": KEY}), "GET", path))
     assert answer.status == 200

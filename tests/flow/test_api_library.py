@@ -145,7 +145,13 @@ def test_figures_count_by_route_and_never_by_path(service: Service):
         assert f"soundalike_{name}{{" in text
 
 
-@pytest.mark.parametrize("path", ["/status", "/dry_run", "/redoc"])
+def test_the_address_that_jina_names_leads_to_the_documentation(service: Service):
+    assert f"127.0.0.1:{service.port}/redoc" in service.program.said
+    answer = _get(service, "/redoc")
+    assert (answer.status_code, answer.url) == (200, f"{service.url}/docs")
+
+
+@pytest.mark.parametrize("path", ["/status", "/dry_run"])
 def test_routes_that_tell_too_much_or_wrong_are_gone(service: Service, path: str):
     answer = _get(service, path)
     assert answer.status_code in (404, 405)
