@@ -10,7 +10,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import FileResponse
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
 from executors.gateway import models
 from executors.gateway.context import Context, GivenContext, problems
@@ -25,6 +27,12 @@ router = APIRouter(tags=["playback"], form_limits=FIELD_LIMITS)
 
 #: A recording's id is that of its content, so what is drawn of it stays right.
 _LASTING = {"Cache-Control": "private, max-age=3600"}
+_SHOWN = 80
+#: What is wrong with a range, by the status that Starlette answers with.
+_NO_RANGE = {
+    400: "which names no bytes; give one like bytes=0-1023, or leave it out",
+    416: "and the file ends before that; its length is in Content-Range",
+}
 _PNG: Dict[int | str, Dict[str, Any]] = {
     200: {"content": {"image/png": {}}, "description": "a picture without axes"}
 }
@@ -34,7 +42,33 @@ _SOUND: Dict[int | str, Dict[str, Any]] = {
 }
 
 
-class _CutOut(FileResponse):
+class _Sound(FileResponse):
+    """A file of which a range may be asked for."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it.
+
+        Raises
+        ------
+        HTTPException
+            The range cannot be had; Starlette would say so in plain text.
+        """
+        asked = Headers(scope=scope).get("range", "")[:_SHOWN]
+
+        async def send_or_refuse(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _NO_RANGE:
+                kept = Headers(raw=message["headers"]).get("content-range")
+                headers = {"Content-Range": kept} if kept else None
+                reason = _NO_RANGE[message["status"]]
+                raise HTTPException(
+                    message["status"], f"the header Range is {asked!r}, {reason}", headers
+                )
+            await send(message)
+
+        await super().__call__(scope, receive, send_or_refuse)
+
+
+class _CutOut(_Sound):
     """A file that is there for one answer, and gone whatever becomes of that."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +90,7 @@ Height = Annotated[int, Query(ge=1, le=display.MAX_HEIGHT, description="pixels")
 @router.get(
     "/api/recordings/{recording_id}/audio",
     response_class=FileResponse,
-    responses={**_SOUND, **problems(404, 415)},
+    responses={**_SOUND, **problems(404, 415, 416)},
     summary="A recording's sound, with HTTP Range",
 )
 async def audio(
@@ -72,7 +106,7 @@ async def audio(
     name = path.name.encode(errors="replace").decode()
     if start is None and end is None:
         kind = await context.decoding.run(media_type_of, path)
-        return FileResponse(path, media_type=kind, filename=name, content_disposition_type="inline")
+        return _Sound(path, media_type=kind, filename=name, content_disposition_type="inline")
     begin_s, end_s = start or 0.0, stored.duration_s if end is None else end
     cut_out = await context.decoding.run(_cut_out, context, path, begin_s, end_s)
     return _CutOut(
