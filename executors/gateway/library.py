@@ -75,6 +75,12 @@ class Library:
             raise document_failed(found)
         return found
 
+    async def paths_of(self, recording_id: str, collection: str) -> List[StoredDoc]:
+        """Return a stored recording once for each of its paths."""
+        doc = StoredDoc(id="0", recording_id=recording_id)
+        parameters = {"collection": collection, "all_paths": True}
+        return await self._flow.ask("/recordings", [doc], StoredDoc, parameters)
+
     async def labels(self, collection: str) -> List[LabelDoc]:
         """Return the labels, the most frequent first."""
         return await self._flow.ask("/labels", [], LabelDoc, {"collection": collection})
@@ -118,7 +124,7 @@ class Library:
 
 
 def file_of(recording: StoredDoc, roots: AllowedRoots) -> Path:
-    """Return where a stored recording can be read.
+    """Return where a stored recording can be read under the path that it comes with.
 
     Raises
     ------

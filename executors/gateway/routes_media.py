@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Dict, Optional
 from uuid import UUID
@@ -21,6 +22,7 @@ from executors.gateway.uploads import FIELD_LIMITS
 from executors.listings import StoredDoc
 from soundalike import display
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import AudioNotAllowed, AudioNotFound
 from soundalike.files import media_type_of
 
 router = APIRouter(tags=["playback"], form_limits=FIELD_LIMITS)
@@ -102,7 +104,7 @@ async def audio(
 ) -> FileResponse:
     """Return the file as it is; with `start` or `end` a part of it as WAV, 16 bit, mono."""
     stored = await context.library.recording(str(recording_id), collection)
-    path = await _file_of(context, stored)
+    path = await _file_of(context, stored, collection)
     name = path.name.encode(errors="replace").decode()
     if start is None and end is None:
         kind = await context.decoding.run(media_type_of, path)
@@ -133,7 +135,7 @@ async def waveform(
 ) -> models.WaveformAnswer:
     """Return the lowest and highest sample of each of `points` stretches."""
     stored = await context.library.recording(str(recording_id), collection)
-    found = await _peaks(context, await _file_of(context, stored), start, end, points)
+    found = await _peaks(context, await _file_of(context, stored, collection), start, end, points)
     response.headers.update(_LASTING)
     return _waveform_answer(found, max(stored.duration_s, found.end_s))
 
@@ -155,7 +157,7 @@ async def spectrogram(
 ) -> Response:
     """Return a picture: time from left to right, 125 to 7500 Hz from bottom to top."""
     stored = await context.library.recording(str(recording_id), collection)
-    path = await _file_of(context, stored)
+    path = await _file_of(context, stored, collection)
     picture = await _picture(context, path, start, end, width, height)
     return Response(picture, media_type="image/png", headers=_LASTING)
 
@@ -196,8 +198,21 @@ async def spectrogram_of_upload(
     return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
-async def _file_of(context: Context, stored: StoredDoc) -> Path:
-    return await context.decoding.run(file_of, stored, context.roots)
+async def _file_of(context: Context, stored: StoredDoc, collection: str) -> Path:
+    """Return where a recording can be read; where its first path is gone, under another one.
+
+    Raises
+    ------
+    AudioNotAllowed, AudioNotFound
+        As for `file_of`, of the first path.
+    """
+    try:
+        return await context.decoding.run(file_of, stored, context.roots)
+    except (AudioNotAllowed, AudioNotFound):
+        for other in await context.library.paths_of(str(stored.recording_id), collection):
+            with suppress(AudioNotAllowed, AudioNotFound):
+                return await context.decoding.run(file_of, other, context.roots)
+        raise
 
 
 async def _peaks(

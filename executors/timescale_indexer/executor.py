@@ -35,7 +35,7 @@ from executors.parameters import (
     SearchParameters,
     TimelineParameters,
 )
-from executors.timescale_indexer.listing import look_up, page_of_recordings
+from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings
 from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
 from soundalike.audio import stored_names
 from soundalike.config import Settings
@@ -224,6 +224,8 @@ class TimescaleIndexer(Executor):
         self, docs: DocList[StoredDoc], parameters: RecordingsParameters = _LISTING, **kwargs: Any
     ) -> DocList[StoredDoc]:
         """Complete the recordings that are named; where none is, return a page of all."""
+        if docs and parameters.all_paths:
+            return all_paths(docs, self._store, parameters.collection)
         if docs:
             return look_up(docs, self._store, parameters.collection)
         return page_of_recordings(self._store, parameters)

@@ -132,6 +132,21 @@ def test_a_file_that_is_gone_is_said_so(stored: str, ramp: Path):
         assert (answer.status_code, answer.json()["code"]) == (404, "audio.not_found")
 
 
+def test_a_recording_is_played_from_any_of_its_paths(service: Service, stored: str, ramp: Path):
+    content = ramp.read_bytes()
+    for name in ("a.wav", "z.wav", "zz.wav"):
+        ramp.with_name(name).write_bytes(content)
+        service.post("/index", {"uri": str(ramp.with_name(name))})
+    for gone in (ramp, ramp.with_name("a.wav"), ramp.with_name("z.wav")):
+        gone.unlink()
+        for kind in ("audio", "waveform", "spectrogram.png"):
+            assert _get(f"{stored}/{kind}").status_code == 200
+    assert _get(f"{stored}/audio").content == content
+    ramp.with_name("zz.wav").unlink()
+    answer = _get(f"{stored}/audio")
+    assert (answer.status_code, answer.json()["code"]) == (404, "audio.not_found")
+
+
 def test_sent_bytes_cannot_be_played(service: Service, ramp: Path, encoded: Callable[[Path], str]):
     (doc,) = service.post("/index", {"audio_base64": encoded(ramp)}).json["data"]
     answer = _get(f"{service.url}/api/recordings/{doc['recording_id']}/audio")
