@@ -101,7 +101,7 @@ class FolderSync:
         after = ""
         gone: List[str] = []
         while True:
-            page = await self.context.library.page(
+            page = await self.context.library.page_if_any(
                 job.collection, under=str(self.folder), after=after, limit=_PAGE
             )
             uris = [str(doc.uri) for doc in page]
