@@ -6,6 +6,7 @@ import sys
 
 import uvloop
 
+from executors.mistakes import log_mistakes_briefly
 from soundalike.freed_memory import keep_freed_memory
 
 #: DocArray imports these where they are installed, to offer array types that nobody uses here. With
@@ -30,3 +31,4 @@ importlib.import_module("executors.cheap_documents").read_documents_cheaply()
 keep_freed_memory()
 # Jina asks for it too, but only after it has made the loop that it then runs.
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+log_mistakes_briefly()

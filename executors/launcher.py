@@ -27,6 +27,8 @@ from soundalike.limits import Limits
 
 # Jina warns of every executor that takes longer to start than the gateway, which is all of them.
 os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
+if not sys.stdout.isatty():
+    os.environ.setdefault("JINA_LOG_CONFIG", str(Path(__file__).with_name("logging.yml")))
 
 _STOP_S = 10
 _POLL_S = 1.0

@@ -47,6 +47,10 @@ class RecordingsParameters(CollectionParameters):
     under: str = Field(default="", description="only files below this folder")
     limit: int = Field(default=100, description="at most this many, 1 to 1000")
     after: str = Field(default="", description="the last path of the page before; empty: first page")
+    all_paths: bool = Field(
+        default=False,
+        description="return every path of the recordings that are named by id, not the first alone",
+    )
 
 
 class NarrowedParameters(IndexParameters):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import math
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 from PIL import Image
 
 from soundalike.audio.loading import OpenPart, resampled, with_first_decoder
@@ -25,6 +25,7 @@ from soundalike.vggish.features import log_mel_spectrogram
 MAX_POINTS, MAX_WIDTH, MAX_HEIGHT = 4_000, 4_000, 1_024
 #: The longest part that is cut out for listening, in seconds: 350 MB at 48 kHz.
 MAX_CUT_OUT_S = 3_600.0
+_PCM_16_MAX = 32_767
 #: Columns that are kept while nobody knows yet how long the recording is.
 _CAPACITY = 1 << 14
 #: Between these the colours are interpolated: dark blue over green to yellow, evenly brighter.
@@ -143,6 +144,8 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
         The part has more than an hour, or the recording ends before it begins.
     AudioError
         As for `soundalike.audio.load_audio`.
+    OSError
+        The file cannot be written.
     """
     _check_part(start_s, end_s)
     if end_s - start_s > MAX_CUT_OUT_S:
@@ -152,11 +155,12 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
         )
 
     def cut(part: OpenPart) -> None:
-        with soundfile.SoundFile(
-            target, "w", part.sample_rate_hz, channels=1, subtype="PCM_16", format="WAV"
-        ) as file:
+        # Not libsndfile: of a disk that is full it says no more than that there was an error.
+        with target.open("wb") as out, wave.open(out, "wb") as file:
+            file.setparams((1, 2, part.sample_rate_hz, 0, "NONE", "not compressed"))
             for block in part.blocks():
-                file.write(np.clip(block, -1.0, 1.0))
+                samples = np.rint(np.clip(block, -1.0, 1.0) * _PCM_16_MAX)
+                file.writeframesraw(samples.astype("<i2").tobytes())
 
     with_first_decoder(source, cut, start_s=start_s, end_s=end_s)
 

@@ -106,7 +106,9 @@ def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float
     begin_s = max(0.0, at_s - window_s / 2)
     # So much more before it that there is a whole window, should the recording end in this one.
     from_s = max(0.0, at_s - window_s)
-    waveform = load_audio(source, start_s=from_s, end_s=begin_s + window_s, longest_s=longest_s)
+    waveform = load_audio(
+        source, start_s=from_s, end_s=begin_s + window_s, longest_s=longest_s, asked_s=at_s
+    )
     ends_s = from_s + waveform.duration_s
     if ends_s < at_s:
         raise nothing_there(at_s, ends_s)

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 import fastapi_offline
 from fastapi import Depends, FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jina.enums import ProtocolType
 from jina.serve.runtimes.gateway.gateway import BaseGateway
@@ -31,11 +31,12 @@ from executors.gateway import (
 from executors.gateway.context import Context
 from executors.gateway.flow import FlowClient
 from executors.gateway.graph import share_what_stays
+from executors.gateway.load import Load
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.safety import protect
-from executors.gateway.safety_access import KeyInterceptor
-from executors.gateway.safety_content import check_request
+from executors.gateway.safety_content import check_request, refuse_endless_numbers
+from executors.gateway.safety_grpc import CallGuard, take_turns
 from executors.gateway.unknown_fields import refuse_unknown_fields
 from executors.gateway.whole_flow import refuse_chosen_executors
 from executors.gateway.windows import CollectionWindows
@@ -52,13 +53,14 @@ _UNCUT = 1_000_000
 class SoundalikeHTTPServer(HTTPServer):
     """Jina's HTTP server with Swagger UI that needs no internet, and with problem documents."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, load: Load, **kwargs: Any) -> None:
         kwargs["title"] = kwargs.get("title") or "Soundalike"
         kwargs["description"] = kwargs.get("description") or _DESCRIPTION
         # What the server is made of is of use to attackers alone.
         kwargs["uvicorn_kwargs"] = {"server_header": False, **(kwargs.get("uvicorn_kwargs") or {})}
         super().__init__(**kwargs)
         self._context: Optional[Context] = None
+        self._load = load
 
     @property
     def app(self) -> FastAPI:
@@ -77,8 +79,7 @@ class SoundalikeHTTPServer(HTTPServer):
         for routes in (routes_search, routes_library, routes_jobs, routes_media):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
-        rate = os.environ.get("SOUNDALIKE_RATE_LIMIT")
-        protect(app, Access.from_env(self.host), Limits.from_env(), rate)
+        protect(app, Access.from_env(self.host), Limits.from_env(), self._load)
         app.add_middleware(Measured, metrics=context.metrics)
         return app
 
@@ -92,9 +93,11 @@ class SoundalikeHTTPServer(HTTPServer):
 
 
 class SoundalikeGRPCServer(GRPCServer):
-    """Jina's gRPC server, with the API key and a limit of what one message may hold."""
+    """Jina's gRPC server, with the API key, and limits of what a message may hold and of the rest."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, load: Load, **kwargs: Any) -> None:
+        # Jina asks for the interceptors while it makes the server.
+        self._load = load
         most_bytes = Limits.from_env().max_body_mb << 20
         options = {"grpc.max_receive_message_length": most_bytes}
         kwargs["grpc_server_options"] = {**options, **(kwargs.get("grpc_server_options") or {})}
@@ -102,7 +105,7 @@ class SoundalikeGRPCServer(GRPCServer):
 
     def aio_tracing_server_interceptors(self) -> List[Any]:
         """Return what a call goes through before it is answered."""
-        own = KeyInterceptor(Access.from_env(self.host))
+        own = CallGuard(Access.from_env(self.host), self._load, Limits.from_env().max_running)
         return [own, *(super().aio_tracing_server_interceptors() or [])]
 
 
@@ -115,12 +118,16 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         # Both servers share the streamer.
         CollectionWindows(self.streamer)
         refuse_chosen_executors(self.streamer)
+        refuse_endless_numbers(self.streamer)
+        load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
+        take_turns(self.streamer, load.places)
         classes: Dict[ProtocolType, Any] = {
             ProtocolType.GRPC: SoundalikeGRPCServer,
             ProtocolType.HTTP: SoundalikeHTTPServer,
         }
         self.servers = [
-            classes[_protocol(server_kwargs)](**server_kwargs) for server_kwargs in self._server_kwargs
+            classes[_protocol(server_kwargs)](load=load, **server_kwargs)
+            for server_kwargs in self._server_kwargs
         ]
 
     async def setup_server(self) -> None:
@@ -177,6 +184,11 @@ def _serve_documentation(app: FastAPI) -> None:
     """
     folder = Path(fastapi_offline.__file__).parent / "static"
     app.mount(_DOC_FILES, StaticFiles(directory=folder), name="documentation")
+
+    @app.get("/redoc", include_in_schema=False)
+    async def redoc() -> RedirectResponse:
+        # Jina's start-up message names this address.
+        return RedirectResponse("docs")
 
     @app.get("/docs", include_in_schema=False)
     async def swagger() -> HTMLResponse:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Set, TypeVar
+from typing import Any, Dict, List, Optional, Set, Tuple, TypeVar
 
 from starlette.exceptions import HTTPException
 
@@ -100,7 +101,7 @@ class FolderSync:
         after = ""
         gone: List[str] = []
         while True:
-            page = await self.context.library.page(
+            page = await self.context.library.page_if_any(
                 job.collection, under=str(self.folder), after=after, limit=_PAGE
             )
             uris = [str(doc.uri) for doc in page]
@@ -156,11 +157,7 @@ class UploadIndexing:
                 for number, kept in enumerate(batch)
             ]
             self._sent.update(kept.path for kept in batch)
-            results = await _index(self.context, job, clips, [kept.name for kept in batch])
-            for kept, result in zip(batch, results, strict=True):
-                self.context.jobs.note_file(job, _of_upload(kept, result))
-                if result.outcome == "failed":
-                    self._sent.discard(kept.path)
+            await _index(self.context, job, clips, batch, self._sent)
 
     async def let_go(self) -> None:
         """Need the files no more; those that are in no collection are not kept.
@@ -176,27 +173,64 @@ class UploadIndexing:
 
 
 async def _index(
-    context: Context, job: Job, clips: Sequence[Clip], names: Optional[Sequence[str]] = None
-) -> List[Indexed]:
-    """Index files and count what became of them; return the results in their order."""
+    context: Context,
+    job: Job,
+    clips: Sequence[Clip],
+    uploads: Sequence[Kept] = (),
+    sent: Optional[Set[Path]] = None,
+) -> None:
+    """Index files, and count what became of them.
+
+    Of uploads it is noted what became of each, and those that are not stored are taken out of `sent`.
+
+    Raises
+    ------
+    CancelledError
+        The job was cancelled. What had been sent is indexed all the same, and counted.
+    """
     if not clips:
         await context.jobs.tell()
-        return []
-    answers = await context.flow.ask("/index", clips, Indexed, {"collection": job.collection})
+        return
+    question = context.flow.ask("/index", clips, Indexed, {"collection": job.collection})
+    answers, is_cancelled = await _seen_through(question)
     by_id = {answer.id: answer for answer in answers}
     results = [by_id[clip.id] for clip in clips]
     for number, (clip, result) in enumerate(zip(clips, results, strict=True)):
         job.done += 1
+        if uploads:
+            context.jobs.note_file(job, _of_upload(uploads[number], result))
+        if sent is not None and result.outcome == "failed":
+            sent.discard(uploads[number].path)
         if result.error_code:
             job.failed += 1
-            name, own = names[number] if names else str(clip.uri), str(clip.uri)
+            own = str(clip.uri)
+            name = uploads[number].name if uploads else own
             job.note_error(name, result.error_code, str(result.error).replace(own, name))
         else:
             counter = _COUNTED[result.outcome]
             setattr(job, counter, getattr(job, counter) + 1)
     context.metrics.count_indexed(results)
     await context.jobs.tell()
-    return results
+    if is_cancelled:
+        raise asyncio.CancelledError
+
+
+async def _seen_through(question: Coroutine[Any, Any, _Item]) -> Tuple[_Item, bool]:
+    """Wait for an answer although this task is cancelled once; tell whether it was.
+
+    Raises
+    ------
+    CancelledError
+        It was cancelled, and then once more or without an answer.
+    """
+    asking = asyncio.create_task(question)
+    try:
+        return await asyncio.shield(asking), False
+    except asyncio.CancelledError:
+        try:
+            return await asking, True
+        except Exception as exc:
+            raise asyncio.CancelledError from exc
 
 
 def _of_upload(kept: Kept, result: Indexed) -> JobFile:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Dict, List, Literal, Optional
+from typing import Dict, List, Literal, Optional, Set
 from uuid import uuid4
 
 from pydantic import BaseModel, Field
@@ -18,6 +18,9 @@ from soundalike.errors import JobNotFound, ServiceBusy, SoundalikeError
 #: Jobs that are kept when they are done, and those that may wait.
 _KEPT, _WAITING = 100, 20
 _MOST_ERRORS = 100
+#: Who cancels a job waits so long at most until it has counted.
+_COUNTING_S = 10
+_POLL_S = 0.1
 
 
 class JobError(BaseModel):
@@ -91,6 +94,7 @@ class Jobs:
         self._files: Dict[str, List[JobFile]] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Condition()
+        self._stopping: Set[str] = set()
         self._is_closed = False
 
     def start(self, job: Job, work: Work, tidy_up: TidyUp | None = None) -> Job:
@@ -148,18 +152,26 @@ class Jobs:
         return self._jobs[job_id]
 
     async def cancel(self, job_id: str) -> Job:
-        """Stop a job; what it has indexed stays. One that is finished is left as it is."""
+        """Stop a job; what it has indexed stays. One that is finished is left as it is.
+
+        It counts what it has sent before it ends. Where that takes long, it is returned while it does.
+        """
         job = self.get(job_id)
         if task := self._tasks.get(job_id):
-            task.cancel()
-            await asyncio.wait([task])
+            # A second time would end it without that.
+            if job_id not in self._stopping:
+                self._stopping.add(job_id)
+                task.cancel()
+            await asyncio.wait([task], timeout=_COUNTING_S)
         return job
 
     async def close(self) -> None:
-        """Stop all jobs, and all who watch them."""
+        """Stop all jobs at once, and all who watch them."""
         self._is_closed = True
-        for job_id in list(self._tasks):
-            await self.cancel(job_id)
+        while tasks := list(self._tasks.values()):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_POLL_S)
 
     async def tell(self) -> None:
         """Wake those who watch."""
@@ -198,6 +210,7 @@ class Jobs:
         finally:
             job.finished_at = datetime.now(UTC)
             del self._tasks[job.id]
+            self._stopping.discard(job.id)
             with suppress(asyncio.CancelledError):
                 await self.tell()
 

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Dict, List
 
+from starlette.exceptions import HTTPException
+
 from executors.documents import Deletion, Status
 from executors.gateway.flow import FlowClient
 from executors.gateway.problems import document_failed
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from soundalike.audio import resolve_path
-from soundalike.errors import AudioNotFound, RecordingNotFound
+from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound
 from soundalike.roots import AllowedRoots
 
 _PAGE = 1_000
@@ -38,10 +40,19 @@ class Library:
         given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
         return await self._flow.ask("/recordings", [], StoredDoc, {"collection": collection, **given})
 
+    async def page_if_any(self, collection: str, **parameters: Any) -> List[StoredDoc]:
+        """Return what `page` does, and nothing of a collection that is not there yet."""
+        try:
+            return await self.page(collection, **parameters)
+        except HTTPException as exc:
+            if str(exc.detail).startswith(f"{IndexEmpty.code}:"):
+                return []
+            raise
+
     async def below(self, folder: str, collection: str) -> AsyncIterator[StoredDoc]:
         """Yield all that is stored below a folder, in the order of the paths."""
         after = ""
-        while page := await self.page(collection, under=folder, after=after, limit=_PAGE):
+        while page := await self.page_if_any(collection, under=folder, after=after, limit=_PAGE):
             for doc in page:
                 yield doc
             after = str(page[-1].uri)
@@ -51,7 +62,7 @@ class Library:
 
         A job is refused before it begins, not when its first files have been read.
         """
-        await self.page(collection, labels=[label] if label else [], limit=1)
+        await self.page_if_any(collection, labels=[label] if label else [], limit=1)
 
     async def known(self, uris: List[str], collection: str) -> Dict[str, StoredDoc]:
         """Return what is stored of paths, by path."""
@@ -74,6 +85,12 @@ class Library:
         if found.error_code:
             raise document_failed(found)
         return found
+
+    async def paths_of(self, recording_id: str, collection: str) -> List[StoredDoc]:
+        """Return a stored recording once for each of its paths."""
+        doc = StoredDoc(id="0", recording_id=recording_id)
+        parameters = {"collection": collection, "all_paths": True}
+        return await self._flow.ask("/recordings", [doc], StoredDoc, parameters)
 
     async def labels(self, collection: str) -> List[LabelDoc]:
         """Return the labels, the most frequent first."""
@@ -100,7 +117,7 @@ class Library:
 
     async def with_label(self, collection: str, label: str) -> List[StoredDoc]:
         """Return a page of the stored paths that have a label."""
-        return await self.page(collection, labels=[label], limit=_PAGE)
+        return await self.page_if_any(collection, labels=[label], limit=_PAGE)
 
     async def delete_paths(self, collection: str, uris: Sequence[str]) -> int:
         """Delete paths; return how many are gone."""
@@ -118,7 +135,7 @@ class Library:
 
 
 def file_of(recording: StoredDoc, roots: AllowedRoots) -> Path:
-    """Return where a stored recording can be read.
+    """Return where a stored recording can be read under the path that it comes with.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from executors.gateway.form_names import unescape_name
 from executors.gateway.models import Narrowing
 from executors.gateway.uploads import FIELD_LIMITS
 from soundalike.errors import ParameterError
@@ -47,6 +48,8 @@ async def read_query(
         )
     async with request.form(max_files=1, **FIELD_LIMITS) as form:
         fields, upload = _fields(form, model)
+        if upload is not None:
+            unescape_name(upload, request)
         query = _validated(model, fields)
         _check_sources(query, upload)
         yield query, upload

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Annotated, List, Optional
 
-from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
 
 from executors.documents import parse_time
 from executors.gateway.context import GivenContext, problems
+from executors.gateway.form_names import unescape_name
 from executors.gateway.indexing import FolderSync, UploadIndexing
 from executors.gateway.jobs import Job, JobFile
 from executors.gateway.queries import parse_tags
@@ -63,6 +64,7 @@ GivenJob = Annotated[Job, Depends(_job)]
 )
 async def upload(
     context: GivenContext,
+    request: Request,
     response: Response,
     files: Annotated[List[UploadFile], File()],
     label: Annotated[Optional[str], Form()] = None,
@@ -77,6 +79,7 @@ async def upload(
     await context.library.check_names(collection, label)
     try:
         for file in files:
+            unescape_name(file, request)
             work.files.append(await context.uploads.keep(file))
         job = Job(kind="upload", collection=collection, total=len(work.files))
         context.jobs.start(job, work.run, work.let_go)

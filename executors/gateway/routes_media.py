@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Dict, Optional
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import FileResponse
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
 
 from executors.gateway import models
 from executors.gateway.context import Context, GivenContext, problems
@@ -19,12 +22,19 @@ from executors.gateway.uploads import FIELD_LIMITS
 from executors.listings import StoredDoc
 from soundalike import display
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import AudioNotAllowed, AudioNotFound
 from soundalike.files import media_type_of
 
 router = APIRouter(tags=["playback"], form_limits=FIELD_LIMITS)
 
 #: A recording's id is that of its content, so what is drawn of it stays right.
 _LASTING = {"Cache-Control": "private, max-age=3600"}
+_SHOWN = 80
+#: What is wrong with a range, by the status that Starlette answers with.
+_NO_RANGE = {
+    400: "which names no bytes; give one like bytes=0-1023, or leave it out",
+    416: "and the file ends before that; its length is in Content-Range",
+}
 _PNG: Dict[int | str, Dict[str, Any]] = {
     200: {"content": {"image/png": {}}, "description": "a picture without axes"}
 }
@@ -34,7 +44,33 @@ _SOUND: Dict[int | str, Dict[str, Any]] = {
 }
 
 
-class _CutOut(FileResponse):
+class _Sound(FileResponse):
+    """A file of which a range may be asked for."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it.
+
+        Raises
+        ------
+        HTTPException
+            The range cannot be had; Starlette would say so in plain text.
+        """
+        asked = Headers(scope=scope).get("range", "")[:_SHOWN]
+
+        async def send_or_refuse(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] in _NO_RANGE:
+                kept = Headers(raw=message["headers"]).get("content-range")
+                headers = {"Content-Range": kept} if kept else None
+                reason = _NO_RANGE[message["status"]]
+                raise HTTPException(
+                    message["status"], f"the header Range is {asked!r}, {reason}", headers
+                )
+            await send(message)
+
+        await super().__call__(scope, receive, send_or_refuse)
+
+
+class _CutOut(_Sound):
     """A file that is there for one answer, and gone whatever becomes of that."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +92,7 @@ Height = Annotated[int, Query(ge=1, le=display.MAX_HEIGHT, description="pixels")
 @router.get(
     "/api/recordings/{recording_id}/audio",
     response_class=FileResponse,
-    responses={**_SOUND, **problems(404, 415)},
+    responses={**_SOUND, **problems(404, 415, 416)},
     summary="A recording's sound, with HTTP Range",
 )
 async def audio(
@@ -68,11 +104,11 @@ async def audio(
 ) -> FileResponse:
     """Return the file as it is; with `start` or `end` a part of it as WAV, 16 bit, mono."""
     stored = await context.library.recording(str(recording_id), collection)
-    path = await _file_of(context, stored)
+    path = await _file_of(context, stored, collection)
     name = path.name.encode(errors="replace").decode()
     if start is None and end is None:
         kind = await context.decoding.run(media_type_of, path)
-        return FileResponse(path, media_type=kind, filename=name, content_disposition_type="inline")
+        return _Sound(path, media_type=kind, filename=name, content_disposition_type="inline")
     begin_s, end_s = start or 0.0, stored.duration_s if end is None else end
     cut_out = await context.decoding.run(_cut_out, context, path, begin_s, end_s)
     return _CutOut(
@@ -99,7 +135,7 @@ async def waveform(
 ) -> models.WaveformAnswer:
     """Return the lowest and highest sample of each of `points` stretches."""
     stored = await context.library.recording(str(recording_id), collection)
-    found = await _peaks(context, await _file_of(context, stored), start, end, points)
+    found = await _peaks(context, await _file_of(context, stored, collection), start, end, points)
     response.headers.update(_LASTING)
     return _waveform_answer(found, max(stored.duration_s, found.end_s))
 
@@ -121,7 +157,7 @@ async def spectrogram(
 ) -> Response:
     """Return a picture: time from left to right, 125 to 7500 Hz from bottom to top."""
     stored = await context.library.recording(str(recording_id), collection)
-    path = await _file_of(context, stored)
+    path = await _file_of(context, stored, collection)
     picture = await _picture(context, path, start, end, width, height)
     return Response(picture, media_type="image/png", headers=_LASTING)
 
@@ -162,8 +198,21 @@ async def spectrogram_of_upload(
     return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
-async def _file_of(context: Context, stored: StoredDoc) -> Path:
-    return await context.decoding.run(file_of, stored, context.roots)
+async def _file_of(context: Context, stored: StoredDoc, collection: str) -> Path:
+    """Return where a recording can be read; where its first path is gone, under another one.
+
+    Raises
+    ------
+    AudioNotAllowed, AudioNotFound
+        As for `file_of`, of the first path.
+    """
+    try:
+        return await context.decoding.run(file_of, stored, context.roots)
+    except (AudioNotAllowed, AudioNotFound):
+        for other in await context.library.paths_of(str(stored.recording_id), collection):
+            with suppress(AudioNotAllowed, AudioNotFound):
+                return await context.decoding.run(file_of, other, context.roots)
+        raise
 
 
 async def _peaks(

@@ -13,13 +13,14 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from executors.access import KEY_HEADER, Access
+from executors.gateway.load import Load
 from executors.gateway.safety_access import ApiKey, SameSite
 from executors.gateway.safety_headers import BrowserHeaders
-from executors.gateway.safety_limits import BodyLimit, ConcurrencyLimit, RateLimit, parse_rate
+from executors.gateway.safety_limits import BodyLimit, ConcurrencyLimit, RateLimit
 from soundalike.limits import Limits
 
 
-def protect(app: FastAPI, access: Access, limits: Limits, rate: str | None = None) -> None:
+def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
     """Put the layers around an application.
 
     Parameters
@@ -29,20 +30,14 @@ def protect(app: FastAPI, access: Access, limits: Limits, rate: str | None = Non
         Who may use it.
     limits : Limits
         How much of it.
-    rate : str, optional
-        How often each client may ask, like ``600/minute``; default: as often as it likes.
-
-    Raises
-    ------
-    ConfigError
-        `rate` cannot be read.
+    load : Load
+        What is counted over all protocols.
     """
     # What is added last stands outermost.
     app.add_middleware(BodyLimit, limits=limits)
-    app.add_middleware(ConcurrencyLimit, limits=limits)
-    if rate:
-        app.add_middleware(RateLimit, rate=parse_rate(rate))
-    app.add_middleware(ApiKey, access=access)
+    app.add_middleware(ConcurrencyLimit, places=load.places)
+    app.add_middleware(RateLimit, rate=load.rate)
+    app.add_middleware(ApiKey, access=access, guesses=load.guesses)
     if access.origins:
         app.add_middleware(
             CORSMiddleware,

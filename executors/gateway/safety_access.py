@@ -1,31 +1,23 @@
-"""Who may ask: the API key over HTTP and gRPC, and which names and web pages."""
+"""Who may ask over HTTP: the API key, and which names and web pages."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
 from urllib.parse import urlsplit
 
-import grpc
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from executors.access import KEY_HEADER, Access
+from executors.gateway.load import Guesses
 from executors.gateway.refusals import refusal
-from soundalike.errors import Forbidden, TooManyRequests, Unauthorized
+from soundalike.errors import Forbidden, Unauthorized
 
 #: What a browser fetches before anybody could type in a key, and what tells nothing but health.
-OPEN_PATHS = frozenset(("/", "/health", "/docs", "/openapi.json", "/favicon.ico"))
+OPEN_PATHS = frozenset(("/", "/health", "/docs", "/redoc", "/openapi.json", "/favicon.ico"))
 OPEN_PREFIXES = ("/_docs/", "/static/")
 #: What reads only; a browser asks for nothing else in a page's name without saying whose page it is.
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
-_HEALTH = "/grpc.health."
-#: Wrong keys of one client before it has to wait.
-_GUESSES = RateLimitItemPerMinute(30)
-_NO_KEY = (
+NO_KEY = (
     "the request carries no API key, or a wrong one; send the service's SOUNDALIKE_API_KEY as "
     f"{KEY_HEADER}"
 )
@@ -85,10 +77,10 @@ def _name_of(host: str) -> str | None:
 class ApiKey:
     """Lets a request through that carries the key, or that may come without."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, guesses: Guesses) -> None:
         self._app = app
         self._access = access
-        self._guesses = MovingWindowRateLimiter(MemoryStorage())
+        self._guesses = guesses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
@@ -106,34 +98,6 @@ class ApiKey:
 
     def _refused(self, scope: Scope, *, has_key: bool) -> ASGIApp:
         client = (scope.get("client") or ("",))[0]
-        if has_key and not self._guesses.hit(_GUESSES, client):
-            return refusal(
-                TooManyRequests(f"{client} has sent {_GUESSES.amount} wrong keys; wait a minute"),
-                retry_after_s=60,
-            )
-        return refusal(Unauthorized(_NO_KEY))
-
-
-class KeyInterceptor(grpc.aio.ServerInterceptor):
-    """Ends calls over gRPC that do not carry the key; anybody may ask for the health."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    async def intercept_service(
-        self, continuation: Callable[..., Any], handler_call_details: grpc.HandlerCallDetails
-    ) -> Any:
-        """Return the handler of a call, or one that ends it."""
-        details = handler_call_details
-        handler = await continuation(details)
-        key = dict(details.invocation_metadata or ()).get(KEY_HEADER)
-        if details.method.startswith(_HEALTH) or self._access.admits(key):
-            return handler
-        return grpc.stream_stream_rpc_method_handler(_end)
-
-
-async def _end(messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> None:
-    # Clients that are refused while they still send may see a broken connection instead.
-    async for _ in messages:
-        break
-    await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"{Unauthorized.code}: {_NO_KEY}")
+        if has_key and (later := self._guesses.hit(client)):
+            return refusal(later.error, retry_after_s=later.retry_after_s)
+        return refusal(Unauthorized(NO_KEY))

@@ -1,25 +1,20 @@
-"""How much may be asked: how often, how many at once, how large, and how slowly it may come."""
+"""How much may be asked over HTTP: how often, how many at once, how large, and how slowly."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import suppress
 
-import limits as counting
 from fastapi import HTTPException
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from executors.gateway.load import Places, Rate
 from executors.gateway.refusals import refusal
 from executors.gateway.safety_access import OPEN_PATHS, OPEN_PREFIXES
-from soundalike.errors import AudioTooLarge, ConfigError, ServiceBusy, TooManyRequests
+from soundalike.errors import AudioTooLarge
 from soundalike.limits import Limits
 
-#: A request that found no place is told to come again after so long.
-_BUSY_S = 2
 #: Begins and ends the paths of answers that last as long as the client listens.
 _JOBS, _EVENTS = "/api/jobs/", "/events"
 _MB = 1 << 20
@@ -28,41 +23,18 @@ _DISCARD_S = 10
 _CLOSE = {"Connection": "close"}
 
 
-def parse_rate(text: str) -> counting.RateLimitItem:
-    """Return what a text like ``600/minute`` says.
-
-    Raises
-    ------
-    ConfigError
-        It says nothing.
-    """
-    try:
-        return counting.parse(text)
-    except ValueError as exc:
-        raise ConfigError(
-            f"SOUNDALIKE_RATE_LIMIT is {text!r}; give a number and a time, like 600/minute or 20/second"
-        ) from exc
-
-
 class RateLimit:
-    """Makes a client wait that asks too often. Clients are told apart by their address."""
+    """Makes a client wait that asks too often."""
 
-    def __init__(self, app: ASGIApp, rate: counting.RateLimitItem) -> None:
+    def __init__(self, app: ASGIApp, rate: Rate) -> None:
         self._app = app
         self._rate = rate
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
         answer = self._app
-        client = (scope.get("client") or ("",))[0]
-        if not _is_cheap(scope) and not self._limiter.hit(self._rate, client):
-            reset_at = self._limiter.get_window_stats(self._rate, client).reset_time
-            wait_s = max(1, round(reset_at - time.time()))
-            answer = refusal(
-                TooManyRequests(f"{client} asks more than {self._rate}; come again in {wait_s} s"),
-                retry_after_s=wait_s,
-            )
+        if not _is_cheap(scope) and (later := self._rate.hit((scope.get("client") or ("",))[0])):
+            answer = refusal(later.error, retry_after_s=later.retry_after_s)
         await answer(scope, receive, send)
 
 
@@ -73,27 +45,19 @@ class ConcurrencyLimit:
     makes room: a recording may be sent for as long as somebody listens to it.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, places: Places) -> None:
         self._app = app
-        self._places = asyncio.Semaphore(limits.max_running)
-        self._most_waiting = limits.max_waiting
-        self._waiting = 0
+        self._places = places
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
         if _is_cheap(scope) or _is_listening(scope):
             await self._app(scope, receive, send)
-        elif self._places.locked() and self._waiting >= self._most_waiting:
-            busy = ServiceBusy(
-                f"{self._waiting} requests are waiting already; come again in {_BUSY_S} s"
-            )
-            await refusal(busy, retry_after_s=_BUSY_S)(scope, receive, send)
+        elif later := self._places.turned_away():
+            answer = refusal(later.error, retry_after_s=later.retry_after_s)
+            await answer(scope, receive, send)
         else:
-            self._waiting += 1
-            try:
-                await self._places.acquire()
-            finally:
-                self._waiting -= 1
+            await self._places.take()
             await self._work(scope, receive, send)
 
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +68,7 @@ class ConcurrencyLimit:
             nonlocal has_place
             if has_place:
                 has_place = False
-                self._places.release()
+                self._places.give_back()
 
         async def send_and_leave(message: Message) -> None:
             if message["type"] == "http.response.start":

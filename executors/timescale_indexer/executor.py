@@ -35,14 +35,14 @@ from executors.parameters import (
     SearchParameters,
     TimelineParameters,
 )
-from executors.timescale_indexer.listing import look_up, page_of_recordings
+from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings
 from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
 from soundalike.audio import stored_names
-from soundalike.config import Settings
+from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, StoreError, StoreUnavailable
 from soundalike.neighbours import find_hits
 from soundalike.store import open_store
-from soundalike.store.base import Entry, is_unfinished
+from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.types import BucketWidth
 
 _STANDARD = IndexParameters()
@@ -204,6 +204,7 @@ class TimescaleIndexer(Executor):
         """Complete the status with what is stored."""
         stored = self._store.status(collection=parameters.collection)
         names = list(self._store.collections())
+        self._check_known(parameters.collection in names, parameters.collection)
         for doc in docs:
             spec = stored.spec
             doc.collection, doc.collections = parameters.collection, names
@@ -224,9 +225,13 @@ class TimescaleIndexer(Executor):
         self, docs: DocList[StoredDoc], parameters: RecordingsParameters = _LISTING, **kwargs: Any
     ) -> DocList[StoredDoc]:
         """Complete the recordings that are named; where none is, return a page of all."""
+        if docs and parameters.all_paths:
+            return all_paths(docs, self._store, parameters.collection)
         if docs:
             return look_up(docs, self._store, parameters.collection)
-        return page_of_recordings(self._store, parameters)
+        page = page_of_recordings(self._store, parameters)
+        self._check_known(bool(page), parameters.collection)
+        return page
 
     @requests(on="/collections")
     def collections(
@@ -260,6 +265,7 @@ class TimescaleIndexer(Executor):
     ) -> DocList[LabelDoc]:
         """Return the labels with the number of their paths, most frequent first."""
         found = self._store.labels(limit=parameters.limit, collection=parameters.collection)
+        self._check_known(bool(found), parameters.collection)
         return DocList[LabelDoc](LabelDoc(id=name, label=name, files=count) for name, count in found)
 
     @requests(on="/folders")
@@ -268,7 +274,18 @@ class TimescaleIndexer(Executor):
     ) -> DocList[FolderDoc]:
         """Return the folders of stored paths with the number of these, in their order."""
         found = self._store.folders(limit=parameters.limit, collection=parameters.collection)
+        self._check_known(bool(found), parameters.collection)
         return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
+
+    def _check_known(self, is_found: bool, collection: str) -> None:
+        """Raise `IndexEmpty` where nothing was found because a collection is not there.
+
+        The default one is empty before anything was indexed: that is no mistake in a name.
+        """
+        if is_found or collection == DEFAULT_COLLECTION:
+            return
+        if collection not in self._store.collections():
+            raise not_indexed(collection)
 
     def close(self) -> None:
         """Give back the connection; the embedded server stops where nobody else needs it."""

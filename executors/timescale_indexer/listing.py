@@ -11,9 +11,13 @@ from executors.parameters import RecordingsParameters
 from soundalike.audio import stored_names
 from soundalike.conditions import parse_conditions
 from soundalike.errors import ParameterError
+from soundalike.excerpt import Excerpt
 from soundalike.store import Store, StoredFile
 from soundalike.store.base import folder_prefix, not_found
 from soundalike.types import Filters
+
+#: Of a recording whose paths alone are wanted: one window.
+_LITTLE = Excerpt(at_s=0.0)
 
 
 def page_of_recordings(store: Store, parameters: RecordingsParameters) -> DocList[StoredDoc]:
@@ -64,6 +68,23 @@ def look_up(docs: DocList[StoredDoc], store: Store, collection: str) -> DocList[
         else:
             _describe(doc, file)
     return docs
+
+
+def all_paths(docs: DocList[StoredDoc], store: Store, collection: str) -> DocList[StoredDoc]:
+    """Return a document for each path of the recordings that are named by their ids.
+
+    Raises
+    ------
+    ParameterError, StoreError
+        As their names say.
+    """
+    keys = [doc.recording_id for doc in docs if doc.recording_id]
+    result = DocList[StoredDoc]()
+    for key, first in store.files_named(keys, collection=collection).items():
+        content = store.content(key, _LITTLE, collection=collection)
+        files = content.files if content else []
+        result.extend(_described(StoredFile(file, first.n_windows)) for file in files)
+    return result
 
 
 def _names(doc: StoredDoc) -> List[str]:

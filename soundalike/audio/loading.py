@@ -67,6 +67,7 @@ def load_audio(
     inline_limit_s: float = INLINE_LIMIT_S,
     spool_dir: Path | None = None,
     longest_s: float = math.inf,
+    asked_s: float | None = None,
 ) -> Waveform:
     """Decode a recording, or a part of it, to mono samples at 16 kHz.
 
@@ -86,6 +87,8 @@ def load_audio(
         more when this returns, so nothing is left behind even when the process is killed.
     longest_s : float
         So many seconds are decoded at most, whatever the header says.
+    asked_s : float, optional
+        The second that the caller has named, where decoding begins before it; errors name it.
 
     Returns
     -------
@@ -112,10 +115,12 @@ def load_audio(
             sink.append(block)
         samples = sink.finish()
         if not len(samples):
-            raise nothing_there(start_s, part.read_to_s)
+            raise nothing_there(start_s if asked_s is None else asked_s, part.read_to_s)
         return _finished(samples, part)
 
-    return with_first_decoder(source, collect, start_s=start_s, end_s=end_s, longest_s=longest_s)
+    return with_first_decoder(
+        source, collect, start_s=start_s, end_s=end_s, longest_s=longest_s, asked_s=asked_s
+    )
 
 
 def with_first_decoder(
@@ -125,12 +130,13 @@ def with_first_decoder(
     start_s: float = 0.0,
     end_s: float = math.inf,
     longest_s: float = math.inf,
+    asked_s: float | None = None,
 ) -> _Result:
     """Return what `use` makes of a part of a recording, with the first decoder that comes through.
 
     Parameters
     ----------
-    source, start_s, end_s, longest_s
+    source, start_s, end_s, longest_s, asked_s
         As for `load_audio`.
     use : callable
         Reads the blocks; called again, with another decoder's, where reading breaks off.
@@ -148,7 +154,7 @@ def with_first_decoder(
         try:
             stream = open_stream(source, start_s)
             _check_format(stream)
-            return use(OpenPart(stream, start_s, end_s, longest_s))
+            return use(OpenPart(stream, start_s, end_s, longest_s, asked_s))
         except DecodeError as exc:
             # A header may say 0 where a recorder died before it could fill it in; others look further.
             is_empty = is_empty or isinstance(exc, _NoSamplesError)
@@ -208,14 +214,21 @@ class OpenPart:
         In seconds from the recording's start.
     longest_s : float
         So many seconds are read at most.
+    asked_s : float, optional
+        The second that an error names in the place of `start_s`.
     """
 
     def __init__(
-        self, stream: AudioStream, start_s: float, end_s: float, longest_s: float = math.inf
+        self,
+        stream: AudioStream,
+        start_s: float,
+        end_s: float,
+        longest_s: float = math.inf,
+        asked_s: float | None = None,
     ) -> None:
         self.stream = stream
         self._longest_s = longest_s
-        self._start_s = start_s
+        self._asked_s = start_s if asked_s is None else asked_s
         self._start = round(start_s * stream.sample_rate_hz)
         last = max(self._start + 1, round(end_s * stream.sample_rate_hz)) if end_s < math.inf else None
         self._end = last
@@ -262,7 +275,7 @@ class OpenPart:
             if self.is_ended:
                 break
         if not is_found:
-            raise nothing_there(self._start_s, self.read_to_s) if self._position else _NoSamplesError
+            raise nothing_there(self._asked_s, self.read_to_s) if self._position else _NoSamplesError
 
 
 def resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:

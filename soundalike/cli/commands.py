@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.cli.server import service_from
-from soundalike.config import Settings
+from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, AudioNotFound, ModelError, ParameterError
 from soundalike.files import looks_like_audio
 from soundalike.roots import forget_indexed
@@ -232,9 +232,12 @@ def status(arguments: argparse.Namespace) -> int:
 def _stored(settings: Settings, collection: str) -> dict[str, Any]:
     """Return what the index on this machine holds, and what it is made with."""
     from soundalike.encoders import chosen_name
+    from soundalike.store.base import not_indexed
 
     with opened_store(settings) as store:
         stored = store.status(collection=collection)
+    if stored.spec is None and collection != DEFAULT_COLLECTION:
+        raise not_indexed(collection)
     try:
         configured = chosen_name(settings.model, settings.weights_dir, settings.checkpoint)
     except ModelError as exc:

@@ -12,6 +12,8 @@ from urllib3.fields import RequestField
 from soundalike.errors import AudioNotFound
 
 _BLOCK_BYTES = 1 << 18
+#: What would end a name or its line.
+_WRITTEN = {"\\": r"\\", '"': r"\"", "\r": "%0D", "\n": "%0A"}
 
 
 class Form:
@@ -71,9 +73,21 @@ class Form:
 
     def _head(self, name: str, path: Path | None = None) -> bytes:
         filename = None if path is None else os.fsencode(path.name).decode(errors="replace")
-        field = RequestField(name, b"", filename)
+        field = RequestField(name, b"", filename, header_formatter=_quoted)
         field.make_multipart(content_type=None if path is None else "application/octet-stream")
         return f"--{self._boundary}\r\n{field.render_headers()}".encode()
+
+
+def _quoted(name: str, value: str | bytes) -> str:
+    """Return a parameter of a header.
+
+    A quotation mark gets a backslash, as in every other header. Browsers write ``%22``, which a name may
+    hold as well, and the service tells those by where they come from.
+    """
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    for character, written in _WRITTEN.items():
+        text = text.replace(character, written)
+    return f'{name}="{text}"'
 
 
 def _blocks(path: Path, size: int) -> Iterator[bytes]:

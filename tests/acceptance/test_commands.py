@@ -70,6 +70,15 @@ def test_reset_asks_first(cli: Cli, rows_of: Callable[..., Any], sounds: Path):
     assert rows_of(cli("status", "--json"))[0]["recordings"] == 0
 
 
+def test_the_status_of_a_collection_that_is_not_there(cli: Cli, sounds: Path):
+    for _ in range(2):
+        done = cli("status", "--collection", "tpyo", "--json")
+        assert (done.returncode, done.stdout) == (5, "")
+        assert "'tpyo'" in done.stderr
+        assert done.stderr.endswith("[store.index_empty]\n")
+        cli("index", sounds)
+
+
 def test_models_status_says_what_is_missing_and_how_to_get_it(
     soundalike: Cli, rows_of: Callable[..., Any]
 ):

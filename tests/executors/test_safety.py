@@ -15,6 +15,7 @@ from fastapi import FastAPI, File, HTTPException, Request, UploadFile
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from executors.access import Access
+from executors.gateway.load import Load
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.safety import protect
 from soundalike.errors import ConfigError
@@ -116,7 +117,8 @@ def make_app() -> Callable[..., FastAPI]:
 
         for path in ("/", "/health", "/static/page.js", "/api/jobs/1/events", "/api/recordings"):
             app.get(path)(lambda: "here")
-        protect(app, Access.from_env("127.0.0.1", environ or {}), Limits(**limits), rate)
+        most = Limits(**limits)
+        protect(app, Access.from_env("127.0.0.1", environ or {}), most, Load.of(most, rate))
         return app
 
     return make
@@ -200,7 +202,7 @@ def test_without_the_key_nothing_is_told(
     assert KEY.encode() not in answer.body
 
 
-@pytest.mark.parametrize("path", ["/", "/health", "/static/page.js", "/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/health", "/static/page.js", "/docs", "/redoc", "/openapi.json"])
 def test_the_page_and_the_health_need_no_key(make_app: Callable[..., FastAPI], path: str):
     (answer,) = run(ask(make_app({"SOUNDALIKE_API_KEY": KEY}), "GET", path))
     assert answer.status == 200

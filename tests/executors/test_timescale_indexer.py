@@ -20,7 +20,8 @@ from executors.documents import (
     WindowDoc,
 )
 from executors.hits import get_hits
-from executors.parameters import SearchParameters
+from executors.listings import StoredDoc
+from executors.parameters import RecordingsParameters, SearchParameters
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreUnavailable
 from soundalike.store import SearchResult
 from soundalike.types import FloatArray
@@ -271,6 +272,15 @@ def test_an_upload_can_be_deleted_by_the_name_it_is_stored_under(indexer: Any, e
 
     assert done.deleted == 1
     assert _status(indexer).files == 1
+
+
+def test_a_recording_comes_under_each_of_its_paths_where_that_is_asked_for(indexer: Any, embedded: Make):
+    indexer.index(_docs(embedded(1), embedded(1, uri="/b/copy.wav"), embedded(2)))
+    asked = [StoredDoc(recording_id=embedded(n).recording_id) for n in (1, 9)]
+    found = indexer.recordings(DocList[StoredDoc](asked), RecordingsParameters(all_paths=True))
+
+    assert [(doc.uri, doc.n_windows) for doc in found] == [("/a/1.wav", 4), ("/b/copy.wav", 4)]
+    assert {doc.recording_id for doc in found} == {embedded(1).recording_id}
 
 
 def test_the_status_says_what_is_stored(indexer: Any, embedded: Make):

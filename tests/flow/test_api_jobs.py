@@ -161,6 +161,28 @@ def test_uploads_are_kept_under_names_of_ours(
     )
 
 
+@pytest.mark.parametrize("is_browser", [True, False])
+def test_what_a_browser_escapes_in_a_name_is_as_it_was(
+    service: Service, toy_data: Path, uploads: Path, finish: Callable[..., Any], is_browser: bool
+):
+    siren = (toy_data / "siren" / "siren_1.mp3").read_bytes()
+    sent, meant = "a%22b%0D%0Ac%25%20.mp3", 'a"b\r\nc%25%20.mp3'
+    wanted = meant if is_browser else sent
+    # As browsers and curl write it; requests would escape it once more.
+    head = b'--x\r\nContent-Disposition: form-data; name="%s"; filename="' + sent.encode()
+    body = head + b'"\r\n\r\n' + siren + b"\r\n--x--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    if is_browser:
+        headers["Origin"] = service.url
+    address = f"{service.url}/api/recordings"
+    finish(requests.post(address, body.replace(b"%s", b"files", 1), headers=headers, timeout=60))
+    (found,) = _recordings(service)
+    assert found["tags"] == {"filename": wanted}
+    bad = body.replace(b"%s", b"file", 1).replace(siren, b"no sound")
+    refused = requests.post(f"{service.url}/api/search", bad, headers=headers, timeout=60)
+    assert repr(wanted) in refused.json()["detail"]
+
+
 def test_an_upload_keeps_its_name_its_label_and_its_start(
     service: Service,
     toy_data: Path,

@@ -145,7 +145,33 @@ def test_figures_count_by_route_and_never_by_path(service: Service):
         assert f"soundalike_{name}{{" in text
 
 
-@pytest.mark.parametrize("path", ["/status", "/dry_run", "/redoc"])
+@pytest.mark.parametrize("path", ["recordings", "labels", "folders", "status"])
+def test_a_collection_that_is_not_there_is_no_empty_library(service: Service, toy_data: Path, path: str):
+    address = f"/api/{path}"
+    assert _get(service, address).status_code == 200
+    found = _get(service, f"{address}?collection=tpyo")
+    searched = requests.post(
+        f"{service.url}/api/search", json={"vector": [1.0], "collection": "tpyo"}, timeout=60
+    )
+    assert searched.json()["code"] == "store.index_empty"
+    assert found.json() == searched.json()
+    service.post("/index", {"uri": str(toy_data / "siren" / "siren_1.mp3")}, collection="other")
+    # Before anything was indexed into it, the default one is empty.
+    assert _get(service, address).status_code == 200
+    assert _get(service, f"{address}?collection=other").status_code == 200
+    # One that has become empty is still there.
+    service.post("/delete", {"uri": str(toy_data)}, collection="other")
+    assert _get(service, f"{address}?collection=other").status_code == 200
+    assert _get(service, f"{address}?collection=tpyo").status_code == 409
+
+
+def test_the_address_that_jina_names_leads_to_the_documentation(service: Service):
+    assert f"127.0.0.1:{service.port}/redoc" in service.program.said
+    answer = _get(service, "/redoc")
+    assert (answer.status_code, answer.url) == (200, f"{service.url}/docs")
+
+
+@pytest.mark.parametrize("path", ["/status", "/dry_run"])
 def test_routes_that_tell_too_much_or_wrong_are_gone(service: Service, path: str):
     answer = _get(service, path)
     assert answer.status_code in (404, 405)

@@ -65,6 +65,19 @@ def test_a_range_behind_the_end_is_refused(stored: str, ramp: Path):
     answer = _get(f"{stored}/audio", {"Range": f"bytes={size}-"})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{size}"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.json()["status"], answer.json()["code"]) == (416, "http.416")
+    assert repr(f"bytes={size}-") in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("asked", ["bytes=abc", "items=1-2", "bytes=5-2", "5", "bytes=-"])
+def test_a_range_that_names_no_bytes_is_refused(stored: str, asked: str):
+    answer = _get(f"{stored}/audio", {"Range": asked})
+    assert (answer.status_code, answer.json()["code"]) == (400, "http.400")
+    assert repr(asked) in answer.json()["detail"]
+    assert "content-range" not in answer.headers
+    head = requests.head(f"{stored}/audio", headers={"Range": asked}, timeout=60)
+    assert (head.status_code, head.content) == (400, b"")
 
 
 def test_a_range_of_another_version_is_the_whole_file(stored: str, ramp: Path):
@@ -117,6 +130,21 @@ def test_a_file_that_is_gone_is_said_so(stored: str, ramp: Path):
     for kind in ("audio", "waveform", "spectrogram.png"):
         answer = _get(f"{stored}/{kind}")
         assert (answer.status_code, answer.json()["code"]) == (404, "audio.not_found")
+
+
+def test_a_recording_is_played_from_any_of_its_paths(service: Service, stored: str, ramp: Path):
+    content = ramp.read_bytes()
+    for name in ("a.wav", "z.wav", "zz.wav"):
+        ramp.with_name(name).write_bytes(content)
+        service.post("/index", {"uri": str(ramp.with_name(name))})
+    for gone in (ramp, ramp.with_name("a.wav"), ramp.with_name("z.wav")):
+        gone.unlink()
+        for kind in ("audio", "waveform", "spectrogram.png"):
+            assert _get(f"{stored}/{kind}").status_code == 200
+    assert _get(f"{stored}/audio").content == content
+    ramp.with_name("zz.wav").unlink()
+    answer = _get(f"{stored}/audio")
+    assert (answer.status_code, answer.json()["code"]) == (404, "audio.not_found")
 
 
 def test_sent_bytes_cannot_be_played(service: Service, ramp: Path, encoded: Callable[[Path], str]):

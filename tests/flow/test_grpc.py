@@ -84,6 +84,56 @@ def test_an_error_of_the_whole_request_carries_its_code(
     assert description.startswith("parameter.invalid: top_k is 0")
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "parameters",
+    [{"min_score": float("nan")}, {"tags": {"deep": [{"a": float("-inf")}]}}, {"top_k": float("inf")}],
+)
+def test_parameters_that_are_not_finite_are_refused(
+    client: Client, service: Service, parameters: Any, stream: bool
+):
+    said = service.program.said
+    clips = _clips([Path("/nowhere.wav")])
+    with pytest.raises(BadServer) as refusal:
+        client.post("/search", clips, return_type=DocList[Found], parameters=parameters, stream=stream)
+
+    description = refusal.value.args[0].status.description
+    assert description.startswith(f"parameter.invalid: parameters.{next(iter(parameters))}")
+    assert service.program.said == said
+
+
+@pytest.mark.parametrize(
+    ("inputs", "parameters"),
+    [
+        ({"uri": "/nowhere.wav"}, {"top_k": "many"}),
+        ({"vector": [0.1, 0.2]}, {"collection": "tpyo"}),
+        ({"recording_id": "f68f64a7-959e-dbd5-c956-4fe5a2ba2c00"}, {"top_k": 0}),
+    ],
+)
+def test_what_a_caller_does_wrong_is_one_line_in_the_log(
+    client: Client, service: Service, inputs: Any, parameters: Any
+):
+    begin = len(service.program.said)
+    with pytest.raises(BadServer):
+        client.post(
+            *("/search", DocList[Clip]([Clip(**inputs)])),
+            return_type=DocList[Found],
+            parameters=parameters,
+        )
+
+    said = service.program.said[begin:]
+    assert len(said.splitlines()) == 1, said
+
+
+def test_a_vector_that_is_not_finite_comes_back_marked(client: Client, toy_data: Path):
+    client.post("/index", _clips([toy_data / "siren" / "siren_1.mp3"]), return_type=DocList[Indexed])
+    (status,) = client.post("/status", return_type=DocList[Status])
+    vector = [float("nan"), *[0.1] * (status.dimension - 1)]
+    found = client.post("/search", DocList[Clip]([Clip(vector=vector)]), return_type=DocList[Found])
+
+    assert found[0].error_code == "parameter.invalid"
+
+
 @pytest.mark.parametrize("inputs", [None, DocList[Clip]()])
 def test_no_documents_are_no_error(client: Client, inputs: Any):
     assert len(client.post("/index", inputs, return_type=DocList[Indexed]) or []) == 0

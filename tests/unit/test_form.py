@@ -8,6 +8,7 @@ from email.message import Message
 from pathlib import Path
 
 import pytest
+from python_multipart.multipart import parse_options_header
 
 from soundalike.errors import AudioNotFound
 from soundalike.remote.form import Form
@@ -46,6 +47,14 @@ def test_a_name_stays_in_its_header(tmp_path: Path, name: str):
     (file,) = _parts(Form({}, "files", [tmp_path / name]))
     assert set(file.keys()) == {"Content-Disposition", "Content-Type"}
     assert file.get_payload(decode=True) == b"sound"
+
+
+@pytest.mark.parametrize("name", ['a "b".wav', "100%22.wav", "b\\"])
+def test_a_name_arrives(tmp_path: Path, name: str):
+    (tmp_path / name).write_bytes(b"sound")
+    (file,) = _parts(Form({}, "files", [tmp_path / name]))
+    _, found = parse_options_header(file["Content-Disposition"])
+    assert found[b"filename"] == name.encode()
 
 
 def test_no_more_is_sent_than_was_promised(tmp_path: Path):

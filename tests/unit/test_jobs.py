@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from executors.documents import Clip, Indexed
+from executors.gateway.indexing import UploadIndexing
 from executors.gateway.jobs import Job, Jobs
+from executors.gateway.metrics import Metrics
+from executors.gateway.uploads import Kept
 from soundalike.errors import JobNotFound, ServiceBusy, StoreUnavailable
 
 
@@ -110,3 +117,64 @@ def test_who_watches_late_sees_the_end():
         return [state.state async for state in jobs.watch(job)]
 
     assert asyncio.run(run()) == ["done"]
+
+
+def test_the_service_stops_at_once_whatever_a_job_waits_for():
+    async def run() -> None:
+        jobs, asked = Jobs(), asyncio.Event()
+
+        async def work(job: Job) -> None:
+            asked.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                # As long as it takes until what was sent has been counted.
+                await asyncio.sleep(60)
+
+        job = jobs.start(_job(), work)
+        await asked.wait()
+        cancelling = asyncio.create_task(jobs.cancel(job.id))
+        await asyncio.wait([cancelling], timeout=0.05)
+        await asyncio.wait_for(jobs.close(), 5)
+        assert (await cancelling).state == "cancelled"
+
+    asyncio.run(run())
+
+
+class _Flow:
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        self.asked, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, _: str, clips: list[Clip], *__: Any) -> list[Indexed]:
+        self.asked.set()
+        await self.go_on.wait()
+        bad = {"outcome": "failed", "error_code": "audio.empty", "error": "empty"}
+        return [
+            Indexed(id=clip.id, **({"outcome": "added"} if number else bad))
+            for number, clip in enumerate(clips)
+        ]
+
+
+def test_a_job_that_is_cancelled_counts_what_it_has_sent():
+    """It is indexed all the same: the job must not say that nothing was done."""
+
+    async def run() -> None:
+        jobs, flow = Jobs(), _Flow()
+        context: Any = SimpleNamespace(jobs=jobs, flow=flow, metrics=Metrics(jobs))
+        files = [Kept(Path(f"/uploads/{number}.wav"), f"{number}.wav") for number in range(60)]
+        job = jobs.start(
+            Job(kind="upload", collection="default"), UploadIndexing(context, files=files).run
+        )
+        await flow.asked.wait()
+        cancelling = asyncio.create_task(jobs.cancel(job.id))
+        await asyncio.wait([cancelling], timeout=0.05)
+        assert not job.is_finished
+        flow.go_on.set()
+        await cancelling
+        assert job.state == "cancelled"
+        assert (job.total, job.done, job.added, job.failed) == (60, 16, 15, 1)
+        assert len(jobs.files_of(job)) == 16
+
+    asyncio.run(run())

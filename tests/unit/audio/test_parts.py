@@ -109,6 +109,8 @@ def test_a_part_behind_the_end_is_refused(sound: Callable[[str], Path], kind: st
         load_audio(path, start_s=15.0)
     with pytest.raises(ParameterError, match="nothing at 15 s"):
         segment(path, PLAN, Excerpt(at_s=15.0))
+    with pytest.raises(ParameterError, match="nothing at 100 s: the recording ends at 12"):
+        segment(path, PLAN, Excerpt(at_s=100.0))
     with pytest.raises(ParameterError, match=r"nothing at 12\.5 s: the recording ends at 12"):
         segment(path, PLAN, Excerpt(at_s=12.5))
 

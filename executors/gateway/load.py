@@ -1,0 +1,135 @@
+"""How much is asked at once and how often, counted over HTTP and gRPC together."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import limits as counting
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from soundalike.errors import ConfigError, ServiceBusy, SoundalikeError, TooManyRequests
+from soundalike.limits import Limits
+
+#: A request that found no place is told to come again after so long.
+_BUSY_S = 2
+#: Wrong keys of one client before it has to wait.
+_GUESSES = RateLimitItemPerMinute(30)
+
+
+@dataclass(frozen=True)
+class Later:
+    """Why a request is turned away, and in how many seconds it may come again."""
+
+    error: SoundalikeError
+    retry_after_s: int
+
+
+class Rate:
+    """Notes how often each client asks. Clients are told apart by their address.
+
+    Parameters
+    ----------
+    rate : RateLimitItem or None
+        None: as often as they like.
+    """
+
+    def __init__(self, rate: counting.RateLimitItem | None) -> None:
+        self._rate = rate
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def hit(self, client: str) -> Later | None:
+        """Count a request; return why it is turned away where there were too many."""
+        if self._rate is None or self._limiter.hit(self._rate, client):
+            return None
+        reset_at = self._limiter.get_window_stats(self._rate, client).reset_time
+        wait_s = max(1, round(reset_at - time.time()))
+        too_many = f"{client} asks more than {self._rate}; come again in {wait_s} s"
+        return Later(TooManyRequests(too_many), wait_s)
+
+
+class Guesses:
+    """Notes how many wrong keys each client has sent."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def hit(self, client: str) -> Later | None:
+        """Count a wrong key; return why its client has to wait where there were too many."""
+        if self._limiter.hit(_GUESSES, client):
+            return None
+        too_many = f"{client} has sent {_GUESSES.amount} wrong keys; wait a minute"
+        return Later(TooManyRequests(too_many), 60)
+
+
+class Places:
+    """So many requests are worked on at once, some wait, and the others are turned away."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._free = asyncio.Semaphore(limits.max_running)
+        self._most_waiting = limits.max_waiting
+        self._waiting = 0
+
+    def turned_away(self) -> Later | None:
+        """Return why one more request cannot even wait, where that is so."""
+        if not self._free.locked() or self._waiting < self._most_waiting:
+            return None
+        busy = f"{self._waiting} requests are waiting already; come again in {_BUSY_S} s"
+        return Later(ServiceBusy(busy), _BUSY_S)
+
+    async def take(self) -> None:
+        """Wait for a place."""
+        self._waiting += 1
+        try:
+            await self._free.acquire()
+        finally:
+            self._waiting -= 1
+
+    def give_back(self) -> None:
+        """Let the next one have the place."""
+        self._free.release()
+
+
+@dataclass(frozen=True)
+class Load:
+    """What all protocols count together.
+
+    Attributes
+    ----------
+    rate : Rate
+    guesses : Guesses
+    places : Places
+    """
+
+    rate: Rate
+    guesses: Guesses
+    places: Places
+
+    @classmethod
+    def of(cls, limits: Limits, rate: str | None = None) -> Load:
+        """Return counters at zero.
+
+        Parameters
+        ----------
+        limits : Limits
+        rate : str, optional
+            How often each client may ask, like ``600/minute``; default: as often as it likes.
+
+        Raises
+        ------
+        ConfigError
+            `rate` cannot be read.
+        """
+        return cls(Rate(_parsed(rate) if rate else None), Guesses(), Places(limits))
+
+
+def _parsed(text: str) -> counting.RateLimitItem:
+    try:
+        return counting.parse(text)
+    except ValueError as exc:
+        raise ConfigError(
+            f"SOUNDALIKE_RATE_LIMIT is {text!r}; give a number and a time, like 600/minute or 20/second"
+        ) from exc
