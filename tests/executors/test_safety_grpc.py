@@ -92,6 +92,23 @@ async def send(channel: grpc.aio.Channel, count: int = 1, **metadata: str) -> tu
     return answers, None
 
 
+async def send_in_turn(channel: grpc.aio.Channel, count: int) -> tuple[int, Any]:
+    """Send a message when the one before is answered; return as `send` does.
+
+    A client that is still writing when it is turned away may take that for an error of its own.
+    """
+    call = channel.stream_stream("/work/stream")()
+    answers = 0
+    try:
+        for _ in range(count):
+            await call.write(b"x")
+            assert await call.read() == b"x"
+            answers += 1
+    except grpc.aio.AioRpcError as exc:
+        return answers, exc
+    return answers, None
+
+
 def code_of(error: Any) -> tuple[grpc.StatusCode, str]:
     return error.code(), error.details().split(":")[0]
 
@@ -105,7 +122,7 @@ def test_each_message_counts_with_the_requests_over_http():
         worker.gate.set()
         # As over HTTP: the same client is known there by the same name.
         assert load.rate.hit("127.0.0.1") is None
-        answers, error = await send(channel, 5)
+        answers, error = await send_in_turn(channel, 5)
         assert (answers, code_of(error)) == (2, TOO_MANY)
         wait_s = int(error.trailing_metadata()["retry-after"])
         assert 0 < wait_s <= 60
