@@ -59,8 +59,12 @@ def test_over_grpc_there_are_the_same_places(
 
 def test_over_grpc_each_message_counts(narrow: Service):
     clips = DocList[Clip](Clip(uri=f"/nowhere/{number}.wav") for number in range(400))
+    client = _client(narrow)
+    # A client that is still writing when it is turned away may take that for an error of its own.
+    with pytest.raises(BadServerFlow):
+        client.post("/search", clips, return_type=DocList[Found], request_size=1)
     with pytest.raises(BadServerFlow, match=r"RESOURCE_EXHAUSTED.*service.too_many_requests"):
-        _client(narrow).post("/search", clips, return_type=DocList[Found], request_size=1)
+        client.post("/search", clips[:1], return_type=DocList[Found])
     refused = narrow.request("/api/status")
     assert (refused.status, refused.json["code"]) == (429, "service.too_many_requests")
     assert narrow.request("/health").status == 200
