@@ -41,13 +41,16 @@ def execute(
     make, call = _commands(name, statement, tuple(parameters))
     known = _known.setdefault(cursor.connection, set())
     before += _KEEP_PLAN
-    try:
-        cursor.execute(before + call if name in known else before + make + call, parameters)
-    except pg_errors.InvalidSqlStatementName:
-        cursor.execute(before + make + call, parameters)
-    except pg_errors.DuplicatePreparedStatement:
-        cursor.execute(before + call, parameters)
-    known.add(name)
+    messages = [before + call, before + make + call]
+    for message in messages if name in known else reversed(messages):
+        try:
+            cursor.execute(message, parameters)
+        except (pg_errors.InvalidSqlStatementName, pg_errors.DuplicatePreparedStatement):
+            continue
+        known.add(name)
+        return
+    # Each message may come to another server process, of which one knew the name and one did not.
+    cursor.execute(before + statement, parameters)
 
 
 @lru_cache(maxsize=256)

@@ -124,7 +124,16 @@ class AwareCursor(psycopg2.extensions.cursor):
         super().execute(query, values)
 
 
-@pytest.mark.parametrize("kind", [ForgetfulCursor, AwareCursor])
+class ContraryCursor(AwareCursor):
+    """Of a connection pool whose next server process always lacks what the message takes for granted."""
+
+    def execute(self, query: Any, values: Any = None) -> None:
+        """Execute where nothing is prepared, or where all is that is about to be."""
+        psycopg2.extensions.cursor.execute(self, "DEALLOCATE ALL")
+        super().execute(query, values)
+
+
+@pytest.mark.parametrize("kind", [ForgetfulCursor, AwareCursor, ContraryCursor])
 def test_pools_that_change_the_server_process_do_no_harm(
     collection: Collection, database_url: str, kind: type
 ):
