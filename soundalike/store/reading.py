@@ -89,11 +89,12 @@ class PostgresReader:
         return seen
 
     def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
-        """Do some reading outside a transaction; None where a table is not there any more."""
+        """Do some reading outside a transaction; None where a table is not what it was."""
         try:
             return self._db.run(work, in_transaction=False)
         except StoreError as exc:
-            if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
+            # After a reset another table may have the name, with vectors of another length.
+            if not isinstance(exc.__cause__, (pg_errors.UndefinedTable, pg_errors.DataException)):
                 raise
             return None
 

@@ -62,8 +62,7 @@ def search(
     texts = dict(zip(usable, vector_texts(vectors[usable]), strict=True)) if usable else {}
     hits = of_the_best(_settled_hits(cursor, collection, texts, top_k, filters), top_k)
     if not hits:
-        now = find(cursor, collection.name)
-        return SearchResult([], {}) if now and now.collection_id == collection.collection_id else None
+        return SearchResult([], {}) if collection.is_same(find(cursor, collection.name)) else None
     recordings = _describe(cursor, collection, list({hit.recording_id for hit in hits}), filters)
     return SearchResult(hits, recordings) if recordings else None
 
@@ -229,7 +228,10 @@ def _describe(
     cursor: Cursor, collection: Collection, recording_ids: list[str], filters: Filters
 ) -> dict[str, Recording]:
     """Return recordings by id; none where the collection is not what it was."""
-    keys = {"name": collection.name, "recording_ids": recording_ids}
+    keys = {
+        **{"name": collection.name, "created_at": collection.created_at},
+        "recording_ids": recording_ids,
+    }
     if is_narrowed(filters):
         values = {**filter_values(filters), **keys, "collection": collection.collection_id}
         cursor.execute(sql.queries()["describe_filtered"], values)

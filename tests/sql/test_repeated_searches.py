@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psycopg2
 import pytest
 
-from soundalike.errors import IndexEmpty, ModelMismatch
+from soundalike.errors import DimensionMismatch, IndexEmpty, ModelMismatch
 from soundalike.store import PostgresStore
 from soundalike.store.base import rebuild_name
 from soundalike.store.connection import Database
@@ -97,6 +98,33 @@ def test_one_that_was_made_anew_with_something_else_is_refused(
     searched: Collection, elsewhere: PostgresStore
 ):
     elsewhere.drop_collection("default")
+    elsewhere.create_collection("default", replace(searched.spec, encoder="another"))
+
+    with pytest.raises(ModelMismatch, match="another"):
+        searched.found()
+
+
+@pytest.mark.parametrize("filters", [{}, {"uri_prefix": "/a/"}], ids=["all", "narrowed"])
+@pytest.mark.parametrize(
+    "change", [{"encoder": "another"}, {"dimension": 24}, {"stride_s": 1.0}], ids=str
+)
+def test_what_was_made_with_something_else_after_a_reset_is_refused(
+    searched: Collection, elsewhere: PostgresStore, change: dict[str, Any], filters: dict[str, Any]
+):
+    """Its number and its table have the names of those before."""
+    spec = replace(searched.spec, **change)
+    elsewhere.reset()
+    rows = np.ones((4, spec.dimension), dtype=np.float32)
+    elsewhere.add(searched.recording("/a/two.wav"), searched.windows(4), rows, spec)
+
+    with pytest.raises((ModelMismatch, DimensionMismatch)):
+        searched.found(**filters)
+
+
+def test_what_is_still_empty_after_a_reset_is_refused_too(
+    searched: Collection, elsewhere: PostgresStore
+):
+    elsewhere.reset()
     elsewhere.create_collection("default", replace(searched.spec, encoder="another"))
 
     with pytest.raises(ModelMismatch, match="another"):
