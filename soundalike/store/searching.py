@@ -181,9 +181,7 @@ def _plain_hits(cursor: Cursor, collection: Collection, vectors: list[str], limi
     template = collection.statement("search").replace("{filters}", "", 1).replace("{exactly}", "")
     # Not as a parameter: the server would plan for an unknown number of rows.
     statement = template.replace("%(limit)s", str(limit))
-    name = f"soundalike_search_{collection.collection_id}_{limit}"
-    settings = _settings(collection, limit)
-    prepared.execute(cursor, name, statement, {"vectors": vectors}, before=settings)
+    prepared.execute(cursor, statement, {"vectors": vectors}, before=_settings(collection, limit))
     return cursor.fetchall()
 
 
@@ -236,6 +234,5 @@ def _describe(
         values = {**filter_values(filters), **keys, "collection": collection.collection_id}
         cursor.execute(sql.queries()["describe_filtered"], values)
     else:
-        name = f"soundalike_describe_{collection.collection_id}"
-        prepared.execute(cursor, name, collection.statement("describe"), keys)
+        prepared.execute(cursor, collection.statement("describe"), keys)
     return {row[0]: Recording(*row) for row in cursor.fetchall()}
