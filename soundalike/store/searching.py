@@ -105,9 +105,14 @@ def vector_texts(vectors: FloatArray) -> list[str]:
 
     As whole numbers, which are written and read several times faster than fractions: the length of a
     vector changes no cosine. They are as fine as the 16 bits that they become.
+
+    Examples
+    --------
+    >>> vector_texts(np.array([[0.5, -0.25], [1e-40, 0.0]], dtype=np.float32))
+    ['[60000, -30000]', '[60000, 0]']
     """
     largest = np.abs(vectors).max(axis=1, keepdims=True)
-    return [str(row) for row in np.rint(vectors * (_LARGEST / largest)).astype(np.int32).tolist()]
+    return [str(row) for row in np.rint(vectors / largest * _LARGEST).astype(np.int32).tolist()]
 
 
 def filter_values(filters: Filters) -> dict[str, Any]:
@@ -169,7 +174,8 @@ def _settled_hits(
     while wanted:
         rows = ask(cursor, collection, [vectors[number] for number in wanted], limit)
         hits = [hit for hit in hits if hit.query_window not in wanted]
-        hits += [Hit(wanted[number], *found) for number, *found in rows]
+        # A stored vector that was too small for 16 bits is all zeros; its score is no number.
+        hits += [Hit(wanted[row[0]], *row[1:]) for row in rows if not math.isnan(row[-1])]
         wanted = unsettled(hits, limits, top_k)
         limit *= 2
         limits |= dict.fromkeys(wanted, limit)
