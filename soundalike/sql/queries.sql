@@ -28,7 +28,7 @@ DROP SCHEMA IF EXISTS soundalike CASCADE;
 -- name: find_collection
 -- One row, whether there is such a collection or not: the schema's version, and the collection with the
 -- number of chunks that its windows lie in, 0 without TimescaleDB.
-SELECT v.version, c.collection_id, c.name,
+SELECT v.version, c.collection_id, c.name, c.created_at,
        (SELECT count(*)::integer FROM pg_catalog.pg_inherits
         WHERE inhparent = to_regclass('soundalike.windows_' || c.collection_id)),
        c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
@@ -41,7 +41,7 @@ FROM soundalike.collections ORDER BY name;
 -- name: put_collection
 INSERT INTO soundalike.collections (name, encoder, fingerprint, dimension, window_s, stride_s)
 VALUES (%(name)s, %(encoder)s, %(fingerprint)s, %(dimension)s, %(window_s)s, %(stride_s)s)
-RETURNING collection_id;
+RETURNING collection_id, created_at;
 
 -- name: lock_collection
 -- Keeps everybody from adding to a collection or taking from it until the transaction ends.
@@ -376,14 +376,14 @@ date_trunc(%(unit)s, clock)
 
 -- name: describe_filtered
 -- The recordings behind the hits, each under its first path that passes the filters of files; none
--- unless the collection still has its name.
+-- unless the collection is still there and has its name.
 SELECT DISTINCT ON (r.recording_id)
        r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
 FROM soundalike.recordings AS r
 JOIN soundalike.files AS f USING (collection_id, recording_id)
 WHERE r.collection_id = (
     SELECT collection_id FROM soundalike.collections
-    WHERE collection_id = %(collection)s AND name = %(name)s::text
+    WHERE collection_id = %(collection)s AND name = %(name)s::text AND created_at = %(created_at)s
 ) AND r.recording_id = ANY (%(recording_ids)s::uuid[])
   AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
   AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
@@ -396,8 +396,8 @@ WHERE r.collection_id = (
 ORDER BY r.recording_id, f.uri;
 
 -- name: describe
--- The recordings behind the hits, each under its first path; none unless the collection still has its
--- name. Planned in half the time of the one above.
+-- The recordings behind the hits, each under its first path; none unless the collection is still there
+-- and has its name. Planned in half the time of the one above.
 SELECT r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
 FROM soundalike.collections AS c
 JOIN soundalike.recordings AS r ON r.collection_id = c.collection_id
@@ -406,7 +406,7 @@ CROSS JOIN LATERAL (
     WHERE f.collection_id = {collection} AND f.recording_id = r.recording_id ORDER BY f.uri LIMIT 1
 ) AS f
 WHERE c.collection_id = {collection} AND c.name = %(name)s::text
-  AND r.recording_id = ANY (%(recording_ids)s::uuid[]);
+  AND c.created_at = %(created_at)s::timestamptz AND r.recording_id = ANY (%(recording_ids)s::uuid[]);
 
 -- name: estimate_windows
 -- Exact on both kinds of table; a hypertable's own statistics are empty.

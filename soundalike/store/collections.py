@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import asdict, dataclass
+from dataclasses import replace as changed
+from datetime import datetime
 
 from soundalike import sql
 from soundalike.errors import ParameterError
@@ -23,6 +25,8 @@ class Collection:
         Names its table of windows.
     name : str
     spec : IndexSpec
+    created_at : datetime
+        Tells it from one of the same name and number that was made after a reset.
     n_chunks : int
         Parts that TimescaleDB keeps its windows in; each has a vector index of its own.
     """
@@ -30,6 +34,7 @@ class Collection:
     collection_id: int
     name: str
     spec: IndexSpec
+    created_at: datetime
     n_chunks: int = 0
 
     @property
@@ -41,6 +46,10 @@ class Collection:
         """Return a statement of ``queries.sql`` for this collection's table."""
         return sql.queries()[name].replace("{collection}", str(int(self.collection_id)))
 
+    def is_same(self, other: Collection | None) -> bool:
+        """Tell whether this was found under the same name, and never made anew in between."""
+        return other is not None and changed(self, n_chunks=other.n_chunks) == other
+
 
 def find(cursor: Cursor, name: str) -> Collection | None:
     """Return a collection, or None where there is none; the schema must be there."""
@@ -49,7 +58,8 @@ def find(cursor: Cursor, name: str) -> Collection | None:
     row = cursor.fetchone()
     if row is None or row[1] is None:
         return None
-    return Collection(row[1], row[2], IndexSpec(*row[4:]), row[3])
+    _, number, name, created_at, n_chunks, *spec = row
+    return Collection(number, name, IndexSpec(*spec), created_at, n_chunks)
 
 
 def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:
@@ -77,7 +87,7 @@ def _create(cursor: Cursor, name: str, spec: IndexSpec, timescaledb: str | None)
     cursor.execute(sql.queries()["put_collection"], {"name": name, **asdict(spec)})
     row = cursor.fetchone()
     assert row is not None
-    made = Collection(row[0], name, spec)
+    made = Collection(row[0], name, spec, row[1])
     create_windows(cursor, made.collection_id, spec.dimension, timescaledb)
     return made
 

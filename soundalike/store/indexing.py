@@ -45,8 +45,7 @@ def _is_worth_it(cursor: Cursor, collection: Collection, exact_below: int) -> bo
 def _build(cursor: Cursor, collection: Collection) -> None:
     cursor.execute(sql.queries()["count_rows"], {"collection": collection.collection_id})
     *_, windows = cursor.fetchone() or (0,)
-    # Of a program that was killed the server would learn when the index is complete.
-    cursor.execute(sql.queries()["stop_if_alone"])
+    _stop_if_alone(cursor)
     megabytes = build_memory_mb(int(windows), collection.spec.dimension)
     cursor.execute(f"SET LOCAL maintenance_work_mem = '{megabytes}MB'; SAVEPOINT build")
     try:
@@ -57,6 +56,16 @@ def _build(cursor: Cursor, collection: Collection) -> None:
         cursor.execute("ROLLBACK TO SAVEPOINT build; SET LOCAL max_parallel_maintenance_workers = 0")
         cursor.execute(collection.statement("create_index"))
     cursor.execute(collection.statement("analyze"))
+
+
+def _stop_if_alone(cursor: Cursor) -> None:
+    # Of a program that was killed the server would learn when the index is complete.
+    cursor.execute("SAVEPOINT alone")
+    try:
+        cursor.execute(sql.queries()["stop_if_alone"])
+    except pg_errors.InvalidParameterValue:
+        # Servers on some systems, as on Windows, cannot look, and refuse to be told to.
+        cursor.execute("ROLLBACK TO SAVEPOINT alone")
 
 
 def build_memory_mb(windows: int, dimension: int) -> int:

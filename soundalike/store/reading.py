@@ -57,17 +57,21 @@ class PostgresReader:
 
     def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
         """Do some work in a transaction, with tables of this program's version."""
-        if not self._has_schema:
-            while self._db.run(migrate_once):
-                pass
         try:
+            self._migrate()
             return self._db.run(work)
         except StoreError as exc:
             if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
                 raise
             # Another process has deleted, or replaced, what this one had found a moment ago.
             self._has_schema = False
+            self._migrate()
             return self._db.run(work)
+
+    def _migrate(self) -> None:
+        """Bring older tables up to date, unless they were seen to be."""
+        while not self._has_schema and self._db.run(migrate_once):
+            pass
 
     def _find(self, cursor: Cursor, name: str) -> Collection | None:
         """Return a collection; once the schema was seen, at the price of one question."""
@@ -89,11 +93,12 @@ class PostgresReader:
         return seen
 
     def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
-        """Do some reading outside a transaction; None where a table is not there any more."""
+        """Do some reading outside a transaction; None where a table is not what it was."""
         try:
             return self._db.run(work, in_transaction=False)
         except StoreError as exc:
-            if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
+            # After a reset another table may have the name, with vectors of another length.
+            if not isinstance(exc.__cause__, (pg_errors.UndefinedTable, pg_errors.DataException)):
                 raise
             return None
 

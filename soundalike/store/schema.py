@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from psycopg2 import errors as pg_errors
+
 from soundalike import sql
 from soundalike.errors import ExtensionMissing, SchemaMismatch
-from soundalike.store.connection import Cursor
+from soundalike.store.connection import Cursor, one_line
 from soundalike.types import IndexSpec
 
 SCHEMA_VERSION = 3
@@ -47,13 +49,26 @@ def stored_version(cursor: Cursor) -> int | None:
 
 
 def migrate_once(cursor: Cursor) -> bool:
-    """Bring older tables one version forward; tell whether there was anything to do."""
+    """Bring older tables one version forward; tell whether there was anything to do.
+
+    Raises
+    ------
+    SchemaMismatch
+        The tables belong to another role, or something of a user's hangs on them.
+    """
     version = stored_version(cursor)
     if version is None or version >= SCHEMA_VERSION:
         return False
     lock_schema(cursor)
     if stored_version(cursor) == version:
-        cursor.execute(sql.migrations()[version + 1])
+        try:
+            cursor.execute(sql.migrations()[version + 1])
+        except (pg_errors.InsufficientPrivilege, pg_errors.FeatureNotSupported) as exc:
+            raise SchemaMismatch(
+                f"the tables of schema version {version} could not be brought to {version + 1} "
+                f"({one_line(exc)}); drop views that use them, and run as the role that owns them: "
+                "soundalike status"
+            ) from exc
         cursor.execute(sql.queries()["set_schema_version"], {"version": version + 1})
     return True
 

@@ -62,8 +62,7 @@ def search(
     texts = dict(zip(usable, vector_texts(vectors[usable]), strict=True)) if usable else {}
     hits = _best_hits(cursor, collection, texts, top_k, filters)
     if not hits:
-        now = find(cursor, collection.name)
-        return SearchResult([], {}) if now and now.collection_id == collection.collection_id else None
+        return SearchResult([], {}) if collection.is_same(find(cursor, collection.name)) else None
     recordings = _describe(cursor, collection, list({hit.recording_id for hit in hits}), filters)
     return SearchResult(hits, recordings) if recordings else None
 
@@ -107,9 +106,14 @@ def vector_texts(vectors: FloatArray) -> list[str]:
 
     As whole numbers, which are written and read several times faster than fractions: the length of a
     vector changes no cosine. They are as fine as the 16 bits that they become.
+
+    Examples
+    --------
+    >>> vector_texts(np.array([[0.5, -0.25], [1e-40, 0.0]], dtype=np.float32))
+    ['[60000, -30000]', '[60000, 0]']
     """
     largest = np.abs(vectors).max(axis=1, keepdims=True)
-    return [str(row) for row in np.rint(vectors * (_LARGEST / largest)).astype(np.int32).tolist()]
+    return [str(row) for row in np.rint(vectors / largest * _LARGEST).astype(np.int32).tolist()]
 
 
 def filter_values(filters: Filters) -> dict[str, Any]:
@@ -172,7 +176,8 @@ def _best_hits(
     while wanted:
         rows = ask(cursor, collection, {number: vectors[number] for number in wanted}, limit)
         hits = [hit for hit in hits if hit.query_window not in wanted]
-        hits += map(Hit._make, rows)
+        # A stored vector that was too small for 16 bits is all zeros; its score is no number.
+        hits += [Hit._make(row) for row in rows if not math.isnan(row[-1])]
         standing = Standing(hits)
         wanted = standing.unsettled(limits, top_k)
         limit *= 2
@@ -187,9 +192,7 @@ def _plain_hits(
     template = collection.statement("search").replace("{filters}", "", 1).replace("{exactly}", "")
     # Not as a parameter: the server would plan for an unknown number of rows.
     statement = template.replace("%(limit)s", str(limit))
-    name = f"soundalike_search_{collection.collection_id}_{limit}"
-    settings = _settings(collection, limit)
-    prepared.execute(cursor, name, statement, _query(vectors), before=settings)
+    prepared.execute(cursor, statement, _query(vectors), before=_settings(collection, limit))
     return cursor.fetchall()
 
 
@@ -239,11 +242,13 @@ def _describe(
     cursor: Cursor, collection: Collection, recording_ids: list[str], filters: Filters
 ) -> dict[str, Recording]:
     """Return recordings by id; none where the collection is not what it was."""
-    keys = {"name": collection.name, "recording_ids": recording_ids}
+    keys = {
+        **{"name": collection.name, "created_at": collection.created_at},
+        "recording_ids": recording_ids,
+    }
     if is_narrowed(filters):
         values = {**filter_values(filters), **keys, "collection": collection.collection_id}
         cursor.execute(sql.queries()["describe_filtered"], values)
     else:
-        name = f"soundalike_describe_{collection.collection_id}"
-        prepared.execute(cursor, name, collection.statement("describe"), keys)
+        prepared.execute(cursor, collection.statement("describe"), keys)
     return {row[0]: Recording(*row) for row in cursor.fetchall()}

@@ -316,3 +316,14 @@ def test_clipped_windows_are_stored_but_never_found(collection: Collection):
 
     assert collection.counts() == (1, 1, 3)
     assert {hit.window_index for hit in collection.hits(rows[1])} == {0, 2}
+
+
+@pytest.mark.parametrize("top_k", [1, 10])
+def test_a_vector_too_small_to_be_kept_does_no_harm(collection: Collection, top_k: int):
+    collection.add("/a.wav", collection.vectors(1))
+    collection.add("/b.wav", collection.vectors(1))
+    collection.add("/faint.wav", 1e-9 * collection.vectors(1))
+
+    hits = collection.hits(collection.vectors(1), top_k)
+    assert hits
+    assert all(np.isfinite(hit.score) for hit in hits)

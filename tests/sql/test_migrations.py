@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soundalike import sql as statements
-from soundalike.errors import StoreError
+from soundalike.config import Settings
+from soundalike.errors import SchemaMismatch, StoreError
 from soundalike.store import PostgresStore
+from soundalike.store.postgres import open_store
 from soundalike.store.schema import SCHEMA_VERSION
 from tests.fixtures.collections import DIMENSION
 
@@ -132,6 +134,28 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(first_version: Colle
     assert sql("SELECT version FROM soundalike.schema_version") == [(1,)]
     assert sql("SELECT count(*) FROM soundalike.windows") == [(4,)]
     sql("DROP TABLE soundalike.collections")
+    assert first_version.counts() == (2, 2, 4)
+
+
+def test_a_view_that_a_migration_cannot_change_is_named(first_version: Collection, sql: Sql):
+    sql("CREATE VIEW favourites AS SELECT uri FROM soundalike.files")
+
+    with pytest.raises(SchemaMismatch, match=r"favourites.*drop views.*soundalike status"):
+        first_version.counts()
+    sql("DROP VIEW favourites")
+    assert first_version.counts() == (2, 2, 4)
+
+
+def test_a_role_that_does_not_own_the_tables_is_told_who_can_migrate(
+    first_version: Collection, sql: Sql, database_url: str, database_server: DatabaseServer
+):
+    with database_server.role(database_url, "secret") as (name, url):
+        sql(f"GRANT USAGE, CREATE ON SCHEMA soundalike TO {name}")
+        sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA soundalike TO {name}")
+        store = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}))
+        with pytest.raises(SchemaMismatch, match=r"must be owner.*the role that owns them"):
+            store.status()
+        store.close()
     assert first_version.counts() == (2, 2, 4)
 
 

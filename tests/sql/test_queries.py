@@ -105,8 +105,11 @@ VALUES: dict[str, dict[str, Any]] = {
         **{"first_known": datetime(1857, 1, 1, tzinfo=UTC), "bucket_zone": "Europe/Berlin"},
         **{"unit": "hour", "width": "1 hour"},
     },
-    "describe": {"name": "default", "recording_ids": [_ID]},
-    "describe_filtered": {**_FILTERS, **_COLLECTION, "name": "default", "recording_ids": [_ID]},
+    "describe": {"name": "default", "created_at": _TIMES["since"], "recording_ids": [_ID]},
+    "describe_filtered": {
+        **{**_FILTERS, **_COLLECTION, "name": "default"},
+        **{"created_at": _TIMES["since"], "recording_ids": [_ID]},
+    },
     "estimate_windows": {"limit": 100},
     "create_index": {},
     "create_time_index": {},

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import psycopg2
 import pytest
 
-from soundalike.errors import IndexEmpty, ModelMismatch
-from soundalike.store import PostgresStore
+from soundalike.errors import DimensionMismatch, IndexEmpty, ModelMismatch
+from soundalike.store import PostgresStore, prepared
 from soundalike.store.base import rebuild_name
 from soundalike.store.connection import Database
 
@@ -103,6 +104,33 @@ def test_one_that_was_made_anew_with_something_else_is_refused(
         searched.found()
 
 
+@pytest.mark.parametrize("filters", [{}, {"uri_prefix": "/a/"}], ids=["all", "narrowed"])
+@pytest.mark.parametrize(
+    "change", [{"encoder": "another"}, {"dimension": 24}, {"stride_s": 1.0}], ids=str
+)
+def test_what_was_made_with_something_else_after_a_reset_is_refused(
+    searched: Collection, elsewhere: PostgresStore, change: dict[str, Any], filters: dict[str, Any]
+):
+    """Its number and its table have the names of those before."""
+    spec = replace(searched.spec, **change)
+    elsewhere.reset()
+    rows = np.ones((4, spec.dimension), dtype=np.float32)
+    elsewhere.add(searched.recording("/a/two.wav"), searched.windows(4), rows, spec)
+
+    with pytest.raises((ModelMismatch, DimensionMismatch)):
+        searched.found(**filters)
+
+
+def test_what_is_still_empty_after_a_reset_is_refused_too(
+    searched: Collection, elsewhere: PostgresStore
+):
+    elsewhere.reset()
+    elsewhere.create_collection("default", replace(searched.spec, encoder="another"))
+
+    with pytest.raises(ModelMismatch, match="another"):
+        searched.found()
+
+
 class ForgetfulCursor(psycopg2.extensions.cursor):
     """Of a connection pool that hands out another server process for each message."""
 
@@ -124,7 +152,16 @@ class AwareCursor(psycopg2.extensions.cursor):
         super().execute(query, values)
 
 
-@pytest.mark.parametrize("kind", [ForgetfulCursor, AwareCursor])
+class ContraryCursor(AwareCursor):
+    """Of a connection pool whose next server process always lacks what the message takes for granted."""
+
+    def execute(self, query: Any, values: Any = None) -> None:
+        """Execute where nothing is prepared, or where all is that is about to be."""
+        psycopg2.extensions.cursor.execute(self, "DEALLOCATE ALL")
+        super().execute(query, values)
+
+
+@pytest.mark.parametrize("kind", [ForgetfulCursor, AwareCursor, ContraryCursor])
 def test_pools_that_change_the_server_process_do_no_harm(
     collection: Collection, database_url: str, kind: type
 ):
@@ -143,6 +180,16 @@ def test_pools_that_change_the_server_process_do_no_harm(
     collection.store.close()
 
 
+def test_statements_that_differ_are_prepared_under_names_that_differ(database_url: str):
+    """In a pool, programs of two versions share what is prepared."""
+    connection = psycopg2.connect(database_url)
+    with connection.cursor() as cursor:
+        for statement in ("SELECT %(n)s::int", "SELECT 10 * %(n)s::int"):
+            prepared.execute(cursor, statement, {"n": 1})
+        assert cursor.fetchall() == [(10,)]
+    connection.close()
+
+
 def test_the_server_plans_once_for_a_connection(searched: Collection, database_url: str):
     connection = psycopg2.connect(database_url)
     searched.store = PostgresStore(Database(lambda: connection, "test"))
@@ -150,9 +197,24 @@ def test_the_server_plans_once_for_a_connection(searched: Collection, database_u
         searched.found()
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, generic_plans, custom_plans FROM pg_prepared_statements")
-        plans = {name: (generic, custom) for name, generic, custom in cursor.fetchall()}
-    assert plans == {"soundalike_search_1_2048": (12, 0), "soundalike_describe_1": (12, 0)}
+        cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements")
+        plans = cursor.fetchall()
+    assert plans == [(12, 0), (12, 0)]
+    searched.store.close()
+
+
+def test_a_connection_keeps_no_more_plans_than_it_should(
+    searched: Collection, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(prepared, "_MOST", 3)
+    connection = psycopg2.connect(database_url)
+    searched.store = PostgresStore(Database(lambda: connection, "test"))
+    for top_k in (1, 20, 40, 80, 160):
+        assert len(searched.hits(searched.vectors(1), top_k=top_k)) == 4
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements")
+        assert cursor.fetchone() == (3,)
     searched.store.close()
 
 

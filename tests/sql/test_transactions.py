@@ -79,6 +79,18 @@ def test_an_index_is_not_built_on_for_a_process_that_was_killed(
     wait_until(lambda: not _blocked(sql), "the server has given up", 20)
 
 
+def test_an_index_is_built_on_servers_that_cannot_look_after_the_program(
+    collection: Collection, connect_store: Callable[..., PostgresStore], monkeypatch: pytest.MonkeyPatch
+):
+    collection.add("/a/one.wav")
+    # Refused with the same code as any interval by a server on Windows.
+    refused = "SELECT set_config('client_connection_check_interval', '-2s', true)"
+    monkeypatch.setitem(statements.queries(), "stop_if_alone", refused)
+
+    connect_store(exact_below=1).finish_batch()
+    assert collection.store.status().index == "hnsw"
+
+
 def test_a_vector_that_the_server_refuses_leaves_nothing(collection: Collection, sql: Sql):
     collection.add("/a/one.wav")
     rows = collection.vectors(4)
