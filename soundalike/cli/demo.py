@@ -32,7 +32,8 @@ _STOP_TIMEOUT_S = 30
 _BATCH = 8
 _SHOWN = 3
 _READY = "soundalike: ready"
-_PORTS = range(45_700, 49_000)
+#: Below those that Linux gives to outgoing connections, and those that Jina gives to its executors.
+_PORTS = range(20_000, 32_000)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -130,7 +131,7 @@ def running_service(flow: Path, settings: Settings) -> Iterator[Service]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Return ports below the range that Jina gives to its executors.
+    """Return ports that nobody listens on.
 
     Any of them: two demos that start together would both take the first that is free.
     """

@@ -33,8 +33,8 @@ def has_schema(cursor: Cursor) -> bool:
         return False
     if version != SCHEMA_VERSION:
         raise SchemaMismatch(
-            f"the database has schema version {version}, this program knows {SCHEMA_VERSION}; use "
-            "the Soundalike that made it, or start anew with: soundalike reset"
+            f"the database has schema version {version}, this program knows {SCHEMA_VERSION}; update "
+            "Soundalike, or give SOUNDALIKE_DATABASE_URL another database"
         )
     return True
 
