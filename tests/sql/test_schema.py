@@ -137,7 +137,7 @@ def test_a_schema_of_another_version_is_refused(
     collection.add("/a/one.wav")
     sql("UPDATE soundalike.schema_version SET version = 99")
 
-    with pytest.raises(SchemaMismatch, match=r"99.*soundalike reset"):
+    with pytest.raises(SchemaMismatch, match=r"99.*update Soundalike"):
         call(collection)
     assert sql("SELECT count(*) FROM soundalike.files") == [(1,)]
 
