@@ -42,6 +42,8 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     options: dict[str, Any] = {
         "connect_timeout": _CONNECT_TIMEOUT_S,
         "application_name": "soundalike",
+        # Otherwise a database that keeps bytes as they are takes nothing but ASCII from Python.
+        "client_encoding": "UTF8",
         **parameters,
     }
 

@@ -50,6 +50,20 @@ def test_a_closed_store_may_be_used_again(collection: Collection):
     assert collection.counts() == (1, 1, 4)
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_paths_are_what_they_are_in_whatever_encoding_the_database_keeps_them(
+    collection: Collection, database_server: DatabaseServer, encoding: str
+):
+    options = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+    with database_server.database(options) as url:
+        collection.store = _store_at(url)
+        collection.add("/a/pölser.wav", label="Bär")
+        assert {path: file.label for path, file in collection.found().items()} == {
+            "/a/pölser.wav": "Bär"
+        }
+        collection.store.close()
+
+
 def test_an_error_does_not_hold_a_transaction_open(collection: Collection, sql: Sql):
     collection.add("/a/one.wav")
     rows = collection.vectors(4)
