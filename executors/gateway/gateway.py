@@ -34,11 +34,11 @@ from executors.gateway.graph import share_what_stays
 from executors.gateway.load import Load
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
+from executors.gateway.refused_requests import refuse_requests
 from executors.gateway.safety import protect
-from executors.gateway.safety_content import check_request, refuse_endless_numbers
+from executors.gateway.safety_content import check_request
 from executors.gateway.safety_grpc import CallGuard, take_turns
 from executors.gateway.unknown_fields import refuse_unknown_fields
-from executors.gateway.whole_flow import refuse_chosen_executors
 from executors.gateway.windows import CollectionWindows
 from soundalike.config import Settings
 from soundalike.limits import Limits
@@ -117,8 +117,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         share_what_stays()
         # Both servers share the streamer.
         CollectionWindows(self.streamer)
-        refuse_chosen_executors(self.streamer)
-        refuse_endless_numbers(self.streamer)
+        refuse_requests(self.streamer)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         take_turns(self.streamer, load.places)
         classes: Dict[ProtocolType, Any] = {

@@ -6,14 +6,11 @@ way that protobuf cannot hold it.
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Optional, Tuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from docarray import BaseDoc
-from jina.serve.runtimes.gateway.streamer import GatewayStreamer
-from jina.types.request.data import DataRequest
 from pydantic import BaseModel
 
 from executors.numbers import INT32
@@ -22,7 +19,6 @@ from soundalike.errors import AudioTooLarge, ParameterError
 #: protobuf reads messages nested to 100, and a dictionary takes three of them.
 MAX_DEPTH = 24
 _SHOWN = 80
-_Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
 
 
 def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int) -> None:
@@ -50,39 +46,7 @@ def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int)
             )
         _check(doc, f"data[{number}]", 0)
     _check(parameters, "parameters", 0)
-    _check_finite(parameters, "parameters")
-
-
-def refuse_endless_numbers(streamer: GatewayStreamer) -> None:
-    """Let a streamer refuse requests with a parameter that is NaN or infinite.
-
-    Over HTTP `check_request` does so. Over gRPC they come as protobuf, which holds such numbers and
-    cannot hand them out.
-
-    Parameters
-    ----------
-    streamer : GatewayStreamer
-    """
-    # The one place that all requests of all protocols go through; Jina has no public name for it.
-    inner: _Handler = streamer._streamer._request_handler
-
-    def handle(
-        request: DataRequest, return_type: Any
-    ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
-        try:
-            _check_finite(request.proto_wo_data.parameters, "parameters")
-        except ParameterError as exc:
-            return asyncio.ensure_future(_refused(request, exc)), None
-        return inner(request=request, return_type=return_type)
-
-    streamer._streamer._request_handler = handle
-
-
-async def _refused(request: DataRequest, error: ParameterError) -> DataRequest:
-    request.add_exception(error)
-    # Whoever gets the answer could not read them either.
-    request.proto_wo_data.parameters.Clear()
-    return request
+    check_finite(parameters, "parameters")
 
 
 def _check(value: Any, name: str, depth: int) -> None:
@@ -109,17 +73,18 @@ def _check(value: Any, name: str, depth: int) -> None:
                 _check(part, f"{name}[{number}]", depth + 1)
 
 
-def _check_finite(value: Any, name: str) -> None:
+def check_finite(value: Any, name: str) -> None:
+    """Raise `ParameterError` where a value is, or holds, a number that is NaN or infinite."""
     if isinstance(value, float) and not math.isfinite(value):
         raise ParameterError(f"{_shown(name)} is {value}; give a number that is finite")
     if isinstance(value, BaseModel):
         value = value.__dict__
     if isinstance(value, Mapping):
         for key, part in value.items():
-            _check_finite(part, f"{name}.{key}")
+            check_finite(part, f"{name}.{key}")
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for number, part in enumerate(value):
-            _check_finite(part, f"{name}[{number}]")
+            check_finite(part, f"{name}[{number}]")
 
 
 def _check_depth(name: str, depth: int) -> None:
