@@ -8,6 +8,7 @@ notice when one of them dies. This program ends with status 0 when it was asked 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -15,10 +16,11 @@ import signal
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
+
+import psutil
 
 import executors.privacy  # noqa: F401 - before Jina starts anything
 from executors.access import KEY_HEADER, Access
@@ -164,13 +166,14 @@ def _announce(config: dict[str, Any], encoder: str) -> None:
 
 def _end(status: int) -> NoReturn:
     """Stop all children, those that do not listen by force, and exit."""
-    children = multiprocessing.active_children()
+    # As the system knows them: a signal may come when a child was forked and not yet noted by Python.
+    children = psutil.Process().children()
     for child in children:
-        child.terminate()
-    deadline = time.monotonic() + _STOP_S
-    for child in children:
-        child.join(max(0.0, deadline - time.monotonic()))
-        if child.is_alive():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.terminate()
+    _, deaf = psutil.wait_procs(children, _STOP_S)
+    for child in deaf:
+        with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
     os._exit(status)
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,37 @@ def test_a_signal_while_it_starts_ends_everything(
 
     assert program.process.wait(STOP_TIMEOUT_S) == 128 + signal.SIGTERM
     nothing_is_left(everybody)
+    # Those too that came after the look above.
+    wait_until(lambda: not _in_session(program.process.pid), "nobody is left", 10)
+
+
+def _in_session(leader: int) -> list[int]:
+    found = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError):
+            found += [pid] if os.getsid(pid) == leader else []
+    return found
+
+
+#: A child that Python has forked, but not noted yet, as it is when a signal comes in between.
+UNNOTED = """
+import os, time
+from executors import launcher
+child = os.fork()
+if not child:
+    time.sleep(60)
+    os._exit(0)
+print(child, flush=True)
+launcher._end(3)
+"""
+
+
+def test_a_child_that_was_just_forked_ends_too():
+    ended = subprocess.run(
+        [sys.executable, "-c", UNNOTED], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 3, ended.stderr
+    assert not psutil.pid_exists(int(ended.stdout))
 
 
 def test_no_request_keeps_it_from_stopping(
