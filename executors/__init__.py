@@ -1,10 +1,7 @@
 """Jina's side of Soundalike: executors and gateway that translate, and decide nothing."""
 
-import asyncio
 import importlib
 import sys
-
-import uvloop
 
 from executors.mistakes import log_mistakes_briefly
 from soundalike.freed_memory import keep_freed_memory
@@ -29,6 +26,4 @@ def _import_docarray_alone() -> None:
 _import_docarray_alone()
 importlib.import_module("executors.cheap_documents").read_documents_cheaply()
 keep_freed_memory()
-# Jina asks for it too, but only after it has made the loop that it then runs.
-asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 log_mistakes_briefly()
