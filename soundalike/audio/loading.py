@@ -13,6 +13,7 @@ from typing import IO, TypeVar
 import numpy as np
 import soxr
 
+from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, UnreadableAudio
@@ -151,6 +152,10 @@ def with_first_decoder(
     reasons: list[str] = []
     is_empty = False
     for open_stream in DECODERS:
+        name = open_stream.__name__.removeprefix("open_with_")
+        if not announce(name):
+            reasons.append(f"{name}: it crashed or hung")
+            continue
         try:
             stream = open_stream(source, start_s)
             _check_format(stream)
@@ -158,7 +163,7 @@ def with_first_decoder(
         except DecodeError as exc:
             # A header may say 0 where a recorder died before it could fill it in; others look further.
             is_empty = is_empty or isinstance(exc, _NoSamplesError)
-            reasons.append(f"{open_stream.__name__.removeprefix('open_with_')}: {exc}")
+            reasons.append(f"{name}: {exc}")
     if is_empty:
         raise EmptyAudio(f"{_shown(source)} holds 0 audio samples; record or export it again")
     raise UnreadableAudio(
