@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from soundalike.audio.loading import OpenPart, resampled, with_first_decoder
+from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import ParameterError
 from soundalike.excerpt import Excerpt

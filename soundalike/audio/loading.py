@@ -5,36 +5,21 @@ from __future__ import annotations
 import math
 import mmap
 import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
 import numpy as np
-import soxr
 
-from soundalike.audio.attempts import announce
-from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
+from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
-from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, UnreadableAudio
+from soundalike.errors import AudioTooShort
 from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
 from soundalike.windows import SAMPLE_RATE_HZ
 
 #: Recordings up to this long stay in memory (8 MB of float32 at 16 kHz); longer ones go to a file.
 INLINE_LIMIT_S = 120.0
-_MIN_RATE_HZ, _MAX_RATE_HZ, _MAX_CHANNELS = 1_000, 1_000_000, 64
-#: A decoded length this far under the header's counts as truncated; MP3 and AAC headers are
-#: estimates that may be off by some frames.
-_TRUNCATED_S, _TRUNCATED_SHARE = 0.5, 0.01
-_Result = TypeVar("_Result")
-
-
-class _NoSamplesError(DecodeError):
-    """A decoder knows the format but finds no samples."""
-
-    def __init__(self) -> None:
-        super().__init__("no samples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,182 +101,13 @@ def load_audio(
             sink.append(block)
         samples = sink.finish()
         if not len(samples):
-            raise nothing_there(start_s if asked_s is None else asked_s, part.read_to_s)
-        return _finished(samples, part)
+            asked = start_s if asked_s is None else asked_s
+            raise nothing_there(asked, part.read_to_s) if start_s else _too_short(part)
+        return Waveform(samples, len(samples) / SAMPLE_RATE_HZ, part.stream.decoder, part.warnings())
 
     return with_first_decoder(
         source, collect, start_s=start_s, end_s=end_s, longest_s=longest_s, asked_s=asked_s
     )
-
-
-def with_first_decoder(
-    source: AudioSource,
-    use: Callable[[OpenPart], _Result],
-    *,
-    start_s: float = 0.0,
-    end_s: float = math.inf,
-    longest_s: float = math.inf,
-    asked_s: float | None = None,
-) -> _Result:
-    """Return what `use` makes of a part of a recording, with the first decoder that comes through.
-
-    Parameters
-    ----------
-    source, start_s, end_s, longest_s, asked_s
-        As for `load_audio`.
-    use : callable
-        Reads the blocks; called again, with another decoder's, where reading breaks off.
-
-    Raises
-    ------
-    UnreadableAudio, EmptyAudio, InvalidSamples, ParameterError, AudioTooLarge
-        As for `load_audio`.
-    """
-    if source == b"":
-        raise EmptyAudio("the upload has 0 bytes; send the bytes of a sound file")
-    reasons: list[str] = []
-    is_empty = False
-    for open_stream in DECODERS:
-        name = open_stream.__name__.removeprefix("open_with_")
-        if not announce(name):
-            reasons.append(f"{name}: it crashed or hung")
-            continue
-        try:
-            stream = open_stream(source, start_s)
-            _check_format(stream)
-            return use(OpenPart(stream, start_s, end_s, longest_s, asked_s))
-        except DecodeError as exc:
-            # A header may say 0 where a recorder died before it could fill it in; others look further.
-            is_empty = is_empty or isinstance(exc, _NoSamplesError)
-            reasons.append(f"{name}: {exc}")
-    if is_empty:
-        raise EmptyAudio(f"{_shown(source)} holds 0 audio samples; record or export it again")
-    raise UnreadableAudio(
-        f"no decoder can read {_shown(source)} as audio ({'; '.join(reasons)}); check that it is a "
-        "sound file, or convert it to WAV or FLAC"
-    )
-
-
-def _finished(samples: FloatArray, part: OpenPart) -> Waveform:
-    stream = part.stream
-    warnings = []
-    missing_s = 0.0 if part.is_ended else (stream.declared_s or 0.0) - part.read_to_s
-    if missing_s > max(_TRUNCATED_S, _TRUNCATED_SHARE * part.read_to_s):
-        warnings.append(
-            f"truncated: the header promises {stream.declared_s:.1f} s, "
-            f"{part.read_to_s:.1f} s could be decoded"
-        )
-    if stream.damaged_packets:
-        warnings.append(f"damaged: {len(stream.damaged_packets)} packets were left out")
-    return Waveform(samples, len(samples) / SAMPLE_RATE_HZ, stream.decoder, tuple(warnings))
-
-
-def _check_format(stream: AudioStream) -> None:
-    if not _MIN_RATE_HZ <= stream.sample_rate_hz <= _MAX_RATE_HZ:
-        raise DecodeError(f"sample rate {stream.sample_rate_hz} Hz is out of range")
-
-
-def _mono_blocks(stream: AudioStream) -> Iterator[FloatArray]:
-    """Yield (n,) float32 blocks: the mean of the channels. The only mix-down there is."""
-    position = stream.first_frame
-    for block in stream.blocks:
-        if block.shape[1] > _MAX_CHANNELS:
-            raise DecodeError(f"{block.shape[1]} channels are more than {_MAX_CHANNELS}")
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-        finite = np.isfinite(mono)
-        if not finite.all():
-            index = position + int(np.argmin(finite))
-            raise InvalidSamples(
-                f"sample {index} (at {index / stream.sample_rate_hz:.3f} s) is NaN or infinite; "
-                "export the recording again as 16-bit or 24-bit audio"
-            )
-        position += len(mono)
-        yield mono
-
-
-class OpenPart:
-    """The part of a recording that is wanted; knows how far it was read.
-
-    Parameters
-    ----------
-    stream : AudioStream
-    start_s, end_s : float
-        In seconds from the recording's start.
-    longest_s : float
-        So many seconds are read at most.
-    asked_s : float, optional
-        The second that an error names in the place of `start_s`.
-    """
-
-    def __init__(
-        self,
-        stream: AudioStream,
-        start_s: float,
-        end_s: float,
-        longest_s: float = math.inf,
-        asked_s: float | None = None,
-    ) -> None:
-        self.stream = stream
-        self._longest_s = longest_s
-        self._asked_s = start_s if asked_s is None else asked_s
-        self._start = round(start_s * stream.sample_rate_hz)
-        last = max(self._start + 1, round(end_s * stream.sample_rate_hz)) if end_s < math.inf else None
-        self._end = last
-        self._position = stream.first_frame
-
-    @property
-    def sample_rate_hz(self) -> int:
-        """The recording's own rate."""
-        return self.stream.sample_rate_hz
-
-    @property
-    def read_to_s(self) -> float:
-        """Up to which second of the recording there was something to read."""
-        return self._position / self.stream.sample_rate_hz
-
-    @property
-    def is_ended(self) -> bool:
-        """Whether the part was over before the recording was."""
-        return self._end is not None and self._position >= self._end
-
-    def blocks(self) -> Iterator[FloatArray]:
-        """Yield (n,) float32 blocks, at least one.
-
-        Raises
-        ------
-        ParameterError
-            The recording is over before the part begins.
-        AudioTooLarge
-            There is more than may be read.
-        """
-        is_found = False
-        for block in _mono_blocks(self.stream):
-            first = max(0, self._start - self._position)
-            last = None if self._end is None else max(0, self._end - self._position)
-            self._position += len(block)
-            if self.read_to_s - self.stream.first_frame / self.sample_rate_hz > self._longest_s:
-                raise AudioTooLarge(
-                    f"the sound goes on after {self._longest_s:g} s, which is all that is taken; send a "
-                    "part of it, or raise the limit (see docs/security.md)"
-                )
-            if len(block[first:last]):
-                is_found = True
-                yield block[first:last]
-            if self.is_ended:
-                break
-        if not is_found:
-            raise nothing_there(self._asked_s, self.read_to_s) if self._position else _NoSamplesError
-
-
-def resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
-    """Yield blocks at 16 kHz: soxr's HQ quality, which is librosa's default too."""
-    if rate_hz == SAMPLE_RATE_HZ:
-        yield from blocks
-        return
-    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
-    for block in blocks:
-        yield resampler.resample_chunk(np.ascontiguousarray(block))
-    yield resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
 
 
 def map_samples(file: IO[bytes]) -> FloatArray:
@@ -345,5 +161,9 @@ class _Sink:
             return map_samples(file)
 
 
-def _shown(source: AudioSource) -> str:
-    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else repr(str(source))
+def _too_short(part: OpenPart) -> AudioTooShort:
+    n_samples = round(part.read_to_s * part.sample_rate_hz)
+    return AudioTooShort(
+        f"the recording has {n_samples} samples at {part.sample_rate_hz} Hz, which is none at 16 kHz; "
+        "at least 25 ms are needed"
+    )

@@ -96,7 +96,7 @@ def test_what_is_before_and_behind_a_part_is_not_decoded(
         return open_stream
 
     openers = tuple(counted(opened) for opened in decoders.DECODERS)
-    monkeypatch.setattr("soundalike.audio.loading.DECODERS", openers)
+    monkeypatch.setattr("soundalike.audio.parts.DECODERS", openers)
     load_audio(sound(kind), start_s=8.0, end_s=9.0)
     # The part, the second of run-up, and what is left of two blocks.
     assert frames < 2.5 * RATE + 2 * decoders.BLOCK_FRAMES

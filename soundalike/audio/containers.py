@@ -1,0 +1,370 @@
+"""PyAV (FFmpeg's libraries): M4A/AAC, films, Matroska, WMA, MP3 of unknown length, and much else."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+import soxr
+
+from soundalike.audio import mpeg
+from soundalike.audio.content import open_content
+from soundalike.audio.sources import AudioSource
+from soundalike.audio.streams import BLOCK_FRAMES, RUN_UP_S, AudioStream, Block, DecodeError, reason
+
+#: What FFmpeg reads and is not let in, and why.
+SHUT_OUT = {
+    "opens other files or addresses that the content names": (
+        *("concat", "concatf", "hls", "dash", "imf", "hds", "sdp", "rtsp", "rtp", "sap", "image2"),
+        *("image2pipe", "webm_dash_manifest", "vobsub", "cdg", "idcin", "r3d"),
+    ),
+    "runs a script": ("avisynth", "vapoursynth", "sbg", "lavfi"),
+    "is a device": (
+        *("alsa", "oss", "pulse", "jack", "sndio", "fbdev", "kmsgrab", "x11grab", "xcbgrab"),
+        *("video4linux2", "v4l2", "libcdio", "openal", "dv1394", "iec61883", "decklink"),
+    ),
+}
+#: Formats that note the time of packets. In the others it follows from what was read before.
+_WITH_TIMES = {
+    *("mov", "matroska", "mpegts", "mpeg", "flv", "asf", "nut", "mxf", "rm", "avi", "flac", "ogg"),
+}
+#: Of these, the ones in which FFmpeg finds the packet of a time at once.
+_SEEKABLE = {"mov", "matroska"}
+#: Headers that hold the length itself. In other formats FFmpeg guesses it from the first bit rate.
+_EXACT_LENGTH = {
+    *("mov", "flac", "wav", "w64", "aiff", "caf", "ape", "tta", "wv", "tak"),
+    *("ogg", "asf", "au", "dsf", "voc", "shn"),
+}
+#: A track that begins this much after the others is silent until then.
+_SHORTEST_LEAD_S, _LONGEST_LEAD_S = 0.15, 6 * 3600.0
+#: Above this a clock was set, or a second file begins. Time stamps that are counted in bytes or
+#: milliseconds are off by less than the jitter.
+_LONGEST_GAP_S, _LONGEST_OVERLAP_S, _JITTER_S = 60.0, 1.0, 0.1
+_PCM = re.compile(r"pcm_[suf]([0-9]+)(?:le|be)?")
+#: What stands between streams that were joined: tags, and headers of streams, which are no sound.
+_TAGS = (b"ID3", b"TAG", b"APETAGEX", b"Speex", b"OpusTags", b"\3vorbis", bytes(4))
+_TAG_BYTES = 8
+#: Content of which more packets than this are damaged, for each frame that is not, is no sound.
+_MOST_DAMAGED = 4
+
+
+@lru_cache(maxsize=1)
+def let_in() -> str:
+    """Return the names of the formats that FFmpeg may open, separated by commas."""
+    import av
+
+    shut = {name for names in SHUT_OUT.values() for name in names}
+    return ",".join(sorted(av.formats_available - shut))
+
+
+def open_container(source: AudioSource, options: Mapping[str, str] | None = None) -> Any:
+    """Open a container with FFmpeg's libraries, whose ways to other files are shut.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+    options : mapping, optional
+        More options of FFmpeg.
+
+    Returns
+    -------
+    container : av.container.InputContainer
+        To be closed by the caller.
+
+    Raises
+    ------
+    DecodeError
+        FFmpeg does not know it.
+    """
+    return _opened(open_content(source).file, options or {})
+
+
+def _opened(file: BinaryIO, options: Mapping[str, str]) -> Any:
+    import av
+
+    av.logging.set_level(None)
+    shut = {"format_whitelist": let_in(), "protocol_whitelist": ""}
+    try:
+        # Old files hold tags in Latin-1, which say nothing about the sound.
+        return av.open(file, mode="r", options={**options, **shut}, metadata_errors="replace")
+    except (av.FFmpegError, OSError, ValueError) as exc:
+        file.close()
+        raise DecodeError(_what_is_wrong(exc)) from exc
+
+
+def _what_is_wrong(exc: BaseException) -> str:
+    import av
+
+    if isinstance(exc, av.InvalidDataError | av.FileNotFoundError):
+        return "it is in no format that FFmpeg knows"
+    return reason(exc)
+
+
+def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
+    """Open the first audio stream of a container with FFmpeg's libraries."""
+    content = open_content(source)
+    length = mpeg.stated_length(content.file) if mpeg.is_mpeg(content.file) else None
+    content.file.seek(0)
+    container = _opened(content.file, {})
+    try:
+        track = _Track(container)
+        if start_s > RUN_UP_S:
+            track.go_to(start_s - RUN_UP_S)
+        stream = track.stream()
+    except BaseException:
+        container.close()
+        raise
+    stream.notes.extend(content.notes)
+    if length is not None and track.is_mp3:
+        stream.declared_s = length.declared_s
+    return stream
+
+
+class _Track:
+    """The first audio track of a container, read at the times at which a player would play it."""
+
+    def __init__(self, container: Any) -> None:
+        if not container.streams.audio:
+            raise DecodeError("no audio track inside")
+        self._container, self._track = container, container.streams.audio[0]
+        if self._track.codec_context is None:
+            raise DecodeError("nothing decodes the coding of its audio track")
+        _forget_custom_layout(self._track)
+        self._formats = set(container.format.name.split(","))
+        self._has_times = not _WITH_TIMES.isdisjoint(self._formats)
+        self._damaged: list[str] = []
+        self._n_decoded = 0
+        self._n_damaged_before = 0
+        self._gaps: list[float] = []
+        self._notes: list[str] = []
+        self._end: str | None = None
+        self._frames = self._decoded()
+        self._first = next(self._frames, None)
+        self._lead_s = self._silence_at_first()
+        begins_s = _time_of(self._first)
+        #: From the times of the container to those of the recording.
+        self._shift_s = 0.0 if begins_s is None else begins_s - self._lead_s
+        self._position_s = 0.0
+
+    @property
+    def is_mp3(self) -> bool:
+        """Whether it is a bare stream of MPEG audio."""
+        return "mp3" in self._formats
+
+    def _silence_at_first(self) -> float:
+        """Return how long other tracks play before this one begins, in seconds."""
+        begins_s, container_s = _time_of(self._first), self._container.start_time
+        if not self._has_times or begins_s is None or container_s is None:
+            return 0.0
+        lead_s = begins_s - container_s / 1e6
+        return lead_s if _SHORTEST_LEAD_S < lead_s < _LONGEST_LEAD_S else 0.0
+
+    def go_to(self, start_s: float) -> None:
+        """Read on from a second, or from some way before it, where the format allows it."""
+        if _SEEKABLE.isdisjoint(self._formats) or start_s <= self._lead_s:
+            return
+        begins_s = self._after_seek(start_s)
+        if begins_s is None or not 0 <= begins_s - self._shift_s <= start_s + RUN_UP_S:
+            self._after_seek(0.0)
+            return
+        self._lead_s = 0.0
+        self._position_s = begins_s - self._shift_s
+
+    def _after_seek(self, start_s: float) -> float | None:
+        import av
+
+        self._damaged.clear()
+        try:
+            at = round((self._shift_s + start_s) / self._track.time_base)
+            self._container.seek(at, stream=self._track)
+        except av.FFmpegError as exc:
+            raise DecodeError(f"it cannot be read from {start_s:g} s on: {reason(exc)}") from exc
+        self._frames = self._decoded()
+        self._first = next(self._frames, None)
+        return _time_of(self._first)
+
+    def stream(self) -> AudioStream:
+        """Return the stream; the rest is read with its blocks."""
+        rate_hz = self._first.sample_rate if self._first else self._track.rate or 0
+        stream = AudioStream("PyAV", rate_hz, self._declared_s(), iter(()), self._damaged, self._notes)
+        stream.first_frame = round(self._position_s * rate_hz)
+        stream.blocks = self._blocks(rate_hz)
+        stream.doubt = lambda: self._end
+        return stream
+
+    def _declared_s(self) -> float | None:
+        track = self._track
+        if not track.duration or _EXACT_LENGTH.isdisjoint(self._formats):
+            return None
+        begins_s = float((track.start_time or 0) * track.time_base)
+        # Where the track does not say when it begins, its first frame does.
+        shift_s = self._shift_s if track.start_time is not None else begins_s - self._lead_s
+        return begins_s + float(track.duration * track.time_base) - shift_s
+
+    def _decoded(self) -> Iterator[Any]:
+        """Yield frames; note the packets that cannot be decoded, and where the content breaks off."""
+        import av
+
+        try:
+            for packet in self._container.demux(self._track):
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError as exc:
+                    if not bytes(packet)[:_TAG_BYTES].startswith(_TAGS):
+                        self._damaged.append(reason(exc))
+                    continue
+                self._n_decoded += len(frames)
+                yield from frames
+        except (av.FFmpegError, ValueError) as exc:
+            self._end = f"its content breaks off: {reason(exc)}"
+
+    def _blocks(self, rate_hz: int) -> Iterator[Block]:
+        with self._container:
+            yield from _in_blocks(self._samples(rate_hz))
+        if len(self._damaged) > _MOST_DAMAGED * self._n_decoded:
+            raise DecodeError(
+                f"{len(self._damaged)} of its packets cannot be decoded: {self._damaged[0]}"
+            )
+        if self._end is not None:
+            self._notes.append(self._end)
+        if self._gaps:
+            self._notes.append(
+                f"gaps: {len(self._gaps)} in the sound, filled with {sum(self._gaps):.2f} s of silence"
+            )
+
+    def _samples(self, rate_hz: int) -> Iterator[Block]:
+        import av
+
+        converter = _Converter(rate_hz)
+        try:
+            for frame in self._from_first():
+                silence_s = self._silence_before(frame)
+                if silence_s:
+                    yield from converter.flush()
+                    yield from _silence(round(silence_s * rate_hz), frame.layout.nb_channels)
+                yield from converter.convert(frame)
+            yield from converter.flush()
+        except (av.FFmpegError, ValueError) as exc:
+            raise DecodeError(reason(exc)) from exc
+
+    def _from_first(self) -> Iterator[Any]:
+        if self._first is not None:
+            yield self._first
+            yield from self._frames
+
+    def _silence_before(self, frame: Any) -> float:
+        """Return how long nothing is to be heard before a frame, in seconds.
+
+        FFmpeg leaves out frames that it cannot decode without a word, and recorders pause. Silence in
+        their place keeps the times of everything after them right. Frames without a time stamp follow
+        one another.
+        """
+        silence_s, self._lead_s = self._lead_s, 0.0
+        begins_s, length_s = _time_of(frame), frame.samples / frame.sample_rate
+        if begins_s is not None and not silence_s:
+            gap_s = begins_s - self._shift_s - self._position_s
+            if self._least_gap_s(length_s) < gap_s < _LONGEST_GAP_S:
+                silence_s = gap_s
+                self._gaps.append(gap_s)
+            elif not self._has_times or not -_LONGEST_OVERLAP_S < gap_s < _LONGEST_GAP_S:
+                # The clock was set, or only counts what was read.
+                self._shift_s += gap_s
+        self._n_damaged_before = len(self._damaged)
+        self._position_s += silence_s + length_s
+        return silence_s
+
+    def _least_gap_s(self, length_s: float) -> float:
+        """Return how long a gap must be to be one; what is shorter is the rounding of time stamps."""
+        if len(self._damaged) > self._n_damaged_before:
+            return length_s / 2
+        return max(length_s / 2, _JITTER_S) if self._has_times else math.inf
+
+
+def _forget_custom_layout(track: Any) -> None:
+    """Let uncompressed samples of many channels have no names of channels.
+
+    QuickTime names each channel by itself, and PyAV 18 frees the memory of such names twice, which
+    corrupts the process: even to ask for the number of channels does. Their mean needs no names.
+    """
+    coding = track.codec_context
+    sample = _PCM.fullmatch(coding.name)
+    if sample and coding.rate and track.bit_rate:
+        n_channels = round(track.bit_rate / (coding.rate * int(sample[1])))
+        if n_channels > 2:
+            coding.layout = f"{n_channels} channels"
+
+
+def _time_of(frame: Any) -> float | None:
+    if frame is None or frame.pts is None or frame.time_base is None:
+        return None
+    return float(frame.pts * frame.time_base)
+
+
+def _silence(n_frames: int, n_channels: int) -> Iterator[Block]:
+    for begin in range(0, n_frames, BLOCK_FRAMES):
+        yield np.zeros((min(BLOCK_FRAMES, n_frames - begin), n_channels), dtype=np.float32)
+
+
+def _in_blocks(pieces: Iterator[Block]) -> Iterator[Block]:
+    """Yield the same samples in larger blocks, each of one number of channels."""
+    waiting: list[Block] = []
+    n_waiting = 0
+    for piece in pieces:
+        if waiting and (n_waiting >= BLOCK_FRAMES or waiting[0].shape[1] != piece.shape[1]):
+            yield np.concatenate(waiting)
+            waiting, n_waiting = [], 0
+        waiting.append(piece)
+        n_waiting += len(piece)
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+class _Converter:
+    """Turns frames into float samples of one rate, whatever the format, channels and rate of each.
+
+    Parameters
+    ----------
+    rate_hz : int
+        That of the first frame. Frames of another rate are resampled to it.
+    """
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._kind: tuple[Any, ...] = ()
+        self._to_float: Any = None
+        self._resampler: soxr.ResampleStream | None = None
+
+    def convert(self, frame: Any) -> Iterator[Block]:
+        """Yield the samples of a frame, ``(n, n_channels)``."""
+        import av
+
+        n_channels = frame.layout.nb_channels
+        kind = (frame.format.name, frame.layout.name, n_channels, frame.sample_rate)
+        if kind != self._kind:
+            yield from self.flush()
+            self._kind = kind
+            # Interleaved: of planes PyAV looks for an end that more than seven do not have.
+            self._to_float = av.AudioResampler(format="flt")
+            if frame.sample_rate != self._rate_hz:
+                self._resampler = soxr.ResampleStream(
+                    frame.sample_rate, self._rate_hz, n_channels, dtype="float32", quality="HQ"
+                )
+        for converted in self._to_float.resample(frame):
+            samples = converted.to_ndarray().reshape(-1, n_channels)
+            yield self._resampler.resample_chunk(samples) if self._resampler else samples
+
+    def flush(self) -> Iterator[Block]:
+        """Yield what is held back; the next frame may be of another kind."""
+        resampler, self._resampler, n_channels = (
+            self._resampler,
+            None,
+            self._kind[2] if self._kind else 0,
+        )
+        self._kind = ()
+        if resampler is not None:
+            yield resampler.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)

@@ -1,0 +1,164 @@
+"""The bytes that decoders are given: without a name, leading zeros, or a wrong length in the header."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from soundalike.audio import headers
+from soundalike.audio.sources import AudioSource
+from soundalike.audio.streams import DecodeError, reason
+
+#: Recorders that write in blocks, and transfers that went wrong, leave zeros before the sound.
+_LEAST_ZEROS, _MOST_ZEROS = 16, 1 << 20
+_SEARCHED_BYTES = 1 << 16
+
+
+class Content(NamedTuple):
+    """An open source.
+
+    Attributes
+    ----------
+    file : binary file
+        At its begin.
+    notes : list of str
+        Sentences about what of the source is not in it.
+    """
+
+    file: BinaryIO
+    notes: list[str]
+
+
+def open_content(source: AudioSource) -> Content:
+    """Open a file or an upload for a decoder.
+
+    Raises
+    ------
+    DecodeError
+        The file cannot be read.
+    """
+    try:
+        file = cast(
+            BinaryIO, io.BytesIO(source) if isinstance(source, bytes) else _Nameless(source, "rb")
+        )
+        return _mended(file)
+    except OSError as exc:
+        raise DecodeError(reason(exc)) from exc
+
+
+def _mended(file: BinaryIO) -> Content:
+    zeros = _leading_zeros(file)
+    if zeros:
+        file = cast(BinaryIO, _View(file, zeros))
+    samples = headers.find_samples(file)
+    notes = []
+    if samples is not None:
+        joined = headers.joined_file_at(file, samples)
+        if joined is not None:
+            notes = [
+                f"another file was joined to this one: {samples.file_end - joined} bytes are not read"
+            ]
+            file = cast(BinaryIO, _View(file, 0, joined))
+        elif headers.is_cut_short(file, samples):
+            file = cast(BinaryIO, _View(file, 0, None, samples.size_at, headers.size_to_end(samples)))
+    file.seek(0)
+    return Content(file, notes)
+
+
+def _leading_zeros(file: BinaryIO) -> int:
+    """Return how many zeros precede the content; 0 where formats may begin with as many."""
+    begin = 0
+    content = file.read(_LEAST_ZEROS)
+    if content.strip(b"\0"):
+        return 0
+    while content and begin < _MOST_ZEROS:
+        rest = content.lstrip(b"\0")
+        begin += len(content) - len(rest)
+        if rest:
+            # Start codes of MPEG begin with two zeros, boxes of MP4 with a length.
+            is_box = rest[1:5] == b"ftyp"
+            return begin - (2 if rest[:1] == b"\1" else 3 if is_box else 0)
+        content = file.read(_SEARCHED_BYTES)
+    return 0
+
+
+class _Nameless(io.FileIO):
+    """A file whose name FFmpeg does not see: it would take any content for sound of the name's kind."""
+
+    @property
+    def name(self) -> str:
+        """Empty."""
+        return ""
+
+    @name.setter
+    def name(self, _: object) -> None:
+        pass
+
+
+class _View(io.RawIOBase):
+    """A part of a file, with some of its bytes replaced.
+
+    Parameters
+    ----------
+    file : binary file
+        Seekable; closed with this one.
+    begin, end : int
+        The part; None stands for the file's end.
+    patched_at : int
+        Where in the part the replaced bytes stand.
+    patch : bytes
+        What is read in their place.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        begin: int,
+        end: int | None = None,
+        patched_at: int = 0,
+        patch: bytes = b"",
+    ) -> None:
+        super().__init__()
+        self._file, self._begin = file, begin
+        self._size = (file.seek(0, io.SEEK_END) if end is None else end) - begin
+        self._patched_at, self._patch = patched_at, patch
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, and return it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer, and return how many bytes were read."""
+        begin = self._position
+        self._file.seek(self._begin + begin)
+        content = bytearray(self._file.read(max(0, min(len(buffer), self._size - begin))))
+        first = max(begin, self._patched_at)
+        last = min(begin + len(content), self._patched_at + len(self._patch))
+        if first < last:
+            content[first - begin : last - begin] = self._patch[
+                first - self._patched_at : last - self._patched_at
+            ]
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
+
+    def close(self) -> None:
+        """Close the file beneath."""
+        if not self.closed:
+            self._file.close()
+        super().close()

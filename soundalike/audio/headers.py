@@ -1,0 +1,204 @@
+"""Headers that name the length of the samples: whether the file holds what they say.
+
+A recorder that dies leaves the header of an earlier moment, and people join files with ``cat``. The
+formats here are those whose header libsndfile believes: WAV, Wave64, AIFF, AU and CAF.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple
+
+#: What programs write that do not know the length yet: from here on it promises nothing.
+STREAMED_LENGTH = 0x7FFFF000
+_MOST_CHUNKS = 256
+_SEARCHED_BYTES = 1 << 16
+#: Chunks that follow the samples, also in files that are cut off within one.
+_KNOWN = frozenset(
+    (
+        *(b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"_PMX", b"JUNK"),
+        *(b"junk", b"guan", b"wamd", b"PEAK", b"afsp", b"inst", b"NAME", b"ANNO", b"MARK", b"APPL"),
+    )
+)
+_W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
+
+
+class _Kind(NamedTuple):
+    """How the chunks of a format are written.
+
+    Attributes
+    ----------
+    magic : bytes
+        What a file begins with.
+    form : bytes
+        What stands behind the magic and the length of the whole, where something does.
+    first : int
+        Where the first chunk begins.
+    chunk : Struct
+        Name and length of a chunk.
+    samples : bytes
+        Name of the chunk of the samples.
+    counted : int
+        Bytes of the chunk's head that its length counts.
+    before : int
+        Bytes of the chunk before the samples.
+    even : int
+        Chunks begin at multiples of it, from the first one on.
+    """
+
+    magic: bytes
+    form: bytes
+    first: int
+    chunk: struct.Struct
+    samples: bytes
+    counted: int = 0
+    before: int = 0
+    even: int = 2
+
+
+_KINDS = (
+    _Kind(b"RIFF", b"WAVE", 12, struct.Struct("<4sI"), b"data"),
+    _Kind(b"FORM", b"AIF", 12, struct.Struct(">4sI"), b"SSND", before=8),
+    _Kind(b"caff", b"", 8, struct.Struct(">4sq"), b"data", before=4, even=1),
+    _Kind(_W64_RIFF, b"", 40, struct.Struct("<16sQ"), _W64_DATA, counted=24, even=8),
+)
+_AU = b".snd"
+
+
+class Samples(NamedTuple):
+    """Where the samples of a file are.
+
+    Attributes
+    ----------
+    kind : _Kind or None
+        None for AU, which has no chunks.
+    size_at : int
+        Where the length stands.
+    chunk_begin : int
+        From where on the length counts.
+    end : int
+        The byte behind the samples, by the header.
+    file_end : int
+    """
+
+    kind: _Kind | None
+    size_at: int
+    chunk_begin: int
+    end: int
+    file_end: int
+
+
+def find_samples(file: BinaryIO) -> Samples | None:
+    """Return where the samples of a file are; None where its format is none of these, or it has none."""
+    file_end = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(24)
+    if head[:4] == _AU and len(head) == 24:
+        begin, length = struct.unpack_from(">2I", head, 4)
+        return Samples(None, 8, begin, begin + length, file_end)
+    kind = next((kind for kind in _KINDS if _begins(head, kind)), None)
+    if kind is None:
+        return None
+    for name, position, end in _chunks(file, kind, kind.first, file_end):
+        if name == kind.samples:
+            head_bytes = kind.chunk.size
+            size_at = position + len(name)
+            return Samples(kind, size_at, position + head_bytes - kind.counted, end, file_end)
+    return None
+
+
+def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
+    """Tell whether samples go on behind the end that the header names.
+
+    What follows the named end is then neither chunks nor zeros.
+    """
+    length = samples.end - samples.chunk_begin
+    if not 0 < length < STREAMED_LENGTH or samples.end >= samples.file_end:
+        return False
+    if samples.kind is not None and any(
+        _are_chunks(file, samples.kind, start, samples.file_end) for start in _next_chunks(samples)
+    ):
+        return False
+    file.seek(samples.end)
+    return bool(file.read(_SEARCHED_BYTES).strip(b"\0"))
+
+
+def size_to_end(samples: Samples) -> bytes:
+    """Return the length, as it is written, of samples that go on to the end of the file."""
+    length = samples.file_end - samples.chunk_begin
+    if samples.kind is None:
+        return struct.pack(">I", min(length, STREAMED_LENGTH - 1))
+    chunk = samples.kind.chunk
+    most = STREAMED_LENGTH - 1 if chunk.format.endswith("I") else length
+    return chunk.pack(samples.kind.samples, min(length, most))[len(samples.kind.samples) :]
+
+
+def joined_file_at(file: BinaryIO, samples: Samples) -> int | None:
+    """Return where another file of the same format begins that was joined to the end of this one."""
+    if samples.end >= samples.file_end:
+        return None
+    if samples.kind is None:
+        file.seek(samples.end)
+        return samples.end if file.read(4) == _AU else None
+    kind = samples.kind
+    for start in _next_chunks(samples):
+        for _, position, _ in _chunks(file, kind, start, samples.file_end):
+            file.seek(position)
+            if _begins(file.read(24), kind):
+                return position
+    return None
+
+
+def _begins(head: bytes, kind: _Kind) -> bool:
+    at = len(kind.magic) + 4
+    return head.startswith(kind.magic) and (not kind.form or head[at:].startswith(kind.form))
+
+
+def _next_chunks(samples: Samples) -> tuple[int, ...]:
+    """Return where the chunk behind the samples begins; some programs leave out the bytes between."""
+    assert samples.kind is not None
+    return samples.end, _aligned(samples.end, samples.kind)
+
+
+def _aligned(position: int, kind: _Kind) -> int:
+    return position + (kind.first - position) % kind.even
+
+
+def _are_chunks(file: BinaryIO, kind: _Kind, start: int, file_end: int) -> bool:
+    """Tell whether the rest of a file is made of chunks."""
+    end = start
+    for name, _, chunk_end in _chunks(file, kind, start, file_end):
+        if name in _KNOWN:
+            return True
+        end = chunk_end
+    return end > start and abs(_aligned(end, kind) - file_end) <= kind.chunk.size
+
+
+def _chunks(file: BinaryIO, kind: _Kind, start: int, file_end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, position and end of what looks like chunks, one behind the other."""
+    position = start
+    is_name: Callable[[bytes], bool] = _is_guid if len(kind.samples) == 16 else _is_printable
+    for _ in range(_MOST_CHUNKS):
+        file.seek(position)
+        part = file.read(kind.chunk.size)
+        if len(part) < kind.chunk.size:
+            return
+        name, length = kind.chunk.unpack(part)
+        if not is_name(name) or length < kind.counted:
+            return
+        end = position + kind.chunk.size - kind.counted + length
+        yield name, position, end
+        position = _aligned(end, kind)
+        if position > file_end:
+            return
+
+
+def _is_printable(name: bytes) -> bool:
+    return all(0x20 <= byte < 0x7F for byte in name)
+
+
+def _is_guid(name: bytes) -> bool:
+    return _is_printable(name[:4])

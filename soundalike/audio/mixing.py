@@ -1,0 +1,149 @@
+"""Channels to one: the only mix-down there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import numpy as np
+
+from soundalike.audio.streams import Block, DecodeError
+from soundalike.types import FloatArray
+
+#: Channels are compared over stretches of this length, counted from the start of the recording.
+STRETCH_S = 0.5
+MAX_CHANNELS = 64
+#: The channels of a stretch cancel each other out where the mix has less than this share (-20 dB) of the
+#: energy that a mix of unrelated channels would have.
+_CANCELLED_SHARE = 0.01
+#: Of the samples that decide whether a closer look is worth while, each so many-th is taken.
+_SCREENED_EACH = 16
+#: Mean square below which a stretch is silent: -100 dB.
+_SILENT = 1e-10
+#: Shorter pieces, at a recording's end, say nothing about channels.
+_SHORTEST_SHARE = 0.25
+#: Another channel takes over where it has this many times the energy of the one in use.
+_CLEARLY_LOUDER = 2.0
+
+
+def stretch_frames(rate_hz: int) -> int:
+    """Return the length of a stretch in frames."""
+    return max(1, round(STRETCH_S * rate_hz))
+
+
+class MixDown:
+    """Mixes blocks of several channels down to one: their mean.
+
+    Where the channels of a stretch cancel each other out (one of them is wired the wrong way round), the
+    mean would be silence; there the loudest channel is taken.
+
+    Parameters
+    ----------
+    rate_hz : int
+    first_frame : int
+        Where in the recording the first block begins.
+
+    Attributes
+    ----------
+    cancelled_s : float
+        Seconds in which a channel was taken, so far.
+    """
+
+    def __init__(self, rate_hz: int, first_frame: int = 0) -> None:
+        self._rate_hz = rate_hz
+        self._stretch = stretch_frames(rate_hz)
+        self._position = first_frame
+        self._channel = 0
+        self.cancelled_s = 0.0
+
+    def mono(self, blocks: Iterable[Block]) -> Iterator[FloatArray]:
+        """Yield ``(n,)`` float32 blocks.
+
+        Raises
+        ------
+        DecodeError
+            There are more channels than anybody records.
+        """
+        for block in self._on_grid(blocks):
+            if block.shape[1] == 1:
+                yield block[:, 0]
+                continue
+            mixed = _mean(block)
+            for stretch in self._suspects(block, mixed):
+                self._mend(block[stretch], mixed[stretch])
+            yield mixed
+
+    def _on_grid(self, blocks: Iterable[Block]) -> Iterator[Block]:
+        """Yield the same frames in blocks that end where stretches do."""
+        waiting: list[Block] = []
+        for block in blocks:
+            _check_channels(block)
+            if waiting and waiting[0].shape[1] != block.shape[1]:
+                yield self._taken(waiting)
+            n_frames = sum(map(len, waiting)) + len(block)
+            whole = n_frames - (self._position + n_frames) % self._stretch
+            waiting.append(block)
+            if whole > 0 and block.shape[1] > 1:
+                together = _joined(waiting)
+                waiting = [together[whole:]] if whole < n_frames else []
+                yield self._taken([together[:whole]])
+            elif block.shape[1] == 1:
+                yield self._taken(waiting)
+        if waiting:
+            yield self._taken(waiting)
+
+    def _taken(self, waiting: list[Block]) -> Block:
+        block = _joined(waiting)
+        waiting.clear()
+        self._position += len(block)
+        return block
+
+    def _suspects(self, block: Block, mixed: FloatArray) -> Iterator[slice]:
+        """Yield the stretches of which a few samples say that the channels cancel each other out."""
+        begins_at = self._position - len(block)
+        grid = range(-begins_at % self._stretch, len(block), self._stretch)
+        bounds = sorted({0, *grid, len(block)})
+        for begin, end in pairwise(bounds):
+            if end - begin < _SHORTEST_SHARE * self._stretch:
+                continue
+            few = block[begin:end:_SCREENED_EACH].ravel()
+            energy = np.dot(few, few)
+            if energy > _SILENT * few.size and _are_opposed(
+                mixed[begin:end:_SCREENED_EACH], energy, block.shape[1], 4 * _CANCELLED_SHARE
+            ):
+                yield slice(begin, end)
+
+    def _mend(self, part: Block, mixed: FloatArray) -> None:
+        """Put the loudest channel in place of the mix where the channels cancel each other out."""
+        energies = np.einsum("ij,ij->j", part, part, dtype=np.float64)
+        if not _are_opposed(mixed, energies.sum(), part.shape[1], _CANCELLED_SHARE):
+            return
+        loudest = int(np.argmax(energies))
+        kept = self._channel if self._channel < part.shape[1] else loudest
+        self._channel = loudest if energies[loudest] > _CLEARLY_LOUDER * energies[kept] else kept
+        mixed[:] = part[:, self._channel]
+        self.cancelled_s += len(part) / self._rate_hz
+
+
+def _are_opposed(mixed: FloatArray, energy: float, n_channels: int, share: float) -> bool:
+    """Tell whether a mix has less than a share of the energy of a mix of unrelated channels."""
+    return bool(np.dot(mixed, mixed) * n_channels**2 < share * energy)
+
+
+def _mean(block: Block) -> FloatArray:
+    if block.shape[1] != 2:
+        mean: FloatArray = block.mean(axis=1, dtype=np.float32)
+        return mean
+    # The same numbers, in a third of the time.
+    mixed: FloatArray = block[:, 0] + block[:, 1]
+    mixed *= np.float32(0.5)
+    return mixed
+
+
+def _joined(blocks: list[Block]) -> Block:
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _check_channels(block: Block) -> None:
+    if not 1 <= block.shape[1] <= MAX_CHANNELS:
+        raise DecodeError(f"{block.shape[1]} channels are more than {MAX_CHANNELS}")

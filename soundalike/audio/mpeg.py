@@ -1,0 +1,150 @@
+"""The header of an MP3 file: whether it tells how long the file is, and whether that can be believed."""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO, NamedTuple
+
+#: Bytes that are searched for the first frame behind tags and zeros.
+_SEARCHED_BYTES = 1 << 16
+_MOST_TAGS = 16
+#: kbit/s of layer III, by the header's index: MPEG 1, and MPEG 2 and 2.5.
+_BIT_RATES = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+#: Hz, by version (2.5, reserved, 2, 1) and the header's index.
+_RATES = ((11_025, 12_000, 8_000), (), (22_050, 24_000, 16_000), (44_100, 48_000, 32_000))
+_LAYER_III = 1
+_FRAMES_AND_BYTES = 3
+#: Some encoders count the header's own frame and some do not; libmpg123 allows for a hundredth.
+_SLACK_BYTES = 1500
+
+
+class FrameHeader(NamedTuple):
+    """The four bytes that begin a frame of layer III."""
+
+    is_mpeg_1: bool
+    is_mono: bool
+    rate_hz: int
+    n_bytes: int
+
+
+def frame_header(head: bytes) -> FrameHeader | None:
+    """Return what the first four bytes of a frame of MPEG audio, layer III, say; None for others."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
+    bit_rate, rate = head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or layer != _LAYER_III or bit_rate in (0, 15) or rate == 3:
+        return None
+    is_mpeg_1 = version == 3
+    rate_hz = _RATES[version][rate]
+    bits = _BIT_RATES[0 if is_mpeg_1 else 1][bit_rate] * 1000
+    length = (144 if is_mpeg_1 else 72) * bits // rate_hz + (head[2] >> 1 & 1)
+    return FrameHeader(is_mpeg_1, head[3] >> 6 == 3, rate_hz, length)
+
+
+class Length(NamedTuple):
+    """What the header of an MP3 file says of its length.
+
+    Attributes
+    ----------
+    declared_s : float
+        Seconds, without what the encoder put before and behind the sound.
+    fits : bool
+        The file has as many bytes as the header says.
+    """
+
+    declared_s: float
+    fits: bool
+
+
+def is_mpeg(file: BinaryIO) -> bool:
+    """Tell whether a file begins as MP3 files do: with a tag, or with a frame."""
+    file.seek(0)
+    head = file.read(4)
+    return head[:3] == b"ID3" or frame_header(head) is not None
+
+
+def stated_length(file: BinaryIO) -> Length | None:
+    """Return what the header of an MP3 file says of its length; None where it says nothing.
+
+    Without such a header, or behind one that another file was joined to, a decoder estimates the length
+    from the first frames, and may be wrong by any factor.
+
+    Parameters
+    ----------
+    file : binary file
+        Seekable; where it stands afterwards is undefined.
+
+    References
+    ----------
+    The header is Xing's (also named ``Info``), as LAME and FFmpeg write it into the first frame.
+    """
+    end, start = end_of_frames(file), _first_frame(file)
+    if start is None:
+        return None
+    file.seek(start)
+    frame = file.read(192)
+    header = frame_header(frame)
+    assert header is not None
+    side = (17 if header.is_mono else 32) if header.is_mpeg_1 else (9 if header.is_mono else 17)
+    tag = frame[4 + side :]
+    if tag[:4] not in (b"Xing", b"Info") or len(tag) < 144:
+        return None
+    flags, n_frames, n_bytes = struct.unpack_from(">3I", tag, 4)
+    if flags & _FRAMES_AND_BYTES != _FRAMES_AND_BYTES or n_frames == 0:
+        return None
+    # Delay and padding: 12 bits each, behind the table for seeking.
+    gaps = int.from_bytes(tag[141:144], "big") if tag[120:124].strip(b"\0") else 0
+    n_samples = n_frames * (1152 if header.is_mpeg_1 else 576) - (gaps >> 12) - (gaps & 0xFFF)
+    missing = abs(end - start - n_bytes)
+    return Length(n_samples / header.rate_hz, missing <= max(_SLACK_BYTES, n_bytes // 100))
+
+
+def _first_frame(file: BinaryIO) -> int | None:
+    """Return where the first frame begins, behind tags; None where none is found."""
+    position = 0
+    for _ in range(_MOST_TAGS):
+        file.seek(position)
+        head = file.read(10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        position += 10 + _synchsafe(head[6:10]) + (10 if head[5] & 0x10 else 0)
+    file.seek(position)
+    content = file.read(_SEARCHED_BYTES)
+    at = content.find(b"\xff")
+    while at >= 0:
+        header = frame_header(content[at : at + 4])
+        following = content[at + header.n_bytes :][:4] if header else b""
+        if header and (len(following) < 4 or frame_header(following)):
+            return position + at
+        at = content.find(b"\xff", at + 1)
+    return None
+
+
+def end_of_frames(file: BinaryIO) -> int:
+    """Return where the frames end: before ID3v1, Lyrics3 and APE tags."""
+    end = file.seek(0, 2)
+    for _ in range(_MOST_TAGS):
+        file.seek(max(0, end - 128))
+        tail = file.read(min(128, end))
+        if tail[:3] == b"TAG" and len(tail) == 128:
+            end -= 128
+        elif tail[-32:-24] == b"APETAGEX":
+            size, _, flags = struct.unpack_from("<3I", tail, len(tail) - 20)
+            end -= size + (32 if flags & 0x8000_0000 else 0)
+        elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
+            end -= int(tail[-15:-9]) + 15
+        else:
+            break
+    return max(0, end)
+
+
+def _synchsafe(number: bytes) -> int:
+    """Return a number of which each byte holds seven bits."""
+    value = 0
+    for byte in number:
+        value = value << 7 | byte & 0x7F
+    return value

@@ -1,0 +1,159 @@
+"""libsndfile, the decoder that librosa uses: WAV, FLAC, OGG Vorbis and Opus, MP3, AIFF, CAF, W64, AU."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any, BinaryIO
+
+from soundalike.audio import headers, mpeg
+from soundalike.audio.content import open_content
+from soundalike.audio.mixing import stretch_frames
+from soundalike.audio.sources import AudioSource
+from soundalike.audio.streams import BLOCK_FRAMES, RUN_UP_S, AudioStream, Block, DecodeError, reason
+
+_CORRECTED_LENGTH = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
+#: libsndfile gives the highest number of frames there is where it does not know the length.
+_UNKNOWN_LENGTH_S = 1e9
+#: libsndfile reads ahead, by less than this: a short file that was joined is looked for in so much.
+_TAIL_BYTES = 1 << 16
+#: Formats in which libsndfile stops after so many frames as the header of the first stream promises.
+_STREAMS = ("FLAC", "OGG", "MP3")
+_OGG_PAGE = re.compile(rb"OggS\0([\0-\7])", re.DOTALL)
+_BEGINS_STREAM = 2
+
+
+class UnsureLengthError(DecodeError):
+    """The decoder would perhaps stop before the end of the sound; the others are asked first."""
+
+
+def open_with_sndfile(source: AudioSource, start_s: float = 0.0, *, anyway: bool = False) -> AudioStream:
+    """Open with libsndfile.
+
+    The file is handed over without its name: libsndfile takes any content for sound where the name ends
+    with ``.au`` or ``.vox``.
+
+    Parameters
+    ----------
+    source, start_s
+        See `soundalike.audio.parts.with_first_decoder`.
+    anyway : bool
+        Also where the length of the sound is only an estimate.
+
+    Raises
+    ------
+    UnsureLengthError
+        It is an estimate.
+    DecodeError
+        libsndfile does not know the format.
+    """
+    content, notes = open_content(source)
+    try:
+        if not anyway and mpeg.is_mpeg(content):
+            _check_length(content)
+        file = _sequential_file(content)
+    except DecodeError:
+        content.close()
+        raise
+    declared_s = _declared_s(file.frames / file.samplerate, file.extra_info)
+    stream = AudioStream("libsndfile", file.samplerate, declared_s, iter(()), notes=notes)
+    wanted = int((start_s - RUN_UP_S) * file.samplerate)
+    if 0 < wanted < file.frames:
+        # Where it does not work the file is read from its start.
+        with suppress(RuntimeError):
+            stream.first_frame = file.seek(wanted)
+    stream.blocks = _blocks(file, content, stream)
+    return stream
+
+
+def _check_length(content: BinaryIO) -> None:
+    length = mpeg.stated_length(content)
+    if length is None or not length.fits:
+        raise UnsureLengthError("the header does not say how long it is")
+
+
+def _sequential_file(content: BinaryIO) -> Any:
+    import soundfile
+
+    class Sequential(soundfile.SoundFile):  # type: ignore[misc]
+        """A file that is read from front to back.
+
+        After each block soundfile seeks to where it already is. In MP3 a seek loses the bits that
+        earlier frames left for later ones, and the first frame of each block comes out damaged.
+        """
+
+        def seekable(self) -> bool:
+            return False
+
+    content.seek(0)
+    # By its descriptor libsndfile reads a file itself, which is faster than calling Python for it.
+    is_plain = isinstance(content, io.FileIO)
+    try:
+        return Sequential(content.fileno() if is_plain else content, closefd=not is_plain)
+    except (soundfile.SoundFileError, TypeError, OSError) as exc:
+        raise DecodeError(reason(exc)) from exc
+
+
+def _blocks(file: Any, content: BinaryIO, stream: AudioStream) -> Iterator[Block]:
+    import soundfile
+
+    # Whole stretches of the mix-down, so that nothing is copied there.
+    step = stretch_frames(file.samplerate)
+    n_frames = max(1, BLOCK_FRAMES // step) * step
+    first = n_frames - stream.first_frame % step
+    try:
+        while True:
+            try:
+                block = file.read(first, dtype="float32", always_2d=True)
+            except soundfile.SoundFileError as exc:
+                raise DecodeError(reason(exc)) from exc
+            if not len(block):
+                break
+            first = n_frames
+            yield block
+        doubt = _left_over(content, file.format) if file.format in _STREAMS else None
+        stream.doubt = lambda: doubt
+    finally:
+        file.close()
+        content.close()
+
+
+def _left_over(content: BinaryIO, container: str) -> str | None:
+    """Return why sound may follow what was read; None where it was all."""
+    position, end = content.tell(), content.seek(0, io.SEEK_END)
+    begin = max(0, end - _TAIL_BYTES)
+    content.seek(begin)
+    tail = content.read(_TAIL_BYTES)
+    if container == "MP3":
+        end = mpeg.end_of_frames(content)
+    elif _has_second_stream(tail, container, is_whole=begin == 0):
+        return "another stream follows the first"
+    unread = tail[max(0, position - begin) :] if position >= begin else b"more"
+    return f"{end - position} bytes are left" if position < end and unread.strip(b"\0") else None
+
+
+def _has_second_stream(tail: bytes, container: str, *, is_whole: bool) -> bool:
+    """Tell whether a stream begins behind another one."""
+    if container == "FLAC":
+        return tail.count(b"fLaC") > is_whole
+    are_first = [int(flags[0]) & _BEGINS_STREAM for flags in _OGG_PAGE.findall(tail)]
+    # Streams that run side by side begin together, before any goes on.
+    return any(first and not before for before, first in pairwise([is_whole, *are_first]))
+
+
+def _declared_s(duration_s: float, log: str) -> float | None:
+    """Return the length that a header promises, from what libsndfile notes while it opens a file.
+
+    Of a WAV file that ends early it reports the length that is there, and only its log tells what
+    the header said: ``data : 320000 (should be 100000)``.
+    """
+    if not 0 < duration_s < _UNKNOWN_LENGTH_S:
+        return None
+    found = _CORRECTED_LENGTH.search(log)
+    promised, there = (int(number) for number in found.groups()) if found else (1, 1)
+    return (
+        duration_s * promised / there if 0 < there < promised < headers.STREAMED_LENGTH else duration_s
+    )
