@@ -49,7 +49,7 @@ _PCM = re.compile(r"pcm_[suf]([0-9]+)(?:le|be)?")
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"Speex", b"OpusTags", b"\3vorbis", bytes(4))
 _TAG_BYTES = 8
 #: Content of which more packets than this are damaged, for each frame that is not, is no sound.
-_MOST_DAMAGED = 4
+_MOST_DAMAGED = 1
 
 
 @lru_cache(maxsize=1)

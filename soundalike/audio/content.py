@@ -94,6 +94,12 @@ class _Nameless(io.FileIO):
     def name(self, _: object) -> None:
         pass
 
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, and return it; places before the file are refused as those of an upload are."""
+        if whence == io.SEEK_SET and offset < 0:
+            raise ValueError(f"negative seek value {offset}")
+        return super().seek(offset, whence)
+
 
 class _View(io.RawIOBase):
     """A part of a file, with some of its bytes replaced.

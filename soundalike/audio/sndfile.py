@@ -15,7 +15,13 @@ from soundalike.audio.mixing import stretch_frames
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.streams import BLOCK_FRAMES, RUN_UP_S, AudioStream, Block, DecodeError, reason
 
-_CORRECTED_LENGTH = re.compile(r"^\s*data\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
+#: Lengths of WAV and of RF64 files: what the header says, and what is there, in this order or the other.
+_CORRECTED_LENGTHS = (
+    re.compile(r"^\s*data\s*:\s*(?P<promised>\d+)\s*\(should be (?P<there>\d+)\)", re.MULTILINE),
+    re.compile(
+        r"frame count (?P<there>\d+) does not match value from 'ds64' chunk of (?P<promised>\d+)"
+    ),
+)
 #: libsndfile gives the highest number of frames there is where it does not know the length.
 _UNKNOWN_LENGTH_S = 1e9
 #: libsndfile reads ahead, by less than this: a short file that was joined is looked for in so much.
@@ -94,7 +100,9 @@ def _sequential_file(content: BinaryIO) -> Any:
     try:
         return Sequential(content.fileno() if is_plain else content, closefd=not is_plain)
     except (soundfile.SoundFileError, TypeError, OSError) as exc:
-        raise DecodeError(reason(exc)) from exc
+        # libsndfile takes its own error about MPEG audio for one about the file.
+        is_misled = "does not exist" in str(exc)
+        raise DecodeError("no MPEG audio" if is_misled else reason(exc)) from exc
 
 
 def _blocks(file: Any, content: BinaryIO, stream: AudioStream) -> Iterator[Block]:
@@ -152,8 +160,9 @@ def _declared_s(duration_s: float, log: str) -> float | None:
     """
     if not 0 < duration_s < _UNKNOWN_LENGTH_S:
         return None
-    found = _CORRECTED_LENGTH.search(log)
-    promised, there = (int(number) for number in found.groups()) if found else (1, 1)
-    return (
-        duration_s * promised / there if 0 < there < promised < headers.STREAMED_LENGTH else duration_s
-    )
+    found = next(filter(None, (pattern.search(log) for pattern in _CORRECTED_LENGTHS)), None)
+    if found is None:
+        return duration_s
+    promised, there = int(found["promised"]), int(found["there"])
+    is_cut = 0 < there < promised < headers.STREAMED_LENGTH
+    return duration_s * promised / there if is_cut else duration_s

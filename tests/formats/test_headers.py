@@ -1,0 +1,102 @@
+"""Headers that do not say what is in the file."""
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from soundalike.audio import load_audio
+from tests.fixtures.formats import BY_NAME, FIRST_S
+
+Maker = Callable[..., Path]
+LIST = b"LIST\x04\0\0\0abcd"
+
+
+def with_number(content: bytes, behind: bytes, number: int, layout: str = "<I", skip: int = 0) -> bytes:
+    """Return the content with the number behind a chunk's name replaced."""
+    changed = bytearray(content)
+    struct.pack_into(layout, changed, content.index(behind) + len(behind) + skip, number)
+    return bytes(changed)
+
+
+def number_behind(content: bytes, name: bytes, layout: str = "<I") -> int:
+    return int(struct.unpack_from(layout, content, content.index(name) + len(name))[0])
+
+
+@pytest.fixture
+def wav(made: Maker) -> bytes:
+    return made(BY_NAME["wav s16"]).read_bytes()
+
+
+@pytest.mark.parametrize("share", [0.5, 1 / 3, 0.9])
+@pytest.mark.parametrize("riff_too", [False, True])
+def test_wav_header_of_an_earlier_moment(wav: bytes, share: float, *, riff_too: bool):
+    named = int(number_behind(wav, b"data") * share) // 4 * 4
+    content = with_number(wav, b"data", named)
+    if riff_too:
+        content = with_number(content, b"RIFF", named + 36)
+    waveform = load_audio(content)
+    assert (waveform.duration_s, waveform.warnings) == (FIRST_S, ())
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000])
+@pytest.mark.parametrize("riff_size", [0, 36, 0xFFFFFFFF, None])
+def test_wav_header_that_was_never_filled_in(wav: bytes, size: int, riff_size: int | None):
+    content = with_number(wav, b"data", size)
+    if riff_size is not None:
+        content = with_number(content, b"RIFF", riff_size)
+    waveform = load_audio(content)
+    assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.001)
+    assert waveform.warnings == ()
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [LIST, b"\0" + LIST, LIST + b"id3 \x02\0\0\0ab", bytes(100_000), b"TAG" + bytes(125), b"\0"],
+    ids=["chunk", "pad and chunk", "chunks", "zeros", "tag", "pad"],
+)
+def test_what_follows_the_samples_is_no_sound(wav: bytes, tail: bytes):
+    waveform = load_audio(wav + tail)
+    assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.001)
+    assert waveform.warnings == ()
+
+
+def test_wav_header_that_promises_more(wav: bytes):
+    waveform = load_audio(with_number(wav, b"data", 2 * number_behind(wav, b"data")))
+    assert waveform.duration_s == FIRST_S
+    assert waveform.warnings == ("truncated: the header promises 12.6 s, 6.3 s could be decoded",)
+
+
+def test_aiff_header_of_an_earlier_moment(made: Maker):
+    content = made(BY_NAME["aiff"]).read_bytes()
+    content = with_number(content, b"SSND", number_behind(content, b"SSND", ">I") // 2, ">I")
+    n_frames = struct.unpack_from(">I", content, content.index(b"COMM") + 10)[0]
+    content = with_number(content, b"COMM", n_frames // 2, ">I", skip=6)
+    assert load_audio(content).duration_s == pytest.approx(FIRST_S, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("name", "behind", "layout"),
+    [
+        ("au", b".snd", ">I"),
+        ("caf", b"data", ">q"),
+        ("w64", bytes.fromhex("64617461f3acd3118cd100c04f8edb8a"), "<Q"),
+    ],
+)
+def test_other_headers_of_an_earlier_moment(name: str, behind: bytes, layout: str, made: Maker):
+    content = made(BY_NAME[name]).read_bytes()
+    # Between the name of AU and the length stands the length of the header.
+    skip = 4 if name == "au" else 0
+    behind = content[content.index(behind) :][: len(behind) + skip]
+    half = number_behind(content, behind, layout) // 8 * 4
+    changed = with_number(content, behind, half, layout)
+    assert load_audio(changed).duration_s == pytest.approx(FIRST_S, abs=0.001)
+
+
+def test_mp3_header_with_no_frames(made: Maker):
+    content = made(BY_NAME["mp3 vbr"]).read_bytes()
+    tag = b"Xing" if b"Xing" in content else b"Info"
+    waveform = load_audio(with_number(content, tag, 0, ">I", skip=4))
+    assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.1)
+    assert waveform.warnings == ()
