@@ -15,8 +15,9 @@ import soxr
 
 from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
+from soundalike.audio.refusals import refusal
 from soundalike.audio.sources import AudioSource
-from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, UnreadableAudio
+from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples
 from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
 from soundalike.windows import SAMPLE_RATE_HZ
@@ -166,10 +167,7 @@ def with_first_decoder(
             reasons.append(f"{name}: {exc}")
     if is_empty:
         raise EmptyAudio(f"{_shown(source)} holds 0 audio samples; record or export it again")
-    raise UnreadableAudio(
-        f"no decoder can read {_shown(source)} as audio ({'; '.join(reasons)}); check that it is a "
-        "sound file, or convert it to WAV or FLAC"
-    )
+    raise refusal(source, _shown(source), reasons)
 
 
 def _finished(samples: FloatArray, part: OpenPart) -> Waveform:
