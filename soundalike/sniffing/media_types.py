@@ -114,18 +114,26 @@ def _of_iso(path: Path, found: Beginning) -> str:
 def _has_picture(path: Path) -> bool:
     """Tell whether a file of the family of MP4 has a video track."""
     with path.open("rb") as file:
-        for begin, end in _boxes(file, 0, os.fstat(file.fileno()).st_size, b"moov"):
-            for track in _boxes(file, begin, end, b"trak"):
-                for media in _boxes(file, *track, b"mdia"):
-                    for handler, _ in _boxes(file, *media, b"hdlr"):
-                        file.seek(handler + 8)
-                        if file.read(4) == b"vide":
-                            return True
+        index = _first_box(file, (0, os.fstat(file.fileno()).st_size), b"moov")
+        if index is None:
+            return False
+        for track in _boxes(file, index, b"trak"):
+            media = _first_box(file, track, b"mdia")
+            handler = media and _first_box(file, media, b"hdlr")
+            if handler:
+                file.seek(handler[0] + 8)
+                if file.read(4) == b"vide":
+                    return True
     return False
 
 
-def _boxes(file: BinaryIO, begin: int, end: int, name: bytes) -> Iterator[tuple[int, int]]:
+def _first_box(file: BinaryIO, within: tuple[int, int], name: bytes) -> tuple[int, int] | None:
+    return next(_boxes(file, within, name), None)
+
+
+def _boxes(file: BinaryIO, within: tuple[int, int], name: bytes) -> Iterator[tuple[int, int]]:
     """Yield where the content of each box of a name begins and ends, without going into others."""
+    begin, end = within
     for _ in range(_MOST_BOXES):
         file.seek(begin)
         head = file.read(16)
