@@ -9,6 +9,7 @@
     │   ├── AudioTooLarge
     │   ├── AudioTooSlow
     │   ├── UnreadableAudio
+    │   │   └── NoAudioTrack
     │   ├── EmptyAudio
     │   ├── AudioTooShort
     │   ├── InvalidSamples
@@ -111,6 +112,12 @@ class UnreadableAudio(AudioError):
 
     code = "audio.unreadable"
     http_status = 415
+
+
+class NoAudioTrack(UnreadableAudio):
+    """The file is a film without sound, or a container of something else."""
+
+    code = "audio.no_track"
 
 
 class EmptyAudio(AudioError):

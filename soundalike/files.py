@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import glob
-import mimetypes
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: In a folder, files of these names are taken for sounds, so that a broken one is reported instead
-#: of passed over. Whatever its name, a file that begins like audio is taken as well.
-AUDIO_SUFFIXES = frozenset(
-    (
-        *(".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".aif", ".aiff"),
-        *(".aifc", ".caf", ".w64", ".rf64", ".au", ".snd", ".wma", ".webm", ".mka", ".amr", ".wv"),
-        *(".ape", ".tta"),
-    )
+from soundalike.errors import NoAudioTrack
+from soundalike.sniffing import (
+    AUDIO_SUFFIXES,
+    FILM_SUFFIXES,
+    PLAY_LIST_SUFFIXES,
+    TEXT_SUFFIXES,
+    is_play_list,
+    is_text,
+    media_type_of,
+    read_beginning,
 )
-_MAGIC = (b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"RF64", b"riff", b"wvpk", b"MAC ")
-_MEDIA_TYPES = {
-    b"fLaC": "audio/flac",
-    b"OggS": "audio/ogg",
-    b"ID3": "audio/mpeg",
-    b"FORM": "audio/aiff",
-    b"\x1aE\xdf\xa3": "audio/webm",
-}
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "NO_TRACK",
+    "FileList",
+    "find_files",
+    "is_film_without_sound",
+    "is_gone",
+    "looks_like_audio",
+    "media_type_of",
+    "why_left_out",
+]
+
+#: Why a file is passed over of which only its decoding tells; see `is_film_without_sound`.
+NO_TRACK = "a film without sound, or a container of something else"
+_NO_SOUND = "neither its name nor its beginning is that of a sound"
+_PLAY_LIST = "a list of sounds, which holds none itself"
+_TEXT = "a text, whose name a film or a sound may have too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +48,30 @@ class FileList:
     ----------
     files : list of Path
         Absolute, without duplicates, sorted within each folder.
-    skipped : int
-        Files in folders that are no sounds.
     missing : list of str
         Arguments that name nothing.
     unreadable : dict of Path to str
         Folders whose content cannot be listed, and why.
+    left_out : dict of str to str
+        Paths of files in folders that are no sounds, and why not.
+    named : frozenset of Path
+        The files that were named themselves, or by a pattern; the others lie in folders.
     """
 
-    files: list[Path]
-    skipped: int
-    missing: list[str]
+    files: list[Path] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     unreadable: dict[Path, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    named: frozenset[Path] = frozenset()
+
+    @property
+    def skipped(self) -> int:
+        """How many files in folders are no sounds."""
+        return len(self.left_out)
+
+    def may_pass_over(self, path: Path, error_code: str | None) -> bool:
+        """Tell whether the failure of a file is none, as nobody named it and it holds no sound."""
+        return path not in self.named and is_film_without_sound(path, error_code)
 
 
 def find_files(arguments: Sequence[str]) -> FileList:
@@ -57,28 +80,39 @@ def find_files(arguments: Sequence[str]) -> FileList:
     Hidden files and folders inside a folder are left out; a file that is named itself is always
     taken.
     """
+    named: set[Path] = set()
     found: dict[Path, None] = {}
     missing: list[str] = []
     unreadable: dict[Path, str] = {}
-    skipped = 0
+    left_out: dict[str, str] = {}
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
-            sounds, others = _split(_visible_files(path, unreadable))
-            found.update(dict.fromkeys(sounds))
-            skipped += others
-        elif path.exists():
-            found[Path(os.path.abspath(path))] = None
+            found.update(dict.fromkeys(_sounds(path, unreadable, left_out)))
+            continue
+        exists = path.exists()
+        matches = [argument] if exists else sorted(glob.glob(str(path), recursive=True))
+        files = [Path(os.path.abspath(match)) for match in matches if exists or Path(match).is_file()]
+        found.update(dict.fromkeys(files))
+        named.update(files)
+        if not files:
+            missing.append(argument)
+    for path in named:
+        left_out.pop(str(path), None)
+    return FileList(list(found), missing, unreadable, left_out, frozenset(named))
+
+
+def _sounds(folder: Path, unreadable: dict[Path, str], left_out: dict[str, str]) -> Iterator[Path]:
+    """Yield the sounds in a folder; note what is left out."""
+    for path in _visible_files(folder, unreadable):
+        reason = _why_no_file(path) or why_left_out(path)
+        if reason is None:
+            yield Path(path)
         else:
-            matches = sorted(glob.glob(str(path), recursive=True))
-            files = [Path(os.path.abspath(match)) for match in matches if Path(match).is_file()]
-            found.update(dict.fromkeys(files))
-            if not files:
-                missing.append(argument)
-    return FileList(list(found), skipped, missing, unreadable)
+            left_out[path] = reason
 
 
-def _visible_files(folder: Path, unreadable: dict[Path, str]) -> Iterable[Path]:
+def _visible_files(folder: Path, unreadable: dict[Path, str]) -> list[str]:
     """Return what is not hidden, sorted; note folders that cannot be listed."""
 
     def note(error: OSError) -> None:
@@ -89,20 +123,15 @@ def _visible_files(folder: Path, unreadable: dict[Path, str]) -> Iterable[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(place, name) for name in names if not name.startswith(".")]
     # A folder's files stay together: "a/b" before "a.wav".
-    return [Path(path) for path in sorted(found, key=lambda path: path.split("/")) if _is_file(path)]
+    return sorted(found, key=lambda path: path.split("/"))
 
 
-def _is_file(path: str) -> bool:
+def _why_no_file(path: str) -> str | None:
+    """Return why there is nothing to be read: a pipe would never answer, a link may lead to nothing."""
     try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except OSError:
-        return False
-
-
-def _split(paths: Iterable[Path]) -> tuple[list[Path], int]:
-    paths = list(paths)
-    sounds = [path for path in paths if looks_like_audio(path)]
-    return sounds, len(paths) - len(sounds)
+        return None if stat.S_ISREG(os.stat(path).st_mode) else "not a regular file"
+    except OSError as exc:
+        return f"it cannot be read: {exc.strerror}"
 
 
 def is_gone(path: Path) -> bool:
@@ -122,43 +151,42 @@ def is_gone(path: Path) -> bool:
 
 
 def looks_like_audio(path: Path) -> bool:
-    """Tell whether a file has a name or a beginning of audio; nothing is decoded."""
-    if path.suffix.lower() in AUDIO_SUFFIXES:
-        return True
-    try:
-        with path.open("rb") as file:
-            head = file.read(12)
-    except OSError:
-        return False
-    is_wave = head[:4] in (b"RIFF", b"RIFX") and head[8:12] == b"WAVE"
-    is_mp4 = head[4:8] == b"ftyp"
-    return is_wave or is_mp4 or _is_mp3(head) or head.startswith(_MAGIC)
+    """Tell whether a file has a name or a beginning of audio or film; nothing is decoded."""
+    return why_left_out(path) is None
 
 
-def _is_mp3(head: bytes) -> bool:
-    """Tell whether a frame of MPEG audio, layer III, begins: eleven bits of sync, version and layer."""
-    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] >> 1 & 3 == 1
+def why_left_out(path: Path | str) -> str | None:
+    """Return why a file that lies in a folder is not taken for a sound; None where it is.
 
-
-def media_type_of(path: Path) -> str:
-    """Return the media type of a sound file, by its beginning and then by its name.
-
-    Anything that is not known to be sound is ``application/octet-stream``, so that no browser takes a
-    file of another kind for a page.
+    It is by its name, so that a broken recording is reported instead of passed over, or by what it
+    begins with. It is opened only where its name does not tell.
     """
+    suffix = os.path.splitext(path)[1].lower()
+    by_name = suffix in AUDIO_SUFFIXES
+    if by_name and suffix not in TEXT_SUFFIXES:
+        return None
     try:
-        with path.open("rb") as file:
-            head = file.read(12)
-    except OSError:
-        head = b""
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
-        return "audio/wav"
-    if head[4:8] == b"ftyp":
-        return "audio/mp4"
-    if _is_mp3(head):
-        return "audio/mpeg"
-    for magic, kind in _MEDIA_TYPES.items():
-        if head.startswith(magic):
-            return kind
-    guessed = mimetypes.guess_type(path.name)[0] or ""
-    return guessed if guessed.startswith("audio/") else "application/octet-stream"
+        found = read_beginning(path)
+    except OSError as exc:
+        return None if by_name else f"it cannot be read: {exc.strerror}"
+    if by_name:
+        return _TEXT if is_text(found.head) else None
+    if found.format is not None:
+        return None
+    return _PLAY_LIST if suffix in PLAY_LIST_SUFFIXES or is_play_list(found.head) else _NO_SOUND
+
+
+def is_film_without_sound(path: Path, error_code: str | None) -> bool:
+    """Tell whether a file that lies in a folder failed for nothing but that it is a film without sound.
+
+    Nobody has asked for it, so it is passed over. A file that is called a sound and holds none is not.
+
+    Parameters
+    ----------
+    path : Path
+    error_code : str or None
+        Why it failed.
+    """
+    suffix = path.suffix.lower()
+    is_called_sound = suffix in AUDIO_SUFFIXES and suffix not in FILM_SUFFIXES
+    return error_code == NoAudioTrack.code and not is_called_sound

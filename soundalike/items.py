@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from soundalike.audio import folder_label, uri_of
-from soundalike.audio.sources import Glance, glance
+from soundalike.audio.sources import Glance, glance, path_of
 from soundalike.errors import AudioError
+from soundalike.files import FileList
 from soundalike.store.base import start_differs
 from soundalike.types import Recording, Tags
 
@@ -48,7 +49,8 @@ class IndexResult:
     uri : str
         As stored, or as given where the file failed.
     outcome : str
-        An `soundalike.store.Outcome`, or ``failed``.
+        An `soundalike.store.Outcome`, ``failed``, or ``skipped`` for a film without sound that only
+        lies in a folder; see `passed_over`.
     recording_id : str or None
     n_windows : int
         Windows that were embedded; 0 for audio that was known already.
@@ -57,7 +59,7 @@ class IndexResult:
     warnings : tuple of str
         Damage that did not stop the decoding.
     error_code, error : str or None
-        Set where the outcome is ``failed``.
+        Set where the outcome is ``failed`` or ``skipped``.
     """
 
     uri: str
@@ -109,6 +111,14 @@ def is_as_wanted(known: Recording, wanted: Recording) -> bool:
 def failed_result(uri: str, exc: AudioError) -> IndexResult:
     """Return the result of a file that cannot be used."""
     return IndexResult(uri, "failed", error_code=exc.code, error=exc.message)
+
+
+def passed_over(result: IndexResult, files: FileList) -> IndexResult:
+    """Return the result of a file, which has not failed where nobody named it and it is no sound."""
+    is_failure = result.outcome == "failed"
+    if is_failure and files.may_pass_over(path_of(result.uri), result.error_code):
+        return replace(result, outcome="skipped")
+    return result
 
 
 def glance_at(item: IndexItem) -> Glance | AudioError:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Set, Tuple, TypeVar
 
@@ -13,13 +14,13 @@ from starlette.exceptions import HTTPException
 
 from executors.documents import Clip, Indexed
 from executors.gateway.context import Context
-from executors.gateway.jobs import Job, JobFile
+from executors.gateway.jobs import MOST_LEFT_OUT, Job, JobFile
 from executors.gateway.uploads import Kept
 from executors.listings import StoredDoc
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import path_of
 from soundalike.errors import AudioNotFound, SoundalikeError
-from soundalike.files import find_files, is_gone
+from soundalike.files import NO_TRACK, find_files, is_film_without_sound, is_gone
 
 #: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
 #: that whoever watches sees it go on.
@@ -61,6 +62,9 @@ class FolderSync:
         found = await self.context.decoding.run(find_files, [str(self.folder)])
         for folder, reason in found.unreadable.items():
             job.note_error(str(folder), AudioNotFound.code, f"the folder cannot be read: {reason}")
+        job.left_out = found.skipped
+        for uri, reason in islice(found.left_out.items(), MOST_LEFT_OUT):
+            job.note_left_out(uri_of(Path(uri)), reason)
         job.total = len(found.files)
         for page in _pages(found.files, _PAGE):
             known = await self.context.library.known([uri_of(path) for path in page], job.collection)
@@ -201,7 +205,12 @@ async def _index(
             context.jobs.note_file(job, _of_upload(uploads[number], result))
         if sent is not None and result.outcome == "failed":
             sent.discard(uploads[number].path)
-        if result.error_code:
+        if not uploads and is_film_without_sound(path_of(str(clip.uri)), result.error_code):
+            # Nobody has named it: it lies in the folder.
+            result.outcome = "skipped"
+            job.skipped += 1
+            job.note_left_out(str(clip.uri), NO_TRACK)
+        elif result.error_code:
             job.failed += 1
             own = str(clip.uri)
             name = uploads[number].name if uploads else own

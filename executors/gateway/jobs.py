@@ -18,6 +18,7 @@ from soundalike.errors import JobNotFound, ServiceBusy, SoundalikeError
 #: Jobs that are kept when they are done, and those that may wait.
 _KEPT, _WAITING = 100, 20
 _MOST_ERRORS = 100
+MOST_LEFT_OUT = 20
 #: Who cancels a job waits so long at most until it has counted.
 _COUNTING_S = 10
 _POLL_S = 0.1
@@ -44,6 +45,13 @@ class JobFile(BaseModel):
     error: Optional[str]
 
 
+class LeftOut(BaseModel):
+    """A file of a folder that is no sound, and why it is not taken for one."""
+
+    uri: str
+    reason: str
+
+
 class Job(BaseModel):
     """Files that are being indexed. `total` is null until they have been counted."""
 
@@ -59,6 +67,11 @@ class Job(BaseModel):
     unchanged: int = 0
     failed: int = 0
     pruned: int = Field(default=0, description="paths taken out because their files are gone")
+    skipped: int = Field(default=0, description="films without sound, which are done as well")
+    left_out: int = Field(
+        default=0, description="files of the folder that are no sounds, beside `total`"
+    )
+    left_out_files: List[LeftOut] = Field(default=[], description="the first 20 of these two kinds")
     errors: List[JobError] = Field(default=[], description="the first 100")
     started_at: Optional[datetime] = None
     finished_at: Optional[datetime] = None
@@ -67,6 +80,11 @@ class Job(BaseModel):
     def is_finished(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in ("done", "failed", "cancelled")
+
+    def note_left_out(self, uri: str, reason: str) -> None:
+        """Keep the name of a file that is no sound, where there are not too many yet."""
+        if len(self.left_out_files) < MOST_LEFT_OUT:
+            self.left_out_files.append(LeftOut(uri=uri, reason=reason))
 
     def note_error(self, uri: Optional[str], code: str, detail: str) -> None:
         """Keep an error, where there are not too many yet."""

@@ -28,6 +28,7 @@ FIELD_LIMITS: Any = {"max_fields": 200, "max_part_size": 1 << 18}
 _SPOOLED_BYTES = 1 << 16
 _PASSING = "passing"
 _STALE_S = 3600
+_SUFFIXES = sorted(AUDIO_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -115,8 +116,9 @@ class Uploads:
 
     def of(self, recording_id: str) -> list[Path]:
         """Return the paths under which a recording's content is kept."""
-        paths = (self.folder / f"{recording_id}{suffix}" for suffix in ("", *sorted(AUDIO_SUFFIXES)))
-        return [path for path in paths if path.is_file()]
+        # There are many endings, and making a path of a text takes longer than asking for it.
+        paths = (f"{self.folder}/{recording_id}{suffix}" for suffix in ("", *_SUFFIXES))
+        return [Path(path) for path in paths if os.path.isfile(path)]
 
     def remove(self, path: Path) -> None:
         """Remove a kept upload, unless it is needed."""

@@ -95,10 +95,11 @@ class _Nameless(io.FileIO):
         pass
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, and return it; places before the file are refused as those of an upload are."""
-        if whence == io.SEEK_SET and offset < 0:
-            raise ValueError(f"negative seek value {offset}")
-        return super().seek(offset, whence)
+        """Go to a place in the file, or to its end instead of one that no file system could hold."""
+        try:
+            return super().seek(offset, whence)
+        except OSError:
+            return super().seek(0, io.SEEK_END if offset > 0 else io.SEEK_SET)
 
 
 class _View(io.RawIOBase):

@@ -13,9 +13,10 @@ import soxr
 from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
 from soundalike.audio.mixing import MixDown
+from soundalike.audio.refusals import refusal
 from soundalike.audio.sndfile import UnsureLengthError
 from soundalike.audio.sources import AudioSource
-from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, ParameterError, UnreadableAudio
+from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, ParameterError
 from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
 from soundalike.windows import SAMPLE_RATE_HZ
@@ -268,10 +269,7 @@ class _Tries(Generic[_Result]):
             raise self.nothing_there
         if self.is_empty:
             raise EmptyAudio(f"{_shown(self.source)} holds 0 audio samples; record or export it again")
-        raise UnreadableAudio(
-            f"no decoder can read {_shown(self.source)} as audio ({'; '.join(self.reasons)}); check "
-            "that it is a sound file, or convert it to WAV or FLAC"
-        )
+        raise refusal(self.source, _shown(self.source), self.reasons)
 
 
 def _check_format(stream: AudioStream) -> None:

@@ -17,7 +17,7 @@ _MOST_CHUNKS, _MOST_BYTES = 256, 1 << 16
 _LENGTH_ELSEWHERE = 0xFFFFFFFF
 _GUANO_TIMESTAMP = re.compile(rb"^[ \t]*Timestamp[ \t]*:([^\r\n]*)", re.MULTILINE)
 _WAMD_START_TIME = 5
-_INFO_KEYS = {b"ICRD": "date", b"ICMT": "comment"}
+_INFO_KEYS = {b"ICRD": "icrd", b"ICMT": "comment"}
 
 
 def read_tags(source: AudioSource) -> dict[str, str]:
@@ -37,7 +37,7 @@ def read_tags(source: AudioSource) -> dict[str, str]:
     -------
     tags : dict of str to str
         Keys in lower case, as FFmpeg names them; of a file that cannot be read, none. ``bext`` is
-        date and time of origination, separated by a space. WAV files have ``date`` and ``comment``
+        date and time of origination, separated by a space. WAV files have ``icrd`` and ``comment``
         of the INFO list besides, ``guano`` (GUANO's time stamp) and ``wamd`` (Wildlife Acoustics').
     """
     try:

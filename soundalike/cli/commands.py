@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from soundalike.cli import output
 from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.errors import AudioError, AudioNotFound, ModelError, ParameterError
+from soundalike.errors import AudioError, ModelError, ParameterError
 from soundalike.files import looks_like_audio
 from soundalike.roots import forget_indexed
 
@@ -115,32 +115,6 @@ def encoder_of(settings: Settings) -> Encoder:
     hint = "" if encoder.name == "vggish" else f"; for VGGish run: {GET_WEIGHTS}"
     output.note(f"encoder: {encoder.name} ({encoder.description}{hint})")
     return encoder
-
-
-def sound_files(paths: Sequence[str]) -> list[Path]:
-    """Return the sound files that are meant; say what is left out.
-
-    Raises
-    ------
-    AudioNotFound
-        A path names nothing, or a folder that cannot be read.
-    """
-    from soundalike.files import find_files
-
-    if not all(paths):
-        # As of an unset variable; it would mean the working folder.
-        raise AudioNotFound("a path is empty; give that of a file or folder, or . for this folder")
-    found = find_files(paths)
-    if found.skipped:
-        output.note(f"{found.skipped} files in these folders are no sound files; left out")
-    if found.missing:
-        raise AudioNotFound(f"nothing is at {', '.join(found.missing)}; check the path")
-    named = {Path(path).absolute() for path in paths}
-    for folder, reason in found.unreadable.items():
-        if folder in named:
-            raise AudioNotFound(f"{str(folder)!r} cannot be read: {reason}; check its permissions")
-        output.note(f"warning: {output.short_path(str(folder))} is left out: {reason}")
-    return found.files
 
 
 def parse_tags(pairs: Sequence[str]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, settings_from, sound_files, window_plan
+from soundalike.cli.commands import encoder_of, settings_from, window_plan
+from soundalike.cli.paths import list_left_out, note_left_out, sound_files
 from soundalike.cli.vectors import FORMATS, format_of, vector_writer
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from soundalike.clip_embedding import FileEmbedding
     from soundalike.config import Settings
     from soundalike.embedding import Encoder
+    from soundalike.files import FileList
     from soundalike.vggish.postprocess import Postprocessor
     from soundalike.windows import WindowPlan
 
@@ -27,14 +29,17 @@ POOLINGS = ("mean", "sum")
 
 def run(arguments: argparse.Namespace) -> int:
     """Embed files and write their vectors; report each failure."""
+    from soundalike.audio.sources import path_of
     from soundalike.clip_embedding import embed_files
+    from soundalike.files import NO_TRACK
 
     plan = _checked_plan(arguments)
     target = None if arguments.output == Path("-") else arguments.output
     layout = format_of(arguments.format, target, as_json=arguments.json)
     settings = settings_from(arguments)
-    files = _files(arguments.paths)
-    failed = 0
+    found = _files(arguments)
+    files = found.files
+    failed = skipped = 0
     with vector_writer(layout, target, files) as writer:
         encoder = encoder_of(settings)
         results = embed_files(
@@ -50,11 +55,17 @@ def run(arguments: argparse.Namespace) -> int:
         show = (lambda done: None) if quiet else output.progress(len(files), "embedding")
         for number, result in enumerate(results, start=1):
             show(number)
+            if result.error and found.may_pass_over(path_of(result.uri), result.error.code):
+                skipped += 1
+                if arguments.list_skipped:
+                    list_left_out({result.uri: NO_TRACK}, as_json=arguments.json)
+                continue
             _tell(result)
             failed += result.error is not None
             writer.write(result, encoder.name)
     if target is not None or len(files) > 1:
-        output.note(f"{len(files)} files: {writer.summary()}, {failed} failed")
+        output.note(f"{len(files) - skipped} files: {writer.summary()}, {failed} failed")
+    note_left_out(found.skipped + skipped, is_listed=arguments.list_skipped)
     return AudioError.exit_status if failed else 0
 
 
@@ -71,13 +82,16 @@ def _checked_plan(arguments: argparse.Namespace) -> WindowPlan:
     return window_plan(arguments, None)
 
 
-def _files(paths: list[str]) -> list[Path]:
+def _files(arguments: argparse.Namespace) -> FileList:
     from soundalike.audio import resolve_path
 
-    files = sound_files([str(resolve_path(path)) if "://" in path else path for path in paths])
-    if not files:
+    paths = arguments.paths
+    found = sound_files([str(resolve_path(path)) if "://" in path else path for path in paths])
+    if arguments.list_skipped:
+        list_left_out(found.left_out, as_json=arguments.json)
+    if not found.files:
         raise AudioNotFound(f"no sound files are in {', '.join(paths)}; check the path")
-    return files
+    return found
 
 
 def _postprocessor(encoder: Encoder, settings: Settings) -> Postprocessor:

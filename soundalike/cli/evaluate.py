@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, settings_from, sound_files
+from soundalike.cli.commands import encoder_of, settings_from
+from soundalike.cli.paths import list_left_out, note_left_out, sound_files
 from soundalike.config import MODELS, PRECISIONS, Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
+from soundalike.files import NO_TRACK, FileList
 from soundalike.windows import WindowPlan
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = _wanted(arguments)
     if arguments.report:
         _check_report(arguments.report)
-    clips = _clips(arguments)
+    files = FileList() if arguments.metadata else _files(arguments)
+    clips = _clips(arguments, files)
     results: list[Evaluation] = []
     for each, encoder in zip(wanted, _encoders(wanted), strict=True):
         which = "" if len(wanted) == 1 else f" {len(results) + 1}/{len(wanted)}"
@@ -61,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
                 on_progress=lambda done, _, show=show: show(done),  # type: ignore[misc]
             )
         )
+    _note_left_out(arguments, files, results[0])
+    results = [_without_films(result, files) for result in results]
     failed = results[0].failed
     _note_failures(failed)
     if arguments.json:
@@ -77,14 +82,28 @@ def run(arguments: argparse.Namespace) -> int:
     return AudioError.exit_status if failed else 0
 
 
-def _clips(arguments: argparse.Namespace) -> list[LabelledClip]:
+def _files(arguments: argparse.Namespace) -> FileList:
+    """Return the sounds of the folder; name what is left out where that is asked for."""
+    if not Path(arguments.folder).is_dir():
+        raise _no_folder(arguments)
+    files = sound_files([arguments.folder])
+    if arguments.list_skipped:
+        list_left_out(files.left_out, as_json=arguments.json)
+    return files
+
+
+def _no_folder(arguments: argparse.Namespace) -> AudioNotFound:
+    return AudioNotFound(f"{arguments.folder!r} is not a folder; give one with a folder a label")
+
+
+def _clips(arguments: argparse.Namespace, files: FileList) -> list[LabelledClip]:
     from soundalike import evaluation
 
     folder = Path(arguments.folder)
     if not folder.is_dir():
-        raise AudioNotFound(f"{arguments.folder!r} is not a folder; give one with a folder a label")
+        raise _no_folder(arguments)
     if arguments.metadata is None:
-        clips = evaluation.labelled_clips(sound_files([arguments.folder]))
+        clips = evaluation.labelled_clips(files.files)
     else:
         clips = evaluation.read_metadata(arguments.metadata, folder)
         output.note(f"{len(clips)} clips are named by {output.visible(str(arguments.metadata))}")
@@ -211,6 +230,22 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
             **{f"{name}_ci": list(found[name][1:]) for name in METRICS},
         }
     return row
+
+
+def _is_film(failure: Failure, files: FileList) -> bool:
+    """Tell whether a clip that no table names failed for being a film without sound."""
+    return bool(files.files) and files.may_pass_over(Path(failure.path), failure.code)
+
+
+def _without_films(result: Evaluation, files: FileList) -> Evaluation:
+    return replace(result, failed=[failure for failure in result.failed if not _is_film(failure, files)])
+
+
+def _note_left_out(arguments: argparse.Namespace, files: FileList, result: Evaluation) -> None:
+    films = {failure.path: NO_TRACK for failure in result.failed if _is_film(failure, files)}
+    if arguments.list_skipped:
+        list_left_out(films, as_json=arguments.json)
+    note_left_out(files.skipped + len(films), is_listed=arguments.list_skipped)
 
 
 def _note_failures(failed: Sequence[Failure]) -> None:

@@ -8,19 +8,21 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from, sound_files
+from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from
 from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
+from soundalike.cli.paths import list_left_out, sound_files
 from soundalike.cli.report import Report
 from soundalike.cli.server import service_from
 from soundalike.errors import MetadataError
 from soundalike.roots import note_indexed
 
 if TYPE_CHECKING:
+    from soundalike.files import FileList
     from soundalike.metadata import FileMetadata
     from soundalike.pipeline import IndexItem, IndexResult, Pipeline
     from soundalike.pruning import Place
@@ -36,21 +38,23 @@ def run(arguments: argparse.Namespace) -> int:
     if service := service_from(arguments, impossible):
         return _run_on(service, arguments)
     dating = Dating.described(settings_from(arguments).time_zone, arguments.time_pattern)
-    report = Report(is_dry_run=arguments.dry_run)
+    report = Report(is_dry_run=arguments.dry_run, lists_left_out=arguments.list_skipped)
     # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
-    items = [] if arguments.prune else _items(arguments, dating, arguments.paths)
+    wanted = None if arguments.prune else _wanted(arguments, dating, arguments.paths)
     with opened_pipeline(arguments, dating, make=not arguments.dry_run) as pipeline:
         places = _places(arguments, pipeline) if arguments.prune else {}
-        if arguments.prune:
+        if wanted is None:
             gone = [name for name, place in places.items() if place.is_gone]
-            items = _items(arguments, dating, [path for path in arguments.paths if path not in gone])
+            paths = [path for path in arguments.paths if path not in gone]
+            wanted = _wanted(arguments, dating, paths)
         if not arguments.dry_run:
             note_indexed(settings_from(arguments).data_dir, _named(arguments.paths))
-        show = output.progress(len(items), "looking" if arguments.dry_run else "indexing")
+        show = output.progress(len(wanted.items), "looking" if arguments.dry_run else "indexing")
+        report.n_left_out = wanted.files.skipped
         with _reported(report, as_json=arguments.json):
-            for number, result in enumerate(_results(arguments, pipeline, items), start=1):
+            for number, result in enumerate(_results(arguments, pipeline, wanted.items), start=1):
                 show(number)
-                report.tell(result, as_json=arguments.json)
+                wanted.tell(result, report, arguments)
             for result in _pruned(arguments, pipeline, list(places.values())):
                 report.tell(result, as_json=arguments.json)
     return report.exit_status
@@ -60,16 +64,17 @@ def _run_on(service: Service, arguments: argparse.Namespace) -> int:
     """Do the same on a service."""
     from soundalike.wall_clock import Dating
 
-    report = Report()
+    report = Report(lists_left_out=arguments.list_skipped)
     if arguments.on_server:
         with _reported(report, as_json=arguments.json):
             index_folders(service, arguments, report)
         return report.exit_status
     dating = Dating.described(settings_from(arguments).time_zone)
-    items = _items(arguments, dating, arguments.paths)
+    wanted = _wanted(arguments, dating, arguments.paths)
+    report.n_left_out = wanted.files.skipped
     with _reported(report, as_json=arguments.json):
-        for result in send(service, items, arguments.collection):
-            report.tell(result, as_json=arguments.json)
+        for result in send(service, wanted.items, arguments.collection):
+            wanted.tell(result, report, arguments)
     return report.exit_status
 
 
@@ -99,21 +104,42 @@ def _named(paths: list[str]) -> Iterator[str]:
         yield from [path] if os.path.exists(path) else glob.glob(path, recursive=True)
 
 
-def _items(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> list[IndexItem]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be indexed, and the files that the paths mean."""
+
+    items: list[IndexItem]
+    files: FileList
+
+    def tell(self, result: IndexResult, report: Report, arguments: argparse.Namespace) -> None:
+        """Take in what became of a file."""
+        from soundalike.files import NO_TRACK
+        from soundalike.items import passed_over
+
+        result = passed_over(result, self.files)
+        report.tell(result, as_json=arguments.json)
+        if result.outcome == "skipped" and arguments.list_skipped:
+            list_left_out({result.uri: NO_TRACK}, as_json=arguments.json)
+
+
+def _wanted(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> _Wanted:
     from soundalike.pipeline import IndexItem
     from soundalike.wall_clock import parse_moment
 
     tags = parse_tags(arguments.tag)
     given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
     files = sound_files(paths)
-    items = [IndexItem(str(path), arguments.label, tags, given) for path in files]
+    if arguments.list_skipped:
+        list_left_out(files.left_out, as_json=arguments.json)
+    items = [IndexItem(str(path), arguments.label, tags, given) for path in files.files]
     if arguments.metadata is None:
-        return items
-    told = _metadata(arguments.metadata, paths, files, dating)
-    return [
+        return _Wanted(items, files)
+    told = _metadata(arguments.metadata, paths, files.files, dating)
+    described = [
         _with_metadata(item, told[path]) if path in told else item
-        for item, path in zip(items, files, strict=True)
+        for item, path in zip(items, files.files, strict=True)
     ]
+    return _Wanted(described, files)
 
 
 def _metadata(

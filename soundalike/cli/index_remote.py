@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from soundalike.cli import output
+from soundalike.cli.paths import list_left_out
 from soundalike.cli.report import Report
 from soundalike.errors import AudioError, ServiceBusy, SoundalikeError, TooManyRequests
 
@@ -76,10 +77,20 @@ def index_folders(service: Service, arguments: argparse.Namespace, report: Repor
                 show = show or output.progress(state.total, "indexing")
                 show(state.done)
             job = state
+        report.n_left_out += job.n_left_out
+        if arguments.list_skipped:
+            _list_left_out(job, as_json=arguments.json)
         for failure in job.failures:
             report.tell(failure, as_json=arguments.json)
         for outcome, count in job.counts.items():
             report.count_more(outcome, count - len(job.failures) * (outcome == "failed"))
+
+
+def _list_left_out(job: Job, *, as_json: bool) -> None:
+    list_left_out(job.left_out, as_json=as_json)
+    more = job.n_left_out + job.counts["skipped"] - len(job.left_out)
+    if more > 0:
+        output.note(f"and {more} more are left out, which the service does not name")
 
 
 def _batches(items: Sequence[IndexItem]) -> Iterator[list[IndexItem]]:

@@ -16,6 +16,7 @@ from soundalike.cli import (
     index,
     models,
     options,
+    paths,
     reindex,
     search,
     serve,
@@ -193,6 +194,7 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="say what would happen to each file, and change nothing; nothing is decoded",
     )
+    paths.add_list_skipped(command)
 
 
 def _add_search(command: argparse.ArgumentParser) -> None:
@@ -332,6 +334,7 @@ def _add_embed(command: argparse.ArgumentParser) -> None:
         help="where to instead of stdout; the file appears when all is done. Beside FILE.npy, "
         "FILE.rows.csv says which row is what",
     )
+    paths.add_list_skipped(command)
 
 
 def _add_models(command: argparse.ArgumentParser) -> None:
@@ -396,3 +399,4 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--report", type=Path, metavar="FILE.html", help="write everything into one page as well"
     )
+    paths.add_list_skipped(command)

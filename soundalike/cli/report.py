@@ -8,12 +8,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
+from soundalike.cli.paths import note_left_out
 from soundalike.errors import (
     AudioError,
     AudioNotFound,
     AudioTooShort,
     EmptyAudio,
     InvalidSamples,
+    NoAudioTrack,
     UnreadableAudio,
     error_classes,
 )
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 #: Failures of a kind that are told one by one; with --json, each has a row on stdout.
 SHOWN_FAILURES = 5
 #: In the order in which they are told.
-_OUTCOMES = ("added", "replaced", "updated", "linked", "unchanged", "pruned", "failed")
+_OUTCOMES = ("added", "replaced", "updated", "linked", "unchanged", "pruned", "skipped", "failed")
 _REMEDIES = {
     AudioNotFound.code: "check that the files are there and may be read",
     UnreadableAudio.code: "check that they play elsewhere; export them again, or move them out of the "
     "folder",
+    NoAudioTrack.code: "give films with sound, or leave them out",
     EmptyAudio.code: "record or export them again, or delete them",
     AudioTooShort.code: "a recording needs at least 25 ms; leave shorter ones out",
     InvalidSamples.code: "export them again from the original",
@@ -43,10 +46,15 @@ class Report:
     ----------
     is_dry_run : bool
         The results are what would happen.
+    lists_left_out : bool
+        Whether what is left out has been named.
     """
 
-    def __init__(self, *, is_dry_run: bool = False) -> None:
+    def __init__(self, *, is_dry_run: bool = False, lists_left_out: bool = False) -> None:
         self._is_dry_run = is_dry_run
+        self._lists_left_out = lists_left_out
+        #: Files of folders that are no sounds, beside those that were looked at.
+        self.n_left_out = 0
         self._counts: Counter[str] = Counter()
         self._failures: defaultdict[str, list[str]] = defaultdict(list)
         self._n_failed: Counter[str] = Counter()
@@ -81,7 +89,7 @@ class Report:
     def count(self, result: IndexResult) -> None:
         """Take in the result of a file."""
         self._counts[result.outcome] += 1
-        if result.error_code is not None:
+        if result.outcome == "failed" and result.error_code is not None:
             self._n_failed[result.error_code] += 1
             if len(self._failures[result.error_code]) < SHOWN_FAILURES:
                 self._failures[result.error_code].append(named_error(result))
@@ -92,6 +100,7 @@ class Report:
         summary = ", ".join(f"{count} {outcome}" for outcome, count in known.items())
         would = "would be " if self._is_dry_run and summary else ""
         output.note(f"{self.n_files} files in {took_s:.1f} s: {would}{summary or 'nothing to do'}")
+        note_left_out(self.n_left_out + self._counts["skipped"], is_listed=self._lists_left_out)
         for code, count in self._n_failed.most_common():
             output.note(f"{count} x {code}: {_reason(code)} {_remedy(code)}")
             for error in self._failures[code]:
@@ -109,6 +118,7 @@ class Report:
             "seconds": round(took_s, 3),
             "dry_run": self._is_dry_run,
             **{outcome: self._counts[outcome] for outcome in _OUTCOMES},
+            "left_out": self.n_left_out,
             "failures": {
                 code: {
                     "count": count,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,14 @@ class Job:
         Files; None until they are counted.
     done : int
     counts : dict of str to int
-        How many files were ``added``, ``replaced``, ``unchanged``, ``pruned``, and ``failed``.
+        How many files were ``added``, ``replaced``, ``unchanged``, ``pruned``, ``failed``, and
+        ``skipped``, which are films without sound.
     failures : list of IndexResult
         The first of those that failed.
+    n_left_out : int
+        Files of the folder that are no sounds, beside those that are counted.
+    left_out : dict of str to str
+        Paths of the first that are left out or skipped, and why.
     """
 
     job_id: str
@@ -59,6 +64,8 @@ class Job:
     done: int
     counts: dict[str, int]
     failures: list[IndexResult]
+    n_left_out: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
 class Service:
@@ -276,11 +283,14 @@ class Service:
                 found["finished_at"] is not None,
                 found["total"],
                 found["done"],
-                {name: found[name] for name in names},
+                # A service of before knows nothing of what it leaves out.
+                {**{name: found[name] for name in names}, "skipped": found.get("skipped", 0)},
                 [
                     IndexResult(row["uri"], "failed", error_code=row["code"], error=row["detail"])
                     for row in found["errors"]
                 ],
+                found.get("left_out", 0),
+                {row["uri"]: row["reason"] for row in found.get("left_out_files", [])},
             )
 
     @contextmanager

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from tests.fixtures.films import write_mute_film
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
@@ -90,6 +92,21 @@ def test_a_folder_is_kept_in_step(service: Service, folder: Path, finish: Callab
         **{"total": 1, "done": 1, "unchanged": 1, "pruned": 1},
     }
     assert [Path(found["uri"]).name for found in _recordings(service)] == ["one.mp3"]
+
+
+def test_what_is_no_sound_is_left_out_and_named(
+    service: Service, folder: Path, finish: Callable[..., dict[str, Any]]
+):
+    (folder / "broken.wav").unlink()
+    (folder / "notes.txt").write_text("no sound")
+    write_mute_film(folder / "film.mkv")
+    for _ in range(2):
+        job = finish(_sync(service, folder))
+        assert (job["total"], job["done"], job["failed"], job["errors"]) == (3, 3, 0, [])
+        assert (job["skipped"], job["left_out"]) == (1, 1)
+        assert [Path(file["uri"]).name for file in job["left_out_files"]] == ["notes.txt", "film.mkv"]
+        assert job["left_out_files"][0]["reason"].startswith("neither its name nor its beginning")
+        assert job["left_out_files"][1]["reason"].startswith("a film without sound")
 
 
 def test_a_folder_may_be_named_in_a_roundabout_way(

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.files import AUDIO_SUFFIXES, find_files, media_type_of
+from soundalike import files
+from soundalike.files import (
+    AUDIO_SUFFIXES,
+    find_files,
+    is_film_without_sound,
+    looks_like_audio,
+    media_type_of,
+)
 
 
 @pytest.fixture
@@ -127,9 +134,12 @@ def test_suffix_of_a_sound_is_enough_in_any_case(suffix: str, tmp_path: Path):
         b"caff\0\x01",
         b".snd\0\0\0\x18",
         b"\0\0\0\x20ftypM4A ",
-        pytest.param(
-            b"\xff\xfb\x90\x64",
-        ),
+        b"\xff\xfb\x90\x64",
+        b"RIFF\x24\0\0\0AVI LIST",
+        b"\x1aE\xdf\xa3",
+        b"\0\0\1\xba\x44",
+        b"FLV\1\5",
+        b"tBaK\0",
     ],
 )
 def test_content_tells_a_sound_without_a_suffix(head: bytes, tmp_path: Path):
@@ -140,12 +150,86 @@ def test_content_tells_a_sound_without_a_suffix(head: bytes, tmp_path: Path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"R", b"RIFF\x24\0\0\0AVI LIST", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", b"{}", b"\0" * 12],
+    [b"", b"R", b"RIFF\x24\0\0\0RMIDdata", b"\x89PNG\r\n\x1a\n", b"%PDF-1.7", b"{}", b"\0" * 12],
 )
 def test_content_of_other_things(content: bytes, tmp_path: Path):
     (tmp_path / "plain").write_bytes(content)
     found = find_files([str(tmp_path)])
     assert (found.files, found.skipped) == ([], 1)
+
+
+def test_what_is_left_out_is_named_with_the_reason(tree: Path):
+    (tree / "code.ts").write_text("export const answer: number = 42;\n")
+    (tree / "list.m3u").write_text("a.wav\nb.wav\n")
+    (tree / "deep" / "list").write_text("#EXTM3U\nd.opus\n")
+    (tree / "gone.flac").symlink_to(tree / "nowhere")
+    os.mkfifo(tree / "pipe.wav")
+    found = find_files([str(tree)])
+    reasons = {str(Path(path).relative_to(tree)): reason for path, reason in found.left_out.items()}
+    assert reasons == {
+        "code.ts": "a text, whose name a film or a sound may have too",
+        "deep/cover.jpg": "neither its name nor its beginning is that of a sound",
+        "deep/list": "a list of sounds, which holds none itself",
+        "gone.flac": "it cannot be read: No such file or directory",
+        "list.m3u": "a list of sounds, which holds none itself",
+        "notes.txt": "neither its name nor its beginning is that of a sound",
+        "pipe.wav": "not a regular file",
+    }
+    assert found.skipped == len(reasons)
+
+
+def test_what_is_named_as_well_is_not_left_out(tree: Path):
+    found = find_files([str(tree), "notes.txt"])
+    assert tree / "notes.txt" in found.files
+    assert list(found.left_out) == [str(tree / "deep" / "cover.jpg")]
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mts", "a.dts", "a.nut", "a.voc"])
+def test_texts_with_the_names_of_sounds(name: str, tmp_path: Path):
+    path = tmp_path / name
+    path.write_text('/ { compatible = "a,board"; };\n')
+    assert not looks_like_audio(path)
+    path.write_bytes(bytes(100))
+    assert looks_like_audio(path)  # broken, and to be reported
+    path.unlink()
+    assert looks_like_audio(path)  # by its name
+
+
+def test_files_whose_name_tells_are_not_opened(tree: Path, monkeypatch: pytest.MonkeyPatch):
+    opened = []
+
+    def read(path: str) -> object:
+        opened.append(Path(path).name)
+        return real(path)
+
+    real = files.read_beginning
+    monkeypatch.setattr(files, "read_beginning", read)
+    find_files([str(tree)])
+    assert sorted(opened) == ["cover.jpg", "notes.txt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "expected"),
+    [
+        ("a.mp4", "audio.no_track", True),
+        ("a.MKV", "audio.no_track", True),
+        ("without", "audio.no_track", True),
+        ("a.wav", "audio.no_track", False),
+        ("a.m4a", "audio.no_track", False),
+        ("a.mp4", "audio.unreadable", False),
+        ("a.mp4", None, False),
+    ],
+)
+def test_films_without_sound(name: str, code: str | None, expected: bool):
+    assert is_film_without_sound(Path(name), code) is expected
+
+
+def test_a_film_that_is_named_is_not_passed_over(tree: Path):
+    for name in ("a.mp4", "b.mp4"):
+        (tree / name).write_bytes(b"film")
+    found = find_files([".", "a.mp4"])
+    assert not found.may_pass_over(tree / "a.mp4", "audio.no_track")
+    assert found.may_pass_over(tree / "b.mp4", "audio.no_track")
 
 
 @pytest.mark.timeout(20)  # reading from a pipe would wait for ever

@@ -82,6 +82,9 @@ AUDIOMOTH = "by AudioMoth 0FE081F80FE081F0 at gain setting 2 while battery state
         pytest.param(wave(info(IART="Äh", ICMT="Recorded at 05:30:00 04/05/2023 (UTC)")), id="Latin-1"),
         pytest.param(wave(guano("2023-05-04T08:30:00+03:00")), id="guano"),
         pytest.param(wave(guano("2023-05-04T07:30:00")), id="guano, local"),
+        pytest.param(wave(guano("2023-05-04 7:30:00")), id="guano, hour of one digit"),
+        pytest.param(wave(guano("2023-05-04T7:30:00.000+02:00")), id="guano, hour of one digit, zone"),
+        pytest.param(wave(info(ICRD="2023-05-04  7:30:00")), id="ICRD, blank before the hour"),
         pytest.param(
             wave(info(ICRD="2004-11-02 00:00:00"), guano("2023-05-04T05:30:00Z")), id="guano, ICRD"
         ),
@@ -264,7 +267,7 @@ def test_date_that_libsndfile_writes(tmp_path: Path, format_: str, suffix: str):
 
 def test_names_that_look_like_addresses_are_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    path = encoded(tmp_path / "dated.flac", "flac", {"DATE": "2023-05-04T05:30:00Z"})
+    path = encoded(tmp_path / "dated.flac", "flac", {"RecordingStart": "2023-05-04T05:30:00Z"})
     for name in (
         "2004-11-02-birdnet-05:30:00.flac",
         "concat:a.flac",
@@ -286,6 +289,67 @@ def test_only_the_header_is_read(tmp_path: Path):
     for _ in range(100):
         assert read_tags(path) == {"bext": "2023-05-04 05:30:00"}
     assert time.perf_counter() - begin < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "tags"),
+    [
+        ("phone.m4a", "aac", {"creation_time": "2024-02-01T12:34:56Z"}),
+        ("film.mp4", "aac", {"creation_time": "2024-02-01T12:34:56Z"}),
+        ("apple.mov", "aac", {"creation_time": "2024-02-01T12:34:56Z"}),
+        ("muxed.mka", "aac", {"creation_time": "2024-02-01T12:34:56Z"}),
+        ("muxed.webm", "libopus", {"creation_time": "2024-02-01T12:34:56Z"}),
+        ("edited.flac", "flac", {"DATE": "2024-02-01T12:34:56"}),
+        ("edited.opus", "libopus", {"DATE": "2024-02-01T12:34:56"}),
+        ("edited.mp3", "libmp3lame", {"date": "2024-02-01T12:34:56"}),
+        ("album.m4a", "aac", {"date": "2024-02-01T12:34:56Z"}),
+    ],
+)
+def test_a_name_is_better_than_the_time_of_an_editor(
+    tmp_path: Path, name: str, codec: str, tags: dict[str, str]
+):
+    path = encoded(tmp_path / name, codec, tags)
+    named = path.rename(path.with_stem("REC_20230504_073000"))
+    assert start_time(named, zone=BERLIN) == StartTime(MOMENT, "filename")
+    content = named.read_bytes()
+    assert start_time_of_upload(content, named.name, zone=BERLIN) == StartTime(MOMENT, "filename")
+    # Where the name tells nothing it is better than the last change.
+    found = start_time_of_upload(content, name)
+    assert found == StartTime(datetime(2024, 2, 1, 12, 34, 56, tzinfo=UTC), "metadata")
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "tags"),
+    [
+        ("apple.flac", "flac", {"com.apple.quicktime.creationdate": f"{LOCAL}+0200"}),
+        ("frontier.flac", "flac", {"RecordingStart": f"{LOCAL}+02:00"}),
+        ("date.mka", "aac", {"DATE_RECORDED": f"{LOCAL}+02:00"}),
+        ("audiomoth.flac", "flac", {"comment": "Recorded at 07:30:00 04/05/2023 (UTC+2) by"}),
+    ],
+)
+def test_what_a_recorder_writes_is_better_than_a_name(
+    tmp_path: Path, name: str, codec: str, tags: dict[str, str]
+):
+    path = encoded(tmp_path / name, codec, tags)
+    path = path.rename(path.with_stem("20200101_000000"))
+    assert start_time(path) == StartTime(MOMENT, "metadata")
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("2019", "2019-05", "2019-05-01", "2019-05-01T00:00:00", "2019-05-01T00:00:00Z"),
+        *("2019-05-01 00:00", "2019-05-01T07:00:00Z", "2019-05-01T08:00:00Z"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.flac", "flac"), ("a.m4a", "aac"), ("a.opus", "libopus")]
+)
+def test_the_day_on_which_an_album_came_out_is_no_start(
+    tmp_path: Path, name: str, codec: str, date: str
+):
+    path = encoded(tmp_path / name, codec, {"date": date})
+    assert start_time_of_upload(path.read_bytes(), name) == UNKNOWN
 
 
 def test_sources_in_falling_trust(tmp_path: Path):

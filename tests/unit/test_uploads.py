@@ -52,6 +52,30 @@ def test_what_is_needed_is_not_removed(make_uploads: Callable[[], Uploads]):
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("a.wav", ".wav"),
+        ("film.MKV", ".mkv"),
+        ("a.mp+", ".mp+"),
+        ("a.m3u", ""),
+        ("a.html", ""),
+        ("a", ""),
+    ],
+)
+def test_what_is_kept_has_the_ending_of_a_sound_or_film_only(
+    make_uploads: Callable[[], Uploads], name: str, suffix: str
+):
+    async def run() -> None:
+        uploads = make_uploads()
+        kept = (await uploads.keep(_upload(name))).path
+        recording_id = kept.name.removesuffix(suffix)
+        assert kept.name == f"{recording_id}{suffix}"
+        assert uploads.of(recording_id) == [kept]
+
+    asyncio.run(run())
+
+
 def test_a_full_disk_leaves_no_part_of_an_upload(
     make_uploads: Callable[[], Uploads], monkeypatch: pytest.MonkeyPatch
 ):

@@ -283,6 +283,21 @@ def test_a_busy_service_is_asked_again(pretender: Pretender, capsys: Capture, no
     assert no_sleep[:2] == [1, 2]
 
 
+def test_what_the_service_leaves_out_is_named(
+    pretender: Pretender, capsys: Capture, no_sleep: list[float]
+):
+    named = [{"uri": f"/sounds/{name}", "reason": "no sound"} for name in ("film.mkv", "notes.txt")]
+    pretender.will_answer(_job(done=2, added=1, skipped=1, left_out=30, left_out_files=named))
+    options = ["--on-server", "--list-skipped", "--server", pretender.url]
+    assert main(["index", "/sounds", *options]) == 0
+    said = capsys.readouterr().err
+    assert "left out: /sounds/film.mkv: no sound\nleft out: /sounds/notes.txt: no sound" in said
+    assert "and 29 more are left out, which the service does not name" in said
+    assert "2 files in" in said
+    assert "1 added, 1 skipped" in said
+    assert "31 files that are no sound were left out\n" in said
+
+
 def test_a_busy_service_is_given_up_in_the_end(
     pretender: Pretender, capsys: Capture, no_sleep: list[float]
 ):

@@ -91,7 +91,9 @@ class Row {
 
   summary(job) {
     if (job.total === null) return "counting the files";
-    const parts = ["added", "replaced", "unchanged", "failed", "pruned"].filter((name) => job[name]).map((name) => `${job[name]} ${name}`);
+    const parts = ["added", "replaced", "unchanged", "failed", "skipped", "pruned", "left_out"]
+      .filter((name) => job[name])
+      .map((name) => `${job[name]} ${name.replace("_", " ")}`);
     return [`${job.done} of ${count(job.total, "file")}`, ...parts].join(", ");
   }
 

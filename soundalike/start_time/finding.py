@@ -5,18 +5,25 @@ Search by wall-clock time is worth no more than these, so each comes with its so
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import stat
-import zoneinfo
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Literal
 
-from soundalike.errors import ConfigError, ParameterError
+from soundalike.errors import ParameterError
+from soundalike.start_time.patterns import (
+    AUDIOMOTH,
+    DEFAULT_PATTERNS,
+    IN_TAGS,
+    RELEASE,
+    ZONE_IN_BRACKETS,
+    NamePattern,
+)
+from soundalike.start_time.zones import fixed_zone
 
 #: In falling trust. A name is written by the recorder too, but people rename files; any copy may
 #: change the time of the last change.
@@ -35,46 +42,13 @@ _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: digits fall before it or in the future.
 _EARLIEST_HEX = datetime(2017, 1, 1, tzinfo=UTC)
 
-_OFFSET = r"(?:0?[0-9]|1[0-4])(?::?[0-5][0-9])?(?![0-9])"
-_DAY = r"(?P<Y>[0-9]{4})(?P<ds>[-_./: ]?)(?P<m>[0-9]{2})(?P=ds)(?P<d>[0-9 ][0-9])"
-_HOUR_MINUTE = r"(?P<H>[0-9]{2})(?P<ts>[-_.: ]?)(?P<M>[0-9]{2})"
-_SECOND = r"(?P=ts)(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?"
-#: No place between two digits: a longer number is not cut into pieces.
-_EDGE = r"(?:(?<![0-9])|(?![0-9]))"
-
-#: ISO 8601 with its separators as names can hold them, and what recorders make of it: ``_`` or
-#: ``$`` in place of the T, BirdNET-Pi's words between the two, a blank for the day's leading zero.
-#: ``-01`` behind the time is mostly a count. It is an offset where the T shows that ISO 8601 is
-#: meant and it has four digits.
-_IN_NAMES = (
-    rf"{_EDGE}{_DAY}(?:(?P<T>T)|[ _.$-]{{0,3}}|-birdnet-(?:[^-]{{1,32}}-)?){_HOUR_MINUTE}{_SECOND}"
-    rf"(?:[ _]?(?P<z>Z(?![a-z])|(?:UTC|GMT)(?:[+-]{_OFFSET})?|[+](?=[0-9]{{2}}){_OFFSET}"
-    rf"|(?(T)-(?:0[0-9]|1[0-2]):?(?:00|15|30|45)(?![0-9])|(?!))))?{_EDGE}"
-)
-_IN_TAGS = re.compile(
-    rf"{_DAY}[T ]{_HOUR_MINUTE}(?:{_SECOND})?(?: ?(?P<z>Z|(?:UTC|GMT)?(?:[+-]{_OFFSET})|UTC|GMT))?",
-    re.IGNORECASE,
-)
-#: AudioMoth's comment. Its first firmware names no zone and keeps to UTC.
-_AUDIOMOTH = re.compile(
-    r"Recorded at (?P<H>[0-9]{2}):(?P<M>[0-9]{2}):(?P<S>[0-9]{2})(?:[.](?P<f>[0-9]{1,9}))?"
-    rf" (?P<d>[0-9]{{2}})/(?P<m>[0-9]{{2}})/(?P<Y>[0-9]{{4}})(?: \((?P<z>UTC(?:[+-]{_OFFSET})?)\))?"
-)
-_FIXED_ZONE = re.compile(rf"(?:UTC|GMT|Z)|(?:UTC|GMT)?[+-]{_OFFSET}", re.IGNORECASE)
-_SIGNED = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?\Z")
-#: Tags that may tell the start, in falling trust. The first ones are written by recorders alone,
-#: the last two also by editors and converters.
+#: Tags that may tell the start, in falling trust. They are written by recorders, and for this.
 _TAGS = (
     *("guano", "wamd", "bext", "recordingstart", "com.apple.quicktime.creationdate"),
-    *("date_recorded", "recorded date", "date", "creation_time"),
+    *("date_recorded", "recorded date", "icrd"),
 )
-_DIRECTIVES = {
-    "Y": "[0-9]{4}",
-    **dict.fromkeys("ymdHMS", "[0-9]{2}"),
-    "f": "[0-9]{1,9}",
-    "z": rf"Z|(?:UTC|GMT)?[+-]{_OFFSET}|UTC|GMT",
-    "s": "[0-9]{9,10}",
-}
+#: These are written by editors, converters and shops as well, at a time of theirs. A name is better.
+_VAGUE_TAGS = ("date", "creation_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +66,6 @@ class StartTime:
 
     at: datetime | None
     source: Source
-
-
-@dataclass(frozen=True, slots=True)
-class NamePattern:
-    """How a recorder writes the time into names.
-
-    Attributes
-    ----------
-    text : str
-        What a person calls it.
-    regex : re.Pattern
-        Finds it anywhere in a name. Its groups are called like the directives of `compile_pattern`;
-        ``hex`` is Unix time in hexadecimal.
-    """
-
-    text: str
-    regex: re.Pattern[str]
-
-
-DEFAULT_PATTERNS = (
-    NamePattern("YYYYMMDD_HHMMSS", re.compile(_IN_NAMES, re.IGNORECASE)),
-    NamePattern("Unix time in hexadecimal", re.compile(r"\A(?P<hex>[0-9A-F]{8}|[0-9a-f]{8})\Z")),
-)
 
 
 def start_time(
@@ -192,82 +143,6 @@ def start_time_of_upload(
     return _told(source, re.split(r"[/\\]", name or "")[-1], patterns, zone)
 
 
-def compile_pattern(text: str) -> NamePattern:
-    """Return the pattern that a person describes like for ``strptime``.
-
-    It is looked for anywhere in a name without its extension, in any case, and never within a
-    longer number.
-
-    Parameters
-    ----------
-    text : str
-        Plain text and directives. ``%Y`` or ``%y`` (2069 is 1969), ``%m``, ``%d``, ``%H`` (0 to 24)
-        and ``%M`` are needed and ``%S`` nearly always, each with all its digits; or ``%s``, Unix
-        time. ``%f`` is a fraction of a second, ``%z`` an offset like ``Z``, ``+0200`` or ``UTC+2``,
-        ``%%`` a percent sign. SoundTrap's names are ``%y%m%d%H%M%S``.
-
-    Raises
-    ------
-    ParameterError
-        A directive is unknown, comes twice, or the time of day is missing.
-    """
-    pieces = re.split(r"%(.?)", text, flags=re.DOTALL)
-    literals, directives = pieces[::2], pieces[1::2]
-    regex = re.escape(literals[0])
-    for directive, literal in zip(directives, literals[1:], strict=True):
-        if directive not in (*_DIRECTIVES, "%"):
-            known = " ".join(f"%{name}" for name in (*_DIRECTIVES, "%"))
-            raise ParameterError(f"name pattern {text!r} holds %{directive}; choose from {known}")
-        regex += "%" if directive == "%" else f"(?P<{directive}>{_DIRECTIVES[directive]})"
-        regex += re.escape(literal)
-    named = [directive for directive in directives if directive != "%"]
-    if twice := [name for name in _DIRECTIVES if named.count(name) > 1]:
-        raise ParameterError(f"name pattern {text!r} holds %{twice[0]} twice; give it once")
-    year = "%y" if "y" in named else "%Y"
-    missing = [name for name in (year, "%m", "%d", "%H", "%M") if name[1] not in named]
-    if "s" not in named and missing:
-        raise ParameterError(
-            f"name pattern {text!r} lacks {' '.join(missing)}; give one like %Y%m%d_%H%M%S"
-        )
-    return NamePattern(text, re.compile(f"{_EDGE}{regex}{_EDGE}", re.IGNORECASE))
-
-
-def zone_named(text: str) -> tzinfo:
-    """Return the time zone that a person names.
-
-    Parameters
-    ----------
-    text : str
-        A name like ``Europe/Berlin``, or an offset like ``+02:00`` or ``UTC-3``, which suits
-        recorders that stay on winter time. ``UTC`` and offsets need no time zone data.
-
-    Raises
-    ------
-    ParameterError
-        There is no such zone.
-    ConfigError
-        This machine has no time zone data.
-    """
-    text = text.strip()
-    if _FIXED_ZONE.fullmatch(text):
-        return _fixed_zone(text)
-    try:
-        return zoneinfo.ZoneInfo(text)
-    except (KeyError, ValueError, OSError) as exc:
-        known = zoneinfo.available_timezones()
-        if not known:
-            raise ConfigError(
-                f"this machine has no time zone data to look {text!r} up in; install the package "
-                "tzdata, or give an offset like +02:00"
-            ) from exc
-        by_lower = {name.lower(): name for name in known}
-        close = difflib.get_close_matches(text.lower(), sorted(by_lower), n=1)
-        example = by_lower[close[0]] if close else "Europe/Berlin"
-        raise ParameterError(
-            f"time zone {text!r} is unknown; give a name like {example}, or an offset like +02:00"
-        ) from exc
-
-
 def _given(given: datetime, zone: tzinfo) -> datetime:
     try:
         return (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
@@ -279,21 +154,33 @@ def _told(
     source: Path | bytes | None, name: str, patterns: Sequence[NamePattern], zone: tzinfo
 ) -> StartTime:
     """Look into the header and the name."""
-    if source and (at := _from_header(source, zone)):
+    tags = _tags_of(source) if source else {}
+    if at := _from_recorder(tags, zone):
         return StartTime(at, "metadata")
     if at := _from_name(name, patterns, zone):
         return StartTime(at, "filename")
+    if at := _first_time(tags, _VAGUE_TAGS, zone):
+        return StartTime(at, "metadata")
     return StartTime(None, "unknown")
 
 
-def _from_header(source: Path | bytes, zone: tzinfo) -> datetime | None:
+def _tags_of(source: Path | bytes) -> dict[str, str]:
     # Imports numpy and the decoders; patterns and zones are asked for before they are needed.
     from soundalike.audio.tags import read_tags
 
-    tags = read_tags(source)
-    matches = [_AUDIOMOTH.match(tags.get("comment", ""))]
-    matches += [_IN_TAGS.fullmatch(tags.get(key, "").strip("\0 \t\r\n")) for key in _TAGS]
-    times = (_time_of(match, UTC if match.re is _AUDIOMOTH else zone) for match in matches if match)
+    tags = {key: value.strip("\0 \t\r\n") for key, value in read_tags(source).items()}
+    # A day, and no time.
+    return {key: value for key, value in tags.items() if key != "date" or not RELEASE.fullmatch(value)}
+
+
+def _from_recorder(tags: Mapping[str, str], zone: tzinfo) -> datetime | None:
+    comment = AUDIOMOTH.match(tags.get("comment", ""))
+    return (comment and _time_of(comment, UTC)) or _first_time(tags, _TAGS, zone)
+
+
+def _first_time(tags: Mapping[str, str], keys: Sequence[str], zone: tzinfo) -> datetime | None:
+    matches = (IN_TAGS.fullmatch(tags.get(key, "")) for key in keys)
+    times = (_time_of(match, zone) for match in matches if match)
     return next((at for at in times if at), None)
 
 
@@ -301,6 +188,8 @@ def _from_name(name: str, patterns: Sequence[NamePattern], zone: tzinfo) -> date
     stem, suffix = os.path.splitext(name)
     # What follows the last full stop may be a part of the time.
     text = name if suffix[1:].isdigit() else stem
+    if bracketed := ZONE_IN_BRACKETS.search(text):
+        zone = fixed_zone(bracketed["z"])
     matches = (match for pattern in patterns for match in _everywhere(pattern.regex, text))
     times = (_time_of(match, zone) for match in matches)
     return next((at for at in times if at), None)
@@ -324,7 +213,8 @@ def _time_of(match: re.Match[str], zone: tzinfo) -> datetime | None:
         if "s" in parts:
             written = _UNIX_EPOCH + timedelta(seconds=int(parts["s"])) + _fraction(parts)
         else:
-            there = _fixed_zone(parts["z"]) if "z" in parts else zone
+            named = parts.get("z") or parts.get("before")
+            there = fixed_zone(named) if named else zone
             written = _calendar_time(parts).replace(tzinfo=there)
         at = written.astimezone(UTC)
     except (ValueError, OverflowError):
@@ -337,6 +227,8 @@ def _calendar_time(parts: dict[str, str]) -> datetime:
     numbers = {name: int(parts.get(name, "0")) for name in "YymdHMS"}
     year = numbers["Y"] if "Y" in parts else numbers["y"] + (1900 if numbers["y"] >= 69 else 2000)
     hour, minute, second = (numbers[name] for name in "HMS")
+    if "p" in parts and hour <= 12:
+        hour = hour % 12 + 12 * (parts["p"] in "Pp")
     later = _fraction(parts)
     if (hour, minute, second) == (24, 0, 0):
         hour, later = 0, later + timedelta(days=1)
@@ -348,14 +240,6 @@ def _calendar_time(parts: dict[str, str]) -> datetime:
 
 def _fraction(parts: dict[str, str]) -> timedelta:
     return timedelta(microseconds=int(parts.get("f", "0").ljust(6, "0")[:6]))
-
-
-def _fixed_zone(text: str) -> tzinfo:
-    signed = _SIGNED.search(text)
-    if not signed:
-        return UTC
-    offset = timedelta(hours=int(signed[2]), minutes=int(signed[3] or 0))
-    return timezone(-offset if signed[1] == "-" else offset)
 
 
 def _latest() -> datetime:

@@ -1,0 +1,43 @@
+"""What is said of content that no decoder can read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from soundalike.audio.sources import AudioSource
+from soundalike.errors import NoAudioTrack, UnreadableAudio
+from soundalike.sniffing import is_play_list, read_beginning
+
+#: What the decoder of containers says of one that it knows, and in which there is no sound.
+_NO_TRACK = "no audio track inside"
+
+
+def refusal(source: AudioSource, shown: str, reasons: Sequence[str]) -> UnreadableAudio:
+    """Return the error for content that no decoder can read.
+
+    Parameters
+    ----------
+    source : Path or bytes
+    shown : str
+        What the user calls it.
+    reasons : sequence of str
+        What each decoder says.
+    """
+    if any(reason.endswith(f": {_NO_TRACK}") for reason in reasons):
+        return NoAudioTrack(f"{shown} has no audio track; give a film with sound, or leave this one out")
+    if _is_play_list(source):
+        return UnreadableAudio(
+            f"{shown} is a list of sounds and holds none itself; name the files that it lists"
+        )
+    return UnreadableAudio(
+        f"no decoder can read {shown} as audio ({'; '.join(reasons)}); check that it is a sound file, "
+        "or convert it to WAV or FLAC"
+    )
+
+
+def _is_play_list(source: AudioSource) -> bool:
+    try:
+        head = source[: 1 << 14] if isinstance(source, bytes) else read_beginning(source).head
+    except OSError:
+        return False
+    return is_play_list(head)

@@ -1,0 +1,65 @@
+"""The files that paths on the command line mean, and what is said of those that are left out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundalike.cli import output
+from soundalike.errors import AudioNotFound
+
+if TYPE_CHECKING:
+    from soundalike.files import FileList
+
+
+def add_list_skipped(command: argparse.ArgumentParser) -> None:
+    """Add the option that names what is left out."""
+    command.add_argument(
+        "--list-skipped",
+        action="store_true",
+        help="name the files of these folders that are left out, and say why, on stderr; with --json, a "
+        "JSON object on each line",
+    )
+
+
+def sound_files(paths: Sequence[str]) -> FileList:
+    """Return the sound files that are meant; say which folders cannot be read.
+
+    Raises
+    ------
+    AudioNotFound
+        A path names nothing, or a folder that cannot be read.
+    """
+    from soundalike.files import find_files
+
+    if not all(paths):
+        # As of an unset variable; it would mean the working folder.
+        raise AudioNotFound("a path is empty; give that of a file or folder, or . for this folder")
+    found = find_files(paths)
+    if found.missing:
+        raise AudioNotFound(f"nothing is at {', '.join(found.missing)}; check the path")
+    named = {Path(path).absolute() for path in paths}
+    for folder, reason in found.unreadable.items():
+        if folder in named:
+            raise AudioNotFound(f"{str(folder)!r} cannot be read: {reason}; check its permissions")
+        output.note(f"warning: {output.short_path(str(folder))} is left out: {reason}")
+    return found
+
+
+def note_left_out(n_files: int, *, is_listed: bool) -> None:
+    """Say how many files of folders are left out, if there are any."""
+    if n_files:
+        how = "" if is_listed else "; --list-skipped names them"
+        output.note(f"{n_files} files that are no sound were left out{how}")
+
+
+def list_left_out(left_out: Mapping[str, str], *, as_json: bool) -> None:
+    """Name files that are left out, by path, with the reason of each."""
+    for path, reason in left_out.items():
+        if as_json:
+            output.note(json.dumps({"left_out": path, "reason": reason}))
+        else:
+            output.note(f"left out: {output.visible(output.short_path(path))}: {reason}")

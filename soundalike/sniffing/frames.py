@@ -1,0 +1,156 @@
+"""Streams of frames that have no header of their own: one frame is an accident, two are a format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+#: Kilobits a second by the index in a header of MPEG audio, for version 1 and for the later ones.
+_RATES_1 = {
+    3: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    2: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+}
+_RATES_2 = {
+    3: (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    **dict.fromkeys((1, 2), (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)),
+}
+_SAMPLE_RATES = (44_100, 48_000, 32_000)
+_AC3_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+_LAYER_3 = 1
+#: A packet of MPEG-TS, as it is, with the time of its arrival before it, and with a checksum behind it.
+_PACKETS = (188, 192, 204)
+_ENOUGH_PACKETS = 5
+_GSM_FRAME, _ENOUGH_GSM = 33, 10
+
+_Length = Callable[[bytes, int], int]
+
+
+def frames_of(head: bytes, *, is_whole: bool) -> str | None:
+    """Return the format of the frames that a file begins with.
+
+    Parameters
+    ----------
+    head : bytes
+        What it begins with, without zeros before it.
+    is_whole : bool
+        Nothing follows.
+
+    Returns
+    -------
+    format : str or None
+        ``mp3`` (any layer), ``aac``, ``loas``, ``ac3`` (and E-AC-3), ``mpegts`` or ``gsm``.
+    """
+    for name, length_of in _FRAMES.items():
+        if _repeats(head, length_of):
+            return name
+    if head[:2] == b"\x77\x0b" and _repeats(_swapped(head), _ac3_length):
+        return "ac3"
+    # As long as one frame: an accident of another kind is less likely than with the rarer layers.
+    if is_whole and _is_layer_3(head) and len(head) <= _mpeg_length(head, 0) + 4:
+        return "mp3"
+    return _packets_of(head)
+
+
+def _repeats(head: bytes, length_of: _Length) -> bool:
+    """Tell whether one frame begins at the start, and another one where it ends."""
+    length = length_of(head, 0)
+    return length > 0 and length_of(head, length) > 0
+
+
+def _mpeg_length(head: bytes, at: int) -> int:
+    """Return the length of a frame of MPEG audio, or 0 where none begins."""
+    if len(head) < at + 4 or head[at] != 0xFF or head[at + 1] & 0xE0 != 0xE0:
+        return 0
+    version, layer = head[at + 1] >> 3 & 3, head[at + 1] >> 1 & 3
+    rate, sampling = head[at + 2] >> 4, head[at + 2] >> 2 & 3
+    if version == 1 or layer == 0 or rate == 15 or sampling == 3:
+        return 0
+    if rate == 0:
+        return _free_length(head, at)
+    bits = (_RATES_1 if version == 3 else _RATES_2)[layer][rate] * 1000
+    hertz = _SAMPLE_RATES[sampling] >> {3: 0, 2: 1, 0: 2}[version]
+    padding = head[at + 2] >> 1 & 1
+    if layer == 3:
+        return (12 * bits // hertz + padding) * 4
+    return (72 if layer == _LAYER_3 and version != 3 else 144) * bits // hertz + padding
+
+
+def _free_length(head: bytes, at: int) -> int:
+    """Return the distance to the next frame of a stream that does not say its bit rate."""
+    following = head.find(head[at : at + 2] + bytes([head[at + 2] & ~2]), at + 24)
+    # Behind the last frame there is none.
+    return following - at if following > 0 else len(head)
+
+
+def _is_layer_3(head: bytes) -> bool:
+    return head[1] >> 1 & 3 == _LAYER_3 and _mpeg_length(head, 0) > 0 if len(head) > 3 else False
+
+
+def _adts_length(head: bytes, at: int) -> int:
+    if len(head) < at + 7 or head[at] != 0xFF or head[at + 1] & 0xF6 != 0xF0:
+        return 0
+    length = (head[at + 3] & 3) << 11 | head[at + 4] << 3 | head[at + 5] >> 5
+    return length if head[at + 2] >> 2 & 15 < 13 and length > 7 else 0
+
+
+def _loas_length(head: bytes, at: int) -> int:
+    if len(head) < at + 3 or head[at] != 0x56 or head[at + 1] & 0xE0 != 0xE0:
+        return 0
+    return ((head[at + 1] & 0x1F) << 8 | head[at + 2]) + 3
+
+
+def _ac3_length(head: bytes, at: int) -> int:
+    """Return the length of a frame of AC-3, or of the E-AC-3 that may follow each of them."""
+    if head[at : at + 2] != b"\x0b\x77" or len(head) < at + 6 or head[at + 5] >> 3 > 16:
+        return 0
+    if head[at + 5] >> 3 > 10:
+        return 2 * (((head[at + 2] & 7) << 8 | head[at + 3]) + 1)
+    sampling, size = head[at + 4] >> 6, head[at + 4] & 0x3F
+    if sampling == 3 or size >= 2 * len(_AC3_RATES):
+        return 0
+    rate = _AC3_RATES[size >> 1]
+    words = (rate * 2, rate * 96_000 // 44_100 + (size & 1), rate * 3)
+    return 2 * words[sampling]
+
+
+_FRAMES: dict[str, _Length] = {
+    "mp3": _mpeg_length,
+    "aac": _adts_length,
+    "loas": _loas_length,
+    "ac3": _ac3_length,
+}
+
+
+def _swapped(head: bytes) -> bytes:
+    """Return the bytes with each pair turned round."""
+    even = len(head) // 2 * 2
+    turned = bytearray(even)
+    turned[::2], turned[1::2] = head[1:even:2], head[:even:2]
+    return bytes(turned)
+
+
+def _packets_of(head: bytes) -> str | None:
+    if any(_are_packets(head, size) for size in _PACKETS):
+        return "mpegts"
+    begins = head[::_GSM_FRAME]
+    if len(begins) >= _ENOUGH_GSM and all(byte >> 4 == 0xD for byte in begins):
+        return "gsm"
+    return None
+
+
+def _are_packets(head: bytes, size: int) -> bool:
+    """Tell whether packets of MPEG-TS follow each other; what a receiver writes may begin within one."""
+    at = head.find(b"G", 0, size)
+    while at >= 0:
+        if _is_packet_chain(head, at, size):
+            return True
+        at = head.find(b"G", at + 1, size)
+    return False
+
+
+def _is_packet_chain(head: bytes, at: int, size: int) -> bool:
+    """Tell whether all packets are without an error and with content."""
+    begins = range(at, len(head) - 3, size)
+    return len(begins) >= _ENOUGH_PACKETS and all(
+        head[i] == 0x47 and not head[i + 1] & 0x80 and head[i + 3] & 0x30 for i in begins
+    )

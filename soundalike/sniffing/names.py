@@ -1,0 +1,37 @@
+"""Endings of file names."""
+
+from __future__ import annotations
+
+#: Films, and containers that hold films as well as sound.
+FILM_SUFFIXES = frozenset(
+    (
+        *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3gpp", ".3g2", ".3gpp2", ".f4v", ".ismv", ".insv"),
+        *(".mkv", ".mk3d", ".webm", ".avi", ".divx", ".amv", ".ogv", ".ogm", ".ogx", ".flv", ".nut"),
+        *(".mpg", ".mpeg", ".mpe", ".m2p", ".vob", ".evo", ".tod", ".ts", ".m2ts", ".mts", ".m2t"),
+        *(".tp", ".trp", ".asf", ".wmv", ".dvr-ms", ".wtv", ".rm", ".rmvb", ".mxf", ".gxf", ".dv"),
+        *(".nsv", ".lrv"),
+    )
+)
+#: In a folder, files of these names are taken for sounds, so that a broken one is reported instead
+#: of passed over.
+AUDIO_SUFFIXES = FILM_SUFFIXES | frozenset(
+    (
+        *(".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64", ".aif", ".aiff", ".aifc", ".afc", ".caf"),
+        *(".au", ".snd", ".mp3", ".mp2", ".mp1", ".mpa", ".mp+", ".mpc", ".flac", ".ogg", ".oga"),
+        *(".opus", ".spx", ".m4a", ".m4b", ".m4p", ".m4r", ".aac", ".adts", ".loas", ".latm", ".mka"),
+        *(".weba", ".wma", ".ra", ".amr", ".awb", ".3ga", ".ac3", ".ec3", ".eac3", ".dts", ".dtshd"),
+        *(".thd", ".truehd", ".mlp", ".wv", ".ape", ".tta", ".tak", ".shn", ".dsf", ".dff", ".gsm"),
+        *(".voc", ".8svx", ".svx", ".avr", ".pvf", ".paf", ".sds", ".sox", ".sph", ".nist", ".ircam"),
+        *(".qcp", ".oma", ".aa3", ".at3", ".vqf", ".aa", ".aax", ".qoa"),
+    )
+)
+#: Endings that texts have as well: programs, descriptions of devices, tables, word lists. A text of
+#: such a name is no broken recording.
+TEXT_SUFFIXES = frozenset((".ts", ".mts", ".dts", ".nut", ".tod", ".tp", ".voc", ".sds", ".rm", ".aa"))
+#: Lists and descriptions of sounds that lie elsewhere.
+PLAY_LIST_SUFFIXES = frozenset(
+    (
+        *(".m3u", ".m3u8", ".pls", ".cue", ".xspf", ".asx", ".wax", ".wvx", ".wpl", ".zpl", ".b4s"),
+        *(".kpl", ".ram", ".smil", ".sdp", ".mpd", ".f4m", ".ism", ".strm", ".ffconcat", ".edl"),
+    )
+)
