@@ -20,7 +20,7 @@ from soundalike.audio.streams import BLOCK_FRAMES, RUN_UP_S, AudioStream, Block,
 SHUT_OUT = {
     "opens other files or addresses that the content names": (
         *("concat", "concatf", "hls", "dash", "imf", "hds", "sdp", "rtsp", "rtp", "sap", "image2"),
-        *("image2pipe", "webm_dash_manifest", "vobsub", "cdg", "idcin", "r3d"),
+        *("image2pipe", "webm_dash_manifest", "vobsub"),
     ),
     "runs a script": ("avisynth", "vapoursynth", "sbg", "lavfi"),
     "is a device": (

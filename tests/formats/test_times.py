@@ -116,3 +116,19 @@ def test_the_name_hides_no_sound(name: str, made: Maker, tmp_path: Path):
         path = tmp_path / name
         path.write_bytes(made(BY_NAME[one]).read_bytes())
         assert load_audio(path).duration_s == pytest.approx(FIRST_S, abs=0.1)
+
+
+LISTS = {
+    "concat": "ffconcat version 1.0\nfile '{sound}'\n",
+    "hls": "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:10\n#EXTINF:6,\n{sound}\n#EXT-X-ENDLIST\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+    "sbg": "-SE\ntone: 100+4/50\nNOW tone\n",
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_content_that_leads_to_other_files_is_not_followed(kind: str, made: Maker, tmp_path: Path):
+    path = tmp_path / f"list.{kind}"
+    path.write_text(LISTS[kind].format(sound=made(BY_NAME["aac adts"])), encoding="utf-8")
+    with pytest.raises(UnreadableAudio):
+        load_audio(path)
