@@ -126,6 +126,7 @@ class _Writer:
             "recorded_at": recorded_at,
             "recorded_at_source": first.recorded_at_source,
             "n_windows": len(content.windows),
+            "decoder_version": content.decoder_version,
         }
         self._line(b"R", row)
         for file in content.files:
