@@ -201,14 +201,17 @@ async def _index(
             context.jobs.note_file(job, _of_upload(uploads[number], result))
         if sent is not None and result.outcome == "failed":
             sent.discard(uploads[number].path)
+        own = str(clip.uri)
+        name = uploads[number].name if uploads else own
         if result.error_code:
             job.failed += 1
-            own = str(clip.uri)
-            name = uploads[number].name if uploads else own
             job.note_error(name, result.error_code, str(result.error).replace(own, name))
         else:
             counter = _COUNTED[result.outcome]
             setattr(job, counter, getattr(job, counter) + 1)
+            job.unsearchable += result.n_windows > 0 and not result.n_searchable
+        for warning in result.warnings:
+            job.note_warning(name, warning.replace(own, name))
     context.metrics.count_indexed(results)
     await context.jobs.tell()
     if is_cancelled:

@@ -31,6 +31,13 @@ class JobError(BaseModel):
     detail: str
 
 
+class JobWarning(BaseModel):
+    """What is wrong with a file that is stored all the same."""
+
+    uri: str
+    detail: str
+
+
 class JobFile(BaseModel):
     """What became of an uploaded file; `uri` is what its client calls it."""
 
@@ -38,6 +45,7 @@ class JobFile(BaseModel):
     recording_id: Optional[str]
     outcome: str = Field(description="added, unchanged, updated, linked, replaced or failed")
     n_windows: int
+    n_searchable: int = Field(description="windows that a search can find")
     duration_s: float
     warnings: List[str]
     error_code: Optional[str]
@@ -59,7 +67,9 @@ class Job(BaseModel):
     unchanged: int = 0
     failed: int = 0
     pruned: int = Field(default=0, description="paths taken out because their files are gone")
+    unsearchable: int = Field(default=0, description="files that no search can find")
     errors: List[JobError] = Field(default=[], description="the first 100")
+    warnings: List[JobWarning] = Field(default=[], description="the first 100")
     started_at: Optional[datetime] = None
     finished_at: Optional[datetime] = None
 
@@ -72,6 +82,11 @@ class Job(BaseModel):
         """Keep an error, where there are not too many yet."""
         if len(self.errors) < _MOST_ERRORS:
             self.errors.append(JobError(uri=uri, code=code, detail=detail))
+
+    def note_warning(self, uri: str, detail: str) -> None:
+        """Keep a warning, where there are not too many yet."""
+        if len(self.warnings) < _MOST_ERRORS:
+            self.warnings.append(JobWarning(uri=uri, detail=detail))
 
 
 #: Does the work of a job, and writes into it how far it is.

@@ -7,7 +7,7 @@ import glob
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,8 @@ from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from, 
 from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
 from soundalike.cli.report import Report
 from soundalike.cli.server import service_from
-from soundalike.errors import MetadataError
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import MetadataError, SoundalikeError
 from soundalike.roots import note_indexed
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
                 report.tell(result, as_json=arguments.json)
             for result in _pruned(arguments, pipeline, list(places.values())):
                 report.tell(result, as_json=arguments.json)
+            stored = pipeline.store.status(collection=pipeline.collection)
+            report.note_earlier(stored.earlier_decoder, _mend(arguments))
     return report.exit_status
 
 
@@ -64,13 +67,28 @@ def _run_on(service: Service, arguments: argparse.Namespace) -> int:
     if arguments.on_server:
         with _reported(report, as_json=arguments.json):
             index_folders(service, arguments, report)
+            _note_earlier_on(service, arguments, report)
         return report.exit_status
     dating = Dating.described(settings_from(arguments).time_zone)
     items = _items(arguments, dating, arguments.paths)
     with _reported(report, as_json=arguments.json):
         for result in send(service, items, arguments.collection):
             report.tell(result, as_json=arguments.json)
+        _note_earlier_on(service, arguments, report)
     return report.exit_status
+
+
+def _note_earlier_on(service: Service, arguments: argparse.Namespace, report: Report) -> None:
+    # What was indexed is indexed, whatever becomes of this question.
+    with suppress(SoundalikeError):
+        stored = service.status(arguments.collection)
+        report.note_earlier(stored["earlier_decoder"], f"on the service's machine, {_mend(arguments)}")
+
+
+def _mend(arguments: argparse.Namespace) -> str:
+    which = arguments.collection
+    where = "" if which == DEFAULT_COLLECTION else f" --collection {which}"
+    return f"soundalike reindex{where} decodes them again"
 
 
 @contextmanager
