@@ -97,6 +97,8 @@ class _Query(_Traveller):
     start_s: Optional[float] = None
     end_s: Optional[float] = None
     at_s: Optional[float] = None
+    #: Of a segmenter that does not say, the first.
+    decoder_version: int = 1
 
 
 class SegmentedClip(_Query):
@@ -134,6 +136,7 @@ class Indexed(BaseDoc):
         description="added, unchanged, updated, linked, replaced or failed",
     )
     n_windows: int = 0
+    n_searchable: int = Field(default=0, description="windows that a search can find")
     duration_s: float = 0.0
     label: Optional[str] = None
     encoder: Optional[str] = None
@@ -270,6 +273,14 @@ class Status(BaseDoc):
     )
     earliest_start: Optional[str] = None
     latest_start: Optional[str] = None
+    earlier_decoder: int = Field(
+        default=0,
+        description="recordings that were decoded by an earlier version, which cut or stretched some "
+        "files; soundalike reindex decodes them again",
+    )
+    unsearchable: int = Field(
+        default=0, description="recordings that hold nothing that a search can find"
+    )
 
 
 def audio_source(clip: Clip) -> AudioSource:

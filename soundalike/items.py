@@ -12,6 +12,7 @@ from soundalike.errors import AudioError
 from soundalike.files import FileList
 from soundalike.store.base import start_differs
 from soundalike.types import Recording, Tags
+from soundalike.wall_clock import ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class IndexItem:
         `soundalike.start_time`.
     recorded_at_source : str or None
         Who said so; None stands for ``given``.
+    stored : Recording or None
+        A stored recording that is made anew from this file: path, label, tags and start are its own.
+    is_upload : bool
+        The file was written when it came, so that its times say nothing of the recording.
     """
 
     uri: str
@@ -38,6 +43,8 @@ class IndexItem:
     tags: Tags = field(default_factory=dict)
     recorded_at: datetime | None = None
     recorded_at_source: str | None = None
+    stored: Recording | None = None
+    is_upload: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +64,11 @@ class IndexResult:
     duration_s : float
         Length that was decoded, in seconds; 0.0 for audio that was known already.
     warnings : tuple of str
-        Damage that did not stop the decoding.
+        Damage that did not stop the decoding, and why no search finds it.
     error_code, error : str or None
         Set where the outcome is ``failed`` or ``skipped``.
+    n_searchable : int
+        Of the windows those that a search can find.
     """
 
     uri: str
@@ -70,6 +79,12 @@ class IndexResult:
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error: str | None = None
+    n_searchable: int = 0
+
+    @property
+    def is_unsearchable(self) -> bool:
+        """Whether it was stored, and no search can find it."""
+        return self.n_windows > 0 and not self.n_searchable
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +139,30 @@ def passed_over(result: IndexResult, files: FileList) -> IndexResult:
 def glance_at(item: IndexItem) -> Glance | AudioError:
     """Look at a file, or say why there is nothing to be read."""
     try:
-        return glance(item.uri)
+        found = glance(item.uri)
     except AudioError as exc:
         return exc
+    # Of an upload neither is stored.
+    return replace(found, at_ns=0) if item.is_upload else found
+
+
+def identified(path: Path, item: IndexItem, recording_id: str) -> Recording:
+    """Return what is known of a file once its content was read; see `described`."""
+    found = replace(described(path, item), recording_id=recording_id)
+    stored = item.stored
+    if stored is None or stored.recorded_at_source != "mtime" or stored.recording_id == recording_id:
+        return found
+    # It has changed since, and so has that time.
+    return replace(found, recorded_at=None, recorded_at_source=None)
 
 
 def described(path: Path, item: IndexItem) -> Recording:
-    """Return what is known of a file before it is opened: neither its id nor its duration."""
+    """Return what is known of a file before it is opened: neither its id nor its duration.
+
+    The start of one that is dated by its last change is that of the end.
+    """
+    if item.stored is not None:
+        return replace(ended(item.stored), recording_id="", duration_s=0.0, stat=None)
     return Recording(
         recording_id="",
         uri=uri_of(path),

@@ -22,12 +22,12 @@ from soundalike.items import (
     IndexItem,
     IndexResult,
     SightedFile,
-    described,
     failed_result,
     glance_at,
+    identified,
 )
 from soundalike.neighbours import Answer, answer_to
-from soundalike.queries import EmbeddedQuery, Query, audible, query_without_sound
+from soundalike.queries import EmbeddedQuery, Query, audible, heard_query, query_without_sound
 from soundalike.segmenter import Segments, segment
 from soundalike.start_time import DEFAULT_PATTERNS
 from soundalike.store.base import Entry, Outcome, start_source
@@ -59,6 +59,7 @@ class _Cut:
             len(self.segments.windows),
             self.segments.duration_s,
             self.segments.warnings,
+            n_searchable=self.segments.n_searchable,
         )
 
 
@@ -200,8 +201,8 @@ class Pipeline:
         if isinstance(file.glance, AudioError):
             raise file.glance
         path = file.glance.path
-        told = replace(described(path, file.item), recording_id=recording_id_of(path))
-        return self.dating.dated(told, path)
+        told = identified(path, file.item, recording_id_of(path))
+        return told if file.item.is_upload else self.dating.dated(told, path)
 
     def _begin(self, file: SightedFile, pool: ThreadPoolExecutor) -> _Pending | IndexResult:
         """Let a file be decoded, unless its audio is stored already or it fails at once."""
@@ -212,7 +213,8 @@ class Pipeline:
             recording = replace(self.described(file), stat=file.glance.trusted_stat())
             # Of known audio the stored start stays, unless this one is more trustworthy; then it is
             # stored anew, for which it must be decoded.
-            outcome = self.store.link(recording, self.spec, collection=self.collection)
+            renew = file.item.stored is not None
+            outcome = self.store.link(recording, self.spec, renew=renew, collection=self.collection)
         except AudioError as exc:
             return failed_result(file.item.uri, exc)
         if outcome is not None:
@@ -312,13 +314,13 @@ class Pipeline:
         source = query.source if isinstance(query.source, bytes) else resolve_path(query.source)
         recording_id = recording_id_of(source)
         segments = segment(source, self.plan, query.excerpt)
-        loud = audible(segments.windows)
+        audible(segments.windows)
         (embeddings,) = self._embed([segments])
-        return EmbeddedQuery(
+        return heard_query(
             f"upload:{recording_id}" if isinstance(source, bytes) else uri_of(source),
             recording_id,
-            [segments.windows[position] for position in loud],
-            embeddings[loud],
+            segments.windows,
+            embeddings,
             self.spec,
             segments.duration_s,
             segments.warnings,

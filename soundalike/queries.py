@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,7 +80,7 @@ class EmbeddedQuery:
     duration_s : float
         Length of what is looked for; 0.0 for a vector.
     warnings : tuple of str
-        Damage that did not stop the decoding.
+        Damage that did not stop the decoding, and why the matches may be poor.
     """
 
     name: str
@@ -89,6 +90,59 @@ class EmbeddedQuery:
     spec: IndexSpec
     duration_s: float
     warnings: tuple[str, ...] = ()
+
+
+def heard_query(
+    name: str,
+    recording_id: str | None,
+    windows: Sequence[Window],
+    embeddings: FloatArray,
+    spec: IndexSpec,
+    duration_s: float,
+    warnings: Sequence[str] = (),
+) -> EmbeddedQuery:
+    """Return a query by a sound that was decoded: its windows that are no silence.
+
+    Parameters are the attributes of `EmbeddedQuery`, with all windows.
+
+    Raises
+    ------
+    SilentQuery
+        All are silent.
+    """
+    loud = audible(windows)
+    return EmbeddedQuery(
+        name,
+        recording_id,
+        [windows[position] for position in loud],
+        embeddings[loud],
+        spec,
+        duration_s,
+        (*warnings, *short_query(duration_s, spec.window_s)),
+    )
+
+
+def short_query(duration_s: float, window_s: float) -> tuple[str, ...]:
+    """Return a warning where a query is shorter than half a window, else nothing.
+
+    Such a query is repeated until it fills the window, and that sounds like little else.
+
+    Examples
+    --------
+    >>> short_query(2.0, 4.0)
+    ()
+    >>> short_query(1.0, 4.0)[0].partition(";")[0]
+    'the query has 1.0 s, a window 4 s: matches of short queries are unreliable'
+    """
+    if duration_s >= window_s / 2:
+        return ()
+    smaller = max(1, math.floor(duration_s))
+    instead = f", or index with --window-size {smaller}" if smaller < window_s else ""
+    length = f"{duration_s:.1f}" if duration_s >= 1 else f"{duration_s:.2g}"
+    return (
+        f"the query has {length} s, a window {window_s:g} s: matches of short queries are unreliable; "
+        f"give a longer one{instead}",
+    )
 
 
 def stored_query(
@@ -129,13 +183,15 @@ def stored_query(
                 f"{content.files[0].uri!r} is silent or clipped from {begin_s:g} s to {end_s:g} s; "
                 "there is nothing to look for"
             )
+        duration_s = content.files[0].duration_s if excerpt.is_whole else end_s - begin_s
         return EmbeddedQuery(
             content.files[0].uri,
             content.files[0].recording_id,
             windows,
             content.embeddings[rows].astype(np.float32),
             specs[name],
-            content.files[0].duration_s if excerpt.is_whole else end_s - begin_s,
+            duration_s,
+            short_query(duration_s, specs[name].window_s),
         )
     if not specs.keys() & set(collections):
         raise not_indexed(collections[0])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from soundalike.audio.sources import path_of
 from soundalike.errors import AudioNotFound, IndexEmpty
+from soundalike.items import failed_result
 from soundalike.pipeline import IndexItem, IndexResult, Pipeline
 from soundalike.store.base import rebuild_name
 from soundalike.types import IndexSpec, Recording
@@ -73,7 +76,9 @@ def _agree(old: Recording, new: Recording | None) -> bool:
     return new is not None and (old.label, old.tags) == (new.label, new.tags)
 
 
-def rebuild(pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False) -> Iterator[IndexResult]:
+def rebuild(
+    pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False, uploads: Path | None = None
+) -> Iterator[IndexResult]:
     """Embed every stored path once more; then let the new collection take the old one's place.
 
     Nothing is lost where it is interrupted: run again, it goes on where it was. Where files failed,
@@ -87,6 +92,8 @@ def rebuild(pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False) 
         What `plan_rebuild` has returned.
     without_failed : bool
         Replace the old collection even where files failed; they are then in none.
+    uploads : Path, optional
+        Folder of uploads that the service has kept.
 
     Yields
     ------
@@ -104,7 +111,7 @@ def rebuild(pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False) 
     failed: set[str] = set()
     todo = work.files
     while True:
-        for result in _embedded(builder, todo):
+        for result in _embedded(builder, todo, uploads):
             if result.outcome == "failed":
                 failed.add(result.uri)
             yield result
@@ -116,19 +123,40 @@ def rebuild(pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False) 
         todo = [file for file in _missing(pipeline, work.before).files if file.uri not in failed]
 
 
-def _embedded(builder: Pipeline, files: Sequence[Recording]) -> Iterator[IndexResult]:
-    """Index files under the names that they have; uploads were never files."""
-    on_disk = [file for file in files if file.uri.startswith(("/", "file://"))]
+def _embedded(
+    builder: Pipeline, files: Sequence[Recording], uploads: Path | None
+) -> Iterator[IndexResult]:
+    """Index files under the names that they have; uploads were never files, unless they are kept."""
+    on_disk = [file for file in files if _is_file(file)]
     for file in files:
-        if file not in on_disk:
-            reason = AudioNotFound(f"{file.uri!r} was uploaded; delete it, or upload it again")
-            yield IndexResult(file.uri, "failed", error_code=reason.code, error=reason.message)
-    items = (
-        IndexItem(file.uri, file.label, file.tags, file.recorded_at, file.recorded_at_source)
-        for file in on_disk
-    )
+        if not _is_file(file):
+            yield failed_result(file.uri, not_kept(file))
+    items = (item_of(file, uploads) for file in on_disk)
     for file, result in zip(on_disk, builder.index(items), strict=True):
         yield replace(result, uri=file.uri)
+
+
+def _is_file(file: Recording) -> bool:
+    return file.uri.startswith(("/", "file://"))
+
+
+def not_kept(file: Recording) -> AudioNotFound:
+    """Return the error of an upload that was sent along with a request."""
+    return AudioNotFound(f"{file.uri!r} was uploaded; delete it, or upload it again")
+
+
+def item_of(file: Recording, uploads: Path | None) -> IndexItem:
+    """Return what makes a stored file anew.
+
+    Parameters
+    ----------
+    file : Recording
+        As it is stored.
+    uploads : Path or None
+        Folder of uploads that are kept.
+    """
+    is_upload = uploads is not None and path_of(file.uri).parent == uploads
+    return IndexItem(file.uri, stored=file, is_upload=is_upload)
 
 
 def is_rebuilt(pipeline: Pipeline) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,9 @@ SILENCE_PEAK_TO_PEAK = 2e-4
 #: A window is clipped where this share of its samples is this loud or louder; loud music has a few.
 CLIPPED_SHARE = 0.1
 CLIPPED_LEVEL = 0.98
+#: Samples so far beyond full scale were written without a scale, as 16-bit numbers in a float file are;
+#: a loud mix in floats goes a little beyond it.
+UNSCALED_PEAK = 2.0
 _RELEASE_EVERY = 64
 
 
@@ -41,7 +45,7 @@ class Segments:
     duration_s : float
         Length of what was cut, before padding, in seconds.
     warnings : tuple of str
-        What the decoder stepped over.
+        What the decoder stepped over, and why no search finds the windows.
     offset_s : float
         At which second of the recording `samples` begins.
     """
@@ -51,6 +55,11 @@ class Segments:
     duration_s: float
     warnings: tuple[str, ...] = ()
     offset_s: float = 0.0
+
+    @property
+    def n_searchable(self) -> int:
+        """How many of the windows a search can find."""
+        return sum(window.quality == "ok" for window in self.windows)
 
 
 def segment(
@@ -153,7 +162,7 @@ def _cut(
 ) -> Segments:
     n_samples = len(waveform.samples)
     samples = pad_to(waveform.samples, window_samples)
-    windows = []
+    windows, peak = [], 0.0
     for index, start in enumerate(starts):
         stop = start + window_samples
         part = samples[start:stop]
@@ -166,9 +175,45 @@ def _cut(
                 is_clipped=_is_clipped(part),
             )
         )
+        if windows[-1].is_clipped:
+            peak = max(peak, float(np.abs(part).max()))
         if index % _RELEASE_EVERY == 0:
             release_pages(samples)
-    return Segments(samples, windows, waveform.duration_s, waveform.warnings, offset_s)
+    warnings = (*waveform.warnings, *hidden(windows, peak))
+    return Segments(samples, windows, waveform.duration_s, warnings, offset_s)
+
+
+def hidden(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
+    """Return a warning where no search finds a recording, or little of it for want of a scale.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+        At least one.
+    peak : float
+        Highest absolute sample of the clipped ones; 1 is full scale.
+
+    Examples
+    --------
+    >>> hidden([Window(0, 0.0, 4.0, is_silent=True), Window(1, 2.0, 6.0)], 0.0)
+    ()
+    >>> hidden([Window(0, 0.0, 4.0, is_silent=True)], 0.0)
+    ('silent: the only window is silent, and no search can find it',)
+    """
+    count = len(windows)
+    found = Counter(window.quality for window in windows)
+    clipped = found["clipped"]
+    if peak > UNSCALED_PEAK and 2 * clipped > count:
+        return (
+            f"unscaled: samples reach {peak:.0f} times full scale, so {clipped} of {count} windows are "
+            "clipped, and no search can find them; export it with normal levels",
+        )
+    if found["ok"]:
+        return ()
+    kind = " or ".join(name for name in ("silent", "clipped") if found[name])
+    if count == 1:
+        return (f"{kind}: the only window is {kind}, and no search can find it",)
+    return (f"{kind}: all {count} windows are {kind}, and no search can find them",)
 
 
 def check_long_enough(waveform: Waveform) -> None:

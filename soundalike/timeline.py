@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def timeline_of(
     collection: str = DEFAULT_COLLECTION,
 ) -> Timeline:
     """Count by time what resembles a query whose vectors are known; see `timeline`."""
-    return store.count_by_time(
+    found = store.count_by_time(
         query.embeddings,
         query.spec,
         min_score=min_score,
@@ -83,3 +84,4 @@ def timeline_of(
         filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
         collection=collection,
     )
+    return replace(found, warnings=query.warnings)

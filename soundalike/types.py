@@ -17,6 +17,10 @@ import numpy.typing as npt
 
 from soundalike.conditions import Condition
 
+#: Version of the samples that decoding gives: raised when the same file gives other samples than before,
+#: so that recordings that were indexed earlier can be found and indexed again.
+DECODER_VERSION = 2
+
 FloatArray = npt.NDArray[np.float32]
 #: What vectors are stored as.
 HalfArray = npt.NDArray[np.float16]
@@ -223,10 +227,13 @@ class Timeline:
         them have a count of 0.
     undated : int
         Occurrences at a time that nobody knows; they are in no bucket.
+    warnings : tuple of str
+        Damage of the query that did not stop the decoding, and why the counts may be poor.
     """
 
     buckets: list[Bucket]
     undated: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,14 @@ def counted_back(recording: Recording, duration_s: float) -> Recording:
     return replace(recording, recorded_at=recording.recorded_at - timedelta(seconds=duration_s))
 
 
+def ended(recording: Recording) -> Recording:
+    """Return a recording as it was before it was `counted_back`; one with another start as it is."""
+    if recording.recorded_at is None or recording.recorded_at_source != "mtime":
+        return recording
+    end = recording.recorded_at + timedelta(seconds=recording.duration_s)
+    return replace(recording, recorded_at=end)
+
+
 def parse_moment(text: str, zone: tzinfo, what: str) -> datetime:
     """Return the moment that a person writes, in UTC.
 

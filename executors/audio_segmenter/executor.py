@@ -31,7 +31,7 @@ from soundalike.limits import Limits
 from soundalike.parallel import map_ahead
 from soundalike.roots import AllowedRoots
 from soundalike.segmenter import Segments
-from soundalike.types import FloatArray
+from soundalike.types import DECODER_VERSION, FloatArray
 from soundalike.wall_clock import Dating
 from soundalike.windows import WindowPlan
 
@@ -123,6 +123,7 @@ class AudioSegmenter(Executor):
             label=clip.label,
             tags=clip.tags,
             recorded_at=clip.recorded_at,
+            decoder_version=DECODER_VERSION,
             window_s=plan.window_s,
             stride_s=plan.stride_s,
         )

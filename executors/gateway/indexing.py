@@ -205,19 +205,22 @@ async def _index(
             context.jobs.note_file(job, _of_upload(uploads[number], result))
         if sent is not None and result.outcome == "failed":
             sent.discard(uploads[number].path)
-        if not uploads and is_film_without_sound(path_of(str(clip.uri)), result.error_code):
+        own = str(clip.uri)
+        name = uploads[number].name if uploads else own
+        if not uploads and is_film_without_sound(path_of(own), result.error_code):
             # Nobody has named it: it lies in the folder.
             result.outcome = "skipped"
             job.skipped += 1
-            job.note_left_out(str(clip.uri), NO_TRACK)
+            job.note_left_out(own, NO_TRACK)
         elif result.error_code:
             job.failed += 1
-            own = str(clip.uri)
-            name = uploads[number].name if uploads else own
             job.note_error(name, result.error_code, str(result.error).replace(own, name))
         else:
             counter = _COUNTED[result.outcome]
             setattr(job, counter, getattr(job, counter) + 1)
+            job.unsearchable += result.n_windows > 0 and not result.n_searchable
+        for warning in result.warnings:
+            job.note_warning(name, warning.replace(own, name))
     context.metrics.count_indexed(results)
     await context.jobs.tell()
     if is_cancelled:

@@ -32,6 +32,13 @@ class JobError(BaseModel):
     detail: str
 
 
+class JobWarning(BaseModel):
+    """What is wrong with a file that is stored all the same."""
+
+    uri: str
+    detail: str
+
+
 class JobFile(BaseModel):
     """What became of an uploaded file; `uri` is what its client calls it."""
 
@@ -39,6 +46,7 @@ class JobFile(BaseModel):
     recording_id: Optional[str]
     outcome: str = Field(description="added, unchanged, updated, linked, replaced or failed")
     n_windows: int
+    n_searchable: int = Field(description="windows that a search can find")
     duration_s: float
     warnings: List[str]
     error_code: Optional[str]
@@ -72,7 +80,9 @@ class Job(BaseModel):
         default=0, description="files of the folder that are no sounds, beside `total`"
     )
     left_out_files: List[LeftOut] = Field(default=[], description="the first 20 of these two kinds")
+    unsearchable: int = Field(default=0, description="files that no search can find")
     errors: List[JobError] = Field(default=[], description="the first 100")
+    warnings: List[JobWarning] = Field(default=[], description="the first 100")
     started_at: Optional[datetime] = None
     finished_at: Optional[datetime] = None
 
@@ -90,6 +100,11 @@ class Job(BaseModel):
         """Keep an error, where there are not too many yet."""
         if len(self.errors) < _MOST_ERRORS:
             self.errors.append(JobError(uri=uri, code=code, detail=detail))
+
+    def note_warning(self, uri: str, detail: str) -> None:
+        """Keep a warning, where there are not too many yet."""
+        if len(self.warnings) < _MOST_ERRORS:
+            self.warnings.append(JobWarning(uri=uri, detail=detail))
 
 
 #: Does the work of a job, and writes into it how far it is.

@@ -104,6 +104,7 @@ class TimescaleIndexer(Executor):
             return
         for (doc, result), outcome in zip(pairs, outcomes, strict=True):
             result.outcome, result.n_windows = outcome, len(doc.chunks)
+            result.n_searchable = sum(window.quality == "ok" for window in to_windows(doc.chunks))
 
     @requests(on="/search")
     def search(
@@ -215,6 +216,7 @@ class TimescaleIndexer(Executor):
             doc.starts = stored.starts
             doc.earliest_start = time_text(stored.earliest_start)
             doc.latest_start = time_text(stored.latest_start)
+            doc.earlier_decoder, doc.unsearchable = stored.earlier_decoder, stored.unsearchable
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension
@@ -298,4 +300,6 @@ def _begun(doc: EmbeddedClip) -> Indexed:
 
 
 def _entry(doc: EmbeddedClip) -> Entry:
-    return Entry(to_recording(doc), to_windows(doc.chunks), to_embeddings(doc))
+    return Entry(
+        to_recording(doc), to_windows(doc.chunks), to_embeddings(doc), max(1, doc.decoder_version)
+    )

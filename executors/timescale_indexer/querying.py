@@ -12,7 +12,7 @@ from executors.documents import (
 )
 from executors.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
-from soundalike.queries import EmbeddedQuery, audible, stored_query, vector_query
+from soundalike.queries import EmbeddedQuery, heard_query, stored_query, vector_query
 from soundalike.store import Store
 
 #: Errors that one document of a request is to blame for; the others are answered.
@@ -40,16 +40,14 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
     rows = to_embeddings(doc)
     if doc.kind == "vector":
         return vector_query(store, rows[0], collections)
-    windows = to_windows(doc.chunks)
-    loud = audible(windows)
-    return EmbeddedQuery(
+    return heard_query(
         doc.uri or "",
         doc.recording_id,
-        [windows[position] for position in loud],
-        rows[loud],
+        to_windows(doc.chunks),
+        rows,
         to_spec(doc),
         doc.duration_s,
-        tuple(doc.warnings),
+        doc.warnings,
     )
 
 
@@ -59,3 +57,4 @@ def tell_of(query: EmbeddedQuery, result: Union[SearchHits, Counted]) -> None:
     result.uri = query.name or result.uri
     result.recording_id = query.recording_id
     result.duration_s = query.duration_s
+    result.warnings = list(query.warnings)

@@ -109,6 +109,7 @@ class VGGishEncoder(Executor):
             start_s=doc.start_s,
             end_s=doc.end_s,
             at_s=doc.at_s,
+            decoder_version=doc.decoder_version,
             window_s=doc.window_s,
             stride_s=doc.stride_s,
             chunks=doc.chunks,

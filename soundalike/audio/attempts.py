@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_Watcher = Callable[[str], None]
+from soundalike.types import DECODER_VERSION
 
-#: Version of the samples that decoding gives: raised when the same file gives other samples than before,
-#: so that recordings that were indexed earlier can be found and indexed again.
-DECODER_VERSION = 2
+__all__ = ["DECODER_VERSION", "announce", "watched"]
+
+_Watcher = Callable[[str], None]
 
 _watcher: ContextVar[_Watcher | None] = ContextVar("watcher", default=None)
 _excluded: ContextVar[frozenset[str]] = ContextVar("excluded", default=frozenset())

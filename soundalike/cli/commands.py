@@ -233,6 +233,8 @@ def _stored(settings: Settings, collection: str) -> dict[str, Any]:
         "starts": stored.starts,
         "earliest_start": stored.earliest_start,
         "latest_start": stored.latest_start,
+        "earlier_decoder": stored.earlier_decoder,
+        "unsearchable": stored.unsearchable,
     }
 
 

@@ -7,7 +7,7 @@ import glob
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,8 @@ from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folder
 from soundalike.cli.paths import list_left_out, sound_files
 from soundalike.cli.report import Report
 from soundalike.cli.server import service_from
-from soundalike.errors import MetadataError
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import MetadataError, SoundalikeError
 from soundalike.roots import note_indexed
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
                 wanted.tell(result, report, arguments)
             for result in _pruned(arguments, pipeline, list(places.values())):
                 report.tell(result, as_json=arguments.json)
+            stored = pipeline.store.status(collection=pipeline.collection)
+            report.note_earlier(stored.earlier_decoder, _mend(arguments))
     return report.exit_status
 
 
@@ -68,6 +71,7 @@ def _run_on(service: Service, arguments: argparse.Namespace) -> int:
     if arguments.on_server:
         with _reported(report, as_json=arguments.json):
             index_folders(service, arguments, report)
+            _note_earlier_on(service, arguments, report)
         return report.exit_status
     dating = Dating.described(settings_from(arguments).time_zone)
     wanted = _wanted(arguments, dating, arguments.paths)
@@ -75,7 +79,21 @@ def _run_on(service: Service, arguments: argparse.Namespace) -> int:
     with _reported(report, as_json=arguments.json):
         for result in send(service, wanted.items, arguments.collection):
             wanted.tell(result, report, arguments)
+        _note_earlier_on(service, arguments, report)
     return report.exit_status
+
+
+def _note_earlier_on(service: Service, arguments: argparse.Namespace, report: Report) -> None:
+    # What was indexed is indexed, whatever becomes of this question.
+    with suppress(SoundalikeError):
+        stored = service.status(arguments.collection)
+        report.note_earlier(stored["earlier_decoder"], f"on the service's machine, {_mend(arguments)}")
+
+
+def _mend(arguments: argparse.Namespace) -> str:
+    which = arguments.collection
+    where = "" if which == DEFAULT_COLLECTION else f" --collection {which}"
+    return f"soundalike reindex{where} decodes them again"
 
 
 @contextmanager

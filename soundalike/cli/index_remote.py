@@ -82,6 +82,9 @@ def index_folders(service: Service, arguments: argparse.Namespace, report: Repor
             _list_left_out(job, as_json=arguments.json)
         for failure in job.failures:
             report.tell(failure, as_json=arguments.json)
+        for uri, warning in job.warnings:
+            report.warn(uri, warning)
+        report.count_unsearchable(job.unsearchable)
         for outcome, count in job.counts.items():
             report.count_more(outcome, count - len(job.failures) * (outcome == "failed"))
 

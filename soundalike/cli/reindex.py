@@ -1,57 +1,85 @@
-"""``soundalike reindex``: the index made anew from the stored paths."""
+"""``soundalike reindex``: the index made anew, or only what an earlier decoder has decoded."""
 
 from __future__ import annotations
 
 import argparse
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from soundalike.cli import output
 from soundalike.cli.commands import encoder_of, opened_store, settings_from, window_plan
-from soundalike.cli.report import named_error
+from soundalike.cli.report import named_error, unsearchable
 from soundalike.errors import AudioError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from soundalike.items import IndexResult
+    from soundalike.pipeline import Pipeline
 
 _PARTIAL_FAILURE = AudioError.exit_status
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Embed every stored path again; the old index serves until the new one is complete."""
+    """Embed every stored path again; the old index serves until the new one is complete.
+
+    Where encoder and windows are those of the index, decode again what an earlier decoder has decoded.
+    """
     from soundalike.pipeline import Pipeline
-    from soundalike.rebuild import is_rebuilt, plan_rebuild, rebuild
     from soundalike.wall_clock import Dating
 
     settings = settings_from(arguments)
+    uploads = settings.uploads_dir.absolute()
     with opened_store(settings) as store:
         before = store.status(collection=arguments.collection).spec
         plan = window_plan(arguments, before)
         dating = Dating.described(settings.time_zone)
         pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection, dating)
         if before == pipeline.spec:
-            output.note(f"nothing to do: the index is made with {before.describe()}")
-            return 0
-        work = plan_rebuild(pipeline)
-        output.note(f"from {work.before.describe()}")
-        output.note(f"to   {work.after.describe()}")
-        if work.done:
-            output.note(f"going on where it stopped: {work.done} files are done")
-        counts: Counter[str] = Counter()
-        show = output.progress(len(work.files), "embedding")
-        started = time.monotonic()
-        for number, result in enumerate(
-            rebuild(pipeline, work, without_failed=arguments.without_failed), start=1
-        ):
-            show(number)
-            counts["failed" if result.error else "embedded"] += 1
-            if arguments.json:
-                output.json_line(asdict(result))
-            if result.error:
-                output.note(f"failed: {output.visible(named_error(result))} [{result.error_code}]")
-        is_done = is_rebuilt(pipeline)
-    took_s = time.monotonic() - started
-    summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    output.note(f"{len(work.files)} files in {took_s:.1f} s: {summary or 'nothing to embed'}")
-    if not is_done:
+            return _renew(arguments, pipeline, uploads)
+        return _rebuild(arguments, pipeline, uploads)
+
+
+def _renew(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> int:
+    from soundalike.renewing import find_outdated, renew
+    from soundalike.store.renewal import earlier_decoder
+
+    outdated = find_outdated(pipeline)
+    if not outdated:
+        output.note(f"nothing to do: the index is made with {pipeline.spec.describe()}")
+        return 0
+    output.note(f"{earlier_decoder(len(outdated))}; decoding again, while the index serves")
+    started = time.monotonic()
+    results = renew(pipeline, outdated, uploads)
+    counts, n_hidden = _told(results, len(outdated), "decoding", as_json=arguments.json)
+    _sum_up(counts, n_hidden, f"{len(outdated)} recordings", time.monotonic() - started)
+    if not counts["failed"]:
+        return 0
+    output.note(
+        "what failed stays in the index as it was: bring the files back and run this again, or delete "
+        "them with soundalike delete PATH"
+    )
+    return _PARTIAL_FAILURE
+
+
+def _rebuild(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> int:
+    from soundalike.rebuild import is_rebuilt, plan_rebuild, rebuild
+
+    work = plan_rebuild(pipeline)
+    output.note(f"from {work.before.describe()}")
+    output.note(f"to   {work.after.describe()}")
+    if work.done:
+        output.note(f"going on where it stopped: {work.done} files are done")
+    started = time.monotonic()
+    results = rebuild(pipeline, work, without_failed=arguments.without_failed, uploads=uploads)
+    found, n_hidden = _told(results, len(work.files), "embedding", as_json=arguments.json)
+    n_failed = found["failed"]
+    counts = {"embedded": found.total() - n_failed, "failed": n_failed}
+    _sum_up(counts, n_hidden, f"{len(work.files)} files", time.monotonic() - started)
+    if not is_rebuilt(pipeline):
         output.note(
             "the old index stays in place, because some files cannot be read: bring them back and run "
             "this again, delete them with soundalike delete PATH, or go without them: "
@@ -59,4 +87,31 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return _PARTIAL_FAILURE
     output.note("the new index has taken the old one's place; start a running service again")
-    return _PARTIAL_FAILURE if counts["failed"] else 0
+    return _PARTIAL_FAILURE if n_failed else 0
+
+
+def _told(
+    results: Iterable[IndexResult], total: int, label: str, *, as_json: bool
+) -> tuple[Counter[str], int]:
+    """Tell what becomes of each; return how many have which outcome, and how many no search finds."""
+    counts: Counter[str] = Counter()
+    n_hidden = 0
+    show = output.progress(total, label)
+    for number, result in enumerate(results, start=1):
+        show(number)
+        counts[result.outcome] += 1
+        n_hidden += result.is_unsearchable
+        if as_json:
+            output.json_line(asdict(result))
+        for warning in result.warnings:
+            output.note(f"warning: {output.short_path(result.uri)}: {warning}")
+        if result.error:
+            output.note(f"failed: {output.visible(named_error(result))} [{result.error_code}]")
+    return counts, n_hidden
+
+
+def _sum_up(counts: Mapping[str, int], n_hidden: int, what: str, took_s: float) -> None:
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()) if count)
+    output.note(f"{what} in {took_s:.1f} s: {summary or 'nothing to do'}")
+    if n_hidden:
+        output.note(unsearchable(n_hidden))

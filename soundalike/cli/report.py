@@ -58,6 +58,8 @@ class Report:
         self._counts: Counter[str] = Counter()
         self._failures: defaultdict[str, list[str]] = defaultdict(list)
         self._n_failed: Counter[str] = Counter()
+        self._n_unsearchable = 0
+        self._n_earlier, self._mend = 0, ""
 
     @property
     def n_failed(self) -> int:
@@ -80,15 +82,28 @@ class Report:
         if as_json:
             output.json_line(asdict(result))
         for warning in result.warnings:
-            output.note(f"warning: {output.short_path(result.uri)}: {warning}")
+            self.warn(result.uri, warning)
+
+    def warn(self, uri: str, warning: str) -> None:
+        """Write a warning about a file to stderr."""
+        output.note(f"warning: {output.short_path(uri)}: {warning}")
 
     def count_more(self, outcome: str, n_files: int) -> None:
         """Take in files of which only this is known."""
         self._counts[outcome] += n_files
 
+    def count_unsearchable(self, n_files: int) -> None:
+        """Take in files that no search finds, and of which only their number is known."""
+        self._n_unsearchable += n_files
+
+    def note_earlier(self, n_recordings: int, mend: str) -> None:
+        """Take in how many stored recordings an earlier decoder has decoded, and what mends it."""
+        self._n_earlier, self._mend = n_recordings, mend
+
     def count(self, result: IndexResult) -> None:
         """Take in the result of a file."""
         self._counts[result.outcome] += 1
+        self._n_unsearchable += result.is_unsearchable
         if result.outcome == "failed" and result.error_code is not None:
             self._n_failed[result.error_code] += 1
             if len(self._failures[result.error_code]) < SHOWN_FAILURES:
@@ -101,12 +116,18 @@ class Report:
         would = "would be " if self._is_dry_run and summary else ""
         output.note(f"{self.n_files} files in {took_s:.1f} s: {would}{summary or 'nothing to do'}")
         note_left_out(self.n_left_out + self._counts["skipped"], is_listed=self._lists_left_out)
+        if self._n_unsearchable:
+            output.note(unsearchable(self._n_unsearchable))
         for code, count in self._n_failed.most_common():
             output.note(f"{count} x {code}: {_reason(code)} {_remedy(code)}")
             for error in self._failures[code]:
                 output.note(f"  failed: {output.visible(error)} [{code}]")
             if count > SHOWN_FAILURES:
                 output.note(f"  and {count - SHOWN_FAILURES} more; --json lists all")
+        if self._n_earlier:
+            from soundalike.store.renewal import earlier_decoder
+
+            output.note(f"{earlier_decoder(self._n_earlier)}; {self._mend}")
         if self._is_dry_run:
             output.note("nothing was changed: this was a dry run")
         if as_json:
@@ -119,6 +140,8 @@ class Report:
             "dry_run": self._is_dry_run,
             **{outcome: self._counts[outcome] for outcome in _OUTCOMES},
             "left_out": self.n_left_out,
+            "unsearchable": self._n_unsearchable,
+            "earlier_decoder": self._n_earlier,
             "failures": {
                 code: {
                     "count": count,
@@ -129,6 +152,11 @@ class Report:
                 for code, count in self._n_failed.most_common()
             },
         }
+
+
+def unsearchable(count: int) -> str:
+    """Return what is said of files that were stored, and that no search finds."""
+    return f"{count} {'holds' if count == 1 else 'hold'} nothing that a search can find"
 
 
 def named_error(result: IndexResult) -> str:

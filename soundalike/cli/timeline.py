@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         with opened_query(arguments, [arguments.collection]) as (store, query):
             found, name = timeline_of(query, store, zone=filters.time_zone, **wanted), query.name
+    for warning in found.warnings:
+        output.note(f"warning: {warning}")
     if arguments.json:
         for bucket in found.buckets:
             output.json_line(

@@ -10,7 +10,10 @@ from soundalike.encoders import GET_WEIGHTS, chosen
 from soundalike.errors import ModelError, ModelMismatch
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
+from soundalike.store.listing import shortcomings
+from soundalike.store.renewal import earlier_decoder
 from soundalike.store.schema import extensions
+from soundalike.types import DECODER_VERSION
 
 #: Ids come from a hash of the content: the first ones in their order are a random sample.
 SAMPLE_RECORDINGS = 500
@@ -35,6 +38,19 @@ def encoder(settings: Settings, collection: Collection) -> Check:
         f"{back}rebuild the index"
     )
     return failed("encoder", other, command("reindex", collection=collection.name))
+
+
+def decoder(cursor: Cursor, collection: Collection) -> Check:
+    """How many recordings were decoded by an earlier decoder."""
+    earlier, _ = shortcomings(cursor, collection)
+    if not earlier:
+        return Check("decoder", "ok", f"version {DECODER_VERSION} has decoded every recording")
+    return Check(
+        "decoder",
+        "warn",
+        earlier_decoder(earlier),
+        command("reindex", collection=collection.name),
+    )
 
 
 def quality(cursor: Cursor, collection: Collection) -> Check:

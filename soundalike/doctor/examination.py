@@ -109,6 +109,7 @@ def _collection(
     exact_below: int,
 ) -> Iterator[Check]:
     yield guarded("encoder", lambda: contents.encoder(settings, found))
+    yield look("decoder", lambda cursor: contents.decoder(cursor, found))
     yield look("quality", lambda cursor: contents.quality(cursor, found))
     yield look("integrity", lambda cursor: contents.integrity(cursor, found))
     yield look("chunks", lambda cursor: contents.chunks(cursor, found))

@@ -126,6 +126,7 @@ class _Writer:
             "recorded_at": recorded_at,
             "recorded_at_source": first.recorded_at_source,
             "n_windows": len(content.windows),
+            "decoder_version": content.decoder_version,
         }
         self._line(b"R", row)
         for file in content.files:
@@ -159,7 +160,7 @@ class _Writer:
 
     def _put(self, name: str, blocks: Iterator[bytes]) -> None:
         digest, length = hashlib.sha256(), 0
-        with self._archive.open(name, "w", force_zip64=True) as member:
+        with self._archive.open(_member(name), "w", force_zip64=True) as member:
             for block in blocks:
                 digest.update(block)
                 length += member.write(block)
@@ -174,8 +175,15 @@ class _Writer:
             self._put(name, (line[1:] for line in self._spool if line.startswith(kind)))
         recordings, files, windows = self._counts
         summary = Summary(self._name, self._spec, recordings, files, windows, QUALITIES, self._members)
-        self._archive.writestr(HEAD, summary.to_json())
+        self._archive.writestr(_member(HEAD), summary.to_json())
         return summary
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """Return a member without the time of day, so that the same collection gives the same file."""
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o600 << 16
+    return info
 
 
 def _arrays(contents: list[Content], dimension: int) -> dict[str, Any]:

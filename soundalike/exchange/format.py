@@ -20,7 +20,8 @@ A ZIP file whose members are stored, not compressed: vectors hardly shrink. In t
 
 ``recordings.jsonl``
     A line for each recording, in the same order: ``recording_id``, ``duration_s``, ``recorded_at`` (ISO
-    8601, UTC, or null), ``recorded_at_source``, ``n_windows``.
+    8601, UTC, or null), ``recorded_at_source``, ``n_windows``, ``decoder_version`` (1 where it is not
+    said: files from before there were others).
 ``files.jsonl``
     A line for each path, in the order of the recordings: ``recording_id``, ``uri``, ``label``, ``tags``,
     ``size_bytes``, ``mtime_ns``.

@@ -178,7 +178,7 @@ def _add_all(
     done = 0
     for batch in _batches(_rebased(archive, rebase)):
         entries = [
-            Entry(file, content.windows, embeddings)
+            Entry(file, content.windows, embeddings, content.decoder_version)
             for content in batch
             for embeddings in [content.embeddings.astype(np.float32)]
             for file in content.files

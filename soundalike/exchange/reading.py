@@ -26,6 +26,8 @@ from soundalike.types import FileStat, HalfArray, Recording, Window
 
 _BLOCK_BYTES = 1 << 20
 _MAX_HEAD_BYTES = 64 << 20
+#: Of files from before there were others.
+FIRST_DECODER = 1
 #: What reading raises of bytes that are not what they should be.
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, KeyError),
@@ -118,7 +120,8 @@ class Archive:
                 if not last < key == row["recording_id"] == of or row["n_windows"] != len(windows):
                     raise ValueError(f"recording {key} is not alike in {name} and the lists")
                 last = key
-                yield Content([_recording(row, path) for path in paths], windows, embeddings)
+                known = [_recording(row, path) for path in paths]
+                yield Content(known, windows, embeddings, _decoder_version(row))
         if next(recordings, None) is not None or next(files, None) is not None:
             raise ValueError("there are recordings without windows")
 
@@ -202,6 +205,13 @@ def _recording(row: Mapping[str, Any], path: Mapping[str, Any]) -> Recording:
         source,
         FileStat(int(size_bytes), int(mtime_ns)) if known else None,
     )
+
+
+def _decoder_version(row: Mapping[str, Any]) -> int:
+    version = row.get("decoder_version", FIRST_DECODER)
+    if type(version) is not int or not FIRST_DECODER <= version < 1 << 31:
+        raise ValueError(f"decoder_version is {version!r}")
+    return version
 
 
 @contextmanager

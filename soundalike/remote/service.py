@@ -32,7 +32,7 @@ from soundalike.types import Bucket, BucketWidth, Filters, Match, Recording, Tim
 STATUS = (
     *("collection", "encoder", "configured_encoder", "recordings", "files", "windows", "window_s"),
     *("stride_s", "dimension", "index", "database", "extensions", "starts"),
-    *("earliest_start", "latest_start"),
+    *("earliest_start", "latest_start", "earlier_decoder", "unsearchable"),
 )
 
 
@@ -52,6 +52,10 @@ class Job:
         ``skipped``, which are films without sound.
     failures : list of IndexResult
         The first of those that failed.
+    warnings : list of tuple of str
+        Path and warning of the first files that are stored with one.
+    unsearchable : int
+        Files that are stored, and that no search finds.
     n_left_out : int
         Files of the folder that are no sounds, beside those that are counted.
     left_out : dict of str to str
@@ -64,6 +68,8 @@ class Job:
     done: int
     counts: dict[str, int]
     failures: list[IndexResult]
+    warnings: list[tuple[str, str]]
+    unsearchable: int
     n_left_out: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -147,7 +153,7 @@ class Service:
                 for row in found["buckets"]
             ]
             name = _name_of(query, found, on_server=on_server)
-            return Timeline(buckets, found["undated"]), name
+            return Timeline(buckets, found["undated"], tuple(found["warnings"])), name
 
     def status(self, collection: str) -> dict[str, Any]:
         """Return what is indexed, and with what: `STATUS`, times as datetime."""
@@ -289,6 +295,8 @@ class Service:
                     IndexResult(row["uri"], "failed", error_code=row["code"], error=row["detail"])
                     for row in found["errors"]
                 ],
+                [(row["uri"], row["detail"]) for row in found["warnings"]],
+                found["unsearchable"],
                 found.get("left_out", 0),
                 {row["uri"]: row["reason"] for row in found.get("left_out_files", [])},
             )

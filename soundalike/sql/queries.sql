@@ -71,6 +71,12 @@ SELECT CASE WHEN recorded_at IS NOT NULL THEN coalesce(recorded_at_source, 'give
        count(*), min(recorded_at), max(recorded_at)
 FROM soundalike.recordings WHERE collection_id = %(collection)s GROUP BY 1;
 
+-- name: count_shortcomings
+-- Recordings that an earlier decoder has decoded, and recordings that no search can find.
+SELECT count(*) FILTER (WHERE decoder_version < %(decoder_version)s),
+       count(*) FILTER (WHERE n_searchable = 0)
+FROM soundalike.recordings WHERE collection_id = %(collection)s;
+
 -- name: create_hypertable
 -- For TimescaleDB before 2.20, which has no CREATE TABLE ... WITH (tsdb.hypertable).
 SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '10 years'),
@@ -93,12 +99,11 @@ SELECT uri, recording_id::text, label, tags, size_bytes, mtime_ns FROM soundalik
 WHERE collection_id = %(collection)s AND uri = ANY (%(uris)s);
 
 -- name: find_recordings
-SELECT recording_id::text, duration_s, recorded_at, recorded_at_source FROM soundalike.recordings
-WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[]);
-
--- name: files_of
-SELECT uri, label, tags, size_bytes, mtime_ns FROM soundalike.files
-WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
+-- Waits for those who are just deleting one of them, and keeps others from it.
+SELECT recording_id::text, duration_s, recorded_at, recorded_at_source, decoder_version
+FROM soundalike.recordings
+WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[])
+ORDER BY soundalike.recordings.recording_id FOR NO KEY UPDATE;
 
 -- name: list_files
 -- A page of the paths in a collection, in their order. First the page, then what belongs to it: planned as
@@ -115,6 +120,15 @@ CROSS JOIN LATERAL (
     WHERE r.collection_id = %(collection)s AND r.recording_id = f.recording_id OFFSET 0
 ) AS r
 ORDER BY f.uri;
+
+-- name: outdated_files
+-- As list_files, the paths of recordings that an earlier decoder has decoded.
+SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
+       f.size_bytes, f.mtime_ns, r.n_windows
+FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
+WHERE f.collection_id = %(collection)s AND f.uri > %(after)s
+  AND r.decoder_version < %(decoder_version)s
+ORDER BY f.uri LIMIT %(limit)s;
 
 -- name: narrow_files
 -- Goes into list_files when only some paths are wanted; as filter_files does into a search.
@@ -175,7 +189,7 @@ ORDER BY recording_id LIMIT %(limit)s;
 -- name: files_of_page
 -- All paths of some recordings, with what is known of these.
 SELECT f.recording_id::text, f.uri, f.label, f.tags, f.size_bytes, f.mtime_ns, r.duration_s, r.recorded_at,
-       r.recorded_at_source
+       r.recorded_at_source, r.decoder_version
 FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
 WHERE f.collection_id = %(collection)s AND f.recording_id = ANY (%(recording_ids)s::uuid[])
 ORDER BY f.recording_id, f.uri COLLATE "C";
@@ -195,17 +209,28 @@ SELECT window_index, halfvec_send(embedding) FROM soundalike.windows_{collection
 WHERE recording_id = %(recording_id)s::uuid AND window_index = ANY (%(windows)s)
   AND embedding IS NOT NULL;
 
--- name: delete_recording
-DELETE FROM soundalike.recordings
+-- name: delete_windows
+DELETE FROM soundalike.windows_{collection} WHERE recording_id = %(recording_id)s::uuid;
+
+-- name: renew_recording
+UPDATE soundalike.recordings
+SET duration_s = %(duration_s)s, recorded_at = %(recorded_at)s, recorded_at_source = %(source)s,
+    n_windows = %(n_windows)s, n_searchable = %(n_searchable)s, decoder_version = %(decoder_version)s,
+    indexed_at = now()
+WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
+
+-- name: set_decoder_version
+-- Of a recording of which a later decoder makes the same.
+UPDATE soundalike.recordings SET decoder_version = %(decoder_version)s
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
 -- name: put_recordings
 INSERT INTO soundalike.recordings (collection_id, recording_id, duration_s, recorded_at,
-                                   recorded_at_source, n_windows)
+                                   recorded_at_source, n_windows, n_searchable, decoder_version)
 SELECT v.collection_id, v.recording_id::uuid, v.duration_s, v.recorded_at::timestamptz,
-       v.recorded_at_source, v.n_windows
+       v.recorded_at_source, v.n_windows, v.n_searchable, v.decoder_version
 FROM (VALUES %s) AS v (collection_id, recording_id, duration_s, recorded_at, recorded_at_source,
-                       n_windows);
+                       n_windows, n_searchable, decoder_version);
 
 -- name: copy_windows
 COPY soundalike.windows_{collection} (recording_id, window_index, window_time, start_s, end_s, quality,

@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (3);
+INSERT INTO soundalike.schema_version (version) VALUES (4);
 
 -- One row for each named index: what its vectors were made with. Vectors of another encoder, dimension,
 -- window or stride cannot be compared with them and are refused. The vectors themselves are in the table
@@ -33,6 +33,10 @@ CREATE TABLE soundalike.recordings (
     -- Who said it: given, metadata, filename, mtime; NULL where nobody did.
     recorded_at_source text,
     n_windows integer NOT NULL CHECK (n_windows > 0),
+    -- Windows that have an embedding. 0: no search finds the recording.
+    n_searchable integer NOT NULL,
+    -- Which version of the decoders its windows were made by.
+    decoder_version integer NOT NULL,
     indexed_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (collection_id, recording_id)
 );

@@ -23,6 +23,7 @@ from soundalike.errors import (
 )
 from soundalike.store.times import check_times
 from soundalike.types import (
+    DECODER_VERSION,
     Filters,
     FloatArray,
     HalfArray,
@@ -34,8 +35,8 @@ from soundalike.types import (
 )
 
 #: What became of a recording that was handed to `Store.add`. ``linked``: the same audio was there
-#: under another path. ``replaced``: the path held other audio before. ``updated``: only its label,
-#: tags or start time changed.
+#: under another path. ``replaced``: the path held other audio before. ``updated``: its label, tags or
+#: start time changed, or what a later decoder made of it.
 Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
 MAX_TOP_K = 1000
@@ -87,6 +88,10 @@ class StoreStatus:
         ``metadata``, ``filename``, ``mtime``, and ``unknown`` where nobody said.
     earliest_start, latest_start : datetime or None
         Of the recordings whose start is known, in UTC.
+    earlier_decoder : int
+        Recordings that were decoded by an earlier decoder; see `soundalike.types.DECODER_VERSION`.
+    unsearchable : int
+        Recordings of which no window has a vector, so that no search finds them.
     """
 
     database: str
@@ -99,6 +104,8 @@ class StoreStatus:
     starts: dict[str, int] = field(default_factory=dict)
     earliest_start: datetime | None = None
     latest_start: datetime | None = None
+    earlier_decoder: int = 0
+    unsearchable: int = 0
 
 
 class StoredFile(NamedTuple):
@@ -129,11 +136,15 @@ class CollectionSummary:
 
 
 class Entry(NamedTuple):
-    """A recording with its windows and a row of ``(n_windows, dimension)`` float32 for each."""
+    """A recording with its windows and a row of ``(n_windows, dimension)`` float32 for each.
+
+    `decoder_version` tells which decoder its samples are from.
+    """
 
     recording: Recording
     windows: Sequence[Window]
     embeddings: FloatArray
+    decoder_version: int = DECODER_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +159,14 @@ class Content:
         In their order.
     embeddings : (n_windows, dimension) float16
         As they are stored. Zeros where a window has none, because its quality is not ``ok``.
+    decoder_version : int
+        Which decoder its samples are from.
     """
 
     files: list[Recording]
     windows: list[Window]
     embeddings: HalfArray
+    decoder_version: int = DECODER_VERSION
 
 
 def rebuild_name(collection: str) -> str:

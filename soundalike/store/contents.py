@@ -87,7 +87,8 @@ def read_one(
     cursor.execute(collection.statement("vectors_of_windows"), keys)
     vectors = dict(cursor.fetchall())
     rows = [vectors.get(window.index) for window in chosen]
-    return Content(_recordings(recording_id, files), chosen, _matrix(rows, collection.spec.dimension))
+    matrix = _matrix(rows, collection.spec.dimension)
+    return Content(_recordings(recording_id, files), chosen, matrix, files[0][-1])
 
 
 def _page(cursor: Cursor, collection: Collection, after: str | None) -> _Page:
@@ -134,13 +135,14 @@ def _content(
         _recordings(key, files),
         [_window(*row) for *row, _ in windows],
         _matrix([vector for *_, vector in windows], dimension),
+        files[0][-1],
     )
 
 
 def _recordings(key: str, files: list[tuple[Any, ...]]) -> list[Recording]:
     return [
         Recording(key, uri, duration_s, label, tags, at, source, file_stat(size, mtime))
-        for uri, label, tags, size, mtime, duration_s, at, source in files
+        for uri, label, tags, size, mtime, duration_s, at, source, _ in files
     ]
 
 

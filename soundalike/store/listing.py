@@ -9,7 +9,7 @@ from soundalike.store.base import StoredFile, as_id
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.searching import filter_values, is_narrowed
-from soundalike.types import FileStat, Filters, Recording
+from soundalike.types import DECODER_VERSION, FileStat, Filters, Recording
 
 PAGE_FILES = 1000
 
@@ -37,6 +37,13 @@ def page(
     return _files(cursor)
 
 
+def outdated(cursor: Cursor, collection: Collection, after: str, limit: int) -> list[StoredFile]:
+    """Return the next paths behind `after` of what an earlier decoder has decoded, in their order."""
+    keys = {"collection": collection.collection_id, "after": after, "limit": limit}
+    cursor.execute(sql.queries()["outdated_files"], {**keys, "decoder_version": DECODER_VERSION})
+    return _files(cursor)
+
+
 def at_paths(cursor: Cursor, collection: Collection, uris: Sequence[str]) -> dict[str, StoredFile]:
     """Return those of the paths that are stored."""
     keys = {"collection": collection.collection_id, "uris": list(uris)}
@@ -61,6 +68,14 @@ def counts(cursor: Cursor, collection: Collection, statement: str, limit: int) -
     keys = {"collection": collection.collection_id, "limit": limit}
     cursor.execute(statement, keys)
     return [(name, count) for name, count in cursor.fetchall()]
+
+
+def shortcomings(cursor: Cursor, collection: Collection) -> tuple[int, int]:
+    """Return how many recordings an earlier decoder has decoded, and how many no search can find."""
+    keys = {"collection": collection.collection_id, "decoder_version": DECODER_VERSION}
+    cursor.execute(sql.queries()["count_shortcomings"], keys)
+    earlier, unsearchable = cursor.fetchone() or (0, 0)
+    return earlier, unsearchable
 
 
 def file_stat(size_bytes: int | None, mtime_ns: int | None) -> FileStat | None:

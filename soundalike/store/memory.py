@@ -81,10 +81,15 @@ class MemoryStore:
         for entry in entries:
             check_entry(entry, spec)
         target = self._ensure(collection, spec)
-        return [target.add(*entry) for entry in entries]
+        return [target.add(entry) for entry in entries]
 
     def link(
-        self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+        self,
+        recording: Recording,
+        spec: IndexSpec,
+        *,
+        renew: bool = False,
+        collection: str = DEFAULT_COLLECTION,
     ) -> Outcome | None:
         """Store a path of known audio; see `soundalike.store.Store.link`."""
         check_recording(recording, has_length=False)
@@ -92,7 +97,7 @@ class MemoryStore:
         if found is None:
             return None
         check_spec(found.spec, spec)
-        return found.link(recording)
+        return found.link(recording, renew=renew)
 
     def known_ids(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
@@ -109,6 +114,11 @@ class MemoryStore:
         begin = "" if under is None else folder_prefix(under)
         uris = sorted(uri for uri in found.paths if uri.startswith(begin)) if found else []
         yield from [found.described(uri) for uri in uris] if found else []
+
+    def outdated_files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
+        """Yield the paths of what an earlier decoder has decoded, in their order."""
+        found = self._find(collection)
+        yield from found.outdated() if found else []
 
     def known_files(
         self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
@@ -286,6 +296,8 @@ class MemoryStore:
             starts=starts_by_trust(Counter(map(start_source, recordings))),
             earliest_start=min(known, default=None),
             latest_start=max(known, default=None),
+            earlier_decoder=len({file.recording_id for file in found.outdated()}),
+            unsearchable=sum(content.is_unsearchable for content in found.contents.values()),
         )
 
     def collections(self) -> dict[str, IndexSpec]:

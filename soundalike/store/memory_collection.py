@@ -11,6 +11,7 @@ import numpy as np
 
 from soundalike.store.base import (
     Content,
+    Entry,
     Outcome,
     SearchResult,
     StoredFile,
@@ -19,9 +20,11 @@ from soundalike.store.base import (
     start_source,
 )
 from soundalike.store.merging import Standing
+from soundalike.store.renewal import as_stored, count_searchable, is_same, renewed
 from soundalike.store.timeline import begins, bucket_start, filled, scores
 from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (
+    DECODER_VERSION,
     BucketWidth,
     Filters,
     FloatArray,
@@ -38,6 +41,12 @@ class _Content:
     recording: Recording
     windows: list[Window]
     embeddings: FloatArray
+    decoder_version: int
+
+    @property
+    def is_unsearchable(self) -> bool:
+        """Whether no window can be found."""
+        return not count_searchable(self.windows, self.embeddings)
 
 
 class MemoryCollection:
@@ -54,20 +63,36 @@ class MemoryCollection:
         self.contents: dict[str, _Content] = {}
         self.paths: dict[str, Recording] = {}
 
-    def add(self, recording: Recording, windows: Sequence[Window], embeddings: FloatArray) -> Outcome:
+    def add(self, entry: Entry) -> Outcome:
         """Store a recording."""
+        recording = entry.recording
         known = self.contents.get(recording.recording_id)
-        moved = known is not None and start_differs(known.recording, recording)
+        moved = known is not None and self._is_replaced(known, entry)
         if known is None or moved:
-            content = _Content(recording, list(windows), embeddings.copy())
-            self.contents[recording.recording_id] = content
+            self.contents[recording.recording_id] = _Content(
+                recording if known is None else renewed(known.recording, recording),
+                list(entry.windows),
+                entry.embeddings.copy(),
+                entry.decoder_version,
+            )
         outcome = self._put_file(recording, is_new=known is None)
         return "updated" if moved and outcome == "unchanged" else outcome
 
-    def link(self, recording: Recording) -> Outcome | None:
-        """Store a path of known audio; None where it is not known."""
+    def _is_replaced(self, known: _Content, entry: Entry) -> bool:
+        """Tell whether a known recording is written anew; note a decoder that made the same of it."""
+        if start_differs(known.recording, entry.recording):
+            return True
+        if entry.decoder_version <= known.decoder_version:
+            return False
+        known.decoder_version = entry.decoder_version
+        return not is_same(self.content(entry.recording.recording_id), entry)
+
+    def link(self, recording: Recording, *, renew: bool) -> Outcome | None:
+        """Store a path of known audio; None where it is not known, or is to be made anew."""
         known = self.contents.get(recording.recording_id)
         if known is None or start_differs(known.recording, recording):
+            return None
+        if renew and known.decoder_version < DECODER_VERSION:
             return None
         return self._put_file(recording, is_new=False)
 
@@ -96,14 +121,17 @@ class MemoryCollection:
     def content(self, recording_id: str) -> Content:
         """Return a recording as a database keeps it: without vectors of what is silent."""
         content = self.contents[recording_id]
-        windows = [
-            _as_stored(window, vector)
-            for window, vector in zip(content.windows, content.embeddings, strict=True)
-        ]
-        heard = np.array([window.quality == "ok" for window in windows], dtype=bool)
-        embeddings = np.where(heard[:, np.newaxis], content.embeddings, 0).astype(np.float16)
+        windows, embeddings = as_stored(content.windows, content.embeddings)
         uris = sorted(uri for uri, file in self.paths.items() if file.recording_id == recording_id)
-        return Content([self.described(uri) for uri in uris], windows, embeddings)
+        files = [self.described(uri) for uri in uris]
+        return Content(files, windows, embeddings, content.decoder_version)
+
+    def outdated(self) -> list[Recording]:
+        """Return the paths of what an earlier decoder has decoded, in their order."""
+        files = [self.described(uri) for uri in sorted(self.paths)]
+        return [
+            file for file in files if self.contents[file.recording_id].decoder_version < DECODER_VERSION
+        ]
 
     def search(self, vectors: FloatArray, top_k: int, filters: Filters) -> SearchResult:
         """Compare with every window."""
@@ -213,9 +241,3 @@ def _best_of_each_window(hits: list[Hit], limits: Mapping[int, int]) -> list[Hit
             taken[hit.query_window] = taken.get(hit.query_window, 0) + 1
             kept.append(hit)
     return kept
-
-
-def _as_stored(window: Window, vector: FloatArray) -> Window:
-    """Return a window with the quality under which a database keeps it."""
-    quality = window.quality if window.quality != "ok" or vector.any() else "silent"
-    return replace(window, is_silent=quality == "silent", is_clipped=quality == "clipped")

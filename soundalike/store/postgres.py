@@ -82,6 +82,8 @@ class PostgresStore(PostgresReader):
     ) -> Outcome:
         """Store a recording entirely or not at all; storing it again changes nothing.
 
+        What an earlier decoder has made of it is replaced, and a search finds either that or the new.
+
         Parameters
         ----------
         recording : Recording
@@ -121,11 +123,17 @@ class PostgresStore(PostgresReader):
         return self._run(work) if entries else []
 
     def link(
-        self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+        self,
+        recording: Recording,
+        spec: IndexSpec,
+        *,
+        renew: bool = False,
+        collection: str = DEFAULT_COLLECTION,
     ) -> Outcome | None:
         """Store a path of audio that is stored already; None where it is not.
 
-        Spares the caller decoding and embedding what is known; `recording.duration_s` is not used.
+        With `renew`, None too where an earlier decoder has decoded it. Spares the caller decoding and
+        embedding what is known; `recording.duration_s` is not used.
         """
         check_recording(recording, has_length=False)
 
@@ -134,7 +142,7 @@ class PostgresStore(PostgresReader):
             if target is None:
                 return None
             check_spec(target.spec, spec)
-            return writing.link(cursor, target, recording)
+            return writing.link(cursor, target, recording, renew=renew)
 
         return self._run(work)
 

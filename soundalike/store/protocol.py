@@ -33,7 +33,10 @@ class Store(Protocol):
         *,
         collection: str = DEFAULT_COLLECTION,
     ) -> Outcome:
-        """Store a recording entirely or not at all; storing it again changes nothing."""
+        """Store a recording entirely or not at all; storing it again changes nothing.
+
+        What an earlier decoder has made of it is replaced.
+        """
         ...
 
     def add_many(
@@ -49,9 +52,17 @@ class Store(Protocol):
         ...
 
     def link(
-        self, recording: Recording, spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
+        self,
+        recording: Recording,
+        spec: IndexSpec,
+        *,
+        renew: bool = False,
+        collection: str = DEFAULT_COLLECTION,
     ) -> Outcome | None:
-        """Store a path of audio that is stored already; None where it is not."""
+        """Store a path of audio that is stored already; None where it is not.
+
+        None too where an earlier decoder has decoded it and that is to be renewed.
+        """
         ...
 
     def files(
@@ -61,6 +72,10 @@ class Store(Protocol):
 
         With `under`, only those that lie below this folder.
         """
+        ...
+
+    def outdated_files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
+        """Yield the paths of what an earlier decoder has decoded, in their order."""
         ...
 
     def known_files(

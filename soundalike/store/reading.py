@@ -127,11 +127,32 @@ class PostgresReader:
         if under is not None and not is_storable(under):
             return
         filters = Filters(uri_prefix="" if under is None else folder_prefix(under))
+
+        def page(cursor: Cursor, found: Collection, after: str) -> list[StoredFile]:
+            return listing.page(cursor, found, after, MAX_PAGE, filters)
+
+        yield from self._paged(page, collection)
+
+    def outdated_files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
+        """Yield the paths of what an earlier decoder has decoded, in their order.
+
+        Those that are renewed meanwhile may be in it or not.
+        """
+
+        def page(cursor: Cursor, found: Collection, after: str) -> list[StoredFile]:
+            return listing.outdated(cursor, found, after, MAX_PAGE)
+
+        yield from self._paged(page, collection)
+
+    def _paged(
+        self, page_behind: Callable[[Cursor, Collection, str], list[StoredFile]], collection: str
+    ) -> Iterator[Recording]:
+        """Yield the recordings of pages that follow each other, each page in its own transaction."""
         after = ""
 
         def work(cursor: Cursor) -> list[StoredFile]:
             found = self._find(cursor, collection)
-            return listing.page(cursor, found, after, MAX_PAGE, filters) if found else []
+            return page_behind(cursor, found, after) if found else []
 
         while page := self._run(work):
             yield from (file.recording for file in page)
@@ -292,13 +313,14 @@ class PostgresReader:
 
         def work(cursor: Cursor) -> StoreStatus:
             found = self._find(cursor, collection)
-            counts = (0, 0, 0)
+            counts, lacks = (0, 0, 0), (0, 0)
             starts: list[tuple[str | None, int, datetime | None, datetime | None]] = []
             if found is not None:
                 cursor.execute(self._sql["count_rows"], {"collection": found.collection_id})
                 counts = cursor.fetchone() or counts
                 cursor.execute(self._sql["count_starts"], {"collection": found.collection_id})
                 starts = cursor.fetchall()
+                lacks = listing.shortcomings(cursor, found)
             installed = {name: version for name, (version, _) in extensions(cursor).items() if version}
             has_index = found is not None and exists(cursor, found.index)
             recordings, files, windows = (int(count) for count in counts)
@@ -313,6 +335,7 @@ class PostgresReader:
                 starts_by_trust({source: count for source, count, _, _ in starts}),
                 min((first.astimezone(UTC) for *_, first, _ in starts if first), default=None),
                 max((last.astimezone(UTC) for *_, last in starts if last), default=None),
+                *lacks,
             )
 
         return self._run(work)

@@ -13,6 +13,7 @@ import numpy as np
 from pgvector import HalfVector
 
 from soundalike.store.base import Entry
+from soundalike.store.renewal import qualities
 
 #: The start of a recording whose time nobody knows: before there were recordings.
 UNKNOWN_START = datetime(1000, 1, 1, tzinfo=UTC)
@@ -47,12 +48,11 @@ def binary_rows(entries: Iterable[Entry]) -> IO[bytes]:
 def _write_rows(out: IO[bytes], entry: Entry) -> None:
     key = uuid.UUID(entry.recording.recording_id).bytes
     start = ((entry.recording.recorded_at or UNKNOWN_START) - _EPOCH) // _MICROSECOND
-    for window, vector in zip(entry.windows, entry.embeddings, strict=True):
+    found = qualities(entry.windows, entry.embeddings)
+    for window, vector, quality in zip(entry.windows, entry.embeddings, found, strict=True):
         time = start + round(window.start_s * 1e6)
         fixed = (16, key, 4, window.index, 8, time, 8, window.start_s, 8, window.end_s)
         out.write(_FIXED.pack(_N_FIELDS, *fixed))
-        # What the encoder makes nothing of is as good as silence.
-        quality = window.quality if window.quality != "ok" or vector.any() else "silent"
         is_heard = quality == "ok"
         out.write(_field(quality.encode()))
         out.write(_field(HalfVector(vector).to_binary()) if is_heard else _NULL)

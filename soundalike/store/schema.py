@@ -9,7 +9,7 @@ from soundalike.errors import ExtensionMissing, SchemaMismatch
 from soundalike.store.connection import Cursor, one_line
 from soundalike.types import IndexSpec
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MIN_PGVECTOR = (0, 8)
 #: pgvector indexes halfvec columns of up to this many dimensions.
 _MAX_DIMENSION = 4000

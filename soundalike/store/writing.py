@@ -3,61 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg2.extras import Json, execute_values
 
 from soundalike import sql
+from soundalike.excerpt import WHOLE
 from soundalike.store.base import Entry, Outcome, as_id, folder_prefix, start_differs, start_source
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
+from soundalike.store.contents import read_one
+from soundalike.store.renewal import count_searchable, is_same, renewed
 from soundalike.store.rows import binary_rows
-from soundalike.types import Recording
+from soundalike.types import DECODER_VERSION, Recording
 
 _Row = dict[str, Any]
+
+
+class _Known(NamedTuple):
+    """What is stored of a recording, without its paths."""
+
+    recording: Recording
+    decoder_version: int
 
 
 def add_many(cursor: Cursor, collection: Collection, entries: Sequence[Entry]) -> list[Outcome]:
     """Store recordings, their windows and their paths; see `soundalike.store.Store.add_many`."""
     _lock(cursor, collection, [entry.recording for entry in entries])
+    # Before the paths are read: who was just deleting a recording has taken its paths along.
+    known = _known(cursor, collection, {entry.recording.recording_id for entry in entries})
     files = _Files(cursor, collection, {entry.recording.uri for entry in entries})
-    if files.would_replace(entry.recording for entry in entries):
+    if not files.would_replace(entry.recording for entry in entries):
+        return _add_together(cursor, collection, entries, files, known)
+    outcomes = []
+    for entry in entries:
         # Content may go with its last path while a later entry brings it back.
-        return [_add_together(cursor, collection, [entry], files)[0] for entry in entries]
-    return _add_together(cursor, collection, entries, files)
+        known = _known(cursor, collection, {entry.recording.recording_id})
+        outcomes += _add_together(cursor, collection, [entry], files, known)
+    return outcomes
 
 
 def _add_together(
-    cursor: Cursor, collection: Collection, entries: Sequence[Entry], files: _Files
+    cursor: Cursor,
+    collection: Collection,
+    entries: Sequence[Entry],
+    files: _Files,
+    known: dict[str, _Known],
 ) -> list[Outcome]:
     """Write what is new in few statements; what is known in some way goes one by one."""
-    known = _known(cursor, collection, {entry.recording.recording_id for entry in entries})
     fresh: dict[str, Entry] = {}
     for entry in entries:
         if entry.recording.recording_id not in known:
             fresh.setdefault(entry.recording.recording_id, entry)
     _put_contents(cursor, collection, fresh.values())
+    known |= {key: _Known(entry.recording, entry.decoder_version) for key, entry in fresh.items()}
     outcomes = []
     for entry in entries:
         key = entry.recording.recording_id
-        is_new = fresh.get(key) is entry
-        stored = known.get(key) or fresh[key].recording
-        moved = not is_new and start_differs(stored, entry.recording)
-        if moved:
-            files.flush()
-            _replace_content(cursor, collection, entry)
-            known[key] = entry.recording
-        outcome = files.put(entry.recording, is_new=is_new)
+        moved = _renew(cursor, collection, known, entry)
+        outcome = files.put(entry.recording, is_new=fresh.get(key) is entry)
         outcomes.append("updated" if moved and outcome == "unchanged" else outcome)
     files.flush()
     return outcomes
 
 
-def link(cursor: Cursor, collection: Collection, recording: Recording) -> Outcome | None:
+def link(cursor: Cursor, collection: Collection, recording: Recording, *, renew: bool) -> Outcome | None:
     """Store a path of audio that is stored already; see `soundalike.store.PostgresStore.link`."""
     _lock(cursor, collection, [recording])
     known = _known(cursor, collection, {recording.recording_id}).get(recording.recording_id)
-    if known is None or start_differs(known, recording):
+    if known is None or start_differs(known.recording, recording):
+        return None
+    if renew and known.decoder_version < DECODER_VERSION:
         return None
     files = _Files(cursor, collection, {recording.uri})
     outcome = files.put(recording, is_new=False)
@@ -156,15 +172,15 @@ def _lock(cursor: Cursor, collection: Collection, recordings: Sequence[Recording
     )
 
 
-def _known(cursor: Cursor, collection: Collection, ids: Iterable[str]) -> dict[str, Recording]:
-    """Return what is stored of recordings, by id, without their paths."""
+def _known(cursor: Cursor, collection: Collection, ids: Iterable[str]) -> dict[str, _Known]:
+    """Return what is stored of recordings, by id; nobody deletes them until the transaction ends."""
     cursor.execute(
         sql.queries()["find_recordings"],
         {"collection": collection.collection_id, "recording_ids": list(ids)},
     )
     return {
-        key: Recording(key, "", duration_s, recorded_at=at, recorded_at_source=source)
-        for key, duration_s, at, source in cursor.fetchall()
+        key: _Known(Recording(key, "", duration_s, recorded_at=at, recorded_at_source=source), decoder)
+        for key, duration_s, at, source, decoder in cursor.fetchall()
     }
 
 
@@ -180,6 +196,8 @@ def _put_contents(cursor: Cursor, collection: Collection, entries: Iterable[Entr
             entry.recording.recorded_at,
             start_source(entry.recording),
             len(entry.windows),
+            count_searchable(entry.windows, entry.embeddings),
+            entry.decoder_version,
         )
         for entry in new
     ]
@@ -187,18 +205,43 @@ def _put_contents(cursor: Cursor, collection: Collection, entries: Iterable[Entr
     cursor.copy_expert(collection.statement("copy_windows"), binary_rows(new))
 
 
-def _replace_content(cursor: Cursor, collection: Collection, entry: Entry) -> None:
-    """Write a recording anew, because it began at another time than was thought; its paths stay."""
-    key = _key(collection, entry.recording.recording_id)
-    cursor.execute(sql.queries()["files_of"], key)
-    files = [
-        (collection.collection_id, uri, entry.recording.recording_id, label, Json(tags), size, mtime)
-        for uri, label, tags, size, mtime in cursor.fetchall()
-    ]
-    cursor.execute(sql.queries()["delete_recording"], key)
-    _put_contents(cursor, collection, [entry])
-    if files:
-        execute_values(cursor, sql.queries()["put_files"], files, page_size=len(files))
+def _is_later(known: _Known, entry: Entry) -> bool:
+    """Tell whether a known recording comes with a better known start, or from a later decoder."""
+    return (
+        start_differs(known.recording, entry.recording) or known.decoder_version < entry.decoder_version
+    )
+
+
+def _renew(cursor: Cursor, collection: Collection, known: dict[str, _Known], entry: Entry) -> bool:
+    """Write a known recording anew where that changes something; tell whether it did.
+
+    Its start may be better known, or a later decoder may make something else of it. Its paths stay.
+    """
+    key = entry.recording.recording_id
+    stored = known[key]
+    if not _is_later(stored, entry):
+        return False
+    kept = renewed(stored.recording, entry.recording)
+    known[key] = _Known(kept, entry.decoder_version)
+    names = {**_key(collection, key), "decoder_version": entry.decoder_version}
+    if not start_differs(stored.recording, entry.recording):
+        content = read_one(cursor, collection, key, WHOLE)
+        if content and is_same(content, entry):
+            cursor.execute(sql.queries()["set_decoder_version"], names)
+            return False
+    _write_anew(cursor, collection, names, entry._replace(recording=kept))
+    return True
+
+
+def _write_anew(cursor: Cursor, collection: Collection, names: _Row, entry: Entry) -> None:
+    values = {
+        **{"duration_s": entry.recording.duration_s, "recorded_at": entry.recording.recorded_at},
+        **{"source": start_source(entry.recording), "n_windows": len(entry.windows)},
+        "n_searchable": count_searchable(entry.windows, entry.embeddings),
+    }
+    cursor.execute(collection.statement("delete_windows"), names)
+    cursor.execute(sql.queries()["renew_recording"], {**names, **values})
+    cursor.copy_expert(collection.statement("copy_windows"), binary_rows([entry]))
 
 
 def _delete_orphan(cursor: Cursor, key: _Row) -> None:

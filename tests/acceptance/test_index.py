@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 Cli = Callable[..., Any]
 RESULT = {
-    *("uri", "outcome", "recording_id", "n_windows", "duration_s", "warnings", "error_code", "error"),
+    *("uri", "outcome", "recording_id", "n_windows", "n_searchable", "duration_s"),
+    *("warnings", "error_code", "error"),
 }
 
 
@@ -184,6 +186,39 @@ def test_a_truncated_file_is_stored_with_a_warning(
     assert (done.returncode, row["outcome"]) == (0, "added")
     assert row["warnings"]
     assert "warning: " in done.stderr
+
+
+def test_what_no_search_finds_is_told_and_counted(
+    cli: Cli, rows_of: Callable[..., Any], sounds: Path, write_wav: Callable[..., Path], status: Any
+):
+    write_wav(sounds / "quiet.wav", np.zeros(160_000))
+    write_wav(sounds / "raw.wav", np.full(160_000, 20_000.0), subtype="FLOAT")
+    loud = np.sign(np.sin(np.arange(160_000) / 10))
+    write_wav(sounds / "loud.wav", loud, subtype="FLOAT")
+    write_wav(sounds / "scale.wav", 32_767 * loud, subtype="FLOAT")
+    done = cli("index", sounds, "--json")
+
+    assert done.returncode == 0
+    told = {Path(row["uri"]).name: row for row in rows_of(done)}
+    assert {name for name, row in told.items() if not row["n_searchable"]} == {
+        *("quiet.wav", "raw.wav", "loud.wav", "scale.wav")
+    }
+    for name, words in (("quiet", "silent: all 4"), ("loud", "clipped: all 4"), ("scale", "unscaled: ")):
+        (warning,) = told[f"{name}.wav"]["warnings"]
+        assert warning.startswith(words)
+        assert f"warning: {sounds / name}.wav: {warning}" in done.stderr.splitlines()
+    assert told["a.wav"]["warnings"] == []
+    assert "4 hold nothing that a search can find" in done.stderr.splitlines()
+    assert json.loads(done.stderr.splitlines()[-1])["summary"]["unsearchable"] == 4
+    assert status()["unsearchable"] == 4
+    assert ["unsearchable", "4"] in [line.split() for line in cli("status").stdout.splitlines()]
+
+    # What is known already was told of.
+    again = cli("index", sounds)
+    assert "nothing that a search can find" not in again.stderr
+    embedded = cli("embed", sounds / "quiet.wav", "--json")
+    assert "warning: " in embedded.stderr
+    assert "silent: all 4 windows are silent, and no search can find them" in embedded.stderr
 
 
 def test_what_is_not_there_is_said_in_one_line(cli: Cli, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -129,14 +130,14 @@ def many(tmp_path: Path, write_wav: Callable[..., Path], cli: Cli) -> Path:
 @pytest.fixture
 def start_reindexing(
     command_environ: dict[str, str], database_url: str
-) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Start to rebuild in a process of its own."""
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start to reindex in a process of its own, with some options."""
     started: list[subprocess.Popen[str]] = []
 
-    def start() -> subprocess.Popen[str]:
+    def start(*options: str) -> subprocess.Popen[str]:
         started.append(
             subprocess.Popen(
-                [sys.executable, "-m", "soundalike", "reindex", *SHORT, "--json"],
+                [sys.executable, "-m", "soundalike", "reindex", *options, "--json"],
                 env={**command_environ, "SOUNDALIKE_DATABASE_URL": database_url},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -155,7 +156,7 @@ def start_reindexing(
 def test_the_old_index_serves_until_a_killed_run_has_been_finished(
     many: Path, cli: Cli, rows_of: Rows, sql: Sql, start_reindexing: Callable[..., Any]
 ):
-    process = start_reindexing()
+    process = start_reindexing(*SHORT)
     for _ in range(17):
         assert process.stdout.readline()
     process.kill()
@@ -178,6 +179,134 @@ def test_the_old_index_serves_until_a_killed_run_has_been_finished(
     cli("reset", "--yes")
     cli("index", many, many.parent / "new.wav", *SHORT)
     assert rebuilt == _windows(sql)
+
+
+# What an earlier decoder has decoded.
+
+
+@pytest.fixture
+def cut(indexed: Path, sql: Sql) -> Path:
+    """Let the index be that of an earlier decoder, which lost the last two seconds."""
+    _cut(sql)
+    return indexed
+
+
+def _cut(sql: Sql) -> None:
+    sql(
+        "DELETE FROM soundalike.windows_1 AS w USING soundalike.recordings AS r "
+        "WHERE w.recording_id = r.recording_id AND window_index = n_windows - 1"
+    )
+    sql(
+        "UPDATE soundalike.recordings SET decoder_version = 1, duration_s = duration_s - 2, "
+        "n_windows = n_windows - 1, n_searchable = n_searchable - 1, "
+        "recorded_at = recorded_at + interval '2 seconds'"
+    )
+
+
+def _recordings(sql: Sql) -> list[Any]:
+    found: list[Any] = sql(
+        "SELECT recording_id, duration_s, recorded_at, n_windows, n_searchable, decoder_version "
+        "FROM soundalike.recordings ORDER BY 1"
+    )
+    return found
+
+
+def test_what_was_cut_is_made_whole_in_place(indexed: Path, cli: Cli, rows_of: Rows, sql: Sql):
+    before = _windows(sql), _recordings(sql)
+    _cut(sql)
+    assert (_windows(sql), _recordings(sql)) != before
+    done = cli("reindex", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert "3 recordings were decoded by an earlier version" in done.stderr
+    assert "3 recordings in" in done.stderr
+    assert "3 updated" in done.stderr
+    assert {row["outcome"] for row in rows_of(done)} == {"updated"}
+    assert (_windows(sql), _recordings(sql)) == before
+    assert "nothing to do" in cli("reindex").stderr
+
+
+def test_what_comes_out_the_same_only_gets_the_version(indexed: Path, cli: Cli, sql: Sql):
+    before = _windows(sql), _recordings(sql)
+    sql("UPDATE soundalike.recordings SET decoder_version = 1")
+    places = sql("SELECT ctid FROM soundalike.windows_1 ORDER BY 1")
+    done = cli("reindex")
+
+    assert done.returncode == 0, done.stderr
+    assert "3 unchanged" in done.stderr
+    assert (_windows(sql), _recordings(sql)) == before
+    assert sql("SELECT ctid FROM soundalike.windows_1 ORDER BY 1") == places
+
+
+def test_every_night_tells_of_it_and_doctor_too(cut: Path, cli: Cli, rows_of: Rows):
+    assert _status(cli, rows_of)["earlier_decoder"] == 3
+    done = cli("index", cut, "--json")
+    told = (
+        "3 recordings were decoded by an earlier version, which cut or stretched some files; soundalike "
+        "reindex decodes them again"
+    )
+    assert done.returncode == 0, done.stderr
+    assert told in done.stderr.splitlines()
+    assert json.loads(done.stderr.splitlines()[-1])["summary"]["earlier_decoder"] == 3
+    assert told in cli("index", cut, "--dry-run").stderr.splitlines()
+    (finding,) = (row for row in rows_of(cli("doctor", "--json")) if row["name"] == "decoder")
+    assert (finding["state"], finding["remedy"]) == ("warn", "soundalike reindex")
+
+    assert cli("reindex").returncode == 0
+    assert "earlier version" not in cli("index", cut).stderr
+    (finding,) = (row for row in rows_of(cli("doctor", "--json")) if row["name"] == "decoder")
+    assert finding["state"] == "ok"
+    assert _status(cli, rows_of)["earlier_decoder"] == 0
+
+
+def test_another_collection_is_named_in_the_command(sounds: Path, cli: Cli, sql: Sql):
+    assert cli("index", sounds, "--collection", "birds").returncode == 0
+    sql("UPDATE soundalike.recordings SET decoder_version = 1")
+
+    said = cli("index", sounds, "--collection", "birds").stderr
+    assert "; soundalike reindex --collection birds decodes them again" in said
+    assert cli("reindex", "--collection", "birds").returncode == 0
+
+
+def test_a_file_that_is_gone_keeps_its_windows(cut: Path, cli: Cli, rows_of: Rows):
+    (cut / "low" / "a.wav").rename(cut / "a.gone")
+    done = cli("reindex", "--json")
+
+    assert done.returncode == 3
+    failed = [row for row in rows_of(done) if row["outcome"] == "failed"]
+    assert [(row["uri"], row["error_code"]) for row in failed] == [
+        (str(cut / "low" / "a.wav"), "audio.not_found")
+    ]
+    assert "1 failed, 2 updated" in done.stderr
+    assert "what failed stays in the index as it was" in done.stderr
+    status = _status(cli, rows_of)
+    assert (status["files"], status["earlier_decoder"]) == (3, 1)
+
+    (cut / "a.gone").rename(cut / "low" / "a.wav")
+    again = cli("reindex", "--json")
+    assert again.returncode == 0
+    assert [row["uri"] for row in rows_of(again)] == [str(cut / "low" / "a.wav")]
+
+
+def test_a_killed_run_goes_on_where_it_was(
+    many: Path, cli: Cli, rows_of: Rows, sql: Sql, start_reindexing: Callable[..., Any]
+):
+    before = _windows(sql), _recordings(sql)
+    _cut(sql)
+    process = start_reindexing()
+    for _ in range(17):
+        assert process.stdout.readline()
+    process.kill()
+    process.communicate(timeout=60)
+    left = _status(cli, rows_of)["earlier_decoder"]
+    assert 0 < left <= N_FILES - 17
+    (best, *_) = rows_of(cli("search", many / "07.wav", "--json"))
+    assert best["uri"] == str(many / "07.wav")
+
+    again = cli("reindex", "--json")
+    assert again.returncode == 0, again.stderr
+    assert len(rows_of(again)) == left
+    assert (_windows(sql), _recordings(sql)) == before
 
 
 @pytest.mark.model

@@ -41,7 +41,7 @@ def test_it_is_like_one_after_the_other(
     truth = collection_of(MemoryStore(), np.random.default_rng(0))
     for _ in range(4):
         entries = [_entry(collection, rng) for _ in range(rng.integers(1, 9))]
-        expected = [truth.store.add(*entry, truth.spec) for entry in entries]
+        expected = [truth.store.add(*entry[:3], truth.spec) for entry in entries]
 
         assert store.add_many(entries, collection.spec) == expected
         assert list(store.files()) == list(truth.store.files())

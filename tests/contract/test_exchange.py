@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreEr
 from soundalike.exchange import Rebase, export_collection, import_collection, open_archive
 from soundalike.exchange import importing as importing_module
 from soundalike.store import MemoryStore
-from soundalike.store.base import import_name
+from soundalike.store.base import Entry, import_name
 from soundalike.types import FileStat, Filters, Window
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def filled(collection: Collection) -> Collection:
     clipped = [Window(0, 0.0, 4.0, is_clipped=True), Window(1, 2.0, 6.0)]
     recording = collection.recording("/pond/loud.wav", label="frog")
     collection.store.add(recording, clipped, collection.vectors(2), collection.spec)
-    collection.add("upload:1", collection.vectors(9), duration_s=21.3, recorded_at=NOON)
+    earlier = collection.recording("upload:1", duration_s=21.3, recorded_at=NOON)
+    entry = Entry(earlier, collection.windows(9), collection.vectors(9), decoder_version=1)
+    collection.store.add_many([entry], collection.spec)
     return collection
 
 
@@ -55,7 +58,7 @@ def _import(store: Store, path: Path, **options: Any) -> dict[str, int]:
 def _all(store: Store, name: str = "default") -> list[Any]:
     """Return everything in a collection, in a form that can be compared."""
     return [
-        (content.files, content.windows, content.embeddings.tobytes())
+        (content.files, content.windows, content.embeddings.tobytes(), content.decoder_version)
         for content in store.contents(collection=name)
     ]
 
@@ -91,11 +94,14 @@ def test_under_another_name_it_gives_the_same_answers(filled: Collection, file: 
     assert not exact or found == expected
 
 
-def test_an_export_of_the_import_is_the_same_file(filled: Collection, file: Path, tmp_path: Path):
-    store = filled.store
+def test_an_export_of_the_import_is_the_same_file(
+    filled: Collection, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store, long_ago = filled.store, time.localtime(10**9)
     _import(store, file, collection="twin")
     store.drop_collection("default")
     store.rename_collection("twin", "default")
+    monkeypatch.setattr("zipfile.time.localtime", lambda *_: long_ago)
     export_collection(store, tmp_path / "again.zip")
 
     assert (tmp_path / "again.zip").read_bytes() == file.read_bytes()
@@ -157,6 +163,22 @@ def test_what_is_there_stays_and_the_rest_is_added(filled: Collection, file: Pat
         *("/mine.wav", "/pond/a.wav", "/pond/copy of b.wav", "/pond/deep/b.wav", "/pond/loud.wav"),
         "upload:1",
     ]
+
+
+def test_what_a_later_decoder_has_made_replaces_what_is_there(filled: Collection, file: Path):
+    again = filled.recording("upload:1", duration_s=21.3, recorded_at=NOON)
+    filled.store.add(again, filled.windows(3), filled.vectors(3), filled.spec)
+    export_collection(filled.store, file.with_name("later.zip"))
+    later = _all(filled.store)
+    filled.store.delete(again.recording_id)
+    assert _import(filled.store, file) == {"unchanged": 4, "added": 1}
+    assert filled.store.status().earlier_decoder == 1
+
+    assert _import(filled.store, file.with_name("later.zip")) == {"unchanged": 4, "updated": 1}
+    assert _all(filled.store) == later
+    # And never the other way round.
+    assert _import(filled.store, file) == {"unchanged": 5}
+    assert _all(filled.store) == later
 
 
 def test_other_vectors_are_refused(filled: Collection, file: Path):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
 INDEXED = {
-    *("id", "uri", "recording_id", "outcome", "n_windows", "duration_s", "label", "encoder"),
-    *("warnings", "error_code", "error"),
+    *("id", "uri", "recording_id", "outcome", "n_windows", "n_searchable", "duration_s"),
+    *("label", "encoder", "warnings", "error_code", "error"),
 }
 FOUND = {
     *(

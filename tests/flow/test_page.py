@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
+from soundalike.store.base import Entry
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
@@ -238,6 +240,43 @@ def test_a_folder_is_added_and_deleted_and_its_job_is_there_after_a_reload(page:
     page.get_by_role("button", name=f"Delete {toy_data / 'siren'}").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.locator("#library-state")).to_contain_text("Nothing is stored yet")
+
+
+def test_what_is_not_as_one_may_think_is_told(
+    page: Any, service_store: Any, tmp_path: Path, write_wav: Any, rng: Any
+):
+    """A silent upload, what an earlier decoder has decoded, and a short query."""
+    quiet = write_wav(tmp_path / "quiet.wav", [0.0] * 160_000)
+    short = write_wav(tmp_path / "short.wav", 0.1 * rng.standard_normal(16_000))
+    page.goto(f"{page.address}#/library")
+    page.set_input_files("#uploads", [quiet, short])
+    page.get_by_role("button", name="Upload and index").click()
+    job = page.locator(".job").first
+    expect(job).to_contain_text("2 added, 1 recording holds nothing that a search can find")
+    job.get_by_text("1 warning").click()
+    expect(job.locator("li")).to_have_text(
+        "quiet.wav Silent: all 4 windows are silent, and no search can find them."
+    )
+    state = page.locator("#library-state")
+    expect(state).to_contain_text("1 recording holds nothing that a search can find.")
+    expect(state).not_to_contain_text("earlier version")
+
+    (spec,) = service_store.collections().values()
+    earlier = list(service_store.contents())
+    service_store.drop_collection("default")
+    for content in earlier:
+        rows = content.embeddings.astype("float32")
+        entry = Entry(content.files[0], content.windows, rows, decoder_version=1)
+        service_store.add_many([entry], spec)
+    page.reload()
+    expect(state).to_contain_text(
+        "2 recordings were decoded by an earlier version, which cut or stretched some files. On the "
+        "server: soundalike reindex"
+    )
+
+    page.goto(f"{page.address}#/search")
+    page.set_input_files("#file", short)
+    expect(page.locator("#results .notice")).to_contain_text("the query has 1.0 s, a window 4 s")
 
 
 def test_a_collection_is_chosen(stored: Service, page: Any, toy_data: Path):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 Sql = Callable[..., Any]
 SPEC = IndexSpec(Modulation.name, Modulation().fingerprint, 16, 4.0, 2.0)
 DATABASE_CHECKS = (
-    *("server", "pgvector", "timescaledb", "tables", "collections", "encoder", "quality", "integrity"),
-    *("chunks", "index", "plan", "recall", "memory"),
+    *("server", "pgvector", "timescaledb", "tables", "collections", "encoder", "decoder", "quality"),
+    *("integrity", "chunks", "index", "plan", "recall", "memory"),
 )
 
 

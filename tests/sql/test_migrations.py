@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 import pytest
 
 from soundalike import sql as statements
@@ -168,3 +170,90 @@ def test_several_processes_migrate_once(
         stores = [connect_store() for _ in range(4)]
         statuses = list(pool.map(lambda store: store.status(), stores))
     assert {(status.recordings, status.windows) for status in statuses} == {(2, 4)}
+
+
+@pytest.fixture
+def third_version(sql: Sql, database_server: DatabaseServer, collection: Collection) -> Collection:
+    """Make a database as version 3 did, with two collections."""
+    sql("CREATE EXTENSION vector")
+    script = (OLD / "schema_3.sql").read_text(encoding="utf-8")
+    begin = script.index("CREATE TABLE soundalike.windows_1")
+    sql(script)
+    second = script[begin:].replace("windows_1", "windows_2")
+    sql(second.replace("DEFAULT 1 CHECK (collection_id = 1)", "DEFAULT 2 CHECK (collection_id = 2)"))
+    if database_server.has_timescaledb:
+        sql("CREATE EXTENSION timescaledb")
+        sql(_HYPERTABLE.replace("soundalike.windows", "soundalike.windows_1"))
+    spec = collection.spec
+    for name in ("default", "other"):
+        sql(
+            "INSERT INTO soundalike.collections (name, encoder, fingerprint, dimension, window_s, "
+            "stride_s) VALUES (%s, %s, %s, %s, %s, %s)",
+            (name, spec.encoder, spec.fingerprint, spec.dimension, spec.window_s, spec.stride_s),
+        )
+    for number, silent in ((1, ()), (1, (0, 1, 2)), (1, (1,)), (2, (0,))):
+        _put(sql, collection, number, f"/{number}/{silent}.wav", silent)
+    return collection
+
+
+def _put(execute: Sql, collection: Collection, number: int, uri: str, silent: Sequence[int]) -> None:
+    """Store a recording of three windows as version 3 did."""
+    key = collection.recording(uri).recording_id
+    execute(
+        "INSERT INTO soundalike.recordings (collection_id, recording_id, duration_s, recorded_at, "
+        "n_windows) VALUES (%s, %s, 8, %s, 3)",
+        (number, key, NOON),
+    )
+    execute(
+        "INSERT INTO soundalike.files (collection_id, uri, recording_id) VALUES (%s, %s, %s)",
+        (number, uri, key),
+    )
+    for n in range(3):
+        quality, vector = ("silent", None) if n in silent else ("ok", _vector(n))
+        start_s = 2.0 * n
+        execute(
+            f"INSERT INTO soundalike.windows_{number} (recording_id, window_index, window_time, "
+            "start_s, end_s, quality, embedding) VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            (key, n, NOON + timedelta(seconds=start_s), start_s, start_s + 4, quality, vector),
+        )
+
+
+def _searchable(sql: Sql) -> dict[str, tuple[int, int]]:
+    rows = sql(
+        "SELECT uri, n_searchable, decoder_version FROM soundalike.recordings JOIN soundalike.files "
+        "USING (collection_id, recording_id)"
+    )
+    return {uri: (count, version) for uri, count, version in rows}
+
+
+def test_what_was_stored_was_decoded_by_the_first_decoder(third_version: Collection, sql: Sql):
+    status = third_version.store.status()
+
+    assert (status.recordings, status.earlier_decoder, status.unsearchable) == (3, 3, 1)
+    assert third_version.store.status(collection="other").earlier_decoder == 1
+    assert _searchable(sql) == {
+        **{"/1/().wav": (3, 1), "/1/(0, 1, 2).wav": (0, 1), "/1/(1,).wav": (2, 1)},
+        "/2/(0,).wav": (2, 1),
+    }
+    assert third_version.add("/1/().wav") == "updated"
+    assert third_version.store.status().earlier_decoder == 2
+
+
+def test_what_is_added_while_windows_are_counted_is_counted_too(
+    third_version: Collection, sql: Sql, database_url: str
+):
+    """Counting keeps nobody out; what was written meanwhile is counted behind it."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    writer = psycopg2.connect(database_url)
+    with ThreadPoolExecutor(1) as pool:
+        with writer, writer.cursor() as cursor:
+            _put(cursor.execute, third_version, 1, "/1/late.wav", (2,))
+            counting = pool.submit(third_version.store.status)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IS NOT NULL"
+            while sql(waiting) == [(0,)]:
+                assert not counting.done()
+                time.sleep(0.01)
+        assert counting.result().recordings == 4
+    writer.close()
+    assert _searchable(sql)["/1/late.wav"] == (2, 1)

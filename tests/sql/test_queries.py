@@ -30,7 +30,7 @@ _USE = re.compile(r'(?:_sql|queries\(\))\["(\w+)"\]|\.statement\("(\w+)"\)')
 _ID = "6d255136-80ea-549e-b634-6a0e7f408e39"
 _COLLECTION = {"collection": 1}
 _KEY = {**_COLLECTION, "recording_id": _ID}
-_RECORDING = (1, _ID, 10.0, None, None, 4)
+_RECORDING = (1, _ID, 10.0, None, None, 4, 3, 2)
 _FILE = (1, "/a/one.wav", _ID, "dog", Json({}), 9, None)
 _FILTERS = {
     "labels": ["dog"],
@@ -67,11 +67,12 @@ VALUES: dict[str, dict[str, Any]] = {
     "drop_collection": {},
     "count_rows": _COLLECTION,
     "count_starts": _COLLECTION,
+    "count_shortcomings": {**_COLLECTION, "decoder_version": 2},
     "lock_recordings": {**_COLLECTION, "keys": [_ID, "/a/one.wav"]},
     "find_files": {**_COLLECTION, "uris": ["/a/one.wav"]},
     "find_recordings": {**_COLLECTION, "recording_ids": [_ID]},
-    "files_of": _KEY,
     "list_files": {**_FILTERS, **_COLLECTION, "after": "", "limit": 10},
+    "outdated_files": {**_COLLECTION, "after": "", "limit": 10, "decoder_version": 2},
     "first_files": {**_COLLECTION, "recording_ids": [_ID]},
     "count_labels": {**_COLLECTION, "limit": 10},
     "count_folders": {**_COLLECTION, "limit": 10},
@@ -82,7 +83,12 @@ VALUES: dict[str, dict[str, Any]] = {
     "windows_of_page": {"recording_ids": [_ID]},
     "windows_of_recording": {"recording_id": _ID},
     "vectors_of_windows": {"recording_id": _ID, "windows": [0, 2]},
-    "delete_recording": _KEY,
+    "delete_windows": _KEY,
+    "renew_recording": {
+        **{**_KEY, "duration_s": 8.0, "recorded_at": None, "source": None},
+        **{"n_windows": 3, "n_searchable": 2, "decoder_version": 2},
+    },
+    "set_decoder_version": {**_KEY, "decoder_version": 2},
     "delete_orphan": _KEY,
     "delete_files": {**_COLLECTION, "key": _ID, "recording_id": _ID, "folder": "/a/"},
     "lock_recordings_of": {**_COLLECTION, "key": "/a/b", "recording_id": None, "folder": "/a/b/"},

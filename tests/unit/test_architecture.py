@@ -20,7 +20,17 @@ LAYERS = (
     ("isolation", "intake"),
     ("display",),
     ("store", "ranking", "queries", "neighbours", "items", "metrics"),
-    ("pipeline", "evaluation", "rebuild", "timeline", "preview", "pruning", "exchange", "doctor"),
+    (
+        "pipeline",
+        "evaluation",
+        "rebuild",
+        "renewing",
+        "timeline",
+        "preview",
+        "pruning",
+        "exchange",
+        "doctor",
+    ),
     ("remote",),
     ("cli", "__main__"),
 )

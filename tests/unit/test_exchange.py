@@ -217,6 +217,12 @@ ROWS: dict[str, tuple[str, Callable[[list[dict[str, Any]]], object]]] = {
         "recordings.jsonl",
         lambda rows: rows[1].update(recorded_at="2025-05-01T12:00:00Z", recorded_at_source="ann"),
     ),
+    "a decoder in words": ("recordings.jsonl", lambda rows: rows[1].update(decoder_version="2")),
+    "a decoder before the first": ("recordings.jsonl", lambda rows: rows[1].update(decoder_version=0)),
+    "a decoder that no table holds": (
+        "recordings.jsonl",
+        lambda rows: rows[1].update(decoder_version=1 << 31),
+    ),
     "a path less": ("files.jsonl", lambda rows: rows.pop()),
     "a path of nobody": ("files.jsonl", lambda rows: rows[1].update(recording_id="x")),
     "a path that is none": ("files.jsonl", lambda rows: rows[1].update(uri=7)),
@@ -238,6 +244,14 @@ def test_lists_that_are_wrong(file: Path, name: str, change: Callable[..., objec
 def test_what_no_store_takes(file: Path, change: dict[str, Any]):
     changed_lines(file, "files.jsonl", lambda rows: rows[1].update(change))
     assert "no store takes" in refused(file)
+
+
+def test_a_file_from_before_there_were_other_decoders(file: Path):
+    changed_lines(file, "recordings.jsonl", lambda rows: [row.pop("decoder_version") for row in rows])
+    store = imported(file)
+
+    assert store.status().earlier_decoder == 2
+    assert {content.decoder_version for content in store.contents()} == {1}
 
 
 ARRAYS: dict[str, Callable[[dict[str, Any]], object]] = {

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soundalike.errors import AudioTooShort, EmptyAudio, InvalidSamples, UnreadableAudio
-from soundalike.segmenter import SILENCE_PEAK_TO_PEAK, pad_to, segment
+from soundalike.excerpt import Excerpt
+from soundalike.segmenter import SILENCE_PEAK_TO_PEAK, cut_seconds, pad_to, segment
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
 
@@ -197,3 +198,71 @@ def test_silence_at_full_scale_is_silence(tmp_path: Path, write_wav: Callable[..
     path = write_wav(tmp_path / "a.wav", np.ones(64_000, np.float32))
     (window,) = segment(path, WindowPlan()).windows
     assert window.quality == "silent"
+
+
+# What no search finds.
+
+HUM = 0.1 * np.sin(np.arange(10 * RATE) / 10).astype(np.float32)
+LOUD = np.sign(HUM)
+
+
+def test_silence_gets_a_warning():
+    segments = segment(wav(0 * HUM), PLAN)
+
+    assert segments.warnings == ("silent: all 4 windows are silent, and no search can find them",)
+    assert segments.n_searchable == 0
+
+
+def test_overdriven_sound_gets_a_warning():
+    segments = segment(wav(LOUD), PLAN)
+
+    assert segments.warnings == ("clipped: all 4 windows are clipped, and no search can find them",)
+
+
+def test_a_short_one_has_one_window():
+    (warning,) = segment(wav(LOUD[:RATE]), PLAN).warnings
+    assert warning == "clipped: the only window is clipped, and no search can find it"
+
+
+def test_where_there_is_only_silence_and_overdriven_sound():
+    samples = np.concatenate([0 * HUM, LOUD])
+    (warning,) = segment(wav(samples), PLAN).warnings
+
+    assert (
+        warning == "silent or clipped: all 9 windows are silent or clipped, and no search can find them"
+    )
+
+
+def test_where_anything_can_be_found_there_is_no_warning():
+    samples = np.concatenate([0 * HUM, LOUD, 0 * HUM, HUM[: 5 * RATE]])
+    segments = segment(wav(samples), PLAN)
+
+    assert segments.warnings == ()
+    assert segments.n_searchable == 3
+
+
+def test_samples_without_a_scale():
+    """Numbers of 16 bits in a file of floats."""
+    samples = np.concatenate([327_670 * HUM, 0 * HUM[: 8 * RATE]])
+    segments = segment(wav(samples), PLAN)
+
+    assert segments.n_searchable == 0
+    assert segments.warnings == (
+        "unscaled: samples reach 32767 times full scale, so 5 of 8 windows are clipped, and no search "
+        "can find them; export it with normal levels",
+    )
+
+
+def test_a_mix_that_goes_a_little_beyond_full_scale():
+    assert segment(wav(15 * HUM), PLAN).warnings[0].startswith("clipped: all 4")
+    samples = np.concatenate([HUM, 100 * HUM[: 5 * RATE], HUM, HUM])
+    assert segment(wav(samples), PLAN).warnings == ()
+
+
+def test_seconds_and_slices_get_it_too():
+    assert cut_seconds(wav(0 * HUM)).warnings == (
+        "silent: all 10 windows are silent, and no search can find them",
+    )
+    loud = np.concatenate([LOUD, HUM])
+    assert segment(wav(loud), PLAN, Excerpt(end_s=6.0)).warnings[0].startswith("clipped: all 2")
+    assert segment(wav(loud), PLAN, Excerpt(at_s=3.0)).warnings[0].startswith("clipped: the only")

@@ -40,7 +40,8 @@ def _status(**changes: Any) -> dict[str, Any]:
     counts = dict.fromkeys(("recordings", "files", "windows", "window_s", "stride_s", "dimension"), 1)
     more = {"index": "exact", "database": "db", "extensions": {}, "starts": {}}
     times = {"earliest_start": "2025-05-01T06:00:00+00:00", "latest_start": None}
-    return {**known, **counts, **more, **times, **changes, "roots": []}
+    lacks = {"earlier_decoder": 0, "unsearchable": 0}
+    return {**known, **counts, **more, **times, **lacks, **changes, "roots": []}
 
 
 def _problem(code: str, detail: str = "so it is") -> dict[str, Any]:
@@ -265,9 +266,9 @@ def no_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def _job(**changes: Any) -> dict[str, Any]:
-    counts = dict.fromkeys(("added", "replaced", "unchanged", "pruned", "failed", "done"), 0)
-    known = {"id": "j", "state": "done", "total": 1, "errors": [], "finished_at": "2025-05-01T00:00:00Z"}
-    return {**known, **counts, **changes}
+    names = ("added", "replaced", "unchanged", "pruned", "failed", "done", "unsearchable")
+    known = {"id": "j", "state": "done", "total": 1, "finished_at": "2025-05-01T00:00:00Z"}
+    return {**known, **dict.fromkeys(names, 0), "errors": [], "warnings": [], **changes}
 
 
 def test_a_busy_service_is_asked_again(pretender: Pretender, capsys: Capture, no_sleep: list[float]):
@@ -296,6 +297,23 @@ def test_what_the_service_leaves_out_is_named(
     assert "2 files in" in said
     assert "1 added, 1 skipped" in said
     assert "31 files that are no sound were left out\n" in said
+
+
+def test_what_a_job_tells_of_the_index_is_told(
+    pretender: Pretender, capsys: Capture, no_sleep: list[float]
+):
+    warnings = [{"uri": "/sounds/quiet.wav", "detail": "silent: all 4 windows are silent"}]
+    pretender.will_answer(_job(done=2, added=2, warnings=warnings, unsearchable=1))
+    pretender.will_answer(_status(earlier_decoder=7))
+    assert main(["index", "/sounds", "--on-server", "--server", pretender.url, "--json"]) == 0
+
+    said = capsys.readouterr().err
+    assert "warning: /sounds/quiet.wav: silent: all 4 windows are silent\n" in said
+    assert "\n1 holds nothing that a search can find\n" in said
+    assert "\n7 recordings were decoded by an earlier version" in said
+    assert "on the service's machine, soundalike reindex decodes them again" in said
+    summary = json.loads(said.splitlines()[-1])["summary"]
+    assert (summary["unsearchable"], summary["earlier_decoder"]) == (1, 7)
 
 
 def test_a_busy_service_is_given_up_in_the_end(
@@ -355,10 +373,11 @@ def test_files_that_are_described_alike_go_together(
     assert main(["index", str(tmp_path), "--server", pretender.url]) == 3
     batches = [
         [part for part in ("1", "2", "3", "4", "5") if f'filename="{part}.wav"'.encode() in body]
-        for _, _, body in pretender.asked
+        for what, _, body in pretender.asked
+        if what.startswith("POST")
     ]
     # Refused together, they are tried one by one.
     assert batches == [["1", "2"], ["1"], ["2"], ["3"], ["4"], ["5"]]
-    for _, headers, body in pretender.asked:
+    for _, headers, body in pretender.asked[: len(batches)]:
         assert int(headers["Content-Length"]) == len(body)
     assert "5 x audio.too_large" in capsys.readouterr().err

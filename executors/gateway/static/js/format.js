@@ -29,6 +29,16 @@ export function count(number, noun, nouns = `${noun}s`) {
   return `${grouped} ${number === 1 ? noun : nouns}`;
 }
 
+/** @returns {string} of how many recordings all is silent, clipped or without a scale */
+export function unsearchable(number) {
+  return `${count(number, "recording")} ${number === 1 ? "holds" : "hold"} nothing that a search can find`;
+}
+
+/** @returns {string} how many recordings should be decoded again */
+export function earlierDecoder(number) {
+  return `${count(number, "recording was", "recordings were")} decoded by an earlier version, which cut or stretched some files`;
+}
+
 /** @returns {string} a size: `3.2 MB` */
 export function bytes(number) {
   const units = ["B", "kB", "MB", "GB", "TB"];

@@ -2,7 +2,7 @@
 
 import { hasKey, request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
-import { count, shortFolder } from "./format.js";
+import { count, shortFolder, unsearchable } from "./format.js";
 import { failure, sentence } from "./states.js";
 
 const POLL_MS = 800;
@@ -70,10 +70,11 @@ class Row {
     this.bar = el("progress", { max: 1, "aria-label": this.title });
     this.state = el("p", { class: "quiet" });
     this.errors = el("div", {});
+    this.warnings = el("div", {});
     // What went wrong before the page was opened is not urgent.
     this.isNew = !isOver(job);
     this.stop = button("stop", "Stop", () => this.cancel(), { label: `Stop: ${this.title}` });
-    this.element = el("li", { class: "job" }, el("div", { class: "what" }, el("strong", { title: job.folder }, this.title), this.bar, this.state, this.errors), this.stop);
+    this.element = el("li", { class: "job" }, el("div", { class: "what" }, el("strong", { title: job.folder }, this.title), this.bar, this.state, this.errors, this.warnings), this.stop);
     this.show(job);
   }
 
@@ -87,6 +88,7 @@ class Row {
     this.state.textContent = `${WORDS[job.state] || job.state}: ${this.summary(job)}`;
     const shown = this.errors.querySelectorAll("li").length;
     if (job.errors?.length !== shown) this.showErrors(job);
+    if (job.warnings?.length !== this.warnings.querySelectorAll("li").length) this.showWarnings(job);
   }
 
   summary(job) {
@@ -94,6 +96,7 @@ class Row {
     const parts = ["added", "replaced", "unchanged", "failed", "skipped", "pruned", "left_out"]
       .filter((name) => job[name])
       .map((name) => `${job[name]} ${name.replace("_", " ")}`);
+    if (job.unsearchable) parts.push(unsearchable(job.unsearchable));
     return [`${job.done} of ${count(job.total, "file")}`, ...parts].join(", ");
   }
 
@@ -113,6 +116,16 @@ class Row {
           el("ul", {}, lines),
           more > 0 && el("p", { class: "quiet" }, `and ${more} more`),
         ),
+    );
+  }
+
+  /** What is stored, and not as one may think. */
+  showWarnings({ warnings = [] }) {
+    const lines = warnings.map(({ uri, detail }) => el("li", {}, el("strong", {}, uri), " ", sentence(detail)));
+    put(
+      this.warnings,
+      lines.length > 0 &&
+        el("details", { class: "errors" }, el("summary", {}, count(lines.length, "warning")), el("ul", {}, lines)),
     );
   }
 

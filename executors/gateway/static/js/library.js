@@ -2,7 +2,7 @@
 
 import { request, upload } from "./api.js";
 import { byId, button, el, icon, put } from "./dom.js";
-import { bytes, count, nameOf, shortFolder } from "./format.js";
+import { bytes, count, earlierDecoder, nameOf, shortFolder, unsearchable } from "./format.js";
 import { showJob } from "./jobs.js";
 import { RecordingList } from "./recordings.js";
 import { collection, withCollection } from "./route.js";
@@ -38,7 +38,7 @@ export async function showLibrary() {
 }
 
 function draw(state) {
-  const { recordings, files, windows } = service.status;
+  const { recordings, files, windows, unsearchable: hidden, earlier_decoder: earlier } = service.status;
   const stored = files > 0;
   const number = (value, name) => el("div", {}, el("dt", {}, name), el("dd", {}, value.toLocaleString("en").replaceAll(",", "\u202f")));
   put(
@@ -47,6 +47,8 @@ function draw(state) {
       ? el("dl", { class: "counts" }, number(recordings, "recordings"), number(files, "files"), number(windows, "windows"))
       : empty("Nothing is stored yet", "Upload files from this computer, or name a folder that the server can read."),
     stored && recordings < files && el("p", { class: "quiet small" }, "The same audio under several paths is one recording."),
+    hidden > 0 && el("p", { class: "quiet small" }, `${unsearchable(hidden)}.`),
+    earlier > 0 && el("p", { class: "notice" }, icon("warning"), el("span", {}, `${earlierDecoder(earlier)}. On the server: `, el("code", {}, "soundalike reindex"))),
   );
   drawEncoder();
   byId("recordings-part").hidden = byId("folders-part").hidden = !stored;
