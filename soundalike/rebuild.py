@@ -100,6 +100,7 @@ def rebuild(pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False) 
         pipeline.plan,
         rebuild_name(pipeline.collection),
         pipeline.dating,
+        pipeline.decoding,
     )
     failed: set[str] = set()
     todo = work.files

@@ -56,6 +56,19 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     return settings
 
 
+def start_decoding(files: Sequence[object]) -> None:
+    """Start the processes that these files need, while nothing else runs in this one.
+
+    Forked from here they are there at once, with what this process needs itself.
+    """
+    import soundfile  # noqa: F401
+
+    import soundalike.segmenter  # noqa: F401
+    from soundalike.isolation import shared
+
+    shared().start(len(files), may_fork=True)
+
+
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
     """Yield the store and close it in any case."""

@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, settings_from, sound_files, window_plan
+from soundalike.cli.commands import (
+    encoder_of,
+    settings_from,
+    sound_files,
+    start_decoding,
+    window_plan,
+)
 from soundalike.cli.vectors import FORMATS, format_of, vector_writer
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 
@@ -34,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout = format_of(arguments.format, target, as_json=arguments.json)
     settings = settings_from(arguments)
     files = _files(arguments.paths)
+    start_decoding(files)
     failed = 0
     with vector_writer(layout, target, files) as writer:
         encoder = encoder_of(settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, settings_from, sound_files
+from soundalike.cli.commands import encoder_of, settings_from, sound_files, start_decoding
 from soundalike.config import MODELS, PRECISIONS, Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.windows import WindowPlan
@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report:
         _check_report(arguments.report)
     clips = _clips(arguments)
+    start_decoding([clip.path for clip in clips])
     results: list[Evaluation] = []
     for each, encoder in zip(wanted, _encoders(wanted), strict=True):
         which = "" if len(wanted) == 1 else f" {len(results) + 1}/{len(wanted)}"

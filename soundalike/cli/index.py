@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from, sound_files
+from soundalike.cli.commands import (
+    opened_pipeline,
+    parse_tags,
+    settings_from,
+    sound_files,
+    start_decoding,
+)
 from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
 from soundalike.cli.report import Report
 from soundalike.cli.server import service_from
@@ -39,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     report = Report(is_dry_run=arguments.dry_run)
     # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
     items = [] if arguments.prune else _items(arguments, dating, arguments.paths)
+    if not arguments.dry_run:
+        start_decoding(items)
     with opened_pipeline(arguments, dating, make=not arguments.dry_run) as pipeline:
         places = _places(arguments, pipeline) if arguments.prune else {}
         if arguments.prune:
