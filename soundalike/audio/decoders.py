@@ -296,4 +296,7 @@ DECODERS: tuple[Callable[[AudioSource, float], AudioStream], ...] = (
 def _reason(exc: BaseException) -> str:
     """Return the shortest useful part of a decoder's message, without paths or memory addresses."""
     text = getattr(exc, "error_string", None) or getattr(exc, "strerror", None) or str(exc)
+    if "possibly a pipe" in str(text):
+        # So libsndfile says that it finds nothing of what the name promises.
+        return "Format not recognised"
     return " ".join(str(text).split()).rstrip(".") or type(exc).__name__

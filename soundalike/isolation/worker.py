@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import resource
@@ -104,10 +105,21 @@ def _answer(function: Any, arguments: Any, keywords: Any) -> tuple[bool, bool, A
         return True, True, function(*arguments, **keywords)
     except Exception as exc:
         if not isinstance(exc, SoundalikeError):
+            if _is_short_of_memory(exc):
+                return True, False, MemoryError(str(exc))
             # The traceback stays here.
             exc.add_note("".join(traceback.format_exception(exc)))
         exc.__traceback__ = exc.__cause__ = exc.__context__ = None
         return True, False, exc
+
+
+def _is_short_of_memory(exc: BaseException | None) -> bool:
+    """Tell whether memory was short: what else goes wrong then may be raised in the place of that."""
+    while exc is not None:
+        if isinstance(exc, MemoryError) or (isinstance(exc, OSError) and exc.errno == errno.ENOMEM):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
 
 
 def _send(channel: Channel, answer: tuple[bool, bool, Any], folder: Path | None) -> None:
