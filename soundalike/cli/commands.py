@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from soundalike.windows import WindowPlan
 
 _PARTIAL_FAILURE = AudioError.exit_status
+#: For `start_decoding` where nobody has counted yet: as many as there may be.
+UNKNOWN = sys.maxsize
 
 
 def version_or_help(arguments: argparse.Namespace) -> int:
@@ -56,8 +58,8 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     return settings
 
 
-def start_decoding(files: Sequence[object]) -> None:
-    """Start the processes that these files need, while nothing else runs in this one.
+def start_decoding(n_files: int) -> None:
+    """Start the processes that so many files need at most, while nothing else runs in this one.
 
     Forked from here they are there at once, with what this process needs itself.
     """
@@ -66,7 +68,7 @@ def start_decoding(files: Sequence[object]) -> None:
     import soundalike.segmenter  # noqa: F401
     from soundalike.isolation import shared
 
-    shared().start(len(files), may_fork=True)
+    shared().start(n_files, may_fork=True)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     layout = format_of(arguments.format, target, as_json=arguments.json)
     settings = settings_from(arguments)
     files = _files(arguments.paths)
-    start_decoding(files)
+    start_decoding(len(files))
     failed = 0
     with vector_writer(layout, target, files) as writer:
         encoder = encoder_of(settings)

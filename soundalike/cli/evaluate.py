@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.report:
         _check_report(arguments.report)
     clips = _clips(arguments)
-    start_decoding([clip.path for clip in clips])
+    start_decoding(len(clips))
     results: list[Evaluation] = []
     for each, encoder in zip(wanted, _encoders(wanted), strict=True):
         which = "" if len(wanted) == 1 else f" {len(results) + 1}/{len(wanted)}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from soundalike.cli import output
 from soundalike.cli.commands import (
+    UNKNOWN,
     opened_pipeline,
     parse_tags,
     settings_from,
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
     items = [] if arguments.prune else _items(arguments, dating, arguments.paths)
     if not arguments.dry_run:
-        start_decoding(items)
+        start_decoding(UNKNOWN if arguments.prune else len(items))
     with opened_pipeline(arguments, dating, make=not arguments.dry_run) as pipeline:
         places = _places(arguments, pipeline) if arguments.prune else {}
         if arguments.prune:

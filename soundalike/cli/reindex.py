@@ -8,7 +8,14 @@ from collections import Counter
 from dataclasses import asdict
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, opened_store, settings_from, window_plan
+from soundalike.cli.commands import (
+    UNKNOWN,
+    encoder_of,
+    opened_store,
+    settings_from,
+    start_decoding,
+    window_plan,
+)
 from soundalike.cli.report import named_error
 from soundalike.errors import AudioError
 
@@ -22,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from soundalike.wall_clock import Dating
 
     settings = settings_from(arguments)
+    start_decoding(UNKNOWN)
     with opened_store(settings) as store:
         before = store.status(collection=arguments.collection).spec
         plan = window_plan(arguments, before)

@@ -90,7 +90,7 @@ def opened_query(
         with opened_store(settings_from(arguments)) as store:
             yield store, query_without_sound(store, query, collections)
     else:
-        start_decoding([arguments.query])
+        start_decoding(1)
         with opened_pipeline(arguments) as pipeline:
             yield pipeline.store, pipeline.embedded(query)
 
