@@ -198,6 +198,8 @@ def test_what_storing_raises_is_the_files(good: list[IndexItem], error: Exceptio
 def test_a_value_that_is_refused_is_the_files_also_where_it_is_alone(good: list[IndexItem]):
     pipeline = Pipeline(Refusing(of_values(), [BAD]), Modulation(), PLAN)
     assert codes_of(pipeline.index(good[1:2])) == {BAD: "store.error"}
+    pipeline = Pipeline(Refusing(of_values(), GOOD[:2]), Modulation(), PLAN)
+    assert codes_of(pipeline.index(good[:2])) == dict.fromkeys(GOOD[:2], "store.error")
 
 
 @pytest.mark.parametrize(
