@@ -19,6 +19,7 @@ from soundalike.audio import resolve_path
 from soundalike.audio.sources import AudioSource
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
+from soundalike.faults import blamed
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -338,6 +339,27 @@ def mark_failed(doc: Any, exc: SoundalikeError) -> None:
     """Write an error into a document; those that follow in the Flow leave it alone."""
     doc.error_code = exc.code
     doc.error = exc.message
+
+
+def mark_at_fault(doc: Any, exc: Exception) -> None:
+    """Write an exception that a document has caused into it.
+
+    Raises
+    ------
+    SoundalikeError
+        `exc` itself, where no document is to blame; see `soundalike.faults.blamed`.
+    """
+    mark_failed(doc, blamed(exc, doc.uri or doc.id or "a document"))
+
+
+def mark_unexpected(doc: Any, exc: Exception) -> None:
+    """Write an exception that nobody foresaw into a document; raise Soundalike's own errors.
+
+    For where these mean the request as a whole, as a wrong parameter does.
+    """
+    if isinstance(exc, SoundalikeError):
+        raise exc
+    mark_at_fault(doc, exc)
 
 
 def travelling(doc: Any) -> Dict[str, Any]:

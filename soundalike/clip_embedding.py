@@ -16,7 +16,9 @@ from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
 from soundalike.embedding import CutRecording, Encoder, embed_patches_at, embed_windows, normalised
 from soundalike.encoders import load_encoder
-from soundalike.errors import AudioError, ParameterError, WeightsMissing
+from soundalike.errors import ParameterError, SoundalikeError, WeightsMissing
+from soundalike.faults import blamed
+from soundalike.isolation import IsolatedDecoding, shared
 from soundalike.parallel import map_ahead
 from soundalike.segmenter import Segments, cut_seconds, segment
 from soundalike.types import FloatArray, Window
@@ -39,6 +41,7 @@ def embed_audio(
     *,
     encoder: Encoder | None = None,
     example_hop_s: float = 1.0,
+    decoding: IsolatedDecoding | None = None,
 ) -> npt.NDArray[Any]:
     """Embed a file, second by second or as one vector.
 
@@ -54,6 +57,8 @@ def embed_audio(
         By default the one that the environment configures; it is loaded once.
     example_hop_s : float
         Seconds between vectors: 1.0, or 0.96 as in the published pipeline.
+    decoding : IsolatedDecoding, optional
+        Processes that decode; by default those that the whole program shares.
 
     Returns
     -------
@@ -76,14 +81,20 @@ def embed_audio(
     used = encoder or _configured_encoder()
     if postprocess:
         check_postprocess(used)
-    cut = cut_seconds(resolve_path(path), example_hop_s=example_hop_s)
+    cut = _cut_by_second(resolve_path(path), decoding, example_hop_s)
     vectors = _second_vectors(cut, used, _postprocessor() if postprocess else None)
     return vectors if pooling is None else _pooled(vectors, pooling)
 
 
 def embed_seconds(path: str | Path, encoder: Encoder, *, example_hop_s: float = 1.0) -> FloatArray:
     """Return the encoder's raw vector of each second of a file, ``(n_seconds, 128)`` float32."""
-    return _second_vectors(cut_seconds(resolve_path(path), example_hop_s=example_hop_s), encoder)
+    return _second_vectors(_cut_by_second(resolve_path(path), None, example_hop_s), encoder)
+
+
+def _cut_by_second(
+    path: Path, decoding: IsolatedDecoding | None, example_hop_s: float = 1.0
+) -> Segments:
+    return (decoding or shared()).run(cut_seconds, path, example_hop_s=example_hop_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,7 @@ class FileEmbedding:
         One for each of them.
     warnings : tuple of str
         Damage that did not stop the decoding.
-    error : AudioError or None
+    error : SoundalikeError or None
         Set where the file cannot be used; there are no windows then.
     """
 
@@ -108,7 +119,7 @@ class FileEmbedding:
     windows: Sequence[Window] = ()
     vectors: npt.NDArray[Any] | None = None
     warnings: tuple[str, ...] = ()
-    error: AudioError | None = None
+    error: SoundalikeError | None = None
 
 
 def embed_files(
@@ -119,6 +130,7 @@ def embed_files(
     plan: WindowPlan | None = None,
     pooling: Pooling = "mean",
     postprocessor: Postprocessor | None = None,
+    decoding: IsolatedDecoding | None = None,
 ) -> Iterator[FileEmbedding]:
     """Embed files, and yield the result of each, in order.
 
@@ -138,32 +150,52 @@ def embed_files(
         How seconds become a file's vector.
     postprocessor : Postprocessor, optional
         Applied to the vectors of seconds, also before they are pooled; VGGish only.
+    decoding : IsolatedDecoding, optional
+        Processes that decode; by default those that the whole program shares.
+
+    Raises
+    ------
+    ModelError, ServiceError
+        The encoder or the decoding processes cannot be used.
     """
     if per == "window":
-        embed = partial(_by_window, plan=plan or WindowPlan(), encoder=encoder)
+        embed = partial(_by_window, plan=plan or WindowPlan(), encoder=encoder, decoding=decoding)
     else:
         pool = pooling if per == "file" else None
-        embed = partial(_by_second, encoder=encoder, pooling=pool, postprocessor=postprocessor)
+        embed = partial(
+            _by_second,
+            encoder=encoder,
+            pooling=pool,
+            postprocessor=postprocessor,
+            decoding=decoding,
+        )
 
     def embed_or_fail(path: Path) -> FileEmbedding:
         try:
             return embed(resolve_path(path))
-        except AudioError as exc:
-            return FileEmbedding(uri_of(path.absolute()), error=exc)
+        except Exception as exc:
+            return FileEmbedding(uri_of(path.absolute()), error=blamed(exc, str(path)))
 
     return map_ahead(embed_or_fail, paths)
 
 
-def _by_window(path: Path, *, plan: WindowPlan, encoder: Encoder) -> FileEmbedding:
-    cut = segment(path, plan)
+def _by_window(
+    path: Path, *, plan: WindowPlan, encoder: Encoder, decoding: IsolatedDecoding | None
+) -> FileEmbedding:
+    cut = (decoding or shared()).run(segment, path, plan)
     (vectors,) = embed_windows([CutRecording(cut.samples, cut.windows)], encoder, plan)
     return FileEmbedding(uri_of(path), cut.windows, vectors, cut.warnings)
 
 
 def _by_second(
-    path: Path, *, encoder: Encoder, pooling: Pooling | None, postprocessor: Postprocessor | None
+    path: Path,
+    *,
+    encoder: Encoder,
+    pooling: Pooling | None,
+    postprocessor: Postprocessor | None,
+    decoding: IsolatedDecoding | None,
 ) -> FileEmbedding:
-    cut = cut_seconds(path)
+    cut = _cut_by_second(path, decoding)
     windows, vectors = cut.windows, _second_vectors(cut, encoder, postprocessor)
     if pooling is not None:
         is_silent = all(window.is_silent for window in windows)
@@ -223,9 +255,16 @@ def load_postprocessor(folder: Path) -> Postprocessor:
 
 
 def embed_audible(
-    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
+    source: AudioSource,
+    encoder: Encoder,
+    plan: WindowPlan,
+    *,
+    example_hop_s: float = 1.0,
+    decoding: IsolatedDecoding | None = None,
 ) -> tuple[list[Window], FloatArray]:
     """Return the audible windows of a recording and their embeddings.
+
+    It is decoded by the processes that the whole program shares, or by others that are given.
 
     Returns
     -------
@@ -233,7 +272,7 @@ def embed_audible(
         Possibly empty.
     embeddings : (n_audible_windows, 128 * k) float32
     """
-    segments = segment(source, plan)
+    segments = (decoding or shared()).run(segment, source, plan)
     recording = CutRecording(segments.samples, segments.windows)
     (embeddings,) = embed_windows([recording], encoder, plan, example_hop_s=example_hop_s)
     windows = [window for window in segments.windows if window.quality == "ok"]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from soundalike.audio.loading import release_pages
-from soundalike.errors import ParameterError
+from soundalike.errors import InvalidSamples, ParameterError, SoundalikeError
+from soundalike.faults import blamed
 from soundalike.parallel import map_ahead
 from soundalike.types import FloatArray, IndexSpec, Window
 from soundalike.vggish import params
@@ -142,6 +145,8 @@ def embed_windows(
     ------
     ParameterError
         `batch_patches` is less than 1, or `example_hop_s` is not above 0.
+    InvalidSamples
+        A sample of one of the recordings is too large for the encoder.
     """
     if batch_patches < 1 or example_hop_s <= 0:
         raise ParameterError(
@@ -158,9 +163,9 @@ def embed_windows(
     ]
     vectors = np.empty((len(patches), params.EMBEDDING_DIM), dtype=np.float32)
     done = 0
-    for log_mel in _spectrograms(patches, batch_patches):
-        vectors[done : done + len(log_mel)] = encoder.embed_patches(log_mel)
-        done += len(log_mel)
+    for rows in _embedded(patches, encoder, batch_patches):
+        vectors[done : done + len(rows)] = rows
+        done += len(rows)
         if on_progress is not None:
             on_progress(done, len(patches))
     offsets = np.cumsum([0, *(len(starts) for starts, _ in layouts)])
@@ -168,6 +173,54 @@ def embed_windows(
         normalised(vectors[offset:][rows].reshape(len(rows), per_window * params.EMBEDDING_DIM))
         for offset, (_, rows) in zip(offsets, layouts, strict=False)
     ]
+
+
+def embed_each(
+    recordings: Sequence[CutRecording],
+    names: Sequence[str],
+    encoder: Encoder,
+    plan: WindowPlan,
+    *,
+    example_hop_s: float = 1.0,
+    batch_patches: int = BATCH_PATCHES,
+) -> list[FloatArray | SoundalikeError]:
+    """Embed recordings together; where that fails, one by one, so that only those at fault fail.
+
+    Parameters
+    ----------
+    recordings, encoder, plan, example_hop_s, batch_patches
+        As for `embed_windows`.
+    names : sequence of str
+        What the recordings are called, for the errors.
+
+    Returns
+    -------
+    results : list
+        For each recording what `embed_windows` returns, or the error that is its own.
+
+    Raises
+    ------
+    ModelError
+        The encoder cannot be used.
+    """
+    embed = partial(
+        embed_windows,
+        encoder=encoder,
+        plan=plan,
+        example_hop_s=example_hop_s,
+        batch_patches=batch_patches,
+    )
+
+    def alone(recording: CutRecording, name: str) -> FloatArray | SoundalikeError:
+        try:
+            return embed([recording])[0]
+        except Exception as exc:
+            return blamed(exc, name)
+
+    if len(recordings) > 1:
+        with suppress(Exception):
+            return list(embed(recordings))
+    return [alone(recording, name) for recording, name in zip(recordings, names, strict=True)]
 
 
 def embed_patches_at(
@@ -192,11 +245,14 @@ def embed_patches_at(
     Returns
     -------
     vectors : (n_patches, 128) float32
+
+    Raises
+    ------
+    InvalidSamples
+        A sample is too large for the encoder.
     """
     patches = [_Patch(samples, start) for start in starts]
-    return np.concatenate(
-        [encoder.embed_patches(log_mel) for log_mel in _spectrograms(patches, batch_patches)]
-    )
+    return np.concatenate(list(_embedded(patches, encoder, batch_patches)))
 
 
 class _Patch(NamedTuple):
@@ -204,6 +260,20 @@ class _Patch(NamedTuple):
 
     samples: FloatArray
     start: int
+
+
+def _embedded(patches: Sequence[_Patch], encoder: Encoder, batch_patches: int) -> Iterator[FloatArray]:
+    """Yield the vectors of each batch, ``(n, 128)``, all finite."""
+    for log_mel in _spectrograms(patches, batch_patches):
+        # What is too large for float32 shows in the result; NumPy would warn on the terminal.
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = encoder.embed_patches(log_mel)
+        if not np.isfinite(rows).all():
+            raise InvalidSamples(
+                "the recording's vectors are not finite, because its samples are too large; export it "
+                "again with samples from -1 to 1"
+            )
+        yield rows
 
 
 def _spectrograms(patches: Sequence[_Patch], batch_patches: int) -> Iterator[FloatArray]:
@@ -217,7 +287,8 @@ def _spectrograms(patches: Sequence[_Patch], batch_patches: int) -> Iterator[Flo
 def _spectrogram(batch: Sequence[_Patch]) -> FloatArray:
     samples = np.stack([patch.samples[patch.start :][: params.PATCH_SAMPLES] for patch in batch])
     release_pages(batch[-1].samples)
-    return log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
 
 
 def _patch_layout(

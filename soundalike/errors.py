@@ -13,7 +13,8 @@
     │   ├── EmptyAudio
     │   ├── AudioTooShort
     │   ├── InvalidSamples
-    │   └── SilentQuery
+    │   ├── SilentQuery
+    │   └── UnexpectedFault
     ├── ParameterError        a value from the caller is out of range (also a ValueError)
     │   └── MetadataError
     ├── ConfigError           an environment variable or a configuration file is wrong
@@ -142,6 +143,13 @@ class SilentQuery(AudioError):
     """The query holds no sound to look for."""
 
     code = "audio.silent_query"
+
+
+class UnexpectedFault(AudioError):
+    """The recording has brought up an error that Soundalike does not foresee."""
+
+    code = "audio.unexpected"
+    http_status = 500
 
 
 class ParameterError(SoundalikeError, ValueError):

@@ -1,7 +1,8 @@
-"""What the service makes of a sound that comes in; runs in a process that may be killed."""
+"""What is made of a sound that comes in; runs in a process that may be killed."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,16 +23,16 @@ class Intake:
     ----------
     plan : WindowPlan
     dating : Dating
-    spool_dir : Path
-        Where long recordings are kept while they are cut.
+    spool_dir : Path, optional
+        Where long recordings are kept while they are cut; the system's temporary folder by default.
     longest_s : float
         Seconds of sound that are taken.
     """
 
     plan: WindowPlan
     dating: Dating
-    spool_dir: Path
-    longest_s: float
+    spool_dir: Path | None = None
+    longest_s: float = math.inf
 
     def take(
         self,

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from soundalike.audio import folder_label, uri_of
+from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import Glance, glance, path_of
-from soundalike.errors import AudioError
+from soundalike.errors import SoundalikeError
+from soundalike.faults import blamed
 from soundalike.files import FileList
 from soundalike.store.base import start_differs
 from soundalike.types import Recording, Tags
@@ -62,7 +63,7 @@ class IndexResult:
     n_windows : int
         Windows that were embedded; 0 for audio that was known already.
     duration_s : float
-        Length that was decoded, in seconds; 0.0 for audio that was known already.
+        Length of the recording in seconds; 0.0 where the file failed.
     warnings : tuple of str
         Damage that did not stop the decoding, and why no search finds it.
     error_code, error : str or None
@@ -95,7 +96,7 @@ class SightedFile:
     ----------
     item : IndexItem
         What is wanted of it.
-    glance : Glance or AudioError
+    glance : Glance or SoundalikeError
         Its path, size and time, or why there is nothing to be read.
     known : Recording or None
         What is stored under its path.
@@ -104,13 +105,13 @@ class SightedFile:
     """
 
     item: IndexItem
-    glance: Glance | AudioError
+    glance: Glance | SoundalikeError
     known: Recording | None = None
     may_gain_start: bool = False
 
     def is_unchanged(self) -> bool:
         """Tell whether what is stored is what is wanted, so that the file need not be opened."""
-        if self.known is None or self.may_gain_start or isinstance(self.glance, AudioError):
+        if self.known is None or self.may_gain_start or not isinstance(self.glance, Glance):
             return False
         return self.known.stat == self.glance.stat and is_as_wanted(
             self.known, described(self.glance.path, self.item)
@@ -123,9 +124,14 @@ def is_as_wanted(known: Recording, wanted: Recording) -> bool:
     return same and not start_differs(known, wanted)
 
 
-def failed_result(uri: str, exc: AudioError) -> IndexResult:
+def failed_result(uri: str, exc: SoundalikeError) -> IndexResult:
     """Return the result of a file that cannot be used."""
     return IndexResult(uri, "failed", error_code=exc.code, error=exc.message)
+
+
+def unchanged_result(known: Recording) -> IndexResult:
+    """Return the result of a file that is stored as it is wanted."""
+    return IndexResult(known.uri, "unchanged", known.recording_id, duration_s=known.duration_s)
 
 
 def passed_over(result: IndexResult, files: FileList) -> IndexResult:
@@ -136,20 +142,35 @@ def passed_over(result: IndexResult, files: FileList) -> IndexResult:
     return result
 
 
-def glance_at(item: IndexItem) -> Glance | AudioError:
+def glance_at(item: IndexItem) -> Glance | SoundalikeError:
     """Look at a file, or say why there is nothing to be read."""
     try:
         found = glance(item.uri)
-    except AudioError as exc:
-        return exc
+    except Exception as exc:
+        return blamed(exc, item.uri)
     # Of an upload neither is stored.
     return replace(found, at_ns=0) if item.is_upload else found
 
 
-def identified(path: Path, item: IndexItem, recording_id: str) -> Recording:
-    """Return what is known of a file once its content was read; see `described`."""
-    found = replace(described(path, item), recording_id=recording_id)
-    stored = item.stored
+def identified(file: SightedFile) -> Recording:
+    """Read a file for its id; neither its start nor its duration is known.
+
+    Raises
+    ------
+    SoundalikeError
+        It cannot be read; what is raised is the file's own error.
+    """
+    if not isinstance(file.glance, Glance):
+        raise file.glance
+    try:
+        path = file.glance.path
+        return _with_id(described(path, file.item), file.item.stored, recording_id_of(path))
+    except Exception as exc:
+        raise blamed(exc, file.item.uri) from exc
+
+
+def _with_id(described: Recording, stored: Recording | None, recording_id: str) -> Recording:
+    found = replace(described, recording_id=recording_id)
     if stored is None or stored.recorded_at_source != "mtime" or stored.recording_id == recording_id:
         return found
     # It has changed since, and so has that time.

@@ -1,4 +1,4 @@
-"""How much the service takes at once, and of what size. The command line has no such limits."""
+"""How much the service takes at once, and of what size; the command line has those of decoding alone."""
 
 from __future__ import annotations
 

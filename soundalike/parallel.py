@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -34,15 +35,34 @@ def map_ahead(
     >>> list(map_ahead(abs, [-1, 2, -3], workers=2))
     [1, 2, 3]
     """
-    workers = workers or os.cpu_count() or 1
     waiting: deque[Future[_Result]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
+    workers = workers or os.cpu_count() or 1
+    with threads(workers) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def threads(workers: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that are needed no longer than the context is; what has not begun is dropped.
+
+    Nothing is waited for where Ctrl-C ends the context: a decoder may be at work for minutes.
+
+    Parameters
+    ----------
+    workers : int, optional
+        One a processor by default.
+    """
+    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
+    is_interrupted = False
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        is_interrupted = True
+        raise
+    finally:
+        pool.shutdown(wait=not is_interrupted, cancel_futures=True)

@@ -5,35 +5,34 @@ The Flow's executors call the same functions; what is here is only the order of 
 
 from __future__ import annotations
 
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from soundalike.audio import recording_id_of, resolve_path, uri_of
 from soundalike.audio.sources import Glance
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
-from soundalike.errors import AudioError
+from soundalike.embedding import CutRecording, Encoder, embed_each, index_spec
+from soundalike.errors import SoundalikeError
+from soundalike.indexing import Indexing
+from soundalike.isolation import IsolatedDecoding, shared
 from soundalike.items import (
     IndexItem,
     IndexResult,
     SightedFile,
-    failed_result,
     glance_at,
     identified,
+    unchanged_result,
 )
 from soundalike.neighbours import Answer, answer_to
 from soundalike.queries import EmbeddedQuery, Query, audible, heard_query, query_without_sound
 from soundalike.segmenter import Segments, segment
 from soundalike.start_time import DEFAULT_PATTERNS
-from soundalike.store.base import Entry, Outcome, start_source
+from soundalike.store.base import start_source
 from soundalike.store.protocol import Store
 from soundalike.types import Filters, FloatArray, Recording
-from soundalike.wall_clock import Dating, counted_back
+from soundalike.wall_clock import Dating, with_start
 from soundalike.windows import WindowPlan
 
 __all__ = ["Answer", "IndexItem", "IndexResult", "Pipeline"]
@@ -43,47 +42,6 @@ BATCH_RECORDINGS = 16
 _STANDARD_DATING = Dating()
 #: Paths that the store is asked for at once.
 PAGE_FILES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    recording: Recording
-    segments: Segments
-
-    def stored(self, outcome: Outcome) -> IndexResult:
-        """Return the result for a recording that was stored."""
-        return IndexResult(
-            self.recording.uri,
-            outcome,
-            self.recording.recording_id,
-            len(self.segments.windows),
-            self.segments.duration_s,
-            self.segments.warnings,
-            n_searchable=self.segments.n_searchable,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Pending:
-    """A file that is being decoded."""
-
-    recording: Recording
-    glance: Glance
-    segments: Future[Segments]
-    is_dated_by_end: bool
-
-    def cut(self) -> _Cut | IndexResult:
-        """Wait for the segments."""
-        try:
-            segments = self.segments.result()
-        except AudioError as exc:
-            return failed_result(self.recording.uri, exc)
-        recording = replace(
-            self.recording, duration_s=segments.duration_s, stat=self.glance.trusted_stat()
-        )
-        if self.is_dated_by_end:
-            recording = counted_back(recording, segments.duration_s)
-        return _Cut(recording, segments)
 
 
 class Pipeline:
@@ -101,6 +59,8 @@ class Pipeline:
         Which of the store's collections is meant.
     dating : Dating
         How to find out when recordings began.
+    decoding : IsolatedDecoding, optional
+        Processes that decode; by default those that all pipelines of this program share.
     """
 
     def __init__(
@@ -110,6 +70,7 @@ class Pipeline:
         plan: WindowPlan,
         collection: str = DEFAULT_COLLECTION,
         dating: Dating = _STANDARD_DATING,
+        decoding: IsolatedDecoding | None = None,
     ) -> None:
         self.store = store
         self.encoder = encoder
@@ -117,6 +78,12 @@ class Pipeline:
         self.collection = collection
         self.dating = dating
         self.spec = index_spec(encoder, plan)
+        self._decoding = decoding
+
+    @property
+    def decoding(self) -> IsolatedDecoding:
+        """The processes that decode; nothing is started by asking for them."""
+        return self._decoding or shared()
 
     def index(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
         """Index files; yield one result each, in order, as they are done.
@@ -132,20 +99,14 @@ class Pipeline:
 
         Raises
         ------
-        StoreError, ModelError
-            The database or the encoder cannot be used; what was yielded is stored.
+        StoreError, ModelError, ServiceError
+            The database, the encoder or the decoding processes cannot be used; what was yielded is
+            stored.
         """
-        ahead: deque[list[_Pending | IndexResult]] = deque()
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            try:
-                for batch in self._batches(items, pool, checksum=checksum):
-                    ahead.append(batch)
-                    if len(ahead) > 1:
-                        yield from self._finish(ahead.popleft())
-                while ahead:
-                    yield from self._finish(ahead.popleft())
-            finally:
-                pool.shutdown(cancel_futures=True)
+        indexing = Indexing(
+            self.store, self.encoder, self.plan, self.collection, self.dating, self.decoding
+        )
+        yield from indexing.run(self._batches(items, checksum=checksum))
         self.store.finish_batch(collection=self.collection)
 
     def sight(self, items: Iterable[IndexItem]) -> Iterator[SightedFile]:
@@ -165,7 +126,7 @@ class Pipeline:
                 yield self._recognised(file, known)
 
     def _recognised(self, file: SightedFile, known: Mapping[str, Recording]) -> SightedFile:
-        if isinstance(file.glance, AudioError):
+        if not isinstance(file.glance, Glance):
             return file
         stored = known.get(uri_of(file.glance.path))
         vague = stored is not None and start_source(stored) in (None, "mtime")
@@ -173,16 +134,16 @@ class Pipeline:
         return replace(file, known=stored, may_gain_start=may_gain_start)
 
     def _batches(
-        self, items: Iterable[IndexItem], pool: ThreadPoolExecutor, *, checksum: bool
-    ) -> Iterator[list[_Pending | IndexResult]]:
-        """Yield parts, in each batch only so many that had to be opened."""
-        batch: list[_Pending | IndexResult] = []
+        self, items: Iterable[IndexItem], *, checksum: bool
+    ) -> Iterator[list[SightedFile | IndexResult]]:
+        """Yield files, in each batch only so many that have to be opened."""
+        batch: list[SightedFile | IndexResult] = []
         n_opened = 0
         for file in self.sight(items):
             if file.known is not None and not checksum and file.is_unchanged():
-                batch.append(IndexResult(file.known.uri, "unchanged", file.known.recording_id))
+                batch.append(unchanged_result(file.known))
             else:
-                batch.append(self._begin(file, pool))
+                batch.append(file)
                 n_opened += 1
             if n_opened == BATCH_RECORDINGS or len(batch) == PAGE_FILES:
                 yield batch
@@ -195,49 +156,15 @@ class Pipeline:
 
         Raises
         ------
-        AudioError
-            It cannot be read.
+        SoundalikeError
+            It cannot be read; what is raised is the file's own error.
         """
-        if isinstance(file.glance, AudioError):
-            raise file.glance
-        path = file.glance.path
-        told = identified(path, file.item, recording_id_of(path))
-        return told if file.item.is_upload else self.dating.dated(told, path)
-
-    def _begin(self, file: SightedFile, pool: ThreadPoolExecutor) -> _Pending | IndexResult:
-        """Let a file be decoded, unless its audio is stored already or it fails at once."""
-        if isinstance(file.glance, AudioError):
-            return failed_result(file.item.uri, file.glance)
-        path = file.glance.path
-        try:
-            recording = replace(self.described(file), stat=file.glance.trusted_stat())
-            # Of known audio the stored start stays, unless this one is more trustworthy; then it is
-            # stored anew, for which it must be decoded.
-            renew = file.item.stored is not None
-            outcome = self.store.link(recording, self.spec, renew=renew, collection=self.collection)
-        except AudioError as exc:
-            return failed_result(file.item.uri, exc)
-        if outcome is not None:
-            return IndexResult(recording.uri, outcome, recording.recording_id)
-        is_dated_by_end = file.item.recorded_at is None and recording.recorded_at_source == "mtime"
-        segments = pool.submit(segment, path, self.plan)
-        return _Pending(recording, file.glance, segments, is_dated_by_end)
-
-    def _finish(self, pending: Sequence[_Pending | IndexResult]) -> Iterator[IndexResult]:
-        """Embed and store what was decoded; the next batch is being decoded meanwhile."""
-        parts = [part.cut() if isinstance(part, _Pending) else part for part in pending]
-        cuts = [part for part in parts if isinstance(part, _Cut)]
-        if not cuts:
-            yield from (part for part in parts if isinstance(part, IndexResult))
-            return
-        embedded = self._embed([cut.segments for cut in cuts])
-        entries = [
-            Entry(cut.recording, cut.segments.windows, rows)
-            for cut, rows in zip(cuts, embedded, strict=True)
-        ]
-        outcomes = iter(self.store.add_many(entries, self.spec, collection=self.collection))
-        for part in parts:
-            yield part.stored(next(outcomes)) if isinstance(part, _Cut) else part
+        told = identified(file)
+        if told.recorded_at is not None or file.item.is_upload:
+            return told
+        assert isinstance(file.glance, Glance)
+        start = self.decoding.run(self.dating.start_of, file.glance.path, None, None)
+        return with_start(told, start)
 
     def search(
         self,
@@ -313,11 +240,12 @@ class Pipeline:
         assert query.source is not None
         source = query.source if isinstance(query.source, bytes) else resolve_path(query.source)
         recording_id = recording_id_of(source)
-        segments = segment(source, self.plan, query.excerpt)
+        segments = self.decoding.run(segment, source, self.plan, query.excerpt)
         audible(segments.windows)
-        (embeddings,) = self._embed([segments])
+        name = f"upload:{recording_id}" if isinstance(source, bytes) else uri_of(source)
+        embeddings = self._embed(segments, name)
         return heard_query(
-            f"upload:{recording_id}" if isinstance(source, bytes) else uri_of(source),
+            name,
             recording_id,
             segments.windows,
             embeddings,
@@ -328,9 +256,13 @@ class Pipeline:
 
     def embed(self, source: str | Path) -> tuple[Segments, FloatArray]:
         """Return a file's windows and their embeddings, ``(n_windows, dimension)`` float32."""
-        segments = segment(resolve_path(source), self.plan)
-        return segments, self._embed([segments])[0]
+        path = resolve_path(source)
+        segments = self.decoding.run(segment, path, self.plan)
+        return segments, self._embed(segments, uri_of(path))
 
-    def _embed(self, segments: Sequence[Segments]) -> list[FloatArray]:
-        recordings = [CutRecording(part.samples, part.windows, part.offset_s) for part in segments]
-        return embed_windows(recordings, self.encoder, self.plan)
+    def _embed(self, segments: Segments, name: str) -> FloatArray:
+        cut = CutRecording(segments.samples, segments.windows, segments.offset_s)
+        (found,) = embed_each([cut], [name], self.encoder, self.plan)
+        if isinstance(found, SoundalikeError):
+            raise found
+        return found

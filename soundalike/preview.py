@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 
-from soundalike.errors import AudioError
-from soundalike.items import IndexItem, IndexResult, failed_result, is_as_wanted
+from soundalike.faults import blamed
+from soundalike.items import IndexItem, IndexResult, failed_result, is_as_wanted, unchanged_result
 from soundalike.pipeline import Pipeline
 from soundalike.types import Recording
 
@@ -34,25 +34,32 @@ def preview(
     contents: set[str] = set()
     for file in pipeline.sight(items):
         if file.known is not None and not checksum and file.is_unchanged():
-            yield IndexResult(file.known.uri, "unchanged", file.known.recording_id)
+            yield unchanged_result(file.known)
             continue
         try:
             wanted = pipeline.described(file)
-        except AudioError as exc:
-            yield failed_result(file.item.uri, exc)
+        except Exception as exc:
+            yield failed_result(file.item.uri, blamed(exc, file.item.uri))
             continue
-        outcome = _outcome(pipeline, foreseen.get(wanted.uri, file.known), wanted, contents)
+        before = foreseen.get(wanted.uri, file.known)
+        if before is None:
+            outcome, length_s = _outcome_of_new(pipeline, wanted, contents)
+        else:
+            outcome, length_s = _outcome_of_known(before, wanted)
         foreseen[wanted.uri] = wanted
         contents.add(wanted.recording_id)
-        yield IndexResult(wanted.uri, outcome, wanted.recording_id)
+        yield IndexResult(wanted.uri, outcome, wanted.recording_id, duration_s=length_s)
 
 
-def _outcome(pipeline: Pipeline, before: Recording | None, wanted: Recording, contents: Set[str]) -> str:
-    """Return what would become of a path under which there would be `before`."""
-    if before is not None:
-        if before.recording_id != wanted.recording_id:
-            return "replaced"
-        return "unchanged" if is_as_wanted(before, wanted) else "updated"
+def _outcome_of_known(before: Recording, wanted: Recording) -> tuple[str, float]:
+    """Return what would become of a path under which there would be `before`, and its known length."""
+    if before.recording_id != wanted.recording_id:
+        return "replaced", 0.0
+    return "unchanged" if is_as_wanted(before, wanted) else "updated", before.duration_s
+
+
+def _outcome_of_new(pipeline: Pipeline, wanted: Recording, contents: Set[str]) -> tuple[str, float]:
+    """Return what would become of a path that is not stored, and its length where that is known."""
     key = wanted.recording_id
-    is_known = key in contents or pipeline.store.known_ids([key], collection=pipeline.collection)
-    return "linked" if is_known else "added"
+    lengths = pipeline.store.known_lengths([key], collection=pipeline.collection)
+    return "linked" if key in contents or lengths else "added", lengths.get(key, 0.0)

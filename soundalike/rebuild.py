@@ -107,6 +107,7 @@ def rebuild(
         pipeline.plan,
         rebuild_name(pipeline.collection),
         pipeline.dating,
+        pipeline.decoding,
     )
     failed: set[str] = set()
     todo = work.files

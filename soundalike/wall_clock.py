@@ -89,23 +89,13 @@ class Dating:
             source, given=given, patterns=self.patterns, zone=self.zone, duration_s=duration_s
         )
 
-    def dated(self, recording: Recording, path: Path) -> Recording:
-        """Return a recording with its start, where nobody has said it yet.
 
-        One that only the time of its last change tells has that time until its length is known; see
-        `counted_back`.
-        """
-        if recording.recorded_at is not None:
-            return recording
-        start = self.start_of(path, None, None)
-        source = start.source if start.at else None
-        return replace(recording, recorded_at=start.at, recorded_at_source=source)
-
-
-def counted_back(recording: Recording, duration_s: float) -> Recording:
-    """Return a recording whose start was that of its last change: the end, less its length."""
-    assert recording.recorded_at is not None
-    return replace(recording, recorded_at=recording.recorded_at - timedelta(seconds=duration_s))
+def with_start(recording: Recording, start: StartTime) -> Recording:
+    """Return a recording with its start, where nobody has said it yet."""
+    if recording.recorded_at is not None:
+        return recording
+    source = start.source if start.at else None
+    return replace(recording, recorded_at=start.at, recorded_at_source=source)
 
 
 def ended(recording: Recording) -> Recording:
@@ -114,6 +104,12 @@ def ended(recording: Recording) -> Recording:
         return recording
     end = recording.recorded_at + timedelta(seconds=recording.duration_s)
     return replace(recording, recorded_at=end)
+
+
+def counted_back(recording: Recording, duration_s: float) -> Recording:
+    """Return a recording whose start was that of its last change: the end, less its length."""
+    assert recording.recorded_at is not None
+    return replace(recording, recorded_at=recording.recorded_at - timedelta(seconds=duration_s))
 
 
 def parse_moment(text: str, zone: tzinfo, what: str) -> datetime:

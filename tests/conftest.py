@@ -13,6 +13,7 @@ import soundfile
 from tests.fixtures.checkpoint import variable, write_checkpoint
 
 pytest_plugins = [
+    "tests.fixtures.bad_files",
     "tests.fixtures.browser",
     "tests.fixtures.collections",
     "tests.fixtures.database",

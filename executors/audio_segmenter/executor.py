@@ -14,7 +14,7 @@ from executors.documents import (
     SegmentedClip,
     WindowDoc,
     audio_source,
-    mark_failed,
+    mark_at_fault,
     parse_time,
     time_text,
 )
@@ -23,7 +23,7 @@ from executors.queries import excerpt_of, kind_of
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
-from soundalike.errors import AudioError, ParameterError
+from soundalike.errors import ParameterError
 from soundalike.excerpt import Excerpt
 from soundalike.intake import Intake
 from soundalike.isolation import IsolatedDecoding
@@ -101,7 +101,10 @@ class AudioSegmenter(Executor):
         apply = map_ahead if len(docs) > 1 else map
         for result, samples in apply(lambda clip: self._cut(clip, plan, is_query), docs):
             if samples is not None:
-                inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
+                try:
+                    inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
+                except Exception as exc:
+                    mark_at_fault(result, exc)
             results.append(result)
         return results
 
@@ -156,8 +159,8 @@ class AudioSegmenter(Executor):
                 given=given,
                 is_upload=is_upload,
             )
-        except (AudioError, ParameterError) as exc:
-            mark_failed(result, exc)
+        except Exception as exc:
+            mark_at_fault(result, exc)
             return result, None
         if start.at is not None:
             result.recorded_at = clip.recorded_at or time_text(start.at)

@@ -15,11 +15,19 @@ from starlette.exceptions import HTTPException
 from executors.documents import Clip, Indexed
 from executors.gateway.context import Context
 from executors.gateway.jobs import MOST_LEFT_OUT, Job, JobFile
+from executors.gateway.problems import problem_of
 from executors.gateway.uploads import Kept
 from executors.listings import StoredDoc
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import path_of
-from soundalike.errors import AudioNotFound, SoundalikeError
+from soundalike.errors import (
+    AudioError,
+    AudioNotFound,
+    ParameterError,
+    SoundalikeError,
+    class_of,
+)
+from soundalike.faults import blamed
 from soundalike.files import NO_TRACK, find_files, is_film_without_sound, is_gone
 
 #: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
@@ -97,7 +105,8 @@ class FolderSync:
             if stored.size_bytes is not None and stored.size_bytes != path.stat().st_size:
                 return False
             return recording_id_of(path) == stored.recording_id
-        except (OSError, AudioNotFound):
+        except Exception:
+            # Whatever it is, it is told where the file is indexed.
             return False
 
     async def _prune(self, job: Job, *, any_left: bool) -> None:
@@ -195,11 +204,8 @@ async def _index(
     if not clips:
         await context.jobs.tell()
         return
-    question = context.flow.ask("/index", clips, Indexed, {"collection": job.collection})
-    answers, is_cancelled = await _seen_through(question)
-    by_id = {answer.id: answer for answer in answers}
-    results = [by_id[clip.id] for clip in clips]
-    for number, (clip, result) in enumerate(zip(clips, results, strict=True)):
+    results, is_cancelled = await _asked(context, job, clips)
+    for number, (clip, result) in enumerate(zip(clips, results, strict=False)):
         job.done += 1
         if uploads:
             context.jobs.note_file(job, _of_upload(uploads[number], result))
@@ -225,6 +231,59 @@ async def _index(
     await context.jobs.tell()
     if is_cancelled:
         raise asyncio.CancelledError
+
+
+async def _asked(context: Context, job: Job, clips: Sequence[Clip]) -> Tuple[List[Indexed], bool]:
+    """Return what became of files, and whether the job was cancelled meanwhile.
+
+    Where the request fails as a whole, as by an error of an executor that nobody foresaw, they are
+    sent one by one: only the one at fault fails. Of a job that is cancelled then, those that are
+    answered are returned.
+
+    Raises
+    ------
+    HTTPException, SoundalikeError
+        No file is to blame.
+    """
+    question = context.flow.ask("/index", clips, Indexed, {"collection": job.collection})
+    try:
+        answers, is_cancelled = await _seen_through(question)
+    except Exception as exc:
+        error = _own_error(exc, str(clips[0].uri))
+        if error is None:
+            raise
+        if len(clips) == 1:
+            return [_failed(clips[0], error)], False
+    else:
+        by_id = {answer.id: answer for answer in answers}
+        return [by_id[clip.id] for clip in clips], is_cancelled
+    results: List[Indexed] = []
+    for clip in clips:
+        found, is_cancelled = await _asked(context, job, [clip])
+        results += found
+        if is_cancelled:
+            return results, True
+    return results, False
+
+
+def _own_error(exc: Exception, name: str) -> Optional[SoundalikeError]:
+    """Return the error of the file that a request has failed for; None where it is no file's."""
+    if not isinstance(exc, HTTPException):
+        is_of_all = isinstance(exc, SoundalikeError) and not isinstance(
+            exc, (AudioError, ParameterError)
+        )
+        return None if is_of_all else blamed(exc, name)
+    problem = problem_of(exc.status_code, str(exc.detail))
+    kind = class_of(problem["code"])
+    if kind is SoundalikeError:
+        return blamed(RuntimeError(problem["detail"]), name)
+    if kind is not None and issubclass(kind, (AudioError, ParameterError)):
+        return kind(problem["detail"])
+    return None
+
+
+def _failed(clip: Clip, error: SoundalikeError) -> Indexed:
+    return Indexed(id=clip.id, uri=clip.uri, error_code=error.code, error=error.message)
 
 
 async def _seen_through(question: Coroutine[Any, Any, _Item]) -> Tuple[_Item, bool]:

@@ -14,6 +14,7 @@ from executors.documents import (
     MatchDoc,
     SearchHits,
     Status,
+    mark_unexpected,
     time_text,
     to_windows,
 )
@@ -110,7 +111,9 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
         error_code=doc.error_code,
         error=doc.error,
     )
-    if not doc.error_code:
+    if doc.error_code:
+        return found
+    try:
         matches = rank_collections(
             get_hits(doc),
             to_windows(doc.chunks),
@@ -120,6 +123,8 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
         )
         zone = zone_named(parameters.zone_name)
         found.matches = DocList[MatchDoc](_document(match, zone) for match in matches)
+    except Exception as exc:
+        mark_unexpected(found, exc)
     return found
 
 

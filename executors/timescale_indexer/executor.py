@@ -16,7 +16,9 @@ from executors.documents import (
     SearchHits,
     Status,
     WindowDoc,
+    mark_at_fault,
     mark_failed,
+    mark_unexpected,
     time_text,
     to_embeddings,
     to_recording,
@@ -39,10 +41,11 @@ from executors.timescale_indexer.listing import all_paths, look_up, page_of_reco
 from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
 from soundalike.audio import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.errors import AudioError, ParameterError, StoreError, StoreUnavailable
+from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
 from soundalike.neighbours import find_hits
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
+from soundalike.store.each import add_each
 from soundalike.types import BucketWidth
 
 _STANDARD = IndexParameters()
@@ -89,22 +92,23 @@ class TimescaleIndexer(Executor):
 
     def _index_some(self, pairs: Sequence[Tuple[EmbeddedClip, Indexed]], collection: str) -> None:
         """Store documents in one transaction; where one cannot be stored, each in its own."""
-        try:
-            entries = [_entry(doc) for doc, _ in pairs]
-            spec = to_spec(pairs[0][0])
-            outcomes = self._store.add_many(entries, spec, collection=collection)
-        except (AudioError, ParameterError, StoreError) as exc:
-            if len(pairs) > 1:
-                for pair in pairs:
-                    self._index_some([pair], collection)
-            elif isinstance(exc, (AudioError, ParameterError)):
-                mark_failed(pairs[0][1], exc)
-            else:
-                raise
+        usable = []
+        for doc, result in pairs:
+            try:
+                usable.append((_entry(doc), doc, result))
+            except Exception as exc:
+                mark_at_fault(result, exc)
+        if not usable:
             return
-        for (doc, result), outcome in zip(pairs, outcomes, strict=True):
-            result.outcome, result.n_windows = outcome, len(doc.chunks)
-            result.n_searchable = sum(window.quality == "ok" for window in to_windows(doc.chunks))
+        entries = [entry for entry, _, _ in usable]
+        spec = to_spec(usable[0][1])
+        outcomes = add_each(self._store, entries, spec, collection=collection)
+        for (_, doc, result), outcome in zip(usable, outcomes, strict=True):
+            if isinstance(outcome, SoundalikeError):
+                mark_failed(result, outcome)
+            else:
+                result.outcome, result.n_windows = outcome, len(doc.chunks)
+                result.n_searchable = sum(window.quality == "ok" for window in to_windows(doc.chunks))
 
     @requests(on="/search")
     def search(
@@ -123,6 +127,9 @@ class TimescaleIndexer(Executor):
         except BLAMED as exc:
             mark_failed(result, exc)
             return result
+        except Exception as exc:
+            mark_unexpected(result, exc)
+            return result
         try:
             found = find_hits(
                 self._store,
@@ -134,6 +141,9 @@ class TimescaleIndexer(Executor):
             )
         except AudioError as exc:
             mark_failed(result, exc)
+            return result
+        except Exception as exc:
+            mark_unexpected(result, exc)
             return result
         tell_of(query, result)
         put_hits(result, found)
@@ -160,19 +170,26 @@ class TimescaleIndexer(Executor):
         except BLAMED as exc:
             mark_failed(result, exc)
             return result
+        except Exception as exc:
+            mark_unexpected(result, exc)
+            return result
         tell_of(query, result)
         filters = parameters.filters(query.recording_id)
         # The store refuses a width that it does not know.
         width = cast(BucketWidth, parameters.by)
-        found = self._store.count_by_time(
-            query.embeddings,
-            query.spec,
-            min_score=parameters.min_score,
-            bucket=width,
-            zone=filters.time_zone,
-            filters=filters,
-            collection=parameters.collection,
-        )
+        try:
+            found = self._store.count_by_time(
+                query.embeddings,
+                query.spec,
+                min_score=parameters.min_score,
+                bucket=width,
+                zone=filters.time_zone,
+                filters=filters,
+                collection=parameters.collection,
+            )
+        except Exception as exc:
+            mark_unexpected(result, exc)
+            return result
         result.undated = found.undated
         for bucket in found.buckets:
             start, end = bucket.start.isoformat(), bucket.end.isoformat()

@@ -12,15 +12,16 @@ from executors.documents import (
     EmbeddedClip,
     SegmentedClip,
     Status,
+    mark_at_fault,
     mark_failed,
     to_windows,
     travelling,
 )
 from soundalike.batching import SHARED_BATCH_PATCHES, SharedBatches
 from soundalike.config import Settings
-from soundalike.embedding import CutRecording, embed_windows, index_spec
+from soundalike.embedding import CutRecording, embed_each, index_spec
 from soundalike.encoders import load_encoder
-from soundalike.errors import ParameterError, ServiceError
+from soundalike.errors import ParameterError, ServiceError, SoundalikeError
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
 
@@ -89,8 +90,11 @@ class VGGishEncoder(Executor):
             try:
                 plan = WindowPlan(doc.window_s, doc.stride_s)
                 samples = self._samples(doc)
-            except (ServiceError, ParameterError) as exc:
+            except ServiceError as exc:
                 mark_failed(result, exc)
+                continue
+            except Exception as exc:
+                mark_at_fault(result, exc)
                 continue
             cuts.append((result, CutRecording(samples, to_windows(doc.chunks), doc.offset_s), plan))
         self._embed(cuts)
@@ -128,14 +132,18 @@ class VGGishEncoder(Executor):
         # A request has one plan, its own or the segmenter's.
         plan = cuts[0][2]
         spec = index_spec(self._encoder, plan, self._hop_s)
-        embedded = embed_windows(
+        embedded = embed_each(
             [cut for _, cut, _ in cuts],
+            [str(result.uri) for result, _, _ in cuts],
             self._encoder,
             plan,
             example_hop_s=self._hop_s,
             batch_patches=self._batch_size,
         )
         for (result, _, _), rows in zip(cuts, embedded, strict=True):
+            if isinstance(rows, SoundalikeError):
+                mark_failed(result, rows)
+                continue
             result.encoder, result.fingerprint = spec.encoder, spec.fingerprint
             result.dimension = spec.dimension
             for chunk, row in zip(result.chunks, rows, strict=True):

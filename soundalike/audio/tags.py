@@ -8,6 +8,7 @@ import re
 import struct
 from typing import BinaryIO
 
+from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DecodeError, open_container
 from soundalike.audio.sources import AudioSource
 
@@ -46,6 +47,9 @@ def read_tags(source: AudioSource) -> dict[str, str]:
             if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE":
                 return _wave_tags(file)
     except (OSError, ValueError, struct.error):
+        return {}
+    # A recording whose header crashes FFmpeg is a recording all the same.
+    if not announce("header"):
         return {}
     try:
         # Of samples that are not compressed FFmpeg would read 5 MB to see whether they are DTS.

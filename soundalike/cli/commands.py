@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from soundalike.windows import WindowPlan
 
 _PARTIAL_FAILURE = AudioError.exit_status
+#: For `start_decoding` where nobody has counted yet: as many as there may be.
+UNKNOWN = sys.maxsize
 
 
 def version_or_help(arguments: argparse.Namespace) -> int:
@@ -54,6 +56,19 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     settings = replace(settings, **{name: value for name, value in changes.items() if value})
     settings.validate()
     return settings
+
+
+def start_decoding(n_files: int) -> None:
+    """Start the processes that so many files need at most, while nothing else runs in this one.
+
+    Forked from here they are there at once, with what this process needs itself.
+    """
+    import soundfile  # noqa: F401
+
+    import soundalike.segmenter  # noqa: F401
+    from soundalike.isolation import shared
+
+    shared().start(n_files, may_fork=True)
 
 
 @contextmanager

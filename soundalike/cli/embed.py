@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, settings_from, window_plan
+from soundalike.cli.commands import encoder_of, settings_from, start_decoding, window_plan
 from soundalike.cli.paths import list_left_out, note_left_out, sound_files
 from soundalike.cli.vectors import FORMATS, format_of, vector_writer
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     found = _files(arguments)
     files = found.files
+    start_decoding(len(files))
     failed = skipped = 0
     with vector_writer(layout, target, files) as writer:
         encoder = encoder_of(settings)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, settings_from
+from soundalike.cli.commands import encoder_of, settings_from, start_decoding
 from soundalike.cli.paths import list_left_out, note_left_out, sound_files
 from soundalike.config import MODELS, PRECISIONS, Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         _check_report(arguments.report)
     files = FileList() if arguments.metadata else _files(arguments)
     clips = _clips(arguments, files)
+    start_decoding(len(clips))
     results: list[Evaluation] = []
     for each, encoder in zip(wanted, _encoders(wanted), strict=True):
         which = "" if len(wanted) == 1 else f" {len(results) + 1}/{len(wanted)}"

@@ -13,7 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import opened_pipeline, parse_tags, settings_from
+from soundalike.cli.commands import (
+    UNKNOWN,
+    opened_pipeline,
+    parse_tags,
+    settings_from,
+    start_decoding,
+)
 from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
 from soundalike.cli.paths import list_left_out, sound_files
 from soundalike.cli.report import Report
@@ -42,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     report = Report(is_dry_run=arguments.dry_run, lists_left_out=arguments.list_skipped)
     # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
     wanted = None if arguments.prune else _wanted(arguments, dating, arguments.paths)
+    if not arguments.dry_run:
+        start_decoding(UNKNOWN if wanted is None else len(wanted.items))
     with opened_pipeline(arguments, dating, make=not arguments.dry_run) as pipeline:
         places = _places(arguments, pipeline) if arguments.prune else {}
         if wanted is None:

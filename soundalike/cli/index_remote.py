@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, TypeVar
 from soundalike.cli import output
 from soundalike.cli.paths import list_left_out
 from soundalike.cli.report import Report
-from soundalike.errors import AudioError, ServiceBusy, SoundalikeError, TooManyRequests
+from soundalike.errors import (
+    AudioError,
+    ParameterError,
+    ServiceBusy,
+    SoundalikeError,
+    TooManyRequests,
+)
+from soundalike.faults import blamed
 
 if TYPE_CHECKING:
     from soundalike.items import IndexItem, IndexResult
@@ -134,9 +141,11 @@ def _sent(
     try:
         paths = [resolve_path(item.uri) for item in batch]
         job = _patiently(lambda: service.upload(paths, batch[0], collection=collection, on_sent=on_sent))
-    except AudioError as exc:
+    except Exception as exc:
         if len(batch) == 1:
-            return [failed_result(batch[0].uri, exc)]
+            return [failed_result(batch[0].uri, blamed(exc, batch[0].uri))]
+        if isinstance(exc, SoundalikeError) and not isinstance(exc, (AudioError, ParameterError)):
+            raise
         return [one for item in batch for one in _sent(service, [item], collection, on_sent)]
     for state in _watched(service, job):
         job = state

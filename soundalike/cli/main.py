@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from soundalike.cli.output import note
+from soundalike.cli.output import log_to_notes, note
 from soundalike.cli.parser import build_parser
 from soundalike.errors import SoundalikeError
 
@@ -35,12 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     arguments = build_parser().parse_args(argv)
+    log_to_notes()
     try:
         status: int = arguments.run(arguments)
     except SoundalikeError as exc:
         note(f"soundalike: {exc.message} [{exc.code}]")
         return exc.exit_status
     except KeyboardInterrupt:
+        _stop_decoding()
         note("soundalike: interrupted; what was finished is stored")
         return _INTERRUPTED
     except BrokenPipeError:
@@ -56,3 +58,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return _INTERNAL_ERROR
     return status
+
+
+def _stop_decoding() -> None:
+    """End the decoding processes: threads may wait for one that has minutes to go."""
+    isolation = sys.modules.get("soundalike.isolation")
+    if isolation is not None:
+        isolation.close_shared()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,19 @@ from soundalike.types import Match
 def note(text: str) -> None:
     """Write a line of chatter to stderr."""
     print(text, file=sys.stderr, flush=True)
+
+
+class _Notes(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        lines = (visible(line) for line in self.format(record).splitlines())
+        note("soundalike: " + "\n".join(lines))
+
+
+def log_to_notes() -> None:
+    """Write what is logged to stderr."""
+    log = logging.getLogger("soundalike")
+    if not any(isinstance(handler, _Notes) for handler in log.handlers):
+        log.addHandler(_Notes())
 
 
 def data(text: str) -> None:

@@ -10,7 +10,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, opened_store, settings_from, window_plan
+from soundalike.cli.commands import (
+    UNKNOWN,
+    encoder_of,
+    opened_store,
+    settings_from,
+    start_decoding,
+    window_plan,
+)
 from soundalike.cli.report import named_error, unsearchable
 from soundalike.errors import AudioError
 
@@ -33,6 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = settings_from(arguments)
     uploads = settings.uploads_dir.absolute()
+    start_decoding(UNKNOWN)
     with opened_store(settings) as store:
         before = store.status(collection=arguments.collection).spec
         plan = window_plan(arguments, before)

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
-from soundalike.cli.commands import filters_from, opened_pipeline, opened_store, settings_from
+from soundalike.cli.commands import (
+    filters_from,
+    opened_pipeline,
+    opened_store,
+    settings_from,
+    start_decoding,
+)
 from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
@@ -84,6 +90,7 @@ def opened_query(
         with opened_store(settings_from(arguments)) as store:
             yield store, query_without_sound(store, query, collections)
     else:
+        start_decoding(1)
         with opened_pipeline(arguments) as pipeline:
             yield pipeline.store, pipeline.embedded(query)
 

@@ -11,10 +11,11 @@ import numpy.typing as npt
 from soundalike.audio import resolve_path
 from soundalike.clip_embedding import embed_audible
 from soundalike.embedding import Encoder
-from soundalike.errors import AudioError, ParameterError
+from soundalike.errors import ParameterError
 from soundalike.evaluation.clips import LabelledClip
 from soundalike.evaluation.results import METRICS, Answer, Evaluation, Failure, QueryResult, Setting
 from soundalike.evaluation.scores import NO_SCORE, Candidates, best_pair
+from soundalike.faults import blamed
 from soundalike.metrics import (
     N_RECALL_LEVELS,
     BoolArray,
@@ -82,8 +83,9 @@ def evaluate(
     def embed(clip: LabelledClip) -> _Embedded | Failure:
         try:
             return _embedded(clip, encoder, plan, example_hop_s)
-        except AudioError as exc:
-            return Failure(str(clip.path), exc.code, exc.message)
+        except Exception as exc:
+            error = blamed(exc, str(clip.path))
+            return Failure(str(clip.path), error.code, error.message)
 
     embedded, failed = [], []
     for number, found in enumerate(map_ahead(embed, clips), start=1):

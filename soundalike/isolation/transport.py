@@ -1,4 +1,4 @@
-"""Objects between two processes: small ones through a socket, large arrays through a file."""
+"""Objects between two processes: small ones through a socket, arrays through files in memory."""
 
 from __future__ import annotations
 
@@ -11,48 +11,137 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-#: Buffers from this size on travel as a file that both map: in memory, or, larger ones, on the disk.
-_FILE_BYTES, _DISK_BYTES = 1 << 16, 1 << 24
+#: Buffers from the first size on travel in a file: one in memory that serves again and again, from the
+#: second on one of their own that both map, and from the third on one on the disk.
+_FILE_BYTES, _MAP_BYTES, _DISK_BYTES = 1 << 16, 1 << 22, 1 << 24
 _BLOCK_BYTES = 1 << 22
-#: Length of the pickled object and of the buffer beside it, and whether that is in a file.
-_HEAD = struct.Struct("!QQ?")
+#: Length of the pickled object and of the buffer beside it, and how that comes.
+_HEAD = struct.Struct("!QQB")
+_NOTHING, _OWN_FILE, _SHARED_FILE = range(3)
 
 
-def send(channel: socket.socket, value: Any, folder: Path | None = None) -> None:
-    """Send an object.
+class Channel:
+    """A connection to one other process.
 
     Parameters
     ----------
-    channel : socket
-        A Unix stream socket.
-    value : object
-        What pickle takes. At most one array in it may be large.
-    folder : Path, optional
-        Where a large array is written to, in a file without a name.
+    end : socket
+        A Unix stream socket; closed with the channel.
     """
-    buffers: list[pickle.PickleBuffer] = []
 
-    def keep(buffer: pickle.PickleBuffer) -> bool:
-        is_large = buffer.raw().nbytes >= _FILE_BYTES and not buffers
-        if is_large:
-            buffers.append(buffer)
-        return not is_large
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+        self._sending: int | None = None
+        self._receiving: int | None = None
 
-    data = pickle.dumps(value, 5, buffer_callback=keep)
-    if not buffers:
-        channel.sendall(_HEAD.pack(len(data), 0, False) + data)
-        return
-    view = buffers[0].raw()
-    with _file_for(view.nbytes, folder) as file:
-        _write(file, view)
-        socket.send_fds(channel, [_HEAD.pack(len(data), view.nbytes, True)], [file.fileno()])
-    channel.sendall(data)
+    def settimeout(self, seconds: float) -> None:
+        """Let later calls wait so long at most."""
+        self._socket.settimeout(seconds)
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor; -1 after `close`."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Close it; the other side comes to its end."""
+        self._socket.close()
+        for descriptor in (self._sending, self._receiving):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._sending = self._receiving = None
+
+    def send(self, value: Any, folder: Path | None = None) -> None:
+        """Send an object.
+
+        Parameters
+        ----------
+        value : object
+            What pickle takes. At most one array in it may be large.
+        folder : Path, optional
+            Where a large array is written to, in a file without a name.
+        """
+        buffers: list[pickle.PickleBuffer] = []
+
+        def keep(buffer: pickle.PickleBuffer) -> bool:
+            is_large = buffer.raw().nbytes >= _FILE_BYTES and not buffers
+            if is_large:
+                buffers.append(buffer)
+            return not is_large
+
+        data = pickle.dumps(value, 5, buffer_callback=keep)
+        if not buffers:
+            self._socket.sendall(_HEAD.pack(len(data), 0, _NOTHING) + data)
+        elif (view := buffers[0].raw()).nbytes < _MAP_BYTES:
+            self._send_shared(data, view)
+        else:
+            with _file_for(view.nbytes, folder) as file:
+                _write(file, view)
+                head = _HEAD.pack(len(data), view.nbytes, _OWN_FILE)
+                socket.send_fds(self._socket, [head], [file.fileno()])
+            self._socket.sendall(data)
+
+    def _send_shared(self, data: bytes, view: memoryview) -> None:
+        """Send a buffer in the file that serves for all, whose pages need not be cleared again."""
+        head = _HEAD.pack(len(data), view.nbytes, _SHARED_FILE)
+        if self._sending is None:
+            self._sending = os.memfd_create("soundalike")
+            _write_at_start(self._sending, view)
+            socket.send_fds(self._socket, [head], [self._sending])
+            self._socket.sendall(data)
+        else:
+            _write_at_start(self._sending, view)
+            self._socket.sendall(head + data)
+
+    def receive(self) -> Any:
+        """Return the next object; a large array in it is read-only.
+
+        Raises
+        ------
+        EOFError
+            The other side is gone.
+        TimeoutError
+            The socket's timeout has passed.
+        """
+        head, descriptors = b"", []
+        while len(head) < _HEAD.size:
+            part, found, _, _ = socket.recv_fds(self._socket, _HEAD.size - len(head), 1)
+            descriptors += found
+            if not part:
+                raise EOFError
+            head += part
+        data_bytes, buffer_bytes, kind = _HEAD.unpack(head)
+        buffers: list[Any] = []
+        if kind == _OWN_FILE:
+            with open(descriptors[0], "rb") as file:
+                buffers = [mmap.mmap(file.fileno(), buffer_bytes, access=mmap.ACCESS_READ)]
+        elif kind == _SHARED_FILE:
+            if descriptors:
+                (self._receiving,) = descriptors
+            assert self._receiving is not None
+            buffers = [os.pread(self._receiving, buffer_bytes, 0)]
+        return pickle.loads(self._exactly(data_bytes), buffers=buffers)  # noqa: S301 - from our own process
+
+    def _exactly(self, n_bytes: int) -> bytearray:
+        data = bytearray(n_bytes)
+        view = memoryview(data)
+        while view:
+            n_read = self._socket.recv_into(view)
+            if not n_read:
+                raise EOFError
+            view = view[n_read:]
+        return data
 
 
 def _file_for(n_bytes: int, folder: Path | None) -> IO[bytes]:
     if n_bytes <= _DISK_BYTES:
         return os.fdopen(os.memfd_create("soundalike"), "w+b")
     return tempfile.TemporaryFile(prefix="soundalike-", dir=folder)
+
+
+def _write_at_start(descriptor: int, view: memoryview) -> None:
+    position = 0
+    while position < view.nbytes:
+        position += os.pwrite(descriptor, view[position:], position)
 
 
 def _write(file: IO[bytes], view: memoryview) -> None:
@@ -65,39 +154,3 @@ def _write(file: IO[bytes], view: memoryview) -> None:
         if isinstance(owner, mmap.mmap):
             owner.madvise(mmap.MADV_DONTNEED)
     file.flush()
-
-
-def receive(channel: socket.socket) -> Any:
-    """Return the next object; a large array in it is mapped from its file, and read-only.
-
-    Raises
-    ------
-    EOFError
-        The other side is gone.
-    TimeoutError
-        The socket's timeout has passed.
-    """
-    head, descriptors = b"", []
-    while len(head) < _HEAD.size:
-        part, found, _, _ = socket.recv_fds(channel, _HEAD.size - len(head), 1)
-        descriptors += found
-        if not part:
-            raise EOFError
-        head += part
-    data_bytes, buffer_bytes, is_file = _HEAD.unpack(head)
-    buffers = []
-    if is_file:
-        with open(descriptors[0], "rb") as file:
-            buffers = [mmap.mmap(file.fileno(), buffer_bytes, access=mmap.ACCESS_READ)]
-    return pickle.loads(_exactly(channel, data_bytes), buffers=buffers)  # noqa: S301 - from our own process
-
-
-def _exactly(channel: socket.socket, n_bytes: int) -> bytearray:
-    data = bytearray(n_bytes)
-    view = memoryview(data)
-    while view:
-        n_read = channel.recv_into(view)
-        if not n_read:
-            raise EOFError
-        view = view[n_read:]
-    return data

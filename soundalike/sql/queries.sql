@@ -291,8 +291,8 @@ DELETE FROM soundalike.files
 WHERE collection_id = %(collection)s AND uri = ANY (%(uris)s::text[])
 RETURNING uri, recording_id::text;
 
--- name: known_ids
-SELECT recording_id::text FROM soundalike.recordings
+-- name: known_lengths
+SELECT recording_id::text, duration_s FROM soundalike.recordings
 WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[]);
 
 -- name: missing_files

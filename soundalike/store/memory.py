@@ -99,12 +99,13 @@ class MemoryStore:
         check_spec(found.spec, spec)
         return found.link(recording, renew=renew)
 
-    def known_ids(
+    def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
-    ) -> set[str]:
-        """Return those of the ids that are stored."""
+    ) -> dict[str, float]:
+        """Return those of the ids that are stored, with the lengths of their recordings in seconds."""
         found = self._find(collection)
-        return found.contents.keys() & set(recording_ids) if found else set()
+        known = found.contents.keys() & set(recording_ids) if found else set()
+        return {key: found.contents[key].recording.duration_s for key in known} if found else {}
 
     def files(
         self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION

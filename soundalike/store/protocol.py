@@ -45,10 +45,10 @@ class Store(Protocol):
         """Store all of these recordings or none, as `add` would one after the other."""
         ...
 
-    def known_ids(
+    def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
-    ) -> set[str]:
-        """Return those of the ids that are stored."""
+    ) -> dict[str, float]:
+        """Return those of the ids that are stored, with the lengths of their recordings in seconds."""
         ...
 
     def link(

@@ -102,18 +102,18 @@ class PostgresReader:
                 raise
             return None
 
-    def known_ids(
+    def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
-    ) -> set[str]:
-        """Return those of the ids that are stored."""
+    ) -> dict[str, float]:
+        """Return those of the ids that are stored, with the lengths of their recordings in seconds."""
 
-        def work(cursor: Cursor) -> set[str]:
+        def work(cursor: Cursor) -> dict[str, float]:
             found = self._find(cursor, collection)
             if found is None:
-                return set()
+                return {}
             keys = {"collection": found.collection_id, "recording_ids": list(recording_ids)}
-            cursor.execute(self._sql["known_ids"], keys)
-            return {row[0] for row in cursor.fetchall()}
+            cursor.execute(self._sql["known_lengths"], keys)
+            return dict(cursor.fetchall())
 
         return self._run(work)
 

@@ -202,14 +202,16 @@ def test_a_new_start_time_is_no_matter_of_linking(collection: Collection):
     assert collection.counts() == (1, 1, 4)
 
 
-def test_known_ids_are_those_that_are_stored(collection: Collection):
+def test_known_lengths_are_those_that_are_stored(collection: Collection):
     stored = collection.recording("/a/one.wav").recording_id
     other = collection.recording("/b/two.wav").recording_id
-    assert collection.store.known_ids([stored]) == set()
+    assert collection.store.known_lengths([stored]) == {}
     collection.add("/a/one.wav")
 
-    assert collection.store.known_ids([stored, other]) == {stored}
-    assert collection.store.known_ids([]) == set()
+    length_s = collection.recording("/a/one.wav").duration_s
+    assert length_s > 0
+    assert collection.store.known_lengths([stored, other]) == {stored: length_s}
+    assert collection.store.known_lengths([]) == {}
 
 
 def test_a_refused_recording_leaves_an_empty_store_empty(collection: Collection):

@@ -95,7 +95,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "lock_recordings_under": {**_COLLECTION, "uris": ["/a/one.wav"]},
     "delete_named_files": {**_COLLECTION, "uris": ["/a/one.wav", "/a/two.wav"]},
     "lock_recording_row": _KEY,
-    "known_ids": {**_COLLECTION, "recording_ids": [_ID]},
+    "known_lengths": {**_COLLECTION, "recording_ids": [_ID]},
     "missing_files": {**_COLLECTION, "other": 2},
     "delete_vanished": {**_COLLECTION, "other": 2},
     "search_settings": {},

@@ -125,7 +125,7 @@ CALLS: dict[str, Callable[[Collection], Any]] = {
     "search": lambda collection: collection.found(),
     "delete": lambda collection: collection.store.delete("/a/one.wav"),
     "status": lambda collection: collection.store.status(),
-    "known_ids": lambda collection: collection.store.known_ids([_id(collection, 1)]),
+    "known_lengths": lambda collection: collection.store.known_lengths([_id(collection, 1)]),
     "finish_batch": lambda collection: collection.store.finish_batch(),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +23,18 @@ from soundalike.errors import (
     AudioTooSlow,
     EmptyAudio,
     ServiceError,
+    SoundalikeError,
+    UnexpectedFault,
     UnreadableAudio,
 )
-from soundalike.isolation import IsolatedDecoding, ProcessCrashed, ProcessPool, ProcessTooSlow
+from soundalike.isolation import (
+    IsolatedDecoding,
+    ProcessCrashed,
+    ProcessPool,
+    ProcessTooSlow,
+    close_shared,
+    shared,
+)
 from soundalike.limits import Limits
 from tests.fixtures import misbehaving
 
@@ -185,3 +195,149 @@ def test_a_file_that_has_vanished_is_no_fault_of_the_service(tmp_path: Path):
     with pytest.raises(AudioNotFound, match=r"gone\.wav.*No such file"):
         decoding.run(load_audio, tmp_path / "gone.wav")
     decoding.close()
+
+
+@pytest.mark.parametrize("way", ["crash", "hang", "grow"])
+def test_after_a_mishap_the_next_decoder_is_asked(decoding: IsolatedDecoding, way: str):
+    assert decoding.run(misbehaving.ask_in_turn, b"any", first=way, second="well") == "second"
+    assert decoding.run(misbehaving.ask_in_turn, b"any", first="refuse", second=way, third="well") == (
+        "third"
+    )
+    assert decoding.run(misbehaving.ask_in_turn, b"any", first=way, second="crash", third="well") == (
+        "third"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ways", "error"),
+    [
+        ({"first": "crash", "second": "refuse"}, UnreadableAudio),
+        ({"first": "refuse", "second": "crash"}, UnreadableAudio),
+        ({"first": "hang", "second": "refuse"}, AudioTooSlow),
+        ({"first": "hang", "second": "empty"}, AudioTooSlow),
+        ({"first": "grow", "second": "refuse"}, AudioTooLarge),
+        ({"first": "crash", "second": "hang"}, AudioTooSlow),
+        ({"first": "hang", "second": "crash"}, UnreadableAudio),
+        ({"first": "refuse", "second": "empty"}, EmptyAudio),
+    ],
+    ids=str,
+)
+def test_where_no_decoder_is_left_the_mishap_is_told(
+    decoding: IsolatedDecoding, ways: dict[str, str], error: type[SoundalikeError]
+):
+    with pytest.raises(error) as caught:
+        decoding.run(misbehaving.ask_in_turn, b"any", **ways)
+    has_crashed = "crash" in ways.values() and error is UnreadableAudio
+    assert ("crashed" in caught.value.message) == has_crashed
+
+
+def test_a_header_that_crashes_is_no_reason_to_leave_a_recording_out(
+    decoding: IsolatedDecoding, toy_data: Path
+):
+    path = toy_data / "siren" / "siren_1.mp3"
+    assert decoding.run(misbehaving.take_behind_a_bad_header, path) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("division", "ZeroDivisionError"), ("unsendable", "RuntimeError")]
+)
+def test_what_nobody_foresaw_becomes_an_error_and_one_line_in_the_log(
+    decoding: IsolatedDecoding, kind: str, name: str, caplog: pytest.LogCaptureFixture
+):
+    with pytest.raises(UnexpectedFault, match=f"unexpected {name}.*upload of 3 bytes"):
+        decoding.run(misbehaving.fail, b"any", kind)
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.exc_info is None
+    assert len(record.getMessage().splitlines()) == 1
+    caplog.clear()
+    with caplog.at_level("DEBUG", "soundalike"), pytest.raises(UnexpectedFault):
+        decoding.run(misbehaving.fail, b"any", "division")
+    assert "in fail" in caplog.text
+
+
+def test_a_call_after_small_and_large_arrays_gets_its_own(pool: ProcessPool):
+    for n_samples in (40_000, 30_000, 2_000_000, 50_000, 5, 40_000):
+        found = pool.call(np.full, n_samples, n_samples % 977, dtype=np.float32, timeout_s=30)
+        assert found.shape == (n_samples,)
+        assert (found == n_samples % 977).all()
+
+
+def test_an_earlier_array_stays_as_it_was(pool: ProcessPool):
+    first = pool.call(np.full, 50_000, 1.0, dtype=np.float32, timeout_s=30)
+    pool.call(np.full, 50_000, 2.0, dtype=np.float32, timeout_s=30)
+    assert (first == 1.0).all()
+
+
+def test_a_forked_process_knows_nothing_of_its_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("SOUNDALIKE_API_KEY", "sesame-open")
+    with (tmp_path / "open.txt").open("w"):
+        forked = ProcessPool(1, 4096)
+        forked._idle.append(forked._start(may_fork=True))
+        process = psutil.Process(pid_of(forked))
+        assert process.ppid() == os.getpid()
+        assert forked.call(os.getenv, "SOUNDALIKE_API_KEY", timeout_s=30) is None
+        assert forked.call(os.getsid, 0, timeout_s=30) == process.pid
+        assert process.open_files() == []
+        assert process.cwd() == "/"
+        with pytest.raises(ProcessCrashed, match="SIGSEGV"):
+            forked.call(ctypes.string_at, 0, timeout_s=30)
+        assert pid_of(forked) != process.pid
+        forked.close()
+
+
+def test_shared_decoding_is_one_and_can_be_closed_and_used_again():
+    first = shared()
+    assert shared() is first
+    close_shared()
+    assert shared() is not first
+    assert shared().run(misbehaving.ask_in_turn, b"any", only="well") == "only"
+
+
+_FORKING = """
+import os, sys
+from soundalike.isolation import shared
+from tests.fixtures import misbehaving
+before = shared().run(misbehaving.family, b"")
+child = os.fork()
+if child == 0:
+    there = shared().run(misbehaving.family, b"")
+    os._exit(0 if there[1] == os.getpid() else 1)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+# The parent's process has been left in peace.
+again = shared().run(misbehaving.family, b"")
+sys.exit(status or (0 if before == again else 2))
+"""
+
+
+def test_after_a_fork_each_has_its_own_processes(project: Path):
+    done = subprocess.run([sys.executable, "-c", _FORKING], cwd=project, timeout=60, check=False)
+    assert done.returncode == 0
+
+
+_HANGING = """
+import sys
+from pathlib import Path
+import soundalike.segmenter, soundfile
+from soundalike.isolation import shared
+from tests.fixtures import misbehaving
+shared().start(1, may_fork=sys.argv[1] == "forked")
+shared().run(misbehaving.tell_parent, Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("how", ["forked", "spawned"])
+def test_in_the_middle_of_a_call_it_ends_with_its_parent(
+    how: str, project: Path, tmp_path: Path, wait_until: Callable[..., Any]
+):
+    told = tmp_path / "told.txt"
+    told.touch()
+    parent = subprocess.Popen([sys.executable, "-c", _HANGING, how, told], cwd=project)
+    pid, folder = wait_until(told.read_text, "it is at work").split()
+    worker = psutil.Process(int(pid))
+    assert worker.ppid() == parent.pid
+    parent.kill()
+    parent.wait()
+    # Long before the kernel would end it for the time that it has used.
+    assert psutil.wait_procs([worker], timeout=15)[1] == []
+    assert not Path(folder).exists()

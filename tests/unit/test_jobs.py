@@ -8,13 +8,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from executors.documents import Clip, Indexed
 from executors.gateway.indexing import UploadIndexing
-from executors.gateway.jobs import Job, Jobs
+from executors.gateway.jobs import Job, JobFile, Jobs
 from executors.gateway.metrics import Metrics
 from executors.gateway.uploads import Kept
-from soundalike.errors import JobNotFound, ServiceBusy, StoreUnavailable
+from soundalike.errors import (
+    AudioTooLarge,
+    JobNotFound,
+    ParameterError,
+    ServiceBusy,
+    StoreUnavailable,
+)
 
 
 def _job() -> Job:
@@ -178,3 +185,50 @@ def test_a_job_that_is_cancelled_counts_what_it_has_sent():
         assert len(jobs.files_of(job)) == 16
 
     asyncio.run(run())
+
+
+class _Breaking:
+    """Fails the whole request where a certain file is in it."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail, self.n_asked = detail, 0
+
+    async def ask(self, _: str, clips: list[Clip], *__: Any) -> list[Indexed]:
+        self.n_asked += 1
+        if any(str(clip.uri).endswith("/3.wav") for clip in clips):
+            raise HTTPException(500, self.detail)
+        return [Indexed(id=clip.id, uri=clip.uri, outcome="added") for clip in clips]
+
+
+async def _uploaded(flow: Any, n_files: int) -> tuple[Job, list[JobFile]]:
+    jobs = Jobs()
+    context: Any = SimpleNamespace(
+        jobs=jobs, flow=flow, metrics=Metrics(jobs), uploads=SimpleNamespace(let_go=lambda _: None)
+    )
+    files = [Kept(Path(f"/uploads/{number}.wav"), f"{number}.mine") for number in range(n_files)]
+    work = UploadIndexing(context, files=files)
+    job = await _finished(jobs, jobs.start(Job(kind="upload", collection="default"), work.run))
+    return job, jobs.files_of(job)
+
+
+@pytest.mark.parametrize(
+    ("detail", "code"),
+    [
+        ("KeyError", "audio.unexpected"),
+        (repr(AudioTooLarge("too large")), "audio.too_large"),
+        (repr(ParameterError("odd")), "parameter.invalid"),
+    ],
+)
+def test_a_file_that_breaks_the_request_fails_alone(detail: str, code: str):
+    job, files = asyncio.run(_uploaded(_Breaking(detail), 20))
+    assert (job.state, job.done, job.added, job.failed) == ("done", 20, 19, 1)
+    assert [(file.uri, file.error_code) for file in files if file.error_code] == [("3.mine", code)]
+    assert "/uploads" not in job.errors[0].detail
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("gone"), ServiceBusy("busy")], ids=repr)
+def test_what_is_no_files_fault_fails_the_job_at_once(error: Exception):
+    flow = _Breaking(repr(error))
+    job, files = asyncio.run(_uploaded(flow, 20))
+    assert (job.state, job.errors[0].code, files) == ("failed", error.code, [])  # type: ignore[attr-defined]
+    assert flow.n_asked == 1

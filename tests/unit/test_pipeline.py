@@ -13,6 +13,8 @@ import pytest
 from soundalike.audio import recording_id_of
 from soundalike.clip_embedding import embed_source
 from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, ModelMismatch, SilentQuery
+from soundalike.isolation import IsolatedDecoding, shared
+from soundalike.limits import Limits
 from soundalike.modulation import Modulation
 from soundalike.pipeline import (
     BATCH_RECORDINGS,
@@ -21,7 +23,6 @@ from soundalike.pipeline import (
     IndexResult,
     Pipeline,
 )
-from soundalike.segmenter import Segments, segment
 from soundalike.store import MemoryStore
 from soundalike.types import Filters, FloatArray, Recording
 from soundalike.wall_clock import Dating
@@ -36,6 +37,26 @@ Tone = Callable[..., FloatArray]
 @pytest.fixture
 def pipeline() -> Pipeline:
     return Pipeline(MemoryStore(), Modulation(), WindowPlan(1.0, 0.5))
+
+
+class Watching(IsolatedDecoding):
+    """Counts what it decodes, and does something to the file before."""
+
+    def __init__(self, before: Callable[[Path], Any]) -> None:
+        super().__init__(Limits())
+        self.before = before
+        self.n_runs = 0
+
+    def run(self, function: Any, source: Any, *arguments: Any, **named: Any) -> Any:
+        """Do it with the processes that all tests share."""
+        self.n_runs += 1
+        self.before(source)
+        return shared().run(function, source, *arguments, **named)
+
+
+def with_decoding(pipeline: Pipeline, decoding: IsolatedDecoding) -> Pipeline:
+    """Return a pipeline that is like another one, but for what decodes."""
+    return Pipeline(pipeline.store, pipeline.encoder, pipeline.plan, decoding=decoding)
 
 
 @pytest.fixture
@@ -121,15 +142,13 @@ def test_every_item_has_one_result_in_order_across_batches(
 
 
 def test_only_few_files_are_held_at_a_time(
-    pipeline: Pipeline,
-    tmp_path: Path,
-    tone: Tone,
-    write_wav: WriteWav,
-    monkeypatch: pytest.MonkeyPatch,
+    pipeline: Pipeline, tmp_path: Path, tone: Tone, write_wav: WriteWav
 ):
     # The batch that is embedded and the one that is decoded meanwhile, however long the list is.
     path = write_wav(tmp_path / "a.wav", tone(200, 0.5))
-    asked_for = decoded = 0
+    decoding = Watching(before=lambda _: None)
+    pipeline = with_decoding(pipeline, decoding)
+    asked_for = 0
 
     def items() -> Iterator[IndexItem]:
         nonlocal asked_for
@@ -137,15 +156,9 @@ def test_only_few_files_are_held_at_a_time(
             asked_for += 1
             yield IndexItem(str(path))
 
-    def counted(*arguments: Any) -> Segments:
-        nonlocal decoded
-        decoded += 1
-        return segment(*arguments)
-
-    monkeypatch.setattr("soundalike.pipeline.segment", counted)
     results = pipeline.index(items())
     assert next(results).outcome == "added"
-    assert 0 < decoded <= 2 * BATCH_RECORDINGS
+    assert 0 < decoding.n_runs <= 2 * BATCH_RECORDINGS
     assert asked_for <= PAGE_FILES
     results.close()
 
@@ -158,6 +171,7 @@ def test_known_audio_is_not_decoded_again(pipeline: Pipeline, sounds: Path):
     again, linked = index(pipeline, low, copy)
     assert (again.outcome, again.n_windows) == ("unchanged", 0)
     assert (linked.outcome, linked.recording_id) == ("linked", again.recording_id)
+    assert (again.duration_s, linked.duration_s) == (2.0, 2.0)
 
 
 def set_age(path: Path, age_s: float) -> int:
@@ -184,7 +198,7 @@ def test_unchanged_size_and_time_spare_opening(pipeline: Pipeline, sounds: Path)
     swap_content(low, high)
 
     (again,) = index(pipeline, low)
-    assert again == IndexResult(str(low), "unchanged", added.recording_id)
+    assert again == IndexResult(str(low), "unchanged", added.recording_id, duration_s=2.0)
     (read,) = pipeline.index([IndexItem(str(low))], checksum=True)
     assert read.outcome == "replaced"
 
@@ -213,18 +227,11 @@ def test_a_file_that_has_just_changed_is_not_trusted(age_s: float, pipeline: Pip
     assert index(pipeline, low)[0].outcome == "replaced"
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_trusted(
-    pipeline: Pipeline, sounds: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_file_that_changes_while_it_is_read_is_not_trusted(pipeline: Pipeline, sounds: Path):
     low = sounds / "low" / "low.wav"
     set_age(low, 100)
 
-    def changing(path: Path, *arguments: Any) -> Segments:
-        set_age(path, 50)
-        return segment(path, *arguments)
-
-    monkeypatch.setattr("soundalike.pipeline.segment", changing)
-    index(pipeline, low)
+    index(with_decoding(pipeline, Watching(before=lambda path: set_age(path, 50))), low)
     assert [file.stat for file in pipeline.store.files()] == [None]
 
 
@@ -251,7 +258,7 @@ def test_unchanged_files_cost_one_question_a_page(
     set_age(path, 100)
     index(pipeline, *paths)
     asked: list[str] = []
-    for name in ("known_files", "link", "add", "known_ids"):
+    for name in ("known_files", "link", "add", "known_lengths"):
         method = getattr(pipeline.store, name)
 
         def counted(*arguments: Any, name: str = name, method: Any = method, **named: Any) -> Any:

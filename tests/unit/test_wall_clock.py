@@ -1,14 +1,14 @@
 """Times that people write, and recordings that get theirs."""
 
 from datetime import UTC, datetime, time, timedelta, timezone
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from soundalike.errors import ParameterError
+from soundalike.start_time import StartTime
 from soundalike.types import Filters, Recording
-from soundalike.wall_clock import Dating, counted_back, parse_moment, parse_time_of_day, with_times
+from soundalike.wall_clock import Dating, parse_moment, parse_time_of_day, with_start, with_times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -49,23 +49,15 @@ def test_what_a_person_describes():
         Dating.described("UTC", ["%y%m%d"])
 
 
-def test_a_start_that_is_known_stays(tmp_path: Path):
-    path = tmp_path / "20250501_063000.wav"
-    path.touch()
+def test_a_start_that_is_known_stays():
     at = datetime(2020, 1, 1, tzinfo=timezone(timedelta(hours=5)))
-    known = Recording("id", str(path), 0.0, recorded_at=at, recorded_at_source="mtime")
-    assert Dating().dated(known, path) == known
-    found = Dating(BERLIN).dated(Recording("id", str(path), 0.0), path)
-    assert found.recorded_at == datetime(2025, 5, 1, 4, 30, tzinfo=UTC)
-    assert found.recorded_at_source == "filename"
-
-
-def test_from_the_end_the_length_is_counted_back():
-    end = datetime(2025, 3, 30, 1, 0, 5, tzinfo=UTC)
-    recording = Recording("id", "a.wav", 0.0, recorded_at=end, recorded_at_source="mtime")
-    assert counted_back(recording, 10.5).recorded_at == datetime(
-        2025, 3, 30, 0, 59, 54, 500_000, tzinfo=UTC
-    )
+    found = StartTime(datetime(2025, 5, 1, 4, 30, tzinfo=UTC), "filename")
+    known = Recording("id", "a.wav", 0.0, recorded_at=at, recorded_at_source="mtime")
+    assert with_start(known, found) == known
+    started = with_start(Recording("id", "a.wav", 0.0), found)
+    assert (started.recorded_at, started.recorded_at_source) == (found.at, "filename")
+    nothing = with_start(Recording("id", "a.wav", 0.0), StartTime(None, "unknown"))
+    assert (nothing.recorded_at, nothing.recorded_at_source) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Storing many recordings so that one that cannot be stored keeps no other out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import psycopg2
+
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import (
+    DimensionMismatch,
+    ExtensionMissing,
+    IndexEmpty,
+    ModelMismatch,
+    SchemaMismatch,
+    SoundalikeError,
+    StoreError,
+    StoreUnavailable,
+)
+from soundalike.faults import blamed
+from soundalike.store.base import Entry, Outcome
+from soundalike.store.protocol import Store
+from soundalike.types import IndexSpec
+
+#: What would go wrong with every other recording too.
+_OF_ALL = (
+    *(StoreUnavailable, ExtensionMissing, SchemaMismatch),
+    *(ModelMismatch, DimensionMismatch, IndexEmpty),
+)
+#: What a server says of values that it does not take.
+_OF_VALUES = (psycopg2.DataError, psycopg2.IntegrityError)
+
+
+def add_each(
+    store: Store,
+    entries: Sequence[Entry],
+    spec: IndexSpec,
+    *,
+    collection: str = DEFAULT_COLLECTION,
+) -> list[Outcome | SoundalikeError]:
+    """Store recordings in one transaction; where that fails, each in its own.
+
+    Parameters
+    ----------
+    store, entries, spec, collection
+        As for `soundalike.store.Store.add_many`.
+
+    Returns
+    -------
+    results : list
+        For each recording what became of it, or the error that is its own.
+
+    Raises
+    ------
+    StoreError
+        The database cannot be used, or stores none of them.
+    """
+    if not entries:
+        return []
+    try:
+        return list(store.add_many(entries, spec, collection=collection))
+    except _OF_ALL:
+        raise
+    except Exception as exc:
+        if len(entries) == 1:
+            return [_own(exc, entries[0])]
+    results = [_added(store, entry, spec, collection) for entry in entries]
+    refused = [result for result in results if isinstance(result, StoreError)]
+    if len(refused) == len(results) and not any(_is_of_values(error) for error in refused):
+        # Such as a disk that is full, or a server that lets nobody write.
+        raise refused[0]
+    return results
+
+
+def _added(store: Store, entry: Entry, spec: IndexSpec, collection: str) -> Outcome | SoundalikeError:
+    try:
+        return store.add_many([entry], spec, collection=collection)[0]
+    except _OF_ALL:
+        raise
+    except StoreError as exc:
+        return exc
+    except Exception as exc:
+        return blamed(exc, entry.recording.uri)
+
+
+def _own(exc: Exception, entry: Entry) -> SoundalikeError:
+    """Return the error of a recording that there is nothing to compare with, or raise it."""
+    if isinstance(exc, StoreError) and _is_of_values(exc):
+        return exc
+    return blamed(exc, entry.recording.uri)
+
+
+def _is_of_values(exc: StoreError) -> bool:
+    return isinstance(exc.__cause__, _OF_VALUES)
