@@ -25,7 +25,7 @@ class Pretender:
         self.sent += 1
         if any(path.name == "1.wav" for path in paths):
             raise self.error
-        return Job("id", True, len(paths), len(paths), {}, [])
+        return Job("id", True, len(paths), len(paths), {}, [], [], 0)
 
     def results_of(self, _: Job, paths: Sequence[Path]) -> list[IndexResult]:
         """Say what became of them."""
