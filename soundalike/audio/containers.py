@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -43,7 +44,12 @@ _EXACT_LENGTH = {
 _SHORTEST_LEAD_S, _LONGEST_LEAD_S = 0.15, 6 * 3600.0
 #: Above this a clock was set, or a second file begins. Time stamps that are counted in bytes or
 #: milliseconds are off by less than the jitter.
-_LONGEST_GAP_S, _LONGEST_OVERLAP_S, _JITTER_S = 60.0, 1.0, 0.1
+_LONGEST_GAP_S, _LONGEST_OVERLAP_S = 60.0, 1.0
+_JITTER_S = {"asf": 0.5, "rm": 0.5, "avi": 0.5}
+_USUAL_JITTER_S = 0.1
+#: Formats that are read from front to back; what is left behind their end was not played.
+_FRONT_TO_BACK = {"tta", "ape", "wv", "tak", "mpc", "mpc8", "shn"}
+_UNREAD_BYTES = 1 << 16
 _PCM = re.compile(r"pcm_[suf]([0-9]+)(?:le|be)?")
 #: What stands between streams that were joined: tags, and headers of streams, which are no sound.
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"Speex", b"OpusTags", b"\3vorbis", bytes(4))
@@ -112,7 +118,7 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
     content.file.seek(0)
     container = _opened(content.file, {})
     try:
-        track = _Track(container)
+        track = _Track(container, content.file)
         if start_s > RUN_UP_S:
             track.go_to(start_s - RUN_UP_S)
         stream = track.stream()
@@ -128,7 +134,7 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
 class _Track:
     """The first audio track of a container, read at the times at which a player would play it."""
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, file: BinaryIO) -> None:
         if not container.streams.audio:
             raise DecodeError("no audio track inside")
         self._container, self._track = container, container.streams.audio[0]
@@ -136,6 +142,7 @@ class _Track:
             raise DecodeError("nothing decodes the coding of its audio track")
         _forget_custom_layout(self._track)
         self._formats = set(container.format.name.split(","))
+        self._file = file
         self._has_times = not _WITH_TIMES.isdisjoint(self._formats)
         self._damaged: list[str] = []
         self._n_decoded = 0
@@ -226,12 +233,15 @@ class _Track:
     def _blocks(self, rate_hz: int) -> Iterator[Block]:
         with self._container:
             yield from _in_blocks(self._samples(rate_hz))
+            unread = -self._file.tell() + self._file.seek(0, io.SEEK_END)
         if len(self._damaged) > _MOST_DAMAGED * self._n_decoded:
             raise DecodeError(
                 f"{len(self._damaged)} of its packets cannot be decoded: {self._damaged[0]}"
             )
         if self._end is not None:
             self._notes.append(self._end)
+        elif unread > _UNREAD_BYTES and not _FRONT_TO_BACK.isdisjoint(self._formats):
+            self._notes.append(f"something follows the sound: {unread} bytes are not read")
         if self._gaps:
             self._notes.append(
                 f"gaps: {len(self._gaps)} in the sound, filled with {sum(self._gaps):.2f} s of silence"
@@ -282,7 +292,8 @@ class _Track:
         """Return how long a gap must be to be one; what is shorter is the rounding of time stamps."""
         if len(self._damaged) > self._n_damaged_before:
             return length_s / 2
-        return max(length_s / 2, _JITTER_S) if self._has_times else math.inf
+        jitter_s = max(_JITTER_S.get(name, _USUAL_JITTER_S) for name in self._formats)
+        return max(length_s / 2, jitter_s) if self._has_times else math.inf
 
 
 def _forget_custom_layout(track: Any) -> None:

@@ -51,18 +51,25 @@ def _mended(file: BinaryIO) -> Content:
     if zeros:
         file = cast(BinaryIO, _View(file, zeros))
     samples = headers.find_samples(file)
-    notes = []
-    if samples is not None:
+    notes: list[str] = []
+    if samples is None:
+        second = headers.second_mp4_at(file)
+        if second is not None:
+            notes.append(_joined(file, second))
+    else:
         joined = headers.joined_file_at(file, samples)
         if joined is not None:
-            notes = [
-                f"another file was joined to this one: {samples.file_end - joined} bytes are not read"
-            ]
+            notes.append(_joined(file, joined))
             file = cast(BinaryIO, _View(file, 0, joined))
         elif headers.is_cut_short(file, samples):
             file = cast(BinaryIO, _View(file, 0, None, samples.size_at, headers.size_to_end(samples)))
     file.seek(0)
     return Content(file, notes)
+
+
+def _joined(file: BinaryIO, position: int) -> str:
+    n_bytes = file.seek(0, io.SEEK_END) - position
+    return f"another file was joined to this one: {n_bytes} bytes are not read"
 
 
 def _leading_zeros(file: BinaryIO) -> int:

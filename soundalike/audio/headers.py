@@ -22,6 +22,7 @@ _KNOWN = frozenset(
         *(b"junk", b"guan", b"wamd", b"PEAK", b"afsp", b"inst", b"NAME", b"ANNO", b"MARK", b"APPL"),
     )
 )
+_RF64 = (b"RF64", b"BW64")
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 
@@ -61,11 +62,14 @@ class _Kind(NamedTuple):
 
 _KINDS = (
     _Kind(b"RIFF", b"WAVE", 12, struct.Struct("<4sI"), b"data"),
+    *(_Kind(magic, b"WAVE", 12, struct.Struct("<4sI"), b"data") for magic in _RF64),
     _Kind(b"FORM", b"AIF", 12, struct.Struct(">4sI"), b"SSND", before=8),
     _Kind(b"caff", b"", 8, struct.Struct(">4sq"), b"data", before=4, even=1),
     _Kind(_W64_RIFF, b"", 40, struct.Struct("<16sQ"), _W64_DATA, counted=24, even=8),
 )
 _AU = b".snd"
+#: Boxes of MP4 files, of which a second file begins with the first one.
+_FIRST_BOX, _MOST_BOXES = b"ftyp", 10_000
 
 
 class Samples(NamedTuple):
@@ -82,6 +86,8 @@ class Samples(NamedTuple):
     end : int
         The byte behind the samples, by the header.
     file_end : int
+    length : Struct
+        How the length is written.
     """
 
     kind: _Kind | None
@@ -89,6 +95,7 @@ class Samples(NamedTuple):
     chunk_begin: int
     end: int
     file_end: int
+    length: struct.Struct
 
 
 def find_samples(file: BinaryIO) -> Samples | None:
@@ -98,16 +105,27 @@ def find_samples(file: BinaryIO) -> Samples | None:
     head = file.read(24)
     if head[:4] == _AU and len(head) == 24:
         begin, length = struct.unpack_from(">2I", head, 4)
-        return Samples(None, 8, begin, begin + length, file_end)
+        return Samples(None, 8, begin, begin + length, file_end, struct.Struct(">I"))
     kind = next((kind for kind in _KINDS if _begins(head, kind)), None)
     if kind is None:
         return None
     for name, position, end in _chunks(file, kind, kind.first, file_end):
         if name == kind.samples:
-            head_bytes = kind.chunk.size
-            size_at = position + len(name)
-            return Samples(kind, size_at, position + head_bytes - kind.counted, end, file_end)
+            begin = position + kind.chunk.size - kind.counted
+            length = struct.Struct(kind.chunk.format.replace("4s", "").replace("16s", ""))
+            found = Samples(kind, position + len(name), begin, end, file_end, length)
+            return _of_rf64(file, found) if kind.magic in _RF64 else found
     return None
+
+
+def _of_rf64(file: BinaryIO, samples: Samples) -> Samples:
+    """Return where the samples are in a file whose chunk ``ds64`` holds the length of the samples."""
+    file.seek(12)
+    head = file.read(24)
+    if head[:4] != b"ds64" or len(head) < 24:
+        return samples
+    (length,) = struct.unpack_from("<Q", head, 16)
+    return samples._replace(size_at=28, end=samples.chunk_begin + length, length=struct.Struct("<Q"))
 
 
 def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
@@ -116,7 +134,8 @@ def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
     What follows the named end is then neither chunks nor zeros.
     """
     length = samples.end - samples.chunk_begin
-    if not 0 < length < STREAMED_LENGTH or samples.end >= samples.file_end:
+    is_promise = 0 < length < STREAMED_LENGTH or samples.length.size == 8
+    if not is_promise or samples.end >= samples.file_end:
         return False
     if samples.kind is not None and any(
         _are_chunks(file, samples.kind, start, samples.file_end) for start in _next_chunks(samples)
@@ -129,11 +148,8 @@ def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
 def size_to_end(samples: Samples) -> bytes:
     """Return the length, as it is written, of samples that go on to the end of the file."""
     length = samples.file_end - samples.chunk_begin
-    if samples.kind is None:
-        return struct.pack(">I", min(length, STREAMED_LENGTH - 1))
-    chunk = samples.kind.chunk
-    most = STREAMED_LENGTH - 1 if chunk.format.endswith("I") else length
-    return chunk.pack(samples.kind.samples, min(length, most))[len(samples.kind.samples) :]
+    is_short = samples.length.size == 4
+    return samples.length.pack(min(length, STREAMED_LENGTH - 1) if is_short else length)
 
 
 def joined_file_at(file: BinaryIO, samples: Samples) -> int | None:
@@ -149,6 +165,30 @@ def joined_file_at(file: BinaryIO, samples: Samples) -> int | None:
             file.seek(position)
             if _begins(file.read(24), kind):
                 return position
+    return None
+
+
+def second_mp4_at(file: BinaryIO) -> int | None:
+    """Return where a second MP4 file begins that was joined to the first one; players do not see it."""
+    position, end, n_films = 0, file.seek(0, io.SEEK_END), 0
+    for _ in range(_MOST_BOXES):
+        file.seek(position)
+        head = file.read(16)
+        if len(head) < 8:
+            return None
+        length, name = struct.unpack_from(">I4s", head)
+        if position == 0 and name != _FIRST_BOX:
+            return None
+        if position and name == _FIRST_BOX and n_films:
+            return position
+        n_films += name == b"moov"
+        if length == 1 and len(head) == 16:
+            (length,) = struct.unpack_from(">Q", head, 8)
+        if length < 8:
+            return None
+        position += length
+        if position >= end:
+            return None
     return None
 
 

@@ -68,6 +68,26 @@ def test_wav_header_that_promises_more(wav: bytes):
     assert waveform.warnings == ("truncated: the header promises 12.6 s, 6.3 s could be decoded",)
 
 
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_rf64_header_of_an_earlier_moment(share: float, made: Maker):
+    content = made(BY_NAME["rf64"]).read_bytes()
+    for skip in (4, 12, 20):
+        at = content.index(b"ds64") + 4 + skip
+        number = struct.unpack_from("<Q", content, at)[0]
+        content = with_number(content, b"ds64", int(number * share) // 4 * 4, "<Q", skip)
+    waveform = load_audio(content)
+    assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.001)
+
+
+def test_flac_header_that_promises_less(made: Maker):
+    content = bytearray(made(BY_NAME["flac"]).read_bytes())
+    # 36 bits of the number of samples, behind 20 bits of the rate and 8 of channels and depth.
+    n_samples = int.from_bytes(content[21:26], "big") & (1 << 36) - 1
+    rest = int.from_bytes(content[21:26], "big") - n_samples
+    content[21:26] = (rest + n_samples // 2).to_bytes(5, "big")
+    assert load_audio(bytes(content)).duration_s == pytest.approx(FIRST_S, abs=0.001)
+
+
 def test_aiff_header_of_an_earlier_moment(made: Maker):
     content = made(BY_NAME["aiff"]).read_bytes()
     content = with_number(content, b"SSND", number_behind(content, b"SSND", ">I") // 2, ">I")

@@ -49,11 +49,14 @@ STREAMS = (
     *("m2ts ac3", "eac3", "dts", "truehd", "mka flac", "mka aac", "webm opus"),
 )
 #: Formats whose header names the length, so that a player stops there.
-CONTAINERS = ("wav s16", "wav u8", "wav adpcm_ms", "aiff", "au", "caf", "w64")
+CONTAINERS = (
+    *("wav s16", "wav u8", "wav adpcm_ms", "rf64", "aiff", "au", "caf", "w64", "aac m4a", "alac m4a"),
+    *("pcm mov", "aac 3gp"),
+)
 #: Streams whose frames say their rate and channels.
 CHANGING = ("mp3 cbr", "mp3 vbr no xing", "mp2", "aac adts", "ac3", "flac", "eac3")
 #: Players look for the start of these.
-AFTER_ZEROS = (*STREAMS, *CONTAINERS, "aac m4a", "aac fragments", "avi mp3", "wavpack", "tta", "wma 2")
+AFTER_ZEROS = (*STREAMS, *CONTAINERS, "aac fragments", "avi mp3", "wavpack", "tta", "wma 2")
 #: Formats whose header promises a length that a shorter file does not hold.
 PROMISING = (
     *("wav s16", "wav adpcm_ms", "wav mp3", "rf64", "mp3 cbr", "mp3 id3", "flac", "tta", "wavpack"),
