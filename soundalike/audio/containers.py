@@ -47,6 +47,8 @@ _SHORTEST_LEAD_S, _LONGEST_LEAD_S = 0.15, 6 * 3600.0
 _LONGEST_GAP_S, _LONGEST_OVERLAP_S = 60.0, 1.0
 _JITTER_S = {"asf": 0.5, "rm": 0.5, "avi": 0.5}
 _USUAL_JITTER_S = 0.1
+#: Seconds of silence for each second of sound, at most: a small file may claim to be a long one.
+_MOST_SILENCE = 10.0
 #: Formats that are read from front to back; what is left behind their end was not played.
 _FRONT_TO_BACK = {"tta", "ape", "wv", "tak", "mpc", "mpc8", "shn"}
 _UNREAD_BYTES = 1 << 16
@@ -148,6 +150,7 @@ class _Track:
         self._n_decoded = 0
         self._n_damaged_before = 0
         self._gaps: list[float] = []
+        self._sound_s = 0.0
         self._notes: list[str] = []
         self._end: str | None = None
         self._frames = self._decoded()
@@ -234,6 +237,9 @@ class _Track:
         with self._container:
             yield from _in_blocks(self._samples(rate_hz))
             unread = -self._file.tell() + self._file.seek(0, io.SEEK_END)
+        if self.is_mp3:
+            # Behind the last frame there are tags.
+            del self._damaged[self._n_damaged_before :]
         if len(self._damaged) > _MOST_DAMAGED * self._n_decoded:
             raise DecodeError(
                 f"{len(self._damaged)} of its packets cannot be decoded: {self._damaged[0]}"
@@ -278,14 +284,18 @@ class _Track:
         begins_s, length_s = _time_of(frame), frame.samples / frame.sample_rate
         if begins_s is not None and not silence_s:
             gap_s = begins_s - self._shift_s - self._position_s
-            if self._least_gap_s(length_s) < gap_s < _LONGEST_GAP_S:
+            most_s = min(
+                _LONGEST_GAP_S, _LONGEST_GAP_S + _MOST_SILENCE * self._sound_s - sum(self._gaps)
+            )
+            if self._least_gap_s(length_s) < gap_s < most_s:
                 silence_s = gap_s
                 self._gaps.append(gap_s)
-            elif not self._has_times or not -_LONGEST_OVERLAP_S < gap_s < _LONGEST_GAP_S:
+            elif not self._has_times or not -_LONGEST_OVERLAP_S < gap_s < most_s:
                 # The clock was set, or only counts what was read.
                 self._shift_s += gap_s
         self._n_damaged_before = len(self._damaged)
         self._position_s += silence_s + length_s
+        self._sound_s += length_s
         return silence_s
 
     def _least_gap_s(self, length_s: float) -> float:

@@ -62,7 +62,11 @@ def _mended(file: BinaryIO) -> Content:
             notes.append(_joined(file, joined))
             file = cast(BinaryIO, _View(file, 0, joined))
         elif headers.is_cut_short(file, samples):
+            n_bytes = samples.file_end - samples.end
+            notes.append(f"wrong header: {n_bytes} bytes behind the end that it names are read as sound")
             file = cast(BinaryIO, _View(file, 0, None, samples.size_at, headers.size_to_end(samples)))
+        elif headers.must_be_ended(samples):
+            file = cast(BinaryIO, _View(file, 0, samples.end))
     file.seek(0)
     return Content(file, notes)
 

@@ -7,7 +7,9 @@ formats here are those whose header libsndfile believes: WAV, Wave64, AIFF, AU a
 from __future__ import annotations
 
 import io
+import math
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
@@ -23,6 +25,20 @@ _KNOWN = frozenset(
     )
 )
 _RF64 = (b"RF64", b"BW64")
+#: How tags, pictures and archives begin that were appended to sounds.
+_OTHER_CONTENT = (
+    b"ID3",
+    b"APETAGEX",
+    b"TAG",
+    b"LYRICSBEGIN",
+    b"\xff\xd8\xff",
+    b"\x89PNG",
+    b"PK\3\4",
+    b"%PDF",
+)
+#: Less than this is no recording that went on. Random bytes have 7.9 bits and more from here on.
+_LEAST_BYTES = 4096
+_PACKED_BITS, _CLEAR_BITS, _TEXT_SHARE = 7.9, 0.1, 0.95
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
 _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 
@@ -48,6 +64,8 @@ class _Kind(NamedTuple):
         Bytes of the chunk before the samples.
     even : int
         Chunks begin at multiples of it, from the first one on.
+    is_read_on : bool
+        libsndfile takes all of the file behind the begin of the samples for samples.
     """
 
     magic: bytes
@@ -58,6 +76,7 @@ class _Kind(NamedTuple):
     counted: int = 0
     before: int = 0
     even: int = 2
+    is_read_on: bool = False
 
 
 _KINDS = (
@@ -65,7 +84,7 @@ _KINDS = (
     *(_Kind(magic, b"WAVE", 12, struct.Struct("<4sI"), b"data") for magic in _RF64),
     _Kind(b"FORM", b"AIF", 12, struct.Struct(">4sI"), b"SSND", before=8),
     _Kind(b"caff", b"", 8, struct.Struct(">4sq"), b"data", before=4, even=1),
-    _Kind(_W64_RIFF, b"", 40, struct.Struct("<16sQ"), _W64_DATA, counted=24, even=8),
+    _Kind(_W64_RIFF, b"", 40, struct.Struct("<16sQ"), _W64_DATA, counted=24, even=8, is_read_on=True),
 )
 _AU = b".snd"
 #: Boxes of MP4 files, of which a second file begins with the first one.
@@ -131,18 +150,45 @@ def _of_rf64(file: BinaryIO, samples: Samples) -> Samples:
 def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
     """Tell whether samples go on behind the end that the header names.
 
-    What follows the named end is then neither chunks nor zeros.
+    What follows the named end is then neither chunks nor zeros, and made of bytes like those before it.
     """
     length = samples.end - samples.chunk_begin
     is_promise = 0 < length < STREAMED_LENGTH or samples.length.size == 8
-    if not is_promise or samples.end >= samples.file_end:
+    if not is_promise or samples.file_end - samples.end < _LEAST_BYTES:
         return False
     if samples.kind is not None and any(
         _are_chunks(file, samples.kind, start, samples.file_end) for start in _next_chunks(samples)
     ):
         return False
     file.seek(samples.end)
-    return bool(file.read(_SEARCHED_BYTES).strip(b"\0"))
+    rest = file.read(_SEARCHED_BYTES)
+    file.seek(max(samples.chunk_begin, samples.end - _SEARCHED_BYTES))
+    named = file.read(min(length, _SEARCHED_BYTES))
+    return bool(rest.strip(b"\0")) and not _is_foreign(rest, named)
+
+
+def _is_foreign(rest: bytes, named: bytes) -> bool:
+    """Tell whether bytes are something else than the samples before them: a tag, a picture, an archive.
+
+    Compressed content has bytes of all values equally often, which samples have not.
+    """
+    if rest.startswith(_OTHER_CONTENT):
+        return True
+    n_printable = sum(0x20 <= byte < 0x7F or byte in b"\r\n\t" for byte in rest)
+    is_packed = _entropy(rest) > _PACKED_BITS and _entropy(named) < _PACKED_BITS - _CLEAR_BITS
+    return n_printable > _TEXT_SHARE * len(rest) or (bool(named) and is_packed)
+
+
+def _entropy(content: bytes) -> float:
+    """Return the bits that a byte of the content tells, by how often each value comes: 0 to 8."""
+    counts = [count / len(content) for count in Counter(content).values()]
+    return -sum(share * math.log2(share) for share in counts)
+
+
+def must_be_ended(samples: Samples) -> bool:
+    """Tell whether what follows the samples must be hidden from libsndfile."""
+    is_read_on = samples.kind is not None and samples.kind.is_read_on
+    return is_read_on and samples.chunk_begin + samples.length.size < samples.end < samples.file_end
 
 
 def size_to_end(samples: Samples) -> bytes:
@@ -153,7 +199,7 @@ def size_to_end(samples: Samples) -> bytes:
 
 
 def joined_file_at(file: BinaryIO, samples: Samples) -> int | None:
-    """Return where another file of the same format begins that was joined to the end of this one."""
+    """Return where more samples begin behind the end of these: another file, or another chunk."""
     if samples.end >= samples.file_end:
         return None
     if samples.kind is None:
@@ -161,9 +207,9 @@ def joined_file_at(file: BinaryIO, samples: Samples) -> int | None:
         return samples.end if file.read(4) == _AU else None
     kind = samples.kind
     for start in _next_chunks(samples):
-        for _, position, _ in _chunks(file, kind, start, samples.file_end):
+        for name, position, _ in _chunks(file, kind, start, samples.file_end):
             file.seek(position)
-            if _begins(file.read(24), kind):
+            if name == kind.samples or _begins(file.read(24), kind):
                 return position
     return None
 

@@ -61,6 +61,8 @@ def open_with_sndfile(source: AudioSource, start_s: float = 0.0, *, anyway: bool
         if not anyway and mpeg.is_mpeg(content):
             _check_length(content)
         file = _sequential_file(content)
+        if file.format == "SVX" and not anyway:
+            raise UnsureLengthError("its second channel is read as if it were the first")
     except DecodeError:
         content.close()
         raise

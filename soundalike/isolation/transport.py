@@ -148,9 +148,10 @@ def _write(file: IO[bytes], view: memoryview) -> None:
     for begin in range(0, view.nbytes, _BLOCK_BYTES):
         file.write(view[begin : begin + _BLOCK_BYTES])
         # What is mapped from a file would count as this process's memory once it was looked at.
-        owner = view.obj
-        while isinstance(owner, memoryview):
-            owner = owner.obj
+        owner: Any = view.obj
+        # Views and arrays, down to what they are views and arrays of.
+        while owner is not None and not isinstance(owner, mmap.mmap):
+            owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
         if isinstance(owner, mmap.mmap):
             owner.madvise(mmap.MADV_DONTNEED)
     file.flush()

@@ -33,7 +33,7 @@ _GROWTH_MB = 150
 #: What may be wrong with a sound; anything else is a fault of the service.
 _OF_SOUNDS = {
     *("audio.unreadable", "audio.empty", "audio.too_short", "audio.invalid_samples"),
-    *("audio.silent_query", "audio.too_large", "audio.too_slow"),
+    *("audio.silent_query", "audio.too_large", "audio.too_slow", "audio.no_track"),
 }
 
 

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from soundalike.audio import load_audio
@@ -37,7 +38,9 @@ def test_wav_header_of_an_earlier_moment(wav: bytes, share: float, *, riff_too: 
     if riff_too:
         content = with_number(content, b"RIFF", named + 36)
     waveform = load_audio(content)
-    assert (waveform.duration_s, waveform.warnings) == (FIRST_S, ())
+    assert waveform.duration_s == FIRST_S
+    (warning,) = waveform.warnings
+    assert warning.startswith("wrong header: ")
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 0x80000000])
@@ -59,6 +62,38 @@ def test_wav_header_that_was_never_filled_in(wav: bytes, size: int, riff_size: i
 def test_what_follows_the_samples_is_no_sound(wav: bytes, tail: bytes):
     waveform = load_audio(wav + tail)
     assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.001)
+    assert waveform.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["wav s16", "wav u8", "aiff", "caf", "w64"])
+@pytest.mark.parametrize("kind", ["ID3", "APETAGEX", "picture", "archive", "random", "text", "short"])
+def test_foreign_bytes_behind_the_samples_are_no_sound(name: str, kind: str, made: Maker):
+    noise = np.random.default_rng(0).bytes(200_000)
+    heads = {
+        "ID3": b"ID3\3\0",
+        "APETAGEX": b"APETAGEX",
+        "picture": b"\xff\xd8\xff",
+        "archive": b"PK\3\4",
+    }
+    others = {"random": noise, "text": b"made by a recorder; " * 5_000, "short": noise[:3_000]}
+    waveform = load_audio(
+        made(BY_NAME[name]).read_bytes() + others.get(kind, heads.get(kind, b"") + noise)
+    )
+    assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.001)
+    assert waveform.warnings == ()
+
+
+def test_a_second_chunk_of_samples_is_told_of(wav: bytes):
+    rest = wav[wav.index(b"data") :]
+    waveform = load_audio(wav + rest)
+    assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.001)
+    assert "bytes are not read" in waveform.warnings[0]
+
+
+@pytest.mark.parametrize("tail", [b"LYRICSBEGINla la laLYRICSENDTAG" + bytes(125), b"7 bytes"])
+def test_tags_behind_an_mp3_without_a_header_are_no_damage(tail: bytes, made: Maker):
+    waveform = load_audio(made(BY_NAME["mp3 cbr no xing"]).read_bytes() + tail)
+    assert waveform.duration_s == pytest.approx(FIRST_S, abs=0.1)
     assert waveform.warnings == ()
 
 
