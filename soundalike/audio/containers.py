@@ -128,6 +128,9 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         container.close()
         raise
     stream.notes.extend(content.notes)
+    if content.promised_share > 1 and stream.declared_s is None:
+        times = f"{content.promised_share:.2f}"
+        stream.notes.append(f"truncated: the header promises {times} times the bytes that are there")
     if length is not None and track.is_mp3:
         stream.declared_s = length.declared_s
     return stream

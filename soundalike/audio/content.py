@@ -23,10 +23,13 @@ class Content(NamedTuple):
         At its begin.
     notes : list of str
         Sentences about what of the source is not in it.
+    promised_share : float
+        How many times the sound that is there the header promises.
     """
 
     file: BinaryIO
     notes: list[str]
+    promised_share: float = 1.0
 
 
 def open_content(source: AudioSource) -> Content:
@@ -68,7 +71,7 @@ def _mended(file: BinaryIO) -> Content:
         elif headers.must_be_ended(samples):
             file = cast(BinaryIO, _View(file, 0, samples.end))
     file.seek(0)
-    return Content(file, notes)
+    return Content(file, notes, headers.promised_share(samples) if samples else 1.0)
 
 
 def _joined(file: BinaryIO, position: int) -> str:

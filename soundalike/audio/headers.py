@@ -185,6 +185,14 @@ def _entropy(content: bytes) -> float:
     return -sum(share * math.log2(share) for share in counts)
 
 
+def promised_share(samples: Samples) -> float:
+    """Return how many times the samples that are there the header promises, at least 1."""
+    begin = samples.size_at + samples.length.size if samples.kind else samples.chunk_begin
+    promised, there = samples.end - begin, samples.file_end - begin
+    most = STREAMED_LENGTH if samples.length.size == 4 else 1 << 62
+    return promised / there if 0 < there < promised < most else 1.0
+
+
 def must_be_ended(samples: Samples) -> bool:
     """Tell whether what follows the samples must be hidden from libsndfile."""
     is_read_on = samples.kind is not None and samples.kind.is_read_on

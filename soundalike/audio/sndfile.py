@@ -56,7 +56,7 @@ def open_with_sndfile(source: AudioSource, start_s: float = 0.0, *, anyway: bool
     DecodeError
         libsndfile does not know the format.
     """
-    content, notes = open_content(source)
+    content, notes, promised_share = open_content(source)
     try:
         if not anyway and mpeg.is_mpeg(content):
             _check_length(content)
@@ -67,6 +67,8 @@ def open_with_sndfile(source: AudioSource, start_s: float = 0.0, *, anyway: bool
         content.close()
         raise
     declared_s = _declared_s(file.frames / file.samplerate, file.extra_info)
+    if declared_s is not None:
+        declared_s = max(declared_s, promised_share * file.frames / file.samplerate)
     stream = AudioStream("libsndfile", file.samplerate, declared_s, iter(()), notes=notes)
     wanted = int((start_s - RUN_UP_S) * file.samplerate)
     if 0 < wanted < file.frames:

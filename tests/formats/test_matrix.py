@@ -60,6 +60,7 @@ AFTER_ZEROS = (*STREAMS, *CONTAINERS, "aac fragments", "avi mp3", "wavpack", "tt
 #: Formats whose header promises a length that a shorter file does not hold.
 PROMISING = (
     *("wav s16", "wav adpcm_ms", "wav mp3", "rf64", "mp3 cbr", "mp3 id3", "flac", "tta", "wavpack"),
+    *("wav u8", "w64", "aiff", "au", "caf"),
 )
 BARE = ("gsm", "mp2", "aac latm", "dts", "truehd")
 
