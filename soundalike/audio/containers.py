@@ -128,7 +128,8 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         container.close()
         raise
     stream.notes.extend(content.notes)
-    if content.promised_share > 1 and stream.declared_s is None:
+    # Of CAF files that are cut short, FFmpeg takes the length from what is there.
+    if content.promised_share > 1 and track.is_caf:
         times = f"{content.promised_share:.2f}"
         stream.notes.append(f"truncated: the header promises {times} times the bytes that are there")
     if length is not None and track.is_mp3:
@@ -168,6 +169,11 @@ class _Track:
     def is_mp3(self) -> bool:
         """Whether it is a bare stream of MPEG audio."""
         return "mp3" in self._formats
+
+    @property
+    def is_caf(self) -> bool:
+        """Whether it lies in a Core Audio file."""
+        return "caf" in self._formats
 
     def _silence_at_first(self) -> float:
         """Return how long other tracks play before this one begins, in seconds."""
