@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -15,7 +14,16 @@ import soxr
 from soundalike.audio import mpeg
 from soundalike.audio.content import open_content
 from soundalike.audio.sources import AudioSource
-from soundalike.audio.streams import BLOCK_FRAMES, RUN_UP_S, AudioStream, Block, DecodeError, reason
+from soundalike.audio.streams import (
+    BLOCK_FRAMES,
+    RUN_UP_S,
+    AudioStream,
+    Block,
+    Blocks,
+    DecodeError,
+    reason,
+)
+from soundalike.audio.timeline import Timeline, time_of
 
 #: What FFmpeg reads and is not let in, and why.
 SHUT_OUT = {
@@ -29,26 +37,13 @@ SHUT_OUT = {
         *("video4linux2", "v4l2", "libcdio", "openal", "dv1394", "iec61883", "decklink"),
     ),
 }
-#: Formats that note the time of packets. In the others it follows from what was read before.
-_WITH_TIMES = {
-    *("mov", "matroska", "mpegts", "mpeg", "flv", "asf", "nut", "mxf", "rm", "avi", "flac", "ogg"),
-}
-#: Of these, the ones in which FFmpeg finds the packet of a time at once.
+#: Formats in which FFmpeg finds the packet of a time at once.
 _SEEKABLE = {"mov", "matroska"}
 #: Headers that hold the length itself. In other formats FFmpeg guesses it from the first bit rate.
 _EXACT_LENGTH = {
     *("mov", "flac", "wav", "w64", "aiff", "caf", "ape", "tta", "wv", "tak"),
     *("ogg", "asf", "au", "dsf", "voc", "shn"),
 }
-#: A track that begins this much after the others is silent until then.
-_SHORTEST_LEAD_S, _LONGEST_LEAD_S = 0.15, 6 * 3600.0
-#: Above this a clock was set, or a second file begins. Time stamps that are counted in bytes or
-#: milliseconds are off by less than the jitter.
-_LONGEST_GAP_S, _LONGEST_OVERLAP_S = 60.0, 1.0
-_JITTER_S = {"asf": 0.5, "rm": 0.5, "avi": 0.5}
-_USUAL_JITTER_S = 0.1
-#: Seconds of silence for each second of sound, at most: a small file may claim to be a long one.
-_MOST_SILENCE = 10.0
 #: Formats that are read from front to back; what is left behind their end was not played.
 _FRONT_TO_BACK = {"tta", "ape", "wv", "tak", "mpc", "mpc8", "shn"}
 _UNREAD_BYTES = 1 << 16
@@ -123,18 +118,15 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         track = _Track(container, content.file)
         if start_s > RUN_UP_S:
             track.go_to(start_s - RUN_UP_S)
-        stream = track.stream()
     except BaseException:
         container.close()
         raise
-    stream.notes.extend(content.notes)
+    track.notes.extend(content.notes)
     # Of CAF files that are cut short, FFmpeg takes the length from what is there.
-    if content.promised_share > 1 and track.is_caf:
+    if content.promised_share > 1 and "caf" in track.formats:
         times = f"{content.promised_share:.2f}"
-        stream.notes.append(f"truncated: the header promises {times} times the bytes that are there")
-    if length is not None and track.is_mp3:
-        stream.declared_s = length.declared_s
-    return stream
+        track.notes.append(f"truncated: the header promises {times} times the bytes that are there")
+    return track.stream(length.declared_s if length and "mp3" in track.formats else None)
 
 
 class _Track:
@@ -143,86 +135,66 @@ class _Track:
     def __init__(self, container: Any, file: BinaryIO) -> None:
         if not container.streams.audio:
             raise DecodeError("no audio track inside")
-        self._container, self._track = container, container.streams.audio[0]
+        self._container, self._track, self._file = container, container.streams.audio[0], file
         if self._track.codec_context is None:
             raise DecodeError("nothing decodes the coding of its audio track")
         _forget_custom_layout(self._track)
-        self._formats = set(container.format.name.split(","))
-        self._file = file
-        self._has_times = not _WITH_TIMES.isdisjoint(self._formats)
+        self.formats = set(container.format.name.split(","))
+        self.notes: list[str] = []
         self._damaged: list[str] = []
         self._n_decoded = 0
         self._n_damaged_before = 0
-        self._gaps: list[float] = []
-        self._sound_s = 0.0
-        self._notes: list[str] = []
         self._end: str | None = None
         self._frames = self._decoded()
         self._first = next(self._frames, None)
-        self._lead_s = self._silence_at_first()
-        begins_s = _time_of(self._first)
-        #: From the times of the container to those of the recording.
-        self._shift_s = 0.0 if begins_s is None else begins_s - self._lead_s
-        self._position_s = 0.0
-
-    @property
-    def is_mp3(self) -> bool:
-        """Whether it is a bare stream of MPEG audio."""
-        return "mp3" in self._formats
-
-    @property
-    def is_caf(self) -> bool:
-        """Whether it lies in a Core Audio file."""
-        return "caf" in self._formats
-
-    def _silence_at_first(self) -> float:
-        """Return how long other tracks play before this one begins, in seconds."""
-        begins_s, container_s = _time_of(self._first), self._container.start_time
-        if not self._has_times or begins_s is None or container_s is None:
-            return 0.0
-        lead_s = begins_s - container_s / 1e6
-        return lead_s if _SHORTEST_LEAD_S < lead_s < _LONGEST_LEAD_S else 0.0
+        start = container.start_time
+        self._timeline = Timeline(self.formats, self._first, None if start is None else start / 1e6)
 
     def go_to(self, start_s: float) -> None:
         """Read on from a second, or from some way before it, where the format allows it."""
-        if _SEEKABLE.isdisjoint(self._formats) or start_s <= self._lead_s:
+        timeline = self._timeline
+        if _SEEKABLE.isdisjoint(self.formats) or start_s <= timeline.lead_s:
             return
         begins_s = self._after_seek(start_s)
-        if begins_s is None or not 0 <= begins_s - self._shift_s <= start_s + RUN_UP_S:
+        if begins_s is None or not 0 <= begins_s - timeline.shift_s <= start_s + RUN_UP_S:
             self._after_seek(0.0)
-            return
-        self._lead_s = 0.0
-        self._position_s = begins_s - self._shift_s
+        else:
+            timeline.begin_at(begins_s)
 
     def _after_seek(self, start_s: float) -> float | None:
         import av
 
         self._damaged.clear()
         try:
-            at = round((self._shift_s + start_s) / self._track.time_base)
+            at = round((self._timeline.shift_s + start_s) / self._track.time_base)
             self._container.seek(at, stream=self._track)
         except av.FFmpegError as exc:
             raise DecodeError(f"it cannot be read from {start_s:g} s on: {reason(exc)}") from exc
         self._frames = self._decoded()
         self._first = next(self._frames, None)
-        return _time_of(self._first)
+        return time_of(self._first)
 
-    def stream(self) -> AudioStream:
+    def stream(self, declared_s: float | None) -> AudioStream:
         """Return the stream; the rest is read with its blocks."""
         rate_hz = self._first.sample_rate if self._first else self._track.rate or 0
-        stream = AudioStream("PyAV", rate_hz, self._declared_s(), iter(()), self._damaged, self._notes)
-        stream.first_frame = round(self._position_s * rate_hz)
-        stream.blocks = self._blocks(rate_hz)
-        stream.doubt = lambda: self._end
-        return stream
+        return AudioStream(
+            "PyAV",
+            rate_hz,
+            self._declared_s() if declared_s is None else declared_s,
+            self._blocks(rate_hz),
+            self._damaged,
+            self.notes,
+            first_frame=round(self._timeline.position_s * rate_hz),
+            doubt=lambda: self._end,
+        )
 
     def _declared_s(self) -> float | None:
-        track = self._track
-        if not track.duration or _EXACT_LENGTH.isdisjoint(self._formats):
+        track, timeline = self._track, self._timeline
+        if not track.duration or _EXACT_LENGTH.isdisjoint(self.formats):
             return None
         begins_s = float((track.start_time or 0) * track.time_base)
         # Where the track does not say when it begins, its first frame does.
-        shift_s = self._shift_s if track.start_time is not None else begins_s - self._lead_s
+        shift_s = timeline.shift_s if track.start_time is not None else begins_s - timeline.lead_s
         return begins_s + float(track.duration * track.time_base) - shift_s
 
     def _decoded(self) -> Iterator[Any]:
@@ -242,24 +214,27 @@ class _Track:
         except (av.FFmpegError, ValueError) as exc:
             self._end = f"its content breaks off: {reason(exc)}"
 
-    def _blocks(self, rate_hz: int) -> Iterator[Block]:
+    def _blocks(self, rate_hz: int) -> Blocks:
         with self._container:
             yield from _in_blocks(self._samples(rate_hz))
             unread = -self._file.tell() + self._file.seek(0, io.SEEK_END)
-        if self.is_mp3:
+        if "mp3" in self.formats:
             # Behind the last frame there are tags.
             del self._damaged[self._n_damaged_before :]
         if len(self._damaged) > _MOST_DAMAGED * self._n_decoded:
             raise DecodeError(
                 f"{len(self._damaged)} of its packets cannot be decoded: {self._damaged[0]}"
             )
+        self._note_end(unread)
+
+    def _note_end(self, unread: int) -> None:
         if self._end is not None:
-            self._notes.append(self._end)
-        elif unread > _UNREAD_BYTES and not _FRONT_TO_BACK.isdisjoint(self._formats):
-            self._notes.append(f"something follows the sound: {unread} bytes are not read")
-        if self._gaps:
-            self._notes.append(
-                f"gaps: {len(self._gaps)} in the sound, filled with {sum(self._gaps):.2f} s of silence"
+            self.notes.append(self._end)
+        elif unread > _UNREAD_BYTES and not _FRONT_TO_BACK.isdisjoint(self.formats):
+            self.notes.append(f"something follows the sound: {unread} bytes are not read")
+        if gaps_s := self._timeline.gaps_s:
+            self.notes.append(
+                f"gaps: {len(gaps_s)} in the sound, filled with {sum(gaps_s):.2f} s of silence"
             )
 
     def _samples(self, rate_hz: int) -> Iterator[Block]:
@@ -268,7 +243,9 @@ class _Track:
         converter = _Converter(rate_hz)
         try:
             for frame in self._from_first():
-                silence_s = self._silence_before(frame)
+                is_after_damage = len(self._damaged) > self._n_damaged_before
+                self._n_damaged_before = len(self._damaged)
+                silence_s = self._timeline.silence_before(frame, is_after_damage=is_after_damage)
                 if silence_s:
                     yield from converter.flush()
                     yield from _silence(round(silence_s * rate_hz), frame.layout.nb_channels)
@@ -281,38 +258,6 @@ class _Track:
         if self._first is not None:
             yield self._first
             yield from self._frames
-
-    def _silence_before(self, frame: Any) -> float:
-        """Return how long nothing is to be heard before a frame, in seconds.
-
-        FFmpeg leaves out frames that it cannot decode without a word, and recorders pause. Silence in
-        their place keeps the times of everything after them right. Frames without a time stamp follow
-        one another.
-        """
-        silence_s, self._lead_s = self._lead_s, 0.0
-        begins_s, length_s = _time_of(frame), frame.samples / frame.sample_rate
-        if begins_s is not None and not silence_s:
-            gap_s = begins_s - self._shift_s - self._position_s
-            most_s = min(
-                _LONGEST_GAP_S, _LONGEST_GAP_S + _MOST_SILENCE * self._sound_s - sum(self._gaps)
-            )
-            if self._least_gap_s(length_s) < gap_s < most_s:
-                silence_s = gap_s
-                self._gaps.append(gap_s)
-            elif not self._has_times or not -_LONGEST_OVERLAP_S < gap_s < most_s:
-                # The clock was set, or only counts what was read.
-                self._shift_s += gap_s
-        self._n_damaged_before = len(self._damaged)
-        self._position_s += silence_s + length_s
-        self._sound_s += length_s
-        return silence_s
-
-    def _least_gap_s(self, length_s: float) -> float:
-        """Return how long a gap must be to be one; what is shorter is the rounding of time stamps."""
-        if len(self._damaged) > self._n_damaged_before:
-            return length_s / 2
-        jitter_s = max(_JITTER_S.get(name, _USUAL_JITTER_S) for name in self._formats)
-        return max(length_s / 2, jitter_s) if self._has_times else math.inf
 
 
 def _forget_custom_layout(track: Any) -> None:
@@ -327,12 +272,6 @@ def _forget_custom_layout(track: Any) -> None:
         n_channels = round(track.bit_rate / (coding.rate * int(sample[1])))
         if n_channels > 2:
             coding.layout = f"{n_channels} channels"
-
-
-def _time_of(frame: Any) -> float | None:
-    if frame is None or frame.pts is None or frame.time_base is None:
-        return None
-    return float(frame.pts * frame.time_base)
 
 
 def _silence(n_frames: int, n_channels: int) -> Iterator[Block]:
@@ -390,11 +329,7 @@ class _Converter:
 
     def flush(self) -> Iterator[Block]:
         """Yield what is held back; the next frame may be of another kind."""
-        resampler, self._resampler, n_channels = (
-            self._resampler,
-            None,
-            self._kind[2] if self._kind else 0,
-        )
-        self._kind = ()
-        if resampler is not None:
-            yield resampler.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
+        if self._resampler is not None:
+            nothing = np.zeros((0, self._kind[2]), np.float32)
+            yield self._resampler.resample_chunk(nothing, last=True)
+        self._resampler, self._kind = None, ()

@@ -60,8 +60,6 @@ class _Kind(NamedTuple):
         Name of the chunk of the samples.
     counted : int
         Bytes of the chunk's head that its length counts.
-    before : int
-        Bytes of the chunk before the samples.
     even : int
         Chunks begin at multiples of it, from the first one on.
     is_read_on : bool
@@ -74,16 +72,16 @@ class _Kind(NamedTuple):
     chunk: struct.Struct
     samples: bytes
     counted: int = 0
-    before: int = 0
     even: int = 2
     is_read_on: bool = False
 
 
 _KINDS = (
     _Kind(b"RIFF", b"WAVE", 12, struct.Struct("<4sI"), b"data"),
+    _Kind(b"RIFX", b"WAVE", 12, struct.Struct(">4sI"), b"data"),
     *(_Kind(magic, b"WAVE", 12, struct.Struct("<4sI"), b"data") for magic in _RF64),
-    _Kind(b"FORM", b"AIF", 12, struct.Struct(">4sI"), b"SSND", before=8),
-    _Kind(b"caff", b"", 8, struct.Struct(">4sq"), b"data", before=4, even=1),
+    _Kind(b"FORM", b"AIF", 12, struct.Struct(">4sI"), b"SSND"),
+    _Kind(b"caff", b"", 8, struct.Struct(">4sq"), b"data", even=1),
     _Kind(_W64_RIFF, b"", 40, struct.Struct("<16sQ"), _W64_DATA, counted=24, even=8, is_read_on=True),
 )
 _AU = b".snd"
@@ -100,10 +98,8 @@ class Samples(NamedTuple):
         None for AU, which has no chunks.
     size_at : int
         Where the length stands.
-    chunk_begin : int
-        From where on the length counts.
-    end : int
-        The byte behind the samples, by the header.
+    begin, end : int
+        The first byte of the samples, and the byte behind them by the header.
     file_end : int
     length : Struct
         How the length is written.
@@ -111,10 +107,15 @@ class Samples(NamedTuple):
 
     kind: _Kind | None
     size_at: int
-    chunk_begin: int
+    begin: int
     end: int
     file_end: int
     length: struct.Struct
+
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes the header names."""
+        return self.end - self.begin
 
 
 def find_samples(file: BinaryIO) -> Samples | None:
@@ -130,7 +131,7 @@ def find_samples(file: BinaryIO) -> Samples | None:
         return None
     for name, position, end in _chunks(file, kind, kind.first, file_end):
         if name == kind.samples:
-            begin = position + kind.chunk.size - kind.counted
+            begin = position + kind.chunk.size
             length = struct.Struct(kind.chunk.format.replace("4s", "").replace("16s", ""))
             found = Samples(kind, position + len(name), begin, end, file_end, length)
             return _of_rf64(file, found) if kind.magic in _RF64 else found
@@ -144,7 +145,7 @@ def _of_rf64(file: BinaryIO, samples: Samples) -> Samples:
     if head[:4] != b"ds64" or len(head) < 24:
         return samples
     (length,) = struct.unpack_from("<Q", head, 16)
-    return samples._replace(size_at=28, end=samples.chunk_begin + length, length=struct.Struct("<Q"))
+    return samples._replace(size_at=28, end=samples.begin + length, length=struct.Struct("<Q"))
 
 
 def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
@@ -152,8 +153,7 @@ def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
 
     What follows the named end is then neither chunks nor zeros, and made of bytes like those before it.
     """
-    length = samples.end - samples.chunk_begin
-    is_promise = 0 < length < STREAMED_LENGTH or samples.length.size == 8
+    is_promise = 0 < samples.n_bytes < STREAMED_LENGTH or samples.length.size == 8
     if not is_promise or samples.file_end - samples.end < _LEAST_BYTES:
         return False
     if samples.kind is not None and any(
@@ -162,8 +162,8 @@ def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
         return False
     file.seek(samples.end)
     rest = file.read(_SEARCHED_BYTES)
-    file.seek(max(samples.chunk_begin, samples.end - _SEARCHED_BYTES))
-    named = file.read(min(length, _SEARCHED_BYTES))
+    file.seek(max(samples.begin, samples.end - _SEARCHED_BYTES))
+    named = file.read(min(samples.n_bytes, _SEARCHED_BYTES))
     return bool(rest.strip(b"\0")) and not _is_foreign(rest, named)
 
 
@@ -187,8 +187,7 @@ def _entropy(content: bytes) -> float:
 
 def promised_share(samples: Samples) -> float:
     """Return how many times the samples that are there the header promises, at least 1."""
-    begin = samples.size_at + samples.length.size if samples.kind else samples.chunk_begin
-    promised, there = samples.end - begin, samples.file_end - begin
+    promised, there = samples.n_bytes, samples.file_end - samples.begin
     most = STREAMED_LENGTH if samples.length.size == 4 else 1 << 62
     return promised / there if 0 < there < promised < most else 1.0
 
@@ -196,12 +195,12 @@ def promised_share(samples: Samples) -> float:
 def must_be_ended(samples: Samples) -> bool:
     """Tell whether what follows the samples must be hidden from libsndfile."""
     is_read_on = samples.kind is not None and samples.kind.is_read_on
-    return is_read_on and samples.chunk_begin + samples.length.size < samples.end < samples.file_end
+    return is_read_on and samples.begin < samples.end < samples.file_end
 
 
 def size_to_end(samples: Samples) -> bytes:
     """Return the length, as it is written, of samples that go on to the end of the file."""
-    length = samples.file_end - samples.chunk_begin
+    length = samples.file_end - samples.begin + (samples.kind.counted if samples.kind else 0)
     is_short = samples.length.size == 4
     return samples.length.pack(min(length, STREAMED_LENGTH - 1) if is_short else length)
 

@@ -5,44 +5,14 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO, NamedTuple
 
+from soundalike.sniffing.frames import MpegHeader, mpeg_header
+
 #: Bytes that are searched for the first frame behind tags and zeros.
 _SEARCHED_BYTES = 1 << 16
 _MOST_TAGS = 16
-#: kbit/s of layer III, by the header's index: MPEG 1, and MPEG 2 and 2.5.
-_BIT_RATES = (
-    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-)
-#: Hz, by version (2.5, reserved, 2, 1) and the header's index.
-_RATES = ((11_025, 12_000, 8_000), (), (22_050, 24_000, 16_000), (44_100, 48_000, 32_000))
-_LAYER_III = 1
 _FRAMES_AND_BYTES = 3
 #: Some encoders count the header's own frame and some do not; libmpg123 allows for a hundredth.
 _SLACK_BYTES = 1500
-
-
-class FrameHeader(NamedTuple):
-    """The four bytes that begin a frame of layer III."""
-
-    is_mpeg_1: bool
-    is_mono: bool
-    rate_hz: int
-    n_bytes: int
-
-
-def frame_header(head: bytes) -> FrameHeader | None:
-    """Return what the first four bytes of a frame of MPEG audio, layer III, say; None for others."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    bit_rate, rate = head[2] >> 4, head[2] >> 2 & 3
-    if version == 1 or layer != _LAYER_III or bit_rate in (0, 15) or rate == 3:
-        return None
-    is_mpeg_1 = version == 3
-    rate_hz = _RATES[version][rate]
-    bits = _BIT_RATES[0 if is_mpeg_1 else 1][bit_rate] * 1000
-    length = (144 if is_mpeg_1 else 72) * bits // rate_hz + (head[2] >> 1 & 1)
-    return FrameHeader(is_mpeg_1, head[3] >> 6 == 3, rate_hz, length)
 
 
 class Length(NamedTuple):
@@ -64,7 +34,7 @@ def is_mpeg(file: BinaryIO) -> bool:
     """Tell whether a file begins as MP3 files do: with a tag, or with a frame."""
     file.seek(0)
     head = file.read(4)
-    return head[:3] == b"ID3" or frame_header(head) is not None
+    return head[:3] == b"ID3" or _layer_3(head) is not None
 
 
 def stated_length(file: BinaryIO) -> Length | None:
@@ -87,9 +57,10 @@ def stated_length(file: BinaryIO) -> Length | None:
         return None
     file.seek(start)
     frame = file.read(192)
-    header = frame_header(frame)
+    header = _layer_3(frame)
     assert header is not None
-    side = (17 if header.is_mono else 32) if header.is_mpeg_1 else (9 if header.is_mono else 17)
+    is_first = header.version == 1
+    side = (17 if header.is_mono else 32) if is_first else (9 if header.is_mono else 17)
     tag = frame[4 + side :]
     if tag[:4] not in (b"Xing", b"Info") or len(tag) < 144:
         return None
@@ -98,7 +69,7 @@ def stated_length(file: BinaryIO) -> Length | None:
         return None
     # Delay and padding: 12 bits each, behind the table for seeking.
     gaps = int.from_bytes(tag[141:144], "big") if tag[120:124].strip(b"\0") else 0
-    n_samples = n_frames * (1152 if header.is_mpeg_1 else 576) - (gaps >> 12) - (gaps & 0xFFF)
+    n_samples = n_frames * (1152 if is_first else 576) - (gaps >> 12) - (gaps & 0xFFF)
     missing = abs(end - start - n_bytes)
     return Length(n_samples / header.rate_hz, missing <= max(_SLACK_BYTES, n_bytes // 100))
 
@@ -116,12 +87,16 @@ def _first_frame(file: BinaryIO) -> int | None:
     content = file.read(_SEARCHED_BYTES)
     at = content.find(b"\xff")
     while at >= 0:
-        header = frame_header(content[at : at + 4])
-        following = content[at + header.n_bytes :][:4] if header else b""
-        if header and (len(following) < 4 or frame_header(following)):
+        header = _layer_3(content, at)
+        if header and (at + header.n_bytes + 4 > len(content) or _layer_3(content, at + header.n_bytes)):
             return position + at
         at = content.find(b"\xff", at + 1)
     return None
+
+
+def _layer_3(content: bytes, at: int = 0) -> MpegHeader | None:
+    header = mpeg_header(content, at)
+    return header if header and header.layer == 3 else None
 
 
 def end_of_frames(file: BinaryIO) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import soxr
@@ -179,6 +180,7 @@ def with_first_decoder(
     end_s: float = math.inf,
     longest_s: float = math.inf,
     asked_s: float | None = None,
+    leaves_traces: bool = False,
 ) -> _Result:
     """Return what `use` makes of a part of a recording, with the first decoder that comes through.
 
@@ -192,6 +194,8 @@ def with_first_decoder(
     use : callable
         Reads the blocks; called again, with another decoder's, where reading breaks off or may have
         ended too early.
+    leaves_traces : bool
+        `use` writes a file, for instance: its last call is then the one whose result is returned.
 
     Raises
     ------
@@ -200,14 +204,36 @@ def with_first_decoder(
     """
     if source == b"":
         raise EmptyAudio("the upload has 0 bytes; send the bytes of a sound file")
-    tries = _Tries[_Result](source, use)
+
+    def attempt(opener: _Opener) -> _Attempt[_Result]:
+        stream = opener(source, start_s)
+        try:
+            _check_format(stream)
+            part = OpenPart(stream, start_s, end_s, longest_s, asked_s)
+            result = use(part)
+            return _Attempt(opener, result, part.read_to_s, part.is_ended or stream.doubt() is None)
+        finally:
+            # Closes the file of what was not read to the end.
+            stream.blocks.close()
+
+    tries = _Tries(source, attempt)
     for opener in DECODERS:
-        if tries.ask(opener, start_s, end_s, longest_s, asked_s):
+        if tries.ask(opener):
             break
     for opener in tries.last_resorts:
         if tries.best is None:
-            tries.ask(opener, start_s, end_s, longest_s, asked_s, is_last_resort=True)
-    return tries.result()
+            tries.ask(opener)
+    best = tries.found()
+    return attempt(best.opener).result if leaves_traces and tries.last is not best else best.result
+
+
+class _Attempt(NamedTuple, Generic[_Result]):
+    """What one decoder has made of a recording, up to which second, and whether that is all of it."""
+
+    opener: _Opener
+    result: _Result
+    read_to_s: float
+    is_all: bool
 
 
 @dataclass
@@ -215,44 +241,32 @@ class _Tries(Generic[_Result]):
     """What the decoders that were asked so far have made of a recording."""
 
     source: AudioSource
-    use: Callable[[OpenPart], _Result]
-    best: tuple[float, _Result] | None = None
+    attempt: Callable[[_Opener], _Attempt[_Result]]
+    best: _Attempt[_Result] | None = None
+    last: _Attempt[_Result] | None = None
     last_resorts: list[_Opener] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     is_empty: bool = False
     nothing_there: ParameterError | None = None
 
-    def ask(
-        self,
-        opener: _Opener,
-        start_s: float,
-        end_s: float,
-        longest_s: float,
-        asked_s: float | None,
-        *,
-        is_last_resort: bool = False,
-    ) -> bool:
+    def ask(self, opener: _Opener) -> bool:
         """Ask a decoder; return whether it came to the end, so that no other needs to be asked."""
-        name = opener.__name__.removeprefix("open_with_")
+        name = _name_of(opener)
         if not announce(name):
             self.reasons.append(f"{name}: it crashed or hung")
             return False
+        self.last = None
         try:
-            options = {"anyway": True} if is_last_resort else {}
-            stream = opener(self.source, start_s, **options)
-            _check_format(stream)
-            part = OpenPart(stream, start_s, end_s, longest_s, asked_s)
-            self._keep(self.use(part), part.read_to_s)
-            return part.is_ended or stream.doubt() is None
+            self.last = self.attempt(opener)
         except UnsureLengthError:
-            self.last_resorts.append(opener)
+            self.last_resorts.append(partial(opener, anyway=True))
+            return False
         except DecodeError as exc:
             self._note(name, exc)
-        return False
-
-    def _keep(self, result: _Result, read_to_s: float) -> None:
-        if self.best is None or read_to_s > self.best[0] + _LONGER_S:
-            self.best = read_to_s, result
+            return False
+        if self.best is None or self.last.read_to_s > self.best.read_to_s + _LONGER_S:
+            self.best = self.last
+        return self.last.is_all
 
     def _note(self, name: str, exc: DecodeError) -> None:
         # A header may say 0 where a recorder died before it could fill it in; others look further.
@@ -261,15 +275,20 @@ class _Tries(Generic[_Result]):
             self.nothing_there = exc.error
         self.reasons.append(f"{name}: {exc}")
 
-    def result(self) -> _Result:
-        """Return the best result, or raise why there is none."""
+    def found(self) -> _Attempt[_Result]:
+        """Return the best attempt, or raise why there is none."""
         if self.best is not None:
-            return self.best[1]
+            return self.best
         if self.nothing_there is not None:
             raise self.nothing_there
         if self.is_empty:
             raise EmptyAudio(f"{_shown(self.source)} holds 0 audio samples; record or export it again")
         raise refusal(self.source, _shown(self.source), self.reasons)
+
+
+def _name_of(opener: _Opener) -> str:
+    plain: Any = opener.func if isinstance(opener, partial) else opener
+    return str(plain.__name__.removeprefix("open_with_"))
 
 
 def _check_format(stream: AudioStream) -> None:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import pairwise
 from typing import Any, BinaryIO
 
-from soundalike.audio import headers, mpeg
+from soundalike.audio import mpeg
 from soundalike.audio.content import open_content
 from soundalike.audio.mixing import stretch_frames
 from soundalike.audio.sources import AudioSource
-from soundalike.audio.streams import BLOCK_FRAMES, RUN_UP_S, AudioStream, Block, DecodeError, reason
+from soundalike.audio.streams import BLOCK_FRAMES, RUN_UP_S, AudioStream, Blocks, DecodeError, reason
 
-#: Lengths of WAV and of RF64 files: what the header says, and what is there, in this order or the other.
-_CORRECTED_LENGTHS = (
-    re.compile(r"^\s*data\s*:\s*(?P<promised>\d+)\s*\(should be (?P<there>\d+)\)", re.MULTILINE),
-    re.compile(
-        r"frame count (?P<there>\d+) does not match value from 'ds64' chunk of (?P<promised>\d+)"
-    ),
-)
 #: libsndfile gives the highest number of frames there is where it does not know the length.
 _UNKNOWN_LENGTH_S = 1e9
 #: libsndfile reads ahead, by less than this: a short file that was joined is looked for in so much.
@@ -66,17 +58,19 @@ def open_with_sndfile(source: AudioSource, start_s: float = 0.0, *, anyway: bool
     except DecodeError:
         content.close()
         raise
-    declared_s = _declared_s(file.frames / file.samplerate, file.extra_info)
-    if declared_s is not None:
-        declared_s = max(declared_s, promised_share * file.frames / file.samplerate)
-    stream = AudioStream("libsndfile", file.samplerate, declared_s, iter(()), notes=notes)
-    wanted = int((start_s - RUN_UP_S) * file.samplerate)
-    if 0 < wanted < file.frames:
-        # Where it does not work the file is read from its start.
-        with suppress(RuntimeError):
-            stream.first_frame = file.seek(wanted)
-    stream.blocks = _blocks(file, content, stream)
-    return stream
+    reader = _Reader(file, content)
+    if start_s > RUN_UP_S:
+        reader.go_to(start_s - RUN_UP_S)
+    duration_s = file.frames / file.samplerate
+    return AudioStream(
+        "libsndfile",
+        file.samplerate,
+        promised_share * duration_s if 0 < duration_s < _UNKNOWN_LENGTH_S else None,
+        reader.blocks(),
+        notes=notes,
+        first_frame=reader.first_frame,
+        doubt=lambda: reader.doubt,
+    )
 
 
 def _check_length(content: BinaryIO) -> None:
@@ -109,28 +103,41 @@ def _sequential_file(content: BinaryIO) -> Any:
         raise DecodeError("no MPEG audio" if is_misled else reason(exc)) from exc
 
 
-def _blocks(file: Any, content: BinaryIO, stream: AudioStream) -> Iterator[Block]:
-    import soundfile
+class _Reader:
+    """Reads a file to its end, and says whether that is the end of the sound."""
 
-    # Whole stretches of the mix-down, so that nothing is copied there.
-    step = stretch_frames(file.samplerate)
-    n_frames = max(1, BLOCK_FRAMES // step) * step
-    first = n_frames - stream.first_frame % step
-    try:
-        while True:
-            try:
-                block = file.read(first, dtype="float32", always_2d=True)
-            except soundfile.SoundFileError as exc:
-                raise DecodeError(reason(exc)) from exc
-            if not len(block):
-                break
-            first = n_frames
-            yield block
-        doubt = _left_over(content, file.format) if file.format in _STREAMS else None
-        stream.doubt = lambda: doubt
-    finally:
-        file.close()
-        content.close()
+    def __init__(self, file: Any, content: BinaryIO) -> None:
+        self._file, self._content = file, content
+        self.first_frame = 0
+        self.doubt: str | None = None
+
+    def go_to(self, start_s: float) -> None:
+        """Begin at a second; where that does not work, at the start."""
+        wanted = int(start_s * self._file.samplerate)
+        if wanted < self._file.frames:
+            with suppress(RuntimeError):
+                self.first_frame = self._file.seek(wanted)
+
+    def blocks(self) -> Blocks:
+        """Yield the samples, and close the file."""
+        import soundfile
+
+        file = self._file
+        # Whole stretches of the mix-down, so that nothing is copied there.
+        step = stretch_frames(file.samplerate)
+        n_frames = max(1, BLOCK_FRAMES // step) * step
+        n_wanted = n_frames - self.first_frame % step
+        try:
+            while len(block := file.read(n_wanted, dtype="float32", always_2d=True)):
+                n_wanted = n_frames
+                yield block
+            if file.format in _STREAMS:
+                self.doubt = _left_over(self._content, file.format)
+        except soundfile.SoundFileError as exc:
+            raise DecodeError(reason(exc)) from exc
+        finally:
+            file.close()
+            self._content.close()
 
 
 def _left_over(content: BinaryIO, container: str) -> str | None:
@@ -154,19 +161,3 @@ def _has_second_stream(tail: bytes, container: str, *, is_whole: bool) -> bool:
     are_first = [int(flags[0]) & _BEGINS_STREAM for flags in _OGG_PAGE.findall(tail)]
     # Streams that run side by side begin together, before any goes on.
     return any(first and not before for before, first in pairwise([is_whole, *are_first]))
-
-
-def _declared_s(duration_s: float, log: str) -> float | None:
-    """Return the length that a header promises, from what libsndfile notes while it opens a file.
-
-    Of a WAV file that ends early it reports the length that is there, and only its log tells what
-    the header said: ``data : 320000 (should be 100000)``.
-    """
-    if not 0 < duration_s < _UNKNOWN_LENGTH_S:
-        return None
-    found = next(filter(None, (pattern.search(log) for pattern in _CORRECTED_LENGTHS)), None)
-    if found is None:
-        return duration_s
-    promised, there = int(found["promised"]), int(found["there"])
-    is_cut = 0 < there < promised < headers.STREAMED_LENGTH
-    return duration_s * promised / there if is_cut else duration_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,8 @@ BLOCK_FRAMES = 1 << 16
 RUN_UP_S = 1.0
 
 Block = npt.NDArray[np.float32]
+#: Closing it closes the file that it reads.
+Blocks = Generator[Block, None, None]
 
 
 class DecodeError(Exception):
@@ -36,7 +38,7 @@ class AudioStream:
         Rate of `blocks`: that of the recording's first frame.
     declared_s : float or None
         Length that the header promises, in seconds; None where it is only an estimate.
-    blocks : iterator of (n_frames, n_channels) float32
+    blocks : generator of (n_frames, n_channels) float32
         The samples in order; the number of channels may change from block to block. Raises
         `DecodeError` where the content breaks off.
     damaged_packets : list of str
@@ -54,7 +56,7 @@ class AudioStream:
     decoder: str
     sample_rate_hz: int
     declared_s: float | None
-    blocks: Iterator[Block]
+    blocks: Blocks
     damaged_packets: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     first_frame: int = 0

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-#: Kilobits a second by the index in a header of MPEG audio, for version 1 and for the later ones.
+#: Kilobits a second of each layer, by the index in a header of MPEG audio: version 1, and later ones.
 _RATES_1 = {
-    3: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     2: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    1: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
 }
 _RATES_2 = {
-    3: (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    **dict.fromkeys((1, 2), (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)),
+    1: (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    **dict.fromkeys((2, 3), (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)),
 }
+#: By the two bits of a header; 25 stands for 2.5, and 0 for none.
+_VERSIONS = (25, 0, 2, 1)
 _SAMPLE_RATES = (44_100, 48_000, 32_000)
 _AC3_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
-_LAYER_3 = 1
 #: A packet of MPEG-TS, as it is, with the time of its arrival before it, and with a checksum behind it.
 _PACKETS = (188, 192, 204)
 _ENOUGH_PACKETS = 5
@@ -57,22 +59,53 @@ def _repeats(head: bytes, length_of: _Length) -> bool:
     return length > 0 and length_of(head, length) > 0
 
 
+class MpegHeader(NamedTuple):
+    """What the four bytes say that begin a frame of MPEG audio.
+
+    Attributes
+    ----------
+    version : int
+        1, 2, or 25 for 2.5.
+    layer : int
+        1 to 3.
+    is_mono : bool
+    rate_hz : int
+    n_bytes : int
+        Length of the frame, or, where it does not say its bit rate, of what is there up to the next.
+    """
+
+    version: int
+    layer: int
+    is_mono: bool
+    rate_hz: int
+    n_bytes: int
+
+
+def mpeg_header(content: bytes, at: int = 0) -> MpegHeader | None:
+    """Return what the header of a frame of MPEG audio says; None where no frame begins."""
+    if len(content) < at + 4 or content[at] != 0xFF or content[at + 1] & 0xE0 != 0xE0:
+        return None
+    version, layer = _VERSIONS[content[at + 1] >> 3 & 3], 4 - (content[at + 1] >> 1 & 3)
+    rate, sampling = content[at + 2] >> 4, content[at + 2] >> 2 & 3
+    if version == 0 or layer == 4 or rate == 15 or sampling == 3:
+        return None
+    hertz = _SAMPLE_RATES[sampling] >> {1: 0, 2: 1, 25: 2}[version]
+    is_mono = content[at + 3] >> 6 == 3
+    if rate == 0:
+        return MpegHeader(version, layer, is_mono, hertz, _free_length(content, at))
+    bits = (_RATES_1 if version == 1 else _RATES_2)[layer][rate] * 1000
+    padding = content[at + 2] >> 1 & 1
+    if layer == 1:
+        n_bytes = (12 * bits // hertz + padding) * 4
+    else:
+        n_bytes = (72 if layer == 3 and version != 1 else 144) * bits // hertz + padding
+    return MpegHeader(version, layer, is_mono, hertz, n_bytes)
+
+
 def _mpeg_length(head: bytes, at: int) -> int:
     """Return the length of a frame of MPEG audio, or 0 where none begins."""
-    if len(head) < at + 4 or head[at] != 0xFF or head[at + 1] & 0xE0 != 0xE0:
-        return 0
-    version, layer = head[at + 1] >> 3 & 3, head[at + 1] >> 1 & 3
-    rate, sampling = head[at + 2] >> 4, head[at + 2] >> 2 & 3
-    if version == 1 or layer == 0 or rate == 15 or sampling == 3:
-        return 0
-    if rate == 0:
-        return _free_length(head, at)
-    bits = (_RATES_1 if version == 3 else _RATES_2)[layer][rate] * 1000
-    hertz = _SAMPLE_RATES[sampling] >> {3: 0, 2: 1, 0: 2}[version]
-    padding = head[at + 2] >> 1 & 1
-    if layer == 3:
-        return (12 * bits // hertz + padding) * 4
-    return (72 if layer == _LAYER_3 and version != 3 else 144) * bits // hertz + padding
+    header = mpeg_header(head, at)
+    return header.n_bytes if header else 0
 
 
 def _free_length(head: bytes, at: int) -> int:
@@ -83,7 +116,8 @@ def _free_length(head: bytes, at: int) -> int:
 
 
 def _is_layer_3(head: bytes) -> bool:
-    return head[1] >> 1 & 3 == _LAYER_3 and _mpeg_length(head, 0) > 0 if len(head) > 3 else False
+    header = mpeg_header(head)
+    return header is not None and header.layer == 3
 
 
 def _adts_length(head: bytes, at: int) -> int:
