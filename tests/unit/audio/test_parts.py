@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import soundfile
 
 from soundalike.audio import decoders
 from soundalike.audio.loading import load_audio
+from soundalike.display import write_cut_out
 from soundalike.embedding import CutRecording, embed_windows
 from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.excerpt import Excerpt
@@ -168,3 +171,39 @@ def test_a_part_of_a_truncated_recording_is_whole_where_it_lies_before_the_end(
 
     assert load_audio(content, start_s=2.0, end_s=4.0).warnings == ()
     assert "truncated" in load_audio(content, start_s=2.0).warnings[0]
+
+
+@pytest.mark.parametrize("kind", ["WAV/PCM_16", "MP3/MPEG_LAYER_III", "aac in mp4", "aac in adts"])
+def test_the_file_of_a_part_is_closed_at_once(sound: Callable[[str], Path], kind: str):
+    path = sound(kind)
+    gc.disable()
+    try:
+        load_audio(path, start_s=2.0, end_s=3.0)
+        opened = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    finally:
+        gc.enable()
+    assert str(path) not in opened
+
+
+@pytest.mark.parametrize("breaks_off", [True, False])
+def test_what_is_written_is_what_the_best_decoder_gave(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, breaks_off: bool
+):
+    """The second decoder, which is asked because the first one has doubts, comes less far."""
+
+    def blocks(count: int, *, breaks_off: bool) -> Iterator[np.ndarray]:
+        yield from np.zeros((count, RATE, 1), np.float32)
+        if breaks_off:
+            raise decoders.DecodeError("it breaks off")
+
+    def open_with_first(*_: Any) -> decoders.AudioStream:
+        found = blocks(3, breaks_off=False)
+        return decoders.AudioStream("first", RATE, None, found, doubt=lambda: "bytes are left")
+
+    def open_with_second(*_: Any) -> decoders.AudioStream:
+        return decoders.AudioStream("second", RATE, None, blocks(1, breaks_off=breaks_off))
+
+    monkeypatch.setattr("soundalike.audio.parts.DECODERS", (open_with_first, open_with_second))
+    target = tmp_path / "cut.wav"
+    write_cut_out(b"any", target, start_s=0.0, end_s=60.0)
+    assert soundfile.info(target).duration == 3.0
