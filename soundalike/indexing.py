@@ -21,6 +21,7 @@ from soundalike.start_time import StartTime
 from soundalike.store.base import Entry, Outcome
 from soundalike.store.each import add_each
 from soundalike.store.protocol import Store
+from soundalike.store.renewal import count_searchable, hidden_by_encoder
 from soundalike.types import FloatArray, Recording
 from soundalike.wall_clock import Dating, counted_back, with_start
 from soundalike.windows import WindowPlan
@@ -41,7 +42,7 @@ class _Cut:
         part = self.segments
         return CutRecording(part.samples, part.windows, part.offset_s)
 
-    def stored(self, outcome: Outcome) -> IndexResult:
+    def stored(self, outcome: Outcome, embeddings: FloatArray) -> IndexResult:
         """Return the result for a recording that was stored."""
         return IndexResult(
             self.recording.uri,
@@ -49,8 +50,8 @@ class _Cut:
             self.recording.recording_id,
             len(self.segments.windows),
             self.segments.duration_s,
-            self.segments.warnings,
-            n_searchable=self.segments.n_searchable,
+            (*self.segments.warnings, *hidden_by_encoder(self.segments.windows, embeddings)),
+            n_searchable=count_searchable(self.segments.windows, embeddings),
         )
 
 
@@ -203,7 +204,9 @@ def _cut(one: _Opened) -> _Cut | IndexResult:
 def _result(
     cut: _Cut, rows: FloatArray | SoundalikeError, outcomes: Iterator[Outcome | SoundalikeError]
 ) -> IndexResult:
-    outcome = rows if isinstance(rows, SoundalikeError) else next(outcomes)
+    if isinstance(rows, SoundalikeError):
+        return failed_result(cut.recording.uri, rows)
+    outcome = next(outcomes)
     if isinstance(outcome, SoundalikeError):
         return failed_result(cut.recording.uri, outcome)
-    return cut.stored(outcome)
+    return cut.stored(outcome, rows)

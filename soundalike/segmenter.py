@@ -56,11 +56,6 @@ class Segments:
     warnings: tuple[str, ...] = ()
     offset_s: float = 0.0
 
-    @property
-    def n_searchable(self) -> int:
-        """How many of the windows a search can find."""
-        return sum(window.quality == "ok" for window in self.windows)
-
 
 def segment(
     source: AudioSource,

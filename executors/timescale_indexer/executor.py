@@ -46,6 +46,7 @@ from soundalike.neighbours import find_hits
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.store.each import add_each
+from soundalike.store.renewal import count_searchable, hidden_by_encoder
 from soundalike.types import BucketWidth
 
 _STANDARD = IndexParameters()
@@ -103,12 +104,14 @@ class TimescaleIndexer(Executor):
         entries = [entry for entry, _, _ in usable]
         spec = to_spec(usable[0][1])
         outcomes = add_each(self._store, entries, spec, collection=collection)
-        for (_, doc, result), outcome in zip(usable, outcomes, strict=True):
+        for (entry, _, result), outcome in zip(usable, outcomes, strict=True):
             if isinstance(outcome, SoundalikeError):
                 mark_failed(result, outcome)
-            else:
-                result.outcome, result.n_windows = outcome, len(doc.chunks)
-                result.n_searchable = sum(window.quality == "ok" for window in to_windows(doc.chunks))
+                continue
+            windows, rows = entry.windows, entry.embeddings
+            result.outcome, result.n_windows = outcome, len(windows)
+            result.n_searchable = count_searchable(windows, rows)
+            result.warnings = [*result.warnings, *hidden_by_encoder(windows, rows)]
 
     @requests(on="/search")
     def search(

@@ -52,8 +52,11 @@ def sound_files(paths: Sequence[str]) -> FileList:
 def note_left_out(n_files: int, *, is_listed: bool) -> None:
     """Say how many files of folders are left out, if there are any."""
     if n_files:
-        how = "" if is_listed else "; --list-skipped names them"
-        output.note(f"{n_files} files that are no sound were left out{how}")
+        what = (
+            "1 file that is no sound was" if n_files == 1 else f"{n_files} files that are no sound were"
+        )
+        how = "" if is_listed else "; --list-skipped names " + ("it" if n_files == 1 else "them")
+        output.note(f"{what} left out{how}")
 
 
 def list_left_out(left_out: Mapping[str, str], *, as_json: bool) -> None:

@@ -74,3 +74,10 @@ def qualities(windows: Sequence[Window], embeddings: FloatArray) -> list[str]:
 def count_searchable(windows: Sequence[Window], embeddings: FloatArray) -> int:
     """Return how many of the windows a search can find."""
     return qualities(windows, embeddings).count("ok")
+
+
+def hidden_by_encoder(windows: Sequence[Window], embeddings: FloatArray) -> tuple[str, ...]:
+    """Return a warning where the encoder makes nothing of a recording that is not silent or clipped."""
+    if not any(window.quality == "ok" for window in windows) or count_searchable(windows, embeddings):
+        return ()
+    return ("zero: the encoder makes nothing of any window, and no search can find them",)

@@ -83,6 +83,20 @@ def test_documents_are_stored_and_told_what_became_of_them(indexer: Any, embedde
     assert (first[0].n_windows, first[0].encoder, first[0].error) == (4, "toy", None)
 
 
+def test_a_sound_of_which_the_encoder_makes_nothing_is_told_of(indexer: Any, embedded: Make):
+    nothing = embedded(1)
+    for chunk in nothing.chunks:
+        chunk.embedding = np.zeros(16, np.float32)
+    found, other = indexer.index(_docs(nothing, embedded(2)))
+
+    assert (found.outcome, found.n_windows, found.n_searchable) == ("added", 4, 0)
+    assert found.warnings == [
+        "zero: the encoder makes nothing of any window, and no search can find them"
+    ]
+    assert (other.n_searchable, other.warnings) == (4, [])
+    assert _status(indexer).unsearchable == 1
+
+
 def test_a_search_gives_hits_with_their_recordings(indexer: Any, embedded: Make):
     stored = embedded(1, label="dog", tags={"deep": {"n": [1, None]}})
     indexer.index(_docs(stored, embedded(2)))

@@ -322,6 +322,20 @@ def test_filters_top_k_and_min_score(pipeline: Pipeline, sounds: Path):
     assert len(pipeline.search(low, min_score=0.99).matches) == 1
 
 
+def test_a_sound_of_which_the_encoder_makes_nothing_is_told_of(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch
+):
+    deaf = Modulation()
+    monkeypatch.setattr(deaf, "embed_patches", lambda patches: np.zeros((len(patches), 128), np.float32))
+    pipeline = Pipeline(MemoryStore(), deaf, WindowPlan(1.0, 0.5))
+    (result,) = index(pipeline, sounds / "low" / "low.wav")
+    assert (result.outcome, result.n_searchable) == ("added", 0)
+    assert result.warnings == (
+        "zero: the encoder makes nothing of any window, and no search can find them",
+    )
+    assert pipeline.store.status().unsearchable == 1
+
+
 def test_silent_query(pipeline: Pipeline, sounds: Path, write_wav: WriteWav):
     index(pipeline, *every_sound(sounds))
     silent = write_wav(sounds / "silent.wav", np.full(2 * RATE, 0.1, np.float32))

@@ -108,7 +108,7 @@ def test_a_film_without_sound_that_is_named_is_a_failure(
     status, _, said = run(*with_json(command, "low/film.mp4", "."))
     assert status == 3
     assert any("has no audio track" in line and "[audio.no_track]" in line for line in said)
-    assert "1 files that are no sound were left out; --list-skipped names them" in said
+    assert "1 file that is no sound was left out; --list-skipped names it" in said
 
 
 def test_a_sound_by_name_that_holds_none_is_a_failure(run: Run, folder: Path):
