@@ -47,9 +47,16 @@ bench: $(VENV)/installed-dev  ## measure speed and memory; writes bench.json
 docs: $(VENV)/installed  ## write docs/errors.md from the error classes
 	$(BIN)/python tools/write_error_docs.py
 
-lock: $(VENV)/installed-dev  ## resolve pyproject.toml into the two lock files
-	$(BIN)/uv pip compile --quiet pyproject.toml --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -o requirements.txt
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' -c requirements.txt -o requirements-dev.txt
+# Both locks hold for every supported Python. uv marks each line with what holds for all of them (tool.uv in
+# pyproject.toml); sed takes that out again, so that only the lines that differ carry a marker.
+COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+UNMARK := sed -i -e "s/ ; python_full_version < '3.14' and sys_platform != 'win32'//" -e "s/python_full_version < '3.14' and //" -e "s/ and sys_platform != 'win32'//"
+
+lock: $(VENV)/installed-dev  ## resolve pyproject.toml into the two lock files, for every supported Python
+	$(COMPILE) -o requirements.txt
+	$(UNMARK) requirements.txt
+	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt
+	$(UNMARK) requirements-dev.txt
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
