@@ -1,19 +1,23 @@
-# `make demo` and `make test` work on a fresh machine with Python 3.11; everything goes into .venv.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# `make demo` and `make test` work on a fresh machine with Python 3.11, 3.12 or 3.13; everything goes into .venv.
+# The newest one on the PATH is taken; PYTHON names another.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format bench docs lock clean
+.PHONY: help demo serve test lint format bench docs lock clean FORCE
+
+FORCE:
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
 # A stamp file, so that an unchanged lock costs nothing.
-$(VENV)/installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Soundalike needs Python 3.11; name one with: make PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(VENV)/made: FORCE
+	@tools/make_venv.sh $(VENV) $(PYTHON)
+
+$(VENV)/installed: $(VENV)/made requirements.txt pyproject.toml $(wildcard tools/wheel/*)
 	@echo "installing the pinned packages into $(VENV); the first time takes some minutes"
 	$(PIP) install --progress-bar off --quiet --require-hashes -r requirements.txt
 	$(PIP) install --progress-bar off --quiet --no-deps --no-build-isolation -e .

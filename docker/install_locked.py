@@ -35,17 +35,25 @@ def main() -> int:
 
 
 def read_lock(text: str) -> dict[str, str]:
-    """Return a lock's entries, each with its hashes, by normalised name."""
+    """Return a lock's entries, each with its marker and hashes, by normalised name.
+
+    A package that has other versions on other Pythons has one text of several entries.
+    """
     starts = [match.start() for match in _ENTRY.finditer(text)]
     ends = [*starts[1:], len(text)]
-    entries = (text[start:end] for start, end in zip(starts, ends, strict=True))
-    return {normalised(entry.split("==", 1)[0]): entry for entry in entries}
+    entries: dict[str, str] = {}
+    for start, end in zip(starts, ends, strict=True):
+        name = normalised(text[start:end].split("==", 1)[0])
+        entries[name] = entries.get(name, "") + text[start:end]
+    return entries
 
 
 def resolve(lock: dict[str, str], wanted: Path, scratch: Path) -> list[str]:
     """Return the names of `wanted`, of `COMMON`, and of all that they need."""
     constraints, report = scratch / "constraints.txt", scratch / "report.json"
-    versions = (entry.split("\\", 1)[0].strip() for entry in lock.values())
+    # With the markers: pip heeds those that hold for the Python it installs for.
+    lines = "".join(lock.values()).splitlines()
+    versions = (line.removesuffix("\\").strip() for line in lines if _ENTRY.match(line))
     constraints.write_text("\n".join(versions), encoding="utf-8")
     pip(
         *("install", "--dry-run", "--quiet", "--report", str(report)),

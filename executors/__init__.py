@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from executors.jina_fixes.typed_lists import mend_typed_lists
 from executors.mistakes import log_mistakes_briefly
 from soundalike.freed_memory import keep_freed_memory
 
@@ -24,6 +25,7 @@ def _import_docarray_alone() -> None:
 
 
 _import_docarray_alone()
+mend_typed_lists(sys.modules["docarray.array.any_array"])
 importlib.import_module("executors.cheap_documents").read_documents_cheaply()
 keep_freed_memory()
 log_mistakes_briefly()

@@ -1,8 +1,8 @@
 """Build the images' contents and run compose.yml's services, all without a container engine.
 
-Usage: ``python docker/try_without_docker [--keep FOLDER] [--postgres FOLDER]``. Needs Python 3.11
-with Soundalike installed (``make demo`` makes one in ``.venv``), and a package index. Takes some
-minutes and 4 GB. As root it runs the services as the images' user.
+Usage: ``python docker/try_without_docker [--keep FOLDER] [--postgres FOLDER]``. Needs a
+Python with Soundalike installed (``make demo`` makes one in ``.venv``), and a package index. The images
+get the same Python. Takes some minutes and 4 GB. As root it runs the services as the images' user.
 """
 
 from __future__ import annotations

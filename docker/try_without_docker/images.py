@@ -90,7 +90,7 @@ class Image:
         programs.mkdir(parents=True)
         self.place("/tmp").mkdir(mode=0o1777)  # noqa: S108 - a folder of this name below the root
         self.place("/tmp").chmod(0o1777)  # noqa: S108 - as above
-        python = Path(sys.base_prefix, "bin", "python3.11")
+        python = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
         shims = {"python": f'exec "{python}" "$@"', "groupadd": "exit 0", "useradd": "exit 0"}
         if os.geteuid() != 0:
             shims["chown"] = "exit 0"
