@@ -65,7 +65,9 @@ def test_there_are_no_other_components(components: dict[str, Any]) -> None:
 
 def test_every_stage_begins_with_a_pinned_image_or_another_stage(dockerfile: Any) -> None:
     for stage in dockerfile.stages.values():
-        assert stage.base in dockerfile.stages or re.fullmatch(r"python:3\.11\.\d+-slim-\w+", stage.base)
+        assert stage.base in dockerfile.stages or re.fullmatch(
+            r"python:3\.1[123]\.\d+-slim-\w+", stage.base
+        )
 
 
 def test_what_is_copied_exists_and_is_sent(dockerfile: Any, project: Path) -> None:
@@ -144,8 +146,53 @@ def test_lock_is_read_entry_by_entry(load_script: Callable[[str], ModuleType], p
     assert {"jina", "docarray", "setuptools", "tensorflow", "psycopg2-binary"} <= lock.keys()
     for name, entry in lock.items():
         assert entry.startswith(f"{name}=="), name
-        assert entry.count("==") == 1, name
+        assert len(re.findall(r"^\S+==", entry, re.MULTILINE)) == 1, name
         assert "--hash=sha256:" in entry, name
+
+
+def test_lock_entries_for_some_pythons_stay_together(load_script: Callable[[str], ModuleType]) -> None:
+    text = (
+        "some==2 ; python_full_version >= '3.13' \\\n    --hash=sha256:00\n"
+        "some==1 ; python_full_version < '3.13' \\\n    --hash=sha256:11\n"
+        "other==1 \\\n    --hash=sha256:22\n"
+    )
+    lock = load_script("install_locked.py").read_lock(text)
+    assert lock["some"] + lock["other"] == text
+
+
+def test_markers_reach_pip(
+    load_script: Callable[[str], ModuleType],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = load_script("install_locked.py")
+    lock = script.read_lock("some==1.0 ; python_version < '3.13' \\\n    --hash=sha256:00\n")
+    told = []
+
+    def pip(*arguments: str) -> None:
+        told.append((tmp_path / "constraints.txt").read_text())
+        Path(arguments[arguments.index("--report") + 1]).write_text('{"install": []}')
+
+    monkeypatch.setattr(script, "pip", pip)
+    assert script.resolve(lock, tmp_path / "wanted.txt", tmp_path) == []
+    assert told == ["some==1.0 ; python_version < '3.13'"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_code_lies_where_its_pth_file_is_read(dockerfile: Any, target: str) -> None:
+    """Python reads no .pth file in a folder of PYTHONPATH, and Jina does not import without ours."""
+    variables = environment(dockerfile, "build")
+    runs = [one.value for one in dockerfile.stages["build"].instructions if one.keyword == "RUN"]
+    assert any(
+        "site.addsitedir('$SOUNDALIKE_CODE')" in run and "/site-packages)/code.pth" in run
+        for run in runs
+    )
+    project = [one.value for one in dockerfile.stages["project"].instructions if one.keyword == "RUN"]
+    assert '--target "$SOUNDALIKE_CODE"' in project[-1]
+    code = variables["SOUNDALIKE_CODE"]
+    copied = [one.words() for stage, one in copies(dockerfile) if stage == "runtime"]
+    assert [code, code] in copied
+    assert "PYTHONPATH" not in environment(dockerfile, target)
 
 
 def test_lock_names_are_compared_as_indexes_do(load_script: Callable[[str], ModuleType]) -> None:
