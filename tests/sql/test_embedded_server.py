@@ -38,7 +38,7 @@ store = open_store(Settings.from_env())
 store.status()
 print("connected", flush=True)
 for line in sys.stdin:
-    if line == "busy\n":
+    if line.strip() == "busy":
         print("busy", flush=True)
         store._run(lambda cursor: cursor.execute("SELECT sum(n) FROM generate_series(1, 1e10) n"))
     print(store.status().recordings, flush=True)
