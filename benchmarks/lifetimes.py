@@ -85,6 +85,7 @@ class Left:
     """What was left after one kill."""
 
     after_s: float
+    running: int
     seconds: float = 0.0
     processes: list[str] = field(default_factory=list)
     ports: list[int] = field(default_factory=list)
@@ -164,24 +165,32 @@ def kill_once(way: str, delay_s: float, patience_s: float) -> Left:
                 process.wait(delay_s)
             if process.poll() is not None:
                 raise SystemExit(f"{way} ended by itself: {(folder / 'said.txt').read_text()[-2000:]}")
-            memory = _segments(marked(folder))
+            running = marked(folder)
+            memory = _segments(running)
             process.send_signal(signal.SIGKILL)
             process.wait()
-            return _left(folder, ports_of(flow), memory, delay_s, patience_s)
+            left = Left(delay_s, len(running))
+            return _completed(left, folder, ports_of(flow), memory, patience_s)
 
 
-def _left(folder: Path, ports: list[int], memory: set[str], after_s: float, patience_s: float) -> Left:
+def _completed(
+    left: Left, folder: Path, ports: Sequence[int], memory: set[str], patience_s: float
+) -> Left:
     began = time.monotonic()
     while True:
-        left = Left(after_s, time.monotonic() - began)
-        for one in marked(folder):
-            with contextlib.suppress(psutil.Error):
-                left.processes.append(f"{one.pid} {one.name()} {' '.join(one.cmdline())[:120]}")
+        left.seconds = time.monotonic() - began
+        left.processes = [_shown(one) for one in marked(folder)]
         left.ports = [port for port in ports if _is_open(port)]
         left.shared_memory = _existing(memory)
         if left.is_nothing or left.seconds > patience_s:
             return left
         time.sleep(0.1)
+
+
+def _shown(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return f"{process.pid} {process.name()} {' '.join(process.cmdline())[:120]}"
+    return str(process.pid)
 
 
 def _is_open(port: int) -> bool:
@@ -246,7 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seconds = sorted(kill.seconds for kill in kills)
             unclean = [vars(kill) for kill in kills if not kill.is_nothing]
             is_clean &= not unclean
-            report = {"kills": options.kills, "left": unclean}
+            running = sorted(kill.running for kill in kills)
+            report = {"kills": options.kills, "left": unclean, "processes_at_the_kill": running}
         times = {"median_s": round(seconds[len(seconds) // 2], 2), "longest_s": round(seconds[-1], 2)}
         print(json.dumps({"way": way, **report, **times}), flush=True)
     return 0 if is_clean else 1
