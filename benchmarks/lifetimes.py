@@ -66,7 +66,7 @@ def _python(program: str) -> Callable[[Path], list[str]]:
     return lambda flow: [sys.executable, "-P", "-c", program, str(flow)]
 
 
-#: How each way starts a Flow's file; the executor's way starts the indexer, which has a database.
+#: How each way starts a Flow's file; those without one use the embedded database alone.
 WAYS: dict[str, Callable[[Path], list[str]]] = {
     "serve": lambda flow: [str(_SCRIPTS / "soundalike"), "serve", "--flow", str(flow)],
     "jina-flow": lambda flow: [str(_SCRIPTS / "jina"), "flow", "--uses", str(flow)],
@@ -77,6 +77,7 @@ WAYS: dict[str, Callable[[Path], list[str]]] = {
         *(str(_SCRIPTS / "jina"), "executor", "--uses"),
         *(str(ROOT / "executors/timescale_indexer/config.yml"), "--port", str(ports_of(flow)[0])),
     ],
+    "index": lambda flow: [str(_SCRIPTS / "soundalike"), "index", str(ROOT / "toy-data")],
 }
 
 
@@ -163,7 +164,7 @@ def kill_once(way: str, delay_s: float, patience_s: float) -> Left:
         with started(way, flow, folder) as process:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(delay_s)
-            if process.poll() is not None:
+            if process.poll():
                 raise SystemExit(f"{way} ended by itself: {(folder / 'said.txt').read_text()[-2000:]}")
             running = marked(folder)
             memory = _segments(running)
