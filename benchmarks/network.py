@@ -6,6 +6,7 @@ Prints JSON: seconds until it is ready, milliseconds a patch by batch size, memo
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -23,7 +24,8 @@ _ROUNDS = 9
 def measure(checkpoint: Path, precision: str) -> dict[str, Any]:
     """Return what a process of its own has measured."""
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.network", str(checkpoint), precision],
+        [sys.executable, "-P", "-m", "benchmarks.network", str(checkpoint), precision],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
         check=True,

@@ -24,6 +24,8 @@ def _import_docarray_alone() -> None:
             del sys.modules[name]
 
 
+# A pod that was started without flow.yml, by ``jina executor``, learns of its parent's end here.
+importlib.import_module("executors.jina_fixes.lifetimes").end_with_starter()
 _import_docarray_alone()
 mend_typed_lists(sys.modules["docarray.array.any_array"])
 importlib.import_module("executors.cheap_documents").read_documents_cheaply()

@@ -1,8 +1,9 @@
 """Start the Flow, watch over its processes, and stop all of them with it.
 
-``jina flow`` works too, but it leaves its children behind when it is told to terminate, and does not
-notice when one of them dies. This program ends with status 0 when it was asked to stop, and with
-1 when a process of the Flow died or could not start, so that a supervisor can start it again.
+``jina flow`` works too, but it does not notice when one of its children dies, and has no deadline for
+the start. This program ends with status 0 when it was asked to stop, with 1 when a process of the
+Flow died, so that a supervisor can start it again, and with 6 or the error's own status when the Flow
+could not start.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ import psutil
 
 import executors.privacy  # noqa: F401 - before Jina starts anything
 from executors.access import KEY_HEADER, Access
+from executors.start import Start
 from soundalike.errors import ConfigError
+from soundalike.lifetime import end_with_parent
 from soundalike.limits import Limits
 
 # Jina warns of every executor that takes longer to start than the gateway, which is all of them.
@@ -33,12 +36,21 @@ if not sys.stdout.isatty():
     os.environ.setdefault("JINA_LOG_CONFIG", str(Path(__file__).with_name("logging.yml")))
 
 _STOP_S = 10
+#: Seconds until all executors and the gateway must be ready.
+START_TIMEOUT_S = 60.0
+#: Of processes that have not begun to serve.
+_UNREADY_STOP_S = 3
+#: Of this program, when the one that started it is gone.
+_ORPHAN_S = 3
 _POLL_S = 1.0
+_giving_up = threading.Lock()
 
 
 def main() -> int:
     """Serve until a signal comes or a process of the Flow dies."""
     arguments = _parse()
+    if arguments.parent is not None:
+        end_with_parent(arguments.parent, patience_s=_ORPHAN_S)
     config = _load(arguments)
     host = config["gateway"]["host"]
     try:
@@ -49,7 +61,7 @@ def main() -> int:
         return exc.exit_status
     for port in config["gateway"]["port"]:
         _check_port(host, port)
-    return _serve(config, arguments.flow.parent, access)
+    return _serve(config, arguments.flow.parent, access, arguments.start_timeout)
 
 
 def _parse() -> argparse.Namespace:
@@ -58,6 +70,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int, help="HTTP")
     parser.add_argument("--grpc-port", type=int)
+    parser.add_argument("--start-timeout", type=float, default=START_TIMEOUT_S, metavar="SECONDS")
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when this process is gone")
     return parser.parse_args()
 
 
@@ -94,9 +108,7 @@ def _check_port(host: str, port: int) -> None:
             sys.exit(6)
 
 
-def _serve(config: dict[str, Any], folder: Path, access: Access) -> int:
-    from jina import Flow
-
+def _serve(config: dict[str, Any], folder: Path, access: Access, start_timeout_s: float) -> int:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     stop, parent, is_up = threading.Event(), os.getpid(), False
 
@@ -110,11 +122,7 @@ def _serve(config: dict[str, Any], folder: Path, access: Access) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    try:
-        flow = Flow.load_config(config, extra_search_paths=[str(folder)]).start()
-    except Exception as exc:
-        print(f"soundalike: the Flow did not start: {exc!r}", file=sys.stderr)
-        _end(1)
+    flow = _started(config, folder, start_timeout_s)
     is_up = True
     _announce(config, _encoder_of(flow, access))
     children = multiprocessing.active_children()
@@ -131,6 +139,29 @@ def _serve(config: dict[str, Any], folder: Path, access: Access) -> int:
         print("soundalike: requests are still open; stopping without them", file=sys.stderr)
         _end(0)
     return 0
+
+
+def _started(config: dict[str, Any], folder: Path, timeout_s: float) -> Any:
+    """Start the Flow, or end with the reason."""
+    names = [executor.get("name", "?") for executor in config["executors"]]
+    start = Start(["gateway", *names], timeout_s, _give_up)
+    from jina import Flow
+
+    try:
+        flow = Flow.load_config(config, extra_search_paths=[str(folder)]).start()
+    except Exception as exc:
+        start.failed(exc)
+    start.done()
+    return flow
+
+
+def _give_up(why: str, status: int) -> NoReturn:
+    """Say why the Flow does not start, stop all, and exit."""
+    # One of the threads speaks; the other waits until the program ends.
+    _giving_up.acquire()
+    logging.disable(logging.CRITICAL)
+    print(f"soundalike: {why}", file=sys.stderr, flush=True)
+    _end(status, _UNREADY_STOP_S)
 
 
 def _encoder_of(flow: Any, access: Access) -> str:
@@ -164,14 +195,14 @@ def _announce(config: dict[str, Any], encoder: str) -> None:
     )
 
 
-def _end(status: int) -> NoReturn:
+def _end(status: int, patience_s: float = _STOP_S) -> NoReturn:
     """Stop all children, those that do not listen by force, and exit."""
     # As the system knows them: a signal may come when a child was forked and not yet noted by Python.
     children = psutil.Process().children()
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.terminate()
-    _, deaf = psutil.wait_procs(children, _STOP_S)
+    _, deaf = psutil.wait_procs(children, patience_s)
     for child in deaf:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()

@@ -1,7 +1,7 @@
-"""Keep Jina from calling home; named in flow.yml, so that every way of starting the Flow loads it.
+"""Mends for the process that starts the Flow; flow.yml names it, so every way of starting loads it.
 
 Jina reports start and stop of each process to its makers unless a variable is set, and asks three
-web services for the machine's public address to print it.
+web services for the machine's public address to print it. Its processes outlive their parent.
 """
 
 from __future__ import annotations
@@ -24,4 +24,12 @@ def silence_public_ip_lookup() -> None:
     orchestrator.get_public_ip = lambda *_, **__: None
 
 
+def end_pods_with_this_process() -> None:
+    """Let the Flow's processes end when this one is gone."""
+    from executors.jina_fixes import lifetimes
+
+    lifetimes.install()
+
+
 silence_public_ip_lookup()
+end_pods_with_this_process()

@@ -113,7 +113,11 @@ def running_service(flow: Path, settings: Settings) -> Iterator[Service]:
     port, grpc_port = _free_ports(2)
     output.note("starting the database and the Flow of four executors; this takes some seconds")
     process = subprocess.Popen(  # noqa: S603 - this interpreter, no shell
-        launch_command(flow, "127.0.0.1", port, grpc_port),
+        launch_command(
+            *(flow, "127.0.0.1", port, grpc_port),
+            start_timeout_s=_START_TIMEOUT_S,
+            parent=os.getpid(),
+        ),
         env=launch_environment(settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -285,6 +285,12 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", help="address to bind; default: the Flow's, 127.0.0.1")
     command.add_argument("--port", type=_port, help="HTTP port; default: the Flow's, 45678")
     command.add_argument("--grpc-port", type=_port, help="gRPC port; default: the Flow's, 45679")
+    command.add_argument(
+        "--start-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="give up when the Flow is not ready by then; default: 60",
+    )
 
 
 def _port(text: str) -> int:
@@ -298,6 +304,23 @@ def _port(text: str) -> int:
     if not (text.isdecimal() and 1 <= int(text) <= _LAST_PORT):
         raise argparse.ArgumentTypeError(f"{text!r} is no port; give a number from 1 to {_LAST_PORT}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    """Return a number of seconds above 0.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        It is none.
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, such as 120")
+    return found
 
 
 def _add_embed(command: argparse.ArgumentParser) -> None:

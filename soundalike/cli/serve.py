@@ -19,7 +19,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Become the launcher, so that signals reach it directly."""
     settings = settings_from(arguments)
     command = launch_command(
-        find_flow(arguments.flow), arguments.host, arguments.port, arguments.grpc_port
+        find_flow(arguments.flow),
+        arguments.host,
+        arguments.port,
+        arguments.grpc_port,
+        start_timeout_s=arguments.start_timeout,
     )
     sys.stderr.flush()
     os.execve(command[0], command, launch_environment(settings))  # noqa: S606 - this interpreter, no shell
@@ -43,16 +47,46 @@ def find_flow(flow: Path | None) -> Path:
 
 
 def launch_command(
-    flow: Path, host: str | None = None, port: int | None = None, grpc_port: int | None = None
+    flow: Path,
+    host: str | None = None,
+    port: int | None = None,
+    grpc_port: int | None = None,
+    *,
+    start_timeout_s: float | None = None,
+    parent: int | None = None,
 ) -> list[str]:
-    """Return the command line of the launcher."""
-    command = [sys.executable, "-m", LAUNCHER, str(flow)]
-    for name, value in (("--host", host), ("--port", port), ("--grpc-port", grpc_port)):
+    """Return the command line of the launcher.
+
+    Parameters
+    ----------
+    flow : Path
+    host : str, optional
+    port, grpc_port : int, optional
+    start_timeout_s : float, optional
+        Seconds until the Flow must be ready.
+    parent : int, optional
+        Process number; the launcher ends when its parent is not this process any more.
+    """
+    # -P: a folder of recordings may hold a Python file with the name of a module.
+    command = [sys.executable, "-P", "-m", LAUNCHER, str(flow)]
+    options = {
+        "--host": host,
+        "--port": port,
+        "--grpc-port": grpc_port,
+        "--start-timeout": start_timeout_s,
+        "--parent": parent,
+    }
+    for name, value in options.items():
         if value is not None:
             command += [name, str(value)]
     return command
 
 
 def launch_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment in which the Flow's processes find the same settings."""
-    return {**os.environ, **settings.to_env()}
+    """Return the environment in which the Flow's processes find the same settings and this package."""
+    environ = {**os.environ, **settings.to_env(), "PYTHONSAFEPATH": "1"}
+    root = Path(__file__).resolve().parents[2]
+    if not root.is_relative_to(sys.prefix):
+        # A checkout that is not installed was found through the current folder, which -P leaves out.
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    return environ

