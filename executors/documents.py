@@ -15,6 +15,7 @@ from docarray import BaseDoc, DocList
 from docarray.typing import NdArray
 from pydantic import Field
 
+from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
 from soundalike.audio import resolve_path
 from soundalike.audio.sources import AudioSource
 from soundalike.config import DEFAULT_COLLECTION
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 else:
     Array = NdArray
+
+# Every process of the Flow that sends documents imports this.
+keep_sizes_out_of_environment()
 
 
 class Clip(BaseDoc):
