@@ -57,16 +57,18 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "vectors",
     )
     command.add_argument(
-        "--encoder", metavar="NAME", help="what computed the vectors; default: external"
+        "--encoder-name", metavar="NAME", help="what computed the vectors; default: external"
     )
 
 
 def check_options(arguments: argparse.Namespace) -> None:
     """Raise `ParameterError` where options of files and of vectors are mixed, or nothing is given."""
     if arguments.vectors is None:
-        for name in ("rows", "encoder"):
+        for name in ("rows", "encoder_name"):
             if getattr(arguments, name) is not None:
-                raise ParameterError(f"--{name} needs --vectors FILE; leave it out to index sound files")
+                raise ParameterError(
+                    f"--{name.replace('_', '-')} needs --vectors FILE; leave it out to index sound files"
+                )
         if not arguments.paths:
             raise ParameterError("there is nothing to index; give PATH, or --vectors FILE")
         return
@@ -83,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         results: Iterable[IndexResult] = service.index_vectors(
             arguments.vectors,
             arguments.rows,
-            encoder=arguments.encoder,
+            encoder=arguments.encoder_name,
             collection=arguments.collection,
             on_warning=_warn,
         )
@@ -102,7 +104,7 @@ def _index_here(arguments: argparse.Namespace, report: Report) -> None:
     table = read_vectors(arguments.vectors, arguments.rows, zone_named(settings.time_zone))
     for warning in table.warnings:
         _warn(warning)
-    encoder = {"encoder": arguments.encoder} if arguments.encoder else {}
+    encoder = {"encoder": arguments.encoder_name} if arguments.encoder_name else {}
     which = {"collection": arguments.collection}
     with opened_store(settings) as store:
         spec = external_spec(store, table.recordings, table.dimension, **encoder, **which)

@@ -247,7 +247,7 @@ class Service:
         on_warning : callable, optional
             Is called with each thing that the service assumed.
         """
-        values = _texts({"encoder": encoder, "collection": collection})
+        values = _texts({"encoder_name": encoder, "collection": collection})
         files = [("vectors", vectors), *([("rows", rows)] if rows else [])]
         found = self._connection.post("/api/vectors", Form(values, files))
         with self._understanding():
