@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from soundalike.conditions import parse_conditions
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.types import Filters
+from soundalike.types import EXTERNAL, Filters
 from soundalike.wall_clock import with_times
 
 
@@ -21,6 +21,13 @@ class IndexParameters(CollectionParameters):
 
     window_size: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
     stride: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
+
+
+class VectorsParameters(CollectionParameters):
+    """Parameters of ``/index_vectors``."""
+
+    # Not `encoder`: Jina takes a parameter with the name of an executor for that executor's own.
+    encoder_name: str = Field(default=EXTERNAL, description="what computed the vectors")
 
 
 class CollectionsParameters(BaseModel):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from soundalike.audio.sources import path_of
-from soundalike.errors import AudioNotFound, IndexEmpty
+from soundalike.errors import AudioNotFound, IndexEmpty, ParameterError
 from soundalike.items import failed_result
 from soundalike.pipeline import IndexItem, IndexResult, Pipeline
 from soundalike.store.base import rebuild_name
@@ -48,11 +48,18 @@ def plan_rebuild(pipeline: Pipeline) -> Rebuild:
     ------
     IndexEmpty
         There is no such collection.
+    ParameterError
+        Another program computed its vectors.
     """
     store, successor = pipeline.store, rebuild_name(pipeline.collection)
     before = store.status(collection=pipeline.collection).spec
     if before is None:
         raise IndexEmpty(f"there is no collection {pipeline.collection!r} to rebuild")
+    if before.is_external:
+        raise ParameterError(
+            f"the collection {pipeline.collection!r} holds vectors of another program "
+            f"({before.describe()}), which no encoder here can compute; index new ones with --vectors"
+        )
     half_made = store.status(collection=successor).spec
     if half_made is not None and half_made != pipeline.spec:
         store.drop_collection(successor)

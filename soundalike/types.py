@@ -21,6 +21,9 @@ from soundalike.conditions import Condition
 #: so that recordings that were indexed earlier can be found and indexed again.
 DECODER_VERSION = 2
 
+#: Fingerprint of vectors that another program computed, and that no encoder here can compute.
+EXTERNAL = "external"
+
 FloatArray = npt.NDArray[np.float32]
 #: What vectors are stored as.
 HalfArray = npt.NDArray[np.float16]
@@ -83,6 +86,11 @@ class IndexSpec:
     dimension: int
     window_s: float
     stride_s: float
+
+    @property
+    def is_external(self) -> bool:
+        """Whether another program computed the vectors, so that no sound can be compared with them."""
+        return self.fingerprint == EXTERNAL
 
     def describe(self) -> str:
         """Return the specification as part of a sentence."""

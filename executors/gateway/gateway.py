@@ -27,6 +27,7 @@ from executors.gateway import (
     routes_media,
     routes_search,
     routes_service,
+    routes_vectors,
 )
 from executors.gateway.context import Context
 from executors.gateway.flow import FlowClient
@@ -76,7 +77,7 @@ class SoundalikeHTTPServer(HTTPServer):
         app.state.context = context
         context.uploads.prepare()
         app.include_router(routes_service.router)
-        for routes in (routes_search, routes_library, routes_jobs, routes_media):
+        for routes in (routes_search, routes_library, routes_jobs, routes_vectors, routes_media):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
         protect(app, Access.from_env(self.host), Limits.from_env(), self._load)

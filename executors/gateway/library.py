@@ -147,5 +147,7 @@ def file_of(recording: StoredDoc, roots: AllowedRoots) -> Path:
     uri = recording.uri or ""
     if uri.startswith("upload:"):
         raise AudioNotFound(f"{uri!r} was sent along with a request and not kept; upload it as a file")
+    if not uri.startswith("/"):
+        raise AudioNotFound(f"{uri!r} was stored by its vectors, without a file to play")
     roots.check(uri)
     return resolve_path(uri)

@@ -21,6 +21,7 @@ from starlette.formparsers import MultiPartParser
 from executors.gateway.workers import Workers
 from soundalike.audio import recording_id_of
 from soundalike.files import AUDIO_SUFFIXES
+from soundalike.vectors.arrays import SUFFIXES
 
 #: Fields of a form beside its files, which stay in memory: 50 MB of them at the most.
 FIELD_LIMITS: Any = {"max_fields": 200, "max_part_size": 1 << 18}
@@ -29,6 +30,8 @@ _SPOOLED_BYTES = 1 << 16
 _PASSING = "passing"
 _STALE_S = 3600
 _SUFFIXES = sorted(AUDIO_SUFFIXES)
+#: Endings of tables and arrays that are uploaded.
+_TABLES = frozenset((".csv", ".tsv", *SUFFIXES))
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,16 @@ class Uploads:
     async def passing_file(self, upload: UploadFile) -> AsyncIterator[Path]:
         """Write an upload into a file that is there as long as the context is."""
         path = await self._workers.run(self._write, upload.file, _suffix_of(upload.filename))
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    @asynccontextmanager
+    async def passing_table(self, upload: UploadFile) -> AsyncIterator[Path]:
+        """Write an uploaded table or array into a file that is there as long as the context is."""
+        suffix = Path(_name_of(upload.filename)).suffix.lower()
+        path = await self._workers.run(self._write, upload.file, suffix if suffix in _TABLES else "")
         try:
             yield path
         finally:

@@ -25,12 +25,14 @@ from executors.parameters import (
     CountParameters,
     RecordingsParameters,
     SearchParameters,
+    VectorsParameters,
 )
 from soundalike.ranking import rank_collections
 from soundalike.start_time import zone_named
 from soundalike.types import Match
 
 _RECORDINGS, _ALL, _COUNT = RecordingsParameters(), CollectionsParameters(), CountParameters()
+_VECTORS = VectorsParameters()
 
 
 class MaxScoreRanker(Executor):
@@ -46,6 +48,13 @@ class MaxScoreRanker(Executor):
     @requests(on="/index")
     def pass_index(self, docs: DocList[Indexed], **kwargs: Any) -> DocList[Indexed]:
         """Hand on: Jina wants an endpoint to be bound to the end of the chain."""
+        return docs
+
+    @requests(on="/index_vectors")
+    def pass_index_vectors(
+        self, docs: DocList[Indexed], parameters: VectorsParameters = _VECTORS, **kwargs: Any
+    ) -> DocList[Indexed]:
+        """Hand on, as above."""
         return docs
 
     @requests(on="/timeline")

@@ -36,9 +36,12 @@ from executors.parameters import (
     RecordingsParameters,
     SearchParameters,
     TimelineParameters,
+    VectorsParameters,
 )
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings
 from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
+from executors.timescale_indexer.vectors import store_vectors
+from executors.vector_documents import VectorsDoc
 from soundalike.audio import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
@@ -49,7 +52,7 @@ from soundalike.store.each import add_each
 from soundalike.store.renewal import count_searchable, hidden_by_encoder
 from soundalike.types import BucketWidth
 
-_STANDARD = IndexParameters()
+_STANDARD, _VECTORS = IndexParameters(), VectorsParameters()
 _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
 #: Documents that are committed together.
 _TRANSACTION = 32
@@ -112,6 +115,13 @@ class TimescaleIndexer(Executor):
             result.outcome, result.n_windows = outcome, len(windows)
             result.n_searchable = count_searchable(windows, rows)
             result.warnings = [*result.warnings, *hidden_by_encoder(windows, rows)]
+
+    @requests(on="/index_vectors")
+    def index_vectors(
+        self, docs: DocList[VectorsDoc], parameters: VectorsParameters = _VECTORS, **kwargs: Any
+    ) -> DocList[Indexed]:
+        """Store recordings by vectors of another program, in a collection of their own."""
+        return store_vectors(docs, self._store, parameters)
 
     @requests(on="/search")
     def search(

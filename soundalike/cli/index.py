@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundalike.cli import output
+from soundalike.cli import index_vectors, output
 from soundalike.cli.commands import (
     UNKNOWN,
     opened_pipeline,
@@ -41,6 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Index what is new or changed, take out what is gone if asked to, and report."""
     from soundalike.wall_clock import Dating
 
+    index_vectors.check_options(arguments)
+    if arguments.vectors is not None:
+        return index_vectors.run(arguments)
     impossible = {**NEVER, **(NOT_THERE if arguments.on_server else NOT_SENT)}
     if service := service_from(arguments, impossible):
         return _run_on(service, arguments)

@@ -14,6 +14,7 @@ from soundalike.cli import (
     evaluate,
     exchange,
     index,
+    index_vectors,
     models,
     options,
     paths,
@@ -143,7 +144,7 @@ def _add_demo(command: argparse.ArgumentParser) -> None:
 
 
 def _add_index(command: argparse.ArgumentParser) -> None:
-    command.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or glob pattern")
+    command.add_argument("paths", nargs="*", metavar="PATH", help="file, folder or glob pattern")
     command.add_argument(
         "--label", help="label of all files; default: the name of the folder that holds each"
     )
@@ -195,6 +196,7 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         help="say what would happen to each file, and change nothing; nothing is decoded",
     )
     paths.add_list_skipped(command)
+    index_vectors.add_options(command)
 
 
 def _add_search(command: argparse.ArgumentParser) -> None:

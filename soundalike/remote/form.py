@@ -23,9 +23,8 @@ class Form:
     ----------
     fields : mapping of str to list of str
         A field for each text.
-    file_field : str
-        Name of the fields that hold files.
-    files : sequence of Path
+    files : sequence of (str, Path)
+        The name of the field that holds each file, and the file.
     on_sent : callable, optional
         Is called with the number of bytes of each block of a file.
 
@@ -38,8 +37,7 @@ class Form:
     def __init__(
         self,
         fields: Mapping[str, Sequence[str]],
-        file_field: str,
-        files: Sequence[Path],
+        files: Sequence[tuple[str, Path]],
         on_sent: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._boundary = uuid4().hex
@@ -49,7 +47,7 @@ class Form:
             for name, texts in fields.items()
             for text in texts
         )
-        self._files = [(path, self._head(file_field, path), _size(path)) for path in files]
+        self._files = [(path, self._head(name, path), _size(path)) for name, path in files]
         self._end = f"--{self._boundary}--\r\n".encode()
 
     @property

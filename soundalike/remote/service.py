@@ -216,13 +216,46 @@ class Service:
             "collection": collection,
         }
         return self._job(
-            self._connection.post("/api/recordings", Form(_texts(values), "files", paths, on_sent))
+            self._connection.post(
+                "/api/recordings", Form(_texts(values), [("files", path) for path in paths], on_sent)
+            )
         )
 
     def index_folder(self, folder: str, *, collection: str, label: str | None, prune: bool) -> Job:
         """Let the service index a folder that it can read."""
         wanted = {"folder": folder, "collection": collection, "label": label, "prune": prune}
         return self._job(self._connection.post("/api/jobs", wanted))
+
+    def index_vectors(
+        self,
+        vectors: Path,
+        rows: Path | None,
+        *,
+        encoder: str | None,
+        collection: str,
+        on_warning: Callable[[str], None] = lambda _: None,
+    ) -> list[IndexResult]:
+        """Send vectors that another program computed; return what became of each recording.
+
+        Parameters
+        ----------
+        vectors, rows : Path
+            As for `soundalike.vectors.read_vectors`.
+        encoder : str or None
+            What computed them.
+        collection : str
+        on_warning : callable, optional
+            Is called with each thing that the service assumed.
+        """
+        values = _texts({"encoder_name": encoder, "collection": collection})
+        files = [("vectors", vectors), *([("rows", rows)] if rows else [])]
+        found = self._connection.post("/api/vectors", Form(values, files))
+        with self._understanding():
+            for warning in found["warnings"]:
+                on_warning(warning)
+            return [
+                IndexResult(**{**row, "warnings": tuple(row["warnings"])}) for row in found["recordings"]
+            ]
 
     def job(self, job_id: str) -> Job:
         """Return how far a job is.
@@ -272,7 +305,7 @@ class Service:
             return self._connection.post(path, {**given, "uri": str(query.source)})
         file = resolve_path(query.source)
         try:
-            return self._connection.post(path, Form(_texts(given), "file", [file]))
+            return self._connection.post(path, Form(_texts(given), [("file", file)]))
         except AudioError as exc:
             raise type(exc)(_with_path(exc.message, file)) from exc
 

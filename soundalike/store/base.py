@@ -221,6 +221,12 @@ def start_differs(stored: Recording, new: Recording) -> bool:
 
 def check_spec(stored: IndexSpec, given: IndexSpec) -> None:
     """Raise `ModelMismatch` unless vectors of both may be compared."""
+    if stored != given and stored.is_external:
+        raise ModelMismatch(
+            f"the collection holds vectors of another program ({stored.describe()}), and this request "
+            f"was made with {given.describe()}; search it with a vector or a stored recording, or use "
+            "another collection"
+        )
     if stored != given:
         raise ModelMismatch(
             f"the index was made with {stored.describe()}, this request with {given.describe()}; "

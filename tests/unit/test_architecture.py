@@ -30,6 +30,7 @@ LAYERS = (
         "preview",
         "pruning",
         "exchange",
+        "vectors",
         "doctor",
     ),
     ("remote",),

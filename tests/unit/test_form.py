@@ -25,7 +25,7 @@ def test_fields_and_files_arrive(tmp_path: Path):
     content = os.urandom(600_000)
     (tmp_path / "a.wav").write_bytes(content)
     sent: list[int] = []
-    form = Form({"label": ["owl", "söng"], "top_k": ["3"]}, "file", [tmp_path / "a.wav"], sent.append)
+    form = Form({"label": ["owl", "söng"], "top_k": ["3"]}, [("file", tmp_path / "a.wav")], sent.append)
     *texts, file = _parts(form)
 
     told = [(part.get_param("name", header="content-disposition"), part) for part in texts]
@@ -44,7 +44,7 @@ def test_fields_and_files_arrive(tmp_path: Path):
 )
 def test_a_name_stays_in_its_header(tmp_path: Path, name: str):
     (tmp_path / name).write_bytes(b"sound")
-    (file,) = _parts(Form({}, "files", [tmp_path / name]))
+    (file,) = _parts(Form({}, [("files", tmp_path / name)]))
     assert set(file.keys()) == {"Content-Disposition", "Content-Type"}
     assert file.get_payload(decode=True) == b"sound"
 
@@ -52,7 +52,7 @@ def test_a_name_stays_in_its_header(tmp_path: Path, name: str):
 @pytest.mark.parametrize("name", ['a "b".wav', "100%22.wav", "b\\"])
 def test_a_name_arrives(tmp_path: Path, name: str):
     (tmp_path / name).write_bytes(b"sound")
-    (file,) = _parts(Form({}, "files", [tmp_path / name]))
+    (file,) = _parts(Form({}, [("files", tmp_path / name)]))
     _, found = parse_options_header(file["Content-Disposition"])
     assert found[b"filename"] == name.encode()
 
@@ -60,7 +60,7 @@ def test_a_name_arrives(tmp_path: Path, name: str):
 def test_no_more_is_sent_than_was_promised(tmp_path: Path):
     path = tmp_path / "growing.wav"
     path.write_bytes(b"sound")
-    form = Form({}, "file", [path])
+    form = Form({}, [("file", path)])
     with path.open("ab") as file:
         file.write(b" and more")
     (part,) = _parts(form)
@@ -70,7 +70,7 @@ def test_no_more_is_sent_than_was_promised(tmp_path: Path):
 def test_a_file_that_becomes_shorter_is_said(tmp_path: Path):
     path = tmp_path / "shrinking.wav"
     path.write_bytes(b"sound")
-    form = Form({}, "file", [path])
+    form = Form({}, [("file", path)])
     path.write_bytes(b"so")
     with pytest.raises(AudioNotFound, match="became shorter"):
         b"".join(form)
@@ -78,4 +78,4 @@ def test_a_file_that_becomes_shorter_is_said(tmp_path: Path):
     with pytest.raises(AudioNotFound, match="No such file"):
         b"".join(form)
     with pytest.raises(AudioNotFound, match="No such file"):
-        Form({}, "file", [path])
+        Form({}, [("file", path)])
