@@ -30,11 +30,13 @@ from executors.gateway import (
 )
 from executors.gateway.context import Context
 from executors.gateway.flow import FlowClient
+from executors.gateway.flow_bodies import check_bodies, pass_parameters_on
 from executors.gateway.graph import share_what_stays
 from executors.gateway.load import Load
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.refused_requests import refuse_requests
+from executors.gateway.request_names import RequestNames, send_known_names
 from executors.gateway.safety import protect
 from executors.gateway.safety_content import check_request
 from executors.gateway.safety_grpc import CallGuard, take_turns
@@ -68,7 +70,9 @@ class SoundalikeHTTPServer(HTTPServer):
         context = Context.of(FlowClient(self.streamer), Settings.from_env())
         self._context = context
         self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs, context.metrics)
+        pass_parameters_on(self.streamer)
         app: FastAPI = super().app
+        check_bodies(app, self.streamer)
         app.version = version("soundalike")
         _drop(app, "/docs", "/redoc", "/status", "/dry_run")
         _serve_documentation(app)
@@ -116,8 +120,10 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         share_what_stays()
         # Both servers share the streamer.
+        names = RequestNames(self.streamer)
+        send_known_names(self.streamer, names)
         CollectionWindows(self.streamer)
-        refuse_requests(self.streamer)
+        refuse_requests(self.streamer, names)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         take_turns(self.streamer, load.places)
         classes: Dict[ProtocolType, Any] = {
