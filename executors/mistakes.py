@@ -1,7 +1,7 @@
 """One line at level INFO in the log for a caller's mistake; ERROR and traceback are for faults of ours.
 
-Jina logs every exception of an executor as ERROR with its traceback. A client that misspells a collection
-would fill the log with sixty lines a time, and set off alarms that count errors.
+Jina logs every exception of an executor as ERROR with its traceback. A client that misspells a
+collection would fill the log with sixty lines a time, and set off alarms that count errors.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def check_bodies(app: FastAPI, streamer: GatewayStreamer) -> None:
 
     jinas = APIRouter()
     for route in list(app.router.routes):
-        if isinstance(route, APIRoute) and route.path in inputs and "POST" in route.methods:
+        if isinstance(route, APIRoute) and route.path in inputs and "POST" in (route.methods or ()):
             app.router.routes.remove(route)
             jinas.routes.append(route)
     app.include_router(jinas, dependencies=[Depends(check)])

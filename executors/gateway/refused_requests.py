@@ -19,8 +19,8 @@ _Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any
 def refuse_requests(streamer: GatewayStreamer, names: RequestNames) -> None:
     """Let a streamer refuse what would do harm in the Flow.
 
-    That is: requests that name executors, or with a parameter that is NaN or infinite, or with the name of
-    an endpoint or parameter that no executor knows.
+    That is: requests that name executors, or with a parameter that is NaN or infinite, or with the name
+    of an endpoint or parameter that no executor knows.
 
     Parameters
     ----------

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Dict, FrozenSet, Optional, Tuple
 
-from google.protobuf import json_format
+from google.protobuf import json_format  # type: ignore[import-untyped]
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
@@ -25,8 +25,8 @@ _Takers = Mapping[str, Optional[FrozenSet[str]]]
 class RequestNames:
     """What the executors of a Flow call their endpoints and parameters.
 
-    Executors of others may stand between ours and have parameters of their own. Each executor says at the
-    start of the gateway which it declares.
+    A user's own executors may stand between ours and have parameters of their own. Each executor says at
+    the start of the gateway which it declares.
 
     Parameters
     ----------
