@@ -22,6 +22,7 @@ from jina.serve.runtimes.servers.http import HTTPServer
 
 from executors.access import Access
 from executors.gateway import (
+    description,
     routes_jobs,
     routes_library,
     routes_media,
@@ -29,6 +30,7 @@ from executors.gateway import (
     routes_service,
 )
 from executors.gateway.context import Context
+from executors.gateway.description_jina import describe_endpoints
 from executors.gateway.flow import FlowClient
 from executors.gateway.flow_bodies import check_bodies, pass_parameters_on
 from executors.gateway.graph import share_what_stays
@@ -46,7 +48,6 @@ from soundalike.config import Settings
 from soundalike.limits import Limits
 
 _DOC_FILES = "/_docs"
-_DESCRIPTION = "Find recordings that contain something like a given sound, and at which second."
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.
 _UNCUT = 1_000_000
@@ -57,7 +58,7 @@ class SoundalikeHTTPServer(HTTPServer):
 
     def __init__(self, load: Load, **kwargs: Any) -> None:
         kwargs["title"] = kwargs.get("title") or "Soundalike"
-        kwargs["description"] = kwargs.get("description") or _DESCRIPTION
+        kwargs["description"] = kwargs.get("description") or description.TEXT
         # What the server is made of is of use to attackers alone.
         kwargs["uvicorn_kwargs"] = {"server_header": False, **(kwargs.get("uvicorn_kwargs") or {})}
         super().__init__(**kwargs)
@@ -74,6 +75,7 @@ class SoundalikeHTTPServer(HTTPServer):
         app: FastAPI = super().app
         check_bodies(app, self.streamer)
         app.version = version("soundalike")
+        describe_endpoints(app)
         _drop(app, "/docs", "/redoc", "/status", "/dry_run")
         _serve_documentation(app)
         answer_with_problems(app)
@@ -83,7 +85,9 @@ class SoundalikeHTTPServer(HTTPServer):
         for routes in (routes_search, routes_library, routes_jobs, routes_media):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
-        protect(app, Access.from_env(self.host), Limits.from_env(), self._load)
+        access = Access.from_env(self.host)
+        description.describe(app, has_key=access.api_key is not None)
+        protect(app, access, Limits.from_env(), self._load)
         app.add_middleware(Measured, metrics=context.metrics)
         return app
 
