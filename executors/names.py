@@ -9,7 +9,6 @@ from soundalike.errors import ParameterError
 #: Proper names of parameters by their aliases. An alias counts where the proper name is a parameter.
 PARAMETER_ALIASES = {
     "label": "labels",
-    "tag": "tags",
     "window_s": "window_size",
     "stride_s": "stride",
     "bucket": "by",

@@ -5,7 +5,7 @@ executor of the endpoint declares it, also where it reads none of them: an execu
 refuses unknown names as well.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Type
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -169,6 +169,21 @@ class TimelineParameters(NarrowedParameters):
 
     min_score: float = Field(description="windows count whose score is at least this")
     by: str = Field(default="day", description="hour, day, week or month, by the clocks of time_zone")
+
+
+#: The model of each endpoint.
+PARAMETERS: Dict[str, Type[RequestParameters]] = {
+    "index": IndexParameters,
+    "search": SearchParameters,
+    "timeline": TimelineParameters,
+    "delete": CollectionParameters,
+    "status": CollectionParameters,
+    "recordings": RecordingsParameters,
+    "collections": CollectionsParameters,
+    "drop": DropParameters,
+    "labels": CountParameters,
+    "folders": CountParameters,
+}
 
 
 def prefix_of(uri_prefix: str, under: str) -> str:

@@ -61,6 +61,8 @@ class SoundalikeHTTPServer(HTTPServer):
         kwargs["description"] = kwargs.get("description") or description.TEXT
         # What the server is made of is of use to attackers alone.
         kwargs["uvicorn_kwargs"] = {"server_header": False, **(kwargs.get("uvicorn_kwargs") or {})}
+        # Ours stands before the refusal of pages elsewhere, and Jina's behind it.
+        self._any_origin = bool(kwargs.pop("cors", False))
         super().__init__(**kwargs)
         self._context: Optional[Context] = None
         self._load = load
@@ -73,9 +75,9 @@ class SoundalikeHTTPServer(HTTPServer):
         self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs, context.metrics)
         pass_parameters_on(self.streamer)
         app: FastAPI = super().app
-        check_bodies(app, self.streamer)
         app.version = version("soundalike")
         describe_endpoints(app)
+        check_bodies(app, self.streamer)
         _drop(app, "/docs", "/redoc", "/status", "/dry_run")
         _serve_documentation(app)
         answer_with_problems(app)
@@ -85,7 +87,7 @@ class SoundalikeHTTPServer(HTTPServer):
         for routes in (routes_search, routes_library, routes_jobs, routes_media):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
-        access = Access.from_env(self.host)
+        access = Access.from_env(self.host, any_origin=self._any_origin)
         description.describe(app, has_key=access.api_key is not None)
         protect(app, access, Limits.from_env(), self._load)
         app.add_middleware(Measured, metrics=context.metrics)
