@@ -36,7 +36,9 @@ class Access:
     origins: tuple[str, ...] = ()
 
     @classmethod
-    def from_env(cls, host: str, environ: Mapping[str, str] | None = None) -> Access:
+    def from_env(
+        cls, host: str, environ: Mapping[str, str] | None = None, *, any_origin: bool = False
+    ) -> Access:
         """Read the settings from environment variables.
 
         Parameters
@@ -45,6 +47,8 @@ class Access:
             The address that the service listens on.
         environ : mapping, optional
             Variables to read; ``os.environ`` by default.
+        any_origin : bool
+            Stands for ``SOUNDALIKE_CORS_ORIGINS=*`` where that is not set: Jina's ``cors: true``.
 
         Raises
         ------
@@ -66,11 +70,12 @@ class Access:
                 "SOUNDALIKE_ALLOW_ANONYMOUS=1"
             )
         named = _words(env.get("SOUNDALIKE_HOSTS"))
+        origins = _words(env.get("SOUNDALIKE_CORS_ORIGINS"))
         local = frozenset((*_LOOPBACK_NAMES, host.strip("[]").lower())) if is_local else None
         return cls(
             api_key=key,
             hosts=frozenset(name.strip("[]").lower() for name in named) if named else local,
-            origins=tuple(origin.rstrip("/") for origin in _words(env.get("SOUNDALIKE_CORS_ORIGINS"))),
+            origins=tuple(origin.rstrip("/") for origin in origins) or (("*",) if any_origin else ()),
         )
 
     def admits(self, key: str | bytes | None) -> bool:

@@ -16,6 +16,7 @@
     │   ├── SilentQuery
     │   └── UnexpectedFault
     ├── ParameterError        a value from the caller is out of range (also a ValueError)
+    │   ├── UnknownParameter
     │   └── MetadataError
     ├── ConfigError           an environment variable or a configuration file is wrong
     ├── ModelError
@@ -158,6 +159,12 @@ class ParameterError(SoundalikeError, ValueError):
     code = "parameter.invalid"
     exit_status = 2
     http_status = 422
+
+
+class UnknownParameter(ParameterError):
+    """A parameter, option or field has a name that is not known."""
+
+    code = "parameter.unknown"
 
 
 class MetadataError(ParameterError):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Dict, List
+from typing import Annotated, List
 
 from fastapi import Depends, Request
 
-from executors.gateway import models
 from executors.gateway.flow import FlowClient
 from executors.gateway.jobs import Jobs
 from executors.gateway.library import Library
@@ -97,16 +96,3 @@ async def _context_of(request: Request) -> Context:
 
 #: For the parameters of routes.
 GivenContext = Annotated[Context, Depends(_context_of)]
-
-
-#: What every request may be answered with.
-_ANYWHERE = (400, 401, 403, 413, 422, 429, 503)
-
-
-def problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
-    """Return the description of failures, for Swagger UI."""
-    content = {"application/problem+json": {"schema": models.Problem.model_json_schema()}}
-    return {
-        status: {"description": "a problem document (RFC 9457)", "content": content}
-        for status in sorted({*_ANYWHERE, *statuses})
-    }

@@ -22,6 +22,7 @@ from jina.serve.runtimes.servers.http import HTTPServer
 
 from executors.access import Access
 from executors.gateway import (
+    description,
     routes_jobs,
     routes_library,
     routes_media,
@@ -30,12 +31,15 @@ from executors.gateway import (
     routes_vectors,
 )
 from executors.gateway.context import Context
+from executors.gateway.description_jina import describe_endpoints
 from executors.gateway.flow import FlowClient
+from executors.gateway.flow_bodies import check_bodies, pass_parameters_on
 from executors.gateway.graph import share_what_stays
 from executors.gateway.load import Load
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.refused_requests import refuse_requests
+from executors.gateway.request_names import RequestNames, send_known_names
 from executors.gateway.safety import protect
 from executors.gateway.safety_content import check_request
 from executors.gateway.safety_grpc import CallGuard, take_turns
@@ -45,7 +49,6 @@ from soundalike.config import Settings
 from soundalike.limits import Limits
 
 _DOC_FILES = "/_docs"
-_DESCRIPTION = "Find recordings that contain something like a given sound, and at which second."
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.
 _UNCUT = 1_000_000
@@ -56,9 +59,11 @@ class SoundalikeHTTPServer(HTTPServer):
 
     def __init__(self, load: Load, **kwargs: Any) -> None:
         kwargs["title"] = kwargs.get("title") or "Soundalike"
-        kwargs["description"] = kwargs.get("description") or _DESCRIPTION
+        kwargs["description"] = kwargs.get("description") or description.TEXT
         # What the server is made of is of use to attackers alone.
         kwargs["uvicorn_kwargs"] = {"server_header": False, **(kwargs.get("uvicorn_kwargs") or {})}
+        # Ours stands before the refusal of pages elsewhere, and Jina's behind it.
+        self._any_origin = bool(kwargs.pop("cors", False))
         super().__init__(**kwargs)
         self._context: Optional[Context] = None
         self._load = load
@@ -69,8 +74,11 @@ class SoundalikeHTTPServer(HTTPServer):
         context = Context.of(FlowClient(self.streamer), Settings.from_env())
         self._context = context
         self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs, context.metrics)
+        pass_parameters_on(self.streamer)
         app: FastAPI = super().app
         app.version = version("soundalike")
+        describe_endpoints(app)
+        check_bodies(app, self.streamer)
         _drop(app, "/docs", "/redoc", "/status", "/dry_run")
         _serve_documentation(app)
         answer_with_problems(app)
@@ -80,7 +88,9 @@ class SoundalikeHTTPServer(HTTPServer):
         for routes in (routes_search, routes_library, routes_jobs, routes_vectors, routes_media):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
-        protect(app, Access.from_env(self.host), Limits.from_env(), self._load)
+        access = Access.from_env(self.host, any_origin=self._any_origin)
+        description.describe(app, has_key=access.api_key is not None)
+        protect(app, access, Limits.from_env(), self._load)
         app.add_middleware(Measured, metrics=context.metrics)
         return app
 
@@ -117,8 +127,10 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         share_what_stays()
         # Both servers share the streamer.
+        names = RequestNames(self.streamer)
+        send_known_names(self.streamer, names)
         CollectionWindows(self.streamer)
-        refuse_requests(self.streamer)
+        refuse_requests(self.streamer, names)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         take_turns(self.streamer, load.places)
         classes: Dict[ProtocolType, Any] = {

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Dict, List, Literal, Optional, Type
+from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Type
 
 from docarray import BaseDoc
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from executors.documents import BucketDoc, MatchDoc, Status
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.names import FIELD_ALIASES, PARAMETER_ALIASES, aliases_of
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.parameters import refuse_unknown, resolve_aliases
 
+#: Other names of parameters, which are taken and not described.
+ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 #: What documents need on their way through the Flow, and no answer shows.
 _TRAVELLING = {"id", "error_code", "error"}
 
@@ -34,41 +38,82 @@ Bucket = _fields_of(BucketDoc, "Bucket")
 
 
 class Problem(BaseModel):
-    """Why a request failed (RFC 9457). `code` is stable; docs/errors.md lists them."""
+    """Why a request failed (RFC 9457)."""
 
-    status: int
-    code: str
-    title: str
-    detail: str
+    status: int = Field(description="the HTTP status", examples=[404])
+    code: str = Field(description="stable; docs/errors.md lists them", examples=["store.not_found"])
+    title: str = Field(description="of the HTTP status", examples=["Not Found"])
+    detail: str = Field(
+        description="what is wrong, with the value received, and what to do about it",
+        examples=["there is no collection 'tpyo'; see /api/collections"],
+    )
+
+
+class StrictModel(BaseModel):
+    """A body that takes no other fields than its own."""
+
+    model_config = ConfigDict(extra="forbid")
+    aliases: ClassVar[Dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, given: Any) -> Any:
+        """Refuse unknown names here: pydantic's own error does not say which are known."""
+        if not isinstance(given, dict):
+            return given
+        named = resolve_aliases(given, aliases_of(cls.model_fields, cls.aliases))
+        refuse_unknown(map(str, named), cls.model_fields)
+        return named
 
 
 #: Fields that say what is looked for; the others say how.
 _SOURCE = {"uri", "recording_id", "vector", "start_s", "end_s", "at_s"}
 
 
-class Narrowing(BaseModel):
+class Narrowing(StrictModel):
     """What is looked for, and which recordings may answer."""
 
-    model_config = ConfigDict(extra="forbid")
+    aliases = ALIASES
 
     uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
-    recording_id: Optional[str] = Field(default=None, description="a stored recording")
-    vector: Optional[List[float]] = Field(default=None, description="an embedding")
-    start_s: Optional[float] = Field(default=None, description="only this part of the sound: from")
-    end_s: Optional[float] = Field(default=None, description="only this part of the sound: to")
-    at_s: Optional[float] = Field(default=None, description="only the window around this second")
-    collection: str = DEFAULT_COLLECTION
-    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
-    label: List[str] = Field(default=[], description="only recordings with one of these labels")
-    tags: Dict[str, Any] = Field(
-        default={}, description="only recordings with all these tags; in a form, one JSON object"
+    recording_id: Optional[str] = Field(default=None, description="id of a stored recording")
+    vector: Optional[List[float]] = Field(
+        default=None, description="an embedding, of the collection's dimension"
     )
-    where: List[str] = Field(default=[], description="conditions on tags, like depth_m>=1.5")
-    uri_prefix: Optional[str] = Field(default=None, description="only paths that begin like this")
-    since: Optional[str] = Field(default=None, description="a date, or ISO-8601")
-    until: Optional[str] = Field(default=None, description="a date, or ISO-8601")
-    time_of_day: Optional[str] = Field(default=None, description="like 05:00-08:00")
-    time_zone: Optional[str] = Field(default=None, description="like Europe/Berlin")
+    start_s: Optional[float] = Field(
+        default=None, description="second at which the part of the sound begins that is looked for"
+    )
+    end_s: Optional[float] = Field(
+        default=None, description="second at which the part of the sound ends that is looked for"
+    )
+    at_s: Optional[float] = Field(
+        default=None, description="look for the one window around this second of the sound"
+    )
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
+    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
+    labels: List[str] = Field(default=[], description="only recordings with one of these labels")
+    tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
+    where: List[str] = Field(
+        default=[], description="only recordings whose tags meet all conditions, like depth_m>=1.5"
+    )
+    uri_prefix: Optional[str] = Field(
+        default=None, description="only recordings whose path begins like this"
+    )
+    under: Optional[str] = Field(
+        default=None, description="only recordings below this folder, in place of `uri_prefix`"
+    )
+    since: Optional[str] = Field(
+        default=None, description="only what was heard at this time or later; a date, or ISO-8601"
+    )
+    until: Optional[str] = Field(
+        default=None, description="only what was heard before this time; a date, or ISO-8601"
+    )
+    time_of_day: Optional[str] = Field(
+        default=None, description="only what was heard between two times of a clock, like 05:00-08:00"
+    )
+    time_zone: Optional[str] = Field(
+        default=None, description="of times that name none, and of the answer's, like Europe/Berlin"
+    )
 
     @property
     def source(self) -> Dict[str, Any]:
@@ -78,30 +123,32 @@ class Narrowing(BaseModel):
     @property
     def parameters(self) -> Dict[str, Any]:
         """The parameters of the Flow's endpoint that were given."""
-        return {
-            "labels" if name == "label" else name: value
-            for name, value in self._given().items()
-            if name not in _SOURCE
-        }
+        return {name: value for name, value in self._given().items() if name not in _SOURCE}
 
     def _given(self) -> Dict[str, Any]:
         return {name: value for name, value in self if value not in (None, [], {})}
 
 
 class SearchRequest(Narrowing):
-    """A search: a file, or one of `uri`, `recording_id` and `vector`."""
+    """A search by one of `uri`, `recording_id` and `vector`."""
 
-    collections: List[str] = Field(default=[], description="several collections instead of one")
-    top_k: int = Field(default=10, ge=1, le=1000)
+    collections: List[str] = Field(
+        default=[], description="search these collections instead of `collection`"
+    )
+    top_k: int = Field(default=10, ge=1, le=1000, description="at most this many matches")
     min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
-    group_by: Literal["recording", "label"] = "recording"
+    group_by: Literal["recording", "label"] = Field(
+        default="recording", description="label: only the best match of each label"
+    )
 
 
 class TimelineRequest(Narrowing):
-    """When something like a sound was heard: a file, or one of `uri`, `recording_id` and `vector`."""
+    """A count over time of what resembles one of `uri`, `recording_id` and `vector`."""
 
-    min_score: float = Field(description="windows count whose score is at least this")
-    by: Literal["hour", "day", "week", "month"] = "day"
+    min_score: float = Field(description="count windows whose score is at least this")
+    by: Literal["hour", "day", "week", "month"] = Field(
+        default="day", description="length of a bucket, by the clocks of `time_zone`"
+    )
 
 
 class Answer(BaseModel):
@@ -168,7 +215,7 @@ class Deleted(BaseModel):
 
 
 class Dropped(BaseModel):
-    """The collection that is gone, with all that was in it."""
+    """The name of the collection that was deleted."""
 
     dropped: str
 
@@ -181,7 +228,7 @@ class Health(BaseModel):
 
 
 _MORE_STATUS = {
-    "api_key": (bool, Field(description="whether requests need X-API-Key")),
+    "api_key": (bool, Field(description="whether requests need the API key")),
     "roots": (List[str], Field(description="folders that may be indexed and searched by path")),
     "limits": (Dict[str, float], Field(description="the most that may be asked for")),
     "version": (str, Field(description="of Soundalike")),

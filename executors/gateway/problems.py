@@ -74,6 +74,8 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(_: Request, exc: RequestValidationError) -> Response:
+        if own := _own_error_in(exc):
+            return problem_response(own.http_status, repr(own))
         found = [_what_is_invalid(error) for error in exc.errors()[:5]]
         return problem_response(422, f"{ParameterError.code}: {'; '.join(found)}")
 
@@ -105,6 +107,12 @@ def detail_of(exc: BaseException) -> str:
     if isinstance(exc, OSError) and exc.errno in _NO_SPACE:
         return repr(DiskFull("the service's disk is full; free some space and send it again"))
     return type(exc).__name__
+
+
+def _own_error_in(exc: RequestValidationError) -> SoundalikeError | None:
+    """Return the error that one of the models raised, which pydantic has wrapped in its own."""
+    inner = [error.get("ctx", {}).get("error") for error in exc.errors()]
+    return next((error for error in inner if isinstance(error, SoundalikeError)), None)
 
 
 def _what_is_invalid(error: Dict[str, Any]) -> str:

@@ -27,25 +27,47 @@ async def read_query(
 ) -> AsyncIterator[tuple[_Query, Optional[UploadFile]]]:
     """Read a query; its file, where there is one, is there as long as the context is.
 
+    Forms are taken as well as JSON: scripts that use ``curl -F`` rely on that.
+
     Raises
     ------
     RequestValidationError
-        A field is wrong, or unknown.
+        A field is wrong.
     ParameterError
-        The body cannot be read, or there is not exactly one source of sound.
+        The body cannot be read, a field is unknown, or there is not exactly one source of sound.
     HTTPException
         The body is neither JSON nor a form, or a form that is damaged.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        query = _validated(model, await _json(request))
-        _check_sources(query, None)
-        yield query, None
+    if _kind_of(request) != "application/json":
+        async with _read_form(request, model, "multipart/form-data or application/json") as found:
+            yield found
         return
+    query = _validated(model, await _json(request))
+    _check_sources(query, None)
+    yield query, None
+
+
+@asynccontextmanager
+async def read_upload(request: Request, model: Type[_Query]) -> AsyncIterator[tuple[_Query, UploadFile]]:
+    """Read a form with a file; raises what `read_query` does, also where there is no file."""
+    async with _read_form(request, model, "multipart/form-data") as (query, upload):
+        if upload is None:
+            raise ParameterError("the form has no file; send a sound file as the field 'file'")
+        yield query, upload
+
+
+def _kind_of(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@asynccontextmanager
+async def _read_form(
+    request: Request, model: Type[_Query], taken: str
+) -> AsyncIterator[tuple[_Query, Optional[UploadFile]]]:
+    """Read a form; `taken` says which bodies are."""
+    kind = _kind_of(request)
     if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        raise HTTPException(
-            415, f"the body is {kind or 'of no type'!r}; send multipart/form-data or application/json"
-        )
+        raise HTTPException(415, f"the body is {kind or 'of no type'!r}; send {taken}")
     async with request.form(max_files=1, **FIELD_LIMITS) as form:
         fields, upload = _fields(form, model)
         if upload is not None:
@@ -53,15 +75,6 @@ async def read_query(
         query = _validated(model, fields)
         _check_sources(query, upload)
         yield query, upload
-
-
-def query_body(model: Type[Narrowing]) -> Dict[str, Any]:
-    """Return the description of such a body, for Swagger UI."""
-    schema = model.model_json_schema()
-    file = {"type": "string", "format": "binary", "description": "a sound file"}
-    form = {**schema, "properties": {"file": file, **schema["properties"]}}
-    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": schema}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 async def _json(request: Request) -> Dict[str, Any]:
@@ -90,7 +103,7 @@ def _fields(form: FormData, model: Type[Narrowing]) -> tuple[Dict[str, Any], Opt
         texts = [str(value) for value in values if value != ""]
         if name == "file" and texts:
             raise ParameterError("file is text; send a sound file, with curl like -F file=@siren.mp3")
-        info = model.model_fields.get(name)
+        info = model.model_fields.get(model.aliases.get(name, name))
         if name == "vector" and texts:
             fields[name] = _numbers(texts)
         elif name == "tags" and texts:

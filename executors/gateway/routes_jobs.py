@@ -5,35 +5,70 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterable
 from pathlib import Path
-from typing import Annotated, List, Optional
+from typing import Annotated, Any, Dict, List, Optional
 
 from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from executors.documents import parse_time
-from executors.gateway.context import GivenContext, problems
+from executors.gateway.context import GivenContext
+from executors.gateway.described import BODY, JSON_TEXT, SIREN, named_after_function, problems
 from executors.gateway.form_names import unescape_name
 from executors.gateway.indexing import FolderSync, UploadIndexing
 from executors.gateway.jobs import Job, JobFile
+from executors.gateway.models import StrictModel
 from executors.gateway.queries import parse_tags
 from executors.gateway.uploads import FIELD_LIMITS
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import AudioNotFound
 
-router = APIRouter(tags=["indexing"], form_limits=FIELD_LIMITS)
-_ACCEPTED = "answered with 202; the header Location says where the job can be watched"
+router = APIRouter(
+    tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
+)
+_FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
+_ACCEPTED: Dict[int | str, Dict[str, Any]] = {
+    202: {
+        "description": "The job has begun",
+        "headers": {"Location": {"description": "path of the job", "schema": {"type": "string"}}},
+        "links": {
+            name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
+            for name in _FOLLOWING
+        },
+    }
+}
+_EVENTS: Dict[int | str, Dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events until the job is finished",
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "string",
+                    "description": "Events `progress`, one for each change, and one `end`; the data of "
+                    "each is a `Job` as JSON.",
+                },
+                "example": 'event: progress\ndata: {"id":"…","state":"running"}\n\n'
+                'event: end\ndata: {"id":"…","state":"done"}\n\n',
+            }
+        },
+    }
+}
 
 
-class FolderRequest(BaseModel):
+class FolderRequest(StrictModel):
     """A folder to index."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    folder: str = Field(min_length=1, description="on the server, and seen by it under this path")
-    collection: str = DEFAULT_COLLECTION
-    label: Optional[str] = Field(default=None, description="default: the name of each file's folder")
-    prune: bool = Field(default=False, description="take out what is gone from the folder")
+    folder: str = Field(
+        min_length=1, description="path on the server", examples=[str(Path(SIREN).parent)]
+    )
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
+    label: Optional[str] = Field(
+        default=None, description="of all files; default: the name of each file's folder"
+    )
+    prune: bool = Field(
+        default=False, description="delete recordings whose files are no longer in the folder"
+    )
 
 
 class JobFiles(BaseModel):
@@ -48,7 +83,10 @@ class JobList(BaseModel):
     jobs: List[Job]
 
 
-async def _job(context: GivenContext, job_id: str) -> Job:
+JobId = Annotated[str, PathParameter(description="id of the job")]
+
+
+async def _job(context: GivenContext, job_id: JobId) -> Job:
     return context.jobs.get(job_id)
 
 
@@ -58,21 +96,25 @@ GivenJob = Annotated[Job, Depends(_job)]
 @router.post(
     "/api/recordings",
     status_code=202,
-    responses=problems(),
-    response_description=_ACCEPTED,
-    summary="Upload recordings and index them",
+    responses={**_ACCEPTED, **problems(*BODY, 409, 507)},
+    response_description="The job has begun",
+    summary="Upload recordings",
 )
-async def upload(
+async def upload_recordings(
     context: GivenContext,
     request: Request,
     response: Response,
-    files: Annotated[List[UploadFile], File()],
-    label: Annotated[Optional[str], Form()] = None,
-    collection: Annotated[str, Form()] = DEFAULT_COLLECTION,
-    recorded_at: Annotated[Optional[str], Form(description="ISO-8601 with zone")] = None,
-    tags: Annotated[str, Form(description="of all files, one JSON object")] = "{}",
+    files: Annotated[List[UploadFile], File(description="sound files")],
+    label: Annotated[Optional[str], Form(description="of all files")] = None,
+    collection: Annotated[str, Form(description="name of the collection")] = DEFAULT_COLLECTION,
+    recorded_at: Annotated[
+        Optional[str], Form(description="when all files began, ISO-8601 with time zone")
+    ] = None,
+    tags: Annotated[
+        str, Form(description="of all files, as JSON", json_schema_extra=dict(JSON_TEXT))
+    ] = "{}",
 ) -> Job:
-    """Keep the files, each content once, and index them."""
+    """Keep the files, each content once, and index them in a job."""
     parse_time(recorded_at or None)
     given_tags = parse_tags(tags or "{}")
     work = UploadIndexing(context, label or None, recorded_at or None, given_tags)
@@ -92,11 +134,11 @@ async def upload(
 @router.post(
     "/api/jobs",
     status_code=202,
-    responses=problems(404),
-    response_description=_ACCEPTED,
-    summary="Make a collection agree with a folder",
+    responses={**_ACCEPTED, **problems(*BODY, 404, 409, 507)},
+    response_description="The job has begun",
+    summary="Index a folder",
 )
-async def sync_folder(context: GivenContext, response: Response, wanted: FolderRequest) -> Job:
+async def index_folder(context: GivenContext, response: Response, wanted: FolderRequest) -> Job:
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)
     folder = await context.decoding.run(_folder, context, wanted.folder)
@@ -105,33 +147,32 @@ async def sync_folder(context: GivenContext, response: Response, wanted: FolderR
     return _accepted(context.jobs.start(job, work.run), response)
 
 
-@router.get("/api/jobs", responses=problems(), summary="The jobs, the newest first")
-async def jobs(context: GivenContext) -> JobList:
-    """Return those that wait, that run, and the last ones that are finished."""
+@router.get("/api/jobs", responses=problems(), summary="List jobs")
+async def list_jobs(context: GivenContext) -> JobList:
+    """Return the jobs that wait or run and the last finished ones, the newest first."""
     return JobList(jobs=context.jobs.newest_first())
 
 
-@router.get("/api/jobs/{job_id}", responses=problems(404), summary="How far a job is")
-async def job_state(job: GivenJob) -> Job:
-    """Return it as it is now."""
+@router.get("/api/jobs/{job_id}", responses=problems(404), summary="Get a job")
+async def get_job(job: GivenJob) -> Job:
+    """Return the state of a job and its counts."""
     return job
 
 
-@router.get(
-    "/api/jobs/{job_id}/files", responses=problems(404), summary="What became of each uploaded file"
-)
-async def job_files(context: GivenContext, job: GivenJob) -> JobFiles:
-    """Return those that are done, in the order in which they were sent; none of a folder's."""
+@router.get("/api/jobs/{job_id}/files", responses=problems(404), summary="List a job's files")
+async def list_job_files(context: GivenContext, job: GivenJob) -> JobFiles:
+    """Return the result of each uploaded file that is done; none where the job is of a folder."""
     return JobFiles(files=context.jobs.files_of(job))
 
 
 @router.get(
     "/api/jobs/{job_id}/events",
     response_class=EventSourceResponse,
-    responses=problems(404),
-    summary="How far a job is, as it goes on",
+    responses={**_EVENTS, **problems(404)},
+    response_description="Server-sent events until the job is finished",
+    summary="Watch a job",
 )
-async def job_events(context: GivenContext, job: GivenJob) -> AsyncIterable[ServerSentEvent]:
+async def watch_job(context: GivenContext, job: GivenJob) -> AsyncIterable[ServerSentEvent]:
     """Send `progress` with the job whenever it has changed, and `end` when it is finished."""
     async for state in context.jobs.watch(job):
         yield ServerSentEvent(event="progress", data=state)
@@ -139,8 +180,8 @@ async def job_events(context: GivenContext, job: GivenJob) -> AsyncIterable[Serv
 
 
 @router.delete("/api/jobs/{job_id}", responses=problems(404), summary="Cancel a job")
-async def cancel(context: GivenContext, job_id: str) -> Job:
-    """Stop it; what it has indexed stays."""
+async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
+    """Stop a job; what it has indexed stays."""
     return await context.jobs.cancel(job_id)
 
 

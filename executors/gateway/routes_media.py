@@ -7,7 +7,6 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Dict, Optional
-from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import FileResponse
@@ -16,7 +15,15 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from executors.gateway import models
-from executors.gateway.context import Context, GivenContext, problems
+from executors.gateway.context import Context, GivenContext
+from executors.gateway.described import (
+    BODY,
+    BYTES,
+    CollectionName,
+    RecordingId,
+    named_after_function,
+    problems,
+)
 from executors.gateway.library import file_of
 from executors.gateway.uploads import FIELD_LIMITS
 from executors.listings import StoredDoc
@@ -25,7 +32,9 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import AudioNotAllowed, AudioNotFound
 from soundalike.files import media_type_of
 
-router = APIRouter(tags=["playback"], form_limits=FIELD_LIMITS)
+router = APIRouter(
+    tags=["playback"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
+)
 
 #: A recording's id is that of its content, so what is drawn of it stays right.
 _LASTING = {"Cache-Control": "private, max-age=3600"}
@@ -36,11 +45,21 @@ _NO_RANGE = {
     416: "and the file ends before that; its length is in Content-Range",
 }
 _PNG: Dict[int | str, Dict[str, Any]] = {
-    200: {"content": {"image/png": {}}, "description": "a picture without axes"}
+    200: {
+        "description": "A picture without axes",
+        "content": {"image/png": {"schema": {**BYTES, "contentMediaType": "image/png"}}},
+    }
 }
-_SOUND: Dict[int | str, Dict[str, Any]] = {
-    200: {"content": {"audio/*": {}}, "description": "the file as it is, or a WAV cut-out"},
-    206: {"content": {"audio/*": {}}, "description": "the bytes that the header Range asks for"},
+_SOUND: Dict[str, Any] = {"content": {"audio/*": {"schema": BYTES}}}
+_RANGE = {
+    "in": "header",
+    "name": "Range",
+    "description": "which bytes to send; without it, all",
+    "schema": {"type": "string", "examples": ["bytes=0-1023"]},
+}
+_SOUNDS: Dict[int | str, Dict[str, Any]] = {
+    200: {"description": "The file as it is, or the part as WAV", **_SOUND},
+    206: {"description": "The bytes of the range", **_SOUND},
 }
 
 
@@ -81,24 +100,30 @@ class _CutOut(_Sound):
             Path(self.path).unlink(missing_ok=True)
 
 
-Start = Annotated[Optional[float], Query(ge=0, description="seconds from the beginning")]
-End = Annotated[Optional[float], Query(gt=0, description="seconds from the beginning")]
-Points = Annotated[int, Query(ge=1, le=display.MAX_POINTS)]
+_FROM, _TO = "second at which the part begins", "second at which the part ends"
+_COUNT = "of equal stretches of time"
+Start = Annotated[Optional[float], Query(ge=0, description=_FROM)]
+End = Annotated[Optional[float], Query(gt=0, description=_TO)]
+Points = Annotated[int, Query(ge=1, le=display.MAX_POINTS, description=_COUNT)]
 Width = Annotated[int, Query(ge=1, le=display.MAX_WIDTH, description="pixels")]
 Height = Annotated[int, Query(ge=1, le=display.MAX_HEIGHT, description="pixels")]
+FormStart = Annotated[Optional[float], Form(ge=0, description=_FROM)]
+FormEnd = Annotated[Optional[float], Form(gt=0, description=_TO)]
+SoundFile = Annotated[UploadFile, File(description="a sound file")]
 
 
 @router.head("/api/recordings/{recording_id}/audio", include_in_schema=False)
 @router.get(
     "/api/recordings/{recording_id}/audio",
     response_class=FileResponse,
-    responses={**_SOUND, **problems(404, 415, 416)},
-    summary="A recording's sound, with HTTP Range",
+    responses={**_SOUNDS, **problems(400, 404, 409, 413, 415, 416, 507)},
+    openapi_extra={"parameters": [_RANGE]},
+    summary="Play a recording",
 )
-async def audio(
+async def get_audio(
     context: GivenContext,
-    recording_id: UUID,
-    collection: str = DEFAULT_COLLECTION,
+    recording_id: RecordingId,
+    collection: CollectionName = DEFAULT_COLLECTION,
     start: Start = None,
     end: End = None,
 ) -> FileResponse:
@@ -121,14 +146,14 @@ async def audio(
 
 @router.get(
     "/api/recordings/{recording_id}/waveform",
-    responses=problems(404, 415),
-    summary="The outline of a recording's waveform",
+    responses=problems(404, 409, 413, 415),
+    summary="Get a recording's waveform",
 )
-async def waveform(
+async def get_waveform(
     context: GivenContext,
     response: Response,
-    recording_id: UUID,
-    collection: str = DEFAULT_COLLECTION,
+    recording_id: RecordingId,
+    collection: CollectionName = DEFAULT_COLLECTION,
     start: Start = None,
     end: End = None,
     points: Points = 600,
@@ -143,32 +168,34 @@ async def waveform(
 @router.get(
     "/api/recordings/{recording_id}/spectrogram.png",
     response_class=Response,
-    responses={**_PNG, **problems(404, 415)},
-    summary="A recording's log-mel spectrogram",
+    responses={**_PNG, **problems(404, 409, 413, 415)},
+    summary="Draw a recording's spectrogram",
 )
-async def spectrogram(
+async def get_spectrogram(
     context: GivenContext,
-    recording_id: UUID,
-    collection: str = DEFAULT_COLLECTION,
+    recording_id: RecordingId,
+    collection: CollectionName = DEFAULT_COLLECTION,
     start: Start = None,
     end: End = None,
     width: Width = 600,
     height: Height = 128,
 ) -> Response:
-    """Return a picture: time from left to right, 125 to 7500 Hz from bottom to top."""
+    """Return a log-mel spectrogram: time from left to right, 125 to 7500 Hz from bottom to top."""
     stored = await context.library.recording(str(recording_id), collection)
     path = await _file_of(context, stored, collection)
     picture = await _picture(context, path, start, end, width, height)
     return Response(picture, media_type="image/png", headers=_LASTING)
 
 
-@router.post("/api/waveform", responses=problems(415), summary="The outline of an upload's waveform")
-async def waveform_of_upload(
+@router.post(
+    "/api/waveform", responses=problems(*BODY, 415, 507), summary="Get an uploaded file's waveform"
+)
+async def waveform_upload(
     context: GivenContext,
-    file: Annotated[UploadFile, File()],
-    start: Annotated[Optional[float], Form(ge=0)] = None,
-    end: Annotated[Optional[float], Form(gt=0)] = None,
-    points: Annotated[int, Form(ge=1, le=display.MAX_POINTS)] = 600,
+    file: SoundFile,
+    start: FormStart = None,
+    end: FormEnd = None,
+    points: Annotated[int, Form(ge=1, le=display.MAX_POINTS, description=_COUNT)] = 600,
 ) -> models.WaveformAnswer:
     """Return the same as for a stored recording; the file is not kept."""
     async with context.uploads.passing_file(file) as path:
@@ -181,16 +208,16 @@ async def waveform_of_upload(
 @router.post(
     "/api/spectrogram.png",
     response_class=Response,
-    responses={**_PNG, **problems(415)},
-    summary="An upload's log-mel spectrogram",
+    responses={**_PNG, **problems(*BODY, 415, 507)},
+    summary="Draw an uploaded file's spectrogram",
 )
-async def spectrogram_of_upload(
+async def spectrogram_upload(
     context: GivenContext,
-    file: Annotated[UploadFile, File()],
-    start: Annotated[Optional[float], Form(ge=0)] = None,
-    end: Annotated[Optional[float], Form(gt=0)] = None,
-    width: Annotated[int, Form(ge=1, le=display.MAX_WIDTH)] = 600,
-    height: Annotated[int, Form(ge=1, le=display.MAX_HEIGHT)] = 128,
+    file: SoundFile,
+    start: FormStart = None,
+    end: FormEnd = None,
+    width: Annotated[int, Form(ge=1, le=display.MAX_WIDTH, description="pixels")] = 600,
+    height: Annotated[int, Form(ge=1, le=display.MAX_HEIGHT, description="pixels")] = 128,
 ) -> Response:
     """Return the same as for a stored recording; the file is not kept."""
     async with context.uploads.passing_file(file) as path:

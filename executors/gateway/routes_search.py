@@ -13,51 +13,100 @@ from starlette.datastructures import UploadFile
 
 from executors.documents import Clip, Counted, Found
 from executors.gateway import models
-from executors.gateway.context import Context, GivenContext, problems
+from executors.gateway.context import Context, GivenContext
+from executors.gateway.described import (
+    BODY,
+    FORM,
+    JSON,
+    SIREN_ID,
+    body,
+    named_after_function,
+    problems,
+)
 from executors.gateway.problems import document_failed
-from executors.gateway.queries import query_body, read_query
+from executors.gateway.queries import read_query, read_upload
 
-router = APIRouter(tags=["search"])
+router = APIRouter(tags=["search"], generate_unique_id_function=named_after_function)
+_SEARCH_FAILURES = problems(*BODY, 404, 409, 415)
+_UPLOAD_FAILURES = problems(*BODY, 409, 415, 507)
+_BY_ID = {"recording_id": SIREN_ID}
 
 
 @router.post(
     "/api/search",
-    responses=problems(404, 409, 415),
-    openapi_extra=query_body(models.SearchRequest),
-    summary="Which recordings hold something like this",
+    responses=_SEARCH_FAILURES,
+    openapi_extra=body(JSON, "SearchRequest", {**_BY_ID, "top_k": 3}),
+    summary="Search by a path, a stored recording or a vector",
 )
 async def search(context: GivenContext, request: Request) -> models.Answer:
-    """Take a form with a `file`, or `uri`, `recording_id` or `vector`; the file is not kept."""
-    async with _query(context, request, models.SearchRequest) as (query, clip, name):
-        found = await context.flow.one("/search", clip, Found, query.parameters)
-    return models.Answer(**_finished(found, clip, name))
+    """Take one of `uri`, `recording_id` and `vector`, and return the most similar recordings."""
+    async with read_query(request, models.SearchRequest) as (query, upload):
+        return await _search(context, query, upload)
+
+
+@router.post(
+    "/api/search/upload",
+    responses=_UPLOAD_FAILURES,
+    openapi_extra=body(FORM, "Body_search_upload"),
+    summary="Search by an uploaded file",
+)
+async def search_upload(context: GivenContext, request: Request) -> models.Answer:
+    """Return the recordings that are most similar to the file, which is not kept."""
+    async with read_upload(request, models.SearchRequest) as (query, upload):
+        return await _search(context, query, upload)
 
 
 @router.post(
     "/api/timeline",
-    responses=problems(404, 409, 415),
-    openapi_extra=query_body(models.TimelineRequest),
-    summary="When something like this was heard",
+    responses=_SEARCH_FAILURES,
+    openapi_extra=body(JSON, "TimelineRequest", {**_BY_ID, "min_score": 0.5}),
+    summary="Count over time what resembles a path, a stored recording or a vector",
 )
 async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
-    """Take what a search takes, and count by hour, day, week or month."""
-    async with _query(context, request, models.TimelineRequest) as (query, clip, name):
+    """Take one of `uri`, `recording_id` and `vector`, and count by hour, day, week or month."""
+    async with read_query(request, models.TimelineRequest) as (query, upload):
+        return await _timeline(context, query, upload)
+
+
+@router.post(
+    "/api/timeline/upload",
+    responses=_UPLOAD_FAILURES,
+    openapi_extra=body(FORM, "Body_timeline_upload"),
+    summary="Count over time what resembles an uploaded file",
+)
+async def timeline_upload(context: GivenContext, request: Request) -> models.TimelineAnswer:
+    """Count by hour, day, week or month what is similar to the file, which is not kept."""
+    async with read_upload(request, models.TimelineRequest) as (query, upload):
+        return await _timeline(context, query, upload)
+
+
+async def _search(
+    context: Context, query: models.SearchRequest, upload: Optional[UploadFile]
+) -> models.Answer:
+    async with _clip(context, query, upload) as (clip, name):
+        found = await context.flow.one("/search", clip, Found, query.parameters)
+    return models.Answer(**_finished(found, clip, name))
+
+
+async def _timeline(
+    context: Context, query: models.TimelineRequest, upload: Optional[UploadFile]
+) -> models.TimelineAnswer:
+    async with _clip(context, query, upload) as (clip, name):
         counted = await context.flow.one("/timeline", clip, Counted, query.parameters)
     return models.TimelineAnswer(**_finished(counted, clip, name))
 
 
 @asynccontextmanager
-async def _query(
-    context: Context, request: Request, model: Any
-) -> AsyncIterator[tuple[Any, Clip, Optional[str]]]:
-    """Yield the parameters, the document to send, and what the client calls its file."""
-    async with read_query(request, model) as (query, upload):
-        if upload is None:
-            yield query, Clip.model_validate({"id": "query", **query.source}), None
-            return
-        async with context.uploads.passing_file(upload) as path:
-            clip = Clip.model_validate({"id": "query", **query.source, "uri": str(path)})
-            yield query, clip, _called(upload)
+async def _clip(
+    context: Context, query: models.Narrowing, upload: Optional[UploadFile]
+) -> AsyncIterator[tuple[Clip, Optional[str]]]:
+    """Yield the document to send, and what the client calls its file."""
+    if upload is None:
+        yield Clip.model_validate({"id": "query", **query.source}), None
+        return
+    async with context.uploads.passing_file(upload) as path:
+        clip = Clip.model_validate({"id": "query", **query.source, "uri": str(path)})
+        yield clip, _called(upload)
 
 
 def _called(upload: UploadFile) -> str:

@@ -7,12 +7,10 @@ bodies and answers pass through as they come.
 
 from __future__ import annotations
 
-from typing import Any, Dict
-
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from executors.access import KEY_HEADER, Access
+from executors.access import Access
 from executors.gateway.load import Load
 from executors.gateway.safety_access import ApiKey, SameSite
 from executors.gateway.safety_headers import BrowserHeaders
@@ -48,19 +46,3 @@ def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
         )
     app.add_middleware(SameSite, access=access)
     app.add_middleware(BrowserHeaders)
-    if access.api_key is not None:
-        _describe_key(app)
-
-
-def _describe_key(app: FastAPI) -> None:
-    """Name the key in the OpenAPI description, so that Swagger UI asks for it."""
-    describe = app.openapi
-
-    def with_key() -> Dict[str, Any]:
-        description = describe()
-        schemes = description.setdefault("components", {}).setdefault("securitySchemes", {})
-        schemes["key"] = {"type": "apiKey", "in": "header", "name": KEY_HEADER.title()}
-        description["security"] = [{"key": []}]
-        return description
-
-    app.openapi = with_key  # type: ignore[method-assign]

@@ -362,7 +362,7 @@ def _narrowing(filters: Filters, *, exclude_self: bool) -> dict[str, Any]:
     """Return the parameters that stand for filters."""
     of_day = filters.time_of_day
     return {
-        "label": list(filters.labels),
+        "labels": list(filters.labels),
         "tags": dict(filters.tags),
         "where": [str(condition) for condition in filters.where],
         "uri_prefix": filters.uri_prefix or None,

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "soundalike"
 #: Layers of the core, lowest first. A module may import from layers below, and from its own layer
 #: as long as no circle comes of it. A module that is in no layer fails the test: give it one.
 LAYERS = (
-    ("errors", "conditions", "types", "excerpt"),
+    ("errors", "conditions", "types", "excerpt", "parameters"),
     ("config", "limits", "lifetime", "freed_memory", "sniffing", "faults"),
     ("windows", "parallel", "audio", "weights", "mirrors", "files", "start_time", "wall_clock", "sql"),
     ("metadata", "roots"),

@@ -1,0 +1,134 @@
+"""What routes add to the description of themselves: failures, bodies, and examples."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Dict, Type
+from uuid import UUID
+
+from fastapi import Path, Query
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+JSON, FORM, PROBLEM = "application/json", "multipart/form-data", "application/problem+json"
+_SCHEMAS = "#/components/schemas/"
+
+#: What examples name: files of the toy data and, of the first, the id, which follows from its content.
+SIREN, RAIN = "toy-data/siren/siren_1.mp3", "toy-data/rain/rain_1.mp3"
+SIREN_ID = "f68f64a7-959e-dbd5-c956-4fe5a2ba2c00"
+#: A name for what may be deleted.
+SCRATCH = "scratch"
+
+CollectionName = Annotated[str, Query(description="name of the collection")]
+RecordingId = Annotated[
+    UUID, Path(description="id of the recording", openapi_examples={"siren": {"value": SIREN_ID}})
+]
+
+#: A file in a form, or bytes in an answer. Older generators know the one word, later ones the other.
+BYTES = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
+
+_MEANINGS = {
+    400: "The body or the header Range is damaged",
+    401: "The API key is missing or wrong",
+    403: "The path, the host or the web page is not allowed",
+    404: "There is nothing of this name or id",
+    409: "The collection is empty, or was made with another encoder or other windows",
+    413: "The body or the sound is too large",
+    415: "The body is of another type, or no decoder can read the sound",
+    416: "The file ends before the range begins",
+    422: "A parameter or the sound cannot be used",
+    429: "The client sends too many requests",
+    500: "The service has failed",
+    503: "The service is busy, or an executor does not answer",
+    507: "The disk of the service is full",
+}
+#: Every operation that may need a key can be answered with these.
+_ANYWHERE = (401, 403, 422, 429, 500, 503)
+#: What may be wrong with a body.
+BODY = (400, 413)
+_RETRY_AFTER = {
+    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}
+}
+_NULL = {"type": "null"}
+
+
+def problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
+    """Return the description of failures: these, and what every request may be answered with."""
+    return only_problems(*_ANYWHERE, *statuses)
+
+
+def only_problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
+    """Return the description of failures with these statuses."""
+    return {status: _problem(status) for status in sorted(set(statuses))}
+
+
+def _problem(status: int) -> Dict[str, Any]:
+    content = {PROBLEM: {"schema": ref("Problem")}}
+    headers = {"headers": _RETRY_AFTER} if status == 429 else {}
+    return {"description": _MEANINGS[status], "content": content, **headers}
+
+
+def ref(name: str) -> Dict[str, str]:
+    """Return the reference to a schema."""
+    return {"$ref": f"{_SCHEMAS}{name}"}
+
+
+def named_after_function(route: APIRoute) -> str:
+    """Return an operation's id, of which generators make the names of methods."""
+    return route.name
+
+
+def camel(name: str) -> str:
+    """Return ``ListJobs`` for ``list_jobs``."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def body(kind: str, schema: str, example: Dict[str, Any] | None = None) -> Dict[str, Any]:
+    """Return the description of a body that a route reads by itself, for its `openapi_extra`.
+
+    Parameters
+    ----------
+    kind : str
+        Its media type.
+    schema : str
+        Name of its schema.
+    example : dict, optional
+    """
+    content = {"schema": ref(schema), **({} if example is None else {"example": example})}
+    return {"requestBody": {"required": True, "content": {kind: content}}}
+
+
+def schema_of(model: Type[BaseModel]) -> Dict[str, Any]:
+    """Return a model's schema as one of the description's components; it refers to no other."""
+    schema = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
+    assert "$defs" not in schema, model
+    return schema
+
+
+def upload_form_of(model: Type[BaseModel], without: tuple[str, ...], text: str) -> Dict[str, Any]:
+    """Return the schema of a form that holds a sound file and a model's fields but those `without`."""
+    schema = schema_of(model)
+    fields = {name: field for name, field in schema["properties"].items() if name not in without}
+    own = {
+        "file": {**BYTES, "description": "a sound file"},
+        **fields,
+        "tags": {
+            **JSON_TEXT,
+            "title": "Tags",
+            "description": f"{fields['tags']['description']}, as JSON",
+        },
+    }
+    required = ["file", *schema.get("required", [])]
+    return {**schema, "description": text, "properties": own, "required": required}
+
+
+#: A JSON object as one field of a form: text, as every client can send it.
+JSON_TEXT = {"type": "string", "contentMediaType": JSON, "contentSchema": {"type": "object"}}
+
+
+def without_null(schema: Dict[str, Any]) -> Dict[str, Any]:
+    """Return the schema of a value that is left out rather than null, as in queries and forms."""
+    kept = [kind for kind in schema.get("anyOf", ()) if kind != _NULL]
+    if len(kept) != 1 or len(schema["anyOf"]) != 2:
+        return schema
+    others = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
+    return {**kept[0], **others}

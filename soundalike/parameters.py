@@ -1,0 +1,94 @@
+"""Names of parameters: refuse unknown ones, and accept aliases.
+
+Every door uses these functions: the command line, Python, HTTP forms and JSON, and Jina's endpoints. An
+unknown name is refused because a misspelt ``collection`` would else stand for the default one, and a
+request to delete would take the wrong recordings.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from soundalike.errors import ParameterError, UnknownParameter
+
+_SHOWN = 80
+
+
+def unknown_parameter(
+    name: str, taken: Iterable[str], place: str = "", *, kind: str = "parameter"
+) -> UnknownParameter:
+    """Return the error for a name that is not taken.
+
+    Parameters
+    ----------
+    name : str
+        As received.
+    taken : iterable of str
+        The names that are known.
+    place : str
+        Where the name stood, like ``data[0]``.
+    kind : str
+        What has the name, like ``option`` or ``field``.
+
+    Examples
+    --------
+    >>> print(unknown_parameter("colection", ["collection", "limit"]))
+    'colection' is not a known parameter, did you mean 'collection'? known: collection, limit
+    """
+    known = list(dict.fromkeys(taken))
+    near = difflib.get_close_matches(name, known, n=1)
+    shown = f"{place}.{name}" if place else name
+    question = f", did you mean {near[0]!r}?" if near else ";"
+    listed = ", ".join(known) or "none"
+    return UnknownParameter(f"{shown[:_SHOWN]!r} is not a known {kind}{question} known: {listed}")
+
+
+def refuse_unknown(
+    given: Iterable[str], taken: Iterable[str], place: str = "", *, kind: str = "parameter"
+) -> None:
+    """Raise an error at the first name that is not taken; takes what `unknown_parameter` does.
+
+    Raises
+    ------
+    UnknownParameter
+        A name is not known.
+    """
+    known = list(taken)
+    for name in given:
+        if name not in known:
+            raise unknown_parameter(name, known, place, kind=kind)
+
+
+def resolve_aliases(given: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
+    """Return values by their proper names.
+
+    Parameters
+    ----------
+    given : mapping
+        Values by the names that a caller used.
+    aliases : mapping of str to str
+        Proper names by their aliases.
+
+    Raises
+    ------
+    ParameterError
+        A value was given under both names, and the two differ.
+
+    Examples
+    --------
+    >>> resolve_aliases({"label": ["dog"], "limit": 5}, {"label": "labels"})
+    {'labels': ['dog'], 'limit': 5}
+    """
+    resolved: dict[str, Any] = {}
+    for name, value in given.items():
+        proper = aliases.get(name, name)
+        if proper in resolved and resolved[proper] != value:
+            other = next(key for key in given if key != name and aliases.get(key, key) == proper)
+            raise ParameterError(
+                f"{other} and {name} are two names of one parameter and have different values; "
+                f"give {proper} alone"
+            )
+        resolved[proper] = value
+    return resolved
