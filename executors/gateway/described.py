@@ -48,7 +48,6 @@ BODY = (400, 413)
 _RETRY_AFTER = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}
 }
-_NULL = {"type": "null"}
 
 
 def problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
@@ -75,11 +74,6 @@ def ref(name: str) -> Dict[str, str]:
 def named_after_function(route: APIRoute) -> str:
     """Return an operation's id, of which generators make the names of methods."""
     return route.name
-
-
-def camel(name: str) -> str:
-    """Return ``ListJobs`` for ``list_jobs``."""
-    return "".join(word.capitalize() for word in name.split("_"))
 
 
 def body(kind: str, schema: str, example: Dict[str, Any] | None = None) -> Dict[str, Any]:
@@ -123,12 +117,3 @@ def upload_form_of(model: Type[BaseModel], without: tuple[str, ...], text: str) 
 
 #: A JSON object as one field of a form: text, as every client can send it.
 JSON_TEXT = {"type": "string", "contentMediaType": JSON, "contentSchema": {"type": "object"}}
-
-
-def without_null(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the schema of a value that is left out rather than null, as in queries and forms."""
-    kept = [kind for kind in schema.get("anyOf", ()) if kind != _NULL]
-    if len(kept) != 1 or len(schema["anyOf"]) != 2:
-        return schema
-    others = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
-    return {**kept[0], **others}
