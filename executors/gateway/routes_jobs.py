@@ -16,6 +16,7 @@ from executors.gateway.context import GivenContext, problems
 from executors.gateway.form_names import unescape_name
 from executors.gateway.indexing import FolderSync, UploadIndexing
 from executors.gateway.jobs import Job, JobFile
+from executors.gateway.links import at_root
 from executors.gateway.queries import parse_tags
 from executors.gateway.uploads import FIELD_LIMITS
 from soundalike.config import DEFAULT_COLLECTION
@@ -86,7 +87,7 @@ async def upload(
     except BaseException:
         await work.let_go()
         raise
-    return _accepted(job, response)
+    return _accepted(job, request, response)
 
 
 @router.post(
@@ -96,13 +97,15 @@ async def upload(
     response_description=_ACCEPTED,
     summary="Make a collection agree with a folder",
 )
-async def sync_folder(context: GivenContext, response: Response, wanted: FolderRequest) -> Job:
+async def sync_folder(
+    context: GivenContext, request: Request, response: Response, wanted: FolderRequest
+) -> Job:
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)
     folder = await context.decoding.run(_folder, context, wanted.folder)
     work = FolderSync(context, folder, wanted.label, wanted.prune)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
-    return _accepted(context.jobs.start(job, work.run), response)
+    return _accepted(context.jobs.start(job, work.run), request, response)
 
 
 @router.get("/api/jobs", responses=problems(), summary="The jobs, the newest first")
@@ -144,8 +147,8 @@ async def cancel(context: GivenContext, job_id: str) -> Job:
     return await context.jobs.cancel(job_id)
 
 
-def _accepted(job: Job, response: Response) -> Job:
-    response.headers["Location"] = f"/api/jobs/{job.id}"
+def _accepted(job: Job, request: Request, response: Response) -> Job:
+    response.headers["Location"] = at_root(request, f"/api/jobs/{job.id}")
     return job
 
 

@@ -1,8 +1,8 @@
 """What stands before the gateway's routes: who may ask, how much, and what a browser may do with it.
 
-From the outside in: headers for browsers, the name that the service is called by, pages elsewhere,
-the API key, how often, how many at once, and how large. Each layer is plain ASGI, so that
-bodies and answers pass through as they come.
+From the outside in: what a proxy says of the client, headers for browsers, the name that the service is
+called by, pages elsewhere, the API key, how often, how many at once, and how large. Each layer is
+plain ASGI, so that bodies and answers pass through as they come.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, Dict
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from executors.access import KEY_HEADER, Access
+from executors.access import Access
+from executors.gateway.forwarded import Forwarded
 from executors.gateway.load import Load
 from executors.gateway.safety_access import ApiKey, SameSite
 from executors.gateway.safety_headers import BrowserHeaders
@@ -48,19 +49,21 @@ def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
         )
     app.add_middleware(SameSite, access=access)
     app.add_middleware(BrowserHeaders)
+    app.add_middleware(Forwarded, proxies=access.proxies)
     if access.api_key is not None:
         _describe_key(app)
 
 
 def _describe_key(app: FastAPI) -> None:
-    """Name the key in the OpenAPI description, so that Swagger UI asks for it."""
+    """Name both ways to send the key in the OpenAPI description, so that Swagger UI asks for it."""
     describe = app.openapi
 
     def with_key() -> Dict[str, Any]:
         description = describe()
         schemes = description.setdefault("components", {}).setdefault("securitySchemes", {})
-        schemes["key"] = {"type": "apiKey", "in": "header", "name": KEY_HEADER.title()}
-        description["security"] = [{"key": []}]
+        schemes["key"] = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+        schemes["bearer"] = {"type": "http", "scheme": "bearer"}
+        description["security"] = [{"key": []}, {"bearer": []}]
         return description
 
     app.openapi = with_key  # type: ignore[method-assign]

@@ -224,7 +224,10 @@ def test_who_guesses_keys_has_to_wait(make_app: Callable[..., FastAPI]):
 
 def test_the_description_names_the_key(make_app: Callable[..., FastAPI]):
     schemes = make_app({"SOUNDALIKE_API_KEY": KEY}).openapi()["components"]["securitySchemes"]
-    assert schemes == {"key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
+    assert schemes == {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
     assert "security" not in make_app().openapi()
 
 
