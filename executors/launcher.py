@@ -70,9 +70,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int, help="HTTP")
     parser.add_argument("--grpc-port", type=int)
+    parser.add_argument("--root-path", help="prefix of all paths, behind a proxy")
     parser.add_argument("--start-timeout", type=float, default=START_TIMEOUT_S, metavar="SECONDS")
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process is gone")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.root_path is not None:
+        os.environ["SOUNDALIKE_ROOT_PATH"] = arguments.root_path
+    return arguments
 
 
 def _load(arguments: argparse.Namespace) -> dict[str, Any]:

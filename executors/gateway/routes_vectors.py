@@ -11,7 +11,8 @@ from fastapi import APIRouter, File, Form, UploadFile
 from pydantic import BaseModel, Field
 
 from executors.documents import Indexed
-from executors.gateway.context import Context, GivenContext, problems
+from executors.gateway.context import Context, GivenContext
+from executors.gateway.described import BODY, problems
 from executors.gateway.uploads import FIELD_LIMITS
 from executors.vector_documents import to_document
 from soundalike.config import Settings
@@ -51,7 +52,7 @@ class VectorsAnswer(BaseModel):
     warnings: List[str] = Field(description="what was assumed")
 
 
-@router.post("/api/vectors", responses=problems(404, 409), summary="Index vectors of another program")
+@router.post("/api/vectors", responses=problems(*BODY, 409, 507), summary="Index vectors of another program")
 async def index_vectors(
     context: GivenContext,
     vectors: Annotated[UploadFile, File(description=".npy, .parquet or .jsonl")],

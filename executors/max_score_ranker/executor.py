@@ -28,8 +28,8 @@ from executors.parameters import (
     IndexParameters,
     RecordingsParameters,
     SearchParameters,
-    VectorsParameters,
     TimelineParameters,
+    VectorsParameters,
 )
 from soundalike.ranking import rank_collections
 from soundalike.start_time import zone_named

@@ -293,6 +293,12 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="give up when the Flow is not ready by then; default: 60",
     )
+    command.add_argument(
+        "--root-path",
+        metavar="PATH",
+        help="path below which a reverse proxy publishes the service, like /sounds; "
+        "SOUNDALIKE_ROOT_PATH works too",
+    )
 
 
 def _port(text: str) -> int:

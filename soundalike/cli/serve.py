@@ -25,6 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.grpc_port,
         start_timeout_s=arguments.start_timeout,
     )
+    if arguments.root_path is not None:
+        command += ["--root-path", arguments.root_path]
     sys.stderr.flush()
     os.execve(command[0], command, launch_environment(settings))  # noqa: S606 - this interpreter, no shell
 
