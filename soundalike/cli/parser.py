@@ -168,14 +168,10 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         help="how the time stands in file names, as for strptime, like %%y%%m%%d%%H%%M%%S; repeatable; "
         "tried before the usual ones",
     )
-    command.add_argument(
-        "--metadata",
-        type=Path,
-        metavar="FILE",
-        help="table of the files: CSV, TSV or JSON lines with file_name (or filename, file, path; "
-        "relative to the table's folder or to the folders that are indexed), label (or category), "
-        "recorded_at; every other column becomes a tag. What it says of a file outdoes --label, --tag "
-        "and --recorded-at",
+    paths.add_metadata(
+        command,
+        "label (or category), recorded_at; every other column becomes a tag. What it says of a file "
+        "outdoes --label, --tag and --recorded-at",
     )
     command.add_argument(
         "--checksum",
@@ -363,12 +359,9 @@ def _add_models(command: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", metavar="DIR", help="a folder with one folder a label")
-    command.add_argument(
-        "--metadata",
-        type=Path,
-        metavar="FILE",
-        help="labels and folds of the clips in DIR or DIR/audio, instead of those of folders and names: "
-        "CSV or .jsonl with file_name or filename, label or category, and if need be fold",
+    paths.add_metadata(
+        command,
+        "label (or category), and if need be fold. Where it is named, only its clips are taken",
     )
     command.add_argument(
         "--fold-pattern",
