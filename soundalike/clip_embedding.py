@@ -72,8 +72,8 @@ def embed_audio(
     Returns
     -------
     embedding : (128,) float32, or (n_seconds, 128) float32 or uint8
-        Without a unit. uint8 only without pooling and with `postprocess`. A sound shorter than 0.975 s is repeated
-        until it is long enough, and has one second.
+        Without a unit. uint8 only without pooling and with `postprocess`. A sound shorter than 0.975 s
+        is repeated until it is long enough, and has one second.
 
     Raises
     ------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import operator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ import numpy.typing as npt
 
 from soundalike.errors import EmptyAudio, ParameterError
 
-_MAX_RATE_HZ = 768_000
+#: As `soundalike.audio.parts` has them.
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
 _MAX_CHANNELS = 64
 #: What is added to integers, and what they are divided by, as decoders of PCM do.
 _SCALES = {"uint8": (-128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
@@ -48,16 +48,14 @@ def array_to_wav(samples: npt.NDArray[Any], sample_rate: float | None) -> bytes:
 def _checked_rate(sample_rate: float | None) -> int:
     if sample_rate is None:
         raise ParameterError("an array has no sample rate of its own; give sample_rate=, in hertz")
-    try:
-        # A rate like 44100.0 is as good.
-        rate_hz = operator.index(int(sample_rate) if sample_rate == int(sample_rate) else sample_rate)
-    except (TypeError, ValueError, OverflowError):
-        rate_hz = 0
-    if not 1 <= rate_hz <= _MAX_RATE_HZ:
+    # A rate like 44100.0 is as good.
+    is_whole = isinstance(sample_rate, (int, float, np.integer, np.floating)) and sample_rate % 1 == 0
+    if not is_whole or not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
         raise ParameterError(
-            f"sample_rate is {sample_rate!r}; give a whole number of hertz from 1 to {_MAX_RATE_HZ}"
+            f"sample_rate is {sample_rate!r}; give a whole number of hertz from {_MIN_RATE_HZ} to "
+            f"{_MAX_RATE_HZ}"
         )
-    return rate_hz
+    return int(sample_rate)
 
 
 def _check_shape(samples: npt.NDArray[Any]) -> None:
