@@ -21,6 +21,7 @@ from soundalike.cli import (
     search,
     serve,
     server,
+    sql,
     timeline,
 )
 
@@ -47,7 +48,9 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    _add_demo(add("demo", demo.run, "index toy-data through the Flow and search it"))
+    _add_demo(
+        add("demo", server.on_this_machine(demo.run), "index toy-data through the Flow and search it")
+    )
     _add_index(
         add(
             "index",
@@ -129,12 +132,29 @@ def build_parser() -> argparse.ArgumentParser:
     export, import_, reset = map(server.only_here, (exchange.export, exchange.import_, commands.reset))
     _add_export(add("export", export, "write an index into a file", options.collection()))
     _add_import(add("import", import_, "read an index out of a file"))
+    _add_sql(
+        add("sql", server.only_here(sql.run), "run SQL on the database, read-only, or open it in psql")
+    )
     _add_reset(add("reset", reset, "delete the whole index with all collections"))
-    _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
+    _add_serve(add("serve", server.on_this_machine(serve.run), "serve the Flow over HTTP and gRPC"))
     without_index = options.encoding(of_index=False)
-    _add_embed(add("embed", embed.run, "write the embeddings of sound files", without_index))
-    _add_models(add("models", models.run, "look after the encoder's weights"))
-    _add_evaluate(add("evaluate", evaluate.run, "measure retrieval on labelled clips", without_index))
+    _add_embed(
+        add(
+            "embed",
+            server.on_this_machine(embed.run),
+            "write the embeddings of sound files",
+            without_index,
+        )
+    )
+    _add_models(add("models", server.on_this_machine(models.run), "look after the encoder's weights"))
+    _add_evaluate(
+        add(
+            "evaluate",
+            server.on_this_machine(evaluate.run),
+            "measure retrieval on labelled clips",
+            without_index,
+        )
+    )
     return parser
 
 
@@ -273,6 +293,22 @@ def _add_import(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="OLD=NEW",
         help="the recordings below the folder OLD lie in the folder NEW on this machine; repeatable",
+    )
+
+
+def _add_sql(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "statement",
+        nargs="?",
+        metavar="SQL",
+        help="one statement or several, with semicolons between them; - reads them from stdin; default: "
+        "psql on a terminal, else stdin. docs/sql-cookbook.md has examples",
+    )
+    command.add_argument("--write", action="store_true", help="allow statements that change something")
+    command.add_argument(
+        "--format",
+        choices=sql.FORMATS,
+        help="default: table, which shortens long values. --json is --format json, an object a row",
     )
 
 
