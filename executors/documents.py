@@ -192,8 +192,8 @@ class MatchDoc(BaseDoc):
     score: float = 0.0
     start_s: float = 0.0
     end_s: float = 0.0
-    query_start_s: float = 0.0
-    query_end_s: float = 0.0
+    query_start_s: Optional[float] = Field(default=None, description="seconds; null for a vector")
+    query_end_s: Optional[float] = Field(default=None, description="seconds; null for a vector")
     n_hits: int = 0
     label: Optional[str] = None
     tags: Dict[str, Any] = {}

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.audio import resolve_path, uri_of
+from soundalike.audio.arrays import array_to_wav
 from soundalike.audio.sources import AudioSource
 from soundalike.config import Settings
 from soundalike.embedding import CutRecording, Encoder, embed_patches_at, embed_windows, normalised
@@ -35,55 +36,88 @@ _POOL: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum}
 
 
 def embed_audio(
-    path: str | Path,
+    source: str | Path | bytes | npt.NDArray[Any] | None = None,
     pooling: Pooling | None = None,
     postprocess: bool = False,
     *,
+    sample_rate: int | None = None,
     encoder: Encoder | None = None,
     example_hop_s: float = 1.0,
     decoding: IsolatedDecoding | None = None,
+    path: str | Path | None = None,
 ) -> npt.NDArray[Any]:
-    """Embed a file, second by second or as one vector.
+    """Embed a sound, second by second or as one vector.
 
     Parameters
     ----------
-    path : str or Path
-        Any format that Soundalike reads.
+    source : str, Path, bytes, or (n,) or (n, channels) array
+        A path, the bytes of a sound file in any format that Soundalike reads, or samples: floats from
+        -1 to 1, or int16, int32 or uint8 as PCM files hold them. They are mixed down and resampled to
+        16 kHz.
     pooling : {"mean", "sum"}, optional
         Pool the seconds into one vector of length 1. None: a vector for each second.
     postprocess : bool
         Apply PCA, whitening and 8-bit quantisation as in the AudioSet release. VGGish only.
+    sample_rate : int, optional
+        Of an array, in hertz; needed there, and refused elsewhere.
     encoder : Encoder, optional
         By default the one that the environment configures; it is loaded once.
     example_hop_s : float
         Seconds between vectors: 1.0, or 0.96 as in the published pipeline.
     decoding : IsolatedDecoding, optional
         Processes that decode; by default those that the whole program shares.
+    path : str or Path, optional
+        Another name of `source`.
 
     Returns
     -------
     embedding : (128,) float32, or (n_seconds, 128) float32 or uint8
-        uint8 only without pooling and with `postprocess`. A file shorter than 0.975 s is repeated
-        until it is long enough, and has one second.
+        Without a unit. uint8 only without pooling and with `postprocess`. A sound shorter than 0.975 s
+        is repeated until it is long enough, and has one second.
 
     Raises
     ------
     ParameterError
-        `pooling` is neither, `example_hop_s` is not above 0, or `postprocess` is asked of an encoder
-        other than VGGish.
+        `pooling` is neither, `example_hop_s` is not above 0, `postprocess` is asked of an encoder
+        other than VGGish, `source` is something else, or an array's type, shape or rate is wrong.
     WeightsMissing
         `postprocess` needs ``vggish_pca_params.npz``, which is not there.
     AudioError
-        The file cannot be used.
+        The sound cannot be used: `InvalidSamples` where a sample is NaN or infinite, `AudioTooShort`
+        below 25 ms, and so on.
+
+    Examples
+    --------
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(3 * 44_100) / 44_100)
+    >>> embed_audio(tone, sample_rate=44_100).shape
+    (3, 128)
     """
     if pooling is not None and pooling not in POOLINGS:
         raise ParameterError(f"pooling is {pooling!r}; choose mean or sum, or leave it out")
     used = encoder or _configured_encoder()
     if postprocess:
         check_postprocess(used)
-    cut = _cut_by_second(resolve_path(path), decoding, example_hop_s)
+    cut = _cut_by_second(
+        _sound(path if source is None else source, sample_rate), decoding, example_hop_s
+    )
     vectors = _second_vectors(cut, used, _postprocessor() if postprocess else None)
     return vectors if pooling is None else _pooled(vectors, pooling)
+
+
+def _sound(source: object, sample_rate: int | None) -> AudioSource:
+    """Return what can be decoded."""
+    if isinstance(source, np.ndarray):
+        return array_to_wav(source, sample_rate)
+    if sample_rate is not None:
+        raise ParameterError("sample_rate is for arrays; a sound file says its own, so leave it out")
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source)
+    if isinstance(source, (str, Path)):
+        return resolve_path(source)
+    raise ParameterError(
+        f"the sound is of type {type(source).__name__}; give a path, the bytes of a sound file, or a "
+        "NumPy array with sample_rate="
+    )
 
 
 def embed_seconds(path: str | Path, encoder: Encoder, *, example_hop_s: float = 1.0) -> FloatArray:
@@ -92,9 +126,9 @@ def embed_seconds(path: str | Path, encoder: Encoder, *, example_hop_s: float = 
 
 
 def _cut_by_second(
-    path: Path, decoding: IsolatedDecoding | None, example_hop_s: float = 1.0
+    source: AudioSource, decoding: IsolatedDecoding | None, example_hop_s: float = 1.0
 ) -> Segments:
-    return (decoding or shared()).run(cut_seconds, path, example_hop_s=example_hop_s)
+    return (decoding or shared()).run(cut_seconds, source, example_hop_s=example_hop_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +140,9 @@ class FileEmbedding:
     uri : str
         Absolute path, as an index stores it.
     windows : sequence of Window
-        The part of the file that each vector stands for.
+        The part of the file that each vector stands for, in seconds from its start.
     vectors : (n, dimension) float32 or uint8
-        One for each of them.
+        One for each of them; the dimension is 128, for windows 128 for each of their seconds.
     warnings : tuple of str
         Damage that did not stop the decoding.
     error : SoundalikeError or None
@@ -123,8 +157,8 @@ class FileEmbedding:
 
 
 def embed_files(
-    paths: Iterable[Path],
-    encoder: Encoder,
+    paths: Iterable[str | Path],
+    encoder: Encoder | None = None,
     *,
     per: Per = "window",
     plan: WindowPlan | None = None,
@@ -139,8 +173,9 @@ def embed_files(
 
     Parameters
     ----------
-    paths : iterable of Path
-    encoder : Encoder
+    paths : iterable of str or Path
+    encoder : Encoder, optional
+        By default the one that the environment configures; it is loaded once.
     per : {"window", "second", "file"}
         A vector for each window as the index has them (the seconds' vectors one after the other, of
         length 1), the encoder's raw vector for each second, or one pooled vector of length 1.
@@ -155,9 +190,19 @@ def embed_files(
 
     Raises
     ------
+    ParameterError
+        `paths` is a single path, or `per` or `pooling` is unknown.
     ModelError, ServiceError
         The encoder or the decoding processes cannot be used.
     """
+    if isinstance(paths, (str, bytes, Path)):
+        raise ParameterError(f"paths is {paths!r}; give a list of paths, or use embed_audio")
+    if per not in PERS or pooling not in POOLINGS:
+        raise ParameterError(
+            f"per is {per!r} and pooling is {pooling!r}; choose one of {', '.join(PERS)} and of "
+            f"{', '.join(POOLINGS)}"
+        )
+    encoder = encoder or _configured_encoder()
     if per == "window":
         embed = partial(_by_window, plan=plan or WindowPlan(), encoder=encoder, decoding=decoding)
     else:
@@ -170,11 +215,11 @@ def embed_files(
             decoding=decoding,
         )
 
-    def embed_or_fail(path: Path) -> FileEmbedding:
+    def embed_or_fail(path: str | Path) -> FileEmbedding:
         try:
             return embed(resolve_path(path))
         except Exception as exc:
-            return FileEmbedding(uri_of(path.absolute()), error=blamed(exc, str(path)))
+            return FileEmbedding(uri_of(Path(path).absolute()), error=blamed(exc, str(path)))
 
     return map_ahead(embed_or_fail, paths)
 

@@ -25,6 +25,7 @@
     │   └── DownloadFailed
     ├── StoreError
     │   ├── StoreUnavailable
+    │   ├── StoreFull
     │   ├── ExtensionMissing
     │   ├── SchemaMismatch
     │   ├── ModelMismatch
@@ -218,6 +219,13 @@ class StoreUnavailable(StoreError):
 
     code = "store.unavailable"
     http_status = 503
+
+
+class StoreFull(StoreError):
+    """The database has no disk space left."""
+
+    code = "store.disk_full"
+    http_status = 507
 
 
 class ExtensionMissing(StoreError):

@@ -42,7 +42,7 @@ def blamed(exc: Exception, name: str) -> SoundalikeError:
         return exc
     if isinstance(exc, SoundalikeError):
         raise exc
-    if isinstance(exc, OSError) and exc.errno in _NO_SPACE:
+    if is_disk_full(exc):
         return DiskFull(f"the disk became full at {name!r}; free some space and do it again")
     kind = type(exc).__name__
     _LOG.error(
@@ -52,6 +52,11 @@ def blamed(exc: Exception, name: str) -> SoundalikeError:
         f"an unexpected {kind} came up at {name!r}, which is left out; the log says more in one line, "
         "and with SOUNDALIKE_DEBUG=1 where: please report it"
     )
+
+
+def is_disk_full(exc: BaseException) -> bool:
+    """Tell whether the system refused to write because a disk, or a user's share of it, is full."""
+    return isinstance(exc, OSError) and exc.errno in _NO_SPACE
 
 
 def _is_debug() -> bool:

@@ -7,18 +7,23 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 from soundalike.errors import MetadataError, ParameterError
+from soundalike.files import FileList
 from soundalike.wall_clock import parse_moment
 
 #: Names of a column, the first that is there counts.
 FILE_COLUMNS = ("file_name", "filename", "file", "path")
 LABEL_COLUMNS = ("label", "category")
 START_COLUMN = "recorded_at"
+FOLD_COLUMN = "fold"
+#: Tables that are looked for beside the files, as Hugging Face's AudioFolder has them.
+TABLE_NAMES = ("metadata.csv", "metadata.jsonl")
 #: Where the files may lie below a folder; ESC-50 keeps them in ``audio``.
 _PLACES = ("", "audio")
 _JSON_SUFFIXES = (".jsonl", ".ndjson")
@@ -29,6 +34,27 @@ _NUMBER = re.compile(
 )
 
 Row = tuple[int, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A row of a table, and the file that it is about.
+
+    Attributes
+    ----------
+    place : Path
+        Absolute path of the file, which may not be there.
+    table : Path
+    line : int
+        From 1.
+    cells : dict
+        By the names of the columns; of CSV all are text.
+    """
+
+    place: Path
+    table: Path
+    line: int
+    cells: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +75,71 @@ class FileMetadata:
     recorded_at: datetime | None
 
 
-def read_file_metadata(path: Path, folders: Sequence[Path], zone: tzinfo) -> dict[Path, FileMetadata]:
-    """Read what a table says of files.
+def read_file_rows(
+    tables: Sequence[Path],
+    folders: Sequence[Path],
+    needed: Sequence[Sequence[str]] = (),
+    used: Sequence[str] | None = None,
+) -> list[FileRow]:
+    """Read the rows of tables of files; every command that takes such a table reads it with this.
 
     Parameters
     ----------
-    path : Path
+    tables : sequence of Path
         As for `read_rows`. The file is named by the first of the columns ``file_name``, ``filename``,
-        ``file`` and ``path``. ``label`` or ``category`` is the label, ``recorded_at`` the start, and
+        ``file`` and ``path``.
+    folders : sequence of Path
+        File names are relative to their table's folder, or to one of these, or to a subfolder
+        ``audio`` of one of them.
+    needed, used
+        As for `read_rows`, apart from the file's name.
+
+    Raises
+    ------
+    MetadataError
+        A table cannot be read, lacks a column or names no file, or a file is named twice.
+    """
+    rows: dict[Path, FileRow] = {}
+    for table in tables:
+        before = len(rows)
+        with _named(table, tables):
+            for line, cells in read_rows(table, [FILE_COLUMNS, *needed], used):
+                name = needed_text(cells, FILE_COLUMNS, line)
+                row = FileRow(place_of(name, [table.parent, *folders]), table, line, cells)
+                if row.place in rows:
+                    raise _twice(rows[row.place], row, name)
+                rows[row.place] = row
+            if len(rows) == before:
+                raise MetadataError(f"{table.name!r} names no file")
+    return list(rows.values())
+
+
+@contextmanager
+def _named(table: Path, tables: Sequence[Path]) -> Iterator[None]:
+    """Name the table in errors where there are several: those of a data set bear the same name."""
+    try:
+        yield
+    except MetadataError as exc:
+        raise MetadataError(f"{table}: {exc.message}" if len(tables) > 1 else exc.message) from exc
+
+
+def _twice(first: FileRow, second: FileRow, name: str) -> MetadataError:
+    if first.table == second.table:
+        lines = f"lines {first.line} and {second.line}"
+    else:
+        lines = f"line {second.line} and line {first.line} of {str(first.table)!r}"
+    return MetadataError(f"{lines} name the same file, {name!r}; keep one of them")
+
+
+def read_file_metadata(
+    tables: Path | Sequence[Path], folders: Sequence[Path], zone: tzinfo
+) -> dict[Path, FileMetadata]:
+    """Read what tables say of files.
+
+    Parameters
+    ----------
+    tables : Path or sequence of Path
+        As for `read_file_rows`. ``label`` or ``category`` is the label, ``recorded_at`` the start, and
         everything else that has a value is a tag. In CSV, ``true``, ``false`` and numbers are taken
         as such.
     folders : sequence of Path
@@ -73,38 +156,51 @@ def read_file_metadata(path: Path, folders: Sequence[Path], zone: tzinfo) -> dic
     Raises
     ------
     MetadataError
-        The table cannot be read, lacks the column of file names, names a file twice, or holds a value
-        that cannot be stored.
+        A table cannot be read, lacks the column of file names, names no file or one twice, or holds a
+        value that cannot be stored.
     """
+    tables = [tables] if isinstance(tables, Path) else tables
     found: dict[Path, FileMetadata] = {}
-    lines: dict[Path, int] = {}
-    is_json = path.suffix.lower() in _JSON_SUFFIXES
-    for line, row in read_rows(path, [FILE_COLUMNS]):
-        name = needed_text(row, FILE_COLUMNS, line)
-        place = place_of(name, [path.parent, *folders])
-        if place in found:
-            raise MetadataError(
-                f"lines {lines[place]} and {line} name the same file, {name!r}; keep one of them"
-            )
-        lines[place] = line
-        found[place] = _metadata_of(row, line, zone, is_json=is_json)
-    if not found:
-        raise MetadataError(f"{path.name!r} names no file")
+    for row in read_file_rows(tables, folders):
+        with _named(row.table, tables):
+            found[row.place] = _metadata_of(row, zone)
     return found
 
 
-def _metadata_of(row: dict[str, Any], line: int, zone: tzinfo, *, is_json: bool) -> FileMetadata:
-    file_column = next(name for name in FILE_COLUMNS if name in row)
-    label_column = next((name for name in LABEL_COLUMNS if name in row), LABEL_COLUMNS[0])
+def find_tables(files: FileList) -> list[Path]:
+    """Return the tables that lie beside files: in the folders that were given, and below them.
+
+    They are files called as in `TABLE_NAMES` whose first row names a file; others of that name, such
+    as a recorder's own list, are none.
+    """
+    beside = {path.parent / name for path in files.named for name in TABLE_NAMES}
+    below = {Path(path) for path in files.left_out if Path(path).name in TABLE_NAMES}
+    return sorted(path for path in beside | below if path.is_file() and _names_files(path))
+
+
+def _names_files(table: Path) -> bool:
+    try:
+        # Only the beginning is read.
+        _, row = next(read_rows(table, [FILE_COLUMNS], ()), (0, {}))
+    except MetadataError:
+        return False
+    return not set(FILE_COLUMNS).isdisjoint(row)
+
+
+def _metadata_of(row: FileRow, zone: tzinfo) -> FileMetadata:
+    cells, line = row.cells, row.line
+    is_json = row.table.suffix.lower() in _JSON_SUFFIXES
+    file_column = next(name for name in FILE_COLUMNS if name in cells)
+    label_column = next((name for name in LABEL_COLUMNS if name in cells), LABEL_COLUMNS[0])
     known = (file_column, label_column, START_COLUMN)
     tags = {
         key: value if is_json else typed(value)
-        for key, value in row.items()
+        for key, value in cells.items()
         if key not in known and key and value not in (None, "")
     }
-    label = text_of(row.get(label_column), label_column, line) or None
+    label = text_of(cells.get(label_column), label_column, line) or None
     _check_storable([label, tags], line)
-    start = text_of(row.get(START_COLUMN), START_COLUMN, line)
+    start = text_of(cells.get(START_COLUMN), START_COLUMN, line)
     try:
         at = parse_moment(start, zone, START_COLUMN) if start else None
     except ParameterError as exc:

@@ -114,13 +114,18 @@ def _matches(found: SearchResult, query_windows: Sequence[Window], collection: s
             score=hit.score,
             start_s=hit.start_s,
             end_s=hit.end_s,
-            query_start_s=query_windows[hit.query_window].start_s,
-            query_end_s=query_windows[hit.query_window].end_s,
+            query_start_s=_seconds(query_windows[hit.query_window])[0],
+            query_end_s=_seconds(query_windows[hit.query_window])[1],
             n_hits=len({other.window_index for other in by_recording[hit.recording_id]}),
             collection=collection,
         )
         for hit in best
     ]
+
+
+def _seconds(window: Window) -> tuple[float, float] | tuple[None, None]:
+    """Return where a window of the query begins and ends; a vector's is empty and lies nowhere."""
+    return (window.start_s, window.end_s) if window.end_s > window.start_s else (None, None)
 
 
 def _preference(hit: Hit) -> tuple[float, int, int]:

@@ -180,9 +180,9 @@ class Match:
         Cosine similarity of the best pair of windows, -1 to 1.
     start_s, end_s : float
         The matching window of the recording, in seconds.
-    query_start_s, query_end_s : float
+    query_start_s, query_end_s : float or None
         The window of the query that it matches, in seconds from the start of the query's recording;
-        where the query is a slice of it too.
+        where the query is a slice of it too. None where the query is a vector.
     n_hits : int
         How many different windows of the recording are among the hits that were compared.
     collection : str
@@ -194,8 +194,8 @@ class Match:
     score: float
     start_s: float
     end_s: float
-    query_start_s: float
-    query_end_s: float
+    query_start_s: float | None
+    query_end_s: float | None
     n_hits: int
     collection: str
 

@@ -52,7 +52,11 @@ class VectorsAnswer(BaseModel):
     warnings: List[str] = Field(description="what was assumed")
 
 
-@router.post("/api/vectors", responses=problems(*BODY, 409, 507), summary="Index vectors of another program")
+@router.post(
+    "/api/vectors",
+    responses=problems(*BODY, 409, 507),
+    summary="Index vectors of another program",
+)
 async def index_vectors(
     context: GivenContext,
     vectors: Annotated[UploadFile, File(description=".npy, .parquet or .jsonl")],

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import random
+import shlex
 import socket
 import subprocess
 import threading
@@ -31,6 +32,8 @@ _REQUEST_TIMEOUT_S = 300
 _STOP_TIMEOUT_S = 30
 _BATCH = 8
 _SHOWN = 3
+#: Apart from the recordings of whoever tries it.
+_COLLECTION = "demo"
 _READY = "soundalike: ready"
 #: Below those that Linux gives to outgoing connections, and those that Jina gives to its executors.
 _PORTS = range(20_000, 32_000)
@@ -55,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_tables(answers, queries)
     _print_verdict(answers, queries, expected["events"])
     _print_encoder(answers)
+    _print_next(arguments)
     return 0 if "failed" not in outcomes and all(answers) else 1
 
 
@@ -175,7 +179,7 @@ def _index(service: Service, sounds: Sequence[Path]) -> set[str]:
     counts: dict[str, int] = {}
     for begin in range(0, len(sounds), _BATCH):
         batch = [{"uri": str(path)} for path in sounds[begin : begin + _BATCH]]
-        for document in service.post("/index", batch):
+        for document in service.post("/index", batch, collection=_COLLECTION):
             counts[document["outcome"]] = counts.get(document["outcome"], 0) + 1
             if document["error"]:
                 output.note(f"failed: {document['uri']}: {document['error']}")
@@ -189,8 +193,10 @@ def _search(
     service: Service, folder: Path, queries: Sequence[dict[str, Any]]
 ) -> list[list[dict[str, Any]]]:
     documents = [{"id": str(n), "uri": str(folder / query["file"])} for n, query in enumerate(queries)]
-    # Only the toy data may answer, whatever else is in the index.
-    found = service.post("/search", documents, top_k=_SHOWN, uri_prefix=f"{folder}/")
+    # Only this toy data may answer, whatever else is in the collection.
+    found = service.post(
+        "/search", documents, top_k=_SHOWN, uri_prefix=f"{folder}/", collection=_COLLECTION
+    )
     answers: list[list[dict[str, Any]]] = [[] for _ in queries]
     for document in found:
         if document["error"]:
@@ -246,4 +252,16 @@ def _print_encoder(answers: Sequence[list[dict[str, Any]]]) -> None:
             "  weight-free: it compares the level and movement of 64 frequency bands and has learned "
             f"nothing.\n  For VGGish, trained by Google, run: {GET_WEIGHTS}"
         )
-    output.note("search with a sound of your own: soundalike search FILE")
+
+
+def _print_next(arguments: argparse.Namespace) -> None:
+    """Say where the clips are, how to search them, and how to remove them."""
+    places = {"--database-url": arguments.database_url, "--data-dir": arguments.data_dir}
+    given = [word for name, place in places.items() if place for word in (name, str(place))]
+    output.note(
+        f"the clips are in the collection {_COLLECTION!r}, apart from your own recordings\n"
+        "  search them with a sound of your own: "
+        f"{shlex.join(['soundalike', 'search', 'FILE', '--collection', _COLLECTION, *given])}\n"
+        "  remove them: "
+        f"{shlex.join(['soundalike', 'collections', 'drop', _COLLECTION, '--yes', *given])}"
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
 from soundalike.cli.commands import encoder_of, settings_from, start_decoding
-from soundalike.cli.paths import list_left_out, note_left_out, sound_files
+from soundalike.cli.paths import list_left_out, metadata_tables, note_left_out, sound_files
 from soundalike.config import MODELS, PRECISIONS, Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.files import NO_TRACK, FileList
@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = _wanted(arguments)
     if arguments.report:
         _check_report(arguments.report)
-    files = FileList() if arguments.metadata else _files(arguments)
-    clips = _clips(arguments, files)
+    tables, files = metadata_tables(arguments, FileList() if arguments.metadata else _files(arguments))
+    clips = _clips(arguments, files, tables)
     start_decoding(len(clips))
     results: list[Evaluation] = []
     for each, encoder in zip(wanted, _encoders(wanted), strict=True):
@@ -84,30 +84,30 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _files(arguments: argparse.Namespace) -> FileList:
-    """Return the sounds of the folder; name what is left out where that is asked for."""
+    """Return the sounds of the folder."""
     if not Path(arguments.folder).is_dir():
         raise _no_folder(arguments)
-    files = sound_files([arguments.folder])
-    if arguments.list_skipped:
-        list_left_out(files.left_out, as_json=arguments.json)
-    return files
+    return sound_files([arguments.folder])
 
 
 def _no_folder(arguments: argparse.Namespace) -> AudioNotFound:
     return AudioNotFound(f"{arguments.folder!r} is not a folder; give one with a folder a label")
 
 
-def _clips(arguments: argparse.Namespace, files: FileList) -> list[LabelledClip]:
+def _clips(arguments: argparse.Namespace, files: FileList, tables: Sequence[Path]) -> list[LabelledClip]:
     from soundalike import evaluation
 
     folder = Path(arguments.folder)
     if not folder.is_dir():
         raise _no_folder(arguments)
-    if arguments.metadata is None:
-        clips = evaluation.labelled_clips(files.files)
+    if arguments.list_skipped:
+        list_left_out(files.left_out, as_json=arguments.json)
+    if arguments.metadata:
+        clips = evaluation.read_metadata(tables, folder)
+        shown = ", ".join(output.visible(str(table)) for table in tables)
+        output.note(f"{len(clips)} clips are named by {shown}")
     else:
-        clips = evaluation.read_metadata(arguments.metadata, folder)
-        output.note(f"{len(clips)} clips are named by {output.visible(str(arguments.metadata))}")
+        clips = evaluation.with_metadata(evaluation.labelled_clips(files.files), tables)
     clips = evaluation.with_folds(clips, arguments.fold_pattern)
     return evaluation.with_queries(clips, arguments.query_pattern)
 
@@ -292,7 +292,7 @@ def _write_report(arguments: argparse.Namespace, results: Sequence[Evaluation]) 
 def _options(arguments: argparse.Namespace) -> dict[str, str]:
     """Return what decided which clips ask and answer, for the report."""
     given = {
-        "Metadata": arguments.metadata,
+        "Metadata": ", ".join(map(str, arguments.metadata)) or None,
         "Fold pattern": arguments.fold_pattern,
         "Query pattern": arguments.query_pattern,
     }

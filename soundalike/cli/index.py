@@ -21,7 +21,7 @@ from soundalike.cli.commands import (
     start_decoding,
 )
 from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
-from soundalike.cli.paths import list_left_out, sound_files
+from soundalike.cli.paths import list_left_out, metadata_tables, sound_files
 from soundalike.cli.report import Report
 from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION
@@ -152,18 +152,22 @@ class _Wanted:
 
 
 def _wanted(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> _Wanted:
+    from soundalike.metadata import read_file_metadata
     from soundalike.pipeline import IndexItem
     from soundalike.wall_clock import parse_moment
 
     tags = parse_tags(arguments.tag)
     given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
-    files = sound_files(paths)
+    tables, files = metadata_tables(arguments, sound_files(paths))
     if arguments.list_skipped:
         list_left_out(files.left_out, as_json=arguments.json)
     items = [IndexItem(str(path), arguments.label, tags, given) for path in files.files]
-    if arguments.metadata is None:
+    if not tables:
         return _Wanted(items, files)
-    told = _metadata(arguments.metadata, paths, files.files, dating)
+    # Those that were found name the files beside them.
+    folders = [Path(path) if os.path.isdir(path) else Path(path).parent for path in paths]
+    told = read_file_metadata(tables, folders if arguments.metadata else [], dating.zone)
+    _tell_of_metadata(arguments, tables, told, files.files)
     described = [
         _with_metadata(item, told[path]) if path in told else item
         for item, path in zip(items, files.files, strict=True)
@@ -171,22 +175,22 @@ def _wanted(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> 
     return _Wanted(described, files)
 
 
-def _metadata(
-    table: Path, paths: list[str], files: list[Path], dating: Dating
-) -> dict[Path, FileMetadata]:
-    """Read the table, and say what is only in it, and what is not."""
-    from soundalike.metadata import read_file_metadata
-
-    folders = [Path(path) if os.path.isdir(path) else Path(path).parent for path in paths]
-    told = read_file_metadata(table, folders, dating.zone)
+def _tell_of_metadata(
+    arguments: argparse.Namespace,
+    tables: list[Path],
+    told: dict[Path, FileMetadata],
+    files: list[Path],
+) -> None:
+    """Say what is only in the tables, and what is not in them."""
     wanted = set(files)
     absent = [path for path in told if path not in wanted]
-    shown = output.visible(str(table))
-    if files and len(absent) == len(told):
+    shown = ", ".join(output.visible(output.short_path(str(table))) for table in tables)
+    if arguments.metadata and files and len(absent) == len(told):
+        names = ", ".join(repr(table.name) for table in tables)
         raise MetadataError(
-            f"none of the {len(told)} files that {table.name!r} names is among those to be indexed, the "
-            f"first being {str(absent[0])!r}; names are relative to the table's folder or to the "
-            "folders that are indexed"
+            f"none of the {len(told)} files that {names} names is among those to be indexed, the first "
+            f"being {str(absent[0])!r}; names are relative to the table's folder or to the folders that "
+            "are indexed"
         )
     if absent:
         first = output.visible(output.short_path(str(absent[0])))
@@ -198,7 +202,6 @@ def _metadata(
         output.note(
             f"{unnamed} of {len(files)} files are not named by {shown}; their folder is their label"
         )
-    return told
 
 
 def _with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from typing import cast
 
 from soundalike.cli.output import log_to_notes, note
 from soundalike.cli.parser import build_parser
-from soundalike.errors import SoundalikeError
+from soundalike.errors import DiskFull, SoundalikeError
+from soundalike.faults import is_disk_full
 
 _INTERRUPTED = 130
 _INTERNAL_ERROR = 70
@@ -50,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as exc:
+        if is_disk_full(exc):
+            return _disk_full(cast(OSError, exc))
         if os.environ.get("SOUNDALIKE_DEBUG"):
             raise
         note(
@@ -58,6 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return _INTERNAL_ERROR
     return status
+
+
+def _disk_full(exc: OSError) -> int:
+    place = os.fsdecode(exc.filename or tempfile.gettempdir())
+    note(
+        f"soundalike: the disk became full ({exc.strerror}: {place!r}); free some space and do it again "
+        f"[{DiskFull.code}]"
+    )
+    return DiskFull.exit_status
 
 
 def _stop_decoding() -> None:

@@ -162,7 +162,7 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
             f"{row['score']:.3f}",
             short_path(row["uri"]),
             seconds(row["start_s"], row["end_s"]),
-            seconds(row["query_start_s"], row["query_end_s"]),
+            _query_seconds(row),
             row["label"] or "",
         ]
         for row in rows
@@ -175,6 +175,12 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     if any(times):
         table = [[*line, time] for line, time in zip(table, ["heard at", *times], strict=True)]
     return columns(table, right=(0, 1))
+
+
+def _query_seconds(row: Mapping[str, Any]) -> str:
+    if row["query_start_s"] is None:
+        return "-"
+    return seconds(row["query_start_s"], row["query_end_s"])
 
 
 def _when(row: Mapping[str, Any]) -> str:

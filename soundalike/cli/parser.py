@@ -22,6 +22,7 @@ from soundalike.cli import (
     search,
     serve,
     server,
+    sql,
     timeline,
 )
 
@@ -48,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run)
         return command
 
-    _add_demo(add("demo", demo.run, "index toy-data through the Flow and search it"))
+    _add_demo(
+        add("demo", server.on_this_machine(demo.run), "index toy-data through the Flow and search it")
+    )
     _add_index(
         add(
             "index",
@@ -130,12 +133,29 @@ def build_parser() -> argparse.ArgumentParser:
     export, import_, reset = map(server.only_here, (exchange.export, exchange.import_, commands.reset))
     _add_export(add("export", export, "write an index into a file", options.collection()))
     _add_import(add("import", import_, "read an index out of a file"))
+    _add_sql(
+        add("sql", server.only_here(sql.run), "run SQL on the database, read-only, or open it in psql")
+    )
     _add_reset(add("reset", reset, "delete the whole index with all collections"))
-    _add_serve(add("serve", serve.run, "serve the Flow over HTTP and gRPC"))
+    _add_serve(add("serve", server.on_this_machine(serve.run), "serve the Flow over HTTP and gRPC"))
     without_index = options.encoding(of_index=False)
-    _add_embed(add("embed", embed.run, "write the embeddings of sound files", without_index))
-    _add_models(add("models", models.run, "look after the encoder's weights"))
-    _add_evaluate(add("evaluate", evaluate.run, "measure retrieval on labelled clips", without_index))
+    _add_embed(
+        add(
+            "embed",
+            server.on_this_machine(embed.run),
+            "write the embeddings of sound files",
+            without_index,
+        )
+    )
+    _add_models(add("models", server.on_this_machine(models.run), "look after the encoder's weights"))
+    _add_evaluate(
+        add(
+            "evaluate",
+            server.on_this_machine(evaluate.run),
+            "measure retrieval on labelled clips",
+            without_index,
+        )
+    )
     return parser
 
 
@@ -169,14 +189,10 @@ def _add_index(command: argparse.ArgumentParser) -> None:
         help="how the time stands in file names, as for strptime, like %%y%%m%%d%%H%%M%%S; repeatable; "
         "tried before the usual ones",
     )
-    command.add_argument(
-        "--metadata",
-        type=Path,
-        metavar="FILE",
-        help="table of the files: CSV, TSV or JSON lines with file_name (or filename, file, path; "
-        "relative to the table's folder or to the folders that are indexed), label (or category), "
-        "recorded_at; every other column becomes a tag. What it says of a file outdoes --label, --tag "
-        "and --recorded-at",
+    paths.add_metadata(
+        command,
+        "label (or category), recorded_at; every other column becomes a tag. What it says of a file "
+        "outdoes --label, --tag and --recorded-at",
     )
     command.add_argument(
         "--checksum",
@@ -279,6 +295,22 @@ def _add_import(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="OLD=NEW",
         help="the recordings below the folder OLD lie in the folder NEW on this machine; repeatable",
+    )
+
+
+def _add_sql(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "statement",
+        nargs="?",
+        metavar="SQL",
+        help="one statement or several, with semicolons between them; - reads them from stdin; default: "
+        "psql on a terminal, else stdin. docs/sql-cookbook.md has examples",
+    )
+    command.add_argument("--write", action="store_true", help="allow statements that change something")
+    command.add_argument(
+        "--format",
+        choices=sql.FORMATS,
+        help="default: table, which shortens long values. --json is --format json, an object a row",
     )
 
 
@@ -394,12 +426,9 @@ def _add_models(command: argparse.ArgumentParser) -> None:
 
 def _add_evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument("folder", metavar="DIR", help="a folder with one folder a label")
-    command.add_argument(
-        "--metadata",
-        type=Path,
-        metavar="FILE",
-        help="labels and folds of the clips in DIR or DIR/audio, instead of those of folders and names: "
-        "CSV or .jsonl with file_name or filename, label or category, and if need be fold",
+    paths.add_metadata(
+        command,
+        "label (or category), and if need be fold. Where it is named, only its clips are taken",
     )
     command.add_argument(
         "--fold-pattern",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.errors import AudioNotFound
+from soundalike.errors import AudioNotFound, ParameterError
 
 if TYPE_CHECKING:
     from soundalike.files import FileList
@@ -23,6 +24,46 @@ def add_list_skipped(command: argparse.ArgumentParser) -> None:
         help="name the files of these folders that are left out, and say why, on stderr; with --json, a "
         "JSON object on each line",
     )
+
+
+def add_metadata(command: argparse.ArgumentParser, what: str) -> None:
+    """Add the options that name tables of the files, and that keep others from being looked for."""
+    command.add_argument(
+        "--metadata",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"table of the files: CSV, TSV or JSON lines with file_name (or filename, file, path; "
+        f"relative to the table's folder or to the folders that are given), {what}; may be repeated; "
+        "default: each metadata.csv and metadata.jsonl in these folders that names files",
+    )
+    command.add_argument(
+        "--no-metadata", action="store_true", help="use no metadata.csv or metadata.jsonl found there"
+    )
+
+
+def metadata_tables(arguments: argparse.Namespace, files: FileList) -> tuple[list[Path], FileList]:
+    """Return the tables that are named, else those found beside the files; and the files without them.
+
+    Raises
+    ------
+    ParameterError
+        Tables are named and refused at once.
+    """
+    from soundalike.metadata import find_tables
+
+    if arguments.metadata and arguments.no_metadata:
+        raise ParameterError("--metadata and --no-metadata exclude each other; leave one out")
+    if arguments.metadata or arguments.no_metadata:
+        return arguments.metadata, files
+    tables = find_tables(files)
+    for table in tables:
+        shown = output.visible(output.short_path(str(table)))
+        output.note(f"metadata: {shown} (found beside the files; --no-metadata leaves it out)")
+    used = {str(table) for table in tables}
+    left_out = {path: reason for path, reason in files.left_out.items() if path not in used}
+    return tables, replace(files, left_out=left_out)
 
 
 def sound_files(paths: Sequence[str]) -> FileList:

@@ -45,7 +45,7 @@ def service_from(
         The key cannot be sent.
     """
     here = _given(arguments, _HERE)
-    url = arguments.server
+    url = getattr(arguments, "server", None)
     if url is None and not here:
         url = os.environ.get(_VARIABLE)
     if not url:
@@ -67,7 +67,7 @@ def only_here(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
     """Return a command that refuses to take this machine's index for that of the service."""
 
     def run_here(arguments: argparse.Namespace) -> int:
-        if os.environ.get(_VARIABLE) and not _given(arguments, _HERE):
+        if named_server(arguments):
             raise ParameterError(
                 f"{_VARIABLE} is set, and this command works on this machine's index alone; unset it, "
                 "or name the index with --database-url or --data-dir"
@@ -75,6 +75,26 @@ def only_here(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Na
         return run(arguments)
 
     return run_here
+
+
+def on_this_machine(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Return a command that asks no service, and says so where one is named."""
+
+    def run_here(arguments: argparse.Namespace) -> int:
+        if url := named_server(arguments):
+            from soundalike.cli import output
+
+            output.note(
+                f"{_VARIABLE} is {url}, but this command works on this machine and asks no service"
+            )
+        return run(arguments)
+
+    return run_here
+
+
+def named_server(arguments: argparse.Namespace) -> str | None:
+    """Return the service of the environment, unless the options name an index of this machine."""
+    return None if _given(arguments, _HERE) else os.environ.get(_VARIABLE) or None
 
 
 def _given(arguments: argparse.Namespace, options: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 """How well does search work on labelled clips? Means, intervals, classes, mistakes, and a report."""
 
 from soundalike.evaluation.clips import LabelledClip, labelled_clips, with_folds, with_queries
-from soundalike.evaluation.metadata import read_metadata
+from soundalike.evaluation.metadata import read_metadata, with_metadata
 from soundalike.evaluation.results import Evaluation
 from soundalike.evaluation.run import evaluate
 from soundalike.evaluation.scores import best_window_scores
@@ -14,5 +14,6 @@ __all__ = [
     "labelled_clips",
     "read_metadata",
     "with_folds",
+    "with_metadata",
     "with_queries",
 ]

@@ -1,30 +1,26 @@
-"""Labels and folds from a table beside the clips, such as ESC-50's ``meta/esc50.csv``."""
+"""Labels and folds from tables beside the clips, such as ESC-50's ``meta/esc50.csv``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from soundalike.errors import MetadataError
 from soundalike.evaluation.clips import LabelledClip
-from soundalike.metadata import LABEL_COLUMNS, needed_text, place_of, read_rows, text_of
-
-#: Names of a column, the first that is there counts.
-FILE_COLUMNS = ("file_name", "filename")
-FOLD_COLUMN = "fold"
+from soundalike.metadata import FOLD_COLUMN, LABEL_COLUMNS, FileRow, needed_text, read_file_rows, text_of
 
 
-def read_metadata(path: Path, folder: Path) -> list[LabelledClip]:
-    """Read a table of clips.
+def read_metadata(tables: Path | Sequence[Path], folder: Path) -> list[LabelledClip]:
+    """Read tables of clips.
 
     Parameters
     ----------
-    path : Path
-        Lines of JSON objects where its name ends in ``.jsonl`` or ``.ndjson``, otherwise CSV in UTF-8
-        with a header, separated by commas, semicolons or tabs. Columns: ``file_name`` or
-        ``filename``; ``label`` or ``category``; and, for all clips or none, ``fold``. Others are
-        ignored.
+    tables : Path or sequence of Path
+        As for `soundalike.metadata.read_file_rows`. Columns: the file's name; ``label`` or
+        ``category``; and, for all clips or none, ``fold``. Others are ignored.
     folder : Path
-        File names are relative to it, or to its subfolder ``audio``.
+        File names are relative to their table's folder, or to this one, or to its subfolder ``audio``.
 
     Returns
     -------
@@ -35,31 +31,58 @@ def read_metadata(path: Path, folder: Path) -> list[LabelledClip]:
     Raises
     ------
     MetadataError
-        The table cannot be read, lacks a column or a value, names a file twice, or none of its files
-        is there.
+        A table cannot be read, lacks a column or a value, names a file twice, or none of the files is
+        there.
     """
-    rows = read_rows(path, [FILE_COLUMNS, LABEL_COLUMNS], [FOLD_COLUMN])
-    clips: dict[Path, LabelledClip] = {}
-    lines: dict[Path, int] = {}
-    has_folds = None
-    for line, row in rows:
-        name = needed_text(row, FILE_COLUMNS, line)
-        found = place_of(name, [folder])
-        if found in clips:
-            raise MetadataError(
-                f"lines {lines[found]} and {line} name the same file, {name!r}; keep one of them"
-            )
-        fold = text_of(row.get(FOLD_COLUMN), FOLD_COLUMN, line)
-        has_folds = bool(fold) if has_folds is None else has_folds
-        if bool(fold) != has_folds:
-            raise MetadataError(f"line {line}: a fold is needed for every clip or for none")
-        clips[found] = LabelledClip(found, needed_text(row, LABEL_COLUMNS, line), fold or None)
-        lines[found] = line
-    if not clips:
-        raise MetadataError(f"{path.name!r} names no clip")
+    tables = [tables] if isinstance(tables, Path) else tables
+    rows = read_file_rows(tables, [folder], [LABEL_COLUMNS], [FOLD_COLUMN])
+    clips = {row.place: LabelledClip(row.place, _label(row), _fold(row)) for row in rows}
+    has_folds = _fold(rows[0]) is not None
+    for row in rows:
+        if (_fold(row) is not None) != has_folds:
+            raise MetadataError(f"line {row.line}: a fold is needed for every clip or for none")
     if not any(clip.is_file() for clip in clips):
+        names = ", ".join(repr(table.name) for table in tables)
         raise MetadataError(
-            f"none of the {len(clips)} files that {path.name!r} names is in {str(folder)!r} or its "
-            f"folder 'audio', the first being {next(iter(clips)).name!r}; give the folder of the files"
+            f"none of the {len(clips)} files that {names} names is in {str(folder)!r} or its folder "
+            f"'audio', the first being {next(iter(clips)).name!r}; give the folder of the files"
         )
     return [clips[key] for key in sorted(clips)]
+
+
+def with_metadata(clips: Sequence[LabelledClip], tables: Sequence[Path]) -> list[LabelledClip]:
+    """Return clips with the labels and folds that tables beside them give to some or all.
+
+    Parameters
+    ----------
+    clips : sequence of LabelledClip
+        Those that no table names stay as they are.
+    tables : sequence of Path
+        As for `read_metadata`; file names are relative to their table's folder, and a label may be
+        missing.
+
+    Raises
+    ------
+    MetadataError
+        A table cannot be read, or names a file twice.
+    """
+    rows = {row.place: row for row in read_file_rows(tables, [])}
+    return [
+        replace(clip, label=_label_or(rows[clip.path], clip.label), fold=_fold(rows[clip.path]))
+        if clip.path in rows
+        else clip
+        for clip in clips
+    ]
+
+
+def _label(row: FileRow) -> str:
+    return needed_text(row.cells, LABEL_COLUMNS, row.line)
+
+
+def _label_or(row: FileRow, otherwise: str) -> str:
+    column = next((name for name in LABEL_COLUMNS if name in row.cells), LABEL_COLUMNS[0])
+    return text_of(row.cells.get(column), column, row.line) or otherwise
+
+
+def _fold(row: FileRow) -> str | None:
+    return text_of(row.cells.get(FOLD_COLUMN), FOLD_COLUMN, row.line) or None

@@ -7,12 +7,14 @@ import select
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg2
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import ConfigError, ExtensionMissing, StoreError, StoreUnavailable
+from soundalike.store.disk_space import full_error, says_full
 
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
@@ -34,10 +36,15 @@ class Database:
         Opens a connection.
     description : str
         Names the database in messages; must hold no password.
+    folder : Path, optional
+        Where the server keeps its data, if that is on this machine.
     """
 
-    def __init__(self, connect: Callable[[], Connection], description: str) -> None:
+    def __init__(
+        self, connect: Callable[[], Connection], description: str, folder: Path | None = None
+    ) -> None:
         self._connect = connect
+        self._folder = folder
         self._idle: list[Connection] = []
         self.description = description
 
@@ -59,6 +66,8 @@ class Database:
         ------
         StoreUnavailable
             The server cannot be reached, or the connection broke again.
+        StoreFull
+            The server's disk is full.
         StoreError
             The server refused a statement.
         """
@@ -66,6 +75,8 @@ class Database:
             connection = self._take() or self._connect_patiently()
             try:
                 return self._attempt(connection, work, in_transaction)
+            except pg_errors.DiskFull:
+                raise
             except _LOST:
                 # Lost while it was idle or at work, or chosen as the victim of a deadlock.
                 return self._attempt(self._connect_patiently(), work, in_transaction)
@@ -108,7 +119,9 @@ class Database:
         for pause_s in _PAUSES_S:
             try:
                 return self._connect()
-            except psycopg2.OperationalError:
+            except psycopg2.OperationalError as exc:
+                if says_full(exc):
+                    raise
                 time.sleep(pause_s)
         return self._connect()
 
@@ -117,6 +130,8 @@ class Database:
         try:
             yield
         except _LOST as exc:
+            if full := full_error(exc, self.description, self._folder):
+                raise full from exc
             raise StoreUnavailable(
                 f"the database {self.description} cannot be used ({one_line(exc)}); check that it "
                 "runs and that SOUNDALIKE_DATABASE_URL is right"

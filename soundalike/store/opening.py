@@ -36,7 +36,8 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     url = settings.database_url
     if url is None:
         server = EmbeddedServer(settings.data_dir)
-        return Database(server.acquire, f"embedded:{settings.data_dir}"), server.release
+        name = f"embedded:{settings.data_dir}"
+        return Database(server.acquire, name, settings.data_dir), server.release
 
     parameters = parse_url(url)
     options: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -109,6 +110,23 @@ def test_a_second_run_adds_nothing_and_prints_tables(second: subprocess.Complete
         sum(line.split() == ["rank", "score", "clip", "at", "query", "at", "label"] for line in lines)
         == 19
     )
+
+
+def test_the_clips_are_apart_and_the_command_it_prints_removes_them(
+    second: subprocess.CompletedProcess[str], demo_environ: dict[str, str]
+):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "soundalike", *arguments]
+        return subprocess.run(command, env=demo_environ, capture_output=True, text=True, check=True)
+
+    def names() -> list[str]:
+        listed = run("collections", "--json").stdout.splitlines()
+        return [json.loads(line)["collection"] for line in listed]
+
+    assert names() == ["demo"]
+    (line,) = [line for line in second.stderr.splitlines() if line.startswith("  remove them: ")]
+    run(*shlex.split(line.removeprefix("  remove them: "))[1:])
+    assert names() == []
 
 
 def test_nothing_runs_on(

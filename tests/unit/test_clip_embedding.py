@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from soundalike import clip_embedding
 from soundalike.clip_embedding import embed_audio, embed_files, embed_seconds
 from soundalike.errors import (
     AudioNotFound,
     AudioTooShort,
+    EmptyAudio,
+    InvalidSamples,
     ParameterError,
     UnreadableAudio,
     WeightsMissing,
@@ -127,6 +130,77 @@ def test_unknown_pooling(pooling: str, sound: Path):
 def test_the_environment_chooses_the_encoder(sound: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-modulation")
     np.testing.assert_array_equal(embed_audio(sound), embed_audio(sound, encoder=Modulation()))
+
+
+def test_files_are_embedded_by_the_encoder_of_the_environment(
+    sound: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-modulation")
+    (result,) = embed_files([str(sound)], per="second")
+    np.testing.assert_array_equal(result.vectors, embed_audio(sound, encoder=Modulation()))
+
+
+@pytest.mark.parametrize("paths", ["a.wav", Path("a.wav")], ids=str)
+def test_a_single_path_is_no_list_of_them(paths: object):
+    with pytest.raises(ParameterError, match="give a list of paths"):
+        embed_files(paths, Modulation())  # type: ignore[arg-type]
+
+
+def test_unknown_kinds_of_rows():
+    with pytest.raises(ParameterError, match="choose one of window, second, file"):
+        embed_files([], Modulation(), per="minute")  # type: ignore[arg-type]
+
+
+def test_bytes_and_the_old_name_of_the_path(sound: Path):
+    expected = embed_audio(sound, encoder=Modulation())
+    for content in (sound.read_bytes(), bytearray(sound.read_bytes())):
+        np.testing.assert_array_equal(embed_audio(content, encoder=Modulation()), expected)
+    np.testing.assert_array_equal(embed_audio(path=sound, encoder=Modulation()), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "int32", "uint8"])
+@pytest.mark.parametrize("channels", [None, 1, 2])
+def test_an_array_is_embedded_like_its_file(
+    dtype: str, channels: int | None, noise: FloatArray, tmp_path: Path
+):
+    kinds = {"float32": "FLOAT", "float64": "DOUBLE", "int16": "PCM_16", "int32": "PCM_32"}
+    path = tmp_path / "a.wav"
+    samples = noise if channels is None else np.stack([noise] * channels, axis=1)
+    soundfile.write(path, samples, 44_100, subtype=kinds.get(dtype, "PCM_U8"))
+    if dtype == "uint8":
+        # libsndfile does not read them as they are.
+        array = np.round(soundfile.read(path)[0] * 128 + 128).astype(np.uint8)
+    else:
+        array, _ = soundfile.read(path, dtype=dtype)
+    found = embed_audio(array, sample_rate=44_100, encoder=Modulation())
+    np.testing.assert_allclose(found, embed_audio(path, encoder=Modulation()), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("array", "rate", "error", "said"),
+    [
+        (np.zeros(RATE), None, ParameterError, "give sample_rate="),
+        (np.zeros(RATE), 0, ParameterError, "sample_rate is 0; give a whole number"),
+        (np.zeros(RATE), 44_100.5, ParameterError, "sample_rate is 44100.5"),
+        (np.zeros(RATE), "16000", ParameterError, "sample_rate is '16000'"),
+        (np.zeros(RATE), float("nan"), ParameterError, "sample_rate is nan"),
+        (np.zeros(RATE, np.int64), RATE, ParameterError, "the samples are int64; give floats"),
+        (np.zeros(RATE, np.complex64), RATE, ParameterError, "the samples are complex64"),
+        (np.zeros((2, RATE)), RATE, ParameterError, r"shape \(2, 16000\).*transpose them"),
+        (np.zeros((1, 2, RATE)), RATE, ParameterError, r"shape \(1, 2, 16000\); give \(n,\)"),
+        (np.zeros(0), RATE, EmptyAudio, r"shape \(0,\)"),
+        (np.zeros(300), RATE, AudioTooShort, "25 ms"),
+        (np.full(RATE, np.nan), RATE, InvalidSamples, "NaN"),
+        (np.full(RATE, 1e300), RATE, InvalidSamples, "infinite"),
+        (b"not a sound", None, UnreadableAudio, "the upload of 11 bytes"),
+        (b"RIFF", RATE, ParameterError, "sample_rate is for arrays"),
+        ([0.0, 0.1], RATE, ParameterError, "sample_rate is for arrays"),
+        ([0.0, 0.1], None, ParameterError, "the sound is of type list"),
+    ],
+)
+def test_a_sound_that_is_refused(array: object, rate: object, error: type[Exception], said: str):
+    with pytest.raises(error, match=said):
+        embed_audio(array, sample_rate=rate, encoder=Modulation())  # type: ignore[arg-type]
 
 
 def write_pca(folder: Path, rng: np.random.Generator) -> Path:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from soundalike.errors import MetadataError
-from soundalike.metadata import FileMetadata, read_file_metadata, typed
+from soundalike.evaluation import read_metadata
+from soundalike.metadata import FILE_COLUMNS, FileMetadata, read_file_metadata, typed
 
 ESC50 = """\
 filename,fold,target,category,esc10,src_file,take
@@ -136,3 +137,23 @@ def test_wrong_tables(name: str, content: str | bytes, complaint: str, folder: P
 def test_a_table_that_is_not_there(folder: Path):
     with pytest.raises(MetadataError, match="no file is at"):
         read_file_metadata(folder / "none.csv", [folder], UTC)
+
+
+@pytest.mark.parametrize("column", FILE_COLUMNS)
+def test_one_table_is_good_for_every_command(column: str, tmp_path: Path):
+    sound = tmp_path / "a.wav"
+    sound.touch()
+    table = tmp_path / "t.csv"
+    table.write_text(f"{column},category\na.wav,owl\n")
+    (told,) = read_file_metadata(table, [tmp_path], UTC).items()
+    (clip,) = read_metadata(table, tmp_path)
+    assert (told[0], told[1].label) == (clip.path, clip.label) == (sound, "owl")
+
+
+def test_of_several_tables_the_one_at_fault_is_named(tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    good, bad = tmp_path / "metadata.csv", tmp_path / "a" / "metadata.csv"
+    good.write_text("file_name,label\nx.wav,owl\n")
+    bad.write_text("file_name,recorded_at\ny.wav,yesterday\n")
+    with pytest.raises(MetadataError, match=rf"^{bad}: line 2: "):
+        read_file_metadata([good, bad], [], UTC)

@@ -44,6 +44,11 @@ def test_the_best_window_wins():
     assert second.recording is RECORDINGS["y"]
 
 
+def test_a_vector_has_no_seconds():
+    (match,) = rank([hit("x", 0.5)], RECORDINGS, [Window(0, 0.0, 0.0)], top_k=1)
+    assert (match.query_start_s, match.query_end_s) == (None, None)
+
+
 def test_many_good_windows_do_not_beat_one_better():
     hits = [hit("x", 0.8, query, window) for query in range(3) for window in range(4)]
     assert order(rank([*hits, hit("y", 0.81)], RECORDINGS, QUERY, top_k=5)) == ["y", "x"]

@@ -92,6 +92,12 @@ def test_match_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     ]
 
 
+def test_a_vector_has_no_seconds_in_the_table():
+    row = output.match_values(replace(MATCH, query_start_s=None, query_end_s=None), "", "vggish")
+    assert (row["query_start_s"], row["query_end_s"]) == (None, None)
+    assert output.match_table([row])[1].split()[-2:] == ["-", "rain"]
+
+
 def test_columns_of_nothing():
     assert output.columns([]) == []
 

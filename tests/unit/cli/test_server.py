@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -200,7 +201,9 @@ def test_an_index_that_is_named_outdoes_the_environment(
     assert f"{option} does not go with a service" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["reindex"], ["export", "."], ["import", "x"], ["reset", "--yes"]])
+@pytest.mark.parametrize(
+    "command", [["reindex"], ["export", "."], ["import", "x"], ["reset", "--yes"], ["sql", "SELECT 1"]]
+)
 def test_the_index_here_is_not_taken_for_the_services(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: list[str]
 ):
@@ -208,6 +211,38 @@ def test_the_index_here_is_not_taken_for_the_services(
     monkeypatch.setattr(commands, "opened_store", lambda settings: pytest.fail("was opened"))
     assert main(command) == 2
     assert "SOUNDALIKE_SERVER is set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["models", "status"], ["embed", "gone.wav"], ["evaluate", "gone"], ["serve", "--flow", "x"]],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_command_that_asks_no_service_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: list[str], is_set: bool
+):
+    monkeypatch.setenv("SOUNDALIKE_SERVER", "http://127.0.0.1:1" if is_set else "")
+    main(command)
+    said = "SOUNDALIKE_SERVER is http://127.0.0.1:1, but this command works on this machine"
+    assert (said in capsys.readouterr().err) is is_set
+
+
+def test_doctor_says_what_it_examined(
+    pretender: Pretender, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    monkeypatch.setenv("SOUNDALIKE_SERVER", pretender.url)
+    pretender.will_answer(_status(recordings=42))
+    assert main(["doctor", "--json"]) == 0
+    written = capsys.readouterr()
+    said = f"examined is this machine, {platform.node()}; {pretender.url} is only asked for its status"
+    assert said in written.err
+    *_, row = (json.loads(line) for line in written.out.splitlines())
+    assert (row["name"], row["state"]) == ("service", "ok")
+    assert "42 recordings in 'default', encoder vggish" in row["message"]
+    monkeypatch.setenv("SOUNDALIKE_SERVER", "http://127.0.0.1:1")
+    assert main(["doctor"]) == 6
+    assert "nothing answers at http://127.0.0.1:1" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -99,14 +99,17 @@ def test_file_that_is_not_there_stays_in_the_list(folder: Path, write: Write):
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("", "no column file_name or filename; its columns are: none"),
-        ("a.wav,rain\n", "no column file_name or filename; its columns are: 'a.wav', 'rain'"),
+        ("", "no column file_name or filename or file or path; its columns are: none"),
+        (
+            "a.wav,rain\n",
+            "no column file_name or filename or file or path; its columns are: 'a.wav', 'rain'",
+        ),
         (
             "file_name,class\na.wav,rain\n",
             "no column label or category; its columns are: 'file_name', 'class'",
         ),
         ("file_name,label,label\na.wav,rain,x\n", "two columns 'label'"),
-        ("file_name,label\n", "names no clip"),
+        ("file_name,label\n", "names no file"),
         (
             "file_name,label\na.wav,rain\nsub/b.wav,owl\n./a.wav,rain\n",
             r"lines 2 and 4 name the same file",
@@ -118,7 +121,7 @@ def test_file_that_is_not_there_stays_in_the_list(folder: Path, write: Write):
         ("file_name,label\na.wav\n", "line 2 has 1 cells, the header has 2"),
         ("file_name,label\na.wav,rain,heavy\n", "line 2 has 3 cells, the header has 2"),
         ("file_name,label\na.wav,\n", "line 2 has no label or category"),
-        ("file_name,label\n  ,rain\n", "line 2 has no file_name or filename"),
+        ("file_name,label\n  ,rain\n", "line 2 has no file_name or filename or file or path"),
         (
             "file_name,label,fold\na.wav,rain,1\nsub/b.wav,rain,\n",
             "line 3: a fold is needed for every clip",
@@ -147,7 +150,7 @@ def test_wrong_csv(content: str | bytes, complaint: str, folder: Path, write: Wr
     [
         ('{"file_name": "a.wav", "label": "rain"}\n["a.wav"]', "line 2 is no JSON object"),
         ('{"file_name": "a.wav"}', "line 1 has no label or category"),
-        ('{"label": "rain"}', "line 1 has no file_name or filename"),
+        ('{"label": "rain"}', "line 1 has no file_name or filename or file or path"),
         ('{"file_name": "a.wav", "label": null}', "line 1 has no label"),
         ('{"file_name": "a.wav", "label": true}', "label is True; give a text or a number"),
         ('{"file_name": "a.wav", "label": ["rain"]}', r"label is \['rain'\]"),

@@ -119,7 +119,7 @@ class Card {
     const { query_start_s: from, query_end_s: to } = this.match;
     const facts = [
       ["at", `${span(start, end)} of ${length(whole)}`],
-      ["like", `${span(from, to)} of the query`],
+      ["like", from === null ? null : `${span(from, to)} of the query`],
       ["heard", heard(this.match.occurred_at, this.match.recorded_at_source)],
       ["in", collection === (chosen() || "default") ? null : collection],
     ];
@@ -133,7 +133,7 @@ class Card {
   actions() {
     const { start_s: start, end_s: end } = this.match;
     this.start = this.player("Play match", () => this.listen(), `Play ${span(start, end)} of ${this.sound.name}`, this.sound, start, end);
-    this.compared = button("compare", "Compare", () => this.compare(), { "aria-expanded": "false" });
+    this.compared = button("compare", "Compare", () => this.compare(), { "aria-expanded": "false", hidden: this.match.query_start_s === null });
     const toggle = () => (isOpen(this.parted) ? this.closeExtra() : this.askForPart(start, end));
     this.parted = button("part", "Like this part", toggle, { label: `Like a part of ${this.sound.name}`, "aria-expanded": "false" });
     return [

@@ -1,0 +1,85 @@
+"""Samples in memory as the bytes of a sound file, so that they enter as every sound does."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundalike.errors import EmptyAudio, ParameterError
+
+#: As `soundalike.audio.parts` has them.
+_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
+_MAX_CHANNELS = 64
+#: What is added to integers, and what they are divided by, as decoders of PCM do.
+_SCALES = {"uint8": (-128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
+_FLOATS = ("float16", "float32", "float64")
+
+
+def array_to_wav(samples: npt.NDArray[Any], sample_rate: float | None) -> bytes:
+    """Return samples as the bytes of a WAV file of 32-bit floats.
+
+    Parameters
+    ----------
+    samples : (n,) or (n, channels) array
+        As `soundfile.read` returns them. float16, float32 or float64 between -1 and 1; int16, int32 or
+        uint8 as PCM files hold them.
+    sample_rate : int
+        In hertz.
+
+    Raises
+    ------
+    ParameterError
+        The type, shape or rate is another, or there is no rate.
+    EmptyAudio
+        There are no samples.
+    """
+    import soundfile
+
+    rate_hz = _checked_rate(sample_rate)
+    _check_shape(samples)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, _as_float(samples), rate_hz, format="WAV", subtype="FLOAT")
+    return buffer.getvalue()
+
+
+def _checked_rate(sample_rate: float | None) -> int:
+    if sample_rate is None:
+        raise ParameterError("an array has no sample rate of its own; give sample_rate=, in hertz")
+    # A rate like 44100.0 is as good.
+    is_whole = isinstance(sample_rate, (int, float, np.integer, np.floating)) and sample_rate % 1 == 0
+    if not is_whole or not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
+        raise ParameterError(
+            f"sample_rate is {sample_rate!r}; give a whole number of hertz from {_MIN_RATE_HZ} to "
+            f"{_MAX_RATE_HZ}"
+        )
+    return int(sample_rate)
+
+
+def _check_shape(samples: npt.NDArray[Any]) -> None:
+    shape = samples.shape
+    if samples.dtype.name not in (*_FLOATS, *_SCALES):
+        raise ParameterError(
+            f"the samples are {samples.dtype}; give floats from -1 to 1, or int16, int32 or uint8"
+        )
+    if len(shape) not in (1, 2):
+        raise ParameterError(f"the samples have shape {shape}; give (n,) or (n, channels)")
+    if not samples.size:
+        raise EmptyAudio(f"the samples have shape {shape}; there is nothing to embed")
+    if len(shape) == 2 and shape[1] > _MAX_CHANNELS:
+        hint = "; transpose them" if shape[0] <= _MAX_CHANNELS else ""
+        raise ParameterError(
+            f"the samples have shape {shape}, which is {shape[1]} channels; give (n, channels){hint}"
+        )
+
+
+def _as_float(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    if samples.dtype.name in _FLOATS:
+        # What is too large for float32 becomes infinite, and is refused where it is read.
+        with np.errstate(over="ignore"):
+            return samples.astype(np.float32)
+    offset, divisor = _SCALES[samples.dtype.name]
+    scaled: npt.NDArray[np.float32] = ((samples + offset) / divisor).astype(np.float32)
+    return scaled

@@ -1,0 +1,83 @@
+"""Errors of a database whose disk is full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from psycopg2 import errors as pg_errors
+
+from soundalike.errors import StoreError, StoreFull
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_TEXTS = [os.strerror(number) for number in _NO_SPACE]
+#: PostgreSQL ends itself where it cannot make the next file of its log, of 16 MiB, and gives back what
+#: it had of it by then.
+_TOO_LITTLE_BYTES = 32 << 20
+
+
+def says_full(exc: BaseException) -> bool:
+    """Tell whether an error, or the one behind it, says that a disk is full.
+
+    A server that refuses a connection sends its reason as text only, without an SQLSTATE.
+    """
+    return any(
+        isinstance(each, pg_errors.DiskFull)
+        or (isinstance(each, OSError) and each.errno in _NO_SPACE)
+        or any(text in str(each) for text in _TEXTS)
+        for each in _chain(exc)
+    )
+
+
+def full_error(exc: BaseException, database: str, folder: Path | None = None) -> StoreError | None:
+    """Return the error to raise where a database failed because of a full disk; otherwise None.
+
+    Parameters
+    ----------
+    exc : exception
+        What the driver or the server's start raised.
+    database : str
+        Names the database in the message.
+    folder : Path, optional
+        Where the server keeps its data. A server that ended for lack of space cannot say so any more;
+        there too little free space is the reason.
+    """
+    reason = " ".join(str(exc).split()) or type(exc).__name__
+    if says_full(exc):
+        if "shared memory" in reason:
+            # Memory, which PostgreSQL on Linux takes from files.
+            return StoreError(
+                f"the database {database} has too little shared memory ({reason}); give its container "
+                "more of it, as with --shm-size 1g"
+            )
+        return StoreFull(f"the disk of the database {database} is full ({reason}); {_next(folder)}")
+    free = _free_bytes(folder)
+    if free is None or free >= _TOO_LITTLE_BYTES:
+        return None
+    return StoreFull(
+        f"the database {database} failed, and its disk has only {free / (1 << 20):.1f} MiB free; "
+        f"{_next(folder)}"
+    )
+
+
+def _next(folder: Path | None) -> str:
+    move = "" if folder is None else ", or move the folder to a larger disk and name it with --data-dir"
+    return f"free some space there and do it again{move}"
+
+
+def _free_bytes(folder: Path | None) -> int | None:
+    if folder is None:
+        return None
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _chain(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__
