@@ -9,11 +9,9 @@ from soundalike.config import MODELS
 from soundalike.embedding import Encoder
 from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
 from soundalike.modulation import Modulation
-from soundalike.weights import CHECKPOINT, verified_path
+from soundalike.weights import CHECKPOINT, GET_WEIGHTS, verified_path
 
 _log = logging.getLogger(__name__)
-
-GET_WEIGHTS = "soundalike models download"
 
 
 def load_encoder(

@@ -18,6 +18,8 @@ from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
 from soundalike.errors import DownloadFailed, WeightsCorrupt
 
+#: The command that fetches them. It is named here because this module imports next to nothing.
+GET_WEIGHTS = "soundalike models download"
 _BLOCK_BYTES = 1 << 18
 _TIMEOUT_S = 30.0
 _MARKER = "verified.json"

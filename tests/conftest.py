@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.fixtures.collections",
     "tests.fixtures.database",
     "tests.fixtures.doctor",
+    "tests.fixtures.forked_commands",
     "tests.fixtures.forward",
     "tests.fixtures.nginx",
     "tests.fixtures.pretender",

@@ -122,7 +122,8 @@ def window_plan(arguments: argparse.Namespace, spec: IndexSpec | None) -> Window
 
 def encoder_of(settings: Settings) -> Encoder:
     """Load the encoder and say which one it is."""
-    from soundalike.encoders import GET_WEIGHTS, load_encoder
+    from soundalike.encoders import load_encoder
+    from soundalike.weights import GET_WEIGHTS
 
     encoder = load_encoder(
         settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision

@@ -1,10 +1,9 @@
 """Imports point one way, the core knows nothing of Jina, and one module prints."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "soundalike"
@@ -55,6 +54,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@functools.cache
 def parsed(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
@@ -65,6 +65,7 @@ def part_of(module: str) -> str:
     return names[1] if len(names) > 1 else ""
 
 
+@functools.cache
 def edges(module: str) -> set[str]:
     """Return the modules of the package that a module imports."""
     found = set()
@@ -80,12 +81,18 @@ def test_modules_were_found():
     assert {"soundalike", "soundalike.audio.loading", "soundalike.cli.main"} <= MODULES.keys()
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name != "soundalike"])
-def test_imports_point_downwards(module: str):
-    assert part_of(module) in LEVEL, f"{module} has no layer; give it one"
-    for imported in edges(module):
-        if part_of(imported):
-            assert LEVEL[part_of(imported)] <= LEVEL[part_of(module)], f"{module} imports {imported}"
+def test_every_module_has_a_layer():
+    assert [name for name in MODULES if part_of(name) and part_of(name) not in LEVEL] == []
+
+
+def test_imports_point_downwards():
+    upwards = [
+        f"{module} imports {imported}"
+        for module in MODULES
+        for imported in edges(module)
+        if part_of(module) and part_of(imported) and LEVEL[part_of(imported)] > LEVEL[part_of(module)]
+    ]
+    assert upwards == []
 
 
 def test_the_package_itself_imports_nothing():
@@ -109,34 +116,41 @@ def test_there_are_no_circles():
         visit(module, ())
 
 
-@pytest.mark.parametrize("module", list(MODULES))
-def test_core_knows_nothing_of_jina(module: str):
-    for name in imports(parsed(module)):
-        assert name.split(".")[0] not in FOREIGN, f"{module} imports {name}"
+def test_core_knows_nothing_of_jina():
+    foreign = [
+        f"{module} imports {name}"
+        for module in MODULES
+        for name in imports(parsed(module))
+        if name.split(".")[0] in FOREIGN
+    ]
+    assert foreign == []
 
 
-@pytest.mark.parametrize("module", list(MODULES))
-def test_only_the_output_module_prints(module: str):
-    for node in ast.walk(parsed(module)):
-        is_print = (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-        )
-        is_stream = (
-            isinstance(node, ast.Attribute)
-            and node.attr == "write"
-            and isinstance(node.value, ast.Attribute)
-            and node.value.attr in ("stdout", "stderr")
-        )
-        if module != "soundalike.cli.output":
-            assert not is_print, f"{module}:{node.lineno} prints"
-            assert not is_stream, f"{module}:{node.lineno} writes to a standard stream"
+def is_output(node: ast.AST) -> bool:
+    """Tell whether a node is a call of print, or a standard stream's method to write."""
+    is_print = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    is_stream = (
+        isinstance(node, ast.Attribute)
+        and node.attr == "write"
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr in ("stdout", "stderr")
+    )
+    return is_print or is_stream
 
 
-@pytest.mark.parametrize("module", list(MODULES))
-def test_tensorflow_is_imported_only_where_it_is_used(module: str):
-    tree = parsed(module)
-    at_import = [node for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
+def test_only_the_output_module_prints():
+    printing = {module for module in MODULES for node in ast.walk(parsed(module)) if is_output(node)}
+    assert printing == {"soundalike.cli.output"}
+
+
+def test_tensorflow_is_imported_only_where_it_is_used():
     heavy = {"tensorflow", "tf_slim", "librosa", "av", "tqdm"}
-    for node in at_import:
-        for name in imports(node):
-            assert name.split(".")[0] not in heavy, f"{module} imports {name} when it is imported"
+    found = [
+        f"{module} imports {name} when it is imported"
+        for module in MODULES
+        for node in parsed(module).body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for name in imports(node)
+        if name.split(".")[0] in heavy
+    ]
+    assert found == []
