@@ -11,7 +11,7 @@ from typing import Any
 from docarray import BaseDoc
 from pydantic import ValidationError
 
-from executors import documents, listings
+from executors import documents, listings, vector_documents
 from executors.names import FIELD_ALIASES, aliases_of, both_given
 from executors.validation import invalid_values
 from soundalike.errors import ParameterError
@@ -81,3 +81,7 @@ class LabelDoc(_Given, listings.LabelDoc):  # noqa: D101 - the docstring is the 
 
 class FolderDoc(_Given, listings.FolderDoc):  # noqa: D101 - the docstring is the parent's
     __doc__ = listings.FolderDoc.__doc__
+
+
+class VectorsDoc(_Given, vector_documents.VectorsDoc):  # noqa: D101 - the docstring is the parent's
+    __doc__ = vector_documents.VectorsDoc.__doc__

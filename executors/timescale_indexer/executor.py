@@ -43,7 +43,6 @@ from executors.parameters import (
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
 from executors.timescale_indexer.vectors import store_vectors
-from executors.vector_documents import VectorsDoc
 from soundalike.audio import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
@@ -121,7 +120,7 @@ class TimescaleIndexer(Executor):
 
     @requests(on="/index_vectors")
     def index_vectors(
-        self, docs: DocList[VectorsDoc], parameters: VectorsParameters = _VECTORS, **kwargs: Any
+        self, docs: DocList[given.VectorsDoc], parameters: VectorsParameters = _VECTORS, **kwargs: Any
     ) -> DocList[Indexed]:
         """Store recordings by vectors of another program, in a collection of their own."""
         return store_vectors(docs, self._store, parameters)

@@ -1,5 +1,7 @@
 """Store recordings that come with vectors of another program."""
 
+from typing import Sequence
+
 from docarray import DocList
 
 from executors.documents import Indexed
@@ -11,7 +13,7 @@ from soundalike.vectors import external_spec, index_vectors
 
 
 def store_vectors(
-    docs: DocList[VectorsDoc], store: Store, parameters: VectorsParameters
+    docs: Sequence[VectorsDoc], store: Store, parameters: VectorsParameters
 ) -> DocList[Indexed]:
     """Store the recordings of documents; one that cannot be stored comes back marked.
 
