@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import requests
 
@@ -50,6 +51,8 @@ def folder(tmp_path: Path, toy_data: Path) -> Path:
     ):
         (tmp_path / target).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(toy_data / source, tmp_path / target)
+    np.save(tmp_path / "vectors.npy", np.eye(2, 8, dtype=np.float32))
+    (tmp_path / "rows.csv").write_text("recording,start,end\nheron.wav,0,3\nbittern.wav,0,3\n")
     return tmp_path
 
 
@@ -93,10 +96,16 @@ def test_every_chapter_works_in_order(run: Callable[[str], str], folder: Path):
     assert (job["state"], job["done"], job["added"]) == ("done", 2, 2)
     (search,) = said["Search with an upload"]
     assert len(json.loads(search)["matches"]) == 3
-    local, stored, part = (json.loads(answer)["matches"] for answer in said[TITLES[4]])
+    local, stored, part = (
+        json.loads(answer)["matches"]
+        for answer in said["Search with a file of the server, a stored recording, or a part of one"]
+    )
     assert local[0]["score"] == pytest.approx(1.0, abs=1e-3)
     assert all(match["recording_id"] != local[0]["recording_id"] for match in stored)
     assert (part[0]["start_s"], part[0]["end_s"]) == (2.0, 6.0)
+    (vectors,) = said["Upload vectors of another program"]
+    outcomes = [found["outcome"] for found in json.loads(vectors)["recordings"]]
+    assert outcomes == ["added", "added"]
     listed, one, *_ = (json.loads(answer) for answer in said["List, count and look up"])
     assert one["recording_id"] in {found["recording_id"] for found in listed["recordings"]}
     assert (folder / "part.wav").read_bytes().startswith(b"RIFF")
