@@ -53,7 +53,9 @@ def test_a_kill_leaves_nothing_and_files_in_the_current_folder_are_not_run(
     )
     wait_until(lambda: "soundalike: ready" in program.said or program.process.poll(), "ready", 180)
     assert program.process.poll() is None, program.said
-    assert len(lifetimes.marked(data_dir)) > 8, "launcher, gateway, four executors, server and its watch"
+    assert len(lifetimes.marked(data_dir)) >= 8, (
+        "launcher, gateway, four executors, server and its watch"
+    )
 
     os.kill(program.process.pid, signal.SIGKILL)
     program.process.wait()
@@ -62,3 +64,48 @@ def test_a_kill_leaves_nothing_and_files_in_the_current_folder_are_not_run(
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
     assert not (tmp_path / "run").exists(), (tmp_path / "run").read_text()
+
+
+#: A Flow of Jina's own parts, of which one cannot start while the others are still at their start.
+FAILING = """
+import sys, time
+for name in ("tensorflow", "torch", "jax"):
+    sys.modules[name] = None
+import executors.privacy
+from jina import Executor, Flow, requests
+
+class Bad(Executor):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        raise ValueError("it cannot")
+
+    @requests
+    def nothing(self, docs, **kwargs):
+        pass
+
+class Slow(Executor):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        time.sleep(2)
+
+    @requests
+    def nothing(self, docs, **kwargs):
+        pass
+
+with Flow(port=int(sys.argv[1])).add(uses=Bad).add(uses=Slow):
+    pass
+"""
+
+
+def test_a_start_that_fails_does_not_wait_for_ever(
+    start_program: Callable[..., Any],
+    clean_process_environ: dict[str, str],
+    free_port: Callable[[], int],
+):
+    """Without the launcher, Jina joins pods that did not hear of the end while they started."""
+    program = start_program(
+        *(sys.executable, "-c", FAILING, str(free_port())), environ=clean_process_environ
+    )
+
+    assert program.process.wait(100) == 1
+    assert "executor0' cannot start: ValueError: it cannot" in program.said
