@@ -53,7 +53,11 @@ def main() -> int:
             _run(arguments, Path(folder), report)
         except KeyboardInterrupt:
             print("stopped early", file=sys.stderr)
+        except Exception as exc:
+            # Of hours of measuring nothing is lost, and the last line says what has happened.
+            report["broken"] = f"it broke off: {exc!r}"
     report |= judge(report["samples"], arguments.warm_up, arguments.most_mb)
+    report["faults"] += [report["broken"]] if "broken" in report else []
     if report.get("failed"):
         report["faults"].append(f"{report['failed']} requests failed: {report['failures'][0]}")
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
