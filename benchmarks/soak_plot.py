@@ -12,7 +12,7 @@ _COLOURS = ("#0b6e99", "#b3541e", "#4d7c0f", "#6b7280", "#7c3aed", "#be123c", "#
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _PANELS: tuple[tuple[str, Callable[[dict[str, Any]], float]], ...] = (
     ("MB of memory more than after the first step", lambda part: part["memory_kb"] / 1024),
-    ("descriptors", lambda part: part["descriptors"]),
+    ("descriptors more than after the first step", lambda part: part["descriptors"]),
     ("connections", lambda part: part["connections"]),
 )
 
@@ -32,7 +32,7 @@ def plot(samples: Sequence[dict[str, Any]], warm_up: int) -> Element:
     SubElement(svg, "title").text = "What the processes of a service hold, by requests"
     SubElement(svg, "rect", width=str(_WIDTH), height=str(height), fill="#fff")
     for number, (title, value_of) in enumerate(_PANELS):
-        curves = _curves(samples, value_of, from_first=number == 0)
+        curves = _curves(samples, value_of, from_first="more" in title)
         _panel(svg, number * (_PANEL + _GAP) + _TOP, title, curves, warm_up)
     return svg
 
