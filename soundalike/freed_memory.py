@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 
 #: Parameters of glibc's ``mallopt``.
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 #: Arrays of some seconds of sound are smaller, and come again with each request.
 _MMAP_BYTES = 16 << 20
 #: So much may lie free at the end of a heap.
 _KEPT_BYTES = 32 << 20
+#: In each heap so much; by default there may be eight of them for each processor, and after hours of
+#: requests in any of the threads every one holds what the largest request needed.
+_MOST_HEAPS = 4
 
 
 def keep_freed_memory() -> bool:
@@ -28,4 +31,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _MMAP_BYTES) and mallopt(_TRIM_THRESHOLD, _KEPT_BYTES))
+    wanted = (_MMAP_THRESHOLD, _MMAP_BYTES), (_TRIM_THRESHOLD, _KEPT_BYTES), (_ARENA_MAX, _MOST_HEAPS)
+    return all(mallopt(name, value) for name, value in wanted)

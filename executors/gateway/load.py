@@ -18,6 +18,8 @@ from soundalike.limits import Limits
 _BUSY_S = 2
 #: Wrong keys of one client before it has to wait.
 _GUESSES = RateLimitItemPerMinute(30)
+#: After so many hits the clients of whom nothing counts any more are looked for.
+_HITS_BETWEEN = 1_000
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,35 @@ class Later:
 
     error: SoundalikeError
     retry_after_s: int
+
+
+class _Counts:
+    """Counts what each client does; one that has done nothing for the time of the rate is forgotten."""
+
+    def __init__(self) -> None:
+        self._storage = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._hits = 0
+
+    def hit(self, rate: counting.RateLimitItem, client: str) -> bool:
+        """Count once more; return False where that is too often."""
+        self._hits += 1
+        if self._hits % _HITS_BETWEEN == 0:
+            self._forget()
+        return self._limiter.hit(rate, client)
+
+    def reset_at(self, rate: counting.RateLimitItem, client: str) -> float:
+        """Return the time at which the client's oldest hit counts no more."""
+        return self._limiter.get_window_stats(rate, client).reset_time
+
+    def _forget(self) -> None:
+        """Remove clients of whom nothing counts any more.
+
+        The storage empties their lists and keeps them, though a stranger has as many IPv6 addresses as
+        he likes. Nothing else runs in between, as all hits are counted in one event loop.
+        """
+        for client in [client for client, hits in self._storage.events.items() if not hits]:
+            self._storage.events.pop(client, None)
 
 
 class Rate:
@@ -39,14 +70,13 @@ class Rate:
 
     def __init__(self, rate: counting.RateLimitItem | None) -> None:
         self._rate = rate
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._counts = _Counts()
 
     def hit(self, client: str) -> Later | None:
         """Count a request; return why it is turned away where there were too many."""
-        if self._rate is None or self._limiter.hit(self._rate, client):
+        if self._rate is None or self._counts.hit(self._rate, client):
             return None
-        reset_at = self._limiter.get_window_stats(self._rate, client).reset_time
-        wait_s = max(1, round(reset_at - time.time()))
+        wait_s = max(1, round(self._counts.reset_at(self._rate, client) - time.time()))
         too_many = f"{client} asks more than {self._rate}; come again in {wait_s} s"
         return Later(TooManyRequests(too_many), wait_s)
 
@@ -55,11 +85,11 @@ class Guesses:
     """Notes how many wrong keys each client has sent."""
 
     def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._counts = _Counts()
 
     def hit(self, client: str) -> Later | None:
         """Count a wrong key; return why its client has to wait where there were too many."""
-        if self._limiter.hit(_GUESSES, client):
+        if self._counts.hit(_GUESSES, client):
             return None
         too_many = f"{client} has sent {_GUESSES.amount} wrong keys; wait a minute"
         return Later(TooManyRequests(too_many), 60)

@@ -1,0 +1,35 @@
+"""Counters of clients forget those that have gone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from limits import RateLimitItemPerSecond
+
+from executors.gateway import load
+
+
+@pytest.fixture
+def few_hits(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(load, "_HITS_BETWEEN", 20)
+    return 20
+
+
+def test_clients_that_have_gone_are_forgotten(few_hits: int, wait_until: Callable[..., Any]):
+    counts, rate = load._Counts(), RateLimitItemPerSecond(2)
+    for number in range(10 * few_hits):
+        assert counts.hit(rate, f"2001:db8::{number:x}")
+
+    def asked_again() -> bool:
+        for _ in range(few_hits):
+            counts.hit(rate, "127.0.0.1")
+        return len(counts._storage.events) == 1
+
+    wait_until(asked_again, "all others are forgotten", 30.0)
+
+
+def test_clients_that_count_are_kept(few_hits: int):
+    counts, rate = load._Counts(), RateLimitItemPerSecond(1, 3600)
+    clients = [f"2001:db8::{number:x}" for number in range(3 * few_hits)]
+    assert all(counts.hit(rate, client) for client in clients)
+    assert not any(counts.hit(rate, client) for client in clients)
