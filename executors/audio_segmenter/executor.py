@@ -18,6 +18,7 @@ from executors.documents import (
     parse_time,
     time_text,
 )
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.parameters import IndexParameters, SearchParameters, TimelineParameters
 from executors.queries import excerpt_of, kind_of
 from soundalike.audio import folder_label, recording_id_of, uri_of
@@ -34,6 +35,8 @@ from soundalike.segmenter import Segments
 from soundalike.types import DECODER_VERSION, FloatArray
 from soundalike.wall_clock import Dating
 from soundalike.windows import WindowPlan
+
+discover_endpoints_once()
 
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
 INLINE_BYTES = 32 << 20

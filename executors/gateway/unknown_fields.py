@@ -56,3 +56,5 @@ def _rename(request: Request, known: list[str]) -> None:
             raise both_given(alias, proper)
     named = [(aliases.get(name, name), value) for name, value in pairs]
     request.scope["query_string"] = urlencode(named).encode("latin-1")
+    # What Starlette has read of it before.
+    vars(request).pop("_query_params", None)

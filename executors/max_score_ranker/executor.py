@@ -19,6 +19,7 @@ from executors.documents import (
     to_windows,
 )
 from executors.hits import get_hits
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import (
     CollectionParameters,
@@ -34,6 +35,8 @@ from executors.parameters import (
 from soundalike.ranking import rank_collections
 from soundalike.start_time import zone_named
 from soundalike.types import Match
+
+discover_endpoints_once()
 
 _RECORDINGS, _ALL, _COUNT = RecordingsParameters(), CollectionsParameters(), CountParameters()
 _VECTORS = VectorsParameters()

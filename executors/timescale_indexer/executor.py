@@ -28,6 +28,7 @@ from executors.documents import (
     travelling,
 )
 from executors.hits import put_hits
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import (
     CollectionParameters,
@@ -52,6 +53,8 @@ from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.store.each import add_each
 from soundalike.store.renewal import count_searchable, hidden_by_encoder
 from soundalike.types import BucketWidth
+
+discover_endpoints_once()
 
 _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 _VECTORS = VectorsParameters()

@@ -17,6 +17,7 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.parameters import (
     CollectionParameters,
     IndexParameters,
@@ -30,6 +31,8 @@ from soundalike.encoders import load_encoder
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
+
+discover_endpoints_once()
 
 _COLLECTION, _INDEX, _SEARCH = CollectionParameters(), IndexParameters(), SearchParameters()
 
