@@ -243,9 +243,10 @@ def test_every_example_is_answered(
         if method == "delete" or path in ("/delete", "/drop"):
             _fill(service, toy_data)
         answer = caller.call(path, method, operation)
-        if answer.status_code == 503:
-            # On a machine that has much to do the executors may be late once.
-            answer = caller.call(path, method, operation)
+        if path == "/health" and answer.status_code == 503:
+            # On a machine that has much to do the executors may be late.
+            wait_until(lambda: requests.get(service.url + "/health", timeout=60).ok, "they answer")
+            continue
         if answer.status_code not in (200, 202) or '"error_code":"' in answer.text:
             wrong[operation["operationId"]] = (answer.status_code, answer.text[:300])
     assert wrong == {}
@@ -259,11 +260,9 @@ def test_every_example_is_answered(
 
 def test_a_key_is_part_of_it():
     """Both ways to send it; what needs none says so."""
-    made: dict[str, Any] = {
-        "paths": {path: {"get": {}} for path in ("/", "/api/jobs")},
-        "components": {},
-    }
-    description._secure(made, has_key=Access(api_key="k").api_key is not None)
+    paths: dict[str, Any] = {path: {"get": {}} for path in ("/", "/api/jobs")}
+    made: dict[str, Any] = {"paths": paths, "components": {}}
+    description._secure(made, has_key=True)
     assert made["security"] == [{"api_key": []}, {"bearer": []}]
     schemes = made["components"]["securitySchemes"]
     assert (schemes["api_key"]["in"], schemes["api_key"]["name"]) == ("header", "X-API-Key")
