@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Optional
 
-from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Body, Depends, File, Form, Request, Response, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
@@ -28,6 +28,7 @@ from soundalike.errors import AudioNotFound
 router = APIRouter(
     tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
 )
+_TOY_FOLDER = {"folder": str(Path(SIREN).parent)}
 _FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
 _ACCEPTED: Dict[int | str, Dict[str, Any]] = {
     202: {
@@ -60,9 +61,7 @@ _EVENTS: Dict[int | str, Dict[str, Any]] = {
 class FolderRequest(StrictModel):
     """A folder to index."""
 
-    folder: str = Field(
-        min_length=1, description="path on the server", examples=[str(Path(SIREN).parent)]
-    )
+    folder: str = Field(min_length=1, description="path on the server")
     collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
     label: Optional[str] = Field(
         default=None, description="of all files; default: the name of each file's folder"
@@ -140,7 +139,10 @@ async def upload_recordings(
     summary="Index a folder",
 )
 async def index_folder(
-    context: GivenContext, request: Request, response: Response, wanted: FolderRequest
+    context: GivenContext,
+    request: Request,
+    response: Response,
+    wanted: Annotated[FolderRequest, Body(openapi_examples={"toy data": {"value": _TOY_FOLDER}})],
 ) -> Job:
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)

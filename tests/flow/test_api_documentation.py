@@ -64,7 +64,7 @@ def run(service: Service, folder: Path, wait_until: Callable[..., Any]) -> Calla
         here = command.replace("http://127.0.0.1:45678", service.url)
         for name in ("recordings", "speakers"):
             here = here.replace(f'"folder": "{name}"', f'"folder": "{folder / name}"')
-        here = here.replace("uri=siren.mp3", f"uri={folder / 'siren.mp3'}")
+        here = here.replace('"uri": "siren.mp3"', f'"uri": "{folder / "siren.mp3"}"')
         done = subprocess.run(
             ["bash", "-c", here.replace("curl ", "curl --fail-with-body --silent ", 1)],
             cwd=folder,
