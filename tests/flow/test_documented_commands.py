@@ -1,0 +1,201 @@
+"""Every console block of README.md and docs/ runs as it is written, on files made for it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+import soundfile
+
+from soundalike.audio import load_audio
+from soundalike.cli.main import main
+
+if TYPE_CHECKING:
+    from tests.fixtures.database import DatabaseServer
+    from tests.fixtures.service import Service
+
+ROOT = Path(__file__).parents[2]
+RATE_HZ = 16_000
+#: What the examples call it, and what stands for it here.
+SERVICE_ADDRESSES = ("http://127.0.0.1:45678", "http://sounds.example:45678")
+#: Made for the examples: of which toy clip, and how many seconds of it.
+CLIPS = {
+    "bark.mp3": ("dog_bark/dog_bark_1", 4.0),
+    "dog.wav": ("dog_bark/dog_bark_2", 4.0),
+    "voice.wav": ("guitar/guitar_1", 4.0),
+    "owl.wav": ("bird_song/bird_song_1", 10.0),
+    "home/recordings/pond/20250512_233000.flac": ("bird_song/bird_song_2", 10.0),
+    "home/recordings/street/20250513_070000.wav": ("siren/siren_1", 10.0),
+    "srv/recordings/siren/a.wav": ("siren/siren_2", 4.0),
+    **{
+        f"home/labelled/{label}/{fold}-{label}.wav": (f"{label}/{label}_{fold}", 4.0)
+        for label in ("siren", "rain")
+        for fold in (1, 3)
+    },
+    **{f"home/ESC-50/audio/1-{n}.wav": (f"siren/siren_{n}", 4.0) for n in (1, 3)},
+    **{f"home/ESC-50/audio/2-{n}.wav": (f"rain/rain_{n}", 4.0) for n in (1, 3)},
+}
+TABLE = "filename,fold,category,depth_m,site\n" + "".join(
+    # Each fold has both kinds.
+    f"{kind}-{n}.wav,{n},{label},2.5,lake\n"
+    for kind, label in ((1, "siren"), (2, "rain"))
+    for n in (1, 3)
+)
+#: Blocks that are not run here, by a word of their first command, and why.
+NOT_RUN = {
+    "make demo": "its first command builds the environment: tests/flow/test_demo.py runs the demo",
+    "models download": "needs the network and 288 MB of weights: tests/acceptance/test_models.py",
+    "docs/http-api.md": "tests/flow/test_api_documentation.py runs every command",
+    "serve --host 0.0.0.0": "stays in the foreground: tests/flow/test_safety.py starts it so",
+    "psql --host": "the embedded server's socket: tests/acceptance/test_sql.py opens psql on it",
+}
+
+
+class Block(NamedTuple):
+    """A console block.
+
+    Attributes
+    ----------
+    where : str
+        File and line, for the test's name.
+    commands : list of str
+        Without prompt and comment.
+    """
+
+    where: str
+    commands: list[str]
+
+
+def _blocks() -> Iterator[Block]:
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = path.read_text(encoding="utf-8")
+        for found in re.finditer(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            line = text[: found.start()].count("\n") + 1
+            commands = re.findall(r"^\$ ((?:.*\\\n)*.*)", found[1], re.MULTILINE)
+            yield Block(f"{path.relative_to(ROOT)}:{line}", [_bare(command) for command in commands])
+
+
+def _bare(command: str) -> str:
+    """Return a command without the comment behind it."""
+    return re.sub(r"\s+# .*$", "", command)
+
+
+def _reason(block: Block) -> str | None:
+    shown = "\n".join([block.where, *block.commands])
+    return next((reason for word, reason in NOT_RUN.items() if word in shown), None)
+
+
+BLOCKS = list(_blocks())
+RUN = [block for block in BLOCKS if _reason(block) is None]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, toy_data: Path) -> Path:
+    """Lay out the files of the examples."""
+    here = tmp_path_factory.mktemp("examples")
+    for name, (source, length_s) in CLIPS.items():
+        (found,) = (toy_data / Path(source).parent).glob(f"{Path(source).stem}.*")
+        samples = load_audio(found).samples[: round(length_s * RATE_HZ)]
+        path = here / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, samples, RATE_HZ)
+    # More than an hour, so that 1:02:05 is in it.
+    noise = np.random.default_rng(1).uniform(-0.1, 0.1, 3_760 * 1_000)
+    soundfile.write(here / "night.flac", noise, 1_000)
+    (here / "home" / "ESC-50" / "meta").mkdir()
+    (here / "home" / "ESC-50" / "meta" / "esc50.csv").write_text(TABLE)
+    (here / "recipe.sql").write_text("SELECT 1;")
+    (here / "toy-data").symlink_to(toy_data)
+    return here
+
+
+@pytest.fixture(scope="module")
+def examples_url(database_server: DatabaseServer) -> Iterator[str]:
+    """Return the URL of a database that holds what the demo leaves."""
+    with database_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def run(
+    folder: Path,
+    examples_url: str,
+    clean_environ: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Callable[[str], None]:
+    """Run a command as a shell in that folder would: Soundalike's in this process, others in bash."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder / "home"))
+    monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
+
+    def running() -> str:
+        """Return the address of the service, which has the demo's barks."""
+        service: Service = request.getfixturevalue("service")
+        url = request.getfixturevalue("service_database")
+        words = ["index", "toy-data/dog_bark", "--collection", "demo", "--database-url", url]
+        assert main(words) == 0
+        return service.url
+
+    def run(command: str) -> None:
+        for address in SERVICE_ADDRESSES:
+            if address in command:
+                command = command.replace(address, running())
+        if command.startswith("export "):
+            for name, _, value in (word.partition("=") for word in shlex.split(command)[1:]):
+                monkeypatch.setenv(name, value)
+        elif command.startswith("curl "):
+            _in_bash(command.replace("curl ", "curl --fail-with-body ", 1))
+        else:
+            assert command.startswith(".venv/bin/soundalike "), command
+            _in_process(command.replace("/srv/", f"{folder}/srv/"), monkeypatch)
+
+    return run
+
+
+def _in_process(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The words as bash makes them of quotes, ~ and redirections.
+    line, _, source = command.partition(" < ")
+    words = [
+        os.path.expanduser(word) for word in shlex.split(line.removeprefix(".venv/bin/soundalike "))
+    ]
+    if source or words == ["sql"]:
+        # Without a terminal `sql` reads stdin.
+        monkeypatch.setattr("sys.stdin", open(source or "recipe.sql", encoding="utf-8"))  # noqa: SIM115
+    assert main(words) == 0, command
+
+
+def _in_bash(command: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _as_after_the_demo(folder: Path, examples_url: str) -> None:
+    """Index the toy data as the demo does, and a folder of recordings into the default collection."""
+    for options in (["toy-data", "--collection", "demo"], ["home/recordings"]):
+        words = ["index", str(folder / options[0]), *options[1:]]
+        assert main([*words, "--database-url", examples_url]) == 0
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("block", RUN, ids=[block.where for block in RUN])
+def test_the_commands_of_a_block_run(block: Block, run: Callable[[str], None]):
+    for command in block.commands:
+        run(command)
+
+
+def test_every_reason_not_to_run_a_block_is_needed():
+    reasons = {_reason(block) for block in BLOCKS}
+    assert reasons == {None, *NOT_RUN.values()}
+    assert len(RUN) > 10
