@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -134,9 +135,7 @@ def executors(
             )
             started[name] = process, port
         for name, (process, port) in started.items():
-            is_healthy = partial(
-                is_ready, process, lambda port=port: probe(docker_folder, port).returncode == 0
-            )
+            is_healthy = partial(is_ready, process, lambda port=port: is_healthy_at(docker_folder, port))
             wait_until(is_healthy, f"{name} is healthy", _START_S)
         yield {name: port for name, (_, port) in started.items()}
         processes = [process for process, _ in started.values()]
@@ -149,6 +148,14 @@ def replaced(command: list[str], here: dict[str, str]) -> list[str]:
     for there, place in here.items():
         command = [word.replace(there, place) for word in command]
     return command
+
+
+def is_healthy_at(docker_folder: Path, port: int) -> bool:
+    """Ask the probe as soon as somebody listens: until then each process of it is in vain."""
+    with socket.socket() as client:
+        if client.connect_ex(("127.0.0.1", port)):
+            return False
+    return probe(docker_folder, port).returncode == 0
 
 
 def is_ready(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> bool:
@@ -187,7 +194,7 @@ def test_commands_of_compose(
     command = replaced([*entrypoint(dockerfile, "gateway"), *services["gateway"]["command"]], here)
     folder = project / "executors" / "gateway"
     with running(command, tmp_path / "gateway.log", cwd=folder, env=environ) as gateway:
-        is_healthy = partial(is_ready, gateway, lambda: probe(docker_folder, grpc).returncode == 0)
+        is_healthy = partial(is_ready, gateway, lambda: is_healthy_at(docker_folder, grpc))
         wait_until(is_healthy, "the gateway is healthy", _START_S)
         index_and_search(http, toy_data)
         assert stop(gateway) == 0

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# Before Jina: it keeps DocArray from importing TensorFlow, which takes every worker seconds.
+import executors  # noqa: F401
+
+# isort: split
 import base64
 from collections.abc import Callable
 from pathlib import Path

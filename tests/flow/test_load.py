@@ -40,11 +40,11 @@ def test_over_grpc_there_are_the_same_places(
     narrow: Service, tmp_path: Path, write_wav: Callable[..., Path], rng: np.random.Generator
 ):
     minute = rng.uniform(-0.3, 0.3, 60 * RATE)
-    hour = write_wav(tmp_path / "hour.wav", np.tile(minute, 60), subtype="PCM_16")
+    long = write_wav(tmp_path / "long.wav", np.tile(minute, 20), subtype="PCM_16")
     client, refused = _client(narrow), []
     with ThreadPoolExecutor(2) as pool:
         # One of them runs, the other waits.
-        indexing = [pool.submit(narrow.post, "/index", {"uri": str(hour)}) for _ in range(2)]
+        indexing = [pool.submit(narrow.post, "/index", {"uri": str(long)}) for _ in range(2)]
         while not any(one.done() for one in indexing):
             try:
                 client.post("/status", return_type=DocList[Status])

@@ -1,5 +1,9 @@
 """Requests have a graph of their own, and share what does not change."""
 
+# Before Jina: it keeps DocArray from importing TensorFlow, which takes every worker seconds.
+import executors  # noqa: F401
+
+# isort: split
 import copy
 from typing import Any
 
