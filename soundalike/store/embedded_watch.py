@@ -120,7 +120,8 @@ def _end(process, *, patiently: bool) -> None:  # type: ignore[no-untyped-def]  
     if process.name() == "postgres":
         process.send_signal(signal.SIGINT if patiently else signal.SIGQUIT)
     elif process.name() == "initdb":
-        process.terminate()
+        # It notes SIGTERM and goes on. Its server reads from it, and ends in order when it is gone.
+        process.kill()
 
 
 if __name__ == "__main__":
