@@ -120,7 +120,11 @@ def _end(process, *, patiently: bool) -> None:  # type: ignore[no-untyped-def]  
     if process.name() == "postgres":
         process.send_signal(signal.SIGINT if patiently else signal.SIGQUIT)
     elif process.name() == "initdb":
-        process.terminate()
+        # It would let its server finish. That one stops in order, and so leaves no shared memory.
+        for child in process.children(recursive=True):
+            if "--single" in child.cmdline():
+                child.terminate()
+        process.kill()
 
 
 if __name__ == "__main__":

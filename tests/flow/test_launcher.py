@@ -293,5 +293,5 @@ def test_a_start_has_a_deadline(
     assert program.process.wait(FAIL_TIMEOUT_S) == 6
     assert "not ready after 25 s" in program.said
     assert "the executor 'ranker' (it last said: waiting for Godot; at work in " in program.said
-    assert "faulty.py:11 (__init__)" in program.said
+    assert "faulty.py:9 (__init__)" in program.said
     assert not _in_session(program.process.pid)
