@@ -201,4 +201,4 @@ class Mix:
 
     def _wrong_name(self, number: int) -> None:
         """Ask for what is not there, under a name that nobody has used before."""
-        self._asked("GET", f"/api/recordings?collection=none-{number}", 404)
+        self._asked("GET", f"/api/recordings?collection=none-{number}", 409)

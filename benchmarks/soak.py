@@ -130,7 +130,8 @@ def _say(report: dict[str, Any], wanted: int) -> None:
         for name, what in last.items()
         if name in first
     )
-    line = f"{report['requests']} of {wanted}, {report['a_second']} a second, MB: {grown}"
+    line = f"{report['requests']} of {wanted}, {report['a_second']} a second, "
+    line += f"{report['failed']} failed, MB: {grown}"
     print(line, file=sys.stderr, flush=True)
 
 
