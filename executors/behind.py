@@ -22,8 +22,11 @@ from executors.documents import (
     SegmentedClip,
     Status,
 )
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import PARAMETERS
+
+discover_endpoints_once()
 
 _Documents = Dict[str, Type[BaseDoc]]
 _STORED: _Documents = {

@@ -53,9 +53,13 @@ def check_bodies(app: FastAPI, streamer: GatewayStreamer) -> None:
     inputs = {f"/{endpoint.strip('/')}": parts["input"] for endpoint, parts in models.items()}
 
     async def check(request: Request) -> None:
-        if "json" in request.headers.get("content-type", ""):
+        try:
             # FastAPI has read it already, and reads the same object after this.
-            _check_body(await request.json(), inputs[request.scope["route"].path])
+            body = await request.json()
+        except ValueError:
+            # No JSON: FastAPI says so.
+            return
+        _check_body(body, inputs[request.scope["route"].path])
 
     jinas = APIRouter()
     for route in list(app.router.routes):

@@ -19,6 +19,7 @@ from docarray import DocList
 from jina import Client
 
 from executors.documents import Clip, Found
+from tests.fixtures.service import READY, START_TIMEOUT_S
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -53,6 +54,7 @@ def own(
     start_launcher: Callable[..., Service],
     clean_process_environ: dict[str, str],
     database_server: Any,
+    wait_until: Callable[..., Any],
 ) -> Iterator[Service]:
     """Start one Flow with all of them, with a key, and with Jina's ``cors: true``."""
     folder = tmp_path_factory.mktemp("own")
@@ -75,7 +77,10 @@ def own(
                 "SOUNDALIKE_API_KEY": KEY,
             },
             flow,
+            wait=False,
         )
+        # Twice as many processes as the shipped Flow has.
+        wait_until(lambda: READY in found.program.said, "the Flow is ready", 2 * START_TIMEOUT_S)
         yield found
         found.program.kill()
 
