@@ -18,6 +18,7 @@ from executors.gateway.described import BODY, JSON_TEXT, SIREN, named_after_func
 from executors.gateway.form_names import unescape_name
 from executors.gateway.indexing import FolderSync, UploadIndexing
 from executors.gateway.jobs import Job, JobFile
+from executors.gateway.links import at_root
 from executors.gateway.models import StrictModel
 from executors.gateway.queries import parse_tags
 from executors.gateway.uploads import FIELD_LIMITS
@@ -127,7 +128,7 @@ async def upload_recordings(
     except BaseException:
         await work.let_go()
         raise
-    return _accepted(job, response)
+    return _accepted(job, request, response)
 
 
 @router.post(
@@ -139,6 +140,7 @@ async def upload_recordings(
 )
 async def index_folder(
     context: GivenContext,
+    request: Request,
     response: Response,
     wanted: Annotated[FolderRequest, Body(openapi_examples={"toy data": {"value": _TOY_FOLDER}})],
 ) -> Job:
@@ -147,7 +149,7 @@ async def index_folder(
     folder = await context.decoding.run(_folder, context, wanted.folder)
     work = FolderSync(context, folder, wanted.label, wanted.prune)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
-    return _accepted(context.jobs.start(job, work.run), response)
+    return _accepted(context.jobs.start(job, work.run), request, response)
 
 
 @router.get("/api/jobs", responses=problems(), summary="List jobs")
@@ -188,8 +190,8 @@ async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
     return await context.jobs.cancel(job_id)
 
 
-def _accepted(job: Job, response: Response) -> Job:
-    response.headers["Location"] = f"/api/jobs/{job.id}"
+def _accepted(job: Job, request: Request, response: Response) -> Job:
+    response.headers["Location"] = at_root(request, f"/api/jobs/{job.id}")
     return job
 
 
