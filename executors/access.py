@@ -44,7 +44,9 @@ class Access:
     proxies: Proxies = field(default_factory=Proxies)
 
     @classmethod
-    def from_env(cls, host: str, environ: Mapping[str, str] | None = None) -> Access:
+    def from_env(
+        cls, host: str, environ: Mapping[str, str] | None = None, *, any_origin: bool = False
+    ) -> Access:
         """Read the settings from environment variables.
 
         Parameters
@@ -53,6 +55,8 @@ class Access:
             The address that the service listens on.
         environ : mapping, optional
             Variables to read; ``os.environ`` by default.
+        any_origin : bool
+            Stands for ``SOUNDALIKE_CORS_ORIGINS=*`` where that is not set: Jina's ``cors: true``.
 
         Raises
         ------
@@ -73,10 +77,11 @@ class Access:
                 "(openssl rand -hex 24), bind to 127.0.0.1, or let everybody in with "
                 "SOUNDALIKE_ALLOW_ANONYMOUS=1"
             )
+        origins = tuple(origin.rstrip("/") for origin in _words(env.get("SOUNDALIKE_CORS_ORIGINS")))
         return cls(
             api_key=key,
             hosts=_hosts(_words(env.get("SOUNDALIKE_HOSTS")), host, is_local=is_local),
-            origins=tuple(origin.rstrip("/") for origin in _words(env.get("SOUNDALIKE_CORS_ORIGINS"))),
+            origins=origins or (("*",) if any_origin else ()),
             proxies=Proxies.from_env(env),
         )
 

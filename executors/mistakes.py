@@ -1,7 +1,7 @@
-"""One line in the log for what a caller did wrong; the traceback is for faults of ours.
+"""One line at level INFO in the log for a caller's mistake; ERROR and traceback are for faults of ours.
 
-Jina logs whatever an executor raises with its traceback, and a client that misspells a collection
-would fill the log of whoever runs the service with sixty lines a time.
+Jina logs every exception of an executor as ERROR with its traceback. A client that misspells a
+collection would fill the log with sixty lines a time, and set off alarms that count errors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def is_mistake(exc: BaseException) -> bool:
 
 
 def log_mistakes_briefly() -> None:
-    """Let this process log callers' mistakes without a traceback."""
+    """Let this process log callers' mistakes as information, and without a traceback."""
     make: Callable[..., logging.LogRecord] = logging.getLogRecordFactory()
     if getattr(make, "is_brief", False):
         return
@@ -47,6 +47,7 @@ def log_mistakes_briefly() -> None:
             text = " ".join(repr(exc).split())
             record.msg, record.args = text[:_SHOWN], ()
             record.exc_info = None
+            record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
         return record
 
     brief.is_brief = True  # type: ignore[attr-defined]

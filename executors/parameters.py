@@ -1,16 +1,48 @@
-"""The parameters of requests. Jina passes on what these models name, to every executor."""
+"""The parameters of requests.
 
-from typing import Any, Dict, List, Optional
+Jina sends the same parameters to every executor of a Flow, so each endpoint has one model. Every
+executor of the endpoint declares it, also where it reads none of them: an executor that stands alone
+refuses unknown names as well.
+"""
 
-from pydantic import BaseModel, Field
+from typing import Any, Dict, List, Optional, Type
 
+from pydantic import BaseModel, Field, ValidationError
+
+from executors.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
+from executors.validation import invalid_values
 from soundalike.conditions import parse_conditions
 from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.errors import ParameterError
+from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.types import Filters
 from soundalike.wall_clock import with_times
 
 
-class CollectionParameters(BaseModel):
+class RequestParameters(BaseModel):
+    """Parameters of an endpoint; Jina builds them from the dictionary of a request.
+
+    Raises
+    ------
+    UnknownParameter
+        A name is not known.
+    ParameterError
+        A value has another type, is missing, or was given under two names.
+    """
+
+    def __init__(self, **given: Any) -> None:
+        names = type(self).model_fields
+        proper = resolve_aliases(given, aliases_of(names, PARAMETER_ALIASES))
+        for name in JINAS_OWN:
+            proper.pop(name, None)
+        refuse_unknown(proper, names)
+        try:
+            super().__init__(**proper)
+        except ValidationError as exc:
+            raise invalid_values(exc) from None
+
+
+class CollectionParameters(RequestParameters):
     """Which of several indexes side by side is meant."""
 
     collection: str = Field(default=DEFAULT_COLLECTION, description="name of the index")
@@ -23,7 +55,15 @@ class IndexParameters(CollectionParameters):
     stride: Optional[float] = Field(default=None, description="seconds; default: the segmenter's")
 
 
-class CollectionsParameters(BaseModel):
+class DropParameters(RequestParameters):
+    """Parameters of ``/drop``."""
+
+    collection: Optional[str] = Field(
+        default=None, description="the collection to drop, in place of a document with its name"
+    )
+
+
+class CollectionsParameters(RequestParameters):
     """Parameters of ``/collections``."""
 
     count: bool = Field(
@@ -65,6 +105,7 @@ class NarrowedParameters(IndexParameters):
         "site in pond,lake, gps.lat<0, checked=true",
     )
     uri_prefix: str = Field(default="", description="only paths that begin like this")
+    under: str = Field(default="", description="only files below this folder, in place of uri_prefix")
     since: Optional[str] = Field(
         default=None, description="only what was heard at this time or later; a date, or ISO-8601"
     )
@@ -89,7 +130,7 @@ class NarrowedParameters(IndexParameters):
         filters = Filters(
             labels=tuple(self.labels),
             tags=self.tags,
-            uri_prefix=self.uri_prefix,
+            uri_prefix=prefix_of(self.uri_prefix, self.under),
             where=parse_conditions(self.where),
             exclude_recording_id=recording_id if self.exclude_self else None,
         )
@@ -128,3 +169,31 @@ class TimelineParameters(NarrowedParameters):
 
     min_score: float = Field(description="windows count whose score is at least this")
     by: str = Field(default="day", description="hour, day, week or month, by the clocks of time_zone")
+
+
+#: The model of each endpoint.
+PARAMETERS: Dict[str, Type[RequestParameters]] = {
+    "index": IndexParameters,
+    "search": SearchParameters,
+    "timeline": TimelineParameters,
+    "delete": CollectionParameters,
+    "status": CollectionParameters,
+    "recordings": RecordingsParameters,
+    "collections": CollectionsParameters,
+    "drop": DropParameters,
+    "labels": CountParameters,
+    "folders": CountParameters,
+}
+
+
+def prefix_of(uri_prefix: str, under: str) -> str:
+    """Return what paths begin with that have a prefix, or lie below a folder.
+
+    Raises
+    ------
+    ParameterError
+        Both were given.
+    """
+    if under and uri_prefix:
+        raise ParameterError(f"under is {under!r} and uri_prefix is {uri_prefix!r}; give one of them")
+    return under.rstrip("/") + "/" if under else uri_prefix

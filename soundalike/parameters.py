@@ -16,7 +16,9 @@ from soundalike.errors import ParameterError, UnknownParameter
 _SHOWN = 80
 
 
-def unknown_parameter(name: str, taken: Iterable[str], place: str = "") -> UnknownParameter:
+def unknown_parameter(
+    name: str, taken: Iterable[str], place: str = "", *, kind: str = "parameter"
+) -> UnknownParameter:
     """Return the error for a name that is not taken.
 
     Parameters
@@ -27,6 +29,8 @@ def unknown_parameter(name: str, taken: Iterable[str], place: str = "") -> Unkno
         The names that are known.
     place : str
         Where the name stood, like ``data[0]``.
+    kind : str
+        What has the name, like ``option`` or ``field``.
 
     Examples
     --------
@@ -38,10 +42,12 @@ def unknown_parameter(name: str, taken: Iterable[str], place: str = "") -> Unkno
     shown = f"{place}.{name}" if place else name
     question = f", did you mean {near[0]!r}?" if near else ";"
     listed = ", ".join(known) or "none"
-    return UnknownParameter(f"{shown[:_SHOWN]!r} is not a known parameter{question} known: {listed}")
+    return UnknownParameter(f"{shown[:_SHOWN]!r} is not a known {kind}{question} known: {listed}")
 
 
-def refuse_unknown(given: Iterable[str], taken: Iterable[str], place: str = "") -> None:
+def refuse_unknown(
+    given: Iterable[str], taken: Iterable[str], place: str = "", *, kind: str = "parameter"
+) -> None:
     """Raise an error at the first name that is not taken; takes what `unknown_parameter` does.
 
     Raises
@@ -52,7 +58,7 @@ def refuse_unknown(given: Iterable[str], taken: Iterable[str], place: str = "") 
     known = list(taken)
     for name in given:
         if name not in known:
-            raise unknown_parameter(name, known, place)
+            raise unknown_parameter(name, known, place, kind=kind)
 
 
 def resolve_aliases(given: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import spool
+from executors import given, spool
 from executors.documents import (
     Clip,
     SegmentedClip,
@@ -18,7 +18,8 @@ from executors.documents import (
     parse_time,
     time_text,
 )
-from executors.parameters import IndexParameters
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.parameters import IndexParameters, SearchParameters, TimelineParameters
 from executors.queries import excerpt_of, kind_of
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import AudioSource
@@ -35,9 +36,11 @@ from soundalike.types import DECODER_VERSION, FloatArray
 from soundalike.wall_clock import Dating
 from soundalike.windows import WindowPlan
 
+discover_endpoints_once()
+
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
 INLINE_BYTES = 32 << 20
-_STANDARD = IndexParameters()
+_STANDARD, _SEARCH = IndexParameters(), SearchParameters()
 
 
 class AudioSegmenter(Executor):
@@ -79,20 +82,27 @@ class AudioSegmenter(Executor):
 
     @requests(on="/index")
     def segment(
-        self, docs: DocList[Clip], parameters: IndexParameters = _STANDARD, **kwargs: Any
+        self, docs: DocList[given.Clip], parameters: IndexParameters = _STANDARD, **kwargs: Any
     ) -> DocList[SegmentedClip]:
         """Cut every document; one that cannot be used comes back with its error."""
         return self._all_cut(docs, parameters, is_query=False)
 
-    @requests(on=["/search", "/timeline"])
+    @requests(on="/search")
     def segment_queries(
-        self, docs: DocList[Clip], parameters: IndexParameters = _STANDARD, **kwargs: Any
+        self, docs: DocList[given.Clip], parameters: SearchParameters = _SEARCH, **kwargs: Any
     ) -> DocList[SegmentedClip]:
         """Cut every query that has audio; the others are handed on as they are."""
         return self._all_cut(docs, parameters, is_query=True)
 
+    @requests(on="/timeline")
+    def segment_timeline(
+        self, docs: DocList[given.Clip], parameters: TimelineParameters, **kwargs: Any
+    ) -> DocList[SegmentedClip]:
+        """Cut queries of a timeline, as above."""
+        return self._all_cut(docs, parameters, is_query=True)
+
     def _all_cut(
-        self, docs: DocList[Clip], parameters: IndexParameters, *, is_query: bool
+        self, docs: DocList[given.Clip], parameters: IndexParameters, *, is_query: bool
     ) -> DocList[SegmentedClip]:
         plan = self._plan_of(parameters)
         results = DocList[SegmentedClip]()

@@ -33,11 +33,13 @@ from executors.gateway.context import Context
 from executors.gateway.counting import CallCounter, count_requests
 from executors.gateway.description_jina import describe_endpoints
 from executors.gateway.flow import FlowClient
+from executors.gateway.flow_bodies import check_bodies, pass_parameters_on
 from executors.gateway.graph import share_what_stays
 from executors.gateway.load import Load
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.refused_requests import refuse_requests
+from executors.gateway.request_names import RequestNames, send_known_names
 from executors.gateway.safety import protect
 from executors.gateway.safety_content import check_request
 from executors.gateway.safety_grpc import CallGuard, take_turns
@@ -62,6 +64,8 @@ class SoundalikeHTTPServer(HTTPServer):
         # Proxies are known to the layers before the routes (`Forwarded`), and to gRPC as well.
         own = {"server_header": False, "proxy_headers": False}
         kwargs["uvicorn_kwargs"] = {**own, **(kwargs.get("uvicorn_kwargs") or {})}
+        # Ours stands before the refusal of pages elsewhere, and Jina's behind it.
+        self._any_origin = bool(kwargs.pop("cors", False))
         super().__init__(**kwargs)
         self._context: Optional[Context] = None
         self._load = load
@@ -73,9 +77,11 @@ class SoundalikeHTTPServer(HTTPServer):
         context = Context.of(FlowClient(self.streamer), Settings.from_env(), self._metrics)
         self._context = context
         self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs)
+        pass_parameters_on(self.streamer)
         app: FastAPI = super().app
         app.version = version("soundalike")
         describe_endpoints(app)
+        check_bodies(app, self.streamer)
         _drop(app, "/docs", "/redoc", "/status", "/dry_run")
         _serve_documentation(app)
         answer_with_problems(app)
@@ -85,7 +91,7 @@ class SoundalikeHTTPServer(HTTPServer):
         for routes in (routes_search, routes_library, routes_jobs, routes_media):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
-        access = Access.from_env(self.host)
+        access = Access.from_env(self.host, any_origin=self._any_origin)
         description.describe(app, has_key=access.api_key is not None)
         protect(app, access, Limits.from_env(), self._load)
         app.add_middleware(Measured, metrics=context.metrics)
@@ -125,8 +131,10 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         super().__init__(**kwargs)
         share_what_stays()
         # Both servers share the streamer.
+        names = RequestNames(self.streamer)
+        send_known_names(self.streamer, names)
         CollectionWindows(self.streamer)
-        refuse_requests(self.streamer)
+        refuse_requests(self.streamer, names)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         take_turns(self.streamer, load.places)
         metrics = Metrics()

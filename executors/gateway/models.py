@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from executors.documents import BucketDoc, MatchDoc, Status
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.names import FIELD_ALIASES, PARAMETER_ALIASES, aliases_of
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.parameters import refuse_unknown, resolve_aliases
 
 #: Other names of parameters, which are taken and not described.
-ALIASES = {"label": "labels"}
+ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 #: What documents need on their way through the Flow, and no answer shows.
 _TRAVELLING = {"id", "error_code", "error"}
 
@@ -60,7 +61,7 @@ class StrictModel(BaseModel):
         """Refuse unknown names here: pydantic's own error does not say which are known."""
         if not isinstance(given, dict):
             return given
-        named = resolve_aliases(given, cls.aliases)
+        named = resolve_aliases(given, aliases_of(cls.model_fields, cls.aliases))
         refuse_unknown(map(str, named), cls.model_fields)
         return named
 
@@ -97,6 +98,9 @@ class Narrowing(StrictModel):
     )
     uri_prefix: Optional[str] = Field(
         default=None, description="only recordings whose path begins like this"
+    )
+    under: Optional[str] = Field(
+        default=None, description="only recordings below this folder, in place of `uri_prefix`"
     )
     since: Optional[str] = Field(
         default=None, description="only what was heard at this time or later; a date, or ISO-8601"

@@ -9,20 +9,23 @@ from typing import Any, Optional, Tuple
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
+from executors.gateway.request_names import RequestNames
 from executors.gateway.safety_content import check_finite
 from soundalike.errors import ParameterError
 
 _Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
 
 
-def refuse_requests(streamer: GatewayStreamer) -> None:
+def refuse_requests(streamer: GatewayStreamer, names: RequestNames) -> None:
     """Let a streamer refuse what would do harm in the Flow.
 
-    That is: requests that name executors, or with a parameter that is NaN or infinite.
+    That is: requests that name executors, or with a parameter that is NaN or infinite, or with the name
+    of an endpoint or parameter that no executor knows.
 
     Parameters
     ----------
     streamer : GatewayStreamer
+    names : RequestNames
     """
     # The one place that all requests of all protocols go through; Jina has no public name for it.
     inner: _Handler = streamer._streamer._request_handler
@@ -30,16 +33,34 @@ def refuse_requests(streamer: GatewayStreamer) -> None:
     def handle(
         request: DataRequest, return_type: Any
     ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
+        return asyncio.ensure_future(checked(request, return_type)), None
+
+    async def checked(request: DataRequest, return_type: Any) -> DataRequest:
         try:
             _check_executors(request)
             # Over HTTP that was done; over gRPC they come as protobuf, which holds such numbers and
             # cannot hand them out.
             check_finite(request.proto_wo_data.parameters, "parameters")
+            await _check_names(request, names)
         except ParameterError as exc:
-            return asyncio.ensure_future(_refused(request, exc)), None
-        return inner(request=request, return_type=return_type)
+            return _refused(request, exc)
+        answer, _ = inner(request=request, return_type=return_type)
+        return await answer
 
     streamer._streamer._request_handler = handle
+
+
+async def _check_names(request: DataRequest, names: RequestNames) -> None:
+    """Raise `ParameterError` where a request has an unknown name; give parameters their proper ones."""
+    try:
+        await names.learn()
+    except Exception:
+        # An executor cannot be reached: the request will find that out, and is answered with it.
+        return
+    given = request.parameters
+    proper = names.checked(request.header.exec_endpoint, given)
+    if proper != given:
+        request.parameters = proper
 
 
 def _check_executors(request: DataRequest) -> None:
@@ -56,7 +77,7 @@ def _check_executors(request: DataRequest) -> None:
         )
 
 
-async def _refused(request: DataRequest, error: ParameterError) -> DataRequest:
+def _refused(request: DataRequest, error: ParameterError) -> DataRequest:
     request.add_exception(error)
     # Numbers that cannot be handed out, the caller could not read either.
     request.proto_wo_data.parameters.Clear()

@@ -12,7 +12,7 @@ from executors.gateway.refusals import refusal
 from soundalike.errors import Forbidden, Unauthorized
 
 #: What a browser fetches before anybody could type in a key, and what tells nothing but health.
-OPEN_PATHS = frozenset(("/", "/health", "/docs", "/redoc", "/openapi.json", "/favicon.ico"))
+OPEN_PATHS = frozenset(("/", "/health", "/dry_run", "/docs", "/redoc", "/openapi.json", "/favicon.ico"))
 OPEN_PREFIXES = ("/_docs/", "/static/")
 #: What reads only; a browser asks for nothing else in a page's name without saying whose page it is.
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))

@@ -21,6 +21,8 @@ from soundalike.errors import Unauthorized
 
 #: gRPC's own services: health, which anybody may ask for, and the description of the others.
 _HEALTH, _OWN = "/grpc.health.", "/grpc."
+#: Jina's readiness check tells nothing but health, and `jina ping` sends no key.
+_DRY_RUN = "/jina.JinaGatewayDryRunRPC/"
 _Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
 #: Requests over HTTP have a place by the time they come to the streamer, those over gRPC have not.
 _NEEDS_PLACE: ContextVar[bool] = ContextVar("needs_place", default=False)
@@ -53,7 +55,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         """Return the handler of a call, or one that ends it."""
         details = handler_call_details
         handler = await continuation(details)
-        if details.method.startswith(_HEALTH):
+        if details.method.startswith((_HEALTH, _DRY_RUN)):
             return handler
         keys = keys_in(details.invocation_metadata or ())
         if not self._access.admits_all(keys):

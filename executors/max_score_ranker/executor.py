@@ -19,18 +19,26 @@ from executors.documents import (
     to_windows,
 )
 from executors.hits import get_hits
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import (
+    CollectionParameters,
     CollectionsParameters,
     CountParameters,
+    DropParameters,
+    IndexParameters,
     RecordingsParameters,
     SearchParameters,
+    TimelineParameters,
 )
 from soundalike.ranking import rank_collections
 from soundalike.start_time import zone_named
 from soundalike.types import Match
 
+discover_endpoints_once()
+
 _RECORDINGS, _ALL, _COUNT = RecordingsParameters(), CollectionsParameters(), CountParameters()
+_INDEX, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 
 
 class MaxScoreRanker(Executor):
@@ -44,22 +52,30 @@ class MaxScoreRanker(Executor):
         return DocList[Found](_ranked(doc, parameters) for doc in docs)
 
     @requests(on="/index")
-    def pass_index(self, docs: DocList[Indexed], **kwargs: Any) -> DocList[Indexed]:
+    def pass_index(
+        self, docs: DocList[Indexed], parameters: IndexParameters = _INDEX, **kwargs: Any
+    ) -> DocList[Indexed]:
         """Hand on: Jina wants an endpoint to be bound to the end of the chain."""
         return docs
 
     @requests(on="/timeline")
-    def pass_timeline(self, docs: DocList[Counted], **kwargs: Any) -> DocList[Counted]:
+    def pass_timeline(
+        self, docs: DocList[Counted], parameters: TimelineParameters, **kwargs: Any
+    ) -> DocList[Counted]:
         """Hand on, as above."""
         return docs
 
     @requests(on="/delete")
-    def pass_delete(self, docs: DocList[Deletion], **kwargs: Any) -> DocList[Deletion]:
+    def pass_delete(
+        self, docs: DocList[Deletion], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
+    ) -> DocList[Deletion]:
         """Hand on, as above."""
         return docs
 
     @requests(on="/status")
-    def pass_status(self, docs: DocList[Status], **kwargs: Any) -> DocList[Status]:
+    def pass_status(
+        self, docs: DocList[Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
+    ) -> DocList[Status]:
         """Hand on, as above."""
         return docs
 
@@ -81,7 +97,9 @@ class MaxScoreRanker(Executor):
         return docs
 
     @requests(on="/drop")
-    def pass_drop(self, docs: DocList[CollectionDoc], **kwargs: Any) -> DocList[CollectionDoc]:
+    def pass_drop(
+        self, docs: DocList[CollectionDoc], parameters: DropParameters = _DROP, **kwargs: Any
+    ) -> DocList[CollectionDoc]:
         """Hand on, as above."""
         return docs
 

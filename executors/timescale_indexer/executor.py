@@ -7,6 +7,7 @@ from typing import Any, Optional, Sequence, Tuple, cast
 from docarray import DocList
 from jina import Executor, requests
 
+from executors import given
 from executors.documents import (
     BucketDoc,
     Counted,
@@ -27,17 +28,19 @@ from executors.documents import (
     travelling,
 )
 from executors.hits import put_hits
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.parameters import (
     CollectionParameters,
     CollectionsParameters,
     CountParameters,
+    DropParameters,
     IndexParameters,
     RecordingsParameters,
     SearchParameters,
     TimelineParameters,
 )
-from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings
+from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
 from soundalike.audio import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
@@ -49,7 +52,9 @@ from soundalike.store.each import add_each
 from soundalike.store.renewal import count_searchable, hidden_by_encoder
 from soundalike.types import BucketWidth
 
-_STANDARD = IndexParameters()
+discover_endpoints_once()
+
+_STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
 #: Documents that are committed together.
 _TRANSACTION = 32
@@ -201,9 +206,22 @@ class TimescaleIndexer(Executor):
 
     @requests(on="/delete")
     def delete(
-        self, docs: DocList[Deletion], parameters: CollectionParameters = _STANDARD, **kwargs: Any
+        self,
+        docs: DocList[given.Deletion],
+        parameters: CollectionParameters = _COLLECTION,
+        **kwargs: Any,
     ) -> DocList[Deletion]:
-        """Delete by path, folder or recording id; a document without either comes back marked."""
+        """Delete by path, folder or recording id; a document without either comes back marked.
+
+        Raises
+        ------
+        ParameterError
+            There are no documents.
+        """
+        if not docs:
+            raise ParameterError(
+                "the request has no documents; give one with uri or recording_id for each deletion"
+            )
         for doc in docs:
             if not doc.recording_id and not doc.uri:
                 mark_failed(doc, ParameterError("give uri or recording_id of what is to go"))
@@ -216,13 +234,14 @@ class TimescaleIndexer(Executor):
                     self._store.delete(name, collection=parameters.collection)
                     for name in dict.fromkeys(names)
                 )
-        return docs
+        return DocList[Deletion](docs)
 
     @requests(on="/status")
     def status(
-        self, docs: DocList[Status], parameters: CollectionParameters = _STANDARD, **kwargs: Any
+        self, docs: DocList[Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
     ) -> DocList[Status]:
-        """Complete the status with what is stored."""
+        """Complete the status with what is stored; without a document, begin one."""
+        docs = docs or DocList[Status]([Status()])
         stored = self._store.status(collection=parameters.collection)
         names = list(self._store.collections())
         self._check_known(parameters.collection in names, parameters.collection)
@@ -244,13 +263,12 @@ class TimescaleIndexer(Executor):
 
     @requests(on="/recordings")
     def recordings(
-        self, docs: DocList[StoredDoc], parameters: RecordingsParameters = _LISTING, **kwargs: Any
+        self, docs: DocList[given.StoredDoc], parameters: RecordingsParameters = _LISTING, **kwargs: Any
     ) -> DocList[StoredDoc]:
         """Complete the recordings that are named; where none is, return a page of all."""
-        if docs and parameters.all_paths:
-            return all_paths(docs, self._store, parameters.collection)
         if docs:
-            return look_up(docs, self._store, parameters.collection)
+            complete = all_paths if parameters.all_paths else look_up
+            return complete(DocList[StoredDoc](docs), self._store, parameters.collection)
         page = page_of_recordings(self._store, parameters)
         self._check_known(bool(page), parameters.collection)
         return page
@@ -258,7 +276,7 @@ class TimescaleIndexer(Executor):
     @requests(on="/collections")
     def collections(
         self,
-        docs: DocList[CollectionDoc],
+        docs: DocList[given.CollectionDoc],
         parameters: CollectionsParameters = _COUNTED,
         **kwargs: Any,
     ) -> DocList[CollectionDoc]:
@@ -277,13 +295,22 @@ class TimescaleIndexer(Executor):
         )
 
     @requests(on="/drop")
-    def drop(self, docs: DocList[CollectionDoc], **kwargs: Any) -> DocList[CollectionDoc]:
-        """Delete collections by their names; return those that were there."""
-        return DocList[CollectionDoc](doc for doc in docs if self._store.drop_collection(doc.name))
+    def drop(
+        self, docs: DocList[given.CollectionDoc], parameters: DropParameters = _DROP, **kwargs: Any
+    ) -> DocList[CollectionDoc]:
+        """Delete collections by the names of documents, or one by the parameter; return those found.
+
+        Raises
+        ------
+        ParameterError
+            No collection is named, or one by the parameter beside others by documents.
+        """
+        found = to_drop(docs, parameters)
+        return DocList[CollectionDoc](doc for doc in found if self._store.drop_collection(doc.name))
 
     @requests(on="/labels")
     def labels(
-        self, docs: DocList[LabelDoc], parameters: CountParameters = _ALL, **kwargs: Any
+        self, docs: DocList[given.LabelDoc], parameters: CountParameters = _ALL, **kwargs: Any
     ) -> DocList[LabelDoc]:
         """Return the labels with the number of their paths, most frequent first."""
         found = self._store.labels(limit=parameters.limit, collection=parameters.collection)
@@ -292,7 +319,7 @@ class TimescaleIndexer(Executor):
 
     @requests(on="/folders")
     def folders(
-        self, docs: DocList[FolderDoc], parameters: CountParameters = _ALL, **kwargs: Any
+        self, docs: DocList[given.FolderDoc], parameters: CountParameters = _ALL, **kwargs: Any
     ) -> DocList[FolderDoc]:
         """Return the folders of stored paths with the number of these, in their order."""
         found = self._store.folders(limit=parameters.limit, collection=parameters.collection)

@@ -4,16 +4,17 @@ from typing import List
 
 from docarray import DocList
 
+from executors import given
 from executors.documents import mark_failed, time_text
 from executors.listings import StoredDoc
 from executors.numbers import roomy
-from executors.parameters import RecordingsParameters
+from executors.parameters import DropParameters, RecordingsParameters, prefix_of
 from soundalike.audio import stored_names
 from soundalike.conditions import parse_conditions
 from soundalike.errors import ParameterError
 from soundalike.excerpt import Excerpt
 from soundalike.store import Store, StoredFile
-from soundalike.store.base import folder_prefix, not_found
+from soundalike.store.base import not_found
 from soundalike.types import Filters
 
 #: Of a recording whose paths alone are wanted: one window.
@@ -38,14 +39,32 @@ def page_of_recordings(store: Store, parameters: RecordingsParameters) -> DocLis
 
 
 def _filters(parameters: RecordingsParameters) -> Filters:
-    under, uri_prefix = parameters.under, parameters.uri_prefix
-    if under and uri_prefix:
-        raise ParameterError(f"under is {under!r} and uri_prefix is {uri_prefix!r}; give one of them")
     return Filters(
         labels=tuple(parameters.labels),
         tags=parameters.tags,
-        uri_prefix=folder_prefix(under) if under else uri_prefix,
+        uri_prefix=prefix_of(parameters.uri_prefix, parameters.under),
         where=parse_conditions(parameters.where),
+    )
+
+
+def to_drop(
+    docs: DocList[given.CollectionDoc], parameters: DropParameters
+) -> DocList[given.CollectionDoc]:
+    """Return a document for each collection to drop.
+
+    Raises
+    ------
+    ParameterError
+        No collection is named, or one by the parameter beside others by documents.
+    """
+    wanted = parameters.collection
+    if wanted is None and docs and all(doc.name for doc in docs):
+        return docs
+    if wanted and all(doc.name in ("", wanted) for doc in docs):
+        return DocList[given.CollectionDoc]([given.CollectionDoc(id=wanted, name=wanted)])
+    raise ParameterError(
+        "the request does not say which collection to drop; give the parameter collection, or "
+        "documents that all have a name"
     )
 
 

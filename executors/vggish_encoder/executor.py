@@ -7,7 +7,7 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import spool
+from executors import given, spool
 from executors.documents import (
     EmbeddedClip,
     SegmentedClip,
@@ -17,6 +17,13 @@ from executors.documents import (
     to_windows,
     travelling,
 )
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.parameters import (
+    CollectionParameters,
+    IndexParameters,
+    SearchParameters,
+    TimelineParameters,
+)
 from soundalike.batching import SHARED_BATCH_PATCHES, SharedBatches
 from soundalike.config import Settings
 from soundalike.embedding import CutRecording, embed_each, index_spec
@@ -24,6 +31,10 @@ from soundalike.encoders import load_encoder
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
 from soundalike.types import FloatArray
 from soundalike.windows import WindowPlan
+
+discover_endpoints_once()
+
+_COLLECTION, _INDEX, _SEARCH = CollectionParameters(), IndexParameters(), SearchParameters()
 
 
 class VGGishEncoder(Executor):
@@ -79,9 +90,28 @@ class VGGishEncoder(Executor):
         self._encoder = SharedBatches(encoder, self._batch_size)
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
 
-    @requests(on=["/index", "/search", "/timeline"])
-    def encode(self, docs: DocList[SegmentedClip], **kwargs: Any) -> DocList[EmbeddedClip]:
+    @requests(on="/index")
+    def encode(
+        self, docs: DocList[SegmentedClip], parameters: IndexParameters = _INDEX, **kwargs: Any
+    ) -> DocList[EmbeddedClip]:
         """Embed every document that has audio and no error; the audio does not travel on."""
+        return self._encoded(docs)
+
+    @requests(on="/search")
+    def encode_queries(
+        self, docs: DocList[SegmentedClip], parameters: SearchParameters = _SEARCH, **kwargs: Any
+    ) -> DocList[EmbeddedClip]:
+        """Embed queries, as above."""
+        return self._encoded(docs)
+
+    @requests(on="/timeline")
+    def encode_timeline(
+        self, docs: DocList[SegmentedClip], parameters: TimelineParameters, **kwargs: Any
+    ) -> DocList[EmbeddedClip]:
+        """Embed queries of a timeline, as above."""
+        return self._encoded(docs)
+
+    def _encoded(self, docs: DocList[SegmentedClip]) -> DocList[EmbeddedClip]:
         results = DocList[EmbeddedClip](self._started(doc) for doc in docs)
         cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]] = []
         for doc, result in zip(docs, results, strict=True):
@@ -101,7 +131,9 @@ class VGGishEncoder(Executor):
         return results
 
     @requests(on="/status")
-    def status(self, docs: DocList[Status], **kwargs: Any) -> DocList[Status]:
+    def status(
+        self, docs: DocList[given.Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
+    ) -> DocList[Status]:
         """Begin a status with the encoder that is in use."""
         name, description = self._encoder.name, self._encoder.description
         return DocList[Status]([Status(configured_encoder=name, encoder_description=description)])

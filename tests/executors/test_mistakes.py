@@ -7,8 +7,8 @@ import logging
 import pytest
 from pydantic import ValidationError
 
+from executors.documents import Found
 from executors.mistakes import is_mistake
-from executors.parameters import SearchParameters
 from soundalike.errors import IndexEmpty, SoundalikeError, StoreError, StoreUnavailable, error_classes
 
 
@@ -35,10 +35,11 @@ def test_mistakes_are_one_line_and_faults_have_their_traceback(
         logger.error(f"{exc!r}\n add something", exc_info=True)
     assert ("Traceback" not in caplog.text) == is_brief
     assert (caplog.text.count("\n") == 1) == is_brief
+    assert {record.levelname for record in caplog.records} == {"INFO" if is_brief else "ERROR"}
     assert repr(error).split()[0] in caplog.text
 
 
 def test_a_model_that_our_own_code_fills_wrongly_is_a_fault():
     with pytest.raises(ValidationError) as found:
-        SearchParameters(top_k="x")
+        Found(duration_s="x")
     assert not is_mistake(found.value)

@@ -66,3 +66,9 @@ def test_names_and_pages():
     assert access.hosts == {"sounds.example", *own}
     assert access.origins == ("https://a.example", "https://b.example")
     assert Access.from_env("0.0.0.0", KEY).hosts is None
+
+
+def test_jinas_cors_stands_for_any_origin_unless_some_are_named():
+    assert Access.from_env("127.0.0.1", {}, any_origin=True).origins == ("*",)
+    named = {"SOUNDALIKE_CORS_ORIGINS": "https://a.example"}
+    assert Access.from_env("127.0.0.1", named, any_origin=True).origins == ("https://a.example",)

@@ -1,0 +1,69 @@
+"""Base classes for a user's own executors that stand behind one of Soundalike's.
+
+Jina starts a Flow only if every endpoint of an executor is also bound by the next one, with documents of
+the same fields. Each class here binds all endpoints of its place and hands documents on. A subclass
+overrides the endpoints that it changes; the README of each executor shows one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Type
+
+from docarray import BaseDoc, DocList
+from jina import Executor, requests
+
+from executors.documents import (
+    Counted,
+    Deletion,
+    EmbeddedClip,
+    Found,
+    Indexed,
+    SearchHits,
+    SegmentedClip,
+    Status,
+)
+from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.parameters import PARAMETERS
+
+_Documents = Dict[str, Type[BaseDoc]]
+_STORED: _Documents = {
+    "index": Indexed,
+    "timeline": Counted,
+    "delete": Deletion,
+    "status": Status,
+    "recordings": StoredDoc,
+    "collections": CollectionDoc,
+    "drop": CollectionDoc,
+    "labels": LabelDoc,
+    "folders": FolderDoc,
+}
+
+
+def _passing(endpoint: str, doc: Type[BaseDoc]) -> Any:
+    """Return a method that hands documents on."""
+
+    def pass_on(self: Any, docs: Any, parameters: Any, **kwargs: Any) -> Any:
+        return docs
+
+    listed: Any = DocList[doc]  # type: ignore[valid-type]
+    pass_on.__name__ = f"pass_{endpoint}"
+    # Jina reads the schemas of an endpoint here.
+    pass_on.__annotations__ = {"docs": listed, "parameters": PARAMETERS[endpoint], "return": listed}
+    return requests(on=f"/{endpoint}")(pass_on)
+
+
+def _base(name: str, documents: _Documents) -> Any:
+    methods = {f"pass_{endpoint}": _passing(endpoint, doc) for endpoint, doc in documents.items()}
+    text = f"Hands on what it is given; for executors {name.lower().replace('after', 'after the ')}."
+    return type(Executor)(name, (Executor,), {**methods, "__doc__": text, "__module__": __name__})
+
+
+AfterSegmenter = _base(
+    "AfterSegmenter", {"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip}
+)
+AfterEncoder = _base(
+    "AfterEncoder",
+    {"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+)
+AfterIndexer = _base("AfterIndexer", {**_STORED, "search": SearchHits})
+AfterRanker = _base("AfterRanker", {**_STORED, "search": Found})
