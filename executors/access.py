@@ -77,11 +77,11 @@ class Access:
                 "(openssl rand -hex 24), bind to 127.0.0.1, or let everybody in with "
                 "SOUNDALIKE_ALLOW_ANONYMOUS=1"
             )
-        origins = _words(env.get("SOUNDALIKE_CORS_ORIGINS"))
+        origins = tuple(origin.rstrip("/") for origin in _words(env.get("SOUNDALIKE_CORS_ORIGINS")))
         return cls(
             api_key=key,
             hosts=_hosts(_words(env.get("SOUNDALIKE_HOSTS")), host, is_local=is_local),
-            origins=tuple(origin.rstrip("/") for origin in origins) or (("*",) if any_origin else ()),
+            origins=origins or (("*",) if any_origin else ()),
             proxies=Proxies.from_env(env),
         )
 

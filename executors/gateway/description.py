@@ -36,7 +36,7 @@ _TAGS = {
     "jina": "The Flow's endpoints, which take and return Jina's documents",
 }
 _SCHEMES = {
-    "api_key": {
+    "key": {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",

@@ -263,9 +263,9 @@ def test_a_key_is_part_of_it():
     paths: dict[str, Any] = {path: {"get": {}} for path in ("/", "/api/jobs")}
     made: dict[str, Any] = {"paths": paths, "components": {}}
     description._secure(made, has_key=True)
-    assert made["security"] == [{"api_key": []}, {"bearer": []}]
+    assert made["security"] == [{"key": []}, {"bearer": []}]
     schemes = made["components"]["securitySchemes"]
-    assert (schemes["api_key"]["in"], schemes["api_key"]["name"]) == ("header", "X-API-Key")
+    assert (schemes["key"]["in"], schemes["key"]["name"]) == ("header", "X-API-Key")
     assert schemes["bearer"]["scheme"] == "bearer"
     assert made["paths"]["/"]["get"]["security"] == []
     assert "security" not in made["paths"]["/api/jobs"]["get"]
