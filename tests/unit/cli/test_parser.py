@@ -11,7 +11,18 @@ from soundalike.cli.parser import build_parser
 
 COMMANDS = (
     *("demo", "index", "search", "timeline", "status", "doctor", "delete"),
-    *("reindex", "collections", "export", "import", "reset", "serve", "embed", "models", "evaluate"),
+    *(
+        "reindex",
+        "collections",
+        "export",
+        "import",
+        "sql",
+        "reset",
+        "serve",
+        "embed",
+        "models",
+        "evaluate",
+    ),
 )
 EACH_COMMAND = pytest.mark.parametrize("command", COMMANDS)
 
