@@ -112,7 +112,7 @@ def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
 
     browser_page.set_input_files("#file", clip)
     match = browser_page.locator(".match")
-    expect(match.locator(".mel")).to_have_attribute("src", re.compile("^blob:"))
+    expect(match.locator(".mel")).to_have_attribute("src", re.compile("^blob:"), timeout=60_000)
     match.get_by_role("button", name="Play").click()
     expect(browser_page.locator("#player")).to_have_js_property("paused", False)
     expect(browser_page.locator("#player")).to_have_attribute("src", re.compile("^blob:"))
