@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, Dict
 
-from executors.gateway.described import BYTES, FORM
+from executors.gateway.described import BYTES, FORM, ref
 
 #: FastAPI's names of forms, and Jina's of what its endpoints take and give.
 _FORM = re.compile(r"^Body_(\w+)$")
@@ -29,8 +29,26 @@ def renamed(made: Dict[str, Any]) -> Dict[str, Any]:
     schemas = {names[old]: schema for old, schema in changed["components"]["schemas"].items()}
     for new in set(names.values()) - names.keys():
         schemas[new]["title"] = new
+    _name_parameters(schemas)
     changed["components"]["schemas"] = dict(sorted(schemas.items()))
     return changed
+
+
+def _name_parameters(schemas: Dict[str, Any]) -> None:
+    """Make a schema of its own of the parameters of each of Jina's endpoints."""
+    for name in [name for name in schemas if name.startswith("Jina")]:
+        field = schemas[name]["properties"].get("parameters", {})
+        for kind in field.get("anyOf", [field]):
+            if "properties" in kind:
+                # Where they may not be left out, the title is that of the field.
+                title = kind["title"] if "anyOf" in field else f"{_camel_middle(name)}Parameters"
+                schemas[title] = {**kind, "title": title}
+                kind.clear()
+                kind.update(ref(title))
+
+
+def _camel_middle(name: str) -> str:
+    return name.removeprefix("Jina").removesuffix("Request")
 
 
 def _plain_name(name: str) -> str:

@@ -95,7 +95,7 @@ def test_every_chapter_works_in_order(run: Callable[[str], str], folder: Path):
     job = json.loads(watched)["jobs"][0]
     assert (job["state"], job["done"], job["added"]) == ("done", 2, 2)
     (search,) = said["Search with an upload"]
-    assert len(json.loads(search)["matches"]) == 3
+    assert [match["label"] for match in json.loads(search)["matches"]] == ["siren", "weather"]
     local, stored, part = (
         json.loads(answer)["matches"]
         for answer in said["Search with a file of the server, a stored recording, or a part of one"]

@@ -42,7 +42,8 @@ def test_a_page_loads_everything_from_here(service: Service, page: str):
     assert len(links.found) >= 2
     for address in links.found:
         assert urljoin(service.url, address).startswith(f"{service.url}/"), address
-        asset = service.request(address) if not address.endswith(".png") else None
+        path = urljoin(f"{service.url}{page}", address).removeprefix(service.url)
+        asset = service.request(path) if not address.endswith(".png") else None
         assert asset is None or (asset.status == 200 and len(asset.text) > 1000), address
     others = [url for url in re.findall(r"https?://[^\s'\"<>]+", answer.text) if service.url not in url]
     assert others == []
@@ -91,7 +92,7 @@ def test_the_description_shows_fields_and_parameters_of_a_search(service: Servic
     assert schemas["SearchParameters"]["properties"].keys() == {
         *("top_k", "exclude_self", "labels", "tags", "uri_prefix", "min_score"),
         *("collection", "collections", "group_by", "window_size", "stride", "where"),
-        *("since", "until", "time_of_day", "time_zone"),
+        *("since", "until", "time_of_day", "time_zone", "under"),
     }
     assert schemas["SearchParameters"]["properties"]["top_k"]["description"].endswith("default: 10")
 
