@@ -12,14 +12,16 @@ from typing import Any, Dict, List, Optional, Set, Tuple, TypeVar
 
 from starlette.exceptions import HTTPException
 
-from executors.documents import Clip, Indexed
+from executors.documents import Clip, Indexed, time_text
 from executors.gateway.context import Context
 from executors.gateway.jobs import MOST_LEFT_OUT, Job, JobFile
 from executors.gateway.problems import problem_of
 from executors.gateway.uploads import Kept
 from executors.listings import StoredDoc
+from executors.numbers import roomy
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.sources import path_of
+from soundalike.config import Settings
 from soundalike.errors import (
     AudioError,
     AudioNotFound,
@@ -28,13 +30,16 @@ from soundalike.errors import (
     class_of,
 )
 from soundalike.faults import blamed
-from soundalike.files import NO_TRACK, find_files, is_film_without_sound, is_gone
+from soundalike.files import NO_TRACK, FileList, find_files, is_film_without_sound, is_gone
+from soundalike.metadata import FileMetadata, find_tables, read_file_metadata
+from soundalike.start_time import zone_named
 
 #: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
 #: that whoever watches sees it go on.
 _BATCH = 16
 #: Files that the index is asked for at once.
 _PAGE = 500
+_NOTHING = FileMetadata(None, {}, None)
 _Item = TypeVar("_Item")
 #: How outcomes of the index are counted.
 _COUNTED = {
@@ -58,20 +63,26 @@ class FolderSync:
         Of all files; None: the name of each one's folder.
     prune : bool
         Take out what is gone.
+    metadata : bool
+        Read the tables ``metadata.csv`` and ``metadata.jsonl`` in the folder.
     """
 
     context: Context
     folder: Path
     label: Optional[str] = None
     prune: bool = False
+    metadata: bool = True
+    _told: Dict[Path, FileMetadata] = field(default_factory=dict)
 
     async def run(self, job: Job) -> None:
         """Index what is new or changed; files whose content is stored already are not decoded."""
         found = await self.context.decoding.run(find_files, [str(self.folder)])
         for folder, reason in found.unreadable.items():
             job.note_error(str(folder), AudioNotFound.code, f"the folder cannot be read: {reason}")
-        job.left_out = found.skipped
-        for uri, reason in islice(found.left_out.items(), MOST_LEFT_OUT):
+        tables = await self._read_tables(job, found)
+        job.left_out = found.skipped - len(tables)
+        left_out = {uri: why for uri, why in found.left_out.items() if Path(uri) not in tables}
+        for uri, reason in islice(left_out.items(), MOST_LEFT_OUT):
             job.note_left_out(uri_of(Path(uri)), reason)
         job.total = len(found.files)
         for page in _pages(found.files, _PAGE):
@@ -81,6 +92,15 @@ class FolderSync:
                 await _index(self.context, job, clips)
         if self.prune:
             await self._prune(job, any_left=bool(found.files))
+
+    async def _read_tables(self, job: Job, found: FileList) -> List[Path]:
+        """Read what tables in the folder say of its files; return the tables."""
+        tables = await self.context.decoding.run(find_tables, found) if self.metadata else []
+        if tables:
+            job.metadata = [uri_of(table) for table in tables]
+            zone = zone_named(Settings.from_env().time_zone)
+            self._told.update(await self.context.decoding.run(read_file_metadata, tables, [], zone))
+        return tables
 
     async def _new_ones(
         self, job: Job, batch: Sequence[Path], known: Dict[str, StoredDoc]
@@ -93,13 +113,27 @@ class FolderSync:
                 job.unchanged += 1
                 job.done += 1
             else:
-                clips.append(Clip(id=str(len(clips)), uri=uri, label=self.label))
+                clips.append(self._clip(len(clips), path))
         return clips
+
+    def _clip(self, number: int, path: Path) -> Clip:
+        told = self._told.get(path) or _NOTHING
+        label = self.label if told.label is None else told.label
+        began = time_text(told.recorded_at)
+        return Clip(
+            id=str(number), uri=uri_of(path), label=label, tags=roomy(told.tags), recorded_at=began
+        )
 
     def _is_unchanged(self, path: Path, stored: Optional[StoredDoc]) -> bool:
         """Compare by content: the gateway does not know what the file's time was."""
-        wanted = folder_label(path) if self.label is None else self.label
-        if stored is None or stored.label != wanted:
+        wanted = self._clip(0, path)
+        label = folder_label(path) if wanted.label is None else wanted.label
+        if stored is None or stored.label != label:
+            return False
+        # Tags that somebody gave stay where no table says anything of the file.
+        if path in self._told and stored.tags != wanted.tags:
+            return False
+        if wanted.recorded_at not in (None, stored.recorded_at):
             return False
         try:
             if stored.size_bytes is not None and stored.size_bytes != path.stat().st_size:

@@ -80,6 +80,7 @@ class Job(BaseModel):
         default=0, description="files of the folder that are no sounds, beside `total`"
     )
     left_out_files: List[LeftOut] = Field(default=[], description="the first 20 of these two kinds")
+    metadata: List[str] = Field(default=[], description="tables in the folder that were read")
     unsearchable: int = Field(default=0, description="files that no search can find")
     errors: List[JobError] = Field(default=[], description="the first 100")
     warnings: List[JobWarning] = Field(default=[], description="the first 100")

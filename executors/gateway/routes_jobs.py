@@ -69,6 +69,9 @@ class FolderRequest(StrictModel):
     prune: bool = Field(
         default=False, description="delete recordings whose files are no longer in the folder"
     )
+    metadata: bool = Field(
+        default=True, description="read labels and tags from metadata.csv and metadata.jsonl found there"
+    )
 
 
 class JobFiles(BaseModel):
@@ -147,7 +150,7 @@ async def index_folder(
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)
     folder = await context.decoding.run(_folder, context, wanted.folder)
-    work = FolderSync(context, folder, wanted.label, wanted.prune)
+    work = FolderSync(context, folder, wanted.label, wanted.prune, wanted.metadata)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
     return _accepted(context.jobs.start(job, work.run), request, response)
 

@@ -76,6 +76,7 @@ def index_folders(service: Service, arguments: argparse.Namespace, report: Repor
                 collection=arguments.collection,
                 label=arguments.label,
                 prune=arguments.prune,
+                metadata=not arguments.no_metadata,
             )
         )
         show = None

@@ -221,9 +221,13 @@ class Service:
             )
         )
 
-    def index_folder(self, folder: str, *, collection: str, label: str | None, prune: bool) -> Job:
-        """Let the service index a folder that it can read."""
+    def index_folder(
+        self, folder: str, *, collection: str, label: str | None, prune: bool, metadata: bool = True
+    ) -> Job:
+        """Let the service index a folder that it can read; `metadata`: with the tables in it."""
         wanted = {"folder": folder, "collection": collection, "label": label, "prune": prune}
+        if not metadata:
+            wanted["metadata"] = False
         return self._job(self._connection.post("/api/jobs", wanted))
 
     def index_vectors(

@@ -145,7 +145,7 @@ def test_an_empty_folder_takes_nothing_out(
         ({"folder": __file__}, 404, "audio.not_found"),
         ({"folder": ""}, 422, "parameter.invalid"),
         ({}, 422, "parameter.invalid"),
-        ({"folder": "/tmp", "prunes": True}, 422, "parameter.invalid"),
+        ({"folder": "/tmp", "prunes": True}, 422, "parameter.unknown"),
         ({"folder": "/tmp", "collection": "A B"}, 422, "parameter.invalid"),
         ({"folder": "/tmp", "label": "\0"}, 422, "parameter.invalid"),
     ],
@@ -324,7 +324,8 @@ def test_fields_that_no_upload_can_have(
     service: Service, toy_data: Path, uploads: Path, fields: dict[str, str]
 ):
     answer = _upload(service, toy_data / "rain" / "rain_1.mp3", **fields)
-    assert (answer.status_code, answer.json()["code"]) == (422, "parameter.invalid")
+    code = "parameter.unknown" if "labels" in fields else "parameter.invalid"
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert next(iter(fields)) in answer.json()["detail"]
     assert _files(uploads) == []
 
@@ -390,3 +391,20 @@ def test_a_job_is_cancelled(service: Service, small_files: Callable[[int], list[
 def test_a_job_that_is_not_there(service: Service, path: str):
     answer = requests.get(service.url + path, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (404, "service.job_not_found")
+
+
+def test_tables_in_the_folder_are_read(service: Service, folder: Path, finish: Callable[..., Any]):
+    table = folder / "metadata.csv"
+    table.write_text("file_name,label,site\none.mp3,wail,roof\n")
+    job = finish(_sync(service, folder, collection="tables"))
+    assert job["metadata"] == [str(table)]
+    listed = f"{service.url}/api/recordings"
+    found = requests.get(listed, params={"collection": "tables"}, timeout=60).json()["recordings"]
+    told = {Path(each["uri"]).name: (each["label"], each["tags"]) for each in found}
+    assert told == {"one.mp3": ("wail", {"site": "roof"}), "two.mp3": ("rain", {})}
+
+    assert _counts(finish(_sync(service, folder, collection="tables")))["unchanged"] == 2
+    table.write_text("file_name,label,site\none.mp3,wail,cellar\n")
+    assert _counts(finish(_sync(service, folder, collection="tables")))["replaced"] == 1
+    without = finish(_sync(service, folder, collection="tables", metadata=False))
+    assert (without["metadata"], without["replaced"]) == ([], 1)
