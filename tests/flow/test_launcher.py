@@ -282,6 +282,7 @@ def test_a_start_has_a_deadline(
     start_launcher: Callable[..., Service],
     service_environ: dict[str, str],
     copy_flow: Callable[..., tuple[Path, list[int]]],
+    wait_until: Callable[..., Any],
     tmp_path: Path,
 ):
     words = "self.logger.error('waiting for Godot'); time.sleep(600)"
@@ -294,4 +295,4 @@ def test_a_start_has_a_deadline(
     assert "not ready after 25 s" in program.said
     assert "the executor 'ranker' (it last said: waiting for Godot; at work in " in program.said
     assert "faulty.py:9 (__init__)" in program.said
-    assert not _in_session(program.process.pid)
+    wait_until(lambda: not _in_session(program.process.pid), "nobody is left", 10)
