@@ -58,7 +58,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int, help="HTTP")
     parser.add_argument("--grpc-port", type=int)
-    return parser.parse_args()
+    parser.add_argument("--root-path", help="prefix of all paths, behind a proxy")
+    arguments = parser.parse_args()
+    if arguments.root_path is not None:
+        os.environ["SOUNDALIKE_ROOT_PATH"] = arguments.root_path
+    return arguments
 
 
 def _load(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -19,6 +19,7 @@ pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.doctor",
     "tests.fixtures.forward",
+    "tests.fixtures.nginx",
     "tests.fixtures.pretender",
     "tests.fixtures.processes",
     "tests.fixtures.publisher",

@@ -51,9 +51,10 @@ class Context:
     roots: AllowedRoots
 
     @classmethod
-    def of(cls, flow: FlowClient, settings: Settings) -> Context:
+    def of(cls, flow: FlowClient, settings: Settings, metrics: Metrics) -> Context:
         """Return the context of a gateway."""
         jobs = Jobs()
+        metrics.watch(jobs)
         return cls(
             flow=flow,
             library=Library(flow),
@@ -61,7 +62,7 @@ class Context:
             decoding=Workers(),
             isolated=IsolatedDecoding(Limits.from_env()),
             jobs=jobs,
-            metrics=Metrics(jobs),
+            metrics=metrics,
             roots=AllowedRoots(settings, Path.cwd()),
         )
 

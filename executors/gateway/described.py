@@ -48,7 +48,6 @@ BODY = (400, 413)
 _RETRY_AFTER = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}
 }
-_NULL = {"type": "null"}
 
 
 def problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
@@ -77,11 +76,6 @@ def named_after_function(route: APIRoute) -> str:
     return route.name
 
 
-def camel(name: str) -> str:
-    """Return ``ListJobs`` for ``list_jobs``."""
-    return "".join(word.capitalize() for word in name.split("_"))
-
-
 def body(kind: str, schema: str, example: Dict[str, Any] | None = None) -> Dict[str, Any]:
     """Return the description of a body that a route reads by itself, for its `openapi_extra`.
 
@@ -108,27 +102,16 @@ def upload_form_of(model: Type[BaseModel], without: tuple[str, ...], text: str) 
     """Return the schema of a form that holds a sound file and a model's fields but those `without`."""
     schema = schema_of(model)
     fields = {name: field for name, field in schema["properties"].items() if name not in without}
+    # An object as text: clients differ in how they send objects, and Swagger UI takes everything
+    # that has a contentMediaType for a file.
     own = {
         "file": {**BYTES, "description": "a sound file"},
         **fields,
         "tags": {
-            **JSON_TEXT,
+            "type": "string",
             "title": "Tags",
             "description": f"{fields['tags']['description']}, as JSON",
         },
     }
     required = ["file", *schema.get("required", [])]
     return {**schema, "description": text, "properties": own, "required": required}
-
-
-#: A JSON object as one field of a form: text, as every client can send it.
-JSON_TEXT = {"type": "string", "contentMediaType": JSON, "contentSchema": {"type": "object"}}
-
-
-def without_null(schema: Dict[str, Any]) -> Dict[str, Any]:
-    """Return the schema of a value that is left out rather than null, as in queries and forms."""
-    kept = [kind for kind in schema.get("anyOf", ()) if kind != _NULL]
-    if len(kept) != 1 or len(schema["anyOf"]) != 2:
-        return schema
-    others = {name: value for name, value in schema.items() if name not in ("anyOf", "default")}
-    return {**kept[0], **others}

@@ -7,7 +7,6 @@ OpenAPI 3.1 what FastAPI says in those of 3.2.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterator
 from typing import Any, Dict
 
@@ -17,8 +16,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
 from executors.gateway import models
-from executors.gateway.described import BYTES, camel, schema_of, upload_form_of, without_null
-from executors.gateway.description_jina import renamed, with_examples
+from executors.gateway.described import schema_of, upload_form_of
+from executors.gateway.description_jina import with_examples
+from executors.gateway.description_schemas import renamed, tidy_schemas, without_null
 from executors.gateway.safety_access import OPEN_PATHS
 
 TEXT = """Find recordings that contain something like a given sound, and at which second.
@@ -36,7 +36,7 @@ _TAGS = {
     "jina": "The Flow's endpoints, which take and return Jina's documents",
 }
 _SCHEMES = {
-    "api_key": {
+    "key": {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
@@ -48,7 +48,6 @@ _SCHEMES = {
         "description": "the same key, as `Authorization: Bearer KEY`",
     },
 }
-_FORM_SCHEMA = re.compile(r"^Body_(\w+)$")
 #: Says what a sound in a request may be given as, beside a file.
 _OTHER_SOURCES = ("uri", "recording_id", "vector")
 
@@ -89,9 +88,9 @@ def _description(app: FastAPI, *, has_key: bool) -> Dict[str, Any]:
     made["components"]["schemas"].update(_own_schemas())
     for operation in _operations(made):
         _tidy_operation(operation)
-    made = renamed(made, _form_names(made))
+    made = renamed(made)
     with_examples(made)
-    _tidy_schemas(made["components"]["schemas"])
+    tidy_schemas(made)
     _secure(made, has_key=has_key)
     return made
 
@@ -128,32 +127,6 @@ def _tidy_operation(operation: Dict[str, Any]) -> None:
         for content in answer.get("content", {}).values():
             # A word of OpenAPI 3.2, for streams of events.
             content.pop("itemSchema", None)
-
-
-def _form_names(made: Dict[str, Any]) -> Dict[str, str]:
-    """Return new names of the schemas of forms, by those that FastAPI gives them."""
-    matches = map(_FORM_SCHEMA.match, made["components"]["schemas"])
-    return {found[0]: f"{camel(found[1])}Form" for found in matches if found}
-
-
-def _tidy_schemas(schemas: Dict[str, Any]) -> None:
-    for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
-    for name, schema in schemas.items():
-        # Jina leaves them there, and all refer to the components.
-        schema.pop("$defs", None)
-        if name.endswith("Form"):
-            schema["title"] = name
-            fields = schema["properties"]
-            fields.update({key: _form_field(field) for key, field in fields.items()})
-
-
-def _form_field(field: Dict[str, Any]) -> Dict[str, Any]:
-    if "items" in field:
-        field = {**field, "items": _form_field(field["items"])}
-    if field.get("contentMediaType") == BYTES["contentMediaType"]:
-        field = {**field, **BYTES}
-    return without_null(field)
 
 
 def _secure(made: Dict[str, Any], *, has_key: bool) -> None:

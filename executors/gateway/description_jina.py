@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any, Dict
 
 from fastapi import FastAPI
@@ -16,7 +14,6 @@ from executors.gateway.described import (
     SCRATCH,
     SIREN,
     SIREN_ID,
-    camel,
     only_problems,
 )
 
@@ -35,8 +32,6 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "drop": ("Delete collections", {"data": [{"name": SCRATCH}]}),
 }
 _FAILURES = (*BODY, 401, 403, 409, 422, 429, 500, 503, 507)
-_MODEL = re.compile(r"^(\w+)_(input|output)_model$")
-_SUFFIX = {"input": "Request", "output": "Answer"}
 
 
 def describe_endpoints(app: FastAPI) -> None:
@@ -57,33 +52,6 @@ def describe_endpoints(app: FastAPI) -> None:
             route.responses = only_problems(*_FAILURES)
 
 
-def renamed(made: Dict[str, Any], names: Dict[str, str]) -> Dict[str, Any]:
-    """Return a description whose schemas have other names.
-
-    Parameters
-    ----------
-    made : dict
-    names : dict of str to str
-        New names by the old ones; those of Jina's models need not be among them.
-    """
-    schemas = made["components"]["schemas"]
-    matches = filter(None, map(_MODEL.match, schemas))
-    jinas = {found[0]: f"Jina{camel(found[1])}{_SUFFIX[found[2]]}" for found in matches}
-    every = {**jinas, "Header": "JinaHeader", **names}
-    text = re.sub(
-        r'"#/components/schemas/(\w+)"',
-        lambda found: json.dumps(f"#/components/schemas/{every.get(found[1], found[1])}"),
-        json.dumps(made),
-    )
-    changed: Dict[str, Any] = json.loads(text)
-    schemas = {every.get(name, name): one for name, one in changed["components"]["schemas"].items()}
-    for new in every.values():
-        if new in schemas:
-            schemas[new]["title"] = new
-    changed["components"]["schemas"] = dict(sorted(schemas.items()))
-    return changed
-
-
 def with_examples(made: Dict[str, Any]) -> None:
     """Add a request that works to each of Jina's endpoints, in place."""
     for path, operations in made["paths"].items():
@@ -91,10 +59,6 @@ def with_examples(made: Dict[str, Any]) -> None:
         if operation.get("tags") == ["jina"] and _name_of(path) in _ENDPOINTS:
             _, example = _ENDPOINTS[_name_of(path)]
             operation["requestBody"]["content"][JSON]["example"] = example
-    # Jina makes one up whenever it starts.
-    for name, field in made["components"]["schemas"].get("JinaHeader", {}).get("properties", {}).items():
-        field.pop("example", None)
-        field.setdefault("description", name)
 
 
 def _name_of(path: str) -> str:

@@ -11,6 +11,7 @@ from jina.excepts import InternalNetworkError
 from jina.proto import jina_pb2
 from starlette.exceptions import HTTPException
 
+from executors.gateway.counting import asked_by_gateway
 from soundalike.errors import ServiceError
 
 _Doc = TypeVar("_Doc", bound=BaseDoc)
@@ -58,17 +59,18 @@ class FlowClient:
         kind: Any = type(docs[0]) if docs else BaseDoc
         given = DocList[kind](docs)
         try:
-            async for response in self._streamer.stream_docs(
-                docs=given,
-                exec_endpoint=endpoint,
-                parameters=parameters or None,
-                return_results=True,
-                return_type=DocList[answer],  # type: ignore[valid-type]
-            ):
-                status = response.header.status
-                if status.code == jina_pb2.StatusProto.ERROR:
-                    raise HTTPException(500, status.description)
-                return list(response.data.docs)
+            with asked_by_gateway(endpoint):
+                async for response in self._streamer.stream_docs(
+                    docs=given,
+                    exec_endpoint=endpoint,
+                    parameters=parameters or None,
+                    return_results=True,
+                    return_type=DocList[answer],  # type: ignore[valid-type]
+                ):
+                    status = response.header.status
+                    if status.code == jina_pb2.StatusProto.ERROR:
+                        raise HTTPException(500, status.description)
+                    return list(response.data.docs)
         except InternalNetworkError as exc:
             raise ServiceError(
                 f"an executor cannot be reached ({_first_line(exc)}); see /health"

@@ -30,6 +30,7 @@ from executors.gateway import (
     routes_service,
 )
 from executors.gateway.context import Context
+from executors.gateway.counting import CallCounter, count_requests
 from executors.gateway.description_jina import describe_endpoints
 from executors.gateway.flow import FlowClient
 from executors.gateway.flow_bodies import check_bodies, pass_parameters_on
@@ -56,23 +57,26 @@ _UNCUT = 1_000_000
 class SoundalikeHTTPServer(HTTPServer):
     """Jina's HTTP server with Swagger UI that needs no internet, and with problem documents."""
 
-    def __init__(self, load: Load, **kwargs: Any) -> None:
+    def __init__(self, load: Load, metrics: Metrics, **kwargs: Any) -> None:
         kwargs["title"] = kwargs.get("title") or "Soundalike"
         kwargs["description"] = kwargs.get("description") or description.TEXT
         # What the server is made of is of use to attackers alone.
-        kwargs["uvicorn_kwargs"] = {"server_header": False, **(kwargs.get("uvicorn_kwargs") or {})}
+        # Proxies are known to the layers before the routes (`Forwarded`), and to gRPC as well.
+        own = {"server_header": False, "proxy_headers": False}
+        kwargs["uvicorn_kwargs"] = {**own, **(kwargs.get("uvicorn_kwargs") or {})}
         # Ours stands before the refusal of pages elsewhere, and Jina's behind it.
         self._any_origin = bool(kwargs.pop("cors", False))
         super().__init__(**kwargs)
         self._context: Optional[Context] = None
         self._load = load
+        self._metrics = metrics
 
     @property
     def app(self) -> FastAPI:
         """Return the application; Jina asks for it once."""
-        context = Context.of(FlowClient(self.streamer), Settings.from_env())
+        context = Context.of(FlowClient(self.streamer), Settings.from_env(), self._metrics)
         self._context = context
-        self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs, context.metrics)
+        self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs)
         pass_parameters_on(self.streamer)
         app: FastAPI = super().app
         app.version = version("soundalike")
@@ -105,9 +109,10 @@ class SoundalikeHTTPServer(HTTPServer):
 class SoundalikeGRPCServer(GRPCServer):
     """Jina's gRPC server, with the API key, and limits of what a message may hold and of the rest."""
 
-    def __init__(self, load: Load, **kwargs: Any) -> None:
+    def __init__(self, load: Load, metrics: Metrics, **kwargs: Any) -> None:
         # Jina asks for the interceptors while it makes the server.
         self._load = load
+        self._metrics = metrics
         most_bytes = Limits.from_env().max_body_mb << 20
         options = {"grpc.max_receive_message_length": most_bytes}
         kwargs["grpc_server_options"] = {**options, **(kwargs.get("grpc_server_options") or {})}
@@ -116,7 +121,7 @@ class SoundalikeGRPCServer(GRPCServer):
     def aio_tracing_server_interceptors(self) -> List[Any]:
         """Return what a call goes through before it is answered."""
         own = CallGuard(Access.from_env(self.host), self._load, Limits.from_env().max_running)
-        return [own, *(super().aio_tracing_server_interceptors() or [])]
+        return [CallCounter(self._metrics), own, *(super().aio_tracing_server_interceptors() or [])]
 
 
 class SoundalikeGateway(CompositeBaseServer, BaseGateway):
@@ -132,12 +137,14 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         refuse_requests(self.streamer, names)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         take_turns(self.streamer, load.places)
+        metrics = Metrics()
+        count_requests(self.streamer, metrics)
         classes: Dict[ProtocolType, Any] = {
             ProtocolType.GRPC: SoundalikeGRPCServer,
             ProtocolType.HTTP: SoundalikeHTTPServer,
         }
         self.servers = [
-            classes[_protocol(server_kwargs)](load=load, **server_kwargs)
+            classes[_protocol(server_kwargs)](load=load, metrics=metrics, **server_kwargs)
             for server_kwargs in self._server_kwargs
         ]
 
@@ -152,7 +159,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         await super().setup_server()
 
 
-def _uncut_and_counted(stream_docs: Callable[..., Any], metrics: Metrics) -> Callable[..., Any]:
+def _uncut_and_counted(stream_docs: Callable[..., Any]) -> Callable[..., Any]:
     """Return `stream_docs` for whole and checked requests; its answers count failed documents."""
     most_documents = Limits.from_env().max_documents
 
@@ -165,7 +172,6 @@ def _uncut_and_counted(stream_docs: Callable[..., Any], metrics: Metrics) -> Cal
                 failed = sum(bool(getattr(doc, "error_code", None)) for doc in docs)
                 counts = {"documents": len(docs), "failed": failed}
                 answer.parameters = {**answer.parameters, **counts}
-                metrics.count_documents(str(kwargs.get("exec_endpoint")), **counts)
             yield answer
 
     return stream
@@ -194,6 +200,7 @@ def _serve_documentation(app: FastAPI) -> None:
     ReDoc is left out: its bundle loads a logo from its makers' server.
     """
     folder = Path(fastapi_offline.__file__).parent / "static"
+    files = _DOC_FILES.removeprefix("/")
     app.mount(_DOC_FILES, StaticFiles(directory=folder), name="documentation")
 
     @app.get("/redoc", include_in_schema=False)
@@ -204,9 +211,10 @@ def _serve_documentation(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def swagger() -> HTMLResponse:
         return get_swagger_ui_html(
-            openapi_url="/openapi.json",
+            # Relative to this page, so that a prefix of a proxy goes before them.
+            openapi_url="openapi.json",
             title=app.title,
-            swagger_js_url=f"{_DOC_FILES}/swagger-ui-bundle.js",
-            swagger_css_url=f"{_DOC_FILES}/swagger-ui.css",
-            swagger_favicon_url=f"{_DOC_FILES}/favicon.png",
+            swagger_js_url=f"{files}/swagger-ui-bundle.js",
+            swagger_css_url=f"{files}/swagger-ui.css",
+            swagger_favicon_url=f"{files}/favicon.png",
         )

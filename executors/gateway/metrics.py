@@ -1,4 +1,4 @@
-"""Figures for Prometheus."""
+"""Figures for Prometheus; docs/deployment.md lists them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import time
 from collections import Counter as Tally
 from collections.abc import Iterable
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +18,7 @@ from executors.gateway.jobs import Jobs
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_OUTCOMES = ("ok", "failed")
 _STATES = ("waiting", "running", "done", "failed", "cancelled")
 
 
@@ -25,32 +27,60 @@ class Metrics:
 
     Parameters
     ----------
-    jobs : Jobs
+    jobs : Jobs, optional
+        As for `watch`.
     """
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs | None = None) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = self._counter("http_requests", "HTTP requests", "method", "route", "status")
-        self._seconds = Histogram(
-            "soundalike_http_request_duration_seconds",
-            "Until the last byte of the answer",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self._registry,
+        self._seconds = self._durations(
+            "http_request", "Time until the last byte of an HTTP answer", "route"
+        )
+        self._calls = self._counter("grpc_calls", "gRPC calls that have ended", "method", "code")
+        self._messages = self._counter(
+            "grpc_requests", "Requests in gRPC calls that the Flow has answered", "endpoint", "outcome"
+        )
+        self._message_seconds = self._durations(
+            "grpc_request", "Time until a gRPC request is answered, waiting included", "endpoint"
         )
         self._documents = self._counter(
-            "documents", "Documents that went through the Flow", "endpoint", "outcome"
+            "documents", "Documents of users, over HTTP and gRPC", "endpoint", "outcome"
+        )
+        self._lookups = self._counter(
+            "lookups", "Questions that the gateway itself has asked the Flow", "endpoint", "outcome"
         )
         self._indexed = self._counter("indexed_files", "Files that jobs have indexed", "outcome")
+        Info("soundalike_build", "Version of the service", registry=self._registry).info(
+            {"version": version("soundalike")}
+        )
+        if jobs is not None:
+            self.watch(jobs)
+
+    def watch(self, jobs: Jobs) -> None:
+        """Show how many jobs there are in each state."""
         states = Gauge("soundalike_jobs", "Jobs by state", ["state"], registry=self._registry)
         for state in _STATES:
             states.labels(state).set_function(partial(_count_in, jobs, state))
 
     def count_documents(self, endpoint: str, documents: int, failed: int) -> None:
-        """Count what has gone through the Flow."""
-        self._documents.labels(endpoint, "ok").inc(documents - failed)
-        self._documents.labels(endpoint, "failed").inc(failed)
+        """Count documents of a user that have gone through the Flow."""
+        for outcome, count in zip(_OUTCOMES, (documents - failed, failed), strict=True):
+            self._documents.labels(endpoint, outcome).inc(count)
+
+    def count_lookup(self, endpoint: str, *, is_ok: bool) -> None:
+        """Count a question that the gateway has asked the Flow for itself."""
+        self._lookups.labels(endpoint, _outcome(is_ok=is_ok)).inc()
+
+    def count_grpc_request(self, endpoint: str, seconds: float, *, is_ok: bool) -> None:
+        """Count a message over gRPC that the Flow has answered."""
+        self._messages.labels(endpoint, _outcome(is_ok=is_ok)).inc()
+        self._message_seconds.labels(endpoint).observe(seconds)
+
+    def count_grpc_call(self, method: str, code: str) -> None:
+        """Count a gRPC call that has ended."""
+        self._calls.labels(method, code).inc()
 
     def count_indexed(self, results: Iterable[Any]) -> None:
         """Count what became of files."""
@@ -66,8 +96,16 @@ class Metrics:
         """Return everything in Prometheus' text format."""
         return generate_latest(self._registry)
 
+    def _durations(self, name: str, text: str, label: str) -> Histogram:
+        full = f"soundalike_{name}_duration_seconds"
+        return Histogram(full, text, [label], buckets=_SECONDS, registry=self._registry)
+
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"soundalike_{name}", text, labels, registry=self._registry)
+
+
+def _outcome(*, is_ok: bool) -> str:
+    return _OUTCOMES[not is_ok]
 
 
 def _count_in(jobs: Jobs, state: str) -> int:

@@ -145,7 +145,7 @@ class SearchRequest(Narrowing):
 class TimelineRequest(Narrowing):
     """A count over time of what resembles one of `uri`, `recording_id` and `vector`."""
 
-    min_score: float = Field(description="count windows whose score is at least this")
+    min_score: float = Field(description="count windows whose score is at least this", examples=[0.5])
     by: Literal["hour", "day", "week", "month"] = Field(
         default="day", description="length of a bucket, by the clocks of `time_zone`"
     )

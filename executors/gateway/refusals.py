@@ -7,6 +7,8 @@ from starlette.responses import Response
 from executors.gateway.problems import problem_response
 from soundalike.errors import SoundalikeError
 
+_SCHEMES = 'Bearer realm="soundalike", ApiKey realm="soundalike"'
+
 
 def refusal(error: SoundalikeError, *, retry_after_s: int | None = None) -> Response:
     """Return a problem document.
@@ -19,5 +21,5 @@ def refusal(error: SoundalikeError, *, retry_after_s: int | None = None) -> Resp
     """
     headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     if error.http_status == 401:
-        headers["WWW-Authenticate"] = "ApiKey"
+        headers["WWW-Authenticate"] = _SCHEMES
     return problem_response(error.http_status, repr(error), headers)

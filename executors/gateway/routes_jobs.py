@@ -7,17 +7,18 @@ from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Optional
 
-from fastapi import APIRouter, Depends, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Body, Depends, File, Form, Request, Response, UploadFile
 from fastapi import Path as PathParameter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
 from executors.documents import parse_time
 from executors.gateway.context import GivenContext
-from executors.gateway.described import BODY, JSON_TEXT, SIREN, named_after_function, problems
+from executors.gateway.described import BODY, SIREN, named_after_function, problems
 from executors.gateway.form_names import unescape_name
 from executors.gateway.indexing import FolderSync, UploadIndexing
 from executors.gateway.jobs import Job, JobFile
+from executors.gateway.links import at_root
 from executors.gateway.models import StrictModel
 from executors.gateway.queries import parse_tags
 from executors.gateway.uploads import FIELD_LIMITS
@@ -27,6 +28,7 @@ from soundalike.errors import AudioNotFound
 router = APIRouter(
     tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
 )
+_TOY_FOLDER = {"folder": str(Path(SIREN).parent)}
 _FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
 _ACCEPTED: Dict[int | str, Dict[str, Any]] = {
     202: {
@@ -59,9 +61,7 @@ _EVENTS: Dict[int | str, Dict[str, Any]] = {
 class FolderRequest(StrictModel):
     """A folder to index."""
 
-    folder: str = Field(
-        min_length=1, description="path on the server", examples=[str(Path(SIREN).parent)]
-    )
+    folder: str = Field(min_length=1, description="path on the server")
     collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
     label: Optional[str] = Field(
         default=None, description="of all files; default: the name of each file's folder"
@@ -110,9 +110,7 @@ async def upload_recordings(
     recorded_at: Annotated[
         Optional[str], Form(description="when all files began, ISO-8601 with time zone")
     ] = None,
-    tags: Annotated[
-        str, Form(description="of all files, as JSON", json_schema_extra=dict(JSON_TEXT))
-    ] = "{}",
+    tags: Annotated[str, Form(description="of all files, one JSON object")] = "{}",
 ) -> Job:
     """Keep the files, each content once, and index them in a job."""
     parse_time(recorded_at or None)
@@ -128,7 +126,7 @@ async def upload_recordings(
     except BaseException:
         await work.let_go()
         raise
-    return _accepted(job, response)
+    return _accepted(job, request, response)
 
 
 @router.post(
@@ -138,13 +136,18 @@ async def upload_recordings(
     response_description="The job has begun",
     summary="Index a folder",
 )
-async def index_folder(context: GivenContext, response: Response, wanted: FolderRequest) -> Job:
+async def index_folder(
+    context: GivenContext,
+    request: Request,
+    response: Response,
+    wanted: Annotated[FolderRequest, Body(openapi_examples={"toy data": {"value": _TOY_FOLDER}})],
+) -> Job:
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)
     folder = await context.decoding.run(_folder, context, wanted.folder)
     work = FolderSync(context, folder, wanted.label, wanted.prune)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
-    return _accepted(context.jobs.start(job, work.run), response)
+    return _accepted(context.jobs.start(job, work.run), request, response)
 
 
 @router.get("/api/jobs", responses=problems(), summary="List jobs")
@@ -185,8 +188,8 @@ async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
     return await context.jobs.cancel(job_id)
 
 
-def _accepted(job: Job, response: Response) -> Job:
-    response.headers["Location"] = f"/api/jobs/{job.id}"
+def _accepted(job: Job, request: Request, response: Response) -> Job:
+    response.headers["Location"] = at_root(request, f"/api/jobs/{job.id}")
     return job
 
 

@@ -1,8 +1,8 @@
 """What stands before the gateway's routes: who may ask, how much, and what a browser may do with it.
 
-From the outside in: headers for browsers, the name that the service is called by, pages elsewhere,
-the API key, how often, how many at once, and how large. Each layer is plain ASGI, so that
-bodies and answers pass through as they come.
+From the outside in: what a proxy says of the client, headers for browsers, the name that the service is
+called by, pages elsewhere, the API key, how often, how many at once, and how large. Each layer is
+plain ASGI, so that bodies and answers pass through as they come.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from executors.access import Access
+from executors.gateway.forwarded import Forwarded
 from executors.gateway.load import Load
 from executors.gateway.safety_access import ApiKey, SameSite
 from executors.gateway.safety_headers import BrowserHeaders
@@ -46,3 +47,4 @@ def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
         )
     app.add_middleware(SameSite, access=access)
     app.add_middleware(BrowserHeaders)
+    app.add_middleware(Forwarded, proxies=access.proxies)

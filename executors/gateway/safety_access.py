@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from executors.access import KEY_HEADER, Access
+from executors.access import Access, keys_in, split_host
+from executors.gateway.forwarded import called_hosts, route_path
 from executors.gateway.load import Guesses
 from executors.gateway.refusals import refusal
 from soundalike.errors import Forbidden, Unauthorized
@@ -17,9 +16,10 @@ OPEN_PATHS = frozenset(("/", "/health", "/dry_run", "/docs", "/redoc", "/openapi
 OPEN_PREFIXES = ("/_docs/", "/static/")
 #: What reads only; a browser asks for nothing else in a page's name without saying whose page it is.
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 NO_KEY = (
     "the request carries no API key, or a wrong one; send the service's SOUNDALIKE_API_KEY as "
-    f"{KEY_HEADER}"
+    "X-API-Key, or as Authorization: Bearer"
 )
 
 
@@ -32,46 +32,45 @@ class SameSite:
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._hosts = access.hosts
+        self._access = access
         self._origins = frozenset(access.origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
         answer = self._app
         if scope["type"] in ("http", "websocket"):
-            headers = Headers(scope=scope)
-            if not self._is_known(headers.get("host", "")):
+            origin, hosts = Headers(scope=scope).get("origin"), called_hosts(scope)
+            unknown = [host for host in hosts if not self._access.is_known(host)]
+            if unknown:
                 answer = refusal(
                     Forbidden(
-                        f"this service is not {headers.get('host', '')!r}; call it by the name that it "
+                        f"this service is not {unknown[0]!r}; call it by the name that it "
                         "listens on, or add the name to SOUNDALIKE_HOSTS"
                     )
                 )
-            elif scope.get("method") not in _READING and not self._is_own(headers):
+            elif scope.get("method") not in _READING and not self._is_own(origin, hosts):
                 answer = refusal(
                     Forbidden(
-                        f"the request comes from a page of {headers.get('origin', '')!r}; if that is "
-                        "meant, add it to SOUNDALIKE_CORS_ORIGINS"
+                        f"the request comes from a page of {origin!r} and was sent to {hosts[-1]!r}; if "
+                        "that is meant, add the page to SOUNDALIKE_CORS_ORIGINS; a proxy must pass on "
+                        "the header Host with its port"
                     )
                 )
         await answer(scope, receive, send)
 
-    def _is_known(self, host: str) -> bool:
-        return self._hosts is None or _name_of(host) in self._hosts
-
-    def _is_own(self, headers: Headers) -> bool:
+    def _is_own(self, origin: str | None, hosts: tuple[str, ...]) -> bool:
         """Tell whether a request comes from no page, from one of ours, or from an allowed one."""
-        origin = headers.get("origin")
         if origin is None or origin in self._origins or "*" in self._origins:
             return True
-        return origin.partition("://")[2].lower() == headers.get("host", "").lower()
+        return any(_is_same(origin, host) for host in hosts)
 
 
-def _name_of(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
+def _is_same(origin: str, host: str) -> bool:
+    """Tell whether a page of an origin was loaded from a host, by its name and port."""
+    scheme, _, place = origin.partition("://")
+    default = _DEFAULT_PORTS.get(scheme)
+    (name, port), (own_name, own_port) = split_host(place), split_host(host)
+    return name is not None and (name, port or default) == (own_name, own_port or default)
 
 
 class ApiKey:
@@ -86,13 +85,13 @@ class ApiKey:
         """Answer a request or pass it on."""
         answer = self._app
         if scope["type"] in ("http", "websocket") and not self._is_open(scope):
-            key = Headers(scope=scope).get(KEY_HEADER)
-            if not self._access.admits(key):
-                answer = self._refused(scope, has_key=bool(key))
+            keys = keys_in(Headers(scope=scope).items())
+            if not self._access.admits_all(keys):
+                answer = self._refused(scope, has_key=bool(keys))
         await answer(scope, receive, send)
 
     def _is_open(self, scope: Scope) -> bool:
-        path = scope["path"]
+        path = route_path(scope)
         is_public = path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
         return scope.get("method") == "OPTIONS" or (is_public and scope.get("method") in _READING)
 

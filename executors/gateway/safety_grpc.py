@@ -13,7 +13,8 @@ import grpc
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
-from executors.access import KEY_HEADER, Access
+from executors.access import Access, keys_in
+from executors.gateway.forwarded import FORWARDED_FOR
 from executors.gateway.load import Later, Load, Places
 from executors.gateway.safety_access import NO_KEY
 from soundalike.errors import Unauthorized
@@ -56,9 +57,9 @@ class CallGuard(grpc.aio.ServerInterceptor):
         handler = await continuation(details)
         if details.method.startswith((_HEALTH, _DRY_RUN)):
             return handler
-        key = dict(details.invocation_metadata or ()).get(KEY_HEADER)
-        if not self._access.admits(key):
-            return grpc.stream_stream_rpc_method_handler(self._refuse if key else _ask_for_key)
+        keys = keys_in(details.invocation_metadata or ())
+        if not self._access.admits_all(keys):
+            return grpc.stream_stream_rpc_method_handler(self._refuse if keys else _ask_for_key)
         if handler is None or details.method.startswith(_OWN):
             return handler
         # On the wire a call of one message is a stream of one.
@@ -69,16 +70,22 @@ class CallGuard(grpc.aio.ServerInterceptor):
         )
 
     async def _refuse(self, messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> None:
-        if later := self._load.guesses.hit(client_of(context.peer())):
+        if later := self._load.guesses.hit(self._client(context)):
             await _first_of(messages)
             await _turn_away(context, later)
         await _ask_for_key(messages, context)
+
+    def _client(self, context: grpc.aio.ServicerContext) -> str:
+        """Return the address of the client, also behind a trusted proxy."""
+        given = context.invocation_metadata() or ()
+        forwarded_for = [str(value) for name, value in given if name == FORWARDED_FOR]
+        return self._access.proxies.client_of(client_of(context.peer()), forwarded_for)
 
     async def _answers(
         self, handler: Any, messages: AsyncIterator[Any], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[Any]:
         _NEEDS_PLACE.set(True)
-        client = client_of(context.peer())
+        client = self._client(context)
         ahead = asyncio.Semaphore(self._most_ahead)
         later: Optional[Later] = None
         is_over = False

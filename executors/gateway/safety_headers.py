@@ -5,6 +5,8 @@ from __future__ import annotations
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from executors.gateway.forwarded import route_path
+
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -46,7 +48,9 @@ class BrowserHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on and its answer back."""
-        policy = _written(_SWAGGER if scope.get("path") == "/docs" else _POLICY)
+        policy = _written(
+            _SWAGGER if scope["type"] == "http" and route_path(scope) == "/docs" else _POLICY
+        )
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

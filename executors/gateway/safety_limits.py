@@ -9,6 +9,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from executors.gateway.forwarded import route_path
 from executors.gateway.load import Places, Rate
 from executors.gateway.refusals import refusal
 from executors.gateway.safety_access import OPEN_PATHS, OPEN_PREFIXES
@@ -152,11 +153,13 @@ def _too_large(what: str, most_mb: int, *, is_upload: bool) -> AudioTooLarge:
 
 
 def _is_listening(scope: Scope) -> bool:
-    path: str = scope["path"]
+    path = route_path(scope)
     return scope["method"] == "GET" and path.startswith(_JOBS) and path.endswith(_EVENTS)
 
 
 def _is_cheap(scope: Scope) -> bool:
     """Tell whether a request costs next to nothing, or is none."""
-    path = scope.get("path", "")
-    return scope["type"] != "http" or path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
+    if scope["type"] != "http":
+        return True
+    path = route_path(scope)
+    return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)

@@ -12,6 +12,7 @@ from jina.proto import jina_pb2
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
+from executors.gateway.counting import asked_by_gateway
 from executors.listings import CollectionDoc
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ModelMismatch
@@ -104,23 +105,28 @@ class CollectionWindows:
 
     async def _learn(self) -> None:
         begun = time.monotonic()
+        endpoint = "/collections"
         try:
-            async for answer in self._streamer.stream_docs(
-                docs=DocList[BaseDoc](),
-                exec_endpoint="/collections",
-                parameters={"count": False},
-                return_results=True,
-                return_type=DocList[CollectionDoc],
-            ):
-                if answer.header.status.code != jina_pb2.StatusProto.ERROR:
-                    self._known = {
-                        doc.name: {"window_size": doc.window_s, "stride": doc.stride_s}
-                        for doc in answer.docs
-                    }
-                    self._asked_at = begun
+            with asked_by_gateway(endpoint):
+                await self._read_collections(endpoint, begun)
         except Exception:
             # The request that asked goes on without, meets the same fault, and is answered with it.
             self._known = {}
+
+    async def _read_collections(self, endpoint: str, begun: float) -> None:
+        async for answer in self._streamer.stream_docs(
+            docs=DocList[BaseDoc](),
+            exec_endpoint=endpoint,
+            parameters={"count": False},
+            return_results=True,
+            return_type=DocList[CollectionDoc],
+        ):
+            if answer.header.status.code != jina_pb2.StatusProto.ERROR:
+                self._known = {
+                    doc.name: {"window_size": doc.window_s, "stride": doc.stride_s}
+                    for doc in answer.docs
+                }
+                self._asked_at = begun
 
 
 def _collection(parameters: Dict[str, Any]) -> Optional[str]:

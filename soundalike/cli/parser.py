@@ -285,6 +285,12 @@ def _add_serve(command: argparse.ArgumentParser) -> None:
     command.add_argument("--host", help="address to bind; default: the Flow's, 127.0.0.1")
     command.add_argument("--port", type=_port, help="HTTP port; default: the Flow's, 45678")
     command.add_argument("--grpc-port", type=_port, help="gRPC port; default: the Flow's, 45679")
+    command.add_argument(
+        "--root-path",
+        metavar="PATH",
+        help="path below which a reverse proxy publishes the service, like /sounds; "
+        "SOUNDALIKE_ROOT_PATH works too",
+    )
 
 
 def _port(text: str) -> int:

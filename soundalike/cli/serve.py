@@ -21,6 +21,8 @@ def run(arguments: argparse.Namespace) -> int:
     command = launch_command(
         find_flow(arguments.flow), arguments.host, arguments.port, arguments.grpc_port
     )
+    if arguments.root_path is not None:
+        command += ["--root-path", arguments.root_path]
     sys.stderr.flush()
     os.execve(command[0], command, launch_environment(settings))  # noqa: S606 - this interpreter, no shell
 

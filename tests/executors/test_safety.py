@@ -36,7 +36,12 @@ class Answer:
     @property
     def code(self) -> str:
         """The stable code of a refusal."""
-        return str(json.loads(self.body)["code"])
+        return str(self.json["code"])
+
+    @property
+    def json(self) -> Any:
+        """The body."""
+        return json.loads(self.body)
 
 
 Ask = Callable[..., Awaitable[Answer]]
@@ -148,9 +153,36 @@ def test_foreign_names_are_refused(make_app: Callable[..., FastAPI], host: str, 
     assert (answer.status, answer.code) == (403, "service.forbidden")
 
 
-def test_names_that_are_configured_are_answered(make_app: Callable[..., FastAPI]):
-    app = make_app({"SOUNDALIKE_HOSTS": "sounds.example"})
-    assert [answer.status for answer in run(ask(app, host="sounds.example"), ask(app))] == [200, 403]
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("sounds.example", 200),
+        ("Sounds.example:8443", 200),
+        ("noise.example:8443", 200),
+        ("noise.example", 403),
+        ("noise.example:1", 403),
+        ("sounds.example.evil", 403),
+        # Jina asks by this name whether the gateway is ready.
+        (OWN, 200),
+    ],
+)
+def test_names_that_are_configured_are_answered(
+    make_app: Callable[..., FastAPI], host: str, status: int
+):
+    app = make_app({"SOUNDALIKE_HOSTS": "sounds.example, noise.example:8443"})
+    (answer,) = run(ask(app, host=host))
+    assert answer.status == status
+
+
+def test_a_star_stands_for_every_name(make_app: Callable[..., FastAPI]):
+    (answer,) = run(ask(make_app({"SOUNDALIKE_HOSTS": "*"}), host="any.example"))
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("name", ["https://sounds.example", "sounds.example/path", "a:b:c"])
+def test_an_address_is_no_name_of_a_host(make_app: Callable[..., FastAPI], name: str):
+    with pytest.raises(ConfigError, match="SOUNDALIKE_HOSTS"):
+        make_app({"SOUNDALIKE_HOSTS": name})
 
 
 @pytest.mark.parametrize(
@@ -159,6 +191,9 @@ def test_names_that_are_configured_are_answered(make_app: Callable[..., FastAPI]
         (f"http://{OWN}", 200),
         ("http://127.0.0.1:1234", 403),
         ("http://evil.example", 403),
+        (f"http://{OWN}.evil.example", 403),
+        (f"http://{OWN}0", 403),
+        ("http://127.0.0.1", 403),
         ("null", 403),
         ("http://[", 403),
     ],
@@ -187,10 +222,27 @@ def test_pages_that_are_configured_may(make_app: Callable[..., FastAPI]):
     )
     assert (right.status, right.headers["access-control-allow-origin"]) == (200, "https://a.example")
     assert wrong.status == 403
+    (longer,) = run(ask(app, origin="https://a.example.evil", x_api_key=KEY))
+    assert longer.status == 403
+    assert "access-control-allow-origin" not in longer.headers
     assert (before.status, before.headers["access-control-allow-headers"]) == (200, "x-api-key")
 
 
-@pytest.mark.parametrize("headers", [{}, {"x_api_key": ""}, {"x_api_key": "wrong"}, {"x_api_key": "é"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x_api_key": ""},
+        {"x_api_key": "wrong"},
+        {"x_api_key": "é"},
+        {"authorization": "Bearer wrong"},
+        {"authorization": "Bearer "},
+        {"authorization": KEY},
+        {"authorization": f"Basic {KEY}"},
+        {"authorization": f"Bearer {KEY}", "x_api_key": "wrong"},
+        {"authorization": "Bearer wrong", "x_api_key": KEY},
+    ],
+)
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/search"), ("GET", "/api/recordings"), ("POST", "/")]
 )
@@ -200,6 +252,7 @@ def test_without_the_key_nothing_is_told(
     (answer,) = run(ask(make_app({"SOUNDALIKE_API_KEY": KEY}), method, path, **headers))
     assert (answer.status, answer.code) == (401, "service.unauthorized")
     assert KEY.encode() not in answer.body
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/static/page.js", "/docs", "/redoc", "/openapi.json"])
@@ -208,23 +261,48 @@ def test_the_page_and_the_health_need_no_key(make_app: Callable[..., FastAPI], p
     assert answer.status == 200
 
 
-def test_the_key_opens_everything(make_app: Callable[..., FastAPI]):
-    (answer,) = run(ask(make_app({"SOUNDALIKE_API_KEY": KEY}), x_api_key=KEY))
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_api_key": KEY},
+        {"authorization": f"Bearer {KEY}"},
+        {"authorization": f"bearer  {KEY}"},
+        {"authorization": f"Bearer {KEY}", "x_api_key": KEY},
+        # A proxy in front may ask for a password of its own.
+        {"authorization": "Basic YTpi", "x_api_key": KEY},
+    ],
+)
+def test_the_key_opens_everything(make_app: Callable[..., FastAPI], headers: dict[str, str]):
+    (answer,) = run(ask(make_app({"SOUNDALIKE_API_KEY": KEY}), **headers))
     assert answer.status == 200
 
 
-def test_who_guesses_keys_has_to_wait(make_app: Callable[..., FastAPI]):
+@pytest.mark.parametrize(("name", "scheme"), [("x_api_key", ""), ("authorization", "Bearer ")])
+def test_who_guesses_keys_has_to_wait(make_app: Callable[..., FastAPI], name: str, scheme: str):
     app = make_app({"SOUNDALIKE_API_KEY": KEY})
-    guesses = run(*(ask(app, x_api_key=f"guess {number}") for number in range(31)))
+    guesses = run(*(ask(app, **{name: f"{scheme}guess {number}"}) for number in range(31)))
     assert [answer.status for answer in guesses] == [401] * 30 + [429]
     assert guesses[-1].headers["retry-after"] == "60"
     other, right = run(ask(app, x_api_key="guess", client="10.0.0.2"), ask(app, x_api_key=KEY))
     assert (other.status, right.status) == (401, 200)
 
 
+def test_a_request_without_a_key_is_no_guess(make_app: Callable[..., FastAPI]):
+    app = make_app({"SOUNDALIKE_API_KEY": KEY})
+    answers = run(
+        *(ask(app) for _ in range(40)), *(ask(app, authorization="Basic x") for _ in range(40))
+    )
+    assert {answer.status for answer in answers} == {401}
+    (guess,) = run(ask(app, x_api_key="guess"))
+    assert guess.status == 401
+
+
 def test_the_description_names_the_key(make_app: Callable[..., FastAPI]):
     schemes = make_app({"SOUNDALIKE_API_KEY": KEY}).openapi()["components"]["securitySchemes"]
-    assert schemes == {"key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}}
+    assert schemes == {
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
     assert "security" not in make_app().openapi()
 
 

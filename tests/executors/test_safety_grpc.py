@@ -207,13 +207,46 @@ def test_who_gives_up_waiting_leaves_the_place_to_others():
 def test_who_guesses_keys_has_to_wait():
     async def talk(channel: grpc.aio.Channel) -> None:
         worker.gate.set()
-        for _ in range(30):
-            _, error = await send(channel, x_api_key="another")
+        for number in range(30):
+            wrong = {"x_api_key": "another"} if number % 2 else {"authorization": "Bearer another"}
+            _, error = await send(channel, **wrong)
             assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
-        _, error = await send(channel, x_api_key="another")
+        _, error = await send(channel, authorization="Bearer another")
         assert code_of(error) == TOO_MANY
         assert load.guesses.hit("127.0.0.1") is not None
         assert await send(channel, x_api_key=KEY) == (1, None)
+        # Behind a proxy on this machine there is another client.
+        _, error = await send(channel, x_api_key="another", x_forwarded_for="10.0.0.2")
+        assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
+
+    worker, load = Worker(), Load.of(Limits())
+    asyncio.run(serve(worker, load, talk, SOUNDALIKE_API_KEY=KEY))
+
+
+def test_both_ways_to_send_the_key():
+    async def talk(channel: grpc.aio.Channel) -> None:
+        worker.gate.set()
+        bearer = f"Bearer {KEY}"
+        assert await send(channel, authorization=bearer) == (1, None)
+        assert await send(channel, authorization=bearer, x_api_key=KEY) == (1, None)
+        for wrong in (
+            {"authorization": "Bearer another", "x_api_key": KEY},
+            {"authorization": bearer, "x_api_key": "another"},
+            {"authorization": KEY},
+        ):
+            _, error = await send(channel, **wrong)
+            assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
+
+    worker, load = Worker(), Load.of(Limits())
+    asyncio.run(serve(worker, load, talk, SOUNDALIKE_API_KEY=KEY))
+
+
+def test_a_call_without_a_key_is_no_guess():
+    async def talk(channel: grpc.aio.Channel) -> None:
+        for _ in range(40):
+            _, error = await send(channel)
+            assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
+        assert load.guesses.hit("127.0.0.1") is None
 
     worker, load = Worker(), Load.of(Limits())
     asyncio.run(serve(worker, load, talk, SOUNDALIKE_API_KEY=KEY))

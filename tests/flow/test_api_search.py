@@ -105,8 +105,9 @@ def test_a_file_that_cannot_be_used(filled: Service, content: bytes, status: int
         ({"uri": "/no/such.wav"}, 404, "audio.not_found", "/no/such.wav"),
         ({"uri": "/no/such.wav", "top_k": "many"}, 422, "parameter.invalid", "top_k"),
         ({"uri": "/no/such.wav", "top_k": 0}, 422, "parameter.invalid", "top_k"),
-        ({"uri": "/no/such.wav", "topk": 3}, 422, "parameter.invalid", "topk"),
+        ({"uri": "/no/such.wav", "topk": 3}, 422, "parameter.unknown", "did you mean 'top_k'"),
         ({"uri": "/no/such.wav", "group_by": "moon"}, 422, "parameter.invalid", "group_by"),
+        ({"uri": "/a", "label": "x", "labels": "y"}, 422, "parameter.invalid", "label and labels"),
         ({"vector": "[1,"}, 422, "parameter.invalid", "vector"),
         ({"uri": "/no/such.wav", "top_k": 1001}, 422, "parameter.invalid", "it is '1001'"),
         ({"uri": "/no/such.wav", "min_score": "nan"}, 422, "parameter.invalid", "min_score is nan"),
@@ -118,6 +119,49 @@ def test_fields_that_cannot_be_used(
     answer = _search(service, None, **fields)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["label", "labels"])
+def test_labels_have_an_alias_in_forms_json_and_queries(filled: Service, toy_data: Path, name: str):
+    path, siren = toy_data / QUERY, {name: ["siren", "guitar"]}
+    form = _search(filled, path, **siren).json()["matches"]
+    upload = requests.post(
+        f"{filled.url}/api/search/upload", siren, files={"file": path.read_bytes()}, timeout=60
+    )
+    body = {"uri": str(path), **siren}
+    as_json = requests.post(f"{filled.url}/api/search", json=body, timeout=60)
+    assert [match["label"] for match in form] == ["siren", "siren"]
+    assert upload.json()["matches"] == as_json.json()["matches"] == form
+    listed = requests.get(f"{filled.url}/api/recordings", siren, timeout=60).json()["recordings"]
+    assert [one["label"] for one in listed] == ["siren", "siren"]
+
+
+def test_two_names_with_different_labels_are_refused(filled: Service):
+    given = {"labels": "siren", "label": "rain"}
+    answer = requests.get(f"{filled.url}/api/recordings", given, timeout=60)
+    assert (answer.status_code, answer.json()["code"]) == (422, "parameter.invalid")
+    assert "two names of one parameter" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("what", ["search", "timeline"])
+def test_an_upload_has_a_route_of_its_own(filled: Service, toy_data: Path, what: str):
+    address, form = f"{filled.url}/api/{what}/upload", {"min_score": 0.5}
+    file = {"file": ("siren.mp3", (toy_data / QUERY).read_bytes())}
+    assert requests.post(address, form, files=file, timeout=60).status_code == 200
+    no_file = requests.post(address, {**form, "uri": str(toy_data / QUERY)}, timeout=60)
+    assert (no_file.status_code, no_file.json()["code"]) == (422, "parameter.invalid")
+    assert "the form has no file" in no_file.json()["detail"]
+    assert requests.post(address, json=form, timeout=60).status_code == 415
+
+
+def test_unknown_fields_of_json_are_named_with_what_is_near(service: Service):
+    for path, body in (
+        ("/api/search", {"vector": [1.0], "colection": "x"}),
+        ("/api/jobs", {"folder": "x", "colection": "x"}),
+    ):
+        answer = requests.post(f"{service.url}{path}", json=body, timeout=60)
+        assert (answer.status_code, answer.json()["code"]) == (422, "parameter.unknown")
+        assert "did you mean 'collection'" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

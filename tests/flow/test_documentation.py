@@ -42,7 +42,8 @@ def test_a_page_loads_everything_from_here(service: Service, page: str):
     assert len(links.found) >= 2
     for address in links.found:
         assert urljoin(service.url, address).startswith(f"{service.url}/"), address
-        asset = service.request(address) if not address.endswith(".png") else None
+        path = urljoin(f"{service.url}{page}", address).removeprefix(service.url)
+        asset = service.request(path) if not address.endswith(".png") else None
         assert asset is None or (asset.status == 200 and len(asset.text) > 1000), address
     others = [url for url in re.findall(r"https?://[^\s'\"<>]+", answer.text) if service.url not in url]
     assert others == []
@@ -91,9 +92,9 @@ def test_the_description_shows_fields_and_parameters_of_a_search(service: Servic
     assert schemas["SearchParameters"]["properties"].keys() == {
         *("top_k", "exclude_self", "labels", "tags", "uri_prefix", "min_score"),
         *("collection", "collections", "group_by", "window_size", "stride", "where"),
-        *("since", "until", "time_of_day", "time_zone"),
+        *("since", "until", "time_of_day", "time_zone", "under"),
     }
-    assert schemas["SearchParameters"]["properties"]["top_k"]["default"] == 10
+    assert schemas["SearchParameters"]["properties"]["top_k"]["description"].endswith("default: 10")
 
 
 @pytest.mark.browser
@@ -109,17 +110,19 @@ def test_swagger_ui_shows_the_operations_without_internet(service: Service, brow
 
 
 @pytest.mark.browser
-def test_a_search_can_be_tried_out_on_the_page(service: Service, browser_page: Any, toy_data: Any):
+@pytest.mark.parametrize("name", ["jina-jina_search", "search-search", "search-search_upload"])
+def test_a_search_can_be_tried_out_with_what_the_page_fills_in(
+    service: Service, browser_page: Any, toy_data: Any, name: str
+):
     sound = str(toy_data / "siren" / "siren_1.mp3")
     indexed = service.post("/index", {"uri": sound})
     assert indexed.status == 200, indexed.text
     browser_page.goto(f"{service.url}/docs")
-    operation = browser_page.locator(".opblock", has_text="/search").first
+    operation = browser_page.locator(f"#operations-{name}")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()
-    operation.locator("textarea").fill(
-        f'{{"data": [{{"uri": "{sound}"}}], "parameters": {{"top_k": 1}}}}'
-    )
+    if name == "search-search_upload":
+        operation.locator("input[type=file]").set_input_files(sound)
     operation.get_by_role("button", name="Execute").click()
     answer = operation.locator(".live-responses-table tbody tr").first
     answer.wait_for()

@@ -96,6 +96,28 @@ def test_an_upload_is_searched_and_a_match_plays_from_its_second(searched: Any):
     assert searched.complaints == []
 
 
+def test_below_a_prefix_everything_is_asked_for_there(page: Any, stored: Service, toy_data: Path):
+    """A proxy on this machine adds the header; the browser stands in for it."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_extra_http_headers({"X-Forwarded-Prefix": "/sounds"})
+    page.goto(f"{stored.url}/sounds/")
+    page.set_input_files("#file", toy_data / "queries" / "dog_bark_query_1.mp3")
+    first = match(page, 1)
+    expect(first.locator(".mel")).to_have_js_property("complete", True)
+    first.get_by_role("button", name="Play").click()
+    expect(page.locator("#player")).to_have_js_property("paused", False)
+    page.get_by_role("link", name="Library").first.click()
+    page.set_input_files("#uploads", toy_data / "guitar" / "guitar_1.mp3")
+    page.get_by_role("button", name="Upload").click()
+    expect(page.locator("#jobs")).to_contain_text("done")
+    page.get_by_role("link", name="API", exact=True).click()
+    expect(page.locator("#swagger-ui")).to_contain_text("/api/search", timeout=60_000)
+    paths = [address.removeprefix(stored.url) for address in asked if address.startswith("http")]
+    assert any(path.endswith("/events") for path in paths)
+    assert [path for path in paths if not path.startswith("/sounds/")] == []
+
+
 def test_reload_and_back_find_the_query_again(searched: Any):
     searched.reload()
     expect(searched.locator(".match")).to_have_count(len(STORED))

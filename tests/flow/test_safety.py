@@ -27,7 +27,9 @@ KEY = "kept-in-no-log-1f3a"
 def locked(start_launcher: Callable[..., Service], service_environ: dict[str, str]) -> Iterator[Service]:
     """Start a Flow with a key that others than this machine may reach."""
     environ = {**service_environ, "SOUNDALIKE_API_KEY": KEY, "JINA_LOG_LEVEL": "INFO"}
-    found = start_launcher(environ, options=("--host", "0.0.0.0"))
+    # A name that is not the one by which Jina asks whether the gateway is ready.
+    environ["SOUNDALIKE_HOSTS"] = "sounds.example:8443"
+    found = start_launcher(environ, options=("--host", "0.0.0.0", "--root-path", "/sounds"))
     yield found
     found.program.kill()
 
@@ -46,13 +48,45 @@ def test_over_http_the_key_is_needed(locked: Service):
     assert locked.request("/").status == 200
 
 
+def test_prometheus_can_read_the_figures(locked: Service):
+    """It sends the key as Bearer, and nothing else."""
+    right = locked.request("/metrics", headers={"Authorization": f"Bearer {KEY}"})
+    assert "soundalike_http_requests_total{" in right.text
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        refused = locked.request("/metrics", headers=headers)
+        assert refused.status == 401
+        assert refused.headers["WWW-Authenticate"].startswith("Bearer ")
+    both = {"Authorization": f"Bearer {KEY}", "X-API-Key": "wrong"}
+    assert locked.request("/metrics", headers=both).status == 401
+
+
+def test_the_description_names_both_ways_to_send_the_key_and_the_prefix(locked: Service):
+    description = locked.request("/openapi.json").json
+    assert description["security"] == [{"key": []}, {"bearer": []}]
+    assert set(description["components"]["securitySchemes"]) == {"key", "bearer"}
+    assert description["servers"][0]["url"] == "/sounds"
+
+
+def test_the_prefix_of_the_command_line_is_in_locations(locked: Service, tmp_path: Path):
+    body = json.dumps({"folder": str(tmp_path)}).encode()
+    for path in ("/api/jobs", "/sounds/api/jobs"):
+        answer = locked.request(path, body, headers={"X-API-Key": KEY})
+        assert answer.headers["Location"] == f"/sounds/api/jobs/{answer.json['id']}"
+
+
+def test_only_names_that_are_configured_are_answered(locked: Service):
+    for host, status in (("sounds.example:8443", 200), ("sounds.example:1", 403), ("evil", 403)):
+        assert locked.request("/", headers={"Host": host}).status == status
+
+
 def test_over_grpc_the_key_is_needed(locked: Service):
     client = Client(host="127.0.0.1", port=locked.grpc_port, protocol="grpc")
-    right = (("x-api-key", KEY),)
-    (status,) = client.post("/status", return_type=DocList[Status], metadata=right)
-    assert status.configured_encoder == "logmel-modulation"
+    for right in (("x-api-key", KEY), ("authorization", f"Bearer {KEY}")):
+        (status,) = client.post("/status", return_type=DocList[Status], metadata=(right,))
+        assert status.configured_encoder == "logmel-modulation"
     clips = DocList[Clip](Clip(uri="/nowhere.wav") for _ in range(3))
-    for metadata in ((), (("x-api-key", "another"),)):
+    wrong = (("x-api-key", "another"),)
+    for metadata in ((), wrong, (("authorization", f"Bearer {KEY}"), *wrong)):
         for endpoint, given in (("/status", None), ("/search", clips)):
             with pytest.raises(BadServerFlow, match=r"UNAUTHENTICATED.*service.unauthorized"):
                 client.post(endpoint, given, return_type=DocList[Found], metadata=metadata)

@@ -62,7 +62,8 @@ def test_names_and_pages():
             "SOUNDALIKE_CORS_ORIGINS": "https://a.example/,https://b.example",
         },
     )
-    assert access.hosts == {"sounds.example", "::1"}
+    own = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}
+    assert access.hosts == {"sounds.example", *own}
     assert access.origins == ("https://a.example", "https://b.example")
     assert Access.from_env("0.0.0.0", KEY).hosts is None
 

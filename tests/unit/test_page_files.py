@@ -57,8 +57,8 @@ def test_the_markup_holds_no_script_and_no_style(index: ElementTree.Element):
 def test_what_is_loaded_is_there(index: ElementTree.Element):
     icons = {element.get("href") for element in index.iter("use")}
     for address in set(loaded_by(index)) - icons:
-        assert address.startswith("/static/"), address
-        assert (STATIC / address.removeprefix("/static/")).is_file(), address
+        assert address.startswith("static/"), address
+        assert (STATIC / address.removeprefix("static/")).is_file(), address
 
 
 def test_every_module_is_loaded_at_once(index: ElementTree.Element):

@@ -3,6 +3,8 @@
 import { byId } from "./dom.js";
 
 const KEY = "soundalike-api-key";
+/** The page's own folder: a proxy may have put a prefix before all paths. */
+const ROOT = new URL("../../", import.meta.url).pathname;
 let asking = null;
 
 /** A request that failed, with the gateway's code and sentence. */
@@ -13,6 +15,12 @@ export class Problem extends Error {
     Object.assign(this, { status, code, detail, retryAfter });
   }
 }
+
+/**
+ * @param {string} path as the gateway knows it, like `/api/jobs`
+ * @returns {string} the same below the prefix
+ */
+export const at = (path) => ROOT + path.slice(1);
 
 /** @returns {boolean} whether requests carry a key; then audio and images cannot be plain addresses */
 export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
@@ -37,7 +45,7 @@ export async function request(path, { method, json, form, signal, as = "json" } 
   const body = json ? JSON.stringify(json) : form;
   let answer;
   try {
-    answer = await fetch(path, { method: method || (body ? "POST" : "GET"), headers, body, signal });
+    answer = await fetch(at(path), { method: method || (body ? "POST" : "GET"), headers, body, signal });
   } catch (error) {
     throw error.name === "AbortError" ? error : unreachable();
   }
@@ -59,7 +67,7 @@ export async function request(path, { method, json, form, signal, as = "json" } 
 export async function upload(path, form, onProgress) {
   const key = sessionStorage.getItem(KEY);
   const sender = new XMLHttpRequest();
-  sender.open("POST", path);
+  sender.open("POST", at(path));
   if (key) sender.setRequestHeader("X-API-Key", key);
   sender.upload.addEventListener("progress", (event) => onProgress(event.loaded / (event.total || 1)));
   const done = new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /** Work that takes long: how far it is, what went wrong, and a way to stop it. */
 
-import { hasKey, request } from "./api.js";
+import { at, hasKey, request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
 import { count, shortFolder, unsearchable } from "./format.js";
 import { failure, sentence } from "./states.js";
@@ -52,7 +52,7 @@ async function follow(id, onProgress) {
 
 function streamed(id, onProgress) {
   return new Promise((resolve) => {
-    const events = new EventSource(`/api/jobs/${id}/events`);
+    const events = new EventSource(at(`/api/jobs/${id}/events`));
     const finish = () => {
       events.close();
       resolve();

@@ -1,6 +1,6 @@
 /** The library: what is stored, with which encoder; adding to it and taking out of it. */
 
-import { request, upload } from "./api.js";
+import { at, request, upload } from "./api.js";
 import { byId, button, el, icon, put } from "./dom.js";
 import { bytes, count, earlierDecoder, nameOf, shortFolder, unsearchable } from "./format.js";
 import { showJob } from "./jobs.js";
@@ -76,7 +76,7 @@ function drawEncoder() {
         el("ol", {}, el("li", {}, code("soundalike models download")), el("li", {}, "start the service again"), el("li", {}, code("soundalike reindex"))),
       ),
     encoder && configured && encoder !== configured && el("p", { class: "notice" }, icon("warning"), el("span", {}, "The index was made with another encoder than the service uses now. On the server: ", code("soundalike reindex"))),
-    el("p", {}, el("a", { href: "/docs" }, "The API, to try out (Swagger UI)")),
+    el("p", {}, el("a", { href: at("/docs") }, "The API, to try out (Swagger UI)")),
   );
 }
 

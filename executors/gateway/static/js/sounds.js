@@ -1,6 +1,6 @@
 /** Stored recordings and files of this computer, seen alike by what draws, plays and searches. */
 
-import { hasKey, request } from "./api.js";
+import { at, hasKey, request } from "./api.js";
 import { nameOf } from "./format.js";
 import { withCollection } from "./route.js";
 
@@ -37,13 +37,13 @@ export class StoredSound {
   /** @returns {Promise<string>} the address of a picture; one that begins with `blob:` is to be revoked */
   async spectrogram(start, end, width) {
     const path = this.address("/spectrogram.png", { start, end, width, height: 128 });
-    return hasKey() ? URL.createObjectURL(await request(path, { as: "blob" })) : path;
+    return hasKey() ? URL.createObjectURL(await request(path, { as: "blob" })) : at(path);
   }
 
   /** @returns {Promise<{url: string, offset: number}>} the whole file; with a key short parts are fetched alone */
   async audio(start, end) {
     const path = this.address("/audio");
-    if (!hasKey()) return { url: path, offset: 0 };
+    if (!hasKey()) return { url: at(path), offset: 0 };
     if (end - start <= SHORT_S) return this.cutOut(start, end);
     return { url: URL.createObjectURL(await request(path, { as: "blob" })), offset: 0 };
   }

@@ -1,0 +1,148 @@
+"""Counts requests to the Flow and gRPC calls, those of users apart from the gateway's own look-ups."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Optional, Tuple
+
+import grpc
+from jina.proto import jina_pb2
+from jina.serve.runtimes.gateway.streamer import GatewayStreamer
+from jina.types.request.data import DataRequest
+
+from executors.gateway.metrics import Metrics
+
+_OTHER = "other"
+#: Endpoints that routes ask to find their answers; what they ask of others is a user's work.
+_LOOKUPS = frozenset(("/status", "/recordings", "/labels", "/folders", "/collections"))
+_IS_LOOKUP: ContextVar[bool] = ContextVar("is_lookup", default=False)
+_IS_GRPC: ContextVar[bool] = ContextVar("is_grpc", default=False)
+#: gRPC's own services; health is asked every few seconds.
+_OWN = "/grpc."
+_METHODS = frozenset(
+    f"/{service.full_name}/{method.name}"
+    for service in jina_pb2.DESCRIPTOR.services_by_name.values()
+    for method in service.methods
+)
+_Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
+
+
+@contextmanager
+def asked_by_gateway(endpoint: str) -> Iterator[None]:
+    """Count requests in this context as look-ups, if the endpoint is one that only tells something."""
+    token = _IS_LOOKUP.set(endpoint in _LOOKUPS)
+    try:
+        yield
+    finally:
+        _IS_LOOKUP.reset(token)
+
+
+def count_requests(streamer: GatewayStreamer, metrics: Metrics) -> None:
+    """Count all requests of a streamer and their documents, whatever protocol they come by.
+
+    Parameters
+    ----------
+    streamer : GatewayStreamer
+    metrics : Metrics
+    """
+    # The one place that all requests of all protocols go through; Jina has no public name for it.
+    inner: _Handler = streamer._streamer._request_handler
+
+    def handle(
+        request: DataRequest, return_type: Any
+    ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
+        return asyncio.ensure_future(counted(request, return_type)), None
+
+    async def counted(request: DataRequest, return_type: Any) -> DataRequest:
+        # A stranger may name as many endpoints as it likes.
+        asked = request.header.exec_endpoint
+        endpoint = asked if asked in (streamer._endpoints_models_map or ()) else _OTHER
+        begun, is_ok, answer = time.perf_counter(), False, None
+        try:
+            answer, _ = inner(request=request, return_type=return_type)
+            answer = await answer
+            is_ok = answer.header.status.code != jina_pb2.StatusProto.ERROR
+            return answer
+        finally:
+            seconds = time.perf_counter() - begun
+            _note(metrics, endpoint, answer if is_ok else None, seconds)
+
+    streamer._streamer._request_handler = handle
+
+
+def _note(metrics: Metrics, endpoint: str, answer: DataRequest | None, seconds: float) -> None:
+    """Count a request; without an answer it has failed as a whole."""
+    is_ok = answer is not None
+    if _IS_LOOKUP.get():
+        metrics.count_lookup(endpoint, is_ok=is_ok)
+        return
+    documents, failed = (0, 0) if answer is None else _documents_in(answer)
+    metrics.count_documents(endpoint, documents, failed)
+    if _IS_GRPC.get():
+        metrics.count_grpc_request(endpoint, seconds, is_ok=is_ok)
+
+
+def _documents_in(answer: DataRequest) -> Tuple[int, int]:
+    """Return how many documents an answer holds, and how many of them have failed."""
+    docs = answer.proto_with_data.data.docs.docs
+    # Looking for a key that is missing would add it.
+    failed = sum("error_code" in doc.data and bool(doc.data["error_code"].text) for doc in docs)
+    return len(docs), failed
+
+
+class CallCounter(grpc.aio.ServerInterceptor):
+    """Counts gRPC calls by method and status code, those that are refused too.
+
+    Parameters
+    ----------
+    metrics : Metrics
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    async def intercept_service(
+        self, continuation: Callable[..., Any], handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        """Return the handler of a call, which counts it when it ends."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or handler.stream_stream is None or method.startswith(_OWN):
+            return handler
+        name = method if method in _METHODS else _OTHER
+        return grpc.stream_stream_rpc_method_handler(
+            functools.partial(self._counted, handler.stream_stream, name),
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    async def _counted(
+        self, behaviour: Any, method: str, messages: Any, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[Any]:
+        _IS_GRPC.set(True)
+        code = "CANCELLED"
+        try:
+            if inspect.isasyncgenfunction(behaviour):
+                async for answer in behaviour(messages, context):
+                    yield answer
+            else:
+                await behaviour(messages, context)
+            code = _code_of(context, grpc.StatusCode.OK)
+        except Exception:
+            code = _code_of(context, grpc.StatusCode.UNKNOWN)
+            raise
+        finally:
+            self._metrics.count_grpc_call(method, code)
+
+
+def _code_of(context: grpc.aio.ServicerContext, default: grpc.StatusCode) -> str:
+    """Return the name of the status that a handler has set."""
+    given = context.code()
+    named = [code for code in grpc.StatusCode if given and given in (code, code.value[0])]
+    return str((named or [default])[0].name)

@@ -1,0 +1,274 @@
+"""The API description is valid, complete, and its examples work."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from executors.gateway import description
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+METHODS = {
+    "search": {"search", "search_upload", "timeline", "timeline_upload"},
+    "library": {
+        *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
+        *("list_folders", "delete_collection", "delete_path", "delete_recording", "delete_label"),
+    },
+    "indexing": {
+        *("upload_recordings", "index_folder", "list_jobs", "get_job", "list_job_files", "watch_job"),
+        "cancel_job",
+    },
+    "playback": {
+        *("get_audio", "get_waveform", "get_spectrogram", "waveform_upload", "spectrogram_upload"),
+    },
+    "service": {"get_page", "get_health", "get_metrics"},
+    "jina": {
+        *("jina_index", "jina_search", "jina_timeline", "jina_recordings", "jina_labels"),
+        *("jina_folders", "jina_collections", "jina_status", "jina_delete", "jina_drop"),
+    },
+}
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+#: Sends a body of one of them, or a file to play, to the disk.
+WRITING = {*METHODS["indexing"], "search_upload", "timeline_upload", "jina_index", "get_audio"} - {
+    *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),
+}
+
+
+@pytest.fixture(scope="module")
+def described(shared_service: Service) -> dict[str, Any]:
+    """Return the description that the service gives."""
+    found: dict[str, Any] = shared_service.request("/openapi.json").json
+    return found
+
+
+def _operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            yield path, method, operation
+
+
+def _everywhere(part: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in a part of the description, but for examples."""
+    if isinstance(part, dict):
+        yield part
+        for name, inner in part.items():
+            if name not in ("example", "examples"):
+                yield from _everywhere(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _everywhere(inner)
+
+
+def test_it_is_valid(described: dict[str, Any]):
+    assert described["openapi"].startswith("3.1.")
+    assert [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()] == []
+
+
+def test_it_names_licence_servers_and_tags(described: dict[str, Any]):
+    assert described["info"]["license"] == {"name": "Apache-2.0", "identifier": "Apache-2.0"}
+    assert described["servers"] == [{"url": "/"}]
+    assert described["security"] == []
+    assert {tag["name"] for tag in described["tags"] if tag["description"]} == METHODS.keys()
+
+
+def test_ids_of_operations_are_the_names_of_methods(described: dict[str, Any]):
+    found: dict[str, set[str]] = {}
+    for _, _, operation in _operations(described):
+        (tag,) = operation["tags"]
+        found.setdefault(tag, set()).add(operation["operationId"])
+    assert found == METHODS
+
+
+def test_operations_say_what_they_do_in_plain_words(described: dict[str, Any]):
+    verbs = {"Search", "Count", "Get", "List", "Delete", "Upload", "Index", "Cancel", "Watch", "Play"}
+    for path, _, operation in _operations(described):
+        assert operation["summary"].split()[0].rstrip(",") in verbs | {"Draw", "Check"}, path
+        assert operation["description"], path
+
+
+def test_every_failure_is_a_problem(described: dict[str, Any]):
+    for path, method, operation in _operations(described):
+        answers = operation["responses"]
+        good = {status for status in answers if status.startswith("2")}
+        assert good & {"200", "202"}, path
+        for status in answers.keys() - good:
+            assert answers[status]["content"] == PROBLEM, (path, method, status)
+            assert answers[status]["description"], (path, method, status)
+        expected = {"403", "429", "500", "503"}
+        expected |= {"401"} if path not in ("/", "/health") else set()
+        expected |= {"413"} if "requestBody" in operation else set()
+        expected |= {"422"} if operation["tags"] != ["service"] else set()
+        expected |= {"507"} if operation["operationId"] in WRITING else set()
+        assert expected <= answers.keys(), (path, method)
+
+
+def test_parameters_and_fields_of_requests_are_described(described: dict[str, Any]):
+    schemas = described["components"]["schemas"]
+    for path, method, operation in _operations(described):
+        for parameter in operation.get("parameters", ()):
+            assert parameter["description"], (path, method, parameter["name"])
+            assert "anyOf" not in parameter["schema"], (path, method, parameter["name"])
+    asked = [name for name in schemas if re.search("(Request|Form)$", name) and "Jina" not in name]
+    assert len(asked) > 5
+    for name in asked:
+        for field, schema in schemas[name]["properties"].items():
+            assert schema["description"], (name, field)
+            assert "default" not in schema, (name, field)
+
+
+def test_words_of_other_versions_are_not_used(described: dict[str, Any]):
+    for part in _everywhere(described):
+        assert not {"nullable", "itemSchema", "$defs"} & {key for key in part if key != "properties"}
+
+
+def test_every_schema_that_is_referred_to_is_there_and_used(described: dict[str, Any]):
+    used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(described)))
+    assert used == set(described["components"]["schemas"])
+
+
+def test_no_two_paths_match_the_same_address(described: dict[str, Any]):
+    """A name in one path stands for any word in another."""
+    shapes = [re.sub(r"\{\w+\}", "{}", path) for path in described["paths"]]
+    assert len(set(shapes)) == len(shapes)
+
+
+@pytest.mark.parametrize("name", ["SearchUploadForm", "UploadRecordingsForm", "WaveformUploadForm"])
+def test_forms_hold_plain_fields_and_files(described: dict[str, Any], name: str):
+    fields = described["components"]["schemas"][name]["properties"]
+    file = fields.get("file") or fields["files"]["items"]
+    assert (file["format"], file["contentMediaType"]) == ("binary", "application/octet-stream")
+    # Swagger UI shows a field with a media type as a file.
+    others = {key for key, field in fields.items() if "contentMediaType" not in field}
+    assert others == fields.keys() - {"file"}
+    assert {field["type"] for field in fields.values()} <= {
+        *("string", "number", "integer", "boolean", "array")
+    }
+
+
+def test_bodies_are_of_one_kind_and_say_which_fields_come_again(described: dict[str, Any]):
+    bodies = {
+        operation["operationId"]: operation["requestBody"]["content"]
+        for _, _, operation in _operations(described)
+        if "requestBody" in operation
+    }
+    assert {len(content) for content in bodies.values()} == {1}
+    assert set(bodies["search"]) == {"application/json"}
+    upload = bodies["search_upload"]["multipart/form-data"]
+    repeated = {"style": "form", "explode": True}
+    assert upload["encoding"] == dict.fromkeys(("labels", "where", "collections"), repeated)
+
+
+def test_all_fields_of_answers_are_there(described: dict[str, Any]):
+    for name in ("Answer", "Match", "Job", "Recording", "RecordingPage", "Problem"):
+        schema = described["components"]["schemas"][name]
+        assert set(schema["required"]) == set(schema["properties"]), name
+
+
+def test_bytes_events_and_the_page_have_their_types(described: dict[str, Any]):
+    contents = {
+        operation["operationId"]: operation["responses"]["200"]["content"]
+        for _, _, operation in _operations(described)
+        if "200" in operation["responses"]
+    }
+    assert contents["get_audio"]["audio/*"]["schema"]["format"] == "binary"
+    assert contents["get_spectrogram"]["image/png"]["schema"]["format"] == "binary"
+    assert contents["watch_job"]["text/event-stream"]["schema"]["type"] == "string"
+    assert list(contents["get_page"]) == ["text/html"]
+
+
+class _Caller:
+    """Fills requests in as Swagger UI does, from the description alone."""
+
+    def __init__(self, url: str, described: dict[str, Any], sound: bytes) -> None:
+        self._url, self._described, self._sound = url, described, sound
+        self.known: dict[str, str] = {}
+
+    def call(self, path: str, method: str, operation: dict[str, Any]) -> requests.Response:
+        places: dict[str, dict[str, Any]] = {"path": {}, "query": {}, "header": {}}
+        for parameter in operation.get("parameters", ()):
+            for example in parameter.get("examples", {}).values():
+                places[parameter["in"]][parameter["name"]] = example["value"]
+        names = {**places["path"], **self.known}
+        address = self._url + re.sub(r"\{(\w+)\}", lambda found: names[found[1]], path)
+        body = self._body(operation.get("requestBody", {}).get("content", {}))
+        return requests.request(method, address, params=places["query"], timeout=60, **body)
+
+    def _body(self, content: dict[str, Any]) -> dict[str, Any]:
+        if "application/json" in content:
+            media = content["application/json"]
+            examples = [one["value"] for one in media.get("examples", {}).values()]
+            return {"json": examples[0] if examples else media["example"]}
+        if "multipart/form-data" not in content:
+            return {}
+        name = content["multipart/form-data"]["schema"]["$ref"].rpartition("/")[2]
+        schema = self._described["components"]["schemas"][name]
+        fields, files = {}, {}
+        for field in schema["required"]:
+            if field in ("file", "files"):
+                files[field] = ("siren.mp3", self._sound)
+            else:
+                fields[field] = schema["properties"][field]["examples"][0]
+        return {"data": fields, "files": files}
+
+
+def _fill(service: Service, toy_data: Path) -> None:
+    """Store what the examples name."""
+    siren, rain = toy_data / "siren" / "siren_1.mp3", toy_data / "rain" / "rain_1.mp3"
+    other = {"uri": str(toy_data / "siren" / "siren_2.m4a"), "label": "scratch"}
+    service.post("/index", {"uri": str(siren)}, {"uri": str(rain)}, other)
+    service.post("/index", {"uri": str(rain)}, collection="scratch")
+
+
+def test_every_example_is_answered(
+    service: Service, described: dict[str, Any], toy_data: Path, wait_until: Callable[..., Any]
+):
+    """A job's id comes from the answer that began it, as the links say."""
+    caller = _Caller(service.url, described, (toy_data / "siren" / "siren_1.mp3").read_bytes())
+    _fill(service, toy_data)
+    started = described["paths"]["/api/jobs"]["post"]
+    job = caller.call("/api/jobs", "post", started).json()
+    links = started["responses"]["202"]["links"]
+    assert links["get_job"]["parameters"] == {"job_id": "$response.body#/id"}
+    caller.known["job_id"] = job["id"]
+    assert set(links) <= METHODS["indexing"]
+
+    wrong = {}
+    for path, method, operation in _operations(described):
+        if method == "delete" or path in ("/delete", "/drop"):
+            _fill(service, toy_data)
+        answer = caller.call(path, method, operation)
+        if path == "/health" and answer.status_code == 503:
+            # On a machine that has much to do the executors may be late.
+            wait_until(lambda: requests.get(service.url + "/health", timeout=60).ok, "they answer")
+            continue
+        if answer.status_code not in (200, 202) or '"error_code":"' in answer.text:
+            wrong[operation["operationId"]] = (answer.status_code, answer.text[:300])
+    assert wrong == {}
+
+    def idle() -> bool:
+        jobs = requests.get(f"{service.url}/api/jobs", timeout=60).json()["jobs"]
+        return all(job["finished_at"] for job in jobs)
+
+    wait_until(idle, "no job runs")
+
+
+def test_a_key_is_part_of_it():
+    """Both ways to send it; what needs none says so."""
+    paths: dict[str, Any] = {path: {"get": {}} for path in ("/", "/api/jobs")}
+    made: dict[str, Any] = {"paths": paths, "components": {}}
+    description._secure(made, has_key=True)
+    assert made["security"] == [{"key": []}, {"bearer": []}]
+    schemes = made["components"]["securitySchemes"]
+    assert (schemes["key"]["in"], schemes["key"]["name"]) == ("header", "X-API-Key")
+    assert schemes["bearer"]["scheme"] == "bearer"
+    assert made["paths"]["/"]["get"]["security"] == []
+    assert "security" not in made["paths"]["/api/jobs"]["get"]
