@@ -127,9 +127,10 @@ def _bare(field: Dict[str, Any]) -> Dict[str, Any]:
 def _without_default(field: Dict[str, Any]) -> Dict[str, Any]:
     """Say in words what is taken where a field is left out."""
     default = field.get("default")
-    if default in (None, [], {}, "", False):
+    if default in (None, [], {}, "", "{}", False):
         return _bare(field)
-    text = f"{field.get('description', '')}; default: {default}".lstrip("; ")
+    shown = f"{default:g}" if isinstance(default, float) else default
+    text = f"{field.get('description', '')}; default: {shown}".lstrip("; ")
     return {**_bare(field), "description": text}
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from executors.documents import parse_time
 from executors.gateway.context import GivenContext
-from executors.gateway.described import BODY, JSON_TEXT, SIREN, named_after_function, problems
+from executors.gateway.described import BODY, SIREN, named_after_function, problems
 from executors.gateway.form_names import unescape_name
 from executors.gateway.indexing import FolderSync, UploadIndexing
 from executors.gateway.jobs import Job, JobFile
@@ -113,9 +113,7 @@ async def upload_recordings(
     recorded_at: Annotated[
         Optional[str], Form(description="when all files began, ISO-8601 with time zone")
     ] = None,
-    tags: Annotated[
-        str, Form(description="of all files, as JSON", json_schema_extra=dict(JSON_TEXT))
-    ] = "{}",
+    tags: Annotated[str, Form(description="of all files, one JSON object")] = "{}",
 ) -> Job:
     """Keep the files, each content once, and index them in a job."""
     parse_time(recorded_at or None)

@@ -254,11 +254,15 @@ def test_an_empty_index_is_said(indexer: Any, embedded: Make):
         indexer.search(_docs(embedded(1)), FOUND)
 
 
-def test_no_documents_are_no_error(indexer: Any):
+def test_no_documents_to_store_or_search_are_no_error(indexer: Any):
     assert len(indexer.index(_docs())) == 0
     assert len(indexer.search(_docs(), FOUND)) == 0
-    assert len(indexer.delete(DocList[Deletion]())) == 0
-    assert len(indexer.status(DocList[Status]())) == 0
+    assert len(indexer.status(DocList[Status]())) == 1
+
+
+def test_a_deletion_without_documents_is_refused(indexer: Any):
+    with pytest.raises(ParameterError, match="the request has no documents"):
+        indexer.delete(DocList[Deletion]())
 
 
 def test_deletion_counts_paths_by_path_folder_and_id(indexer: Any, embedded: Make):
