@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from soundalike.errors import ParameterError
 from soundalike.types import Window
 
+#: Thirty years. Samples before a later second cannot be counted by every decoder.
+LATEST_S = 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
@@ -24,7 +27,7 @@ class Excerpt:
     Raises
     ------
     ParameterError
-        A number is negative or not finite, the slice is empty, or both kinds are given.
+        A number is negative or above 1e9, the slice is empty, or both kinds are given.
     """
 
     start_s: float | None = None
@@ -34,7 +37,7 @@ class Excerpt:
     def __post_init__(self) -> None:
         for name in ("start_s", "end_s", "at_s"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
+            if value is not None and not 0 <= value <= LATEST_S:
                 raise ParameterError(f"{name} is {value}; give seconds from the recording's start")
         if self.at_s is not None and (self.start_s, self.end_s) != (None, None):
             raise ParameterError(

@@ -18,6 +18,7 @@ APART = [Window(0, 0.0, 1.0), Window(1, 10.0, 11.0), Window(2, 20.0, 20.5)]
         ({"start_s": -1}, "start_s is -1"),
         ({"at_s": math.nan}, "at_s is nan"),
         ({"end_s": math.inf}, "end_s is inf"),
+        ({"start_s": 1.04e308}, "start_s is 1.04e"),
         ({"start_s": 4, "end_s": 4}, "end_s is 4 and start_s is 4"),
         ({"end_s": 0}, "end_s is 0"),
         ({"at_s": 1, "end_s": 2}, "at_s is 1"),
