@@ -297,15 +297,6 @@ def test_a_request_without_a_key_is_no_guess(make_app: Callable[..., FastAPI]):
     assert guess.status == 401
 
 
-def test_the_description_names_the_key(make_app: Callable[..., FastAPI]):
-    schemes = make_app({"SOUNDALIKE_API_KEY": KEY}).openapi()["components"]["securitySchemes"]
-    assert schemes == {
-        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-        "bearer": {"type": "http", "scheme": "bearer"},
-    }
-    assert "security" not in make_app().openapi()
-
-
 def test_every_answer_has_the_headers_of_a_careful_page(make_app: Callable[..., FastAPI]):
     app = make_app({"SOUNDALIKE_API_KEY": KEY})
     for answer in run(ask(app), ask(app, host="evil"), ask(app, "GET", "/"), ask(app, "GET", "/none")):
