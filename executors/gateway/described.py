@@ -110,6 +110,7 @@ def upload_form_of(model: Type[BaseModel], without: tuple[str, ...], text: str) 
         "tags": {
             "type": "string",
             "title": "Tags",
+            "default": "",
             "description": f"{fields['tags']['description']}, as JSON",
         },
     }

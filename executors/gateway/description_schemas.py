@@ -78,14 +78,14 @@ def tidy_schemas(made: Dict[str, Any]) -> None:
         _change_fields(schema, _complete)
     bodies, answers = _parts_of(made)
     asked, told = _reached(bodies, schemas), _reached(answers, schemas)
+    for content in bodies:
+        if FORM in content:
+            _tidy_form(content[FORM], schemas)
     for name in asked:
         _change_fields(schemas[name], _without_default)
     for name in told - asked:
         _change_fields(schemas[name], _bare)
         schemas[name]["required"] = list(schemas[name].get("properties", ()))
-    for content in bodies:
-        if FORM in content:
-            _tidy_form(content[FORM], schemas)
 
 
 def _parts_of(made: Dict[str, Any]) -> tuple[list[Dict[str, Any]], list[Dict[str, Any]]]:
@@ -149,10 +149,19 @@ def _tidy_form(content: Dict[str, Any], schemas: Dict[str, Any]) -> None:
 
 def _form_field(field: Dict[str, Any]) -> Dict[str, Any]:
     if "items" in field:
-        field = {**field, "items": _form_field(field["items"])}
-    if field.get("contentMediaType") == BYTES["contentMediaType"]:
-        field = {**field, **BYTES}
-    return without_null(field)
+        field = {**field, "items": _as_bytes(field["items"])}
+    if "default" in field or "anyOf" in field:
+        # Swagger UI fills in every field, with "string" or 0 where there is no example. Empty text is
+        # not sent.
+        default = field.get("default")
+        shown = "" if default in (None, "{}") else default
+        field = {**field, "examples": [shown]}
+    return without_null(_as_bytes(field))
+
+
+def _as_bytes(field: Dict[str, Any]) -> Dict[str, Any]:
+    is_file = field.get("contentMediaType") == BYTES["contentMediaType"]
+    return {**field, **BYTES} if is_file else field
 
 
 def without_null(schema: Dict[str, Any]) -> Dict[str, Any]:
