@@ -98,7 +98,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _index_here(arguments: argparse.Namespace, report: Report) -> None:
     from soundalike.start_time import zone_named
-    from soundalike.vectors import external_spec, index_vectors, read_vectors
+    from soundalike.vectors import read_vectors
+    from soundalike.vectors.indexing import external_spec, index_vectors
 
     settings = settings_from(arguments)
     table = read_vectors(arguments.vectors, arguments.rows, zone_named(settings.time_zone))

@@ -1,7 +1,10 @@
-"""Collections of vectors that other programs computed: read them from files and store them."""
+"""Collections of vectors that other programs computed: read them from files and store them.
 
-from soundalike.vectors.indexing import external_spec, index_vectors
+`soundalike.vectors.indexing` stores them. It is not imported here, because the gateway, which only reads
+them, has no way to a database.
+"""
+
 from soundalike.vectors.reading import read_vectors
 from soundalike.vectors.recordings import VectorRecording
 
-__all__ = ["VectorRecording", "external_spec", "index_vectors", "read_vectors"]
+__all__ = ["VectorRecording", "read_vectors"]

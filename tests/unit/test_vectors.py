@@ -21,7 +21,8 @@ from soundalike.queries import Query, query_without_sound
 from soundalike.rebuild import plan_rebuild
 from soundalike.store import MemoryStore
 from soundalike.types import FloatArray
-from soundalike.vectors import VectorRecording, external_spec, index_vectors, read_vectors
+from soundalike.vectors import VectorRecording, read_vectors
+from soundalike.vectors.indexing import external_spec, index_vectors
 from soundalike.vectors.reading import VectorTable
 from soundalike.vectors.recordings import Refused
 from soundalike.windows import WindowPlan
