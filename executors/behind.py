@@ -31,6 +31,7 @@ discover_endpoints_once()
 _Documents = Dict[str, Type[BaseDoc]]
 _STORED: _Documents = {
     "index": Indexed,
+    "index_vectors": Indexed,
     "timeline": Counted,
     "delete": Deletion,
     "status": Status,

@@ -181,6 +181,7 @@ class TimelineParameters(NarrowedParameters):
 #: The model of each endpoint.
 PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "index": IndexParameters,
+    "index_vectors": VectorsParameters,
     "search": SearchParameters,
     "timeline": TimelineParameters,
     "delete": CollectionParameters,

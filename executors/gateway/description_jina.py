@@ -18,9 +18,14 @@ from executors.gateway.described import (
 )
 
 _QUERY = [{"uri": SIREN}]
+_VECTORS = {"uri": "heron.wav", "vectors": [[0.6, 0.8]], "bounds": [[0.0, 3.0]]}
 #: What each endpoint does, and a request that it answers.
 _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "index": ("Index recordings", {"data": _QUERY}),
+    "index_vectors": (
+        "Index vectors of another program",
+        {"data": [_VECTORS], "parameters": {"collection": "vectors"}},
+    ),
     "search": ("Search", {"data": _QUERY, "parameters": {"top_k": 3}}),
     "timeline": ("Count matches over time", {"data": _QUERY, "parameters": {"min_score": 0.5}}),
     "recordings": ("List or look up recordings", {"data": [{"recording_id": SIREN_ID}]}),

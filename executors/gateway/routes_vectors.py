@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from executors.documents import Indexed
 from executors.gateway.context import Context, GivenContext
-from executors.gateway.described import BODY, problems
+from executors.gateway.described import BODY, named_after_function, problems
 from executors.gateway.uploads import FIELD_LIMITS
 from executors.vector_documents import to_document
 from soundalike.config import Settings
@@ -24,7 +24,9 @@ from soundalike.vectors import VectorRecording
 from soundalike.vectors.reading import VectorTable, read_vectors
 from soundalike.vectors.recordings import Refused
 
-router = APIRouter(tags=["indexing"], form_limits=FIELD_LIMITS)
+router = APIRouter(
+    tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
+)
 #: Numbers that go through the Flow in one request.
 _BATCH_NUMBERS = 1 << 21
 
@@ -57,10 +59,16 @@ class VectorsAnswer(BaseModel):
     responses=problems(*BODY, 409, 507),
     summary="Index vectors of another program",
 )
-async def index_vectors(
+async def upload_vectors(
     context: GivenContext,
     vectors: Annotated[UploadFile, File(description=".npy, .parquet or .jsonl")],
-    collection: Annotated[str, Form(description="a collection of its own; made where it is missing")],
+    collection: Annotated[
+        str,
+        Form(
+            description="a collection of its own; made where it is missing",
+            examples=["vectors_of_another_program"],
+        ),
+    ],
     rows: Annotated[
         Optional[UploadFile], File(description="CSV or JSON lines with a row for each vector")
     ] = None,

@@ -24,7 +24,15 @@ METHODS = {
         *("list_folders", "delete_collection", "delete_path", "delete_recording", "delete_label"),
     },
     "indexing": {
-        *("upload_recordings", "index_folder", "list_jobs", "get_job", "list_job_files", "watch_job"),
+        *(
+            "upload_recordings",
+            "upload_vectors",
+            "index_folder",
+            "list_jobs",
+            "get_job",
+            "list_job_files",
+            "watch_job",
+        ),
         "cancel_job",
     },
     "playback": {
@@ -32,7 +40,14 @@ METHODS = {
     },
     "service": {"get_page", "get_health", "get_metrics"},
     "jina": {
-        *("jina_index", "jina_search", "jina_timeline", "jina_recordings", "jina_labels"),
+        *(
+            "jina_index",
+            "jina_index_vectors",
+            "jina_search",
+            "jina_timeline",
+            "jina_recordings",
+            "jina_labels",
+        ),
         *("jina_folders", "jina_collections", "jina_status", "jina_delete", "jina_drop"),
     },
 }
@@ -215,6 +230,8 @@ class _Caller:
         for field in schema["required"]:
             if field in ("file", "files"):
                 files[field] = ("siren.mp3", self._sound)
+            elif field == "vectors":
+                files[field] = ("v.jsonl", b'{"recording": "a", "vector": [0.6, 0.8]}')
             else:
                 fields[field] = schema["properties"][field]["examples"][0]
         return {"data": fields, "files": files}

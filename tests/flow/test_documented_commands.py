@@ -55,6 +55,7 @@ NOT_RUN = {
     "models download": "needs the network and 288 MB of weights: tests/acceptance/test_models.py",
     "docs/http-api.md": "tests/flow/test_api_documentation.py runs every command",
     "serve --host 0.0.0.0": "stays in the foreground: tests/flow/test_safety.py starts it so",
+    "benchmarks.soak": "takes hours: tests/unit/test_soak.py",
     "psql --host": "the embedded server's socket: tests/acceptance/test_sql.py opens psql on it",
 }
 
