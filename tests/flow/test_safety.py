@@ -93,34 +93,6 @@ def test_over_grpc_the_key_is_needed(locked: Service):
 
 
 @pytest.mark.browser
-def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
-    locked: Service, browser_page: Any, toy_data: Path, database_server: Any, service_database: str
-):
-    database_server.sql("DROP SCHEMA IF EXISTS soundalike CASCADE", url=service_database)
-    clip = toy_data / "siren" / "siren_1.mp3"
-    body = json.dumps({"data": [{"uri": str(clip)}]}).encode()
-    assert locked.request("/index", body, headers={"X-API-Key": KEY}).status == 200
-    browser_page.goto(locked.url)
-    said = browser_page.locator("#key-text")
-    expect(said).to_contain_text("answers only those who have its key")
-    browser_page.get_by_label("Key", exact=True).fill("another")
-    browser_page.keyboard.press("Enter")
-    expect(said).to_contain_text("does not accept this key")
-    browser_page.get_by_label("Key", exact=True).fill(KEY)
-    browser_page.keyboard.press("Enter")
-    expect(browser_page.locator("#results")).to_contain_text("In the library")
-
-    browser_page.set_input_files("#file", clip)
-    match = browser_page.locator(".match")
-    expect(match.locator(".mel")).to_have_attribute("src", re.compile("^blob:"), timeout=60_000)
-    match.get_by_role("button", name="Play").click()
-    expect(browser_page.locator("#player")).to_have_js_property("paused", False)
-    expect(browser_page.locator("#player")).to_have_attribute("src", re.compile("^blob:"))
-    browser_page.reload()
-    expect(match).to_have_count(1)
-    assert KEY not in browser_page.content() + browser_page.url
-
-
 def test_the_command_line_needs_the_key(locked: Service, soundalike: Callable[..., Any], toy_data: Path):
     command = ("search", toy_data / "queries" / "siren_query_1.mp3", "--collection", "none")
     for key, code in ((KEY, "store.index_empty"), ("wrong-7c2e", "service.unauthorized")):
@@ -253,3 +225,32 @@ def test_nobody_chooses_which_executors_are_asked(service: Service):
             client.post(
                 "/search", clip, return_type=DocList[Found], target_executor="ranker", stream=stream
             )
+
+
+# The last one: the browser's event loop stays in this thread, and a client of Jina's could start none.
+def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
+    locked: Service, browser_page: Any, toy_data: Path, database_server: Any, service_database: str
+):
+    database_server.sql("DROP SCHEMA IF EXISTS soundalike CASCADE", url=service_database)
+    clip = toy_data / "siren" / "siren_1.mp3"
+    body = json.dumps({"data": [{"uri": str(clip)}]}).encode()
+    assert locked.request("/index", body, headers={"X-API-Key": KEY}).status == 200
+    browser_page.goto(locked.url)
+    said = browser_page.locator("#key-text")
+    expect(said).to_contain_text("answers only those who have its key")
+    browser_page.get_by_label("Key", exact=True).fill("another")
+    browser_page.keyboard.press("Enter")
+    expect(said).to_contain_text("does not accept this key")
+    browser_page.get_by_label("Key", exact=True).fill(KEY)
+    browser_page.keyboard.press("Enter")
+    expect(browser_page.locator("#results")).to_contain_text("In the library")
+
+    browser_page.set_input_files("#file", clip)
+    match = browser_page.locator(".match")
+    expect(match.locator(".mel")).to_have_attribute("src", re.compile("^blob:"), timeout=60_000)
+    match.get_by_role("button", name="Play").click()
+    expect(browser_page.locator("#player")).to_have_js_property("paused", False)
+    expect(browser_page.locator("#player")).to_have_attribute("src", re.compile("^blob:"))
+    browser_page.reload()
+    expect(match).to_have_count(1)
+    assert KEY not in browser_page.content() + browser_page.url
