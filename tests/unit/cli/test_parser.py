@@ -102,7 +102,6 @@ def test_repeated_options_of_one_call_are_not_those_of_the_next():
     ("argv", "complaint"),
     [
         (["unheard-of"], "invalid choice"),
-        (["index"], "PATH"),
         (["search", "a.wav", "b.wav"], "unrecognized arguments"),
         (["search", "a.wav", "--top-k", "many"], "invalid int value"),
         (["search", "a.wav", "--min-score", "high"], "invalid float value"),
