@@ -11,6 +11,7 @@ from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
 from executors.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
+from soundalike.errors import ParameterError
 from soundalike.parameters import refuse_unknown, resolve_aliases, unknown_parameter
 
 #: Where an executor that binds no endpoint by name answers all of them.
@@ -119,7 +120,7 @@ def send_known_names(streamer: GatewayStreamer, names: RequestNames) -> None:
         given = request.parameters
         try:
             sent = names.addressed(request.header.exec_endpoint, given)
-        except Exception:
+        except ParameterError:
             # Nothing is known of the executors yet; they check for themselves.
             sent = given
         if sent == given:
