@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,9 +115,12 @@ def _from_parquet(path: Path) -> Vectors:
     lists = table.column(column).combine_chunks()
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     lengths = set(pyarrow.compute.list_value_length(lists).to_pylist())
+    if not table.num_rows:
+        raise MetadataError(f"{str(path)!r} holds no vectors")
     if lists.null_count or len(lengths) != 1:
         raise MetadataError(f"the vectors in {column!r} of {str(path)!r} are not of one length")
-    rows = table.drop_columns([column]).to_pylist()
+    # Times and decimals become tags, which are JSON.
+    rows = [json.loads(json.dumps(row, default=str)) for row in table.drop_columns([column]).to_pylist()]
     return Vectors(_checked(flat.reshape(table.num_rows, -1), path), rows)
 
 

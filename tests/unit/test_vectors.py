@@ -144,6 +144,21 @@ def test_azures_table_is_read(tmp_path: Path, matrix: FloatArray):
     ]
 
 
+def test_times_in_parquet_become_text(tmp_path: Path):
+    when = pyarrow.array([0], pyarrow.timestamp("s"))
+    table = pyarrow.table({"file": ["a"], "vector": [[1.0, 2.0]], "when": when})
+    pyarrow.parquet.write_table(table, tmp_path / "v.parquet")
+    (result,) = stored(MemoryStore(), read_vectors(tmp_path / "v.parquet"))
+    assert result.outcome == "added", result.error
+
+
+def test_an_empty_parquet_file_says_so(tmp_path: Path):
+    kinds = pyarrow.schema({"file": pyarrow.string(), "vector": pyarrow.list_(pyarrow.float32())})
+    pyarrow.parquet.write_table(kinds.empty_table(), tmp_path / "v.parquet")
+    with pytest.raises(MetadataError, match="holds no vectors"):
+        read_vectors(tmp_path / "v.parquet")
+
+
 def test_json_lines_are_read(tmp_path: Path, matrix: FloatArray):
     path = tmp_path / "v.jsonl"
     rows = [{"uri": name, "embedding": row.tolist()} for name, row in zip("abcd", matrix, strict=True)]
