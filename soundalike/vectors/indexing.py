@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ModelMismatch, ParameterError, SoundalikeError
 from soundalike.items import IndexResult, failed_result
@@ -14,7 +16,7 @@ from soundalike.store.base import Entry
 from soundalike.store.each import add_each
 from soundalike.store.protocol import Store
 from soundalike.store.renewal import count_searchable, hidden_by_encoder
-from soundalike.types import EXTERNAL, IndexSpec
+from soundalike.types import EXTERNAL, FloatArray, IndexSpec
 from soundalike.vectors.recordings import Refused, VectorRecording
 
 #: Windows that are stored in one transaction.
@@ -151,7 +153,14 @@ def _prepared(found: Found, uri_of: Callable[[str], str]) -> Entry | IndexResult
         recording = found.as_recording(uri_of(found.name))
     except SoundalikeError as exc:
         return failed_result(found.name, exc)
-    return Entry(recording, found.windows, found.vectors)
+    return Entry(recording, found.windows, _of_length_1(found.vectors))
+
+
+def _of_length_1(vectors: FloatArray) -> FloatArray:
+    """Return vectors of the same directions that half precision can hold; zeros stay zeros."""
+    wide = vectors.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    return (wide / np.where(lengths == 0, 1, lengths)).astype(np.float32)
 
 
 def _result(entry: Entry, outcome: str | SoundalikeError) -> IndexResult:

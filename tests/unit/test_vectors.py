@@ -144,6 +144,15 @@ def test_azures_table_is_read(tmp_path: Path, matrix: FloatArray):
     ]
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e6, 1e37])
+def test_vectors_of_any_length_are_found(
+    read: Callable[..., VectorTable], matrix: FloatArray, scale: float
+):
+    store = MemoryStore()
+    stored(store, read(*LINES, vectors=matrix * np.float32(scale)))
+    assert found(store, matrix[0])[0] == ("a", 5.0, 10.0)
+
+
 def test_times_in_parquet_become_text(tmp_path: Path):
     when = pyarrow.array([0], pyarrow.timestamp("s"))
     table = pyarrow.table({"file": ["a"], "vector": [[1.0, 2.0]], "when": when})
