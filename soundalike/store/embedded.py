@@ -34,6 +34,8 @@ from soundalike.store.server_memory import configure
 
 _DATABASE = "soundalike"
 _LEAVE_TIMEOUT_S = 2.0
+#: How long the watch program is given to let go of the lock that it has just got.
+_WATCH_TIMEOUT_S, _WATCH_WAIT_S = 2.0, 0.01
 _START_TIMEOUT_S = 10.0
 #: The lock file keeps processes apart; to the threads of one process it is open.
 _ONE_THREAD = threading.Lock()
@@ -206,15 +208,33 @@ class _Use:
             os.close(descriptor)
 
     def is_others(self) -> bool:
-        """Tell whether somebody else has noted it."""
+        """Tell whether somebody else has noted it.
+
+        The watch program holds the lock alone for a moment whenever the last user has gone. Nobody
+        can share the lock at that moment, which tells the watch from a user. It may let go between
+        the two trials; then the second round finds the lock free.
+        """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        deadline, shared = time.monotonic() + _WATCH_TIMEOUT_S, 0
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            while shared < 2 and time.monotonic() < deadline:
+                if _try_lock(descriptor, fcntl.LOCK_EX):
+                    return False
+                if _try_lock(descriptor, fcntl.LOCK_SH):
+                    shared += 1
+                else:
+                    time.sleep(_WATCH_WAIT_S)
         finally:
             os.close(descriptor)
+        return True
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
+    return True
 
 
 _USES: weakref.WeakSet[_Use] = weakref.WeakSet()
