@@ -5,7 +5,7 @@ import sys
 
 from executors.jina_fixes.typed_lists import mend_typed_lists
 from executors.mistakes import log_mistakes_briefly
-from soundalike.freed_memory import keep_freed_memory
+from soundalike.runtime.freed_memory import keep_freed_memory
 
 #: DocArray imports these where they are installed, to offer array types that nobody uses here. With
 #: TensorFlow that costs every process of the Flow 500 MB and seven seconds.

@@ -27,8 +27,8 @@ import executors.privacy  # noqa: F401 - before Jina starts anything
 from executors.access import KEY_HEADER, Access
 from executors.start import Start
 from soundalike.errors import ConfigError
-from soundalike.lifetime import end_with_parent
 from soundalike.limits import Limits
+from soundalike.runtime.lifetime import end_with_parent
 
 # Jina warns of every executor that takes longer to start than the gateway, which is all of them.
 os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")

@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from executors.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
 from executors.validation import invalid_values
-from soundalike.conditions import parse_conditions
+from soundalike.clock.wall_clock import with_times
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import ParameterError
+from soundalike.filters import parse_conditions
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.types import EXTERNAL, Filters
-from soundalike.wall_clock import with_times
 
 
 class RequestParameters(BaseModel):

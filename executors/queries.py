@@ -3,8 +3,8 @@
 from typing import Any
 
 from executors.documents import Clip
+from soundalike.audio.excerpt import Excerpt
 from soundalike.errors import ParameterError
-from soundalike.excerpt import Excerpt
 
 
 def kind_of(clip: Clip) -> str:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from executors.documents import Array, parse_time, time_text
 from soundalike.errors import DimensionMismatch, InvalidSamples, ParameterError, SoundalikeError
+from soundalike.indexing.vectors.recordings import Refused, VectorRecording, check_is_plain_name
 from soundalike.types import Window
-from soundalike.vectors.recordings import Refused, VectorRecording, check_is_plain_name
 
 _QUALITIES = ("ok", "silent", "clipped")
 

@@ -6,13 +6,7 @@ import errno
 import logging
 import os
 
-from soundalike.errors import (
-    AudioError,
-    DiskFull,
-    ParameterError,
-    SoundalikeError,
-    UnexpectedFault,
-)
+from soundalike.errors import AudioError, DiskFull, ParameterError, SoundalikeError, UnexpectedFault
 
 _LOG = logging.getLogger("soundalike")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from soundalike.audio import load_audio
-from soundalike.files import find_files
-from soundalike.modulation import N_CEPSTRA, Constants, raw_features
+from soundalike.audio.files import find_files
+from soundalike.audio.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.encoders.modulation import N_CEPSTRA, Constants, raw_features
 from soundalike.types import FloatArray
-from soundalike.vggish.features import log_mel_spectrogram
-from soundalike.vggish.params import PATCH_SAMPLES, SAMPLE_RATE_HZ
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "soundalike" / "modulation.npz"

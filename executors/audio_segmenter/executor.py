@@ -22,19 +22,19 @@ from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.parameters import IndexParameters, SearchParameters, TimelineParameters
 from executors.queries import excerpt_of, kind_of
 from soundalike.audio import folder_label, recording_id_of, uri_of
+from soundalike.audio.allowed_roots import AllowedRoots
+from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.sandbox import IsolatedDecoding
+from soundalike.audio.sandbox.intake import Intake
+from soundalike.audio.segmenter import Segments
 from soundalike.audio.sources import AudioSource
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import Dating
 from soundalike.config import Settings
 from soundalike.errors import ParameterError
-from soundalike.excerpt import Excerpt
-from soundalike.intake import Intake
-from soundalike.isolation import IsolatedDecoding
 from soundalike.limits import Limits
-from soundalike.parallel import map_ahead
-from soundalike.roots import AllowedRoots
-from soundalike.segmenter import Segments
+from soundalike.runtime.parallel import map_ahead
 from soundalike.types import DECODER_VERSION, FloatArray
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 discover_endpoints_once()
 
@@ -55,7 +55,7 @@ class AudioSegmenter(Executor):
     time_zone : str, optional
         The zone of times of recordings that name none; default: ``SOUNDALIKE_TIME_ZONE``, else UTC.
     time_pattern : str, optional
-        How the time stands in file names, as for `soundalike.start_time.compile_pattern`.
+        How the time stands in file names, as for `soundalike.clock.start_time.compile_pattern`.
     """
 
     def __init__(

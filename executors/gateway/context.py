@@ -15,10 +15,10 @@ from executors.gateway.metrics import Metrics
 from executors.gateway.uploads import Uploads
 from executors.gateway.workers import Workers
 from executors.listings import StoredDoc
+from soundalike.audio.allowed_roots import AllowedRoots
+from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.config import Settings
-from soundalike.isolation import IsolatedDecoding
 from soundalike.limits import Limits
-from soundalike.roots import AllowedRoots
 
 
 @dataclass(frozen=True)

@@ -20,19 +20,13 @@ from executors.gateway.uploads import Kept
 from executors.listings import StoredDoc
 from executors.numbers import roomy
 from soundalike.audio import folder_label, recording_id_of, uri_of
+from soundalike.audio.files import NO_TRACK, FileList, find_files, is_film_without_sound, is_gone
 from soundalike.audio.sources import path_of
+from soundalike.clock.start_time import zone_named
 from soundalike.config import Settings
-from soundalike.errors import (
-    AudioError,
-    AudioNotFound,
-    ParameterError,
-    SoundalikeError,
-    class_of,
-)
+from soundalike.errors import AudioError, AudioNotFound, ParameterError, SoundalikeError, class_of
 from soundalike.faults import blamed
-from soundalike.files import NO_TRACK, FileList, find_files, is_film_without_sound, is_gone
-from soundalike.metadata import FileMetadata, find_tables, read_file_metadata
-from soundalike.start_time import zone_named
+from soundalike.indexing.metadata import FileMetadata, find_tables, read_file_metadata
 
 #: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
 #: that whoever watches sees it go on.

@@ -13,8 +13,8 @@ from executors.gateway.flow import FlowClient
 from executors.gateway.problems import document_failed
 from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from soundalike.audio import resolve_path
+from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound
-from soundalike.roots import AllowedRoots
 
 _PAGE = 1_000
 

@@ -20,7 +20,7 @@ from executors.gateway.described import (
     named_after_function,
     problems,
 )
-from soundalike import display
+from soundalike.audio import pictures
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import RecordingNotFound
 from soundalike.limits import Limits
@@ -43,10 +43,10 @@ async def get_status(
         roots=context.roots.paths,
         limits={
             **asdict(Limits.from_env()),
-            "points": display.MAX_POINTS,
-            "width": display.MAX_WIDTH,
-            "height": display.MAX_HEIGHT,
-            "cut_out_s": display.MAX_CUT_OUT_S,
+            "points": pictures.MAX_POINTS,
+            "width": pictures.MAX_WIDTH,
+            "height": pictures.MAX_HEIGHT,
+            "cut_out_s": pictures.MAX_CUT_OUT_S,
             "recordings": _MOST_RECORDINGS,
         },
         version=version("soundalike"),

@@ -27,10 +27,10 @@ from executors.gateway.described import (
 from executors.gateway.library import file_of
 from executors.gateway.uploads import FIELD_LIMITS
 from executors.listings import StoredDoc
-from soundalike import display
+from soundalike.audio import pictures
+from soundalike.audio.files import media_type_of
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import AudioNotAllowed, AudioNotFound
-from soundalike.files import media_type_of
 
 router = APIRouter(
     tags=["playback"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
@@ -104,9 +104,9 @@ _FROM, _TO = "second at which the part begins", "second at which the part ends"
 _COUNT = "of equal stretches of time"
 Start = Annotated[Optional[float], Query(ge=0, description=_FROM)]
 End = Annotated[Optional[float], Query(gt=0, description=_TO)]
-Points = Annotated[int, Query(ge=1, le=display.MAX_POINTS, description=_COUNT)]
-Width = Annotated[int, Query(ge=1, le=display.MAX_WIDTH, description="pixels")]
-Height = Annotated[int, Query(ge=1, le=display.MAX_HEIGHT, description="pixels")]
+Points = Annotated[int, Query(ge=1, le=pictures.MAX_POINTS, description=_COUNT)]
+Width = Annotated[int, Query(ge=1, le=pictures.MAX_WIDTH, description="pixels")]
+Height = Annotated[int, Query(ge=1, le=pictures.MAX_HEIGHT, description="pixels")]
 FormStart = Annotated[Optional[float], Form(ge=0, description=_FROM)]
 FormEnd = Annotated[Optional[float], Form(gt=0, description=_TO)]
 SoundFile = Annotated[UploadFile, File(description="a sound file")]
@@ -195,7 +195,7 @@ async def waveform_upload(
     file: SoundFile,
     start: FormStart = None,
     end: FormEnd = None,
-    points: Annotated[int, Form(ge=1, le=display.MAX_POINTS, description=_COUNT)] = 600,
+    points: Annotated[int, Form(ge=1, le=pictures.MAX_POINTS, description=_COUNT)] = 600,
 ) -> models.WaveformAnswer:
     """Return the same as for a stored recording; the file is not kept."""
     async with context.uploads.passing_file(file) as path:
@@ -216,8 +216,8 @@ async def spectrogram_upload(
     file: SoundFile,
     start: FormStart = None,
     end: FormEnd = None,
-    width: Annotated[int, Form(ge=1, le=display.MAX_WIDTH, description="pixels")] = 600,
-    height: Annotated[int, Form(ge=1, le=display.MAX_HEIGHT, description="pixels")] = 128,
+    width: Annotated[int, Form(ge=1, le=pictures.MAX_WIDTH, description="pixels")] = 600,
+    height: Annotated[int, Form(ge=1, le=pictures.MAX_HEIGHT, description="pixels")] = 128,
 ) -> Response:
     """Return the same as for a stored recording; the file is not kept."""
     async with context.uploads.passing_file(file) as path:
@@ -244,10 +244,10 @@ async def _file_of(context: Context, stored: StoredDoc, collection: str) -> Path
 
 async def _peaks(
     context: Context, path: Path, start: float | None, end: float | None, points: int
-) -> display.Peaks:
+) -> pictures.Peaks:
     return await context.decoding.run(
         context.isolated.run,
-        display.peaks,
+        pictures.peaks,
         path,
         points=points,
         start_s=start or 0.0,
@@ -260,7 +260,7 @@ async def _picture(
 ) -> bytes:
     return await context.decoding.run(
         context.isolated.run,
-        display.spectrogram_png,
+        pictures.spectrogram_png,
         path,
         width=width,
         height=height,
@@ -269,7 +269,7 @@ async def _picture(
     )
 
 
-def _waveform_answer(found: display.Peaks, duration_s: float) -> models.WaveformAnswer:
+def _waveform_answer(found: pictures.Peaks, duration_s: float) -> models.WaveformAnswer:
     # A picture needs no more digits, and they would be most of the answer.
     values = found.values.astype(float).round(4).tolist()
     return models.WaveformAnswer(
@@ -281,7 +281,7 @@ def _cut_out(context: Context, path: Path, start_s: float, end_s: float) -> Path
     with tempfile.NamedTemporaryFile(dir=context.uploads.passing, suffix=".wav", delete=False) as file:
         target = Path(file.name)
     try:
-        context.isolated.run(display.write_cut_out, path, target, start_s=start_s, end_s=end_s)
+        context.isolated.run(pictures.write_cut_out, path, target, start_s=start_s, end_s=end_s)
     except BaseException:
         target.unlink()
         raise

@@ -15,14 +15,14 @@ from executors.gateway.context import Context, GivenContext
 from executors.gateway.described import BODY, named_after_function, problems
 from executors.gateway.uploads import FIELD_LIMITS
 from executors.vector_documents import to_document
+from soundalike.clock.start_time import zone_named
 from soundalike.config import Settings
 from soundalike.errors import SoundalikeError
+from soundalike.indexing.vectors import VectorRecording
+from soundalike.indexing.vectors.reading import VectorTable, read_vectors
+from soundalike.indexing.vectors.recordings import Refused
 from soundalike.limits import Limits
-from soundalike.start_time import zone_named
 from soundalike.types import EXTERNAL
-from soundalike.vectors import VectorRecording
-from soundalike.vectors.reading import VectorTable, read_vectors
-from soundalike.vectors.recordings import Refused
 
 router = APIRouter(
     tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function

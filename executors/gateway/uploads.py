@@ -20,8 +20,8 @@ from starlette.formparsers import MultiPartParser
 
 from executors.gateway.workers import Workers
 from soundalike.audio import recording_id_of
-from soundalike.files import AUDIO_SUFFIXES
-from soundalike.vectors.arrays import SUFFIXES
+from soundalike.audio.files import AUDIO_SUFFIXES
+from soundalike.indexing.vectors.arrays import SUFFIXES
 
 #: Fields of a form beside its files, which stay in memory: 50 MB of them at the most.
 FIELD_LIMITS: Any = {"max_fields": 200, "max_part_size": 1 << 18}

@@ -32,8 +32,8 @@ from executors.parameters import (
     TimelineParameters,
     VectorsParameters,
 )
-from soundalike.ranking import rank_collections
-from soundalike.start_time import zone_named
+from soundalike.clock.start_time import zone_named
+from soundalike.search.ranking import rank_collections
 from soundalike.types import Match
 
 discover_endpoints_once()

@@ -47,7 +47,7 @@ from executors.timescale_indexer.vectors import store_vectors
 from soundalike.audio import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
-from soundalike.neighbours import find_hits
+from soundalike.search.find import find_hits
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.store.each import add_each

@@ -10,9 +10,9 @@ from executors.listings import StoredDoc
 from executors.numbers import roomy
 from executors.parameters import DropParameters, RecordingsParameters, prefix_of
 from soundalike.audio import stored_names
-from soundalike.conditions import parse_conditions
+from soundalike.audio.excerpt import Excerpt
 from soundalike.errors import ParameterError
-from soundalike.excerpt import Excerpt
+from soundalike.filters import parse_conditions
 from soundalike.store import Store, StoredFile
 from soundalike.store.base import not_found
 from soundalike.types import Filters

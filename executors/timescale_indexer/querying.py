@@ -12,7 +12,7 @@ from executors.documents import (
 )
 from executors.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
-from soundalike.queries import EmbeddedQuery, heard_query, stored_query, vector_query
+from soundalike.search.queries import EmbeddedQuery, heard_query, stored_query, vector_query
 from soundalike.store import Store
 
 #: Errors that one document of a request is to blame for; the others are answered.

@@ -24,13 +24,13 @@ from executors.parameters import (
     SearchParameters,
     TimelineParameters,
 )
-from soundalike.batching import SHARED_BATCH_PATCHES, SharedBatches
+from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.embedding import CutRecording, embed_each, index_spec
-from soundalike.encoders import load_encoder
+from soundalike.encoders.base import CutRecording, embed_each, index_spec
+from soundalike.encoders.batching import SHARED_BATCH_PATCHES, SharedBatches
+from soundalike.encoders.choice import load_encoder
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 discover_endpoints_once()
 

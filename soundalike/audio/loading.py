@@ -11,12 +11,12 @@ from typing import IO
 
 import numpy as np
 
+from soundalike.audio.excerpt import nothing_there
 from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
+from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooShort
-from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
-from soundalike.windows import SAMPLE_RATE_HZ
 
 #: Recordings up to this long stay in memory (8 MB of float32 at 16 kHz); longer ones go to a file.
 INLINE_LIMIT_S = 120.0

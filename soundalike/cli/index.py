@@ -12,34 +12,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soundalike.audio.allowed_roots import note_indexed
 from soundalike.cli import index_vectors, output
-from soundalike.cli.commands import (
-    UNKNOWN,
-    opened_pipeline,
-    parse_tags,
-    settings_from,
-    start_decoding,
-)
+from soundalike.cli.commands import UNKNOWN, opened_pipeline, parse_tags, settings_from, start_decoding
 from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
 from soundalike.cli.paths import list_left_out, metadata_tables, sound_files
 from soundalike.cli.report import Report
 from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import MetadataError, SoundalikeError
-from soundalike.roots import note_indexed
 
 if TYPE_CHECKING:
-    from soundalike.files import FileList
-    from soundalike.metadata import FileMetadata
-    from soundalike.pipeline import IndexItem, IndexResult, Pipeline
-    from soundalike.pruning import Place
-    from soundalike.remote import Service
-    from soundalike.wall_clock import Dating
+    from soundalike.audio.files import FileList
+    from soundalike.client import Service
+    from soundalike.clock.wall_clock import Dating
+    from soundalike.indexing.metadata import FileMetadata
+    from soundalike.indexing.pipeline import IndexItem, IndexResult, Pipeline
+    from soundalike.indexing.pruning import Place
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Index what is new or changed, take out what is gone if asked to, and report."""
-    from soundalike.wall_clock import Dating
+    from soundalike.clock.wall_clock import Dating
 
     index_vectors.check_options(arguments)
     if arguments.vectors is not None:
@@ -76,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_on(service: Service, arguments: argparse.Namespace) -> int:
     """Do the same on a service."""
-    from soundalike.wall_clock import Dating
+    from soundalike.clock.wall_clock import Dating
 
     report = Report(lists_left_out=arguments.list_skipped)
     if arguments.on_server:
@@ -121,7 +115,7 @@ def _reported(report: Report, *, as_json: bool) -> Iterator[None]:
 
 
 def _places(arguments: argparse.Namespace, pipeline: Pipeline) -> dict[str, Place]:
-    from soundalike.pruning import find_places
+    from soundalike.indexing.pruning import find_places
 
     paths = [path for path in arguments.paths if path]
     return find_places(pipeline.store, paths, pipeline.spec, collection=pipeline.collection)
@@ -142,8 +136,8 @@ class _Wanted:
 
     def tell(self, result: IndexResult, report: Report, arguments: argparse.Namespace) -> None:
         """Take in what became of a file."""
-        from soundalike.files import NO_TRACK
-        from soundalike.items import passed_over
+        from soundalike.audio.files import NO_TRACK
+        from soundalike.indexing.items import passed_over
 
         result = passed_over(result, self.files)
         report.tell(result, as_json=arguments.json)
@@ -152,9 +146,9 @@ class _Wanted:
 
 
 def _wanted(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> _Wanted:
-    from soundalike.metadata import read_file_metadata
-    from soundalike.pipeline import IndexItem
-    from soundalike.wall_clock import parse_moment
+    from soundalike.clock.wall_clock import parse_moment
+    from soundalike.indexing.metadata import read_file_metadata
+    from soundalike.indexing.pipeline import IndexItem
 
     tags = parse_tags(arguments.tag)
     given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
@@ -217,7 +211,7 @@ def _with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
 def _results(
     arguments: argparse.Namespace, pipeline: Pipeline, items: list[IndexItem]
 ) -> Iterator[IndexResult]:
-    from soundalike.preview import preview
+    from soundalike.indexing.dry_run import preview
 
     if arguments.dry_run:
         return preview(pipeline, items, checksum=arguments.checksum)
@@ -228,7 +222,7 @@ def _pruned(
     arguments: argparse.Namespace, pipeline: Pipeline, places: list[Place]
 ) -> Iterator[IndexResult]:
     """Take out what is gone, behind the rest: a file that was moved has been linked by then."""
-    from soundalike.pruning import find_gone, prune, pruned_result
+    from soundalike.indexing.pruning import find_gone, prune, pruned_result
 
     if not arguments.dry_run:
         return prune(pipeline.store, places, collection=pipeline.collection)

@@ -15,18 +15,12 @@ from typing import TYPE_CHECKING, TypeVar
 from soundalike.cli import output
 from soundalike.cli.paths import list_left_out
 from soundalike.cli.report import Report
-from soundalike.errors import (
-    AudioError,
-    ParameterError,
-    ServiceBusy,
-    SoundalikeError,
-    TooManyRequests,
-)
+from soundalike.errors import AudioError, ParameterError, ServiceBusy, SoundalikeError, TooManyRequests
 from soundalike.faults import blamed
 
 if TYPE_CHECKING:
-    from soundalike.items import IndexItem, IndexResult
-    from soundalike.remote import Job, Service
+    from soundalike.client import Job, Service
+    from soundalike.indexing.items import IndexItem, IndexResult
 
 #: What a request holds: enough files for the service to work on side by side, and no more bytes than
 #: are quickly sent again.
@@ -137,7 +131,7 @@ def _sent(
 ) -> list[IndexResult]:
     """Send files together; one by one where that is refused, so that only the one at fault fails."""
     from soundalike.audio import resolve_path
-    from soundalike.items import failed_result
+    from soundalike.indexing.items import failed_result
 
     try:
         paths = [resolve_path(item.uri) for item in batch]

@@ -11,21 +11,14 @@ from typing import Any
 import numpy as np
 from psycopg2.extras import Json
 
-from soundalike import sql
-from soundalike.store import prepared
+from soundalike.store import prepared, sql
 from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
 from soundalike.store.merging import Standing
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
-from soundalike.store.times import (
-    FIRST_KNOWN,
-    is_timed,
-    offset_in_day,
-    postgres_zone,
-    time_until,
-)
+from soundalike.store.times import FIRST_KNOWN, is_timed, offset_in_day, postgres_zone, time_until
 from soundalike.types import Filters, FloatArray, Hit, Recording
 
 _Row = tuple[Any, ...]

@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import Dating
 from soundalike.config import Settings
-from soundalike.encoders import load_encoder
-from soundalike.pipeline import IndexItem, Pipeline
+from soundalike.encoders.choice import load_encoder
+from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.store import open_store
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 Cli = Callable[..., Any]
 RATE_HZ = 16_000

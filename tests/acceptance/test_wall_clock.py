@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import Dating
 from soundalike.config import Settings
-from soundalike.encoders import load_encoder
-from soundalike.pipeline import IndexItem, Pipeline
+from soundalike.encoders.choice import load_encoder
+from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.store import open_store
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 Cli = Callable[..., Any]
 NAMES = ("20250329_230000", "20250330_013000", "20250330_053000", "20250331_053000", "undated")

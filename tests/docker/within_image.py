@@ -71,7 +71,7 @@ def embed(clips: Path) -> None:
 
     from executors.documents import SegmentedClip, WindowDoc
     from executors.vggish_encoder.executor import VGGishEncoder
-    from soundalike.vggish.network import define_vggish
+    from soundalike.encoders.vggish.network import define_vggish
 
     samples = np.sin(np.arange(64_000, dtype=np.float32))
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
@@ -118,7 +118,7 @@ def rank(clips: Path) -> None:
 
 def serve(clips: Path) -> None:
     from executors.gateway.gateway import SoundalikeGateway, fastapi_offline
-    from soundalike.display import spectrogram_png
+    from soundalike.audio.pictures import spectrogram_png
 
     assert SoundalikeGateway
     # libsndfile reads MP3, PyAV M4A.

@@ -16,7 +16,7 @@ from soundalike.audio import recording_id_of
 from soundalike.cli.main import main
 from soundalike.config import Settings
 from soundalike.doctor import examine, exit_status
-from soundalike.modulation import Modulation
+from soundalike.encoders.modulation import Modulation
 from soundalike.types import IndexSpec, Recording
 
 if TYPE_CHECKING:

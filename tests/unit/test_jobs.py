@@ -15,13 +15,7 @@ from executors.gateway.indexing import UploadIndexing
 from executors.gateway.jobs import Job, JobFile, Jobs
 from executors.gateway.metrics import Metrics
 from executors.gateway.uploads import Kept
-from soundalike.errors import (
-    AudioTooLarge,
-    JobNotFound,
-    ParameterError,
-    ServiceBusy,
-    StoreUnavailable,
-)
+from soundalike.errors import AudioTooLarge, JobNotFound, ParameterError, ServiceBusy, StoreUnavailable
 
 
 def _job() -> Job:

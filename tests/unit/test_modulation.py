@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from soundalike.audio import load_audio
-from soundalike.modulation import RATES, SCALES, Modulation, raw_features
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.encoders.modulation import RATES, SCALES, Modulation, raw_features
 from soundalike.types import FloatArray
-from soundalike.vggish.features import log_mel_spectrogram
 
 SNAPSHOT = Path(__file__).parents[1] / "golden" / "modulation.json"
 SILENCE = float(np.log(0.01))

@@ -11,22 +11,16 @@ import numpy as np
 import pytest
 
 from soundalike.audio import recording_id_of
-from soundalike.clip_embedding import embed_source
+from soundalike.audio.sandbox import IsolatedDecoding, shared
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import Dating
+from soundalike.encoders.clips import embed_source
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, ModelMismatch, SilentQuery
-from soundalike.isolation import IsolatedDecoding, shared
+from soundalike.indexing.pipeline import BATCH_RECORDINGS, PAGE_FILES, IndexItem, IndexResult, Pipeline
 from soundalike.limits import Limits
-from soundalike.modulation import Modulation
-from soundalike.pipeline import (
-    BATCH_RECORDINGS,
-    PAGE_FILES,
-    IndexItem,
-    IndexResult,
-    Pipeline,
-)
 from soundalike.store import MemoryStore
 from soundalike.types import Filters, FloatArray, Recording
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 RATE = 16_000
 NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from soundalike.clock.start_time import StartTime
+from soundalike.clock.wall_clock import Dating, parse_moment, parse_time_of_day, with_start, with_times
 from soundalike.errors import ParameterError
-from soundalike.start_time import StartTime
 from soundalike.types import Filters, Recording
-from soundalike.wall_clock import Dating, parse_moment, parse_time_of_day, with_start, with_times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -312,7 +312,7 @@ def test_released_pages_can_be_read_again(tmp_path: Path):
 _MEASURE = """
 import re, sys
 from pathlib import Path
-from soundalike.segmenter import segment
+from soundalike.audio.segmenter import segment
 from soundalike.windows import WindowPlan
 
 def peak_mb():

@@ -1,0 +1,6 @@
+"""A running service, asked over its plain HTTP interface (docs/http-api.md)."""
+
+from soundalike.client.connection import Connection
+from soundalike.client.service import Job, Service
+
+__all__ = ["Connection", "Job", "Service"]
