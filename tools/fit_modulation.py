@@ -18,7 +18,7 @@ from soundalike.encoders.modulation import N_CEPSTRA, Constants, raw_features
 from soundalike.types import FloatArray
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "soundalike" / "modulation.npz"
+TARGET = ROOT / "soundalike" / "encoders" / "modulation.npz"
 _N_CELLS, _N_FEATURES, _N_COMMON = 56, 128, 4
 #: Numbers, the power of their standard deviation that they are divided by, and the weight of the group.
 #: Cepstra are divided by the root only: the high ones vary little and say little.

@@ -8,8 +8,9 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import given, spool
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages import given, spool
+from executors.messages.documents import (
     Clip,
     SegmentedClip,
     WindowDoc,
@@ -18,9 +19,8 @@ from executors.documents import (
     parse_time,
     time_text,
 )
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.parameters import IndexParameters, SearchParameters, TimelineParameters
-from executors.queries import excerpt_of, kind_of
+from executors.messages.parameters import IndexParameters, SearchParameters, TimelineParameters
+from executors.messages.queries import excerpt_of, kind_of
 from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.excerpt import Excerpt

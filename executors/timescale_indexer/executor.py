@@ -7,8 +7,9 @@ from typing import Any, Optional, Sequence, Tuple, cast
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import given
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages import given
+from executors.messages.documents import (
     BucketDoc,
     Counted,
     Deletion,
@@ -27,10 +28,9 @@ from executors.documents import (
     to_windows,
     travelling,
 )
-from executors.hits import put_hits
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
-from executors.parameters import (
+from executors.messages.hits import put_hits
+from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.parameters import (
     CollectionParameters,
     CollectionsParameters,
     CountParameters,

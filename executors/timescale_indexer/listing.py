@@ -4,11 +4,11 @@ from typing import List
 
 from docarray import DocList
 
-from executors import given
-from executors.documents import mark_failed, time_text
-from executors.listings import StoredDoc
-from executors.numbers import roomy
-from executors.parameters import DropParameters, RecordingsParameters, prefix_of
+from executors.messages import given
+from executors.messages.documents import mark_failed, time_text
+from executors.messages.int32 import roomy
+from executors.messages.listings import StoredDoc
+from executors.messages.parameters import DropParameters, RecordingsParameters, prefix_of
 from soundalike.audio import stored_names
 from soundalike.audio.excerpt import Excerpt
 from soundalike.errors import ParameterError

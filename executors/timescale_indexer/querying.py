@@ -2,7 +2,7 @@
 
 from typing import List, Union
 
-from executors.documents import (
+from executors.messages.documents import (
     Counted,
     EmbeddedClip,
     SearchHits,
@@ -10,7 +10,7 @@ from executors.documents import (
     to_spec,
     to_windows,
 )
-from executors.queries import excerpt_of
+from executors.messages.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
 from soundalike.search.queries import EmbeddedQuery, heard_query, stored_query, vector_query
 from soundalike.store import Store

@@ -7,8 +7,9 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import given, spool
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages import given, spool
+from executors.messages.documents import (
     EmbeddedClip,
     SegmentedClip,
     Status,
@@ -17,8 +18,7 @@ from executors.documents import (
     to_windows,
     travelling,
 )
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.parameters import (
+from executors.messages.parameters import (
     CollectionParameters,
     IndexParameters,
     SearchParameters,

@@ -112,6 +112,6 @@ def raw_features(log_mel: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _shipped_constants() -> Constants:
-    file = resources.files("soundalike").joinpath(_CONSTANTS)
+    file = resources.files("soundalike.encoders").joinpath(_CONSTANTS)
     with resources.as_file(file) as path, np.load(path) as stored:
         return Constants(*(stored[name].astype(np.float32) for name in Constants._fields))

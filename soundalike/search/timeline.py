@@ -7,14 +7,14 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.indexing.pipeline import Pipeline
 from soundalike.search.queries import EmbeddedQuery, Query, without_own
+from soundalike.search.searcher import Searcher
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, Filters, Timeline
 
 
 def timeline(
-    pipeline: Pipeline,
+    searcher: Searcher,
     query: str | Path | Query,
     *,
     min_score: float,
@@ -27,7 +27,7 @@ def timeline(
 
     Parameters
     ----------
-    pipeline : Pipeline
+    searcher : Searcher
         With the collection to look in.
     query : str, Path or Query
         A file, or what else can be looked for.
@@ -52,14 +52,14 @@ def timeline(
         As their names say.
     """
     return timeline_of(
-        pipeline.embedded(query),
-        pipeline.store,
+        searcher.embedded(query),
+        searcher.store,
         min_score=min_score,
         bucket=bucket,
         zone=zone,
         filters=filters,
         exclude_self=exclude_self,
-        collection=pipeline.collection,
+        collection=searcher.collection,
     )
 
 

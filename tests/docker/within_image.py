@@ -49,7 +49,7 @@ def segment(clips: Path) -> None:
     from docarray import DocList
 
     from executors.audio_segmenter.executor import AudioSegmenter
-    from executors.documents import Clip
+    from executors.messages.documents import Clip
     from soundalike.audio import load_audio
 
     with tempfile.TemporaryDirectory() as folder:
@@ -69,7 +69,7 @@ def embed(clips: Path) -> None:
     import tensorflow.compat.v1 as tf
     from docarray import DocList
 
-    from executors.documents import SegmentedClip, WindowDoc
+    from executors.messages.documents import SegmentedClip, WindowDoc
     from executors.vggish_encoder.executor import VGGishEncoder
     from soundalike.encoders.vggish.network import define_vggish
 
@@ -85,7 +85,7 @@ def embed(clips: Path) -> None:
 def index(clips: Path) -> None:
     from docarray import DocList
 
-    from executors.documents import Status
+    from executors.messages.documents import Status
     from executors.timescale_indexer.executor import TimescaleIndexer
     from soundalike.errors import StoreUnavailable
 
@@ -101,10 +101,10 @@ def index(clips: Path) -> None:
 def rank(clips: Path) -> None:
     from docarray import DocList
 
-    from executors.documents import SearchHits, WindowDoc
-    from executors.hits import put_hits
     from executors.max_score_ranker.executor import MaxScoreRanker
-    from executors.parameters import SearchParameters
+    from executors.messages.documents import SearchHits, WindowDoc
+    from executors.messages.hits import put_hits
+    from executors.messages.parameters import SearchParameters
     from soundalike.store import SearchResult
     from soundalike.types import Hit, Recording
 

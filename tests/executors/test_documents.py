@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from docarray import BaseDoc, DocList
 
-from executors import documents
-from executors.documents import (
+from executors.messages import documents
+from executors.messages.documents import (
     Clip,
     EmbeddedClip,
     SearchHits,
@@ -27,8 +27,8 @@ from executors.documents import (
     to_windows,
     travelling,
 )
-from executors.hits import get_hits, put_hits
-from executors.parameters import SearchParameters
+from executors.messages.hits import get_hits, put_hits
+from executors.messages.parameters import SearchParameters
 from soundalike.errors import AudioNotFound, ParameterError, UnreadableAudio
 from soundalike.store import SearchResult
 from soundalike.types import Filters, Hit, IndexSpec, Recording, Window

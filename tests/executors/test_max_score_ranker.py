@@ -10,16 +10,9 @@ from typing import Any
 import pytest
 from docarray import DocList
 
-from executors.documents import (
-    Deletion,
-    Found,
-    Indexed,
-    SearchHits,
-    Status,
-    WindowDoc,
-)
-from executors.hits import put_hits
-from executors.parameters import SearchParameters
+from executors.messages.documents import Deletion, Found, Indexed, SearchHits, Status, WindowDoc
+from executors.messages.hits import put_hits
+from executors.messages.parameters import SearchParameters
 from soundalike.errors import ParameterError
 from soundalike.store import SearchResult
 from soundalike.types import Hit, Recording

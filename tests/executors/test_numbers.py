@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from docarray import DocList
 
-from executors.documents import SearchHits
-from executors.hits import put_hits
-from executors.listings import StoredDoc
-from executors.numbers import roomy
+from executors.messages.documents import SearchHits
+from executors.messages.hits import put_hits
+from executors.messages.int32 import roomy
+from executors.messages.listings import StoredDoc
 from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Recording
 

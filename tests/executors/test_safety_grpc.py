@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 import pytest
 
-from executors.access import Access
-from executors.gateway.load import Load
-from executors.gateway.safety_grpc import CallGuard, take_turns
+from executors.gateway.guard.grpc import CallGuard, take_turns
+from executors.gateway.guard.load import Load
+from executors.gateway.guard.policy import Access
 from soundalike.limits import Limits
 
 KEY = "sesame-open"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jina.types.request.data import DataRequest
 
-from executors.gateway.windows import CollectionWindows
-from executors.listings import CollectionDoc
+from executors.gateway.flow.windows import CollectionWindows
+from executors.messages.listings import CollectionDoc
 
 
 class _Streamer:

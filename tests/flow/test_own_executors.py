@@ -18,7 +18,7 @@ import yaml
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Found
+from executors.messages.documents import Clip, Found
 from tests.fixtures.service import READY, START_TIMEOUT_S
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import requests
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Counted
+from executors.messages.documents import Clip, Counted
 from soundalike.errors import exit_status_of, http_status_of
 from soundalike.indexing.pipeline import Pipeline
 from soundalike.search.timeline import timeline

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jina.serve.runtimes.gateway.graph.topology_graph import TopologyGraph
 
-from executors.gateway.graph import share_what_stays
+from executors.jina_fixes.graph import share_what_stays
 
 
 @pytest.fixture
