@@ -13,8 +13,8 @@ import numpy as np
 import requests
 
 from benchmarks.vectors import Archive
-from soundalike.audio import resolve_path
 from soundalike.audio.segmenter import segment
+from soundalike.audio.sources import resolve_path
 from soundalike.audio.windows import WindowPlan
 from soundalike.cli.demo import running_service
 from soundalike.cli.serve import find_flow

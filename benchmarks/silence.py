@@ -18,9 +18,9 @@ from uuid import UUID
 
 import numpy as np
 
-from soundalike.audio import resolve_path
 from soundalike.audio.files import find_files
 from soundalike.audio.segmenter import segment
+from soundalike.audio.sources import resolve_path
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
 from soundalike.encoders.base import CutRecording, embed_windows, index_spec

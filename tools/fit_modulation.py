@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio import load_audio
 from soundalike.audio.files import find_files
 from soundalike.audio.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
+from soundalike.audio.loading import load_audio
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.encoders.modulation import N_CEPSTRA, Constants, raw_features
 from soundalike.types import FloatArray

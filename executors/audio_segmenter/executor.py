@@ -21,13 +21,12 @@ from executors.messages.documents import (
 )
 from executors.messages.parameters import IndexParameters, SearchParameters, TimelineParameters
 from executors.messages.queries import excerpt_of, kind_of
-from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sandbox.intake import Intake
 from soundalike.audio.segmenter import Segments
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, folder_label, recording_id_of, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.wall_clock import Dating
 from soundalike.config import Settings

@@ -16,8 +16,7 @@ from docarray.typing import NdArray
 from pydantic import Field
 
 from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
-from soundalike.audio import resolve_path
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, resolve_path
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
 from soundalike.faults import blamed
@@ -298,7 +297,7 @@ def audio_source(clip: Clip) -> AudioSource:
     UnreadableAudio
         `audio_base64` is not base64.
     AudioNotFound, EmptyAudio
-        As for `soundalike.audio.resolve_path`.
+        As for `soundalike.audio.sources.resolve_path`.
     """
     if clip.audio_base64:
         try:

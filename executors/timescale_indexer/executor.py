@@ -44,7 +44,7 @@ from executors.messages.parameters import (
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
 from executors.timescale_indexer.vectors import store_vectors
-from soundalike.audio import stored_names
+from soundalike.audio.sources import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
 from soundalike.search.find import find_hits

@@ -9,8 +9,8 @@ from executors.messages.documents import mark_failed, time_text
 from executors.messages.int32 import roomy
 from executors.messages.listings import StoredDoc
 from executors.messages.parameters import DropParameters, RecordingsParameters, prefix_of
-from soundalike.audio import stored_names
 from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.sources import stored_names
 from soundalike.errors import ParameterError
 from soundalike.filters import parse_conditions
 from soundalike.store import Store, StoredFile

@@ -62,7 +62,7 @@ def load_audio(
     Parameters
     ----------
     source : Path or bytes
-        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+        A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
     start_s, end_s : float
         The part, in seconds from the recording's start. What is before it is decoded only where the
         format does not allow to go there at once, what is behind it never is.

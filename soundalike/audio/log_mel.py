@@ -75,7 +75,7 @@ def log_mel_spectrogram(waveform: FloatArray, *, sample_rate: int) -> FloatArray
     waveform : (..., n_samples) float32 or float64
         Mono samples, nominally in [-1, 1]. Not modified.
     sample_rate : int, Hz
-        Must be 16 000. Nothing is resampled here; see `soundalike.audio.load_audio`.
+        Must be 16 000. Nothing is resampled here; see `soundalike.audio.loading.load_audio`.
 
     Returns
     -------

@@ -57,7 +57,7 @@ def peaks(
     Parameters
     ----------
     source : Path or bytes
-        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+        A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
     points : int
         How many stretches, 1 to 4000. There are fewer where there are fewer samples.
     start_s, end_s : float
@@ -68,7 +68,7 @@ def peaks(
     ParameterError
         `points` is out of range, or the recording ends before the part begins.
     AudioError
-        As for `soundalike.audio.load_audio`.
+        As for `soundalike.audio.loading.load_audio`.
     """
     _check("points", points, MAX_POINTS)
     _check_part(start_s, end_s)
@@ -113,7 +113,7 @@ def spectrogram_png(
     ParameterError
         `width` or `height` is out of range, or the recording ends before the part begins.
     AudioError
-        As for `soundalike.audio.load_audio`.
+        As for `soundalike.audio.loading.load_audio`.
     """
     _check("width", width, MAX_WIDTH)
     _check("height", height, MAX_HEIGHT)
@@ -143,7 +143,7 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
     ParameterError
         The part has more than an hour, or the recording ends before it begins.
     AudioError
-        As for `soundalike.audio.load_audio`.
+        As for `soundalike.audio.loading.load_audio`.
     OSError
         The file cannot be written.
     """

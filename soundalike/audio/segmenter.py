@@ -71,21 +71,21 @@ def segment(
     Parameters
     ----------
     source : Path or bytes
-        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+        A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
     plan : WindowPlan
         Length of the windows and distance between their starts.
     excerpt : Excerpt
         A slice is cut into windows as if it were all there is. Around a moment there is one window,
         which lies in the recording where that is long enough.
     inline_limit_s, spool_dir, longest_s
-        As for `soundalike.audio.load_audio`.
+        As for `soundalike.audio.loading.load_audio`.
 
     Raises
     ------
     AudioTooShort
         Fewer than 400 samples (25 ms) at 16 kHz.
     UnreadableAudio, EmptyAudio, InvalidSamples, AudioTooLarge
-        As for `soundalike.audio.load_audio`.
+        As for `soundalike.audio.loading.load_audio`.
     ParameterError
         The recording is over before the part begins.
     """

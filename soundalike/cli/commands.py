@@ -271,7 +271,7 @@ def _shown(value: object) -> str:
 
 def delete(arguments: argparse.Namespace) -> int:
     """Delete files, folders or recordings."""
-    from soundalike.audio import stored_names
+    from soundalike.audio.sources import stored_names
 
     missing = 0
     with _deleting(arguments) as delete_names:

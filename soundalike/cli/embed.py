@@ -84,7 +84,7 @@ def _checked_plan(arguments: argparse.Namespace) -> WindowPlan:
 
 
 def _files(arguments: argparse.Namespace) -> FileList:
-    from soundalike.audio import resolve_path
+    from soundalike.audio.sources import resolve_path
 
     paths = arguments.paths
     found = sound_files([str(resolve_path(path)) if "://" in path else path for path in paths])

@@ -115,7 +115,7 @@ def _batches(items: Sequence[IndexItem]) -> Iterator[list[IndexItem]]:
 
 
 def _label(item: IndexItem) -> str | None:
-    from soundalike.audio import folder_label
+    from soundalike.audio.sources import folder_label
 
     return folder_label(Path(item.uri)) if item.label is None else item.label
 
@@ -130,7 +130,7 @@ def _sent(
     service: Service, batch: Sequence[IndexItem], collection: str, on_sent: Callable[[int], None]
 ) -> list[IndexResult]:
     """Send files together; one by one where that is refused, so that only the one at fault fails."""
-    from soundalike.audio import resolve_path
+    from soundalike.audio.sources import resolve_path
     from soundalike.indexing.items import failed_result
 
     try:

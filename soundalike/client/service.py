@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from soundalike.audio import resolve_path, uri_of
+from soundalike.audio.sources import resolve_path, uri_of
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.errors import AudioError, RecordingNotFound, ServiceError, SoundalikeError, class_of

@@ -11,11 +11,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.audio import resolve_path, uri_of
 from soundalike.audio.arrays import array_to_wav
 from soundalike.audio.sandbox import IsolatedDecoding, shared
 from soundalike.audio.segmenter import Segments, cut_seconds, segment
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, resolve_path, uri_of
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
 from soundalike.config import Settings
 from soundalike.encoders.base import CutRecording, Encoder, embed_patches_at, embed_windows, normalised

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.audio import resolve_path
+from soundalike.audio.sources import resolve_path
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import Encoder
 from soundalike.encoders.clips import embed_audible

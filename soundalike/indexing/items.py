@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.files import FileList
-from soundalike.audio.sources import Glance, glance, path_of
+from soundalike.audio.sources import Glance, folder_label, glance, path_of, recording_id_of, uri_of
 from soundalike.clock.wall_clock import ended
 from soundalike.errors import SoundalikeError
 from soundalike.faults import blamed

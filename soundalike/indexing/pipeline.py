@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from soundalike.audio import uri_of
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sources import Glance
+from soundalike.audio.sources import Glance, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.start_time import DEFAULT_PATTERNS
 from soundalike.clock.wall_clock import Dating, with_start

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from soundalike.audio import recording_id_of, resolve_path, uri_of
 from soundalike.audio.sandbox import IsolatedDecoding, shared
 from soundalike.audio.segmenter import Segments, segment
+from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec

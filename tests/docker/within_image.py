@@ -50,7 +50,7 @@ def segment(clips: Path) -> None:
 
     from executors.audio_segmenter.executor import AudioSegmenter
     from executors.messages.documents import Clip
-    from soundalike.audio import load_audio
+    from soundalike.audio.loading import load_audio
 
     with tempfile.TemporaryDirectory() as folder:
         executor = AudioSegmenter(spool_dir=folder)

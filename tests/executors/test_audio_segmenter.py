@@ -14,7 +14,7 @@ import pytest
 from docarray import DocList
 
 from executors.messages.documents import Clip, SegmentedClip
-from soundalike.audio import recording_id_of
+from soundalike.audio.sources import recording_id_of
 from soundalike.errors import ParameterError
 
 Load = Callable[..., Any]

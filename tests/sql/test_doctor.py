@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 import soundfile
 
-from soundalike.audio import recording_id_of
+from soundalike.audio.sources import recording_id_of
 from soundalike.cli.main import main
 from soundalike.config import Settings
 from soundalike.doctor import examine, exit_status

@@ -10,8 +10,8 @@ import numpy as np
 import psycopg2
 import pytest
 
-from soundalike.audio import recording_id_of
 from soundalike.audio.sandbox import IsolatedDecoding
+from soundalike.audio.sources import recording_id_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.clips import embed_files
 from soundalike.encoders.modulation import Modulation

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from soundalike.audio import load_audio
+from soundalike.audio.loading import load_audio
 from soundalike.audio.sandbox import (
     IsolatedDecoding,
     ProcessCrashed,

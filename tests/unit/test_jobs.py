@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 
-from executors.gateway.background.indexing import UploadIndexing
+from executors.gateway.api.indexing_jobs import UploadIndexing
 from executors.gateway.background.jobs import Job, JobFile, Jobs
 from executors.gateway.background.uploads import Kept
 from executors.gateway.metrics import Metrics

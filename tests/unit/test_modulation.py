@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.audio import load_audio
+from soundalike.audio.loading import load_audio
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.encoders.modulation import RATES, SCALES, Modulation, raw_features
 from soundalike.types import FloatArray

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundalike.audio import recording_id_of
 from soundalike.audio.sandbox import IsolatedDecoding, shared
+from soundalike.audio.sources import recording_id_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.wall_clock import Dating
 from soundalike.encoders.clips import embed_source

@@ -15,10 +15,10 @@ from pydantic import BaseModel, Field
 from executors.gateway.api.context import GivenContext
 from executors.gateway.api.described import BODY, SIREN, named_after_function, problems
 from executors.gateway.api.form_names import unescape_name
+from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing
 from executors.gateway.api.links import at_root
 from executors.gateway.api.models import StrictModel
 from executors.gateway.api.queries import parse_tags
-from executors.gateway.background.indexing import FolderSync, UploadIndexing
 from executors.gateway.background.jobs import Job, JobFile
 from executors.gateway.background.uploads import FIELD_LIMITS
 from executors.messages.documents import parse_time

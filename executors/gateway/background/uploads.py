@@ -19,8 +19,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartParser
 
 from executors.gateway.background.workers import Workers
-from soundalike.audio import recording_id_of
 from soundalike.audio.files import AUDIO_SUFFIXES
+from soundalike.audio.sources import recording_id_of
 from soundalike.indexing.vectors.arrays import SUFFIXES
 
 #: Fields of a form beside its files, which stay in memory: 50 MB of them at the most.

@@ -12,8 +12,8 @@ from executors.gateway.flow.client import FlowClient
 from executors.gateway.problems import document_failed
 from executors.messages.documents import Deletion, Status
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
-from soundalike.audio import resolve_path
 from soundalike.audio.allowed_roots import AllowedRoots
+from soundalike.audio.sources import resolve_path
 from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound
 
 _PAGE = 1_000

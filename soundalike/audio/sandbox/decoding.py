@@ -70,7 +70,7 @@ class IsolatedDecoding:
         function : callable
             Called with the source and the other arguments; see `ProcessPool.call`.
         source : Path or bytes
-            A file that `soundalike.audio.resolve_path` has approved, or an upload.
+            A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
         folder : Path, optional
             Where long recordings are kept on their way back.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from soundalike.audio import recording_id_of
+from soundalike.audio.sources import recording_id_of
 from soundalike.clock.wall_clock import parse_moment
 from soundalike.errors import InvalidSamples, MetadataError, ParameterError, SoundalikeError
 from soundalike.indexing.metadata import FILE_COLUMNS, LABEL_COLUMNS, START_COLUMN, text_of, typed

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundalike.audio import load_audio
-from soundalike.audio.loading import map_samples, release_pages
+from soundalike.audio.loading import load_audio, map_samples, release_pages
 from soundalike.errors import EmptyAudio, InvalidSamples, UnreadableAudio
 from soundalike.types import FloatArray
 

@@ -19,9 +19,8 @@ from executors.gateway.problems import problem_of
 from executors.messages.documents import Clip, Indexed, time_text
 from executors.messages.int32 import roomy
 from executors.messages.listings import StoredDoc
-from soundalike.audio import folder_label, recording_id_of, uri_of
 from soundalike.audio.files import NO_TRACK, FileList, find_files, is_film_without_sound, is_gone
-from soundalike.audio.sources import path_of
+from soundalike.audio.sources import folder_label, path_of, recording_id_of, uri_of
 from soundalike.clock.start_time import zone_named
 from soundalike.config import Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError, SoundalikeError, class_of
