@@ -1,6 +1,6 @@
 """The documents of what is stored: recordings, collections, labels, folders.
 
-They obey the same rule of field types as `executors.messages.documents`. What asks and what answers is the same
+Fields have the types that `executors.messages.documents` names. The question and the answer are the same
 kind of document.
 """
 

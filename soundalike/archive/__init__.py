@@ -1,4 +1,4 @@
-"""A collection in a file, on its way between machines."""
+"""Archives: a collection in a file, to carry it to another machine."""
 
 from soundalike.archive.exporting import export_collection
 from soundalike.archive.format import SUFFIX, Summary

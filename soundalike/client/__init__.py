@@ -1,4 +1,4 @@
-"""A running service, asked over its plain HTTP interface (docs/http-api.md)."""
+"""A client of a running service, over plain HTTP (docs/http-api.md)."""
 
 from soundalike.client.connection import Connection
 from soundalike.client.service import Job, Service

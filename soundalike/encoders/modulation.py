@@ -55,8 +55,8 @@ class Constants(NamedTuple):
 class Modulation:
     """Cepstra, rate-scale cells and band modulations of a second: 128 numbers.
 
-    An `soundalike.encoders.base.Encoder`. A vector's length is its second's level, so that silent parts of
-    a window count for nothing and quiet ones for little.
+    An `soundalike.encoders.base.Encoder`. The length of a vector is the level of its second, so that
+    silent parts of a window count for nothing and quiet ones for little.
     """
 
     name = "logmel-modulation"

@@ -1,4 +1,4 @@
-"""Work on untrusted sounds in processes that may crash, hang or grow without harm to anybody else."""
+"""Decode untrusted files in processes that may crash, hang or run out of memory."""
 
 from soundalike.audio.sandbox.decoding import IsolatedDecoding
 from soundalike.audio.sandbox.pool import ProcessPool

@@ -1,4 +1,4 @@
-"""What a file holds, told by its beginning and by its name; nothing is decoded.
+"""Recognise media files by their beginning and their name, without decoding.
 
 One rule for all who ask: which files of a folder are sounds, and what a browser is told that a file is.
 Nothing here imports more than the standard library, since most commands ask.

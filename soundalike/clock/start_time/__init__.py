@@ -1,4 +1,4 @@
-"""When a recording began: from what the caller says, its header, its name, or its last change."""
+"""Find out when a recording began: from the caller, its header, its name, or its last change."""
 
 from soundalike.clock.start_time.finding import Source, StartTime, start_time, start_time_of_upload
 from soundalike.clock.start_time.patterns import DEFAULT_PATTERNS, NamePattern, compile_pattern

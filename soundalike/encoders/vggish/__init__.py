@@ -1,1 +1,1 @@
-"""VGGish: its front end, its network, its published weights. Split as upstream splits it."""
+"""VGGish: its network and its postprocessing, split as upstream splits them."""

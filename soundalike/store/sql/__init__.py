@@ -1,4 +1,4 @@
-"""The SQL of the store: every statement lives in this folder, named and described."""
+"""The store's SQL: every statement is in this folder, named and described."""
 
 from __future__ import annotations
 
