@@ -4,7 +4,8 @@ The rooms, in the order of one sound: `audio` decodes a file to mono samples at 
 into windows, `encoders` turn windows into vectors, `store` keeps those in PostgreSQL and finds their
 neighbours, `search` merges neighbours into recordings, and `indexing` keeps a collection in step with
 folders.
-``ARCHITECTURE.md`` shows all rooms. The package knows nothing of Jina; the folder ``executors`` translates.
+``ARCHITECTURE.md`` shows all rooms. The package knows nothing of Jina; the folder ``executors``
+translates.
 
 Examples
 --------

@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
-from executors.gateway.guard.grpc import CallGuard, take_turns
+from executors.gateway.guard.grpc import CallGuard, Turns
 from executors.gateway.guard.load import Load
 from executors.gateway.guard.policy import Access
+from executors.jina_fixes.request_steps import add_steps
 from soundalike.limits import Limits
 
 KEY = "sesame-open"
@@ -62,7 +63,7 @@ class Worker:
 
 async def serve(worker: Worker, load: Load, talk: Talk, most_ahead: int = 16, **environ: str) -> Any:
     """Serve a worker for as long as somebody talks to it."""
-    take_turns(worker, load.places)
+    add_steps(worker, [Turns(load.places)])
     guard = CallGuard(Access.from_env("127.0.0.1", environ), load, most_ahead)
     server = grpc.aio.server(interceptors=[guard])
     handlers = {

@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Optional, Tuple
-
-from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
 from executors.gateway.flow.request_names import RequestNames
 from executors.gateway.guard.content import check_finite
+from executors.jina_fixes.request_steps import Forward
 from soundalike.errors import ParameterError
 
-_Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
 
-
-def refuse_requests(streamer: GatewayStreamer, names: RequestNames) -> None:
-    """Let a streamer refuse what would do harm in the Flow.
+class Admission:
+    """Refuse what would do harm in the Flow: a step.
 
     That is: requests that name executors, or with a parameter that is NaN or infinite, or with the name
     of an endpoint or parameter that no executor knows.
 
     Parameters
     ----------
-    streamer : GatewayStreamer
     names : RequestNames
     """
-    # The one place that all requests of all protocols go through; Jina has no public name for it.
-    inner: _Handler = streamer._streamer._request_handler
 
-    def handle(
-        request: DataRequest, return_type: Any
-    ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
-        return asyncio.ensure_future(checked(request, return_type)), None
+    def __init__(self, names: RequestNames) -> None:
+        self._names = names
 
-    async def checked(request: DataRequest, return_type: Any) -> DataRequest:
+    async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
+        """Forward a request, or answer it with the error."""
         try:
             _check_executors(request)
             # Over HTTP that was done; over gRPC they come as protobuf, which holds such numbers and
             # cannot hand them out.
             check_finite(request.proto_wo_data.parameters, "parameters")
-            await _check_names(request, names)
+            await _check_names(request, self._names)
         except ParameterError as exc:
             return _refused(request, exc)
-        answer, _ = inner(request=request, return_type=return_type)
-        return await answer
-
-    streamer._streamer._request_handler = handle
+        return await forward(request)
 
 
 async def _check_names(request: DataRequest, names: RequestNames) -> None:

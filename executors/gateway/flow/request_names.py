@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Dict, FrozenSet, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any, Dict, FrozenSet, Optional
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
+from executors.jina_fixes.request_steps import Forward
 from executors.messages.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
 from soundalike.errors import ParameterError
 from soundalike.parameters import refuse_unknown, resolve_aliases, unknown_parameter
@@ -18,7 +18,6 @@ from soundalike.parameters import refuse_unknown, resolve_aliases, unknown_param
 _ANY = "/default"
 #: Jina's mark between an executor's name and the name of a parameter that is for it alone.
 _MARK = "__"
-_Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
 #: Names that each executor takes; None: it declares no model, and takes any.
 _Takers = Mapping[str, Optional[FrozenSet[str]]]
 
@@ -104,39 +103,33 @@ class RequestNames:
         return served
 
 
-def send_known_names(streamer: GatewayStreamer, names: RequestNames) -> None:
-    """Let a streamer send each executor the parameters that it takes.
+class KnownNames:
+    """Send each executor the parameters that it takes: a step.
 
     Parameters
     ----------
-    streamer : GatewayStreamer
     names : RequestNames
     """
-    inner: _Handler = streamer._streamer._request_handler
 
-    def handle(
-        request: DataRequest, return_type: Any
-    ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
+    def __init__(self, names: RequestNames) -> None:
+        self._names = names
+
+    async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
+        """Forward a request with addressed parameters."""
         given = request.parameters
         try:
-            sent = names.addressed(request.header.exec_endpoint, given)
+            sent = self._names.addressed(request.header.exec_endpoint, given)
         except ParameterError:
             # Nothing is known of the executors yet; they check for themselves.
             sent = given
         if sent == given:
-            return inner(request=request, return_type=return_type)
+            return await forward(request)
         request.parameters = sent
-        return asyncio.ensure_future(answered(request, return_type, given)), None
-
-    async def answered(request: DataRequest, return_type: Any, given: Dict[str, Any]) -> DataRequest:
-        answer, _ = inner(request=request, return_type=return_type)
-        done = await answer
-        own = {name: value for name, value in done.parameters.items() if name in JINAS_OWN}
+        answer = await forward(request)
+        own = {name: value for name, value in answer.parameters.items() if name in JINAS_OWN}
         # An answer repeats the parameters: those that were given.
-        done.parameters = {**given, **own}
-        return done
-
-    streamer._streamer._request_handler = handle
+        answer.parameters = {**given, **own}
+        return answer
 
 
 def _names(model: Optional[Mapping[str, Any]]) -> Optional[FrozenSet[str]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Optional
 
 from docarray import BaseDoc, DocList
 from jina.proto import jina_pb2
@@ -13,6 +12,7 @@ from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
 from executors.gateway.counting import asked_by_gateway
+from executors.jina_fixes.request_steps import Forward
 from executors.messages.listings import CollectionDoc
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ModelMismatch
@@ -22,11 +22,9 @@ _ENDPOINTS = frozenset({"/index", "/search", "/timeline"})
 #: What is known for longer is asked for again, while requests go on with it.
 _FRESH_S = 2.0
 
-_Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
-
 
 class CollectionWindows:
-    """Fills in ``window_size`` and ``stride`` of requests that name only a collection.
+    """Fill in ``window_size`` and ``stride`` of requests that name only a collection: a step.
 
     Every request passes here, over HTTP, gRPC and from the gateway's own routes. The Flow itself is
     asked for its collections, because only the indexer needs to reach the database. What it says is
@@ -35,46 +33,35 @@ class CollectionWindows:
     Parameters
     ----------
     streamer : GatewayStreamer
-        From now on its requests are filled in.
+        Asked for the collections.
     """
 
     def __init__(self, streamer: GatewayStreamer) -> None:
         self._streamer = streamer
-        # The one place that all requests of all protocols go through; Jina has no public name for it.
-        self._inner: _Handler = streamer._streamer._request_handler
-        streamer._streamer._request_handler = self._handle
         self._known: Dict[str, Dict[str, float]] = {}
         self._asked_at = -_FRESH_S
         self._asking: Optional[asyncio.Task[None]] = None
 
-    def _handle(
-        self, request: DataRequest, return_type: Any
-    ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
+    async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
+        """Answer a request, filled in."""
         if request.header.exec_endpoint not in _ENDPOINTS:
-            return self._inner(request=request, return_type=return_type)
-        return asyncio.ensure_future(self._answered(request, return_type)), None
-
-    async def _answered(self, request: DataRequest, return_type: Any) -> DataRequest:
+            return await forward(request)
         given = dict(request.parameters)
         filled = await self._windows_for(given)
         if not filled:
-            return await self._sent(request, return_type)
+            return await forward(request)
         request.parameters = {**given, **filled}
-        answer = await self._sent(request, return_type)
+        answer = await forward(request)
         if _is_mismatch(answer):
             # The collection may have been made anew in the meantime.
             await self._ask()
             again = await self._windows_for(given)
             if again != filled:
                 request.parameters = {**given, **again}
-                answer = await self._sent(request, return_type)
+                answer = await forward(request)
         # An answer repeats the parameters: those that were given.
         answer.parameters = {key: value for key, value in answer.parameters.items() if key not in filled}
         return answer
-
-    async def _sent(self, request: DataRequest, return_type: Any) -> DataRequest:
-        answer, _ = self._inner(request=request, return_type=return_type)
-        return await answer
 
     async def _windows_for(self, parameters: Dict[str, Any]) -> Dict[str, float]:
         """Return the parameters that are missing and known."""

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from typing import Any, Optional, Tuple
+from typing import Any, Optional
 from urllib.parse import unquote
 
 import grpc
-from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
 from executors.gateway.guard.access import NO_KEY
 from executors.gateway.guard.forwarded import FORWARDED_FOR
 from executors.gateway.guard.load import Later, Load, Places
 from executors.gateway.guard.policy import Access, keys_in
+from executors.jina_fixes.request_steps import Forward
 from soundalike.errors import Unauthorized
 
 #: gRPC's own services: health, which anybody may ask for, and the description of the others.
 _HEALTH, _OWN = "/grpc.health.", "/grpc."
 #: Jina's readiness check tells nothing but health, and `jina ping` sends no key.
 _DRY_RUN = "/jina.JinaGatewayDryRunRPC/"
-_Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
 #: Requests over HTTP have a place by the time they come to the streamer, those over gRPC have not.
 _NEEDS_PLACE: ContextVar[bool] = ContextVar("needs_place", default=False)
 
@@ -119,35 +118,28 @@ class CallGuard(grpc.aio.ServerInterceptor):
             await _turn_away(context, later)
 
 
-def take_turns(streamer: GatewayStreamer, places: Places) -> None:
-    """Let a streamer work on what comes over gRPC in turn with what comes over HTTP.
+class Turns:
+    """Work on what comes over gRPC in turn with what comes over HTTP: a step.
 
     Parameters
     ----------
-    streamer : GatewayStreamer
     places : Places
     """
-    # The one place that all messages of all calls go through; Jina has no public name for it.
-    inner: _Handler = streamer._streamer._request_handler
 
-    def handle(
-        request: DataRequest, return_type: Any
-    ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
+    def __init__(self, places: Places) -> None:
+        self._places = places
+
+    async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
+        """Forward a request when it has a place."""
         if not _NEEDS_PLACE.get():
-            return inner(request=request, return_type=return_type)
-        return asyncio.ensure_future(in_turn(request, return_type)), None
-
-    async def in_turn(request: DataRequest, return_type: Any) -> DataRequest:
+            return await forward(request)
         # What the gateway asks the Flow on behalf of this request must not wait for a place as well.
         _NEEDS_PLACE.set(False)
-        await places.take()
+        await self._places.take()
         try:
-            answer, _ = inner(request=request, return_type=return_type)
-            return await answer
+            return await forward(request)
         finally:
-            places.give_back()
-
-    streamer._streamer._request_handler = handle
+            self._places.give_back()
 
 
 def client_of(peer: str) -> str:
