@@ -13,7 +13,7 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _SHOWN = 300
 
 
-def blamed(exc: Exception, name: str) -> SoundalikeError:
+def recording_error(exc: Exception, name: str) -> SoundalikeError:
     """Return the error of the one recording that an exception came from; the rest goes on.
 
     What nobody foresaw becomes `UnexpectedFault`, and one line in the log, of the logger

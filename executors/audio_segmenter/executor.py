@@ -24,11 +24,11 @@ from executors.messages.queries import excerpt_of, kind_of
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sandbox.intake import Intake
+from soundalike.audio.sandbox.intake import RecordingReader
 from soundalike.audio.segmenter import Segments
 from soundalike.audio.sources import AudioSource, folder_label, recording_id_of, uri_of
 from soundalike.audio.windows import WindowPlan
-from soundalike.clock.wall_clock import Dating
+from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import Settings
 from soundalike.errors import ParameterError
 from soundalike.limits import Limits
@@ -74,7 +74,7 @@ class AudioSegmenter(Executor):
         patterns = [time_pattern] if time_pattern else []
         self._uploads_dir = settings.uploads_dir.absolute()
         self._roots = AllowedRoots(settings, Path.cwd())
-        self._dating = Dating.described(time_zone or settings.time_zone, patterns)
+        self._dating = StartTimeRules.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
         self._spool_dir.mkdir(parents=True, exist_ok=True)
         self._decoding = IsolatedDecoding(self._limits, started=1)
@@ -158,7 +158,7 @@ class AudioSegmenter(Executor):
             # Uploads that are kept lie under names of ours.
             name = clip.uri if isinstance(source, bytes) else str(clip.tags.get("filename", ""))
             longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
-            intake = Intake(plan, self._dating, self._spool_dir, longest_s)
+            intake = RecordingReader(plan, self._dating, self._spool_dir, longest_s)
             segments, start = self._decoding.run(
                 intake.take,
                 source,

@@ -39,13 +39,13 @@ from executors.gateway.flow.client import FlowClient
 from executors.gateway.flow.request_names import KnownNames, RequestNames
 from executors.gateway.flow.windows import CollectionWindows
 from executors.gateway.guard.content import check_request
-from executors.gateway.guard.grpc import CallGuard, Turns
+from executors.gateway.guard.grpc import CallGuard, SlotTurns
 from executors.gateway.guard.load import Load
 from executors.gateway.guard.middleware import protect
 from executors.gateway.guard.policy import Access
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
-from executors.jina_fixes.graph import share_what_stays
+from executors.jina_fixes.graph import copy_graph_shallowly
 from executors.jina_fixes.request_steps import add_steps
 from soundalike.config import Settings
 from soundalike.limits import Limits
@@ -131,14 +131,14 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        share_what_stays()
+        copy_graph_shallowly()
         # Both servers share the streamer.
         names = RequestNames(self.streamer)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         metrics = Metrics()
         steps = (
             Counting(self.streamer, metrics),
-            Turns(load.places),
+            SlotTurns(load.slots),
             Admission(names),
             CollectionWindows(self.streamer),
             KnownNames(names),

@@ -8,7 +8,7 @@ from typing import Any, Dict
 from jina.serve.runtimes.gateway.graph.topology_graph import TopologyGraph
 
 
-def share_what_stays() -> None:
+def copy_graph_shallowly() -> None:
     """Let copies of a graph share the executors' schemas, and have only the state of a request apart.
 
     Jina copies its graph deeply, with the JSON schemas of all endpoints; that took longer than a hop

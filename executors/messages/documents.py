@@ -19,7 +19,7 @@ from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
 from soundalike.audio.sources import AudioSource, resolve_path
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class WindowDoc(BaseDoc):
     embedding: Optional[Array] = None
 
 
-class _Traveller(BaseDoc):
+class _Carried(BaseDoc):
     """What a clip keeps on its way through the Flow."""
 
     uri: Optional[str] = None
@@ -90,7 +90,7 @@ class _Traveller(BaseDoc):
     error: Optional[str] = None
 
 
-class _Query(_Traveller):
+class _Query(_Carried):
     """What is known of a query before it has vectors.
 
     `kind` is ``audio``; ``stored``, where the indexer is to fetch what it holds of `recording_id`, or of
@@ -161,7 +161,7 @@ class RecordingDoc(BaseDoc):
     collection: str = DEFAULT_COLLECTION
 
 
-class SearchHits(_Traveller):
+class SearchHits(_Carried):
     """Window hits of a query, by columns: a document for each would cost more than the search.
 
     Row ``i`` pairs the query's window ``hit_query[i]`` (its position in `chunks`) with a window of
@@ -350,9 +350,9 @@ def mark_at_fault(doc: Any, exc: Exception) -> None:
     Raises
     ------
     SoundalikeError
-        `exc` itself, where no document is to blame; see `soundalike.faults.blamed`.
+        `exc` itself, where no document is to blame; see `soundalike.faults.recording_error`.
     """
-    mark_failed(doc, blamed(exc, doc.uri or doc.id or "a document"))
+    mark_failed(doc, recording_error(exc, doc.uri or doc.id or "a document"))
 
 
 def mark_unexpected(doc: Any, exc: Exception) -> None:
@@ -365,11 +365,11 @@ def mark_unexpected(doc: Any, exc: Exception) -> None:
     mark_at_fault(doc, exc)
 
 
-def travelling(doc: Any) -> Dict[str, Any]:
+def carried_fields(doc: Any) -> Dict[str, Any]:
     """Return the fields that a clip keeps on its way, for the next executor's document."""
     return {
         "id": doc.id,
-        **{name: getattr(doc, name) for name in _Traveller.model_fields if name != "id"},
+        **{name: getattr(doc, name) for name in _Carried.model_fields if name != "id"},
     }
 
 

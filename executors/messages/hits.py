@@ -7,12 +7,12 @@ import numpy as np
 from docarray import DocList
 
 from executors.messages.documents import RecordingDoc, SearchHits, parse_time, time_text
-from executors.messages.int32 import roomy
+from executors.messages.int32 import to_int64
 from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Recording
 
 
-def put_hits(doc: SearchHits, results: Mapping[str, SearchResult]) -> None:
+def write_hits(doc: SearchHits, results: Mapping[str, SearchResult]) -> None:
     """Write hits and their recordings into a document, by columns.
 
     Parameters
@@ -36,7 +36,7 @@ def put_hits(doc: SearchHits, results: Mapping[str, SearchResult]) -> None:
 
 
 def get_hits(doc: SearchHits) -> Dict[str, SearchResult]:
-    """Return the hits and recordings that `put_hits` has written, by collection."""
+    """Return the hits and recordings that `write_hits` has written, by collection."""
     results: Dict[str, SearchResult] = defaultdict(lambda: SearchResult([], {}))
     for found in doc.recordings:
         results[found.collection].recordings[str(found.id)] = _recording(found)
@@ -65,7 +65,7 @@ def _document(found: Recording, collection: str) -> RecordingDoc:
         uri=found.uri,
         duration_s=found.duration_s,
         label=found.label,
-        tags=roomy(dict(found.tags)),
+        tags=to_int64(dict(found.tags)),
         recorded_at=time_text(found.recorded_at),
         recorded_at_source=found.recorded_at_source,
         collection=collection,

@@ -13,10 +13,10 @@ from executors.messages.documents import (
     EmbeddedClip,
     SegmentedClip,
     Status,
+    carried_fields,
     mark_at_fault,
     mark_failed,
     to_windows,
-    travelling,
 )
 from executors.messages.parameters import (
     CollectionParameters,
@@ -140,7 +140,7 @@ class VGGishEncoder(Executor):
 
     def _started(self, doc: SegmentedClip) -> EmbeddedClip:
         return EmbeddedClip(
-            **travelling(doc),
+            **carried_fields(doc),
             kind=doc.kind,
             start_s=doc.start_s,
             end_s=doc.end_s,

@@ -21,7 +21,7 @@ from soundalike.errors import AudioError, ModelError, ParameterError
 
 if TYPE_CHECKING:
     from soundalike.audio.windows import WindowPlan
-    from soundalike.clock.wall_clock import Dating
+    from soundalike.clock.wall_clock import StartTimeRules
     from soundalike.encoders.base import Encoder
     from soundalike.indexing.pipeline import Pipeline
     from soundalike.store import Store
@@ -85,19 +85,19 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 @contextmanager
 def opened_pipeline(
-    arguments: argparse.Namespace, dating: Dating | None = None, *, make: bool = True
+    arguments: argparse.Namespace, start_rules: StartTimeRules | None = None, *, make: bool = True
 ) -> Iterator[Pipeline]:
     """Yield a pipeline with the index's own windows unless the options give others.
 
     Parameters
     ----------
     arguments : Namespace
-    dating : Dating, optional
+    start_rules : StartTimeRules, optional
         How to find out when recordings began.
     make : bool
         Make the embedded server's database where there is none yet.
     """
-    from soundalike.clock.wall_clock import Dating
+    from soundalike.clock.wall_clock import StartTimeRules
     from soundalike.indexing.pipeline import Pipeline
     from soundalike.store import MemoryStore, is_made
 
@@ -106,7 +106,7 @@ def opened_pipeline(
     opened = opened_store(settings) if make or is_made(settings) else nullcontext(MemoryStore())
     with opened as store:
         plan = window_plan(arguments, store.status(collection=collection).spec)
-        yield Pipeline(store, encoder_of(settings), plan, collection, dating or Dating())
+        yield Pipeline(store, encoder_of(settings), plan, collection, start_rules or StartTimeRules())
 
 
 def window_plan(arguments: argparse.Namespace, spec: IndexSpec | None) -> WindowPlan:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from soundalike.encoders.clips import FileEmbedding
     from soundalike.encoders.vggish.postprocess import Postprocessor
 
-__all__ = ["FORMATS", "PERS", "POOLINGS", "run"]
+__all__ = ["FORMATS", "GRANULARITIES", "POOLINGS", "run"]
 
 # As in `soundalike.encoders.clips`, which the parser need not load.
-PERS = ("window", "second", "file")
+GRANULARITIES = ("window", "second", "file")
 POOLINGS = ("mean", "sum")
 
 

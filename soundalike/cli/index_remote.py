@@ -16,7 +16,7 @@ from soundalike.cli import output
 from soundalike.cli.paths import list_left_out
 from soundalike.cli.report import Report
 from soundalike.errors import AudioError, ParameterError, ServiceBusy, SoundalikeError, TooManyRequests
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 
 if TYPE_CHECKING:
     from soundalike.client import Job, Service
@@ -30,7 +30,7 @@ _FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 1.0
 #: How long a service that has too much to do is waited for, in seconds: the waits get longer.
 _BUSY_S = (1, 2, 5, 10, 20, 30, 60)
 #: Options that do not go with a service, with files that are sent, and with folders of its own.
-NEVER = {
+LOCAL_OPTIONS = {
     "time_pattern": "--time-pattern",
     "checksum": "--checksum",
     "dry_run": "--dry-run",
@@ -138,7 +138,7 @@ def _sent(
         job = _patiently(lambda: service.upload(paths, batch[0], collection=collection, on_sent=on_sent))
     except Exception as exc:
         if len(batch) == 1:
-            return [failed_result(batch[0].uri, blamed(exc, batch[0].uri))]
+            return [failed_result(batch[0].uri, recording_error(exc, batch[0].uri))]
         if isinstance(exc, SoundalikeError) and not isinstance(exc, (AudioError, ParameterError)):
             raise
         return [one for item in batch for one in _sent(service, [item], collection, on_sent)]

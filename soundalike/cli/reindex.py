@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     Where encoder and windows are those of the index, decode again what an earlier decoder has decoded.
     """
-    from soundalike.clock.wall_clock import Dating
+    from soundalike.clock.wall_clock import StartTimeRules
     from soundalike.indexing.pipeline import Pipeline
 
     settings = settings_from(arguments)
@@ -44,8 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     with opened_store(settings) as store:
         before = store.status(collection=arguments.collection).spec
         plan = window_plan(arguments, before)
-        dating = Dating.described(settings.time_zone)
-        pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection, dating)
+        start_rules = StartTimeRules.described(settings.time_zone)
+        pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection, start_rules)
         if before == pipeline.spec:
             return _renew(arguments, pipeline, uploads)
         return _rebuild(arguments, pipeline, uploads)

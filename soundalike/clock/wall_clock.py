@@ -25,7 +25,7 @@ _TIME_OF_DAY = re.compile(rf"{_CLOCK}\s*-\s*{_CLOCK}")
 
 
 @dataclass(frozen=True, slots=True)
-class Dating:
+class StartTimeRules:
     """How to find out when recordings began.
 
     Attributes
@@ -40,7 +40,7 @@ class Dating:
     patterns: Sequence[NamePattern] = DEFAULT_PATTERNS
 
     @classmethod
-    def described(cls, zone: str, patterns: Sequence[str] = ()) -> Dating:
+    def described(cls, zone: str, patterns: Sequence[str] = ()) -> StartTimeRules:
         """Return what a person describes.
 
         Parameters
@@ -99,14 +99,14 @@ def with_start(recording: Recording, start: StartTime) -> Recording:
 
 
 def ended(recording: Recording) -> Recording:
-    """Return a recording as it was before it was `counted_back`; one with another start as it is."""
+    """Return a recording as it was before `start_from_mtime`; one with another start as it is."""
     if recording.recorded_at is None or recording.recorded_at_source != "mtime":
         return recording
     end = recording.recorded_at + timedelta(seconds=recording.duration_s)
     return replace(recording, recorded_at=end)
 
 
-def counted_back(recording: Recording, duration_s: float) -> Recording:
+def start_from_mtime(recording: Recording, duration_s: float) -> Recording:
     """Return a recording whose start was that of its last change: the end, less its length."""
     assert recording.recorded_at is not None
     return replace(recording, recorded_at=recording.recorded_at - timedelta(seconds=duration_s))

@@ -17,7 +17,7 @@ from soundalike.audio.loading import release_pages
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
 from soundalike.errors import InvalidSamples, ParameterError, SoundalikeError
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import FloatArray, IndexSpec, Window
 
@@ -215,7 +215,7 @@ def embed_each(
         try:
             return embed([recording])[0]
         except Exception as exc:
-            return blamed(exc, name)
+            return recording_error(exc, name)
 
     if len(recordings) > 1:
         with suppress(Exception):

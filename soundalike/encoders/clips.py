@@ -22,7 +22,7 @@ from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.encoders.weights import PCA_PARAMS, verified_path
 from soundalike.errors import ParameterError, SoundalikeError, WeightsMissing
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import FloatArray, Window
 
@@ -30,7 +30,7 @@ Pooling = Literal["mean", "sum"]
 #: What a vector stands for: a window as in the index, a second, or the whole file.
 Per = Literal["window", "second", "file"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
-PERS: tuple[Per, ...] = get_args(Per)
+GRANULARITIES: tuple[Per, ...] = get_args(Per)
 _POOL: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum}
 
 
@@ -196,9 +196,10 @@ def embed_files(
     """
     if isinstance(paths, (str, bytes, Path)):
         raise ParameterError(f"paths is {paths!r}; give a list of paths, or use embed_audio")
-    if per not in PERS or pooling not in POOLINGS:
+    if per not in GRANULARITIES or pooling not in POOLINGS:
         raise ParameterError(
-            f"per is {per!r} and pooling is {pooling!r}; choose one of {', '.join(PERS)} and of "
+            f"per is {per!r} and pooling is {pooling!r}; choose one of {', '.join(GRANULARITIES)} and "
+            "of "
             f"{', '.join(POOLINGS)}"
         )
     encoder = encoder or _configured_encoder()
@@ -218,7 +219,7 @@ def embed_files(
         try:
             return embed(resolve_path(path))
         except Exception as exc:
-            return FileEmbedding(uri_of(Path(path).absolute()), error=blamed(exc, str(path)))
+            return FileEmbedding(uri_of(Path(path).absolute()), error=recording_error(exc, str(path)))
 
     return map_ahead(embed_or_fail, paths)
 

@@ -24,7 +24,7 @@ from soundalike.evaluation.metrics import (
 )
 from soundalike.evaluation.results import METRICS, Answer, Evaluation, Failure, QueryResult, Setting
 from soundalike.evaluation.scores import NO_SCORE, Candidates, best_pair
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import FloatArray, Window
 
@@ -84,7 +84,7 @@ def evaluate(
         try:
             return _embedded(clip, encoder, plan, example_hop_s)
         except Exception as exc:
-            error = blamed(exc, str(clip.path))
+            error = recording_error(exc, str(clip.path))
             return Failure(str(clip.path), error.code, error.message)
 
     embedded, failed = [], []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
 
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.indexing.items import (
     IndexItem,
     IndexResult,
@@ -38,14 +38,14 @@ def preview(
     """
     foreseen: dict[str, Recording] = {}
     contents: set[str] = set()
-    for file in pipeline.sight(items):
+    for file in pipeline.scan(items):
         if file.known is not None and not checksum and file.is_unchanged():
             yield unchanged_result(file.known)
             continue
         try:
             wanted = pipeline.described(file)
         except Exception as exc:
-            yield failed_result(file.item.uri, blamed(exc, file.item.uri))
+            yield failed_result(file.item.uri, recording_error(exc, file.item.uri))
             continue
         before = foreseen.get(wanted.uri, file.known)
         if before is None:

@@ -7,10 +7,17 @@ from datetime import datetime
 from pathlib import Path
 
 from soundalike.audio.files import FileList
-from soundalike.audio.sources import Glance, folder_label, glance, path_of, recording_id_of, uri_of
+from soundalike.audio.sources import (
+    FileSnapshot,
+    folder_label,
+    path_of,
+    recording_id_of,
+    snapshot,
+    uri_of,
+)
 from soundalike.clock.wall_clock import ended
 from soundalike.errors import SoundalikeError
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.store.base import start_differs
 from soundalike.types import Recording, Tags
 
@@ -88,14 +95,14 @@ class IndexResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SightedFile:
+class ScannedFile:
     """A file that was not opened yet.
 
     Attributes
     ----------
     item : IndexItem
         What is wanted of it.
-    glance : Glance or SoundalikeError
+    snapshot : FileSnapshot or SoundalikeError
         Its path, size and time, or why there is nothing to be read.
     known : Recording or None
         What is stored under its path.
@@ -104,16 +111,16 @@ class SightedFile:
     """
 
     item: IndexItem
-    glance: Glance | SoundalikeError
+    snapshot: FileSnapshot | SoundalikeError
     known: Recording | None = None
     may_gain_start: bool = False
 
     def is_unchanged(self) -> bool:
         """Tell whether what is stored is what is wanted, so that the file need not be opened."""
-        if self.known is None or self.may_gain_start or not isinstance(self.glance, Glance):
+        if self.known is None or self.may_gain_start or not isinstance(self.snapshot, FileSnapshot):
             return False
-        return self.known.stat == self.glance.stat and is_as_wanted(
-            self.known, described(self.glance.path, self.item)
+        return self.known.stat == self.snapshot.stat and is_as_wanted(
+            self.known, described(self.snapshot.path, self.item)
         )
 
 
@@ -141,17 +148,17 @@ def passed_over(result: IndexResult, files: FileList) -> IndexResult:
     return result
 
 
-def glance_at(item: IndexItem) -> Glance | SoundalikeError:
+def snapshot_of(item: IndexItem) -> FileSnapshot | SoundalikeError:
     """Look at a file, or say why there is nothing to be read."""
     try:
-        found = glance(item.uri)
+        found = snapshot(item.uri)
     except Exception as exc:
-        return blamed(exc, item.uri)
+        return recording_error(exc, item.uri)
     # Of an upload neither is stored.
     return replace(found, at_ns=0) if item.is_upload else found
 
 
-def identified(file: SightedFile) -> Recording:
+def identified(file: ScannedFile) -> Recording:
     """Read a file for its id; neither its start nor its duration is known.
 
     Raises
@@ -159,13 +166,13 @@ def identified(file: SightedFile) -> Recording:
     SoundalikeError
         It cannot be read; what is raised is the file's own error.
     """
-    if not isinstance(file.glance, Glance):
-        raise file.glance
+    if not isinstance(file.snapshot, FileSnapshot):
+        raise file.snapshot
     try:
-        path = file.glance.path
+        path = file.snapshot.path
         return _with_id(described(path, file.item), file.item.stored, recording_id_of(path))
     except Exception as exc:
-        raise blamed(exc, file.item.uri) from exc
+        raise recording_error(exc, file.item.uri) from exc
 
 
 def _with_id(described: Recording, stored: Recording | None, recording_id: str) -> Recording:

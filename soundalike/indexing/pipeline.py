@@ -10,18 +10,18 @@ from dataclasses import replace
 from itertools import islice
 
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sources import Glance, uri_of
+from soundalike.audio.sources import FileSnapshot, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.start_time import DEFAULT_PATTERNS
-from soundalike.clock.wall_clock import Dating, with_start
+from soundalike.clock.wall_clock import StartTimeRules, with_start
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.encoders.base import Encoder
 from soundalike.indexing.items import (
     IndexItem,
     IndexResult,
-    SightedFile,
-    glance_at,
+    ScannedFile,
     identified,
+    snapshot_of,
     unchanged_result,
 )
 from soundalike.indexing.stages import Indexing
@@ -35,7 +35,7 @@ __all__ = ["Answer", "IndexItem", "IndexResult", "Pipeline"]
 
 #: Recordings that are embedded together, so that their patches fill the batches.
 BATCH_RECORDINGS = 16
-_STANDARD_DATING = Dating()
+_DEFAULT_RULES = StartTimeRules()
 #: Paths that the store is asked for at once.
 PAGE_FILES = 500
 
@@ -53,7 +53,7 @@ class Pipeline(Searcher):
         How recordings are cut.
     collection : str
         Which of the store's collections is meant.
-    dating : Dating
+    start_rules : StartTimeRules
         How to find out when recordings began.
     decoding : IsolatedDecoding, optional
         Processes that decode; by default those that all pipelines of this program share.
@@ -65,11 +65,11 @@ class Pipeline(Searcher):
         encoder: Encoder,
         plan: WindowPlan,
         collection: str = DEFAULT_COLLECTION,
-        dating: Dating = _STANDARD_DATING,
+        start_rules: StartTimeRules = _DEFAULT_RULES,
         decoding: IsolatedDecoding | None = None,
     ) -> None:
         super().__init__(store, encoder, plan, collection, decoding)
-        self.dating = dating
+        self.start_rules = start_rules
 
     def index(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
         """Index files; yield one result each, in order, as they are done.
@@ -90,12 +90,12 @@ class Pipeline(Searcher):
             stored.
         """
         indexing = Indexing(
-            self.store, self.encoder, self.plan, self.collection, self.dating, self.decoding
+            self.store, self.encoder, self.plan, self.collection, self.start_rules, self.decoding
         )
         yield from indexing.run(self._batches(items, checksum=checksum))
         self.store.finish_batch(collection=self.collection)
 
-    def sight(self, items: Iterable[IndexItem]) -> Iterator[SightedFile]:
+    def scan(self, items: Iterable[IndexItem]) -> Iterator[ScannedFile]:
         """Look at files without opening them, and at what is stored of them: a question a page.
 
         Raises
@@ -105,27 +105,29 @@ class Pipeline(Searcher):
         """
         iterator = iter(items)
         while page := list(islice(iterator, PAGE_FILES)):
-            sighted = [SightedFile(item, glance_at(item)) for item in page]
-            names = [uri_of(file.glance.path) for file in sighted if isinstance(file.glance, Glance)]
+            scanned = [ScannedFile(item, snapshot_of(item)) for item in page]
+            names = [
+                uri_of(file.snapshot.path) for file in scanned if isinstance(file.snapshot, FileSnapshot)
+            ]
             known = self.store.known_files(names, self.spec, collection=self.collection)
-            for file in sighted:
+            for file in scanned:
                 yield self._recognised(file, known)
 
-    def _recognised(self, file: SightedFile, known: Mapping[str, Recording]) -> SightedFile:
-        if not isinstance(file.glance, Glance):
+    def _recognised(self, file: ScannedFile, known: Mapping[str, Recording]) -> ScannedFile:
+        if not isinstance(file.snapshot, FileSnapshot):
             return file
-        stored = known.get(uri_of(file.glance.path))
+        stored = known.get(uri_of(file.snapshot.path))
         vague = stored is not None and start_source(stored) in (None, "mtime")
-        may_gain_start = vague and self.dating.patterns != DEFAULT_PATTERNS
+        may_gain_start = vague and self.start_rules.patterns != DEFAULT_PATTERNS
         return replace(file, known=stored, may_gain_start=may_gain_start)
 
     def _batches(
         self, items: Iterable[IndexItem], *, checksum: bool
-    ) -> Iterator[list[SightedFile | IndexResult]]:
+    ) -> Iterator[list[ScannedFile | IndexResult]]:
         """Yield files, in each batch only so many that have to be opened."""
-        batch: list[SightedFile | IndexResult] = []
+        batch: list[ScannedFile | IndexResult] = []
         n_opened = 0
-        for file in self.sight(items):
+        for file in self.scan(items):
             if file.known is not None and not checksum and file.is_unchanged():
                 batch.append(unchanged_result(file.known))
             else:
@@ -137,7 +139,7 @@ class Pipeline(Searcher):
         if batch:
             yield batch
 
-    def described(self, file: SightedFile) -> Recording:
+    def described(self, file: ScannedFile) -> Recording:
         """Read a file for its id and its start; its duration is 0 until it is decoded.
 
         Raises
@@ -148,6 +150,6 @@ class Pipeline(Searcher):
         told = identified(file)
         if told.recorded_at is not None or file.item.is_upload:
             return told
-        assert isinstance(file.glance, Glance)
-        start = self.decoding.run(self.dating.start_of, file.glance.path, None, None)
+        assert isinstance(file.snapshot, FileSnapshot)
+        start = self.decoding.run(self.start_rules.start_of, file.snapshot.path, None, None)
         return with_start(told, start)

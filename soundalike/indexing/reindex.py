@@ -113,7 +113,7 @@ def rebuild(
         pipeline.encoder,
         pipeline.plan,
         rebuild_name(pipeline.collection),
-        pipeline.dating,
+        pipeline.start_rules,
         pipeline.decoding,
     )
     failed: set[str] = set()

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sandbox.intake import Intake
+from soundalike.audio.sandbox.intake import RecordingReader
 from soundalike.audio.segmenter import Segments
-from soundalike.audio.sources import Glance
+from soundalike.audio.sources import FileSnapshot
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.start_time import StartTime
-from soundalike.clock.wall_clock import Dating, counted_back, with_start
+from soundalike.clock.wall_clock import StartTimeRules, start_from_mtime, with_start
 from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec
 from soundalike.errors import SoundalikeError
-from soundalike.faults import blamed
-from soundalike.indexing.items import IndexItem, IndexResult, SightedFile, failed_result, identified
+from soundalike.faults import recording_error
+from soundalike.indexing.items import IndexItem, IndexResult, ScannedFile, failed_result, identified
 from soundalike.runtime.parallel import threads
 from soundalike.store.base import Entry, Outcome
 from soundalike.store.each import add_each
@@ -27,7 +27,7 @@ from soundalike.store.renewal import count_searchable, hidden_by_encoder
 from soundalike.types import FloatArray, Recording
 
 #: Files that were looked at; those that need not be opened have their result.
-Batch = Sequence[SightedFile | IndexResult]
+Batch = Sequence[ScannedFile | IndexResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class _Opened:
     """
 
     recording: Recording
-    glance: Glance
+    snapshot: FileSnapshot
     item: IndexItem
     header: Future[StartTime] | None = None
     sound: Future[tuple[Segments, StartTime]] | None = None
@@ -71,9 +71,9 @@ class _Opened:
 
     def described(self, start: StartTime | None, duration_s: float = 0.0) -> Recording:
         """Return the recording with what was found out."""
-        found = replace(self.recording, duration_s=duration_s, stat=self.glance.trusted_stat())
+        found = replace(self.recording, duration_s=duration_s, stat=self.snapshot.trusted_stat())
         if duration_s and self.item.recorded_at is None and found.recorded_at_source == "mtime":
-            return counted_back(found, duration_s)
+            return start_from_mtime(found, duration_s)
         return found if start is None or self.item.is_upload else with_start(found, start)
 
 
@@ -83,7 +83,7 @@ class Indexing:
 
     Attributes
     ----------
-    store, encoder, plan, collection, dating, decoding
+    store, encoder, plan, collection, start_rules, decoding
         As for `soundalike.indexing.pipeline.Pipeline`.
     """
 
@@ -91,7 +91,7 @@ class Indexing:
     encoder: Encoder
     plan: WindowPlan
     collection: str
-    dating: Dating
+    start_rules: StartTimeRules
     decoding: IsolatedDecoding
 
     def run(self, batches: Iterable[Batch]) -> Iterator[IndexResult]:
@@ -106,13 +106,15 @@ class Indexing:
         ahead: deque[list[_Opened | IndexResult]] = deque()
         with threads() as readers, threads() as decoders:
             for batch in batches:
-                ahead.append(self._begun(batch, readers, decoders))
+                ahead.append(self._new_result(batch, readers, decoders))
                 if len(ahead) > 1:
                     yield from self._finished(ahead.popleft(), decoders)
             while ahead:
                 yield from self._finished(ahead.popleft(), decoders)
 
-    def _begun(self, batch: Batch, readers: Executor, decoders: Executor) -> list[_Opened | IndexResult]:
+    def _new_result(
+        self, batch: Batch, readers: Executor, decoders: Executor
+    ) -> list[_Opened | IndexResult]:
         """Read the files of a batch for their ids, and let those be decoded that are not stored."""
         read = list(readers.map(_read, batch))
         ids = {one.recording.recording_id for one in read if isinstance(one, _Opened)}
@@ -128,12 +130,14 @@ class Indexing:
             return replace(one, sound=self._decoded(one, decoders))
         if one.recording.recorded_at is not None or one.item.is_upload:
             return replace(one, stored_s=stored_s)
-        ask = partial(self.decoding.run, self.dating.start_of, one.glance.path, None, None)
+        ask = partial(self.decoding.run, self.start_rules.start_of, one.snapshot.path, None, None)
         return replace(one, stored_s=stored_s, header=decoders.submit(ask))
 
     def _decoded(self, one: _Opened, decoders: Executor) -> Future[tuple[Segments, StartTime]]:
-        take = Intake(self.plan, self.dating).take
-        return decoders.submit(self.decoding.run, take, one.glance.path, given=one.recording.recorded_at)
+        take = RecordingReader(self.plan, self.start_rules).take
+        return decoders.submit(
+            self.decoding.run, take, one.snapshot.path, given=one.recording.recorded_at
+        )
 
     def _finished(
         self, batch: Sequence[_Opened | IndexResult], decoders: Executor
@@ -161,7 +165,7 @@ class Indexing:
             renew = one.item.stored is not None
             outcome = self.store.link(recording, spec, renew=renew, collection=self.collection)
         except Exception as exc:
-            return failed_result(uri, blamed(exc, uri))
+            return failed_result(uri, recording_error(exc, uri))
         if outcome is None:
             return replace(one, sound=self._decoded(one, decoders))
         return IndexResult(uri, outcome, recording.recording_id, duration_s=one.stored_s)
@@ -180,15 +184,15 @@ class Indexing:
         return [_result(cut, rows, outcomes) for cut, rows in zip(cuts, found, strict=True)]
 
 
-def _read(one: SightedFile | IndexResult) -> _Opened | IndexResult:
+def _read(one: ScannedFile | IndexResult) -> _Opened | IndexResult:
     if isinstance(one, IndexResult):
         return one
     try:
         recording = identified(one)
     except SoundalikeError as exc:
-        return failed_result(one.item.uri, blamed(exc, one.item.uri))
-    assert isinstance(one.glance, Glance)
-    return _Opened(recording, one.glance, one.item)
+        return failed_result(one.item.uri, recording_error(exc, one.item.uri))
+    assert isinstance(one.snapshot, FileSnapshot)
+    return _Opened(recording, one.snapshot, one.item)
 
 
 def _cut(one: _Opened) -> _Cut | IndexResult:
@@ -198,7 +202,7 @@ def _cut(one: _Opened) -> _Cut | IndexResult:
         segments, start = one.sound.result()
         return _Cut(one.described(start, segments.duration_s), segments)
     except Exception as exc:
-        return failed_result(one.recording.uri, blamed(exc, one.recording.uri))
+        return failed_result(one.recording.uri, recording_error(exc, one.recording.uri))
 
 
 def _result(

@@ -103,7 +103,7 @@ def rank(clips: Path) -> None:
 
     from executors.max_score_ranker.executor import MaxScoreRanker
     from executors.messages.documents import SearchHits, WindowDoc
-    from executors.messages.hits import put_hits
+    from executors.messages.hits import write_hits
     from executors.messages.parameters import SearchParameters
     from soundalike.store import SearchResult
     from soundalike.types import Hit, Recording
@@ -111,7 +111,7 @@ def rank(clips: Path) -> None:
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
     doc = SearchHits(chunks=chunks)
     found = SearchResult([Hit(0, "r", 0, 0.0, 4.0, 0.5)], {"r": Recording("r", "/r.wav", 4.0, None, {})})
-    put_hits(doc, {"default": found})
+    write_hits(doc, {"default": found})
     (found,) = MaxScoreRanker().rank(docs=DocList[SearchHits]([doc]), parameters=SearchParameters())
     assert [match.uri for match in found.matches] == ["/r.wav"]
 

@@ -17,14 +17,14 @@ from executors.gateway.background.jobs import MOST_LEFT_OUT, Job, JobFile
 from executors.gateway.background.uploads import Kept
 from executors.gateway.problems import problem_of
 from executors.messages.documents import Clip, Indexed, time_text
-from executors.messages.int32 import roomy
+from executors.messages.int32 import to_int64
 from executors.messages.listings import StoredDoc
 from soundalike.audio.files import NO_TRACK, FileList, find_files, is_film_without_sound, is_gone
 from soundalike.audio.sources import folder_label, path_of, recording_id_of, uri_of
 from soundalike.clock.start_time import zone_named
 from soundalike.config import Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError, SoundalikeError, class_of
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.indexing.metadata import FileMetadata, find_tables, read_file_metadata
 
 #: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
@@ -114,7 +114,7 @@ class FolderSync:
         label = self.label if told.label is None else told.label
         began = time_text(told.recorded_at)
         return Clip(
-            id=str(number), uri=uri_of(path), label=label, tags=roomy(told.tags), recorded_at=began
+            id=str(number), uri=uri_of(path), label=label, tags=to_int64(told.tags), recorded_at=began
         )
 
     def _is_unchanged(self, path: Path, stored: Optional[StoredDoc]) -> bool:
@@ -299,11 +299,11 @@ def _own_error(exc: Exception, name: str) -> Optional[SoundalikeError]:
         is_of_all = isinstance(exc, SoundalikeError) and not isinstance(
             exc, (AudioError, ParameterError)
         )
-        return None if is_of_all else blamed(exc, name)
+        return None if is_of_all else recording_error(exc, name)
     problem = problem_of(exc.status_code, str(exc.detail))
     kind = class_of(problem["code"])
     if kind is SoundalikeError:
-        return blamed(RuntimeError(problem["detail"]), name)
+        return recording_error(RuntimeError(problem["detail"]), name)
     if kind is not None and issubclass(kind, (AudioError, ParameterError)):
         return kind(problem["detail"])
     return None

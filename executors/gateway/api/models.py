@@ -16,15 +16,13 @@ from soundalike.parameters import refuse_unknown, resolve_aliases
 #: Other names of parameters, which are taken and not described.
 ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 #: What documents need on their way through the Flow, and no answer shows.
-_TRAVELLING = {"id", "error_code", "error"}
+_INTERNAL = {"id", "error_code", "error"}
 
 
 def _fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
     """Return a model with a document's fields."""
     fields: Dict[str, Any] = {
-        key: (field.annotation, field)
-        for key, field in doc.model_fields.items()
-        if key not in _TRAVELLING
+        key: (field.annotation, field) for key, field in doc.model_fields.items() if key not in _INTERNAL
     }
     return create_model(name, __doc__=doc.__doc__, **{**fields, **more})
 

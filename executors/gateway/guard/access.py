@@ -6,7 +6,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from executors.gateway.guard.forwarded import called_hosts, route_path
-from executors.gateway.guard.load import Guesses
+from executors.gateway.guard.load import FailedKeyLimit
 from executors.gateway.guard.policy import Access, keys_in, split_host
 from executors.gateway.guard.refusals import refusal
 from soundalike.errors import Forbidden, Unauthorized
@@ -76,7 +76,7 @@ def _is_same(origin: str, host: str) -> bool:
 class ApiKey:
     """Lets a request through that carries the key, or that may come without."""
 
-    def __init__(self, app: ASGIApp, access: Access, guesses: Guesses) -> None:
+    def __init__(self, app: ASGIApp, access: Access, guesses: FailedKeyLimit) -> None:
         self._app = app
         self._access = access
         self._guesses = guesses

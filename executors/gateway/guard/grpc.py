@@ -14,7 +14,7 @@ from jina.types.request.data import DataRequest
 
 from executors.gateway.guard.access import NO_KEY
 from executors.gateway.guard.forwarded import FORWARDED_FOR
-from executors.gateway.guard.load import Later, Load, Places
+from executors.gateway.guard.load import Load, Rejection, Slots
 from executors.gateway.guard.policy import Access, keys_in
 from executors.jina_fixes.request_steps import Forward
 from soundalike.errors import Unauthorized
@@ -86,7 +86,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         _NEEDS_PLACE.set(True)
         client = self._client(context)
         ahead = asyncio.Semaphore(self._most_ahead)
-        later: Optional[Later] = None
+        later: Optional[Rejection] = None
         is_over = False
 
         async def admitted() -> AsyncIterator[Any]:
@@ -100,7 +100,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
                     return
                 later = self._load.rate.hit(client)
                 if later is None and is_first:
-                    later = self._load.places.turned_away()
+                    later = self._load.slots.turned_away()
                 if later is not None:
                     return
                 is_first = False
@@ -118,16 +118,16 @@ class CallGuard(grpc.aio.ServerInterceptor):
             await _turn_away(context, later)
 
 
-class Turns:
+class SlotTurns:
     """Work on what comes over gRPC in turn with what comes over HTTP: a step.
 
     Parameters
     ----------
-    places : Places
+    slots : Slots
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
 
     async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
         """Forward a request when it has a place."""
@@ -135,11 +135,11 @@ class Turns:
             return await forward(request)
         # What the gateway asks the Flow on behalf of this request must not wait for a place as well.
         _NEEDS_PLACE.set(False)
-        await self._places.take()
+        await self._slots.take()
         try:
             return await forward(request)
         finally:
-            self._places.give_back()
+            self._slots.give_back()
 
 
 def client_of(peer: str) -> str:
@@ -185,6 +185,6 @@ async def _first_of(messages: AsyncIterator[Any]) -> None:
         break
 
 
-async def _turn_away(context: grpc.aio.ServicerContext, later: Later) -> None:
+async def _turn_away(context: grpc.aio.ServicerContext, later: Rejection) -> None:
     metadata = (("retry-after", str(later.retry_after_s)),)
     await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, repr(later.error), metadata)

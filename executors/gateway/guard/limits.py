@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from executors.gateway.guard.access import OPEN_PATHS, OPEN_PREFIXES
 from executors.gateway.guard.forwarded import route_path
-from executors.gateway.guard.load import Places, Rate
+from executors.gateway.guard.load import Rate, Slots
 from executors.gateway.guard.refusals import refusal
 from soundalike.errors import AudioTooLarge
 from soundalike.limits import Limits
@@ -46,19 +46,19 @@ class ConcurrencyLimit:
     makes room: a recording may be sent for as long as somebody listens to it.
     """
 
-    def __init__(self, app: ASGIApp, places: Places) -> None:
+    def __init__(self, app: ASGIApp, slots: Slots) -> None:
         self._app = app
-        self._places = places
+        self._slots = slots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
         if _is_cheap(scope) or _is_listening(scope):
             await self._app(scope, receive, send)
-        elif later := self._places.turned_away():
+        elif later := self._slots.turned_away():
             answer = refusal(later.error, retry_after_s=later.retry_after_s)
             await answer(scope, receive, send)
         else:
-            await self._places.take()
+            await self._slots.take()
             await self._work(scope, receive, send)
 
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,7 +69,7 @@ class ConcurrencyLimit:
             nonlocal has_place
             if has_place:
                 has_place = False
-                self._places.give_back()
+                self._slots.give_back()
 
         async def send_and_leave(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -23,7 +23,7 @@ _HITS_BETWEEN = 1_000
 
 
 @dataclass(frozen=True)
-class Later:
+class Rejection:
     """Why a request is turned away, and in how many seconds it may come again."""
 
     error: SoundalikeError
@@ -72,30 +72,30 @@ class Rate:
         self._rate = rate
         self._counts = _Counts()
 
-    def hit(self, client: str) -> Later | None:
+    def hit(self, client: str) -> Rejection | None:
         """Count a request; return why it is turned away where there were too many."""
         if self._rate is None or self._counts.hit(self._rate, client):
             return None
         wait_s = max(1, round(self._counts.reset_at(self._rate, client) - time.time()))
         too_many = f"{client} asks more than {self._rate}; come again in {wait_s} s"
-        return Later(TooManyRequests(too_many), wait_s)
+        return Rejection(TooManyRequests(too_many), wait_s)
 
 
-class Guesses:
+class FailedKeyLimit:
     """Notes how many wrong keys each client has sent."""
 
     def __init__(self) -> None:
         self._counts = _Counts()
 
-    def hit(self, client: str) -> Later | None:
+    def hit(self, client: str) -> Rejection | None:
         """Count a wrong key; return why its client has to wait where there were too many."""
         if self._counts.hit(_GUESSES, client):
             return None
         too_many = f"{client} has sent {_GUESSES.amount} wrong keys; wait a minute"
-        return Later(TooManyRequests(too_many), 60)
+        return Rejection(TooManyRequests(too_many), 60)
 
 
-class Places:
+class Slots:
     """So many requests are worked on at once, some wait, and the others are turned away."""
 
     def __init__(self, limits: Limits) -> None:
@@ -103,12 +103,12 @@ class Places:
         self._most_waiting = limits.max_waiting
         self._waiting = 0
 
-    def turned_away(self) -> Later | None:
+    def turned_away(self) -> Rejection | None:
         """Return why one more request cannot even wait, where that is so."""
         if not self._free.locked() or self._waiting < self._most_waiting:
             return None
         busy = f"{self._waiting} requests are waiting already; come again in {_BUSY_S} s"
-        return Later(ServiceBusy(busy), _BUSY_S)
+        return Rejection(ServiceBusy(busy), _BUSY_S)
 
     async def take(self) -> None:
         """Wait for a place."""
@@ -130,13 +130,13 @@ class Load:
     Attributes
     ----------
     rate : Rate
-    guesses : Guesses
-    places : Places
+    guesses : FailedKeyLimit
+    slots : Slots
     """
 
     rate: Rate
-    guesses: Guesses
-    places: Places
+    guesses: FailedKeyLimit
+    slots: Slots
 
     @classmethod
     def of(cls, limits: Limits, rate: str | None = None) -> Load:
@@ -153,7 +153,7 @@ class Load:
         ConfigError
             `rate` cannot be read.
         """
-        return cls(Rate(_parsed(rate) if rate else None), Guesses(), Places(limits))
+        return cls(Rate(_parsed(rate) if rate else None), FailedKeyLimit(), Slots(limits))
 
 
 def _parsed(text: str) -> counting.RateLimitItem:

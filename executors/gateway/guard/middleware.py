@@ -34,7 +34,7 @@ def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
     """
     # What is added last stands outermost.
     app.add_middleware(BodyLimit, limits=limits)
-    app.add_middleware(ConcurrencyLimit, places=load.places)
+    app.add_middleware(ConcurrencyLimit, slots=load.slots)
     app.add_middleware(RateLimit, rate=load.rate)
     app.add_middleware(ApiKey, access=access, guesses=load.guesses)
     if access.origins:

@@ -17,7 +17,7 @@ from soundalike.errors import (
     EmptyAudio,
     UnreadableAudio,
 )
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.limits import Limits
 
 _Result = TypeVar("_Result")
@@ -85,7 +85,7 @@ class IsolatedDecoding:
         AudioTooLarge
             It needs more memory than it may have.
         UnexpectedFault
-            The function has raised what it should not; see `soundalike.faults.blamed`.
+            The function has raised what it should not; see `soundalike.faults.recording_error`.
         """
         timeout_s = self._base_s + _size_bytes(source) / _MB
         excluded: set[str] = set()
@@ -110,7 +110,7 @@ class IsolatedDecoding:
                 # Those that were left can do nothing with it, which is no news.
                 raise failure or exc from exc
             except Exception as exc:
-                raise blamed(exc, _name(source)) from exc
+                raise recording_error(exc, _name(source)) from exc
 
     def _described(self, exc: ProcessFailure, source: Path | bytes, timeout_s: float) -> AudioError:
         """Return the error of a sound that a process could not cope with."""

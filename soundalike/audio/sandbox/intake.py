@@ -12,17 +12,17 @@ from soundalike.audio.segmenter import Segments, segment
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.start_time import StartTime
-from soundalike.clock.wall_clock import Dating
+from soundalike.clock.wall_clock import StartTimeRules
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class RecordingReader:
     """How sounds are cut, and how it is found out when they began.
 
     Attributes
     ----------
     plan : WindowPlan
-    dating : Dating
+    start_rules : StartTimeRules
     spool_dir : Path, optional
         Where long recordings are kept while they are cut; the system's temporary folder by default.
     longest_s : float
@@ -30,7 +30,7 @@ class Intake:
     """
 
     plan: WindowPlan
-    dating: Dating
+    start_rules: StartTimeRules
     spool_dir: Path | None = None
     longest_s: float = math.inf
 
@@ -50,10 +50,10 @@ class Intake:
         source, excerpt
             As for `soundalike.audio.segmenter.segment`, which raises the same.
         name, given, is_upload
-            As for `soundalike.clock.wall_clock.Dating.start_of`.
+            As for `soundalike.clock.wall_clock.StartTimeRules.start_of`.
         """
         segments = segment(
             source, self.plan, excerpt, spool_dir=self.spool_dir, longest_s=self.longest_s
         )
-        start = self.dating.start_of(source, name, given, segments.duration_s, is_upload=is_upload)
+        start = self.start_rules.start_of(source, name, given, segments.duration_s, is_upload=is_upload)
         return segments, start
