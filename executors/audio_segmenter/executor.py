@@ -24,7 +24,7 @@ from executors.messages.queries import excerpt_of, kind_of
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sandbox.intake import RecordingReader
+from soundalike.audio.sandbox.reading import RecordingReader
 from soundalike.audio.segmenter import Segments
 from soundalike.audio.sources import AudioSource, folder_label, recording_id_of, uri_of
 from soundalike.audio.windows import WindowPlan

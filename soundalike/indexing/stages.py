@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sandbox.intake import RecordingReader
+from soundalike.audio.sandbox.reading import RecordingReader
 from soundalike.audio.segmenter import Segments
 from soundalike.audio.sources import FileSnapshot
 from soundalike.audio.windows import WindowPlan

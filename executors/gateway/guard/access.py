@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from executors.gateway.guard.forwarded import called_hosts, route_path
 from executors.gateway.guard.load import FailedKeyLimit
 from executors.gateway.guard.policy import Access, keys_in, split_host
-from executors.gateway.guard.refusals import refusal
+from executors.gateway.guard.problem_responses import refusal
 from soundalike.errors import Forbidden, Unauthorized
 
 #: What a browser fetches before anybody could type in a key, and what tells nothing but health.

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from executors.gateway.guard.access import OPEN_PATHS, OPEN_PREFIXES
 from executors.gateway.guard.forwarded import route_path
 from executors.gateway.guard.load import Rate, Slots
-from executors.gateway.guard.refusals import refusal
+from executors.gateway.guard.problem_responses import refusal
 from soundalike.errors import AudioTooLarge
 from soundalike.limits import Limits
 

@@ -85,7 +85,7 @@ def _import_decoders(*, is_eager: bool) -> None:
     if is_eager:
         import av  # noqa: F401
 
-        import soundalike.audio.sandbox.intake  # noqa: F401
+        import soundalike.audio.sandbox.reading  # noqa: F401
 
 
 def _limit_processor_time(timeout_s: float) -> None:
