@@ -14,7 +14,7 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert settings == Settings(
         database_url=None,
         data_dir=tmp_path / ".local/share/soundalike",
-        weights_dir=tmp_path / ".local/share/soundalike/encoders/weights",
+        weights_dir=tmp_path / ".local/share/soundalike/weights",
         model="auto",
         spool_dir=tmp_path / ".local/share/soundalike/spool",
         checkpoint=None,

@@ -119,7 +119,7 @@ def test_says_what_it_is():
 
 
 def test_fingerprint_is_the_constants():
-    constants = np.load(Path(__file__).parents[2] / "soundalike" / "modulation.npz")
+    constants = np.load(Path(__file__).parents[2] / "soundalike" / "encoders" / "modulation.npz")
     parts = [constants[name].astype(np.float32) for name in ("centre", "gain", "common")]
     assert [part.shape for part in parts] == [(128,), (128,), (128, 4)]
     np.testing.assert_allclose(parts[2].T @ parts[2], np.eye(4), atol=1e-5)

@@ -312,7 +312,7 @@ _MEASURE = """
 import re, sys
 from pathlib import Path
 from soundalike.audio.segmenter import segment
-from soundalike.windows import WindowPlan
+from soundalike.audio.windows import WindowPlan
 
 def peak_mb():
     # VmHWM belongs to this program; ru_maxrss would include the process that started it.
