@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from docarray import BaseDoc, DocList
 from docarray.base_doc import AnyDoc
 from jina import Client
@@ -172,6 +173,15 @@ def test_aliases_are_taken_on_every_door(
     whole = service.request(f"{drawn}&start=1&end=2").json
     assert service.request(f"{drawn}&start_s=1&end_s=2").json == whole
     assert service.request(f"{drawn}&start_s=1&start=2").status == 422
+
+    def uploaded(**fields: float) -> Any:
+        with Path(paths[0]).open("rb") as file:
+            files = {"file": file}
+            return requests.post(f"{service.url}/api/waveform", data=fields, files=files, timeout=60)
+
+    assert uploaded(points=4, start_s=1, end=2).json() == uploaded(points=4, start=1, end_s=2).json()
+    assert len(uploaded(points=4, start_s=1, end_s=2).json()["peaks"]) == 4
+    assert uploaded(start_s=1, start=2).json()["code"] == "parameter.invalid"
 
 
 def test_a_query_string_and_a_form_have_the_same_code(service: Service):

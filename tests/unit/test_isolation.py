@@ -103,12 +103,15 @@ def test_what_hangs_is_killed_with_all_that_it_started(
     pool: ProcessPool, wait_until: Callable[..., Any]
 ):
     first = psutil.Process(pid_of(pool))
-    command = ["sleep", "600"]
+    # No other test's.
+    command = ["sleep", f"600.{os.getpid()}"]
     with pytest.raises(ProcessTooSlow):
         pool.call(subprocess.run, command, timeout_s=1)
     wait_until(lambda: not first.is_running(), "the process is gone")
-    left = [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == command]
-    assert left == []
+    wait_until(
+        lambda: not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == command],
+        "what it has started is gone",
+    )
     assert pool.call(abs, -1, timeout_s=30) == 1
 
 
@@ -289,6 +292,28 @@ def test_a_forked_process_knows_nothing_of_its_parent(monkeypatch: pytest.Monkey
             forked.call(ctypes.string_at, 0, timeout_s=30)
         assert pid_of(forked) != process.pid
         forked.close()
+
+
+_LARGE = """
+import numpy as np
+import soundalike.segmenter, soundfile
+from soundalike.isolation import ProcessPool
+large = bytearray(1 << 30)
+pool = ProcessPool(1, 256)
+pool.start(1, may_fork=True)
+assert pool.call(np.ones, 1 << 20, timeout_s=30).sum() == 1 << 20
+try:
+    pool.call(np.ones, 1 << 26, timeout_s=30)
+except MemoryError:
+    print("limited")
+"""
+
+
+def test_a_process_that_is_forked_from_a_large_one_has_memory_of_its_own(project: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", _LARGE], cwd=project, timeout=60, check=True, capture_output=True
+    )
+    assert done.stdout == b"limited\n"
 
 
 def test_shared_decoding_is_one_and_can_be_closed_and_used_again():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from contextlib import suppress
+from pathlib import Path
 
 #: Of the environment, and nothing else: keys and passwords are none of a decoder's business.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONTZPATH", "PYTHONUTF8")
@@ -29,7 +31,7 @@ class ForkedWorker:
     descriptor : int
         Of the child's end of the socket.
     memory_mb : int
-        Megabytes that it may hold.
+        Megabytes that it may hold, besides those that this process holds already.
     scratch : str
         Its temporary folder.
 
@@ -49,7 +51,7 @@ class ForkedWorker:
         if self.pid == 0:
             try:
                 _forget_the_parent(descriptor, scratch)
-                worker.main(_DESCRIPTOR, memory_mb, is_eager=False)
+                worker.main(_DESCRIPTOR, memory_mb + _held_mb(), is_eager=False)
                 worker.leave()
             finally:
                 os._exit(1)
@@ -71,6 +73,14 @@ class ForkedWorker:
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
         return self.returncode
+
+
+def _held_mb() -> int:
+    """Return the megabytes that count for the limit in this process already; 0 where nobody says so."""
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+    return 0
 
 
 def _forget_the_parent(descriptor: int, scratch: str) -> None:
