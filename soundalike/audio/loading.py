@@ -29,10 +29,10 @@ class Waveform:
     Attributes
     ----------
     samples : (n_samples,) float32
-        Mono at 16 kHz, nominally in [-1, 1], all finite. Mapped from a file where the recording is
+        Mono, nominally in [-1, 1], all finite. Mapped from a file where the recording is
         longer than the limit given to `load_audio`.
     duration_s : float
-        ``n_samples / 16000``.
+        ``n_samples`` by the sample rate.
     decoder : str
         Which decoder read it.
     warnings : tuple of str
@@ -54,8 +54,9 @@ def load_audio(
     spool_dir: Path | None = None,
     longest_s: float = math.inf,
     asked_s: float | None = None,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Waveform:
-    """Decode a recording, or a part of it, to mono samples at 16 kHz.
+    """Decode a recording, or a part of it, to mono samples of one rate.
 
     Memory stays bounded by `inline_limit_s`, whatever the recording's length.
 
@@ -75,11 +76,13 @@ def load_audio(
         So many seconds are decoded at most, whatever the header says.
     asked_s : float, optional
         The second that the caller has named, where decoding begins before it; errors name it.
+    sample_rate_hz : int
+        Rate of the samples.
 
     Returns
     -------
     waveform : Waveform
-        Same samples as ``librosa.load(path, sr=16000, mono=True)`` within 1e-4.
+        Same samples as ``librosa.load(path, sr=sample_rate_hz, mono=True)`` within 1e-4.
 
     Raises
     ------
@@ -96,14 +99,15 @@ def load_audio(
     """
 
     def collect(part: OpenPart) -> Waveform:
-        sink = _Sink(inline_limit_s, spool_dir)
-        for block in resampled(part.blocks(), part.sample_rate_hz):
+        sink = _Sink(round(inline_limit_s * sample_rate_hz), spool_dir)
+        for block in resampled(part.blocks(), part.sample_rate_hz, sample_rate_hz):
             sink.append(block)
         samples = sink.finish()
         if not len(samples):
             asked = start_s if asked_s is None else asked_s
             raise nothing_there(asked, part.read_to_s) if start_s else _too_short(part)
-        return Waveform(samples, len(samples) / SAMPLE_RATE_HZ, part.stream.decoder, part.warnings())
+        duration_s = len(samples) / sample_rate_hz
+        return Waveform(samples, duration_s, part.stream.decoder, part.warnings())
 
     return with_first_decoder(
         source, collect, start_s=start_s, end_s=end_s, longest_s=longest_s, asked_s=asked_s
@@ -129,10 +133,10 @@ def release_pages(samples: FloatArray) -> None:
 
 
 class _Sink:
-    """Collects blocks in memory, and in an unnamed file from `limit_s` on."""
+    """Collects blocks in memory, and in an unnamed file where there are more than `limit` samples."""
 
-    def __init__(self, limit_s: float, spool_dir: Path | None) -> None:
-        self._limit = round(limit_s * SAMPLE_RATE_HZ)
+    def __init__(self, limit: int, spool_dir: Path | None) -> None:
+        self._limit = limit
         self._dir = spool_dir
         self._blocks: list[FloatArray] = []
         self._n = 0

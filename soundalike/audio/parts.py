@@ -161,12 +161,14 @@ class OpenPart:
         return (*found, *stream.notes)
 
 
-def resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
-    """Yield blocks at 16 kHz: soxr's HQ quality, which is librosa's default too."""
-    if rate_hz == SAMPLE_RATE_HZ:
+def resampled(
+    blocks: Iterator[FloatArray], rate_hz: int, wanted_hz: int = SAMPLE_RATE_HZ
+) -> Iterator[FloatArray]:
+    """Yield blocks at another rate: soxr's HQ quality, which is librosa's default too."""
+    if rate_hz == wanted_hz:
         yield from blocks
         return
-    resampler = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32", quality="HQ")
+    resampler = soxr.ResampleStream(rate_hz, wanted_hz, 1, dtype="float32", quality="HQ")
     for block in blocks:
         yield resampler.resample_chunk(np.ascontiguousarray(block))
     yield resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)

@@ -18,8 +18,8 @@ from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
 from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray, Window
 
-#: One analysis frame of the encoders' front end (25 ms).
-MIN_SAMPLES = 400
+#: One analysis frame of VGGish's front end.
+MIN_DURATION_S = 0.025
 #: Peak-to-peak amplitude of a sine at -80 dBFS. The front end's floor, 0.01 added to every mel band
 #: before the logarithm, hides what is quieter.
 SILENCE_PEAK_TO_PEAK = 2e-4
@@ -39,7 +39,7 @@ class Segments:
     Attributes
     ----------
     samples : (n_samples,) float32
-        Mono at 16 kHz; at least one window long.
+        Mono at the plan's rate; at least one window long.
     windows : list of Window
         At least one, in order; their times are those of the whole recording.
     duration_s : float
@@ -83,7 +83,7 @@ def segment(
     Raises
     ------
     AudioTooShort
-        Fewer than 400 samples (25 ms) at 16 kHz.
+        Less than 25 ms.
     UnreadableAudio, EmptyAudio, InvalidSamples, AudioTooLarge
         As for `soundalike.audio.loading.load_audio`.
     ParameterError
@@ -99,9 +99,10 @@ def segment(
         inline_limit_s=inline_limit_s,
         spool_dir=spool_dir,
         longest_s=longest_s,
+        sample_rate_hz=plan.sample_rate_hz,
     )
     check_long_enough(waveform)
-    return _cut(waveform, plan.starts(len(waveform.samples)), plan.window_samples, start_s)
+    return _cut(waveform, plan.starts(len(waveform.samples)), plan, start_s)
 
 
 def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float) -> Segments:
@@ -111,17 +112,22 @@ def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float
     # So much more before it that there is a whole window, should the recording end in this one.
     from_s = max(0.0, at_s - window_s)
     waveform = load_audio(
-        source, start_s=from_s, end_s=begin_s + window_s, longest_s=longest_s, asked_s=at_s
+        source,
+        start_s=from_s,
+        end_s=begin_s + window_s,
+        longest_s=longest_s,
+        asked_s=at_s,
+        sample_rate_hz=plan.sample_rate_hz,
     )
     ends_s = from_s + waveform.duration_s
     if ends_s < at_s:
         raise nothing_there(at_s, ends_s)
     begin_s = max(0.0, min(begin_s, ends_s - window_s))
-    first = round((begin_s - from_s) * SAMPLE_RATE_HZ)
+    first = round((begin_s - from_s) * plan.sample_rate_hz)
     samples = waveform.samples[first : first + plan.window_samples]
-    wanted = replace(waveform, samples=samples, duration_s=len(samples) / SAMPLE_RATE_HZ)
+    wanted = replace(waveform, samples=samples, duration_s=len(samples) / plan.sample_rate_hz)
     check_long_enough(wanted)
-    return _cut(wanted, [0], plan.window_samples, begin_s)
+    return _cut(wanted, [0], plan, begin_s)
 
 
 def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
@@ -149,13 +155,12 @@ def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
     waveform = load_audio(source)
     check_long_enough(waveform)
     last = max(0, len(waveform.samples) - front_end.PATCH_SAMPLES)
-    return _cut(waveform, range(0, last + 1, hop), front_end.PATCH_SAMPLES)
+    patches = WindowPlan(front_end.PATCH_SAMPLES / SAMPLE_RATE_HZ, example_hop_s)
+    return _cut(waveform, range(0, last + 1, hop), patches)
 
 
-def _cut(
-    waveform: Waveform, starts: Iterable[int], window_samples: int, offset_s: float = 0.0
-) -> Segments:
-    n_samples = len(waveform.samples)
+def _cut(waveform: Waveform, starts: Iterable[int], plan: WindowPlan, offset_s: float = 0.0) -> Segments:
+    n_samples, window_samples, rate_hz = len(waveform.samples), plan.window_samples, plan.sample_rate_hz
     samples = pad_to(waveform.samples, window_samples)
     windows, peak = [], 0.0
     for index, start in enumerate(starts):
@@ -164,8 +169,8 @@ def _cut(
         windows.append(
             Window(
                 index=index,
-                start_s=offset_s + start / SAMPLE_RATE_HZ,
-                end_s=offset_s + min(stop, n_samples) / SAMPLE_RATE_HZ,
+                start_s=offset_s + start / rate_hz,
+                end_s=offset_s + min(stop, n_samples) / rate_hz,
                 is_silent=_is_silent(part),
                 is_clipped=_is_clipped(part),
             )
@@ -212,12 +217,11 @@ def hidden(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
 
 
 def check_long_enough(waveform: Waveform) -> None:
-    """Raise `AudioTooShort` for fewer than 400 samples (25 ms) at 16 kHz."""
-    n_samples = len(waveform.samples)
-    if n_samples < MIN_SAMPLES:
+    """Raise `AudioTooShort` for less than 25 ms."""
+    if waveform.duration_s < MIN_DURATION_S:
         raise AudioTooShort(
-            f"the recording has {n_samples} samples at 16 kHz ({waveform.duration_s * 1e3:.1f} ms); "
-            f"at least {MIN_SAMPLES} (25 ms) are needed"
+            f"the recording is {waveform.duration_s * 1e3:.1f} ms long; at least "
+            f"{MIN_DURATION_S * 1e3:.0f} ms are needed"
         )
 
 

@@ -83,8 +83,8 @@ class LogMel:
         Whether the window is one period of its formula; else it is symmetric.
     cut : str
         How samples are framed: ``frame``, `frame_length` samples a frame, zeros behind them up to
-        `fft_length` (TensorFlow, Kaldi); or ``fft``, `fft_length` samples a frame, and the window in their
-        middle (librosa).
+        `fft_length` (TensorFlow, Kaldi); or ``fft``, `fft_length` samples a frame, and the window in
+        their middle (librosa).
     padding : str
         ``none``: an incomplete last frame is dropped; ``reflect`` or ``zeros``: half an `fft_length` is
         added on both sides, so that frame ``t`` has its middle at sample ``t * hop_length``.
@@ -206,7 +206,9 @@ class LogMel:
         if self.padding != "none":
             half = self.fft_length // 2
             around = [(0, 0)] * (samples.ndim - 1) + [(half, half)]
-            samples = np.pad(samples, around, mode="reflect" if self.padding == "reflect" else "constant")
+            samples = np.pad(
+                samples, around, mode="reflect" if self.padding == "reflect" else "constant"
+            )
         length = self.frame_length if self.cut == "frame" else self.fft_length
         view = np.lib.stride_tricks.sliding_window_view(samples, length, axis=-1)
         frames = view[..., :: self.hop_length, :].astype(np.float64)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from soundalike.errors import ParameterError
 
+#: Of VGGish and of the weight-free encoder.
 SAMPLE_RATE_HZ = 16_000
 #: A remainder up to this long moves the last window instead of adding one. MP3 and AAC decoders
 #: deliver up to 70 ms more than was recorded (encoder delay and frame padding), and a 10 s clip is
@@ -26,6 +27,8 @@ class WindowPlan:
     stride_s : float
         Distance between two starts in seconds, more than 0 and at most 3600. A stride longer than
         the window leaves gaps, on the caller's own wish.
+    sample_rate_hz : int
+        Rate at which recordings are decoded and cut: that of the encoder.
 
     Raises
     ------
@@ -35,6 +38,7 @@ class WindowPlan:
 
     window_s: float = 4.0
     stride_s: float = 2.0
+    sample_rate_hz: int = SAMPLE_RATE_HZ
 
     def __post_init__(self) -> None:
         if not MIN_WINDOW_S <= self.window_s <= 3600:
@@ -47,13 +51,13 @@ class WindowPlan:
 
     @property
     def window_samples(self) -> int:
-        """Length of a window at 16 kHz, in samples."""
-        return round(self.window_s * SAMPLE_RATE_HZ)
+        """Length of a window in samples."""
+        return round(self.window_s * self.sample_rate_hz)
 
     @property
     def stride_samples(self) -> int:
-        """Distance between two starts at 16 kHz, in samples."""
-        return round(self.stride_s * SAMPLE_RATE_HZ)
+        """Distance between two starts in samples."""
+        return round(self.stride_s * self.sample_rate_hz)
 
     def starts(self, n_samples: int) -> list[int]:
         """Return the first sample of every window of a recording.
@@ -61,7 +65,7 @@ class WindowPlan:
         Parameters
         ----------
         n_samples : int
-            Length of the recording at 16 kHz, at least 1.
+            Length of the recording, at least 1.
 
         Returns
         -------
@@ -89,7 +93,7 @@ class WindowPlan:
             return starts
         # Moving the last window must not open a gap before it, nor uncover the recording's start.
         may_move = (
-            remainder <= TAIL_TOLERANCE_S * SAMPLE_RATE_HZ
+            remainder <= TAIL_TOLERANCE_S * self.sample_rate_hz
             and len(starts) > 1
             and stride + remainder <= window
         )

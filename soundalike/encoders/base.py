@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 
 from soundalike.audio import front_end
 from soundalike.audio.loading import release_pages
 from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.audio.segmenter import pad_to
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
 from soundalike.errors import InvalidSamples, ParameterError, SoundalikeError
 from soundalike.faults import recording_error
@@ -23,10 +25,65 @@ from soundalike.types import FloatArray, IndexSpec, Window
 
 #: Patches that go through the encoder together.
 BATCH_PATCHES = 64
+#: Windows that are resampled together.
+_PIECE_WINDOWS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleLayout:
+    """What a network sees at once, and where in a window.
+
+    Attributes
+    ----------
+    sample_rate_hz : int
+    n_samples : int
+        Length of an example.
+    hop_s : float
+        Distance between the examples of a window, in seconds.
+    dimension : int
+        Numbers that the network gives for an example.
+    pooling : str
+        ``concatenate``: the vectors of a window's examples stand one after the other, in the order of
+        time; ``mean``: their mean stands for the window.
+    """
+
+    sample_rate_hz: int
+    n_samples: int
+    hop_s: float
+    dimension: int
+    pooling: Literal["concatenate", "mean"] = "concatenate"
+
+    def examples_per_window(self, plan: WindowPlan, hop_s: float | None = None) -> int:
+        """Return how many examples lie in a window.
+
+        Raises
+        ------
+        ParameterError
+            A window is shorter than an example, or the distance shorter than a sample.
+        """
+        hop_s = self.hop_s if hop_s is None else hop_s
+        if not 1 / self.sample_rate_hz <= hop_s < math.inf:
+            raise ParameterError(f"example_hop_s is {hop_s}; it must be at least one sample")
+        window = round(plan.window_s * self.sample_rate_hz)
+        if window < self.n_samples:
+            needed_s = math.ceil(1000 * self.n_samples / self.sample_rate_hz) / 1000
+            raise ParameterError(
+                f"window_size is {plan.window_s!r} s; this encoder needs windows of at least "
+                f"{needed_s} s"
+            )
+        return 1 + (window - self.n_samples) // round(hop_s * self.sample_rate_hz)
+
+    def window_dimension(self, n_examples: int) -> int:
+        """Return how many numbers a window of so many examples has."""
+        return self.dimension * (n_examples if self.pooling == "concatenate" else 1)
+
+
+#: One patch of 0.975 s a second, 128 numbers each.
+VGGISH_LAYOUT = ExampleLayout(SAMPLE_RATE_HZ, front_end.PATCH_SAMPLES, 1.0, front_end.EMBEDDING_DIM)
 
 
 class Encoder(Protocol):
-    """What turns log-mel patches into vectors.
+    """What turns windows into vectors: one network, or several whose vectors stand side by side.
 
     Attributes
     ----------
@@ -42,19 +99,70 @@ class Encoder(Protocol):
     description: str
     fingerprint: str
 
-    def embed_patches(self, log_mel: FloatArray) -> FloatArray:
-        """Embed patches.
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The networks, with the weight of each; weights have the sum 1."""
+        ...
 
-        Parameters
-        ----------
-        log_mel : (n, 96, 64) float32
-            Patches of `soundalike.audio.log_mel.log_mel_spectrogram`.
+
+class Network(Encoder, Protocol):
+    """What turns examples into vectors.
+
+    Attributes
+    ----------
+    layout : ExampleLayout
+        What an example is.
+    """
+
+    layout: ExampleLayout
+
+    def front_end(self, samples: FloatArray) -> FloatArray:
+        """Return what the network takes of ``(n, n_samples)`` float32 examples; any thread calls it."""
+        ...
+
+    def embed_patches(self, patches: FloatArray) -> FloatArray:
+        """Embed what `front_end` has returned.
 
         Returns
         -------
-        embeddings : (n, 128) float32
+        embeddings : (n, dimension) float32
         """
         ...
+
+    def pool(self, vectors: FloatArray) -> FloatArray:
+        """Return the vectors of windows, ``(n_windows, d)``, of those of their examples.
+
+        Parameters
+        ----------
+        vectors : (n_windows, n_examples, dimension) float32
+        """
+        ...
+
+
+class Part(NamedTuple):
+    """One of an encoder's networks."""
+
+    weight: float
+    network: Network
+
+
+class OneNetwork:
+    """What networks that are encoders by themselves have in common."""
+
+    layout: ExampleLayout = VGGISH_LAYOUT
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The network itself."""
+        return (Part(1.0, cast(Network, self)),)
+
+    def front_end(self, samples: FloatArray) -> FloatArray:
+        """Return VGGish's log-mel patches, ``(n, 96, 64)`` float32, of ``(n, 15600)`` samples."""
+        return log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
+
+    def pool(self, vectors: FloatArray) -> FloatArray:
+        """Return ``(n_windows, n_examples * dimension)``: the examples' vectors side by side."""
+        return vectors.reshape(len(vectors), -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +172,7 @@ class CutRecording:
     Attributes
     ----------
     samples : (n_samples,) float32
-        Mono at 16 kHz, at least one window long.
+        Mono at the plan's rate, at least one window long.
     windows : sequence of Window
         The windows, in seconds of the whole recording.
     offset_s : float
@@ -76,30 +184,29 @@ class CutRecording:
     offset_s: float = 0.0
 
 
-def seconds_per_window(plan: WindowPlan, example_hop_s: float = 1.0) -> int:
-    """Return how many patches, and so how many 128-d vectors, make up a window.
+def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None = None) -> IndexSpec:
+    """Return what an index of this encoder and these windows is made with.
 
-    Examples
-    --------
-    >>> seconds_per_window(WindowPlan(4.0, 2.0)), seconds_per_window(WindowPlan(4.0, 2.0), 0.96)
-    (4, 4)
+    Raises
+    ------
+    ParameterError
+        The windows are too short for the encoder.
     """
-    if not 1 / SAMPLE_RATE_HZ <= example_hop_s < math.inf:
-        raise ParameterError(f"example_hop_s is {example_hop_s}; it must be at least one sample")
-    hop = round(example_hop_s * SAMPLE_RATE_HZ)
-    return 1 + (plan.window_samples - front_end.PATCH_SAMPLES) // hop
-
-
-def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float = 1.0) -> IndexSpec:
-    """Return what an index of this encoder and these windows is made with."""
-    hop = "" if example_hop_s == 1.0 else f"+hop{example_hop_s:g}"
+    hop = "" if example_hop_s in (None, 1.0) else f"+hop{example_hop_s:g}"
+    layouts = [part.network.layout for part in encoder.parts]
+    counts = [layout.examples_per_window(plan, example_hop_s) for layout in layouts]
     return IndexSpec(
         encoder=encoder.name,
         fingerprint=encoder.fingerprint + hop,
-        dimension=front_end.EMBEDDING_DIM * seconds_per_window(plan, example_hop_s),
+        dimension=sum(map(ExampleLayout.window_dimension, layouts, counts)),
         window_s=plan.window_s,
         stride_s=plan.stride_s,
     )
+
+
+def sample_rate_hz(encoder: Encoder) -> int:
+    """Return the rate at which recordings are decoded for an encoder: the highest of its networks."""
+    return max(part.network.layout.sample_rate_hz for part in encoder.parts)
 
 
 def embed_windows(
@@ -107,7 +214,7 @@ def embed_windows(
     encoder: Encoder,
     plan: WindowPlan,
     *,
-    example_hop_s: float = 1.0,
+    example_hop_s: float | None = None,
     batch_patches: int = BATCH_PATCHES,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[FloatArray]:
@@ -126,9 +233,9 @@ def embed_windows(
         Applied to every patch.
     plan : WindowPlan
         The plan that the windows were cut by.
-    example_hop_s : float
-        Distance between the patches of a window, in seconds: 1.0, or 0.96 as in the published
-        pipeline.
+    example_hop_s : float, optional
+        Distance between the examples of a window, in seconds, where it is not the encoder's own; 0.96
+        is that of VGGish's published pipeline.
     batch_patches : int
         Patches in a batch, at least 1.
     on_progress : callable, optional
@@ -136,10 +243,11 @@ def embed_windows(
 
     Returns
     -------
-    embeddings : list of (n_windows, 128 * k) float32
-        One array for each recording, in order; ``k`` is `seconds_per_window`. Rows have length 1.
-        The vectors of a window's seconds stand one after the other, in the order of time. A row is
-        zero where the encoder gives only zeros.
+    embeddings : list of (n_windows, d) float32
+        One array for each recording, in order; ``d`` is the dimension of `index_spec`. Rows have length
+        1. Of several networks, the vectors of each have the root of its weight as their length and stand
+        side by side, so that a cosine is the weighted mean of the networks' cosines. A row is zero where
+        the encoder gives only zeros.
 
     Raises
     ------
@@ -148,31 +256,110 @@ def embed_windows(
     InvalidSamples
         A sample of one of the recordings is too large for the encoder.
     """
-    if batch_patches < 1 or example_hop_s <= 0:
+    if batch_patches < 1:
+        raise ParameterError(f"batch_patches is {batch_patches}; it must be above 0")
+    if plan.sample_rate_hz < sample_rate_hz(encoder):
         raise ParameterError(
-            f"batch_patches is {batch_patches} and example_hop_s is {example_hop_s}; "
-            "both must be above 0"
+            f"the recordings were cut at {plan.sample_rate_hz} Hz; the encoder {encoder.name} needs "
+            f"sample_rate_hz={sample_rate_hz(encoder)} in the WindowPlan"
         )
-    per_window = seconds_per_window(plan, example_hop_s)
-    hop = round(example_hop_s * SAMPLE_RATE_HZ)
-    layouts = [_patch_layout(recording, per_window, hop) for recording in recordings]
+    progress = _Progress(on_progress, recordings, encoder, plan, example_hop_s)
+    found = [
+        _embedded_windows(recordings, part.network, plan, example_hop_s, batch_patches, progress.add)
+        for part in encoder.parts
+    ]
+    if len(found) == 1:
+        return found[0]
+    weights = [math.sqrt(part.weight) for part in encoder.parts]
+    return [
+        normalised(np.concatenate([w * rows for w, rows in zip(weights, parts, strict=True)], axis=1))
+        for parts in zip(*found, strict=True)
+    ]
+
+
+class _Progress:
+    """Counts the examples of all networks."""
+
+    def __init__(
+        self,
+        tell: Callable[[int, int], None] | None,
+        recordings: Sequence[CutRecording],
+        encoder: Encoder,
+        plan: WindowPlan,
+        example_hop_s: float | None,
+    ) -> None:
+        self._tell = tell
+        self._done = self._all = 0
+        if tell is not None:
+            for part in encoder.parts:
+                for recording in recordings:
+                    starts, _ = _example_layout(recording, part.network.layout, plan, example_hop_s)
+                    self._all += len(starts)
+
+    def add(self, count: int) -> None:
+        """Count examples that are done."""
+        self._done += count
+        if self._tell is not None:
+            self._tell(self._done, self._all)
+
+
+def _embedded_windows(
+    recordings: Sequence[CutRecording],
+    network: Network,
+    plan: WindowPlan,
+    example_hop_s: float | None,
+    batch_patches: int,
+    on_progress: Callable[[int], None],
+) -> list[FloatArray]:
+    """Embed windows with one network."""
+    layout = network.layout
+    per_window = layout.examples_per_window(plan, example_hop_s)
+    if plan.sample_rate_hz != layout.sample_rate_hz:
+        return [
+            np.concatenate(
+                [
+                    _embedded_windows([piece], network, own, example_hop_s, batch_patches, on_progress)[
+                        0
+                    ]
+                    for piece in _resampled(recording, plan, layout.sample_rate_hz)
+                ]
+            )
+            for own in [replace(plan, sample_rate_hz=layout.sample_rate_hz)]
+            for recording in recordings
+        ]
+    layouts = [_example_layout(recording, layout, plan, example_hop_s) for recording in recordings]
     patches = [
         _Patch(recording.samples, int(start))
         for recording, (starts, _) in zip(recordings, layouts, strict=True)
         for start in starts
     ]
-    vectors = np.empty((len(patches), front_end.EMBEDDING_DIM), dtype=np.float32)
+    vectors = np.empty((len(patches), layout.dimension), dtype=np.float32)
     done = 0
-    for rows in _embedded(patches, encoder, batch_patches):
+    for rows in _embedded(patches, network, batch_patches):
         vectors[done : done + len(rows)] = rows
         done += len(rows)
-        if on_progress is not None:
-            on_progress(done, len(patches))
+        on_progress(len(rows))
     offsets = np.cumsum([0, *(len(starts) for starts, _ in layouts)])
     return [
-        normalised(vectors[offset:][rows].reshape(len(rows), per_window * front_end.EMBEDDING_DIM))
+        normalised(network.pool(vectors[offset:][rows].reshape(len(rows), per_window, layout.dimension)))
         for offset, (_, rows) in zip(offsets, layouts, strict=False)
     ]
+
+
+def _resampled(recording: CutRecording, plan: WindowPlan, rate_hz: int) -> Iterator[CutRecording]:
+    """Yield pieces of a recording at a network's rate, where another network asked for a higher one.
+
+    Pieces bound the memory. What a resampler makes of a piece's edges differs by less than its filter's
+    tail, some milliseconds.
+    """
+    windows, from_hz = recording.windows, plan.sample_rate_hz
+    for begin in range(0, len(windows), _PIECE_WINDOWS):
+        part = windows[begin : begin + _PIECE_WINDOWS]
+        first = round((part[0].start_s - recording.offset_s) * from_hz)
+        last = round((part[-1].start_s - recording.offset_s) * from_hz) + plan.window_samples
+        samples = soxr.resample(recording.samples[first:last], from_hz, rate_hz, quality="HQ")
+        release_pages(recording.samples)
+        yield CutRecording(samples, part, recording.offset_s + first / from_hz)
 
 
 def embed_each(
@@ -181,7 +368,7 @@ def embed_each(
     encoder: Encoder,
     plan: WindowPlan,
     *,
-    example_hop_s: float = 1.0,
+    example_hop_s: float | None = None,
     batch_patches: int = BATCH_PATCHES,
 ) -> list[FloatArray | SoundalikeError]:
     """Embed recordings together; where that fails, one by one, so that only those at fault fail.
@@ -226,7 +413,7 @@ def embed_each(
 def embed_patches_at(
     samples: FloatArray,
     starts: Sequence[int],
-    encoder: Encoder,
+    encoder: Network,
     batch_patches: int = BATCH_PATCHES,
 ) -> FloatArray:
     """Return the encoder's raw vector of each patch of a recording.
@@ -234,17 +421,17 @@ def embed_patches_at(
     Parameters
     ----------
     samples : (n_samples,) float32
-        Mono at 16 kHz.
+        Mono at the network's rate.
     starts : sequence of int
-        First sample of each patch, at least one; a patch has 15 600 samples.
-    encoder : Encoder
-        Applied to every patch.
+        First sample of each example, at least one.
+    encoder : Network
+        Applied to every example.
     batch_patches : int
         Patches in a batch, at least 1.
 
     Returns
     -------
-    vectors : (n_patches, 128) float32
+    vectors : (n_patches, dimension) float32
 
     Raises
     ------
@@ -262,12 +449,12 @@ class _Patch(NamedTuple):
     start: int
 
 
-def _embedded(patches: Sequence[_Patch], encoder: Encoder, batch_patches: int) -> Iterator[FloatArray]:
-    """Yield the vectors of each batch, ``(n, 128)``, all finite."""
-    for log_mel in _spectrograms(patches, batch_patches):
+def _embedded(patches: Sequence[_Patch], network: Network, batch_patches: int) -> Iterator[FloatArray]:
+    """Yield the vectors of each batch, ``(n, dimension)``, all finite."""
+    for prepared in _prepared(patches, network, batch_patches):
         # What is too large for float32 shows in the result; NumPy would warn on the terminal.
         with np.errstate(over="ignore", invalid="ignore"):
-            rows = encoder.embed_patches(log_mel)
+            rows = network.embed_patches(prepared)
         if not np.isfinite(rows).all():
             raise InvalidSamples(
                 "the recording's vectors are not finite, because its samples are too large; export it "
@@ -276,29 +463,32 @@ def _embedded(patches: Sequence[_Patch], encoder: Encoder, batch_patches: int) -
         yield rows
 
 
-def _spectrograms(patches: Sequence[_Patch], batch_patches: int) -> Iterator[FloatArray]:
-    """Yield the spectrograms of each batch, ``(n, 96, 64)``; several batches are made ahead."""
+def _prepared(patches: Sequence[_Patch], network: Network, batch_patches: int) -> Iterator[FloatArray]:
+    """Yield what the network takes of each batch; several batches are made ahead."""
     batches = [patches[begin : begin + batch_patches] for begin in range(0, len(patches), batch_patches)]
+    prepare = partial(_prepare, network=network)
     if len(batches) == 1:
-        return map(_spectrogram, batches)
-    return map_ahead(_spectrogram, batches, workers=1)
+        return map(prepare, batches)
+    return map_ahead(prepare, batches, workers=1)
 
 
-def _spectrogram(batch: Sequence[_Patch]) -> FloatArray:
-    samples = np.stack([patch.samples[patch.start :][: front_end.PATCH_SAMPLES] for patch in batch])
+def _prepare(batch: Sequence[_Patch], network: Network) -> FloatArray:
+    n_samples = network.layout.n_samples
+    samples = np.stack([pad_to(patch.samples[patch.start :][:n_samples], n_samples) for patch in batch])
     release_pages(batch[-1].samples)
     with np.errstate(over="ignore", invalid="ignore"):
-        return log_mel_spectrogram(samples, sample_rate=SAMPLE_RATE_HZ)
+        return network.front_end(samples)
 
 
-def _patch_layout(
-    recording: CutRecording, per_window: int, hop: int
+def _example_layout(
+    recording: CutRecording, layout: ExampleLayout, plan: WindowPlan, example_hop_s: float | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the distinct patch starts of a recording and, per window, the rows that make it up."""
-    offset_s = recording.offset_s
-    starts = np.array(
-        [round((window.start_s - offset_s) * SAMPLE_RATE_HZ) for window in recording.windows]
-    )
+    """Return the distinct first samples of examples and, per window, the rows that make it up."""
+    hop_s = layout.hop_s if example_hop_s is None else example_hop_s
+    hop, rate_hz = round(hop_s * layout.sample_rate_hz), layout.sample_rate_hz
+    seconds = [window.start_s - recording.offset_s for window in recording.windows]
+    starts = np.array([round(second * rate_hz) for second in seconds])
+    per_window = layout.examples_per_window(plan, example_hop_s)
     wanted = starts[:, np.newaxis] + hop * np.arange(per_window)
     distinct, rows = np.unique(wanted, return_inverse=True)
     return distinct, rows.reshape(wanted.shape)

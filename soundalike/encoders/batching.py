@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from soundalike.encoders.base import Encoder
+from soundalike.encoders.base import Network, OneNetwork
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
 
@@ -40,8 +40,8 @@ class _Request:
             self.done.set_result(np.concatenate(self.rows))
 
 
-class SharedBatches:
-    """An encoder that many threads may call at once. A `soundalike.encoders.base.Encoder`.
+class SharedBatches(OneNetwork):
+    """A network that many threads may call at once.
 
     Whenever the network is free it takes what is waiting, so a lone request never waits for company.
     Where more is waiting than a batch holds, each request gets an equal share of it and what short
@@ -50,7 +50,7 @@ class SharedBatches:
 
     Parameters
     ----------
-    encoder : Encoder
+    network : Network
         Called by one thread at a time. Its vectors must not depend on the company in a batch.
     batch_patches : int
         Patches in a batch, at least 1.
@@ -61,22 +61,31 @@ class SharedBatches:
         `batch_patches` is less than 1.
     """
 
-    def __init__(self, encoder: Encoder, batch_patches: int = SHARED_BATCH_PATCHES) -> None:
+    def __init__(self, network: Network, batch_patches: int = SHARED_BATCH_PATCHES) -> None:
         if batch_patches < 1:
             raise ParameterError(f"batch_patches is {batch_patches}; it must be above 0")
-        self.name = encoder.name
-        self.description = encoder.description
-        self.fingerprint = encoder.fingerprint
-        self._encoder = encoder
+        self.name = network.name
+        self.description = network.description
+        self.fingerprint = network.fingerprint
+        self.layout = network.layout
+        self._inner = network
         self._batch_patches = batch_patches
         self._waiting: list[_Request] = []
         self._lock = threading.Lock()
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
 
+    def front_end(self, samples: FloatArray) -> FloatArray:
+        """Return what the network takes; every thread does so for itself."""
+        return self._inner.front_end(samples)
+
+    def pool(self, vectors: FloatArray) -> FloatArray:
+        """Return what the network makes of its vectors."""
+        return self._inner.pool(vectors)
+
     def embed_patches(self, log_mel: FloatArray) -> FloatArray:
-        """Embed ``(n, 96, 64)`` float32 patches into ``(n, 128)`` float32, with whoever else waits."""
+        """Embed patches together with whoever else waits."""
         if not len(log_mel):
-            return self._encoder.embed_patches(log_mel)
+            return self._inner.embed_patches(log_mel)
         request = _Request(log_mel)
         with self._lock:
             self._waiting.append(request)
@@ -89,7 +98,7 @@ class SharedBatches:
         if not parts:
             return
         try:
-            rows = self._encoder.embed_patches(np.concatenate([patches for _, patches in parts]))
+            rows = self._inner.embed_patches(np.concatenate([patches for _, patches in parts]))
         except Exception as exc:
             self._fail([request for request, _ in parts], exc)
         else:

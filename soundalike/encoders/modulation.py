@@ -17,6 +17,7 @@ import numpy as np
 import scipy.fft
 
 from soundalike.audio import front_end
+from soundalike.encoders.base import OneNetwork
 from soundalike.types import FloatArray
 
 _CONSTANTS = "modulation.npz"
@@ -52,7 +53,7 @@ class Constants(NamedTuple):
     common: FloatArray
 
 
-class Modulation:
+class Modulation(OneNetwork):
     """Cepstra, rate-scale cells and band modulations of a second: 128 numbers.
 
     An `soundalike.encoders.base.Encoder`. The length of a vector is the level of its second, so that

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from soundalike.encoders.base import OneNetwork
 from soundalike.encoders.batching import SharedBatches
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
 
 
-class Gate:
+class Gate(OneNetwork):
     """An encoder whose batches wait until they are let through; a patch's vector is its first number."""
 
     name, description, fingerprint = "gate", "lets batches through", "0"

@@ -10,6 +10,7 @@ import soundfile
 
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.encoders import clips
+from soundalike.encoders.base import OneNetwork
 from soundalike.encoders.clips import embed_audio, embed_files, embed_seconds
 from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.vggish.postprocess import Postprocessor
@@ -28,7 +29,7 @@ RATE = 16_000
 WriteWav = Callable[..., Path]
 
 
-class VGGishStandIn:
+class VGGishStandIn(OneNetwork):
     """Gives each patch's band means, twice: like VGGish in name and shape."""
 
     name = "vggish"

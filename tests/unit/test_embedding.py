@@ -12,6 +12,7 @@ from soundalike.audio.segmenter import pad_to
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import (
     CutRecording,
+    OneNetwork,
     embed_windows,
     index_spec,
     normalised,
@@ -25,7 +26,7 @@ RATE = 16_000
 PLAN = WindowPlan(4.0, 2.0)
 
 
-class ToyEncoder:
+class ToyEncoder(OneNetwork):
     """Puts the mean of the loudest band into the place of that band's number, the rest is zero."""
 
     name = "toy"

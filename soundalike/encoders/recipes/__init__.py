@@ -1,0 +1,1 @@
+"""Build the ONNX files of models whose weights come in packages of other programs."""
