@@ -9,8 +9,10 @@ from pathlib import Path
 
 from soundalike.errors import ConfigError
 
-#: Encoders that may be asked for; ``auto`` takes VGGish where its weights are present and verified.
+#: Encoders that need no model file; ``auto`` takes VGGish where its weights are present and verified.
 MODELS = ("auto", "vggish", "logmel-modulation")
+#: Encoders whose model files ``soundalike models download`` gets.
+DOWNLOADABLE = ("aisfx", "resemblyzer")
 #: The index of those who name none.
 DEFAULT_COLLECTION = "default"
 #: Number formats of VGGish; ``auto`` takes bfloat16 where the processor multiplies it itself.
@@ -31,7 +33,8 @@ class Settings:
     weights_dir : Path
         Folder of the VGGish weights (``SOUNDALIKE_WEIGHTS_DIR``; default ``<data_dir>/weights``).
     model : str
-        ``auto``, ``vggish`` or ``logmel-modulation`` (``SOUNDALIKE_MODEL``).
+        ``auto``, ``vggish``, ``logmel-modulation``, the name of a model file, or several names joined by
+        ``+`` (``SOUNDALIKE_MODEL``).
     spool_dir : Path
         Folder for long recordings while they are on their way through the Flow
         (``SOUNDALIKE_SPOOL_DIR``; default ``<data_dir>/spool``).
@@ -124,9 +127,15 @@ class Settings:
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
+    def _check_model(self) -> None:
+        known = (*MODELS, *DOWNLOADABLE)
+        for name in model_names(self.model):
+            if name not in known and not (name and (self.weights_dir / name / "manifest.yml").is_file()):
+                _check_choice("SOUNDALIKE_MODEL", self.model, known)
+
     def validate(self) -> None:
         """Raise `ConfigError` where a value cannot be used."""
-        _check_choice("SOUNDALIKE_MODEL", self.model, MODELS)
+        self._check_model()
         _check_choice("SOUNDALIKE_PRECISION", self.precision, PRECISIONS)
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):
@@ -137,6 +146,11 @@ class Settings:
                 f"SOUNDALIKE_DATABASE_URL begins with {begin!r}; give a URL like "
                 "postgresql://user:password@host:5432/database, or unset it for the embedded server"
             )
+
+
+def model_names(model: str) -> list[str]:
+    """Return the names that ``--model`` joins, without their weights."""
+    return [part.partition(":")[0] for part in model.split("+")]
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

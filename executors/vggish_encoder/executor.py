@@ -27,7 +27,7 @@ from executors.messages.parameters import (
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
 from soundalike.encoders.base import CutRecording, embed_each, index_spec
-from soundalike.encoders.batching import SHARED_BATCH_PATCHES, SharedBatches
+from soundalike.encoders.batching import SHARED_BATCH_PATCHES, share_batches
 from soundalike.encoders.choice import load_encoder
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
 from soundalike.types import FloatArray
@@ -87,7 +87,7 @@ class VGGishEncoder(Executor):
             Path(checkpoint) if checkpoint else settings.checkpoint,
             precision=precision or settings.precision,
         )
-        self._encoder = SharedBatches(encoder, self._batch_size)
+        self._encoder = share_batches(encoder, self._batch_size)
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
 
     @requests(on="/index")

@@ -130,10 +130,16 @@ def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float
     return _cut(wanted, [0], plan, begin_s)
 
 
-def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
-    """Decode a recording and cut it into the encoders' patches: one window of 0.975 s a second.
+def cut_seconds(
+    source: AudioSource,
+    *,
+    example_hop_s: float = 1.0,
+    example_samples: int = front_end.PATCH_SAMPLES,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
+) -> Segments:
+    """Decode a recording and cut it into an encoder's examples, one a second.
 
-    What is left at the end and shorter than a patch is in no window.
+    What is left at the end and shorter than an example is in no window.
 
     Parameters
     ----------
@@ -141,6 +147,8 @@ def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
         As for `segment`.
     example_hop_s : float
         Seconds between two starts: 1.0, or 0.96 as in VGGish's published pipeline.
+    example_samples, sample_rate_hz : int
+        Length of an example, and the rate of its samples.
 
     Raises
     ------
@@ -149,14 +157,14 @@ def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
     AudioTooShort, UnreadableAudio, EmptyAudio, InvalidSamples
         As for `segment`.
     """
-    hop = round(example_hop_s * SAMPLE_RATE_HZ)
+    hop = round(example_hop_s * sample_rate_hz)
     if hop < 1:
         raise ParameterError(f"example_hop_s is {example_hop_s}; it must be above 0")
-    waveform = load_audio(source)
+    waveform = load_audio(source, sample_rate_hz=sample_rate_hz)
     check_long_enough(waveform)
-    last = max(0, len(waveform.samples) - front_end.PATCH_SAMPLES)
-    patches = WindowPlan(front_end.PATCH_SAMPLES / SAMPLE_RATE_HZ, example_hop_s)
-    return _cut(waveform, range(0, last + 1, hop), patches)
+    last = max(0, len(waveform.samples) - example_samples)
+    plan = WindowPlan(example_samples / sample_rate_hz, max(0.01, example_hop_s), sample_rate_hz)
+    return _cut(waveform, range(0, last + 1, hop), plan)
 
 
 def _cut(waveform: Waveform, starts: Iterable[int], plan: WindowPlan, offset_s: float = 0.0) -> Segments:

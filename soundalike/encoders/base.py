@@ -162,7 +162,7 @@ class OneNetwork:
 
     def pool(self, vectors: FloatArray) -> FloatArray:
         """Return ``(n_windows, n_examples * dimension)``: the examples' vectors side by side."""
-        return vectors.reshape(len(vectors), -1)
+        return vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +202,27 @@ def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None =
         window_s=plan.window_s,
         stride_s=plan.stride_s,
     )
+
+
+def only_network(encoder: Encoder) -> Network:
+    """Return the network of an encoder that is one.
+
+    Raises
+    ------
+    ParameterError
+        The encoder has several networks, whose examples differ.
+    """
+    if len(encoder.parts) > 1:
+        raise ParameterError(
+            f"the encoder {encoder.name} has several networks and gives vectors of windows alone; "
+            "choose one of them, or per='window'"
+        )
+    return encoder.parts[0].network
+
+
+def plan_for(encoder: Encoder, plan: WindowPlan) -> WindowPlan:
+    """Return a plan with the rate at which recordings are decoded for an encoder."""
+    return replace(plan, sample_rate_hz=sample_rate_hz(encoder))
 
 
 def sample_rate_hz(encoder: Encoder) -> int:

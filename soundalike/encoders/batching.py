@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from soundalike.encoders.base import Network, OneNetwork
+from soundalike.encoders.base import Encoder, Network, OneNetwork
+from soundalike.encoders.fusion import Fusion
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
 
@@ -38,6 +39,14 @@ class _Request:
         self.rows.append(rows)
         if sum(len(part) for part in self.rows) == len(self.log_mel):
             self.done.set_result(np.concatenate(self.rows))
+
+
+def share_batches(encoder: Encoder, batch_patches: int = SHARED_BATCH_PATCHES) -> Encoder:
+    """Return an encoder whose networks many threads may call at once."""
+    shared = [SharedBatches(part.network, batch_patches) for part in encoder.parts]
+    if len(shared) == 1:
+        return shared[0]
+    return Fusion(shared, [part.weight for part in encoder.parts])
 
 
 class SharedBatches(OneNetwork):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from soundalike.config import MODELS
-from soundalike.encoders.base import Encoder
+from soundalike.audio.windows import SAMPLE_RATE_HZ
+from soundalike.config import DOWNLOADABLE, MODELS
+from soundalike.encoders.base import Encoder, Network
+from soundalike.encoders.fusion import Fusion, fused_fingerprint, parse_model
 from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.weights import CHECKPOINT, GET_WEIGHTS, verified_path
 from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
@@ -22,20 +24,21 @@ def load_encoder(
     Parameters
     ----------
     model : str
-        ``vggish``, ``logmel-modulation``, or ``auto``: VGGish where its weights are present and
-        verified, else ``logmel-modulation``.
+        ``vggish``, ``logmel-modulation``, the name of a model file, or ``auto``: VGGish where its
+        weights are present and verified, else ``logmel-modulation``. Several are joined by ``+``, as
+        `soundalike.encoders.fusion.parse_model` explains.
     weights_dir : Path
         Folder of the published weights.
     checkpoint : Path, optional
         A checkpoint of the same network to use in their place. It is checked for the network's
         variables, not for the published checksum.
     precision : str
-        What VGGish computes in; see `soundalike.encoders.vggish.network.VGGishNetwork`.
+        What networks compute in; see `soundalike.encoders.runtime.open_session`.
 
     Raises
     ------
     ConfigError
-        `model` is none of the three.
+        A weight in `model` is wrong.
     ParameterError
         VGGish is loaded, and `precision` is none of its three.
     WeightsMissing
@@ -43,14 +46,32 @@ def load_encoder(
     WeightsCorrupt
         The weights are not the published ones, or no checkpoint of this network.
     """
-    if model not in MODELS:
-        raise ConfigError(f"model is {model!r}; choose one of {', '.join(MODELS)}")
-    if model == "logmel-modulation":
+    named = parse_model(model)
+    if len(named) == 1:
+        return _network(model, weights_dir, checkpoint, precision)
+    networks = [_network(name, weights_dir, checkpoint, precision) for name, _ in named]
+    return Fusion(networks, [weight for _, weight in named])
+
+
+def _network(model: str, weights_dir: Path, checkpoint: Path | None, precision: str) -> Network:
+    if model == Modulation.name:
         return Modulation()
+    if model not in MODELS:
+        if model not in DOWNLOADABLE and not (weights_dir / model).is_dir():
+            listed = ", ".join((*MODELS, *DOWNLOADABLE))
+            raise ConfigError(
+                f"model is {model!r}; choose one of {listed}, or add it with: soundalike models add"
+            )
+        # Its runtime takes a moment to import; only this branch needs it.
+        from soundalike.encoders.installed import find_model
+        from soundalike.encoders.model_file import ModelFile
+
+        found = find_model(model, weights_dir)
+        return ModelFile(found.path, found.manifest, precision=precision)
     path = checkpoint or _published(model, weights_dir)
     if path is None:
         return Modulation()
-    _check_is_there(path)
+    _check_there(path)
     # TensorFlow takes seconds to import; only this branch needs it.
     from soundalike.encoders.vggish.network import VGGishNetwork
 
@@ -69,12 +90,8 @@ def vggish_checkpoint(weights_dir: Path, checkpoint: Path | None = None) -> Path
     """
     path = checkpoint or _published("vggish", weights_dir)
     assert path is not None, "a missing file is an error for this model"
-    _check_is_there(path)
-    return path
-
-
-def _check_is_there(path: Path) -> None:
     _check_there(path)
+    return path
 
 
 def _check_there(path: Path) -> None:
@@ -97,8 +114,12 @@ def _published(model: str, weights_dir: Path) -> Path | None:
 
 def chosen_name(model: str, weights_dir: Path, checkpoint: Path | None = None) -> str:
     """Return the name of the encoder that `load_encoder` would load, without loading it."""
-    if model == "logmel-modulation":
-        return Modulation.name
+    return "+".join(_chosen_one(name, weights_dir, checkpoint) for name, _ in parse_model(model))
+
+
+def _chosen_one(model: str, weights_dir: Path, checkpoint: Path | None) -> str:
+    if model not in MODELS or model == Modulation.name:
+        return model
     return "vggish" if checkpoint or _published(model, weights_dir) else Modulation.name
 
 
@@ -110,6 +131,23 @@ def chosen(model: str, weights_dir: Path, checkpoint: Path | None = None) -> tup
     WeightsMissing, WeightsCorrupt
         As `load_encoder` does, but for what shows only when a checkpoint is opened.
     """
+    named = parse_model(model)
+    found = [_identity(name, weights_dir, checkpoint) for name, _ in named]
+    if len(found) == 1:
+        return found[0]
+    identity = fused_fingerprint(
+        [(weight, one[1]) for (_, weight), one in zip(named, found, strict=True)]
+    )
+    return "+".join(name for name, _ in found), identity
+
+
+def _identity(model: str, weights_dir: Path, checkpoint: Path | None) -> tuple[str, str]:
+    if model not in MODELS:
+        from soundalike.encoders.installed import find_model
+        from soundalike.encoders.model_file import fingerprint
+
+        installed = find_model(model, weights_dir)
+        return model, fingerprint(installed.path, installed.manifest)
     path = None if model == Modulation.name else checkpoint or _published(model, weights_dir)
     if path is None:
         return Modulation.name, Modulation().fingerprint
@@ -118,3 +156,25 @@ def chosen(model: str, weights_dir: Path, checkpoint: Path | None = None) -> tup
     from soundalike.encoders.vggish.network import file_sha256
 
     return "vggish", file_sha256(path)
+
+
+def decoding_rate_hz(model: str, weights_dir: Path) -> int:
+    """Return the rate at which recordings are decoded for an encoder, without loading it.
+
+    Raises
+    ------
+    WeightsMissing
+        A model file is not here.
+    """
+    rates = [SAMPLE_RATE_HZ]
+    for name, _ in parse_model(model):
+        if name not in MODELS:
+            from soundalike.encoders.manifest import shipped_manifests
+
+            shipped = shipped_manifests().get(name)
+            if shipped is None:
+                from soundalike.encoders.installed import find_model
+
+                shipped = find_model(name, weights_dir).manifest
+            rates.append(shipped.input.sample_rate_hz)
+    return max(rates)

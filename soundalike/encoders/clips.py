@@ -15,9 +15,18 @@ from soundalike.audio.arrays import array_to_wav
 from soundalike.audio.sandbox import IsolatedDecoding, shared
 from soundalike.audio.segmenter import Segments, cut_seconds, segment
 from soundalike.audio.sources import AudioSource, resolve_path, uri_of
-from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
+from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import CutRecording, Encoder, embed_patches_at, embed_windows, normalised
+from soundalike.encoders.base import (
+    CutRecording,
+    Encoder,
+    Network,
+    embed_patches_at,
+    embed_windows,
+    normalised,
+    only_network,
+    plan_for,
+)
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.encoders.weights import PCA_PARAMS, verified_path
@@ -96,10 +105,11 @@ def embed_audio(
     used = encoder or _configured_encoder()
     if postprocess:
         check_postprocess(used)
+    network = only_network(used)
     cut = _cut_by_second(
-        _sound(path if source is None else source, sample_rate), decoding, example_hop_s
+        _sound(path if source is None else source, sample_rate), network, decoding, example_hop_s
     )
-    vectors = _second_vectors(cut, used, _postprocessor() if postprocess else None)
+    vectors = _second_vectors(cut, network, _postprocessor() if postprocess else None)
     return vectors if pooling is None else _pooled(vectors, pooling)
 
 
@@ -121,13 +131,23 @@ def _sound(source: object, sample_rate: int | None) -> AudioSource:
 
 def embed_seconds(path: str | Path, encoder: Encoder, *, example_hop_s: float = 1.0) -> FloatArray:
     """Return the encoder's raw vector of each second of a file, ``(n_seconds, 128)`` float32."""
-    return _second_vectors(_cut_by_second(resolve_path(path), None, example_hop_s), encoder)
+    network = only_network(encoder)
+    return _second_vectors(_cut_by_second(resolve_path(path), network, None, example_hop_s), network)
 
 
 def _cut_by_second(
-    source: AudioSource, decoding: IsolatedDecoding | None, example_hop_s: float = 1.0
+    source: AudioSource,
+    network: Network,
+    decoding: IsolatedDecoding | None,
+    example_hop_s: float = 1.0,
 ) -> Segments:
-    return (decoding or shared()).run(cut_seconds, source, example_hop_s=example_hop_s)
+    return (decoding or shared()).run(
+        cut_seconds,
+        source,
+        example_hop_s=example_hop_s,
+        example_samples=network.layout.n_samples,
+        sample_rate_hz=network.layout.sample_rate_hz,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +247,7 @@ def embed_files(
 def _by_window(
     path: Path, *, plan: WindowPlan, encoder: Encoder, decoding: IsolatedDecoding | None
 ) -> FileEmbedding:
+    plan = plan_for(encoder, plan)
     cut = (decoding or shared()).run(segment, path, plan)
     (vectors,) = embed_windows([CutRecording(cut.samples, cut.windows)], encoder, plan)
     return FileEmbedding(uri_of(path), cut.windows, vectors, cut.warnings)
@@ -240,8 +261,9 @@ def _by_second(
     postprocessor: Postprocessor | None,
     decoding: IsolatedDecoding | None,
 ) -> FileEmbedding:
-    cut = _cut_by_second(path, decoding)
-    windows, vectors = cut.windows, _second_vectors(cut, encoder, postprocessor)
+    network = only_network(encoder)
+    cut = _cut_by_second(path, network, decoding)
+    windows, vectors = cut.windows, _second_vectors(cut, network, postprocessor)
     if pooling is not None:
         is_silent = all(window.is_silent for window in windows)
         windows = [Window(0, 0.0, cut.duration_s, is_silent)]
@@ -250,10 +272,10 @@ def _by_second(
 
 
 def _second_vectors(
-    cut: Segments, encoder: Encoder, postprocessor: Postprocessor | None = None
+    cut: Segments, network: Network, postprocessor: Postprocessor | None = None
 ) -> npt.NDArray[Any]:
-    starts = [round(window.start_s * SAMPLE_RATE_HZ) for window in cut.windows]
-    vectors = embed_patches_at(cut.samples, starts, encoder)
+    starts = [round(window.start_s * network.layout.sample_rate_hz) for window in cut.windows]
+    vectors = embed_patches_at(cut.samples, starts, network)
     return vectors if postprocessor is None else postprocessor(vectors)
 
 
@@ -317,6 +339,7 @@ def embed_audible(
         Possibly empty.
     embeddings : (n_audible_windows, 128 * k) float32
     """
+    plan = plan_for(encoder, plan)
     segments = (decoding or shared()).run(segment, source, plan)
     recording = CutRecording(segments.samples, segments.windows)
     (embeddings,) = embed_windows([recording], encoder, plan, example_hop_s=example_hop_s)

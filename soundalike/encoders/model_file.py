@@ -69,7 +69,7 @@ class ModelFile(OneNetwork):
     def pool(self, vectors: FloatArray) -> FloatArray:
         """Return the vectors of windows, less the centre."""
         if self.layout.pooling == "concatenate":
-            return vectors.reshape(len(vectors), -1)
+            return super().pool(vectors)
         pooled: FloatArray = vectors.mean(axis=1)
         return pooled if self._centre is None else pooled - self._centre
 

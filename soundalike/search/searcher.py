@@ -10,7 +10,7 @@ from soundalike.audio.segmenter import Segments, segment
 from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec
+from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec, plan_for
 from soundalike.errors import SoundalikeError
 from soundalike.search.find import Answer, answer_to
 from soundalike.search.queries import EmbeddedQuery, Query, audible, heard_query, query_without_sound
@@ -45,7 +45,7 @@ class Searcher:
     ) -> None:
         self.store = store
         self.encoder = encoder
-        self.plan = plan
+        self.plan = plan_for(encoder, plan)
         self.collection = collection
         self.spec = index_spec(encoder, plan)
         self._decoding = decoding

@@ -141,7 +141,7 @@ def test_one_click_is_not_silence():
 
 @pytest.mark.parametrize("n_samples", [1, 399])
 def test_too_short(n_samples: int):
-    with pytest.raises(AudioTooShort, match=rf"has {n_samples} samples .* at least 400 \(25 ms\)"):
+    with pytest.raises(AudioTooShort, match=r"is (0\.1|24\.9) ms long; at least 25 ms"):
         segment(wav(ramp(n_samples)), PLAN)
 
 
