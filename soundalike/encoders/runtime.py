@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +26,7 @@ class Session(Protocol):
     precision: str
 
     def __call__(self, inputs: FloatArray) -> FloatArray:
-        """Return the output for a batch; one thread at a time calls it."""
+        """Return the output for a batch; threads that call it at the same time wait."""
         ...
 
 
@@ -84,12 +85,13 @@ class _OpenVino:
             compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint})
         self._request = compiled.create_infer_request()
         self._path, self._given, self._wanted = path, given, wanted
+        self._lock = threading.Lock()
 
     def __call__(self, inputs: FloatArray) -> FloatArray:
-        with _told(self._path):
+        with self._lock, _told(self._path):
             self._request.infer({self._given: inputs})
-        # The request uses its memory again.
-        return np.array(self._request.get_tensor(self._wanted).data, dtype=np.float32)
+            # The request uses its memory again.
+            return np.array(self._request.get_tensor(self._wanted).data, dtype=np.float32)
 
 
 class _OnnxRuntime:

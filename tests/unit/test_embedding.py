@@ -233,7 +233,7 @@ def test_nothing_gives_nothing():
 @pytest.mark.parametrize(("batch", "hop_s"), [(0, 1.0), (-1, 1.0), (64, 0.0), (64, -0.96)])
 def test_parameters_out_of_range(batch: int, hop_s: float):
     recording = cut(np.zeros(4 * RATE, np.float32))
-    with pytest.raises(ParameterError, match="must be (above 0|at least one sample)"):
+    with pytest.raises(ParameterError, match=r"must be (above 0|at least one sample)"):
         embed_windows([recording], ToyEncoder(), PLAN, batch_patches=batch, example_hop_s=hop_s)
 
 
