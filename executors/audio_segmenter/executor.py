@@ -30,6 +30,7 @@ from soundalike.audio.sources import AudioSource, folder_label, recording_id_of,
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import Settings
+from soundalike.encoders.rates import decoding_rate_hz
 from soundalike.errors import ParameterError
 from soundalike.limits import Limits
 from soundalike.runtime.parallel import map_ahead
@@ -53,6 +54,9 @@ class AudioSegmenter(Executor):
         Folder that the encoder can read too, for audio that is too long to travel in a message.
     time_zone : str, optional
         The zone of times of recordings that name none; default: ``SOUNDALIKE_TIME_ZONE``, else UTC.
+    model : str, optional
+        The encoder that the windows are for, which decides on the sample rate; default:
+        ``SOUNDALIKE_MODEL``.
     time_pattern : str, optional
         How the time stands in file names, as for `soundalike.clock.start_time.compile_pattern`.
     """
@@ -64,12 +68,14 @@ class AudioSegmenter(Executor):
         spool_dir: Optional[str] = None,
         time_zone: Optional[str] = None,
         time_pattern: Optional[str] = None,
+        model: Optional[str] = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         settings = Settings.from_env()
         self._limits = Limits.from_env()
-        self._plan = WindowPlan(float(window_size), float(stride))
+        rate_hz = decoding_rate_hz(model or settings.model, settings.weights_dir)
+        self._plan = WindowPlan(float(window_size), float(stride), rate_hz)
         self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
         patterns = [time_pattern] if time_pattern else []
         self._uploads_dir = settings.uploads_dir.absolute()
@@ -122,6 +128,7 @@ class AudioSegmenter(Executor):
         return WindowPlan(
             own.window_s if parameters.window_size is None else parameters.window_size,
             own.stride_s if parameters.stride is None else parameters.stride,
+            own.sample_rate_hz,
         )
 
     def _cut(
@@ -136,6 +143,7 @@ class AudioSegmenter(Executor):
             tags=clip.tags,
             recorded_at=clip.recorded_at,
             decoder_version=DECODER_VERSION,
+            sample_rate_hz=plan.sample_rate_hz,
             window_s=plan.window_s,
             stride_s=plan.stride_s,
         )

@@ -106,7 +106,7 @@ class _Query(_Carried):
 
 
 class SegmentedClip(_Query):
-    """A clip that was cut. `samples` is mono float32 at 16 kHz; long ones lie in a spool file.
+    """A clip that was cut. `samples` is mono float32; long ones lie in a spool file.
 
     `samples` begins at the second `offset_s` of the recording; the chunks' times are the recording's.
     """
@@ -114,6 +114,8 @@ class SegmentedClip(_Query):
     samples: Optional[Array] = None
     spool_name: Optional[str] = None
     offset_s: float = 0.0
+    #: Of a segmenter that does not say, that of VGGish.
+    sample_rate_hz: int = 16_000
     window_s: float = 0.0
     stride_s: float = 0.0
     chunks: DocList[WindowDoc] = DocList[WindowDoc]()

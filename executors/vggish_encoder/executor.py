@@ -118,7 +118,7 @@ class VGGishEncoder(Executor):
             if result.error_code or result.kind != "audio":
                 continue
             try:
-                plan = WindowPlan(doc.window_s, doc.stride_s)
+                plan = WindowPlan(doc.window_s, doc.stride_s, doc.sample_rate_hz)
                 samples = self._samples(doc)
             except ServiceError as exc:
                 mark_failed(result, exc)
@@ -163,7 +163,12 @@ class VGGishEncoder(Executor):
             return
         # A request has one plan, its own or the segmenter's.
         plan = cuts[0][2]
-        spec = index_spec(self._encoder, plan, self._hop_s)
+        try:
+            spec = index_spec(self._encoder, plan, self._hop_s)
+        except ParameterError as exc:
+            for result, _, _ in cuts:
+                mark_failed(result, exc)
+            return
         embedded = embed_each(
             [cut for _, cut, _ in cuts],
             [str(result.uri) for result, _, _ in cuts],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.config import DOWNLOADABLE, MODELS
 from soundalike.encoders.base import Encoder, Network
 from soundalike.encoders.fusion import Fusion, fused_fingerprint, parse_model
@@ -156,25 +155,3 @@ def _identity(model: str, weights_dir: Path, checkpoint: Path | None) -> tuple[s
     from soundalike.encoders.vggish.network import file_sha256
 
     return "vggish", file_sha256(path)
-
-
-def decoding_rate_hz(model: str, weights_dir: Path) -> int:
-    """Return the rate at which recordings are decoded for an encoder, without loading it.
-
-    Raises
-    ------
-    WeightsMissing
-        A model file is not here.
-    """
-    rates = [SAMPLE_RATE_HZ]
-    for name, _ in parse_model(model):
-        if name not in MODELS:
-            from soundalike.encoders.manifest import shipped_manifests
-
-            shipped = shipped_manifests().get(name)
-            if shipped is None:
-                from soundalike.encoders.installed import find_model
-
-                shipped = find_model(name, weights_dir).manifest
-            rates.append(shipped.input.sample_rate_hz)
-    return max(rates)
