@@ -54,8 +54,9 @@ class VGGishEncoder(Executor):
         ``auto``, ``float32`` or ``bfloat16``; default: ``SOUNDALIKE_PRECISION``, else ``auto``.
     batch_size : int
         Patches that go through the network together.
-    example_hop_seconds : float
-        Distance between the patches of a window: 1.0, or 0.96 as in the published pipeline.
+    example_hop_seconds : float, optional
+        Distance between the examples of a window, where it is not the encoder's own; 0.96 is that of
+        VGGish's published pipeline.
     spool_dir : str, optional
         Folder that the segmenter writes long audio to.
     """
@@ -67,7 +68,7 @@ class VGGishEncoder(Executor):
         weights_dir: Optional[str] = None,
         precision: Optional[str] = None,
         batch_size: int = SHARED_BATCH_PATCHES,
-        example_hop_seconds: float = 1.0,
+        example_hop_seconds: Optional[float] = None,
         spool_dir: Optional[str] = None,
         **kwargs: Any,
     ) -> None:
@@ -75,8 +76,8 @@ class VGGishEncoder(Executor):
         settings = Settings.from_env()
         self._spool_dir = Path(spool_dir) if spool_dir else settings.spool_dir
         self._batch_size = int(batch_size)
-        self._hop_s = float(example_hop_seconds)
-        if self._batch_size < 1 or self._hop_s <= 0:
+        self._hop_s = None if example_hop_seconds is None else float(example_hop_seconds)
+        if self._batch_size < 1 or (self._hop_s is not None and self._hop_s <= 0):
             raise ParameterError(
                 f"batch_size is {batch_size} and example_hop_seconds is {example_hop_seconds}; "
                 "both must be above 0"

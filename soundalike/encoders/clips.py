@@ -326,7 +326,7 @@ def embed_audible(
     encoder: Encoder,
     plan: WindowPlan,
     *,
-    example_hop_s: float = 1.0,
+    example_hop_s: float | None = None,
     decoding: IsolatedDecoding | None = None,
 ) -> tuple[list[Window], FloatArray]:
     """Return the audible windows of a recording and their embeddings.
@@ -348,7 +348,7 @@ def embed_audible(
 
 
 def embed_source(
-    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
+    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float | None = None
 ) -> FloatArray:
     """Return the embeddings of the audible windows of a recording.
 

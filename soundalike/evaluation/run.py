@@ -57,7 +57,7 @@ def evaluate(
     encoder: Encoder,
     plan: WindowPlan,
     *,
-    example_hop_s: float = 1.0,
+    example_hop_s: float | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Let every query among the clips ask for the others, exactly, by best-window score.
@@ -69,7 +69,7 @@ def evaluate(
         a search.
     encoder : Encoder
     plan : WindowPlan
-    example_hop_s : float
+    example_hop_s : float, optional
         As for `soundalike.encoders.base.embed_windows`.
     on_progress : callable, optional
         Called with clips done and all clips.
@@ -107,12 +107,14 @@ def evaluate(
             getattr(encoder, "precision", "float32"),
             plan.window_s,
             plan.stride_s,
-            example_hop_s,
+            example_hop_s or encoder.parts[0].network.layout.hop_s,
         ),
     )
 
 
-def _embedded(clip: LabelledClip, encoder: Encoder, plan: WindowPlan, example_hop_s: float) -> _Embedded:
+def _embedded(
+    clip: LabelledClip, encoder: Encoder, plan: WindowPlan, example_hop_s: float | None
+) -> _Embedded:
     windows, rows = embed_audible(resolve_path(clip.path), encoder, plan, example_hop_s=example_hop_s)
     # The cosine with a vector of zeros is no number; as in search, it resembles nothing.
     keep = rows.any(axis=1)
