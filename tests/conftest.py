@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.fixtures.doctor",
     "tests.fixtures.forked_commands",
     "tests.fixtures.forward",
+    "tests.fixtures.models",
     "tests.fixtures.nginx",
     "tests.fixtures.pretender",
     "tests.fixtures.processes",

@@ -198,7 +198,8 @@ def _fetch(package: Package, place: Path) -> Path:
     wanted.unlink()
     wheels = list(place.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no reason"]
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        lines = [line for line in said if line.startswith("ERROR")] or said or ["no reason given"]
         raise DownloadFailed(
             f"pip cannot fetch {package.name} {package.version} ({lines[-1][:300]}); see whether this "
             f"works: python -m pip download --no-deps {package.name}=={package.version}"

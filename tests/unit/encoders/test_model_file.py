@@ -1,0 +1,184 @@
+"""Encoders from ONNX files and their manifests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.base import CutRecording, embed_windows, index_spec
+from soundalike.encoders.manifest import Manifest, read_manifest, shipped_manifests
+from soundalike.encoders.model_file import ModelFile, fingerprint
+from soundalike.errors import ParameterError, WeightsCorrupt
+from soundalike.types import Window
+from tests.fixtures.models import (
+    DIMENSION,
+    FACTS,
+    FRAMES,
+    LOG_MEL,
+    MELS,
+    SAMPLES,
+    WAVEFORM,
+    Make,
+    matrix,
+)
+
+PLAN = WindowPlan(4.0, 2.0)
+
+
+def load(paths: tuple[Path, Path], **options: Any) -> ModelFile:
+    return ModelFile(paths[0], read_manifest(paths[1]), **options)
+
+
+@pytest.fixture
+def samples(rng: np.random.Generator) -> Any:
+    return (0.1 * rng.standard_normal((3, SAMPLES))).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "turned"),
+    [
+        ("time_mel", (FRAMES, MELS), False),
+        ("mel_time", (MELS, FRAMES), True),
+        ("channel_time_mel", (1, FRAMES, MELS), False),
+        ("channel_mel_time", (1, MELS, FRAMES), True),
+    ],
+)
+def test_each_order_of_axes(axes: str, shape: Any, turned: bool, make_model: Make, samples: Any):
+    encoder = load(make_model(shape, input={**LOG_MEL, "axes": axes}), precision="float32")
+    examples = samples[:, : encoder.layout.n_samples]
+
+    given = encoder.front_end(examples)
+
+    assert given.shape == (3, *shape)
+    facts = Manifest.model_validate(FACTS).input
+    plain = facts.spectrogram()(examples)  # type: ignore[union-attr]
+    expected = plain.swapaxes(1, 2) if turned else plain
+    np.testing.assert_array_equal(given.reshape(expected.shape), expected)
+    product = expected.reshape(3, -1) @ matrix(FRAMES * MELS)
+    np.testing.assert_allclose(encoder.embed_patches(given), product, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("axes", "shape"), [("time", (SAMPLES,)), ("channel_time", (1, SAMPLES))])
+def test_samples_as_they_are(axes: str, shape: Any, make_model: Make, samples: Any):
+    facts = {**WAVEFORM, "axes": axes, "input_gain": 2.0}
+    encoder = load(make_model(shape, input=facts), precision="float32")
+
+    given = encoder.front_end(samples)
+
+    np.testing.assert_allclose(given.reshape(3, -1), 2 * samples)
+    assert encoder.embed_patches(given).shape == (3, DIMENSION)
+
+
+def test_a_window_is_the_mean_of_its_examples_less_the_centre(make_model: Make, samples: Any):
+    centre = [1.0, -2.0, 3.0, 0.0, 0.5, 1.5]
+    encoder = load(make_model((SAMPLES,), input=WAVEFORM, centre=centre, hop_s=1.0), precision="float32")
+    sound = np.tile(samples.ravel(), 2)[: 6 * SAMPLES]
+    recording = CutRecording(sound, [Window(0, 0.0, 4.0), Window(1, 2.0, 6.0)])
+
+    (found,) = embed_windows([recording], encoder, PLAN)
+
+    examples = sound.reshape(6, SAMPLES) @ matrix(SAMPLES)
+    for row, begin in zip(found, (0, 2), strict=True):
+        expected = examples[begin : begin + 4].mean(axis=0) - centre
+        np.testing.assert_allclose(row, expected / np.linalg.norm(expected), atol=1e-4)
+    assert index_spec(encoder, PLAN).dimension == DIMENSION
+
+
+def test_concatenated_examples(make_model: Make):
+    encoder = load(make_model((SAMPLES,), input=WAVEFORM, pooling="concatenate", hop_s=1.0))
+    assert index_spec(encoder, PLAN).dimension == 4 * DIMENSION
+
+
+def test_each_fact_that_decides_on_vectors_is_part_of_the_identity(make_model: Make):
+    path, manifest = make_model()
+    first = fingerprint(path, read_manifest(manifest))
+    changes: list[dict[str, Any]] = [
+        {"input": {**LOG_MEL, "periodic": False}},
+        {"hop_s": 0.25},
+        {"pooling": "concatenate"},
+        {"centre": [0.0] * DIMENSION},
+    ]
+    for change in changes:
+        assert fingerprint(path, Manifest.model_validate({**FACTS, **change})) != first, change
+    assert fingerprint(path, Manifest.model_validate({**FACTS, "title": "Another title"})) == first
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert fingerprint(path, read_manifest(manifest)) != first
+
+
+def test_windows_shorter_than_an_example_are_refused(make_model: Make):
+    encoder = load(make_model((SAMPLES,), input=WAVEFORM))
+    with pytest.raises(ParameterError, match=r"window_size is 0\.98 s; .* at least 1\.0 s"):
+        index_spec(encoder, WindowPlan(0.98, 1.0))
+
+
+def test_a_file_that_is_none(make_model: Make):
+    path, manifest = make_model()
+    facts = read_manifest(manifest)
+    for content in (b"", b"no model", b"\x80\x04\x95pickle", b"\0" * (1 << 20), path.read_bytes()[:-40]):
+        path.write_bytes(content)
+        with pytest.raises(WeightsCorrupt, match=r"tiny\.onnx"):
+            ModelFile(path, facts)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"input": {**LOG_MEL, "tensor": "x"}}, "has no input 'x'; it has: given"),
+        ({"output": {"tensor": "y", "dimension": 6}}, "has no output 'y'; it has: wanted"),
+        ({"output": {"tensor": "wanted", "dimension": 7}}, r"gives \(2, 6\) .* says \(2, 7\)"),
+        ({"input": {**LOG_MEL, "frames": 21}}, "cannot be used as an ONNX network"),
+    ],
+)
+def test_a_manifest_of_another_file(change: dict[str, Any], said: str, make_model: Make):
+    with pytest.raises(WeightsCorrupt, match=said):
+        load(make_model(**change))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"hop": 1}, "hop: Extra inputs"),
+        ({"hop_s": 0}, "hop_s: Input should be greater than 0"),
+        ({"name": "A b"}, "name: String should match"),
+        ({"input": {**LOG_MEL, "scale": "bark"}}, "scale: Input should be 'htk' or 'slaney'"),
+        ({"input": {**LOG_MEL, "max_hz": 9000}}, "half the sample rate"),
+        ({"input": {"kind": "picture"}}, "input"),
+        ({"centre": [1.0]}, "centre has 1 numbers and the output 6"),
+    ],
+)
+def test_a_wrong_fact_is_named(change: dict[str, Any], said: str, make_model: Make):
+    _, manifest = make_model(**change)
+    with pytest.raises(ParameterError, match=said):
+        read_manifest(manifest)
+
+
+def test_a_missing_fact_is_named(make_model: Make):
+    _, manifest = make_model()
+    for fact in FACTS:
+        manifest.write_text(yaml.safe_dump({key: value for key, value in FACTS.items() if key != fact}))
+        with pytest.raises(ParameterError, match=f"{fact}: Field required"):
+            read_manifest(manifest)
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "a: [", "!!python/object/apply:os.system [true]"])
+def test_what_is_no_manifest(text: str, tmp_path: Path):
+    path = tmp_path / "m.yml"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match=r"m\.yml"):
+        read_manifest(path)
+
+
+def test_the_shipped_manifests():
+    found = shipped_manifests()
+    assert {"aisfx", "resemblyzer"} <= found.keys()
+    for manifest in found.values():
+        assert manifest.layout.n_samples > 0
+        # As a file beside a downloaded model.
+        again = Manifest.model_validate(json.loads(manifest.model_dump_json(exclude_defaults=True)))
+        assert again == manifest
