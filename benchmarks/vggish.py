@@ -6,7 +6,7 @@ The weights are made up; the time does not depend on them.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,8 +22,8 @@ from soundalike.audio.log_mel import mel_matrix
 from soundalike.cli.demo import Service, running_service
 from soundalike.cli.serve import find_flow
 from soundalike.config import Settings
-from soundalike.encoders.vggish import bfloat16
-from soundalike.encoders.vggish.network import VGGishNetwork
+from soundalike.encoders.runtime import has_bfloat16
+from soundalike.encoders.vggish.reference import load_float32
 from soundalike.store.embedded import EmbeddedServer
 from soundalike.types import FloatArray
 from tests.fixtures.checkpoint import write_checkpoint
@@ -37,7 +37,7 @@ _EXAMPLE_HOP_FRAMES = 96
 def measure(sounds: Sequence[Path], root: Path) -> dict[str, Any]:
     """Return the seconds that each way takes for the same files, and their ratios."""
     checkpoint = write_checkpoint(root / "vggish_model.ckpt")
-    precisions = ["float32", *(["bfloat16"] if bfloat16.is_supported() else [])]
+    precisions = ["float32", *(["bfloat16"] if has_bfloat16() else [])]
     report: dict[str, Any] = {
         "network": {precision: network.measure(checkpoint, precision) for precision in precisions}
     }
@@ -89,9 +89,9 @@ def _index(service: Service, sounds: Sequence[Path]) -> None:
 
 def _window_by_window(sounds: Sequence[Path], checkpoint: Path, folder: Path) -> float:
     """Load with librosa; for each window its own spectrogram, session run, statement and commit."""
-    reference = VGGishNetwork(checkpoint, "float32")
+    reference = load_float32(checkpoint)
     librosa.load(sounds[0], sr=16_000)
-    reference.embed_patches(np.zeros((4, 96, 64), np.float32))
+    reference(np.zeros((4, 96, 64), np.float32))
     server = EmbeddedServer(folder)
     connection = server.acquire()
     try:
@@ -104,7 +104,9 @@ def _window_by_window(sounds: Sequence[Path], checkpoint: Path, folder: Path) ->
 
 
 def _index_window_by_window(
-    sounds: Sequence[Path], reference: VGGishNetwork, connection: psycopg2.extensions.connection
+    sounds: Sequence[Path],
+    reference: Callable[[FloatArray], FloatArray],
+    connection: psycopg2.extensions.connection,
 ) -> None:
     with connection, connection.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS vector")
@@ -113,7 +115,7 @@ def _index_window_by_window(
         samples, _ = librosa.load(path, sr=16_000)
         for start in range(0, len(samples) - 64_000 + 1, 32_000):
             patches = _example(samples[start : start + 64_000])
-            vector = reference.embed_patches(patches).reshape(-1)
+            vector = reference(patches).reshape(-1)
             with connection, connection.cursor() as cursor:
                 row = (str(path), start / 16_000, str(vector.tolist()))
                 cursor.execute("INSERT INTO naive VALUES (%s, %s, %s)", row)

@@ -14,7 +14,7 @@ from soundalike.config import Settings
 from soundalike.doctor.checks import Check, command, failed, size
 from soundalike.encoders import weights
 from soundalike.encoders.modulation import Modulation
-from soundalike.encoders.vggish import bfloat16
+from soundalike.encoders.runtime import has_bfloat16
 from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import UnreadableAudio, WeightsCorrupt, WeightsMissing
 from soundalike.store.opening import is_made
@@ -29,7 +29,7 @@ def processor(settings: Settings | None) -> Check:
     """Cores, and whether VGGish runs in bfloat16."""
     cores = len(os.sched_getaffinity(0))
     found = f"{cores} {'core' if cores == 1 else 'cores'}"
-    if bfloat16.is_supported():
+    if has_bfloat16():
         return Check("processor", "ok", f"{found}, with instructions for bfloat16")
     if settings is not None and settings.precision == "bfloat16":
         return Check(

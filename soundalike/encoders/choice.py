@@ -152,6 +152,6 @@ def _identity(model: str, weights_dir: Path, checkpoint: Path | None) -> tuple[s
         return Modulation.name, Modulation().fingerprint
     _check_there(path)
     # The network's module is not needed by those who have no weights.
-    from soundalike.encoders.vggish.network import file_sha256
+    from soundalike.encoders.vggish.conversion import file_sha256
 
     return "vggish", file_sha256(path)

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from soundalike.config import PRECISIONS
 from soundalike.errors import ModelError, ParameterError, WeightsCorrupt
 from soundalike.types import FloatArray
 
-PRECISIONS = ("auto", "float32", "bfloat16")
+_CPU_FLAGS = Path("/proc/cpuinfo")
 #: No network that embeds sound is larger; a hostile file may be.
 MOST_BYTES = 4 << 30
 
@@ -40,8 +41,8 @@ def open_session(path: Path, given: str, wanted: str, *, precision: str = "auto"
     given, wanted : str
         Names of its input and output.
     precision : str
-        ``float32``, ``bfloat16``, or ``auto``: ``bfloat16`` where the processor has it. ONNX Runtime
-        computes in ``float32``.
+        ``float32``; or ``bfloat16`` or ``auto``, which both mean bfloat16 where the processor multiplies
+        it itself, and float32 elsewhere. ONNX Runtime computes in ``float32``.
 
     Raises
     ------
@@ -66,6 +67,17 @@ def open_session(path: Path, given: str, wanted: str, *, precision: str = "auto"
     )
 
 
+def has_bfloat16() -> bool:
+    """Tell whether the processor has instructions for bfloat16, without loading a runtime."""
+    try:
+        text = _CPU_FLAGS.read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    lines = (line for line in text.splitlines() if line.startswith(("flags", "Features")))
+    flags = next(lines, "").split()
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
+
+
 class _OpenVino:
     """OpenVINO's own threads share the work of a batch."""
 
@@ -77,8 +89,6 @@ class _OpenVino:
             model = core.read_model(path)
         _check_names(path, given, wanted, _names(model.inputs), _names(model.outputs))
         can = precision != "float32" and "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if precision == "bfloat16" and not can:
-            raise ParameterError("precision is 'bfloat16', and this processor has none; use 'auto'")
         self.precision = "bfloat16" if can else "float32"
         hint = "bf16" if can else "f32"
         with _told(path):

@@ -10,7 +10,7 @@ from soundalike.config import Settings
 from soundalike.doctor import Check, examine, exit_status, machine
 from soundalike.doctor.checks import command, guarded, size
 from soundalike.doctor.vectors import is_too_large
-from soundalike.encoders.vggish import bfloat16
+from soundalike.encoders import runtime
 from soundalike.errors import ConfigError, WeightsMissing
 
 GB = 1 << 30
@@ -72,7 +72,7 @@ def test_settings_that_cannot_be_read_leave_the_machine_to_be_examined():
 
 def test_bfloat16_without_instructions_for_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "cpuinfo").write_text("flags\t: fpu avx2\n")
-    monkeypatch.setattr(bfloat16, "_CPU_FLAGS", tmp_path / "cpuinfo")
+    monkeypatch.setattr(runtime, "_CPU_FLAGS", tmp_path / "cpuinfo")
     settings = Settings.from_env()
 
     assert machine.processor(settings).state == "ok"

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundalike.encoders.vggish import bfloat16
+from soundalike.encoders import runtime
+from soundalike.encoders.vggish.conversion import file_sha256
 from soundalike.encoders.vggish.layout import variable_shapes
-from soundalike.encoders.vggish.network import VGGishNetwork, check_checkpoint, file_sha256
+from soundalike.encoders.vggish.network import VGGishNetwork
+from soundalike.encoders.vggish.reference import check_checkpoint
 from soundalike.errors import ParameterError, WeightsCorrupt
 from soundalike.types import FloatArray
 
@@ -108,7 +110,7 @@ class TestBothPrecisions:
 
 @pytest.mark.model
 def test_auto_takes_what_the_processor_supports(v1_checkpoint: Path):
-    expected = "bfloat16" if bfloat16.is_supported() else "float32"
+    expected = "bfloat16" if runtime.has_bfloat16() else "float32"
     assert VGGishNetwork(v1_checkpoint).precision == expected
 
 
@@ -131,10 +133,10 @@ def test_unknown_precision(tmp_path: Path):
 def test_bfloat16_is_told_by_the_processors_flags(
     cpuinfo: str, supported: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(bfloat16, "_CPU_FLAGS", tmp_path / "cpuinfo")
-    assert not bfloat16.is_supported()  # there is no such file, as outside of Linux
+    monkeypatch.setattr(runtime, "_CPU_FLAGS", tmp_path / "cpuinfo")
+    assert not runtime.has_bfloat16()  # there is no such file, as outside of Linux
     (tmp_path / "cpuinfo").write_text(cpuinfo)
-    assert bfloat16.is_supported() is supported
+    assert runtime.has_bfloat16() is supported
 
 
 def small_checkpoint(path: Path, shapes: dict[str, tuple[int, ...]]) -> Path:

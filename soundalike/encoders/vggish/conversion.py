@@ -1,0 +1,169 @@
+"""The checkpoint of VGGish, converted once to an ONNX file.
+
+TensorFlow takes seconds to start and a gigabyte of memory; a process of its own uses it for the
+conversion, and compares the result with the tf-slim graph. The file is kept beside the checkpoint, or in
+the user's cache where that folder cannot be written to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import fasteners
+import numpy as np
+
+import soundalike
+from soundalike.errors import ServiceError, WeightsCorrupt
+
+_log = logging.getLogger(__name__)
+_TIMEOUT_S = 600
+#: Of embeddings computed in float32 to those of the tf-slim graph.
+MIN_COSINE = 0.9999
+_FOLDER = "converted"
+_HALF = ".half.onnx"
+
+
+def converted(checkpoint: Path, *, half: bool = False) -> tuple[Path, str]:
+    """Return the ONNX file of a checkpoint, and the SHA-256 of the checkpoint; convert it where needed.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        A single file, or the prefix of several.
+    half : bool
+        Whether weights in half precision will do.
+
+    Raises
+    ------
+    WeightsCorrupt
+        It is no checkpoint of VGGish.
+    ServiceError
+        No folder can be written to, or the process for the conversion ended without a reason.
+    """
+    folder = _writable_folder(checkpoint)
+    with fasteners.InterProcessLock(folder / "lock"):
+        sha256 = _known_sha256(checkpoint, folder)
+        path = folder / f"{sha256[:32]}{_HALF if half else '.onnx'}"
+        if not path.is_file():
+            _log.info("converting %s; this takes some seconds, once", checkpoint)
+            _convert_apart(checkpoint, path)
+    return path, sha256
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a checkpoint: of the file, or of all files of a checkpoint prefix."""
+    digest = hashlib.sha256()
+    for file in _files(path):
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def convert(checkpoint: Path, path: Path) -> None:
+    """Convert a checkpoint in this process, and compare the result with the tf-slim graph.
+
+    Raises
+    ------
+    WeightsCorrupt
+        It is no checkpoint of VGGish, or the two differ.
+    """
+    import onnx
+
+    from soundalike.encoders.runtime import open_session
+    from soundalike.encoders.vggish import onnx_graph
+    from soundalike.encoders.vggish.reference import reference_embeddings, variables
+
+    part = path.with_suffix(".part")
+    half = path.name.endswith(_HALF)
+    onnx.save(onnx_graph.build(variables(checkpoint), half=half), str(part))
+    patches = np.random.default_rng(0).uniform(-4.6, 2.0, (4, 96, 64)).astype(np.float32)
+    session = open_session(part, onnx_graph.INPUT, onnx_graph.OUTPUT, precision="float32")
+    cosine = lowest_cosine(session(patches), reference_embeddings(checkpoint, patches))
+    if not cosine >= MIN_COSINE:
+        part.unlink()
+        raise WeightsCorrupt(
+            f"{checkpoint} cannot be converted: the cosine to the tf-slim graph is {cosine:.6f}"
+        )
+    part.rename(path)
+
+
+def lowest_cosine(rows: np.ndarray, others: np.ndarray) -> float:
+    """Return the lowest cosine between rows of two arrays, ``(n, d)``; NaN where one is not finite."""
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
+        return float(((rows * others).sum(axis=1) / lengths).min())
+
+
+def _convert_apart(checkpoint: Path, path: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - this interpreter, no shell
+        [sys.executable, "-P", "-m", "soundalike.encoders.vggish.conversion", checkpoint, path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_folders())},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode == WeightsCorrupt.exit_status:
+        raise WeightsCorrupt(done.stdout.strip())
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise ServiceError(f"{checkpoint} could not be converted ({lines[-1][:300]})")
+
+
+def _import_folders() -> list[str]:
+    """Return where this program looks for modules."""
+    own = str(Path(soundalike.__file__).parents[1])
+    return [own, *(path for path in sys.path if os.path.isabs(path) and path != own)]
+
+
+def _known_sha256(checkpoint: Path, folder: Path) -> str:
+    """Return the checkpoint's SHA-256, from the note where it was changed at the same time."""
+    note = folder / f"{checkpoint.name}.json"
+    stamp = [
+        [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns]
+        for file in _files(checkpoint)
+    ]
+    try:
+        kept = json.loads(note.read_text(encoding="utf-8"))
+        if kept["files"] == stamp:
+            return str(kept["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # There is none yet, or somebody has spoilt it.
+        pass
+    sha256 = file_sha256(checkpoint)
+    note.write_text(json.dumps({"files": stamp, "sha256": sha256}), encoding="utf-8")
+    return sha256
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.parent.glob(f"{path.name}.*"))
+
+
+def _writable_folder(checkpoint: Path) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "soundalike"
+    reasons = []
+    for folder in (checkpoint.absolute().parent / _FOLDER, cache / _FOLDER):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK):
+                return folder
+            reasons.append(f"{folder} cannot be written to")
+        except OSError as exc:
+            reasons.append(f"{folder}: {exc.strerror}")
+    raise ServiceError(f"there is no place for the converted checkpoint: {'; '.join(reasons)}")
+
+
+if __name__ == "__main__":
+    try:
+        convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    except WeightsCorrupt as exc:
+        sys.stdout.write(exc.message)
+        sys.exit(exc.exit_status)
