@@ -44,14 +44,14 @@ class ExampleLayout:
         Numbers that the network gives for an example.
     pooling : str
         ``concatenate``: the vectors of a window's examples stand one after the other, in the order of
-        time; ``mean``: their mean stands for the window.
+        time; ``mean`` or ``max``: their mean, or the largest of each number, stands for the window.
     """
 
     sample_rate_hz: int
     n_samples: int
     hop_s: float
     dimension: int
-    pooling: Literal["concatenate", "mean"] = "concatenate"
+    pooling: Literal["concatenate", "mean", "max"] = "concatenate"
 
     def examples_per_window(self, plan: WindowPlan, hop_s: float | None = None) -> int:
         """Return how many examples lie in a window.

@@ -152,7 +152,7 @@ class Manifest(_Strict):
     input: Annotated[LogMelInput | WaveformInput, Field(discriminator="kind")]
     hop_s: float = Field(gt=0, description="seconds between the examples of a window")
     output: Output
-    pooling: Literal["mean", "concatenate"] = Field(description="what stands for a window")
+    pooling: Literal["mean", "max", "concatenate"] = Field(description="what stands for a window")
     centre: list[float] | None = Field(
         None, description="subtracted from a window's vector; a constant of the model, never of an index"
     )

@@ -70,7 +70,7 @@ class ModelFile(OneNetwork):
         """Return the vectors of windows, less the centre."""
         if self.layout.pooling == "concatenate":
             return super().pool(vectors)
-        pooled: FloatArray = vectors.mean(axis=1)
+        pooled: FloatArray = (vectors.max if self.layout.pooling == "max" else vectors.mean)(axis=1)
         return pooled if self._centre is None else pooled - self._centre
 
     def _check(self) -> None:
