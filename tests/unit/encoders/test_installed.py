@@ -19,7 +19,8 @@ from soundalike.encoders.installed import (
     installed_names,
     remove_model,
 )
-from soundalike.encoders.manifest import shipped_manifests
+from soundalike.encoders.manifest import read_manifest, shipped_manifests
+from soundalike.encoders.model_checks import check_model, example_vector
 from soundalike.encoders.model_file import ModelFile
 from soundalike.encoders.rates import decoding_rate_hz
 from soundalike.encoders.recipes import aisfx, resemblyzer
@@ -239,3 +240,21 @@ def _convolutional(mel: Any, tensors: dict[str, Any]) -> Any:
             flow = flow[:, : height // 2 * 2, : width // 2 * 2]
             flow = flow.reshape(channels, height // 2, 2, width // 2, 2).max(axis=(2, 4))
     return flow.mean(axis=2).max(axis=1)[np.newaxis]
+
+
+def test_a_model_is_held_to_its_manifests_numbers(make_model: Make, tmp_path: Path):
+    path, manifest = make_model()
+    facts = read_manifest(manifest)
+    vector = example_vector(ModelFile(path, facts, precision="float32"), "noise")
+    check = {
+        "signal": "noise",
+        "first": [float(x) for x in vector[:3]],
+        "mean": float(vector.mean()),
+        "deviation": float(vector.std()),
+    }
+    wrong = {**check, "first": [float(vector[0]) + 0.2 * float(vector.std())]}
+    for checks, ok in (([check], [True] * 5), ([wrong], [False, True, True]), ([], [])):
+        add_model(*make_model(checks=checks), tmp_path)
+        found = check_model(find_model("tiny", tmp_path))
+        assert [one.ok for one in found] == ok
+        remove_model("tiny", tmp_path)
