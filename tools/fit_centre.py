@@ -1,8 +1,8 @@
 """Fit the centre of a model whose outputs are all positive: the mean over sounds of many kinds.
 
 ``python tools/fit_centre.py MODEL`` prints the line of the manifest; the model must be installed. Each
-folder of ``toy-data`` counts the same. The centre is a constant of the manifest, so that no vector depends
-on what happens to be indexed.
+folder of ``toy-data`` counts the same. The centre is a constant of the manifest, so that no vector
+depends on what happens to be indexed.
 """
 
 from __future__ import annotations

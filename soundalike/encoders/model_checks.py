@@ -76,4 +76,6 @@ def example_vector(network: ModelFile, signal: str) -> FloatArray:
         samples = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(n_samples) / rate_hz)
     else:
         samples = 0.1 * np.random.default_rng(0).standard_normal(n_samples)
-    return network.embed_patches(network.front_end(samples[np.newaxis].astype(np.float32)))[0]
+    vectors = network.embed_patches(network.front_end(samples[np.newaxis].astype(np.float32)))
+    found: FloatArray = vectors[0]
+    return found
