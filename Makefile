@@ -34,7 +34,7 @@ serve: $(VENV)/installed  ## HTTP on 45678, gRPC on 45679
 	@exec $(BIN)/soundalike serve
 
 test: $(VENV)/installed-dev  ## every test; SOUNDALIKE_TEST_DATABASE_URL names a server other than the embedded one
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev  ## ruff and mypy
 	$(BIN)/ruff format --check .
