@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from soundalike.files import find_files
+from soundalike.audio.files import find_files
 
 TOY_DATA = Path(__file__).resolve().parents[1] / "toy-data"
 CLIP_S = 10.0

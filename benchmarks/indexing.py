@@ -12,14 +12,14 @@ import librosa
 import numpy as np
 import psycopg2
 
+from soundalike.audio.log_mel import mel_matrix
+from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.modulation import Modulation, raw_features
-from soundalike.pipeline import IndexItem, Pipeline
+from soundalike.encoders.modulation import Modulation, raw_features
+from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.store import open_store
 from soundalike.store.embedded import EmbeddedServer
 from soundalike.types import FloatArray
-from soundalike.vggish.features import mel_matrix
-from soundalike.windows import WindowPlan
 
 
 def measure(sounds: Sequence[Path], settings: Settings) -> dict[str, Any]:

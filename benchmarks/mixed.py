@@ -18,7 +18,7 @@ import requests
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Found
+from executors.messages.documents import Clip, Found
 
 _COLLECTION, _PASSING = "soak", "soak-passing"
 _TIMEOUT_S = 120

@@ -36,7 +36,7 @@ def measure(checkpoint: Path, precision: str) -> dict[str, Any]:
 
 def _measure_here(checkpoint: Path, precision: str) -> dict[str, Any]:
     started = time.perf_counter()
-    from soundalike.vggish.network import VGGishNetwork
+    from soundalike.encoders.vggish.network import VGGishNetwork
 
     network = VGGishNetwork(checkpoint, precision)
     ready_s = time.perf_counter() - started

@@ -13,17 +13,17 @@ import numpy as np
 import requests
 
 from benchmarks.vectors import Archive
-from soundalike.audio import resolve_path
+from soundalike.audio.segmenter import segment
+from soundalike.audio.sources import resolve_path
+from soundalike.audio.windows import WindowPlan
 from soundalike.cli.demo import running_service
 from soundalike.cli.serve import find_flow
 from soundalike.config import Settings
-from soundalike.embedding import CutRecording, Encoder, embed_windows, index_spec
-from soundalike.encoders import load_encoder
-from soundalike.segmenter import segment
+from soundalike.encoders.base import CutRecording, Encoder, embed_windows, index_spec
+from soundalike.encoders.choice import load_encoder
 from soundalike.store import open_store
 from soundalike.store.base import Entry
 from soundalike.types import IndexSpec, Recording, Window
-from soundalike.windows import WindowPlan
 
 _WINDOWS = [Window(n, 2.0 * n, 2.0 * n + 4.0) for n in range(5)]
 _RECORDINGS_AT_ONCE = 320

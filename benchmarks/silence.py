@@ -18,17 +18,17 @@ from uuid import UUID
 
 import numpy as np
 
-from soundalike.audio import resolve_path
+from soundalike.audio.files import find_files
+from soundalike.audio.segmenter import segment
+from soundalike.audio.sources import resolve_path
+from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.embedding import CutRecording, embed_windows, index_spec
-from soundalike.files import find_files
-from soundalike.modulation import Modulation
-from soundalike.segmenter import segment
+from soundalike.encoders.base import CutRecording, embed_windows, index_spec
+from soundalike.encoders.modulation import Modulation
 from soundalike.store import PostgresStore
 from soundalike.store.base import Entry
 from soundalike.store.opening import open_database
 from soundalike.types import Filters, FloatArray, Recording, Window
-from soundalike.windows import WindowPlan
 
 _PLAN = WindowPlan(1.0, 0.1)
 _SILENT_SHARE = 0.2

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.vectors import Archive
 from soundalike.config import Settings
-from soundalike.ranking import rank
+from soundalike.search.ranking import rank
 from soundalike.store import PostgresStore, open_store, searching
 from soundalike.store.base import Entry
 from soundalike.types import Filters, FloatArray, IndexSpec, Recording, Window

@@ -18,14 +18,14 @@ import psycopg2
 
 from benchmarks import network
 from benchmarks.flow import memory_by_process
+from soundalike.audio.log_mel import mel_matrix
 from soundalike.cli.demo import Service, running_service
 from soundalike.cli.serve import find_flow
 from soundalike.config import Settings
+from soundalike.encoders.vggish import bfloat16
+from soundalike.encoders.vggish.network import VGGishNetwork
 from soundalike.store.embedded import EmbeddedServer
 from soundalike.types import FloatArray
-from soundalike.vggish import bfloat16
-from soundalike.vggish.features import mel_matrix
-from soundalike.vggish.network import VGGishNetwork
 from tests.fixtures.checkpoint import write_checkpoint
 
 _BATCH = 16

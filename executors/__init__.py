@@ -3,9 +3,9 @@
 import importlib
 import sys
 
+from executors.jina_fixes.log_levels import log_mistakes_briefly
 from executors.jina_fixes.typed_lists import mend_typed_lists
-from executors.mistakes import log_mistakes_briefly
-from soundalike.freed_memory import keep_freed_memory
+from soundalike.runtime.freed_memory import keep_freed_memory
 
 #: DocArray imports these where they are installed, to offer array types that nobody uses here. With
 #: TensorFlow that costs every process of the Flow 500 MB and seven seconds.
@@ -28,6 +28,6 @@ def _import_docarray_alone() -> None:
 importlib.import_module("executors.jina_fixes.lifetimes").end_with_starter()
 _import_docarray_alone()
 mend_typed_lists(sys.modules["docarray.array.any_array"])
-importlib.import_module("executors.cheap_documents").read_documents_cheaply()
+importlib.import_module("executors.jina_fixes.cheap_documents").read_documents_cheaply()
 keep_freed_memory()
 log_mistakes_briefly()

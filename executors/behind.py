@@ -12,7 +12,8 @@ from typing import Any, Dict, Type
 from docarray import BaseDoc, DocList
 from jina import Executor, requests
 
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages.documents import (
     Counted,
     Deletion,
     EmbeddedClip,
@@ -22,9 +23,8 @@ from executors.documents import (
     SegmentedClip,
     Status,
 )
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
-from executors.parameters import PARAMETERS
+from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.parameters import PARAMETERS
 
 discover_endpoints_once()
 

@@ -23,12 +23,12 @@ from typing import Any, NoReturn
 
 import psutil
 
-import executors.privacy  # noqa: F401 - before Jina starts anything
-from executors.access import KEY_HEADER, Access
+import executors.jina_fixes.telemetry  # noqa: F401 - before Jina starts anything
+from executors.gateway.guard.policy import KEY_HEADER, Access
 from executors.start import Start
 from soundalike.errors import ConfigError
-from soundalike.lifetime import end_with_parent
 from soundalike.limits import Limits
+from soundalike.runtime.lifetime import end_with_parent
 
 # Jina warns of every executor that takes longer to start than the gateway, which is all of them.
 os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
@@ -172,7 +172,7 @@ def _encoder_of(flow: Any, access: Access) -> str:
     """Ask the running Flow which encoder it uses; shows at once that all executors answer."""
     from docarray import DocList
 
-    from executors.documents import Status
+    from executors.messages.documents import Status
 
     try:
         key = {KEY_HEADER: access.api_key} if access.api_key else {}

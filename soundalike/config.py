@@ -47,7 +47,7 @@ class Settings:
         Folder of uploaded recordings (``SOUNDALIKE_UPLOADS_DIR``; default ``<data_dir>/uploads``).
     roots : tuple of Path or None
         Folders that requests to the service may name (``SOUNDALIKE_ROOTS``, separated as in
-        ``PATH``; ``/`` allows everything). None: see `soundalike.roots.AllowedRoots`.
+        ``PATH``; ``/`` allows everything). None: see `soundalike.audio.allowed_roots.AllowedRoots`.
     """
 
     database_url: str | None

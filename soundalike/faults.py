@@ -6,20 +6,14 @@ import errno
 import logging
 import os
 
-from soundalike.errors import (
-    AudioError,
-    DiskFull,
-    ParameterError,
-    SoundalikeError,
-    UnexpectedFault,
-)
+from soundalike.errors import AudioError, DiskFull, ParameterError, SoundalikeError, UnexpectedFault
 
 _LOG = logging.getLogger("soundalike")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _SHOWN = 300
 
 
-def blamed(exc: Exception, name: str) -> SoundalikeError:
+def recording_error(exc: Exception, name: str) -> SoundalikeError:
     """Return the error of the one recording that an exception came from; the rest goes on.
 
     What nobody foresaw becomes `UnexpectedFault`, and one line in the log, of the logger

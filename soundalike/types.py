@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.conditions import Condition
+from soundalike.filters import Condition
 
 #: Version of the samples that decoding gives: raised when the same file gives other samples than before,
 #: so that recordings that were indexed earlier can be found and indexed again.

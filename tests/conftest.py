@@ -1,10 +1,12 @@
 """Fixtures that several folders of tests share."""
 
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import fasteners
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -77,12 +79,29 @@ def vggish_variables() -> Callable[[str], npt.NDArray[np.float32]]:
 
 
 @pytest.fixture(scope="session")
-def v1_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def v1_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a VGGish checkpoint in the published single-file format, with made-up weights.
 
-    It is 288 MB, so it is made once a session and removed at its end. Tests that ask for it carry
-    the marker ``model``.
+    It is 288 MB, so all workers of a run share one, which `pytest_sessionfinish` removes. Tests that
+    ask for it carry the marker ``model``.
     """
-    path = write_checkpoint(tmp_path_factory.mktemp("checkpoint") / "vggish_model.ckpt")
-    yield path
-    path.unlink()
+    folder = _shared_folder(tmp_path_factory)
+    path = folder / "vggish_model.ckpt"
+    with fasteners.InterProcessLock(folder / "lock"):
+        if not path.exists():
+            write_checkpoint(folder / "part.ckpt").rename(path)
+    return path
+
+
+def _shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for all workers of a run."""
+    own = factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remove the large files that workers share, when all of them have ended."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(session.config._tmp_path_factory.getbasetemp() / "shared", ignore_errors=True)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio import load_audio
-from soundalike.files import find_files
-from soundalike.modulation import N_CEPSTRA, Constants, raw_features
+from soundalike.audio.files import find_files
+from soundalike.audio.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
+from soundalike.audio.loading import load_audio
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.encoders.modulation import N_CEPSTRA, Constants, raw_features
 from soundalike.types import FloatArray
-from soundalike.vggish.features import log_mel_spectrogram
-from soundalike.vggish.params import PATCH_SAMPLES, SAMPLE_RATE_HZ
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "soundalike" / "modulation.npz"
+TARGET = ROOT / "soundalike" / "encoders" / "modulation.npz"
 _N_CELLS, _N_FEATURES, _N_COMMON = 56, 128, 4
 #: Numbers, the power of their standard deviation that they are divided by, and the weight of the group.
 #: Cepstra are divided by the root only: the high ones vary little and say little.

@@ -8,8 +8,9 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import given, spool
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages import given, spool
+from executors.messages.documents import (
     Clip,
     SegmentedClip,
     WindowDoc,
@@ -18,23 +19,21 @@ from executors.documents import (
     parse_time,
     time_text,
 )
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.parameters import IndexParameters, SearchParameters, TimelineParameters
-from executors.queries import excerpt_of, kind_of
-from soundalike.audio import folder_label, recording_id_of, uri_of
-from soundalike.audio.sources import AudioSource
+from executors.messages.parameters import IndexParameters, SearchParameters, TimelineParameters
+from executors.messages.queries import excerpt_of, kind_of
+from soundalike.audio.allowed_roots import AllowedRoots
+from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.sandbox import IsolatedDecoding
+from soundalike.audio.sandbox.reading import RecordingReader
+from soundalike.audio.segmenter import Segments
+from soundalike.audio.sources import AudioSource, folder_label, recording_id_of, uri_of
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import Settings
 from soundalike.errors import ParameterError
-from soundalike.excerpt import Excerpt
-from soundalike.intake import Intake
-from soundalike.isolation import IsolatedDecoding
 from soundalike.limits import Limits
-from soundalike.parallel import map_ahead
-from soundalike.roots import AllowedRoots
-from soundalike.segmenter import Segments
+from soundalike.runtime.parallel import map_ahead
 from soundalike.types import DECODER_VERSION, FloatArray
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 discover_endpoints_once()
 
@@ -55,7 +54,7 @@ class AudioSegmenter(Executor):
     time_zone : str, optional
         The zone of times of recordings that name none; default: ``SOUNDALIKE_TIME_ZONE``, else UTC.
     time_pattern : str, optional
-        How the time stands in file names, as for `soundalike.start_time.compile_pattern`.
+        How the time stands in file names, as for `soundalike.clock.start_time.compile_pattern`.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class AudioSegmenter(Executor):
         patterns = [time_pattern] if time_pattern else []
         self._uploads_dir = settings.uploads_dir.absolute()
         self._roots = AllowedRoots(settings, Path.cwd())
-        self._dating = Dating.described(time_zone or settings.time_zone, patterns)
+        self._dating = StartTimeRules.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
         self._spool_dir.mkdir(parents=True, exist_ok=True)
         self._decoding = IsolatedDecoding(self._limits, started=1)
@@ -159,7 +158,7 @@ class AudioSegmenter(Executor):
             # Uploads that are kept lie under names of ours.
             name = clip.uri if isinstance(source, bytes) else str(clip.tags.get("filename", ""))
             longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
-            intake = Intake(plan, self._dating, self._spool_dir, longest_s)
+            intake = RecordingReader(plan, self._dating, self._spool_dir, longest_s)
             segments, start = self._decoding.run(
                 intake.take,
                 source,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Optional, Tuple
+from typing import Any, Tuple
 
 import grpc
 from jina.proto import jina_pb2
@@ -17,6 +16,7 @@ from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
 from executors.gateway.metrics import Metrics
+from executors.jina_fixes.request_steps import Forward
 
 _OTHER = "other"
 #: Endpoints that routes ask to find their answers; what they ask of others is a user's work.
@@ -30,7 +30,6 @@ _METHODS = frozenset(
     for service in jina_pb2.DESCRIPTOR.services_by_name.values()
     for method in service.methods
 )
-_Handler = Callable[..., Tuple["Awaitable[DataRequest]", Optional["Awaitable[Any]"]]]
 
 
 @contextmanager
@@ -43,37 +42,33 @@ def asked_by_gateway(endpoint: str) -> Iterator[None]:
         _IS_LOOKUP.reset(token)
 
 
-def count_requests(streamer: GatewayStreamer, metrics: Metrics) -> None:
-    """Count all requests of a streamer and their documents, whatever protocol they come by.
+class Counting:
+    """Count all requests and their documents, whatever protocol they come by: a step.
 
     Parameters
     ----------
     streamer : GatewayStreamer
+        Knows the endpoints.
     metrics : Metrics
     """
-    # The one place that all requests of all protocols go through; Jina has no public name for it.
-    inner: _Handler = streamer._streamer._request_handler
 
-    def handle(
-        request: DataRequest, return_type: Any
-    ) -> Tuple[Awaitable[DataRequest], Optional[Awaitable[Any]]]:
-        return asyncio.ensure_future(counted(request, return_type)), None
+    def __init__(self, streamer: GatewayStreamer, metrics: Metrics) -> None:
+        self._streamer = streamer
+        self._metrics = metrics
 
-    async def counted(request: DataRequest, return_type: Any) -> DataRequest:
+    async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
+        """Forward a request and count its answer."""
         # A stranger may name as many endpoints as it likes.
         asked = request.header.exec_endpoint
-        endpoint = asked if asked in (streamer._endpoints_models_map or ()) else _OTHER
+        endpoint = asked if asked in (self._streamer._endpoints_models_map or ()) else _OTHER
         begun, is_ok, answer = time.perf_counter(), False, None
         try:
-            answer, _ = inner(request=request, return_type=return_type)
-            answer = await answer
+            answer = await forward(request)
             is_ok = answer.header.status.code != jina_pb2.StatusProto.ERROR
             return answer
         finally:
             seconds = time.perf_counter() - begun
-            _note(metrics, endpoint, answer if is_ok else None, seconds)
-
-    streamer._streamer._request_handler = handle
+            _note(self._metrics, endpoint, answer if is_ok else None, seconds)
 
 
 def _note(metrics: Metrics, endpoint: str, answer: DataRequest | None, seconds: float) -> None:

@@ -20,8 +20,7 @@ from jina.serve.runtimes.servers.composite import CompositeBaseServer
 from jina.serve.runtimes.servers.grpc import GRPCServer
 from jina.serve.runtimes.servers.http import HTTPServer
 
-from executors.access import Access
-from executors.gateway import (
+from executors.gateway.api import (
     description,
     routes_jobs,
     routes_library,
@@ -30,22 +29,24 @@ from executors.gateway import (
     routes_service,
     routes_vectors,
 )
-from executors.gateway.context import Context
-from executors.gateway.counting import CallCounter, count_requests
-from executors.gateway.description_jina import describe_endpoints
-from executors.gateway.flow import FlowClient
-from executors.gateway.flow_bodies import check_bodies, pass_parameters_on
-from executors.gateway.graph import share_what_stays
-from executors.gateway.load import Load
+from executors.gateway.api.context import Context
+from executors.gateway.api.description_jina import describe_endpoints
+from executors.gateway.api.unknown_fields import refuse_unknown_fields
+from executors.gateway.counting import CallCounter, Counting
+from executors.gateway.flow.admission import Admission
+from executors.gateway.flow.bodies import check_bodies, pass_parameters_on
+from executors.gateway.flow.client import FlowClient
+from executors.gateway.flow.request_names import KnownNames, RequestNames
+from executors.gateway.flow.windows import CollectionWindows
+from executors.gateway.guard.content import check_request
+from executors.gateway.guard.grpc import CallGuard, SlotTurns
+from executors.gateway.guard.load import Load
+from executors.gateway.guard.middleware import protect
+from executors.gateway.guard.policy import Access
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
-from executors.gateway.refused_requests import refuse_requests
-from executors.gateway.request_names import RequestNames, send_known_names
-from executors.gateway.safety import protect
-from executors.gateway.safety_content import check_request
-from executors.gateway.safety_grpc import CallGuard, take_turns
-from executors.gateway.unknown_fields import refuse_unknown_fields
-from executors.gateway.windows import CollectionWindows
+from executors.jina_fixes.graph import copy_graph_shallowly
+from executors.jina_fixes.request_steps import add_steps
 from soundalike.config import Settings
 from soundalike.limits import Limits
 
@@ -130,16 +131,19 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        share_what_stays()
+        copy_graph_shallowly()
         # Both servers share the streamer.
         names = RequestNames(self.streamer)
-        send_known_names(self.streamer, names)
-        CollectionWindows(self.streamer)
-        refuse_requests(self.streamer, names)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
-        take_turns(self.streamer, load.places)
         metrics = Metrics()
-        count_requests(self.streamer, metrics)
+        steps = (
+            Counting(self.streamer, metrics),
+            SlotTurns(load.slots),
+            Admission(names),
+            CollectionWindows(self.streamer),
+            KnownNames(names),
+        )
+        add_steps(self.streamer, steps)
         classes: Dict[ProtocolType, Any] = {
             ProtocolType.GRPC: SoundalikeGRPCServer,
             ProtocolType.HTTP: SoundalikeHTTPServer,

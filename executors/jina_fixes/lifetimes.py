@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from executors.jina_fixes import starting
-from soundalike.lifetime import end_with_parent
+from soundalike.runtime.lifetime import end_with_parent
 
 #: Of an orderly stop; Jina alone waits for ever until every request has been answered.
 _STOP_S = 10.0

@@ -6,7 +6,8 @@ from typing import Any
 from docarray import DocList
 from jina import Executor, requests
 
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages.documents import (
     Counted,
     Deletion,
     Found,
@@ -18,10 +19,9 @@ from executors.documents import (
     time_text,
     to_windows,
 )
-from executors.hits import get_hits
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
-from executors.parameters import (
+from executors.messages.hits import get_hits
+from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.parameters import (
     CollectionParameters,
     CollectionsParameters,
     CountParameters,
@@ -32,8 +32,8 @@ from executors.parameters import (
     TimelineParameters,
     VectorsParameters,
 )
-from soundalike.ranking import rank_collections
-from soundalike.start_time import zone_named
+from soundalike.clock.start_time import zone_named
+from soundalike.search.ranking import rank_collections
 from soundalike.types import Match
 
 discover_endpoints_once()

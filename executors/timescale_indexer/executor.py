@@ -7,8 +7,9 @@ from typing import Any, Optional, Sequence, Tuple, cast
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import given
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages import given
+from executors.messages.documents import (
     BucketDoc,
     Counted,
     Deletion,
@@ -17,6 +18,7 @@ from executors.documents import (
     SearchHits,
     Status,
     WindowDoc,
+    carried_fields,
     mark_at_fault,
     mark_failed,
     mark_unexpected,
@@ -25,12 +27,10 @@ from executors.documents import (
     to_recording,
     to_spec,
     to_windows,
-    travelling,
 )
-from executors.hits import put_hits
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
-from executors.parameters import (
+from executors.messages.hits import write_hits
+from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.parameters import (
     CollectionParameters,
     CollectionsParameters,
     CountParameters,
@@ -42,12 +42,12 @@ from executors.parameters import (
     VectorsParameters,
 )
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
-from executors.timescale_indexer.querying import BLAMED, query_of, tell_of
+from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
 from executors.timescale_indexer.vectors import store_vectors
-from soundalike.audio import stored_names
+from soundalike.audio.sources import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
-from soundalike.neighbours import find_hits
+from soundalike.search.find import find_hits
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.store.each import add_each
@@ -92,7 +92,7 @@ class TimescaleIndexer(Executor):
         self, docs: DocList[EmbeddedClip], parameters: IndexParameters = _STANDARD, **kwargs: Any
     ) -> DocList[Indexed]:
         """Store every document that has no error; one that cannot be stored keeps no other out."""
-        results = DocList[Indexed](_begun(doc) for doc in docs)
+        results = DocList[Indexed](_new_result(doc) for doc in docs)
         usable = [(doc, result) for doc, result in zip(docs, results, strict=True) if not doc.error_code]
         for begin in range(0, len(usable), _TRANSACTION):
             self._index_some(usable[begin : begin + _TRANSACTION], parameters.collection)
@@ -136,13 +136,13 @@ class TimescaleIndexer(Executor):
         return DocList[SearchHits](self._search_one(doc, parameters) for doc in docs)
 
     def _search_one(self, doc: EmbeddedClip, parameters: SearchParameters) -> SearchHits:
-        result = SearchHits(**travelling(doc), encoder=doc.encoder)
+        result = SearchHits(**carried_fields(doc), encoder=doc.encoder)
         if doc.error_code:
             return result
         names = parameters.collections or [parameters.collection]
         try:
             query = query_of(doc, self._store, [*names, parameters.collection])
-        except BLAMED as exc:
+        except CLIENT_ERRORS as exc:
             mark_failed(result, exc)
             return result
         except Exception as exc:
@@ -163,8 +163,8 @@ class TimescaleIndexer(Executor):
         except Exception as exc:
             mark_unexpected(result, exc)
             return result
-        tell_of(query, result)
-        put_hits(result, found)
+        copy_query(query, result)
+        write_hits(result, found)
         for window in query.windows:
             result.chunks.append(
                 WindowDoc(index=window.index, start_s=window.start_s, end_s=window.end_s)
@@ -179,19 +179,21 @@ class TimescaleIndexer(Executor):
         return DocList[Counted](self._count_one(doc, parameters) for doc in docs)
 
     def _count_one(self, doc: EmbeddedClip, parameters: TimelineParameters) -> Counted:
-        kept = {name: value for name, value in travelling(doc).items() if name in Counted.model_fields}
+        kept = {
+            name: value for name, value in carried_fields(doc).items() if name in Counted.model_fields
+        }
         result = Counted(**kept, encoder=doc.encoder or None)
         if doc.error_code:
             return result
         try:
             query = query_of(doc, self._store, [parameters.collection])
-        except BLAMED as exc:
+        except CLIENT_ERRORS as exc:
             mark_failed(result, exc)
             return result
         except Exception as exc:
             mark_unexpected(result, exc)
             return result
-        tell_of(query, result)
+        copy_query(query, result)
         filters = parameters.filters(query.recording_id)
         # The store refuses a width that it does not know.
         width = cast(BucketWidth, parameters.by)
@@ -351,8 +353,8 @@ class TimescaleIndexer(Executor):
         self._store.close()
 
 
-def _begun(doc: EmbeddedClip) -> Indexed:
-    kept = {name: value for name, value in travelling(doc).items() if name in Indexed.model_fields}
+def _new_result(doc: EmbeddedClip) -> Indexed:
+    kept = {name: value for name, value in carried_fields(doc).items() if name in Indexed.model_fields}
     return Indexed(**kept, encoder=doc.encoder or None)
 
 

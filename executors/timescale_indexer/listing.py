@@ -4,15 +4,15 @@ from typing import List
 
 from docarray import DocList
 
-from executors import given
-from executors.documents import mark_failed, time_text
-from executors.listings import StoredDoc
-from executors.numbers import roomy
-from executors.parameters import DropParameters, RecordingsParameters, prefix_of
-from soundalike.audio import stored_names
-from soundalike.conditions import parse_conditions
+from executors.messages import given
+from executors.messages.documents import mark_failed, time_text
+from executors.messages.int32 import to_int64
+from executors.messages.listings import StoredDoc
+from executors.messages.parameters import DropParameters, RecordingsParameters, prefix_of
+from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.sources import stored_names
 from soundalike.errors import ParameterError
-from soundalike.excerpt import Excerpt
+from soundalike.filters import parse_conditions
 from soundalike.store import Store, StoredFile
 from soundalike.store.base import not_found
 from soundalike.types import Filters
@@ -122,7 +122,7 @@ def _described(file: StoredFile) -> StoredDoc:
 def _describe(doc: StoredDoc, file: StoredFile) -> None:
     recording = file.recording
     doc.uri, doc.recording_id, doc.label = recording.uri, recording.recording_id, recording.label
-    doc.tags, doc.duration_s = roomy(dict(recording.tags)), recording.duration_s
+    doc.tags, doc.duration_s = to_int64(dict(recording.tags)), recording.duration_s
     doc.recorded_at = time_text(recording.recorded_at)
     doc.recorded_at_source = recording.recorded_at_source
     doc.size_bytes = recording.stat and recording.stat.size_bytes

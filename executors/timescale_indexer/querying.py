@@ -2,7 +2,7 @@
 
 from typing import List, Union
 
-from executors.documents import (
+from executors.messages.documents import (
     Counted,
     EmbeddedClip,
     SearchHits,
@@ -10,13 +10,13 @@ from executors.documents import (
     to_spec,
     to_windows,
 )
-from executors.queries import excerpt_of
+from executors.messages.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
-from soundalike.queries import EmbeddedQuery, heard_query, stored_query, vector_query
+from soundalike.search.queries import EmbeddedQuery, heard_query, stored_query, vector_query
 from soundalike.store import Store
 
 #: Errors that one document of a request is to blame for; the others are answered.
-BLAMED = (AudioError, ParameterError, RecordingNotFound, DimensionMismatch)
+CLIENT_ERRORS = (AudioError, ParameterError, RecordingNotFound, DimensionMismatch)
 
 
 def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> EmbeddedQuery:
@@ -51,7 +51,7 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
     )
 
 
-def tell_of(query: EmbeddedQuery, result: Union[SearchHits, Counted]) -> None:
+def copy_query(query: EmbeddedQuery, result: Union[SearchHits, Counted]) -> None:
     """Write what only the store knows of a query into its answer."""
     result.encoder = query.spec.encoder
     result.uri = query.name or result.uri

@@ -4,12 +4,12 @@ from typing import Sequence
 
 from docarray import DocList
 
-from executors.documents import Indexed
-from executors.parameters import VectorsParameters
-from executors.vector_documents import VectorsDoc, dimension_of, from_document
-from soundalike.items import IndexResult
+from executors.messages.documents import Indexed
+from executors.messages.parameters import VectorsParameters
+from executors.messages.vector_documents import VectorsDoc, dimension_of, from_document
+from soundalike.indexing.items import IndexResult
+from soundalike.indexing.vectors.indexing import external_spec, index_vectors
 from soundalike.store import Store
-from soundalike.vectors.indexing import external_spec, index_vectors
 
 
 def store_vectors(

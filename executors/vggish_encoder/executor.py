@@ -7,30 +7,30 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
-from executors import given, spool
-from executors.documents import (
+from executors.jina_fixes.cheap_discovery import discover_endpoints_once
+from executors.messages import given, spool
+from executors.messages.documents import (
     EmbeddedClip,
     SegmentedClip,
     Status,
+    carried_fields,
     mark_at_fault,
     mark_failed,
     to_windows,
-    travelling,
 )
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.parameters import (
+from executors.messages.parameters import (
     CollectionParameters,
     IndexParameters,
     SearchParameters,
     TimelineParameters,
 )
-from soundalike.batching import SHARED_BATCH_PATCHES, SharedBatches
+from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.embedding import CutRecording, embed_each, index_spec
-from soundalike.encoders import load_encoder
+from soundalike.encoders.base import CutRecording, embed_each, index_spec
+from soundalike.encoders.batching import SHARED_BATCH_PATCHES, SharedBatches
+from soundalike.encoders.choice import load_encoder
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 discover_endpoints_once()
 
@@ -140,7 +140,7 @@ class VGGishEncoder(Executor):
 
     def _started(self, doc: SegmentedClip) -> EmbeddedClip:
         return EmbeddedClip(
-            **travelling(doc),
+            **carried_fields(doc),
             kind=doc.kind,
             start_s=doc.start_s,
             end_s=doc.end_s,

@@ -1,7 +1,7 @@
 """Which decoder is at work, for whoever watches this process from outside.
 
 A decoder that crashes or hangs takes its process along. The process that watches must know which one it
-was, so that it can ask the others; see `soundalike.isolation`.
+was, so that it can ask the others; see `soundalike.audio.sandbox`.
 """
 
 from __future__ import annotations

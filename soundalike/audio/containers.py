@@ -70,7 +70,7 @@ def open_container(source: AudioSource, options: Mapping[str, str] | None = None
     Parameters
     ----------
     source : Path or bytes
-        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+        A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
     options : mapping, optional
         More options of FFmpeg.
 

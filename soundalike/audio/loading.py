@@ -11,12 +11,12 @@ from typing import IO
 
 import numpy as np
 
+from soundalike.audio.excerpt import nothing_there
 from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
+from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooShort
-from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
-from soundalike.windows import SAMPLE_RATE_HZ
 
 #: Recordings up to this long stay in memory (8 MB of float32 at 16 kHz); longer ones go to a file.
 INLINE_LIMIT_S = 120.0
@@ -62,7 +62,7 @@ def load_audio(
     Parameters
     ----------
     source : Path or bytes
-        A file that `soundalike.audio.resolve_path` has approved, or an upload.
+        A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
     start_s, end_s : float
         The part, in seconds from the recording's start. What is before it is decoded only where the
         format does not allow to go there at once, what is behind it never is.

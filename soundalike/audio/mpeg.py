@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO, NamedTuple
 
-from soundalike.sniffing.frames import MpegHeader, mpeg_header
+from soundalike.audio.sniffing.frames import MpegHeader, mpeg_header
 
 #: Bytes that are searched for the first frame behind tags and zeros.
 _SEARCHED_BYTES = 1 << 16

@@ -13,14 +13,14 @@ import soxr
 
 from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
+from soundalike.audio.excerpt import nothing_there
 from soundalike.audio.mixing import MixDown
 from soundalike.audio.refusals import refusal
 from soundalike.audio.sndfile import UnsureLengthError
 from soundalike.audio.sources import AudioSource
+from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, ParameterError
-from soundalike.excerpt import nothing_there
 from soundalike.types import FloatArray
-from soundalike.windows import SAMPLE_RATE_HZ
 
 _MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
 #: Another decoder's result is taken where it is longer by this: more than decoders differ in what they

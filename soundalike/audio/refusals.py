@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from soundalike.audio.sniffing import is_play_list, read_beginning
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import NoAudioTrack, UnreadableAudio
-from soundalike.sniffing import is_play_list, read_beginning
 
 #: What the decoder of containers says of one that it knows, and in which there is no sound.
 _NO_TRACK = "no audio track inside"

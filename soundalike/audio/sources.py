@@ -26,7 +26,7 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class FileSnapshot:
     """What the file system says of a file, before it is opened.
 
     Attributes
@@ -74,10 +74,10 @@ def resolve_path(uri: str | Path) -> Path:
     EmptyAudio
         The file has no bytes.
     """
-    return glance(uri).path
+    return snapshot(uri).path
 
 
-def glance(uri: str | Path) -> Glance:
+def snapshot(uri: str | Path) -> FileSnapshot:
     """Return the path, size and time of a regular file; takes and raises what `resolve_path` does."""
     text = str(uri)
     at_ns = time.time_ns()
@@ -92,7 +92,7 @@ def glance(uri: str | Path) -> Glance:
         raise AudioNotFound(f"{text!r} is {kind}; give the path of an audio file")
     if status.st_size == 0:
         raise EmptyAudio(f"{text!r} has 0 bytes; record or export it again")
-    return Glance(path, FileStat(status.st_size, status.st_mtime_ns), at_ns)
+    return FileSnapshot(path, FileStat(status.st_size, status.st_mtime_ns), at_ns)
 
 
 def local_path(uri: str) -> Path:

@@ -14,7 +14,7 @@ from soundalike.errors import ParameterError, RecordingNotFound
 from soundalike.store.protocol import Store
 
 if TYPE_CHECKING:
-    from soundalike.remote import Service
+    from soundalike.client import Service
 
 #: What is told of a collection.
 _COLUMNS = (
@@ -96,7 +96,7 @@ def _list(rows: list[dict[str, Any]], *, as_json: bool) -> int:
 
 
 def _create(store: Store, arguments: argparse.Namespace) -> int:
-    from soundalike.embedding import index_spec
+    from soundalike.encoders.base import index_spec
 
     encoder = encoder_of(settings_from(arguments))
     spec = index_spec(encoder, window_plan(arguments, None))

@@ -12,20 +12,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soundalike.audio.allowed_roots import forget_indexed
+from soundalike.audio.files import looks_like_audio
 from soundalike.cli import output
 from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ModelError, ParameterError
-from soundalike.files import looks_like_audio
-from soundalike.roots import forget_indexed
 
 if TYPE_CHECKING:
-    from soundalike.embedding import Encoder
-    from soundalike.pipeline import Pipeline
+    from soundalike.audio.windows import WindowPlan
+    from soundalike.clock.wall_clock import StartTimeRules
+    from soundalike.encoders.base import Encoder
+    from soundalike.indexing.pipeline import Pipeline
     from soundalike.store import Store
     from soundalike.types import Filters, IndexSpec
-    from soundalike.wall_clock import Dating
-    from soundalike.windows import WindowPlan
 
 _PARTIAL_FAILURE = AudioError.exit_status
 #: For `start_decoding` where nobody has counted yet: as many as there may be.
@@ -65,8 +65,8 @@ def start_decoding(n_files: int) -> None:
     """
     import soundfile  # noqa: F401
 
-    import soundalike.segmenter  # noqa: F401
-    from soundalike.isolation import shared
+    import soundalike.audio.segmenter  # noqa: F401
+    from soundalike.audio.sandbox import shared
 
     shared().start(n_files, may_fork=True)
 
@@ -85,33 +85,33 @@ def opened_store(settings: Settings) -> Iterator[Store]:
 
 @contextmanager
 def opened_pipeline(
-    arguments: argparse.Namespace, dating: Dating | None = None, *, make: bool = True
+    arguments: argparse.Namespace, start_rules: StartTimeRules | None = None, *, make: bool = True
 ) -> Iterator[Pipeline]:
     """Yield a pipeline with the index's own windows unless the options give others.
 
     Parameters
     ----------
     arguments : Namespace
-    dating : Dating, optional
+    start_rules : StartTimeRules, optional
         How to find out when recordings began.
     make : bool
         Make the embedded server's database where there is none yet.
     """
-    from soundalike.pipeline import Pipeline
+    from soundalike.clock.wall_clock import StartTimeRules
+    from soundalike.indexing.pipeline import Pipeline
     from soundalike.store import MemoryStore, is_made
-    from soundalike.wall_clock import Dating
 
     settings = settings_from(arguments)
     collection = arguments.collection
     opened = opened_store(settings) if make or is_made(settings) else nullcontext(MemoryStore())
     with opened as store:
         plan = window_plan(arguments, store.status(collection=collection).spec)
-        yield Pipeline(store, encoder_of(settings), plan, collection, dating or Dating())
+        yield Pipeline(store, encoder_of(settings), plan, collection, start_rules or StartTimeRules())
 
 
 def window_plan(arguments: argparse.Namespace, spec: IndexSpec | None) -> WindowPlan:
     """Return the windows that the options ask for; the index's, else the standard ones."""
-    from soundalike.windows import WindowPlan
+    from soundalike.audio.windows import WindowPlan
 
     standard = WindowPlan(spec.window_s, spec.stride_s) if spec else WindowPlan()
     return WindowPlan(
@@ -122,8 +122,8 @@ def window_plan(arguments: argparse.Namespace, spec: IndexSpec | None) -> Window
 
 def encoder_of(settings: Settings) -> Encoder:
     """Load the encoder and say which one it is."""
-    from soundalike.encoders import load_encoder
-    from soundalike.weights import GET_WEIGHTS
+    from soundalike.encoders.choice import load_encoder
+    from soundalike.encoders.weights import GET_WEIGHTS
 
     encoder = load_encoder(
         settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision
@@ -166,10 +166,10 @@ def filters_from(arguments: argparse.Namespace) -> Filters:
     ParameterError
         A time cannot be read, or nothing lies between two of them.
     """
-    from soundalike.conditions import parse_conditions
+    from soundalike.clock.wall_clock import with_times
+    from soundalike.filters import parse_conditions
     from soundalike.store.base import check_filters
     from soundalike.types import Filters
-    from soundalike.wall_clock import with_times
 
     filters = Filters(
         labels=tuple(arguments.label),
@@ -201,7 +201,7 @@ def _prefix(under: str) -> str:
 
 def status(arguments: argparse.Namespace) -> int:
     """Print what is indexed, with what, and where."""
-    from soundalike.start_time import zone_named
+    from soundalike.clock.start_time import zone_named
 
     settings = settings_from(arguments)
     zone = zone_named(settings.time_zone)
@@ -221,7 +221,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 def _stored(settings: Settings, collection: str) -> dict[str, Any]:
     """Return what the index on this machine holds, and what it is made with."""
-    from soundalike.encoders import chosen_name
+    from soundalike.encoders.choice import chosen_name
     from soundalike.store.base import not_indexed
 
     with opened_store(settings) as store:
@@ -271,7 +271,7 @@ def _shown(value: object) -> str:
 
 def delete(arguments: argparse.Namespace) -> int:
     """Delete files, folders or recordings."""
-    from soundalike.audio import stored_names
+    from soundalike.audio.sources import stored_names
 
     missing = 0
     with _deleting(arguments) as delete_names:

@@ -19,13 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from soundalike.audio.files import find_files
 from soundalike.cli import output
 from soundalike.cli.commands import settings_from
 from soundalike.cli.serve import find_flow, launch_command, launch_environment
 from soundalike.config import Settings
+from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import ServiceError
-from soundalike.files import find_files
-from soundalike.weights import GET_WEIGHTS
 
 _START_TIMEOUT_S = 180
 _REQUEST_TIMEOUT_S = 300

@@ -13,25 +13,25 @@ from soundalike.cli.vectors import FORMATS, format_of, vector_writer
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 
 if TYPE_CHECKING:
-    from soundalike.clip_embedding import FileEmbedding
+    from soundalike.audio.files import FileList
+    from soundalike.audio.windows import WindowPlan
     from soundalike.config import Settings
-    from soundalike.embedding import Encoder
-    from soundalike.files import FileList
-    from soundalike.vggish.postprocess import Postprocessor
-    from soundalike.windows import WindowPlan
+    from soundalike.encoders.base import Encoder
+    from soundalike.encoders.clips import FileEmbedding
+    from soundalike.encoders.vggish.postprocess import Postprocessor
 
-__all__ = ["FORMATS", "PERS", "POOLINGS", "run"]
+__all__ = ["FORMATS", "GRANULARITIES", "POOLINGS", "run"]
 
-# As in `soundalike.clip_embedding`, which the parser need not load.
-PERS = ("window", "second", "file")
+# As in `soundalike.encoders.clips`, which the parser need not load.
+GRANULARITIES = ("window", "second", "file")
 POOLINGS = ("mean", "sum")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Embed files and write their vectors; report each failure."""
+    from soundalike.audio.files import NO_TRACK
     from soundalike.audio.sources import path_of
-    from soundalike.clip_embedding import embed_files
-    from soundalike.files import NO_TRACK
+    from soundalike.encoders.clips import embed_files
 
     plan = _checked_plan(arguments)
     target = None if arguments.output == Path("-") else arguments.output
@@ -84,7 +84,7 @@ def _checked_plan(arguments: argparse.Namespace) -> WindowPlan:
 
 
 def _files(arguments: argparse.Namespace) -> FileList:
-    from soundalike.audio import resolve_path
+    from soundalike.audio.sources import resolve_path
 
     paths = arguments.paths
     found = sound_files([str(resolve_path(path)) if "://" in path else path for path in paths])
@@ -96,7 +96,7 @@ def _files(arguments: argparse.Namespace) -> FileList:
 
 
 def _postprocessor(encoder: Encoder, settings: Settings) -> Postprocessor:
-    from soundalike.clip_embedding import check_postprocess, load_postprocessor
+    from soundalike.encoders.clips import check_postprocess, load_postprocessor
 
     check_postprocess(encoder)
     return load_postprocessor(settings.weights_dir)

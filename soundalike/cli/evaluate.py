@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soundalike.audio.files import NO_TRACK, FileList
+from soundalike.audio.windows import WindowPlan
 from soundalike.cli import output
 from soundalike.cli.commands import encoder_of, settings_from, start_decoding
 from soundalike.cli.paths import list_left_out, metadata_tables, note_left_out, sound_files
 from soundalike.config import MODELS, PRECISIONS, Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
-from soundalike.files import NO_TRACK, FileList
-from soundalike.windows import WindowPlan
 
 if TYPE_CHECKING:
-    from soundalike.embedding import Encoder
+    from soundalike.encoders.base import Encoder
     from soundalike.evaluation import Evaluation, LabelledClip
     from soundalike.evaluation.results import Failure
 

@@ -12,12 +12,12 @@ from soundalike.cli.commands import opened_store, settings_from
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
-    from soundalike.exchange import Rebase
+    from soundalike.archive import Rebase
 
 
 def export(arguments: argparse.Namespace) -> int:
     """Write a collection into a file."""
-    from soundalike.exchange import SUFFIX, export_collection
+    from soundalike.archive import SUFFIX, export_collection
 
     target = Path(arguments.target)
     if target.is_dir():
@@ -45,7 +45,7 @@ def export(arguments: argparse.Namespace) -> int:
 
 def import_(arguments: argparse.Namespace) -> int:
     """Read a collection out of a file."""
-    from soundalike.exchange import import_collection, open_archive
+    from soundalike.archive import import_collection, open_archive
 
     rebase = [_rebase(text) for text in arguments.rebase]
     with (
@@ -66,7 +66,7 @@ def import_(arguments: argparse.Namespace) -> int:
 
 
 def _rebase(text: str) -> Rebase:
-    from soundalike.exchange import Rebase
+    from soundalike.archive import Rebase
 
     old, separator, new = text.partition("=")
     if not separator:

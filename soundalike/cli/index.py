@@ -12,53 +12,47 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soundalike.audio.allowed_roots import note_indexed
 from soundalike.cli import index_vectors, output
-from soundalike.cli.commands import (
-    UNKNOWN,
-    opened_pipeline,
-    parse_tags,
-    settings_from,
-    start_decoding,
-)
-from soundalike.cli.index_remote import NEVER, NOT_SENT, NOT_THERE, index_folders, send
+from soundalike.cli.commands import UNKNOWN, opened_pipeline, parse_tags, settings_from, start_decoding
+from soundalike.cli.index_remote import LOCAL_OPTIONS, NOT_SENT, NOT_THERE, index_folders, send
 from soundalike.cli.paths import list_left_out, metadata_tables, sound_files
 from soundalike.cli.report import Report
 from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import MetadataError, SoundalikeError
-from soundalike.roots import note_indexed
 
 if TYPE_CHECKING:
-    from soundalike.files import FileList
-    from soundalike.metadata import FileMetadata
-    from soundalike.pipeline import IndexItem, IndexResult, Pipeline
-    from soundalike.pruning import Place
-    from soundalike.remote import Service
-    from soundalike.wall_clock import Dating
+    from soundalike.audio.files import FileList
+    from soundalike.client import Service
+    from soundalike.clock.wall_clock import StartTimeRules
+    from soundalike.indexing.metadata import FileMetadata
+    from soundalike.indexing.pipeline import IndexItem, IndexResult, Pipeline
+    from soundalike.indexing.pruning import Place
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Index what is new or changed, take out what is gone if asked to, and report."""
-    from soundalike.wall_clock import Dating
+    from soundalike.clock.wall_clock import StartTimeRules
 
     index_vectors.check_options(arguments)
     if arguments.vectors is not None:
         return index_vectors.run(arguments)
-    impossible = {**NEVER, **(NOT_THERE if arguments.on_server else NOT_SENT)}
+    impossible = {**LOCAL_OPTIONS, **(NOT_THERE if arguments.on_server else NOT_SENT)}
     if service := service_from(arguments, impossible):
         return _run_on(service, arguments)
-    dating = Dating.described(settings_from(arguments).time_zone, arguments.time_pattern)
+    start_rules = StartTimeRules.described(settings_from(arguments).time_zone, arguments.time_pattern)
     report = Report(is_dry_run=arguments.dry_run, lists_left_out=arguments.list_skipped)
     # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
-    wanted = None if arguments.prune else _wanted(arguments, dating, arguments.paths)
+    wanted = None if arguments.prune else _wanted(arguments, start_rules, arguments.paths)
     if not arguments.dry_run:
         start_decoding(UNKNOWN if wanted is None else len(wanted.items))
-    with opened_pipeline(arguments, dating, make=not arguments.dry_run) as pipeline:
+    with opened_pipeline(arguments, start_rules, make=not arguments.dry_run) as pipeline:
         places = _places(arguments, pipeline) if arguments.prune else {}
         if wanted is None:
             gone = [name for name, place in places.items() if place.is_gone]
             paths = [path for path in arguments.paths if path not in gone]
-            wanted = _wanted(arguments, dating, paths)
+            wanted = _wanted(arguments, start_rules, paths)
         if not arguments.dry_run:
             note_indexed(settings_from(arguments).data_dir, _named(arguments.paths))
         show = output.progress(len(wanted.items), "looking" if arguments.dry_run else "indexing")
@@ -76,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_on(service: Service, arguments: argparse.Namespace) -> int:
     """Do the same on a service."""
-    from soundalike.wall_clock import Dating
+    from soundalike.clock.wall_clock import StartTimeRules
 
     report = Report(lists_left_out=arguments.list_skipped)
     if arguments.on_server:
@@ -84,8 +78,8 @@ def _run_on(service: Service, arguments: argparse.Namespace) -> int:
             index_folders(service, arguments, report)
             _note_earlier_on(service, arguments, report)
         return report.exit_status
-    dating = Dating.described(settings_from(arguments).time_zone)
-    wanted = _wanted(arguments, dating, arguments.paths)
+    start_rules = StartTimeRules.described(settings_from(arguments).time_zone)
+    wanted = _wanted(arguments, start_rules, arguments.paths)
     report.n_left_out = wanted.files.skipped
     with _reported(report, as_json=arguments.json):
         for result in send(service, wanted.items, arguments.collection):
@@ -121,7 +115,7 @@ def _reported(report: Report, *, as_json: bool) -> Iterator[None]:
 
 
 def _places(arguments: argparse.Namespace, pipeline: Pipeline) -> dict[str, Place]:
-    from soundalike.pruning import find_places
+    from soundalike.indexing.pruning import find_places
 
     paths = [path for path in arguments.paths if path]
     return find_places(pipeline.store, paths, pipeline.spec, collection=pipeline.collection)
@@ -142,8 +136,8 @@ class _Wanted:
 
     def tell(self, result: IndexResult, report: Report, arguments: argparse.Namespace) -> None:
         """Take in what became of a file."""
-        from soundalike.files import NO_TRACK
-        from soundalike.items import passed_over
+        from soundalike.audio.files import NO_TRACK
+        from soundalike.indexing.items import passed_over
 
         result = passed_over(result, self.files)
         report.tell(result, as_json=arguments.json)
@@ -151,13 +145,15 @@ class _Wanted:
             list_left_out({result.uri: NO_TRACK}, as_json=arguments.json)
 
 
-def _wanted(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> _Wanted:
-    from soundalike.metadata import read_file_metadata
-    from soundalike.pipeline import IndexItem
-    from soundalike.wall_clock import parse_moment
+def _wanted(arguments: argparse.Namespace, start_rules: StartTimeRules, paths: list[str]) -> _Wanted:
+    from soundalike.clock.wall_clock import parse_moment
+    from soundalike.indexing.metadata import read_file_metadata
+    from soundalike.indexing.pipeline import IndexItem
 
     tags = parse_tags(arguments.tag)
-    given = arguments.recorded_at and parse_moment(arguments.recorded_at, dating.zone, "--recorded-at")
+    given = arguments.recorded_at and parse_moment(
+        arguments.recorded_at, start_rules.zone, "--recorded-at"
+    )
     tables, files = metadata_tables(arguments, sound_files(paths))
     if arguments.list_skipped:
         list_left_out(files.left_out, as_json=arguments.json)
@@ -166,7 +162,7 @@ def _wanted(arguments: argparse.Namespace, dating: Dating, paths: list[str]) -> 
         return _Wanted(items, files)
     # Those that were found name the files beside them.
     folders = [Path(path) if os.path.isdir(path) else Path(path).parent for path in paths]
-    told = read_file_metadata(tables, folders if arguments.metadata else [], dating.zone)
+    told = read_file_metadata(tables, folders if arguments.metadata else [], start_rules.zone)
     _tell_of_metadata(arguments, tables, told, files.files)
     described = [
         _with_metadata(item, told[path]) if path in told else item
@@ -217,7 +213,7 @@ def _with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
 def _results(
     arguments: argparse.Namespace, pipeline: Pipeline, items: list[IndexItem]
 ) -> Iterator[IndexResult]:
-    from soundalike.preview import preview
+    from soundalike.indexing.dry_run import preview
 
     if arguments.dry_run:
         return preview(pipeline, items, checksum=arguments.checksum)
@@ -228,7 +224,7 @@ def _pruned(
     arguments: argparse.Namespace, pipeline: Pipeline, places: list[Place]
 ) -> Iterator[IndexResult]:
     """Take out what is gone, behind the rest: a file that was moved has been linked by then."""
-    from soundalike.pruning import find_gone, prune, pruned_result
+    from soundalike.indexing.pruning import find_gone, prune, pruned_result
 
     if not arguments.dry_run:
         return prune(pipeline.store, places, collection=pipeline.collection)

@@ -15,18 +15,12 @@ from typing import TYPE_CHECKING, TypeVar
 from soundalike.cli import output
 from soundalike.cli.paths import list_left_out
 from soundalike.cli.report import Report
-from soundalike.errors import (
-    AudioError,
-    ParameterError,
-    ServiceBusy,
-    SoundalikeError,
-    TooManyRequests,
-)
-from soundalike.faults import blamed
+from soundalike.errors import AudioError, ParameterError, ServiceBusy, SoundalikeError, TooManyRequests
+from soundalike.faults import recording_error
 
 if TYPE_CHECKING:
-    from soundalike.items import IndexItem, IndexResult
-    from soundalike.remote import Job, Service
+    from soundalike.client import Job, Service
+    from soundalike.indexing.items import IndexItem, IndexResult
 
 #: What a request holds: enough files for the service to work on side by side, and no more bytes than
 #: are quickly sent again.
@@ -36,7 +30,7 @@ _FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 1.0
 #: How long a service that has too much to do is waited for, in seconds: the waits get longer.
 _BUSY_S = (1, 2, 5, 10, 20, 30, 60)
 #: Options that do not go with a service, with files that are sent, and with folders of its own.
-NEVER = {
+LOCAL_OPTIONS = {
     "time_pattern": "--time-pattern",
     "checksum": "--checksum",
     "dry_run": "--dry-run",
@@ -121,7 +115,7 @@ def _batches(items: Sequence[IndexItem]) -> Iterator[list[IndexItem]]:
 
 
 def _label(item: IndexItem) -> str | None:
-    from soundalike.audio import folder_label
+    from soundalike.audio.sources import folder_label
 
     return folder_label(Path(item.uri)) if item.label is None else item.label
 
@@ -136,15 +130,15 @@ def _sent(
     service: Service, batch: Sequence[IndexItem], collection: str, on_sent: Callable[[int], None]
 ) -> list[IndexResult]:
     """Send files together; one by one where that is refused, so that only the one at fault fails."""
-    from soundalike.audio import resolve_path
-    from soundalike.items import failed_result
+    from soundalike.audio.sources import resolve_path
+    from soundalike.indexing.items import failed_result
 
     try:
         paths = [resolve_path(item.uri) for item in batch]
         job = _patiently(lambda: service.upload(paths, batch[0], collection=collection, on_sent=on_sent))
     except Exception as exc:
         if len(batch) == 1:
-            return [failed_result(batch[0].uri, blamed(exc, batch[0].uri))]
+            return [failed_result(batch[0].uri, recording_error(exc, batch[0].uri))]
         if isinstance(exc, SoundalikeError) and not isinstance(exc, (AudioError, ParameterError)):
             raise
         return [one for item in batch for one in _sent(service, [item], collection, on_sent)]

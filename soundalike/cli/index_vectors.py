@@ -16,7 +16,7 @@ from soundalike.cli.server import service_from
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
-    from soundalike.items import IndexResult
+    from soundalike.indexing.items import IndexResult
 
 #: Options of files, which say nothing of vectors.
 _OF_FILES = {
@@ -97,9 +97,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _index_here(arguments: argparse.Namespace, report: Report) -> None:
-    from soundalike.start_time import zone_named
-    from soundalike.vectors import read_vectors
-    from soundalike.vectors.indexing import external_spec, index_vectors
+    from soundalike.clock.start_time import zone_named
+    from soundalike.indexing.vectors import read_vectors
+    from soundalike.indexing.vectors.indexing import external_spec, index_vectors
 
     settings = settings_from(arguments)
     table = read_vectors(arguments.vectors, arguments.rows, zone_named(settings.time_zone))

@@ -76,6 +76,6 @@ def _disk_full(exc: OSError) -> int:
 
 def _stop_decoding() -> None:
     """End the decoding processes: threads may wait for one that has minutes to go."""
-    isolation = sys.modules.get("soundalike.isolation")
+    isolation = sys.modules.get("soundalike.audio.sandbox")
     if isolation is not None:
         isolation.close_shared()

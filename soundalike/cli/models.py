@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from soundalike.cli import output
 from soundalike.cli.commands import settings_from
 from soundalike.config import Settings
-from soundalike.errors import DownloadFailed, ParameterError, WeightsCorrupt, WeightsMissing
-from soundalike.mirrors import Sources, sources_in
-from soundalike.weights import (
+from soundalike.encoders.mirrors import Sources, sources_in
+from soundalike.encoders.weights import (
     CHECKPOINT,
     PCA_PARAMS,
     PUBLISHED,
@@ -22,12 +21,13 @@ from soundalike.weights import (
     shown_url,
     verified_path,
 )
+from soundalike.errors import DownloadFailed, ParameterError, WeightsCorrupt, WeightsMissing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from soundalike.vggish.postprocess import Postprocessor
-    from soundalike.vggish.verification import Check, Expected
+    from soundalike.encoders.verification import Check, Expected
+    from soundalike.encoders.vggish.postprocess import Postprocessor
 
 #: What `verify` holds the weights to; None: what is published.
 EXPECTED: Expected | None = None
@@ -115,8 +115,8 @@ def _download(file: WeightsFile, place: str | Path, folder: Path) -> bool:
 
 
 def _verify(settings: Settings, *, as_json: bool) -> int:
-    from soundalike.encoders import vggish_checkpoint
-    from soundalike.vggish.verification import verify
+    from soundalike.encoders.choice import vggish_checkpoint
+    from soundalike.encoders.verification import verify
 
     checkpoint = vggish_checkpoint(settings.weights_dir, settings.checkpoint)
     postprocessor = _postprocessor(settings.weights_dir)
@@ -134,7 +134,7 @@ def _verify(settings: Settings, *, as_json: bool) -> int:
 
 
 def _postprocessor(folder: Path) -> Postprocessor | None:
-    from soundalike.clip_embedding import load_postprocessor
+    from soundalike.encoders.clips import load_postprocessor
 
     try:
         return load_postprocessor(folder)

@@ -6,8 +6,8 @@ import argparse
 import re
 from pathlib import Path
 
+from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
-from soundalike.windows import WindowPlan
 
 
 def common() -> argparse.ArgumentParser:

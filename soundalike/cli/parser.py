@@ -367,7 +367,7 @@ def _add_embed(command: argparse.ArgumentParser) -> None:
     command.add_argument("paths", nargs="+", metavar="PATH", help="file, folder or glob pattern")
     command.add_argument(
         "--per",
-        choices=embed.PERS,
+        choices=embed.GRANULARITIES,
         default="window",
         help="a vector for each window as the index has it (the vectors of its seconds one after the "
         "other, of length 1), the encoder's raw 128 numbers for each second, or 128 numbers of length "

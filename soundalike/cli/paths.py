@@ -13,7 +13,7 @@ from soundalike.cli import output
 from soundalike.errors import AudioNotFound, ParameterError
 
 if TYPE_CHECKING:
-    from soundalike.files import FileList
+    from soundalike.audio.files import FileList
 
 
 def add_list_skipped(command: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def metadata_tables(arguments: argparse.Namespace, files: FileList) -> tuple[lis
     ParameterError
         Tables are named and refused at once.
     """
-    from soundalike.metadata import find_tables
+    from soundalike.indexing.metadata import find_tables
 
     if arguments.metadata and arguments.no_metadata:
         raise ParameterError("--metadata and --no-metadata exclude each other; leave one out")
@@ -74,7 +74,7 @@ def sound_files(paths: Sequence[str]) -> FileList:
     AudioNotFound
         A path names nothing, or a folder that cannot be read.
     """
-    from soundalike.files import find_files
+    from soundalike.audio.files import find_files
 
     if not all(paths):
         # As of an unset variable; it would mean the working folder.

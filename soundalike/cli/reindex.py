@@ -24,8 +24,8 @@ from soundalike.errors import AudioError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from soundalike.items import IndexResult
-    from soundalike.pipeline import Pipeline
+    from soundalike.indexing.items import IndexResult
+    from soundalike.indexing.pipeline import Pipeline
 
 _PARTIAL_FAILURE = AudioError.exit_status
 
@@ -35,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     Where encoder and windows are those of the index, decode again what an earlier decoder has decoded.
     """
-    from soundalike.pipeline import Pipeline
-    from soundalike.wall_clock import Dating
+    from soundalike.clock.wall_clock import StartTimeRules
+    from soundalike.indexing.pipeline import Pipeline
 
     settings = settings_from(arguments)
     uploads = settings.uploads_dir.absolute()
@@ -44,15 +44,15 @@ def run(arguments: argparse.Namespace) -> int:
     with opened_store(settings) as store:
         before = store.status(collection=arguments.collection).spec
         plan = window_plan(arguments, before)
-        dating = Dating.described(settings.time_zone)
-        pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection, dating)
+        start_rules = StartTimeRules.described(settings.time_zone)
+        pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection, start_rules)
         if before == pipeline.spec:
             return _renew(arguments, pipeline, uploads)
         return _rebuild(arguments, pipeline, uploads)
 
 
 def _renew(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> int:
-    from soundalike.renewing import find_outdated, renew
+    from soundalike.indexing.renewing import find_outdated, renew
     from soundalike.store.renewal import earlier_decoder
 
     outdated = find_outdated(pipeline)
@@ -74,7 +74,7 @@ def _renew(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> 
 
 
 def _rebuild(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> int:
-    from soundalike.rebuild import is_rebuilt, plan_rebuild, rebuild
+    from soundalike.indexing.reindex import is_rebuilt, plan_rebuild, rebuild
 
     work = plan_rebuild(pipeline)
     output.note(f"from {work.before.describe()}")

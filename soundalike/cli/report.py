@@ -21,7 +21,7 @@ from soundalike.errors import (
 )
 
 if TYPE_CHECKING:
-    from soundalike.pipeline import IndexResult
+    from soundalike.indexing.pipeline import IndexResult
 
 #: Failures of a kind that are told one by one; with --json, each has a row on stdout.
 SHOWN_FAILURES = 5

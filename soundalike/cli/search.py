@@ -22,16 +22,16 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
-    from soundalike.queries import EmbeddedQuery, Query
+    from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
-# As in `soundalike.ranking`, which the parser need not load.
+# As in `soundalike.search.ranking`, which the parser need not load.
 GROUPS = ("recording", "label")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Search and print the matches."""
-    from soundalike.neighbours import answer_to
+    from soundalike.search.find import answer_to
 
     filters = filters_from(arguments)
     names = arguments.collections or [DEFAULT_COLLECTION]
@@ -83,7 +83,7 @@ def opened_query(
     ParameterError
         The options do not name exactly one thing to look for.
     """
-    from soundalike.queries import query_without_sound
+    from soundalike.search.queries import query_without_sound
 
     query = query_from(arguments)
     if query.source is None:
@@ -103,8 +103,8 @@ def query_from(arguments: argparse.Namespace) -> Query:
     ParameterError
         That is nothing, or several things, or no part of a recording.
     """
-    from soundalike.excerpt import Excerpt
-    from soundalike.queries import Query
+    from soundalike.audio.excerpt import Excerpt
+    from soundalike.search.queries import Query
 
     if arguments.query is None and arguments.recording_id is None and arguments.vector is None:
         raise ParameterError("there is nothing to look for; give FILE, --recording-id or --vector")

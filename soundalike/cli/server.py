@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
-    from soundalike.remote import Service
+    from soundalike.client import Service
 
 _VARIABLE = "SOUNDALIKE_SERVER"
 #: Say which index of this machine is meant.
@@ -58,7 +58,7 @@ def service_from(
             f"{wrong} does not go with a service; leave it out, or leave out --server and "
             f"{_VARIABLE} to work on this machine"
         )
-    from soundalike.remote import Connection, Service
+    from soundalike.client import Connection, Service
 
     return Service(Connection(url, os.environ.get("SOUNDALIKE_API_KEY")))
 

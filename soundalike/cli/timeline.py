@@ -24,8 +24,8 @@ _BAR_LETTERS = 40
 
 def run(arguments: argparse.Namespace) -> int:
     """Count occurrences and print them, and draw them where that is asked for."""
+    from soundalike.search.timeline import timeline_of
     from soundalike.store.timeline import check_count
-    from soundalike.timeline import timeline_of
 
     # Whatever can be wrong without a second's work is found first.
     filters = filters_from(arguments)

@@ -13,15 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from soundalike.audio.files import looks_like_audio
 from soundalike.cli import output
 from soundalike.cli.target import Target, blaming
 from soundalike.errors import ParameterError
-from soundalike.files import looks_like_audio
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from soundalike.clip_embedding import FileEmbedding
+    from soundalike.encoders.clips import FileEmbedding
 
 _BLOCK_BYTES = 1 << 20
 _WAITING = f"a temporary file in {tempfile.gettempdir()}"

@@ -1,4 +1,4 @@
-"""Examining an installation: one finding for each layer, and the command that mends it."""
+"""Check an installation: one finding for each layer, and the command that fixes it."""
 
 from soundalike.doctor.checks import Check, exit_status
 from soundalike.doctor.examination import examine

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from soundalike import sql
 from soundalike.config import MODELS, Settings
 from soundalike.doctor.checks import Check, command, failed
 from soundalike.doctor.database import psql
-from soundalike.encoders import chosen
+from soundalike.encoders.choice import chosen
+from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import ModelError, ModelMismatch
+from soundalike.store import sql
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.listing import shortcomings
 from soundalike.store.renewal import earlier_decoder
 from soundalike.store.schema import extensions
 from soundalike.types import DECODER_VERSION
-from soundalike.weights import GET_WEIGHTS
 
 #: Ids come from a hash of the content: the first ones in their order are a random sample.
 SAMPLE_RECORDINGS = 500

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from psycopg2 import errors as pg_errors
 
-from soundalike import sql
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.doctor.checks import Check, command, failed
 from soundalike.errors import ExtensionMissing, SchemaMismatch, StoreError
+from soundalike.store import sql
 from soundalike.store.base import is_unfinished
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.contents import begin_snapshot

@@ -10,14 +10,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from soundalike import weights
 from soundalike.config import Settings
 from soundalike.doctor.checks import Check, command, failed, size
+from soundalike.encoders import weights
+from soundalike.encoders.modulation import Modulation
+from soundalike.encoders.vggish import bfloat16
+from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import UnreadableAudio, WeightsCorrupt, WeightsMissing
-from soundalike.modulation import Modulation
 from soundalike.store.opening import is_made
-from soundalike.vggish import bfloat16
-from soundalike.weights import GET_WEIGHTS
 
 _LOW_DISK_BYTES = 1 << 30
 #: As the segmenter does when it starts.

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from pgvector import HalfVector
 
-from soundalike import sql
 from soundalike.doctor.checks import Check, command, size
 from soundalike.doctor.database import psql, quoted
-from soundalike.store import searching
+from soundalike.store import searching, sql
 from soundalike.store.base import first_limit
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor

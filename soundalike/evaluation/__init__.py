@@ -1,4 +1,4 @@
-"""How well does search work on labelled clips? Means, intervals, classes, mistakes, and a report."""
+"""Measure how well search works on labelled clips: figures with intervals, and a report."""
 
 from soundalike.evaluation.clips import LabelledClip, labelled_clips, with_folds, with_queries
 from soundalike.evaluation.metadata import read_metadata, with_metadata

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from soundalike.audio import folder_label
+from soundalike.audio.sources import folder_label
 from soundalike.errors import ParameterError
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 from soundalike.errors import MetadataError
 from soundalike.evaluation.clips import LabelledClip
-from soundalike.metadata import FOLD_COLUMN, LABEL_COLUMNS, FileRow, needed_text, read_file_rows, text_of
+from soundalike.indexing.metadata import (
+    FOLD_COLUMN,
+    LABEL_COLUMNS,
+    FileRow,
+    needed_text,
+    read_file_rows,
+    text_of,
+)
 
 
 def read_metadata(tables: Path | Sequence[Path], folder: Path) -> list[LabelledClip]:
@@ -17,7 +24,7 @@ def read_metadata(tables: Path | Sequence[Path], folder: Path) -> list[LabelledC
     Parameters
     ----------
     tables : Path or sequence of Path
-        As for `soundalike.metadata.read_file_rows`. Columns: the file's name; ``label`` or
+        As for `soundalike.indexing.metadata.read_file_rows`. Columns: the file's name; ``label`` or
         ``category``; and, for all clips or none, ``fold``. Others are ignored.
     folder : Path
         File names are relative to their table's folder, or to this one, or to its subfolder ``audio``.

@@ -8,15 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.audio import resolve_path
-from soundalike.clip_embedding import embed_audible
-from soundalike.embedding import Encoder
+from soundalike.audio.sources import resolve_path
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.base import Encoder
+from soundalike.encoders.clips import embed_audible
 from soundalike.errors import ParameterError
 from soundalike.evaluation.clips import LabelledClip
-from soundalike.evaluation.results import METRICS, Answer, Evaluation, Failure, QueryResult, Setting
-from soundalike.evaluation.scores import NO_SCORE, Candidates, best_pair
-from soundalike.faults import blamed
-from soundalike.metrics import (
+from soundalike.evaluation.metrics import (
     N_RECALL_LEVELS,
     BoolArray,
     average_precision,
@@ -24,9 +22,11 @@ from soundalike.metrics import (
     precision_at_k,
     reciprocal_rank,
 )
-from soundalike.parallel import map_ahead
+from soundalike.evaluation.results import METRICS, Answer, Evaluation, Failure, QueryResult, Setting
+from soundalike.evaluation.scores import NO_SCORE, Candidates, best_pair
+from soundalike.faults import recording_error
+from soundalike.runtime.parallel import map_ahead
 from soundalike.types import FloatArray, Window
-from soundalike.windows import WindowPlan
 
 _MEASURES: dict[str, Callable[[BoolArray], float]] = {
     "p_at_1": lambda relevant: precision_at_k(relevant, 1),
@@ -70,7 +70,7 @@ def evaluate(
     encoder : Encoder
     plan : WindowPlan
     example_hop_s : float
-        As for `soundalike.embedding.embed_windows`.
+        As for `soundalike.encoders.base.embed_windows`.
     on_progress : callable, optional
         Called with clips done and all clips.
 
@@ -84,7 +84,7 @@ def evaluate(
         try:
             return _embedded(clip, encoder, plan, example_hop_s)
         except Exception as exc:
-            error = blamed(exc, str(clip.path))
+            error = recording_error(exc, str(clip.path))
             return Failure(str(clip.path), error.code, error.message)
 
     embedded, failed = [], []

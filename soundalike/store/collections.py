@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from dataclasses import replace as changed
 from datetime import datetime
 
-from soundalike import sql
 from soundalike.errors import ParameterError
+from soundalike.store import sql
 from soundalike.store.base import check_collection_name, check_spec
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import create_windows, ensure_schema, has_schema, lock_schema

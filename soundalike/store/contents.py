@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from pgvector import HalfVector
 
-from soundalike import sql
+from soundalike.audio.excerpt import Excerpt
 from soundalike.errors import ModelMismatch
-from soundalike.excerpt import Excerpt
+from soundalike.store import sql
 from soundalike.store.base import Content
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor

@@ -17,7 +17,7 @@ from soundalike.errors import (
     StoreError,
     StoreUnavailable,
 )
-from soundalike.faults import blamed
+from soundalike.faults import recording_error
 from soundalike.store.base import Entry, Outcome
 from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec
@@ -80,14 +80,14 @@ def _added(store: Store, entry: Entry, spec: IndexSpec, collection: str) -> Outc
     except StoreError as exc:
         return exc
     except Exception as exc:
-        return blamed(exc, entry.recording.uri)
+        return recording_error(exc, entry.recording.uri)
 
 
 def _own(exc: Exception, entry: Entry) -> SoundalikeError:
     """Return the error of a recording that there is nothing to compare with, or raise it."""
     if isinstance(exc, StoreError) and _is_of_values(exc):
         return exc
-    return blamed(exc, entry.recording.uri)
+    return recording_error(exc, entry.recording.uri)
 
 
 def _is_of_values(exc: StoreError) -> bool:

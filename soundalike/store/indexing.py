@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg2 import errors as pg_errors
 
-from soundalike import sql
+from soundalike.store import sql
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import exists, lock_schema

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soundalike import sql
+from soundalike.store import sql
 from soundalike.store.base import StoredFile, as_id
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor

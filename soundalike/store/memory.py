@@ -8,9 +8,9 @@ from datetime import UTC, tzinfo
 
 import numpy as np
 
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import IndexEmpty, ParameterError
-from soundalike.excerpt import WHOLE, Excerpt
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -36,15 +36,7 @@ from soundalike.store.base import (
 )
 from soundalike.store.memory_collection import MemoryCollection
 from soundalike.store.timeline import check_count
-from soundalike.types import (
-    BucketWidth,
-    Filters,
-    FloatArray,
-    IndexSpec,
-    Recording,
-    Timeline,
-    Window,
-)
+from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
 class MemoryStore:

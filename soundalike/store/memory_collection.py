@@ -19,7 +19,7 @@ from soundalike.store.base import (
     start_differs,
     start_source,
 )
-from soundalike.store.merging import Standing
+from soundalike.store.merging import TopRecordings
 from soundalike.store.renewal import as_stored, count_searchable, is_same, renewed
 from soundalike.store.timeline import begins, bucket_start, filled, scores
 from soundalike.store.times import is_within, time_of_window
@@ -142,8 +142,8 @@ class MemoryCollection:
         ]
         while True:
             kept = _best_of_each_window(hits, limits)
-            standing = Standing(kept)
-            open_windows = standing.unsettled(limits, top_k)
+            standing = TopRecordings(kept)
+            open_windows = standing.open_windows(limits, top_k)
             if not open_windows:
                 best = standing.of_the_best(top_k)
                 return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})

@@ -12,7 +12,7 @@ from soundalike.types import Hit
 _ENOUGH = 4096
 
 
-class Standing:
+class TopRecordings:
     """How the recordings stand by the hits so far.
 
     Parameters
@@ -35,7 +35,7 @@ class Standing:
                 last[window] = score
             counts[window] = counts.get(window, 0) + 1
 
-    def unsettled(self, limits: Mapping[int, int], top_k: int) -> list[int]:
+    def open_windows(self, limits: Mapping[int, int], top_k: int) -> list[int]:
         """Return the query windows of which hits beyond those so far may still matter.
 
         A window of the query that has fewer hits than were asked for has shown them all. Any other

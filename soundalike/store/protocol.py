@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import tzinfo
 from typing import Protocol
 
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.excerpt import WHOLE, Excerpt
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,

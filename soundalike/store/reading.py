@@ -9,11 +9,10 @@ from typing import TypeVar
 
 from psycopg2 import errors as pg_errors
 
-from soundalike import sql
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import StoreError
-from soundalike.excerpt import WHOLE, Excerpt
-from soundalike.store import collections, contents, listing
+from soundalike.store import collections, contents, listing, sql
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from psycopg2 import errors as pg_errors
 
-from soundalike import sql
 from soundalike.errors import ExtensionMissing, SchemaMismatch
+from soundalike.store import sql
 from soundalike.store.connection import Cursor, one_line
 from soundalike.types import IndexSpec
 

@@ -11,21 +11,14 @@ from typing import Any
 import numpy as np
 from psycopg2.extras import Json
 
-from soundalike import sql
-from soundalike.store import prepared
+from soundalike.store import prepared, sql
 from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
-from soundalike.store.merging import Standing
+from soundalike.store.merging import TopRecordings
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
-from soundalike.store.times import (
-    FIRST_KNOWN,
-    is_timed,
-    offset_in_day,
-    postgres_zone,
-    time_until,
-)
+from soundalike.store.times import FIRST_KNOWN, is_timed, offset_in_day, postgres_zone, time_until
 from soundalike.types import Filters, FloatArray, Hit, Recording
 
 _Row = tuple[Any, ...]
@@ -172,14 +165,14 @@ def _best_hits(
         ask = partial(_narrowed_hits, filters=filters, narrowed=narrowed)
     limits = dict.fromkeys(vectors, limit)
     wanted = list(vectors)
-    standing = Standing(hits)
+    standing = TopRecordings(hits)
     while wanted:
         rows = ask(cursor, collection, {number: vectors[number] for number in wanted}, limit)
         hits = [hit for hit in hits if hit.query_window not in wanted]
         # A stored vector that was too small for 16 bits is all zeros; its score is no number.
         hits += [Hit._make(row) for row in rows if not math.isnan(row[-1])]
-        standing = Standing(hits)
-        wanted = standing.unsettled(limits, top_k)
+        standing = TopRecordings(hits)
+        wanted = standing.open_windows(limits, top_k)
         limit *= 2
         limits |= dict.fromkeys(wanted, limit)
     return standing.of_the_best(top_k)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from soundalike.conditions import Condition
+from soundalike.filters import Condition
 
 
 def to_jsonpath(conditions: Sequence[Condition]) -> str | None:
@@ -15,7 +15,7 @@ def to_jsonpath(conditions: Sequence[Condition]) -> str | None:
 
     Examples
     --------
-    >>> from soundalike.conditions import parse_conditions
+    >>> from soundalike.filters import parse_conditions
     >>> to_jsonpath(parse_conditions(["gps.lat<-1.5", "site in pond,lake"]))
     'strict $."gps"."lat" < -1.5 && ($."site" == "pond" || $."site" == "lake")'
     """

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import numpy as np
 
-from soundalike import sql
 from soundalike.errors import ParameterError
+from soundalike.store import sql
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import extensions

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from psycopg2.extras import Json, execute_values
 
-from soundalike import sql
-from soundalike.excerpt import WHOLE
+from soundalike.audio.excerpt import WHOLE
+from soundalike.store import sql
 from soundalike.store.base import Entry, Outcome, as_id, folder_prefix, start_differs, start_source
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor

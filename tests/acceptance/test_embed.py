@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from soundalike.clip_embedding import embed_audio
-from soundalike.modulation import Modulation
-from soundalike.pipeline import Pipeline
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.clips import embed_audio
+from soundalike.encoders.modulation import Modulation
+from soundalike.encoders.weights import WeightsFile, file_md5
+from soundalike.indexing.pipeline import Pipeline
 from soundalike.store import MemoryStore
-from soundalike.weights import WeightsFile, file_md5
-from soundalike.windows import WindowPlan
 
 Run = Callable[..., Any]
 Vectors = npt.NDArray[Any]
@@ -422,7 +422,7 @@ PROGRAM = """
 import json, sys
 from soundalike import clip_embedding
 from soundalike.cli import main
-from soundalike.weights import WeightsFile
+from soundalike.encoders.weights import WeightsFile
 clip_embedding.PCA_PARAMS = WeightsFile(**json.loads(sys.argv.pop(1)))
 sys.exit(main())
 """
@@ -432,8 +432,8 @@ sys.exit(main())
 def test_postprocessed_vectors_of_vggish(
     v1_checkpoint: Path, command_environ: dict[str, str], toy_data: Path, tmp_path: Path, rng: Any
 ):
-    from soundalike.vggish.network import VGGishNetwork
-    from soundalike.vggish.postprocess import Postprocessor
+    from soundalike.encoders.vggish.network import VGGishNetwork
+    from soundalike.encoders.vggish.postprocess import Postprocessor
 
     pca = tmp_path / "pca.npz"
     np.savez(pca, pca_eigen_vectors=rng.standard_normal((128, 128)) / 30, pca_means=np.zeros((128, 1)))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundalike.pipeline import BATCH_RECORDINGS
+from soundalike.indexing.pipeline import BATCH_RECORDINGS
 
 Cli = Callable[..., Any]
 Sql = Callable[..., Any]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from soundalike.weights import WeightsFile
+from soundalike.encoders.weights import WeightsFile
 
 if TYPE_CHECKING:
     from tests.fixtures.publisher import Publisher
@@ -30,7 +30,7 @@ CONTENT = {
 PROGRAM = """
 import json, sys
 from soundalike.cli import main, models
-from soundalike.weights import WeightsFile
+from soundalike.encoders.weights import WeightsFile
 models.PUBLISHED = tuple(WeightsFile(**values) for values in json.loads(sys.argv.pop(1)))
 sys.exit(main())
 """

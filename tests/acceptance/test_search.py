@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders import load_encoder
-from soundalike.pipeline import IndexItem, Pipeline
+from soundalike.encoders.choice import load_encoder
+from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.store import open_store
-from soundalike.windows import WindowPlan
 
 Cli = Callable[..., Any]
 #: As promised: a program may rely on these.

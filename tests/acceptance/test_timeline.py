@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import Settings
-from soundalike.encoders import load_encoder
-from soundalike.pipeline import IndexItem, Pipeline
+from soundalike.encoders.choice import load_encoder
+from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.store import open_store
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 Cli = Callable[..., Any]
 RATE_HZ = 16_000
@@ -58,7 +58,7 @@ def nights_url(database_server: Any, folder: Path) -> Iterator[str]:
     with database_server.database() as url:
         store = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}))
         encoder = load_encoder("logmel-modulation", Path())
-        pipeline = Pipeline(store, encoder, WindowPlan(), dating=Dating())
+        pipeline = Pipeline(store, encoder, WindowPlan(), start_rules=StartTimeRules())
         items = [IndexItem(str(path)) for path in sorted(folder.glob("*.wav"))]
         assert {result.outcome for result in pipeline.index(items)} == {"added"}
         store.close()

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import Settings
-from soundalike.encoders import load_encoder
-from soundalike.pipeline import IndexItem, Pipeline
+from soundalike.encoders.choice import load_encoder
+from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.store import open_store
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 Cli = Callable[..., Any]
 NAMES = ("20250329_230000", "20250330_013000", "20250330_053000", "20250331_053000", "undated")
@@ -35,8 +35,11 @@ def dated_url(database_server: Any, folder: Path) -> Iterator[str]:
     """Index the folder once, to be read only."""
     with database_server.database() as url:
         store = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}))
-        encoder, dating = load_encoder("logmel-modulation", Path()), Dating.described("Europe/Berlin")
-        pipeline = Pipeline(store, encoder, WindowPlan(), dating=dating)
+        encoder, start_rules = (
+            load_encoder("logmel-modulation", Path()),
+            StartTimeRules.described("Europe/Berlin"),
+        )
+        pipeline = Pipeline(store, encoder, WindowPlan(), start_rules=start_rules)
         items = [IndexItem(str(path)) for path in sorted(folder.iterdir())]
         assert {result.outcome for result in pipeline.index(items)} == {"added"}
         store.close()

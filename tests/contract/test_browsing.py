@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from soundalike.conditions import parse_conditions
+from soundalike.audio.excerpt import Excerpt
 from soundalike.errors import ParameterError
-from soundalike.excerpt import Excerpt
+from soundalike.filters import parse_conditions
 from soundalike.types import FileStat, Filters
 
 if TYPE_CHECKING:

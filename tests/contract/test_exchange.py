@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from soundalike.archive import Rebase, export_collection, import_collection, open_archive
+from soundalike.archive import importing as importing_module
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreError
-from soundalike.exchange import Rebase, export_collection, import_collection, open_archive
-from soundalike.exchange import importing as importing_module
 from soundalike.store import MemoryStore
 from soundalike.store.base import Entry, import_name
 from soundalike.types import FileStat, Filters, Window
@@ -132,7 +132,7 @@ def test_a_collection_that_is_not_there(store: Store, tmp_path: Path):
 def test_many_recordings_travel_in_several_parts(
     collection: Collection, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("soundalike.exchange.exporting.PART_WINDOWS", 10)
+    monkeypatch.setattr("soundalike.archive.exporting.PART_WINDOWS", 10)
     for number in range(12):
         collection.add(f"/a/{number}.wav", collection.vectors(3))
     found = export_collection(store, tmp_path / "x.zip")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError
-from soundalike.excerpt import WHOLE, Excerpt
-from soundalike.neighbours import answer_to
-from soundalike.queries import EmbeddedQuery, check_same_kind, stored_query
+from soundalike.search.find import answer_to
+from soundalike.search.queries import EmbeddedQuery, check_same_kind, stored_query
 from soundalike.types import FloatArray, IndexSpec, Window
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from soundalike.conditions import parse_conditions
 from soundalike.errors import ParameterError
+from soundalike.filters import parse_conditions
 from soundalike.types import Filters, Window
 
 if TYPE_CHECKING:

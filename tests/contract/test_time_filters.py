@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from soundalike.clock.start_time import zone_named
 from soundalike.errors import ParameterError
-from soundalike.start_time import zone_named
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from soundalike.clock.start_time import zone_named
 from soundalike.errors import DimensionMismatch, IndexEmpty, ModelMismatch, ParameterError
-from soundalike.start_time import zone_named
 from soundalike.types import Filters, FloatArray, IndexSpec, Timeline, Window
 
 if TYPE_CHECKING:

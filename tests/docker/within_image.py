@@ -49,8 +49,8 @@ def segment(clips: Path) -> None:
     from docarray import DocList
 
     from executors.audio_segmenter.executor import AudioSegmenter
-    from executors.documents import Clip
-    from soundalike.audio import load_audio
+    from executors.messages.documents import Clip
+    from soundalike.audio.loading import load_audio
 
     with tempfile.TemporaryDirectory() as folder:
         executor = AudioSegmenter(spool_dir=folder)
@@ -69,9 +69,9 @@ def embed(clips: Path) -> None:
     import tensorflow.compat.v1 as tf
     from docarray import DocList
 
-    from executors.documents import SegmentedClip, WindowDoc
+    from executors.messages.documents import SegmentedClip, WindowDoc
     from executors.vggish_encoder.executor import VGGishEncoder
-    from soundalike.vggish.network import define_vggish
+    from soundalike.encoders.vggish.network import define_vggish
 
     samples = np.sin(np.arange(64_000, dtype=np.float32))
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
@@ -85,7 +85,7 @@ def embed(clips: Path) -> None:
 def index(clips: Path) -> None:
     from docarray import DocList
 
-    from executors.documents import Status
+    from executors.messages.documents import Status
     from executors.timescale_indexer.executor import TimescaleIndexer
     from soundalike.errors import StoreUnavailable
 
@@ -101,24 +101,24 @@ def index(clips: Path) -> None:
 def rank(clips: Path) -> None:
     from docarray import DocList
 
-    from executors.documents import SearchHits, WindowDoc
-    from executors.hits import put_hits
     from executors.max_score_ranker.executor import MaxScoreRanker
-    from executors.parameters import SearchParameters
+    from executors.messages.documents import SearchHits, WindowDoc
+    from executors.messages.hits import write_hits
+    from executors.messages.parameters import SearchParameters
     from soundalike.store import SearchResult
     from soundalike.types import Hit, Recording
 
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
     doc = SearchHits(chunks=chunks)
     found = SearchResult([Hit(0, "r", 0, 0.0, 4.0, 0.5)], {"r": Recording("r", "/r.wav", 4.0, None, {})})
-    put_hits(doc, {"default": found})
+    write_hits(doc, {"default": found})
     (found,) = MaxScoreRanker().rank(docs=DocList[SearchHits]([doc]), parameters=SearchParameters())
     assert [match.uri for match in found.matches] == ["/r.wav"]
 
 
 def serve(clips: Path) -> None:
     from executors.gateway.gateway import SoundalikeGateway, fastapi_offline
-    from soundalike.display import spectrogram_png
+    from soundalike.audio.pictures import spectrogram_png
 
     assert SoundalikeGateway
     # libsndfile reads MP3, PyAV M4A.

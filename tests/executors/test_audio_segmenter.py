@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from docarray import DocList
 
-from executors.documents import Clip, SegmentedClip
-from soundalike.audio import recording_id_of
+from executors.messages.documents import Clip, SegmentedClip
+from soundalike.audio.sources import recording_id_of
 from soundalike.errors import ParameterError
 
 Load = Callable[..., Any]

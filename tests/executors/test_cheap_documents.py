@@ -7,7 +7,7 @@ from docarray import BaseDoc, DocList
 from docarray.typing import ID
 from pydantic import TypeAdapter
 
-from executors.documents import Found, MatchDoc
+from executors.messages.documents import Found, MatchDoc
 
 
 def answer(n_matches: int) -> DocList[Found]:

@@ -12,23 +12,23 @@ import numpy as np
 import pytest
 from docarray import BaseDoc, DocList
 
-from executors import documents
-from executors.documents import (
+from executors.messages import documents
+from executors.messages.documents import (
     Clip,
     EmbeddedClip,
     SearchHits,
     SegmentedClip,
     WindowDoc,
     audio_source,
+    carried_fields,
     mark_failed,
     parse_time,
     to_recording,
     to_spec,
     to_windows,
-    travelling,
 )
-from executors.hits import get_hits, put_hits
-from executors.parameters import SearchParameters
+from executors.messages.hits import get_hits, write_hits
+from executors.messages.parameters import SearchParameters
 from soundalike.errors import AudioNotFound, ParameterError, UnreadableAudio
 from soundalike.store import SearchResult
 from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
@@ -81,7 +81,7 @@ def test_hits_survive_the_wire():
     # The same recording in two collections.
     results = {"birds": SearchResult(hits, recordings), "dogs": SearchResult(hits[1:], recordings)}
     doc = SearchHits()
-    put_hits(doc, results)
+    write_hits(doc, results)
 
     assert get_hits(_sent(doc)) == results
 
@@ -91,14 +91,14 @@ def test_hits_of_recordings_that_are_gone_are_left_out():
     hits = [Hit(0, KEY, 0, 0.0, 4.0, 0.5), Hit(0, "gone", 0, 0.0, 4.0, 0.9)]
     doc = SearchHits()
     known = {KEY: Recording(KEY, "/a.wav", 10.0)}
-    put_hits(doc, {"default": SearchResult(hits, known)})
+    write_hits(doc, {"default": SearchResult(hits, known)})
 
     assert get_hits(_sent(doc)) == {"default": SearchResult(hits[:1], known)}
 
 
 def test_no_hits_survive_the_wire():
     doc = SearchHits()
-    put_hits(doc, {"default": SearchResult([], {})})
+    write_hits(doc, {"default": SearchResult([], {})})
 
     assert get_hits(_sent(doc)) == {}
     assert get_hits(SearchHits()) == {}
@@ -128,13 +128,13 @@ def test_an_embedded_clip_translates_to_the_core():
 def test_what_travels_is_kept_from_document_to_document():
     doc = SegmentedClip(uri="/a.wav", label="dog", tags=TAGS, warnings=["w"], samples=np.zeros(4))
     mark_failed(doc, UnreadableAudio("no sound"))
-    following = EmbeddedClip(**travelling(doc))
+    following = EmbeddedClip(**carried_fields(doc))
 
     assert following.id == doc.id
     assert (following.uri, following.label, following.tags) == ("/a.wav", "dog", TAGS)
     assert (following.error_code, following.error) == ("audio.unreadable", "no sound")
     assert following.warnings == ["w"]
-    assert "samples" not in travelling(doc)
+    assert "samples" not in carried_fields(doc)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_the_start_of_a_recording_travels_with_its_hits():
         "b": Recording("b", "/b.wav", 10.0),
     }
     doc = SearchHits()
-    put_hits(doc, {"default": SearchResult([Hit(0, KEY, 0, 0.0, 4.0, 0.5)], known)})
+    write_hits(doc, {"default": SearchResult([Hit(0, KEY, 0, 0.0, 4.0, 0.5)], known)})
     assert get_hits(_sent(doc))["default"].recordings == known
 
 

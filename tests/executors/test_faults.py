@@ -9,8 +9,15 @@ import numpy as np
 import pytest
 from docarray import DocList
 
-from executors.documents import Clip, EmbeddedClip, Indexed, SearchHits, SegmentedClip, WindowDoc
-from executors.parameters import SearchParameters
+from executors.messages.documents import (
+    Clip,
+    EmbeddedClip,
+    Indexed,
+    SearchHits,
+    SegmentedClip,
+    WindowDoc,
+)
+from executors.messages.parameters import SearchParameters
 from soundalike.errors import ServiceError, StoreUnavailable
 from soundalike.store import MemoryStore
 
@@ -45,7 +52,7 @@ def test_segmenter_that_has_no_room_for_a_recording(
     def full(*_: Any) -> str:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("executors.spool.put", full)
+    monkeypatch.setattr("executors.messages.spool.put", full)
     segmenter = load_executor("audio_segmenter")
     monkeypatch.setitem(type(segmenter)._all_cut.__globals__, "INLINE_BYTES", 0)
     (doc,) = segmenter.segment(DocList[Clip]([Clip(uri=str(tone_file()))]))

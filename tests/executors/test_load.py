@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from limits import RateLimitItemPerSecond
 
-from executors.gateway import load
+from executors.gateway.guard import load
 
 
 @pytest.fixture

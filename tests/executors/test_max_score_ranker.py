@@ -10,16 +10,9 @@ from typing import Any
 import pytest
 from docarray import DocList
 
-from executors.documents import (
-    Deletion,
-    Found,
-    Indexed,
-    SearchHits,
-    Status,
-    WindowDoc,
-)
-from executors.hits import put_hits
-from executors.parameters import SearchParameters
+from executors.messages.documents import Deletion, Found, Indexed, SearchHits, Status, WindowDoc
+from executors.messages.hits import write_hits
+from executors.messages.parameters import SearchParameters
 from soundalike.errors import ParameterError
 from soundalike.store import SearchResult
 from soundalike.types import Hit, Recording
@@ -44,7 +37,7 @@ def _query(hits: list[Hit] = HITS) -> SearchHits:
     doc = SearchHits(
         id="query", uri="/q.wav", recording_id=A, duration_s=8.0, encoder="toy", warnings=["truncated"]
     )
-    put_hits(doc, {"default": SearchResult(hits, RECORDINGS)})
+    write_hits(doc, {"default": SearchResult(hits, RECORDINGS)})
     # The first window was silent and was not searched for.
     doc.chunks = DocList[WindowDoc](
         WindowDoc(index=n, start_s=2.0 * n, end_s=2.0 * n + 4) for n in (1, 2)
@@ -158,7 +151,7 @@ def test_a_match_says_when_it_was_heard(load_executor: Load):
     at = datetime(2025, 5, 1, 6, 30, tzinfo=UTC)
     doc = _query()
     dated = replace(RECORDINGS[A], recorded_at=at, recorded_at_source="mtime")
-    put_hits(doc, {"default": SearchResult(HITS, {**RECORDINGS, A: dated})})
+    write_hits(doc, {"default": SearchResult(HITS, {**RECORDINGS, A: dated})})
     (found,) = _ranked(load_executor, doc, time_zone="Europe/Berlin")
 
     unknown, known, _ = found.matches

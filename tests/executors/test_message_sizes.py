@@ -9,7 +9,7 @@ from docarray import DocList
 from jina.proto import serializer
 from jina.types.request.data import DataRequest, SingleDocumentRequest
 
-from executors.documents import Clip
+from executors.messages.documents import Clip
 
 
 def many() -> DataRequest:

@@ -7,8 +7,8 @@ import logging
 import pytest
 from pydantic import ValidationError
 
-from executors.documents import Found
-from executors.mistakes import is_mistake
+from executors.jina_fixes.log_levels import is_mistake
+from executors.messages.documents import Found
 from soundalike.errors import IndexEmpty, SoundalikeError, StoreError, StoreUnavailable, error_classes
 
 

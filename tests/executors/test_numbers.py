@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from docarray import DocList
 
-from executors.documents import SearchHits
-from executors.hits import put_hits
-from executors.listings import StoredDoc
-from executors.numbers import roomy
+from executors.messages.documents import SearchHits
+from executors.messages.hits import write_hits
+from executors.messages.int32 import to_int64
+from executors.messages.listings import StoredDoc
 from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Recording
 
@@ -16,12 +16,12 @@ def test_large_tags_come_back_with_a_hit():
     tags = {"id": 5_000_000_000, "n": -(2**31), "deep": {"list": [2**31, "x", True, None, 0.5]}}
     doc = SearchHits()
     recording = Recording("r", "/r.wav", 4.0, None, tags)
-    put_hits(doc, {"default": SearchResult([Hit(0, "r", 0, 0.0, 4.0, 0.5)], {"r": recording})})
+    write_hits(doc, {"default": SearchResult([Hit(0, "r", 0, 0.0, 4.0, 0.5)], {"r": recording})})
     (there,) = DocList[SearchHits].from_protobuf(DocList[SearchHits]([doc]).to_protobuf())
 
     assert there.recordings[0].tags == tags
-    assert isinstance(roomy(7), int)
-    assert roomy(True) is True
+    assert isinstance(to_int64(7), int)
+    assert to_int64(True) is True
 
 
 def test_recordings_beyond_2_gb_can_be_listed():

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from docarray import DocList
 
-from executors import documents, given, listings
-from executors.gateway.request_names import RequestNames
-from executors.parameters import PARAMETERS, CollectionParameters, SearchParameters
+from executors.gateway.flow.request_names import RequestNames
+from executors.messages import documents, given, listings
+from executors.messages.parameters import PARAMETERS, CollectionParameters, SearchParameters
 from executors.timescale_indexer.listing import to_drop
 from soundalike.errors import ParameterError, UnknownParameter
 

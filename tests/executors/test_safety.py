@@ -14,12 +14,12 @@ import pytest
 from fastapi import FastAPI, File, HTTPException, Request, UploadFile
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from executors.access import Access
-from executors.gateway import routes_search
-from executors.gateway.description import describe
-from executors.gateway.load import Load
+from executors.gateway.api import routes_search
+from executors.gateway.api.description import describe
+from executors.gateway.guard.load import Load
+from executors.gateway.guard.middleware import protect
+from executors.gateway.guard.policy import Access
 from executors.gateway.problems import answer_with_problems
-from executors.gateway.safety import protect
 from soundalike.errors import ConfigError
 from soundalike.limits import Limits
 

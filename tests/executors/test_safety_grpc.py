@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 import pytest
 
-from executors.access import Access
-from executors.gateway.load import Load
-from executors.gateway.safety_grpc import CallGuard, take_turns
+from executors.gateway.guard.grpc import CallGuard, SlotTurns
+from executors.gateway.guard.load import Load
+from executors.gateway.guard.policy import Access
+from executors.jina_fixes.request_steps import add_steps
 from soundalike.limits import Limits
 
 KEY = "sesame-open"
@@ -62,7 +63,7 @@ class Worker:
 
 async def serve(worker: Worker, load: Load, talk: Talk, most_ahead: int = 16, **environ: str) -> Any:
     """Serve a worker for as long as somebody talks to it."""
-    take_turns(worker, load.places)
+    add_steps(worker, [SlotTurns(load.slots)])
     guard = CallGuard(Access.from_env("127.0.0.1", environ), load, most_ahead)
     server = grpc.aio.server(interceptors=[guard])
     handlers = {
@@ -140,14 +141,14 @@ def test_some_run_some_wait_and_the_others_come_again():
         calls = [asyncio.create_task(send(channel)) for _ in range(8)]
         while sum(call.done() for call in calls) < 3:
             await asyncio.sleep(0.01)
-        # Those over HTTP have the same places.
-        assert load.places.turned_away() is not None
+        # Those over HTTP have the same slots.
+        assert load.slots.turned_away() is not None
         worker.gate.set()
         found = await asyncio.gather(*calls)
         errors = [error for answers, error in found if not answers]
         assert [code_of(error) for error in errors] == [BUSY] * 3
         assert errors[0].trailing_metadata()["retry-after"] == "2"
-        assert (worker.most_open, load.places.turned_away()) == (2, None)
+        assert (worker.most_open, load.slots.turned_away()) == (2, None)
         assert await channel.unary_unary("/work/single")(b"x") == b"x"
 
     worker, load = Worker(), Load.of(Limits(max_running=2, max_waiting=3))

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from fastapi import FastAPI, Request
 
-from executors.access import Access
-from executors.gateway.links import at_root
-from executors.gateway.load import Load
-from executors.gateway.safety import protect
-from executors.proxies import Proxies
+from executors.gateway.api.links import at_root
+from executors.gateway.guard.load import Load
+from executors.gateway.guard.middleware import protect
+from executors.gateway.guard.policy import Access
+from executors.gateway.guard.proxies import Proxies
 from soundalike.errors import ConfigError
 from soundalike.limits import Limits
 from tests.executors.test_safety import OWN, ask, run

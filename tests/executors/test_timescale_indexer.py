@@ -12,16 +12,10 @@ import numpy as np
 import pytest
 from docarray import DocList
 
-from executors.documents import (
-    Deletion,
-    EmbeddedClip,
-    SearchHits,
-    Status,
-    WindowDoc,
-)
-from executors.hits import get_hits
-from executors.listings import StoredDoc
-from executors.parameters import RecordingsParameters, SearchParameters
+from executors.messages.documents import Deletion, EmbeddedClip, SearchHits, Status, WindowDoc
+from executors.messages.hits import get_hits
+from executors.messages.listings import StoredDoc
+from executors.messages.parameters import RecordingsParameters, SearchParameters
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreUnavailable
 from soundalike.store import SearchResult
 from soundalike.types import FloatArray

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from docarray import DocList
 
-from executors.documents import Clip, EmbeddedClip, SegmentedClip, Status
+from executors.messages.documents import Clip, EmbeddedClip, SegmentedClip, Status
 from soundalike.errors import ConfigError, ParameterError, WeightsCorrupt, WeightsMissing
 
 Load = Callable[..., Any]
@@ -191,7 +191,7 @@ def test_a_document_without_audio_is_marked_and_the_rest_is_done(
 def test_spooled_audio_gives_the_same_and_is_removed(
     load_executor: Load, segmented: Callable[..., Any], tone_file: Write, tmp_path: Path
 ):
-    from executors import spool
+    from executors.messages import spool
 
     encoder = load_executor("vggish_encoder", spool_dir=str(tmp_path / "spool"))
     docs = segmented(tone_file())

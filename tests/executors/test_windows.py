@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jina.types.request.data import DataRequest
 
-from executors.gateway.windows import CollectionWindows
-from executors.listings import CollectionDoc
+from executors.gateway.flow.windows import CollectionWindows
+from executors.messages.listings import CollectionDoc
 
 
 class _Streamer:
@@ -20,14 +20,10 @@ class _Streamer:
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.sent: list[dict[str, Any]] = []
-        self._streamer = SimpleNamespace(_request_handler=self._handle)
 
-    def _handle(self, request: DataRequest, return_type: Any) -> tuple[Any, None]:
-        async def answer() -> DataRequest:
-            self.sent.append(dict(request.parameters))
-            return request
-
-        return answer(), None
+    async def forward(self, request: DataRequest) -> DataRequest:
+        self.sent.append(dict(request.parameters))
+        return request
 
     async def stream_docs(self, **_: Any) -> AsyncIterator[Any]:
         await self.gate.wait()
@@ -39,13 +35,13 @@ class _Streamer:
 def test_who_gives_up_takes_nothing_from_the_others():
     async def run() -> list[dict[str, Any]]:
         streamer = _Streamer()
-        windows: Any = CollectionWindows(streamer)  # type: ignore[arg-type]
+        windows = CollectionWindows(streamer)  # type: ignore[arg-type]
         tasks = []
         for _ in range(2):
             request = DataRequest()
             request.header.exec_endpoint = "/search"
             request.parameters = {"collection": "birds"}
-            tasks.append(windows._handle(request, None)[0])
+            tasks.append(asyncio.ensure_future(windows(request, streamer.forward)))
         await asyncio.sleep(0.01)
         tasks[0].cancel()
         await asyncio.sleep(0.01)

@@ -12,7 +12,7 @@ import pytest
 import requests
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from executors.gateway import description
+from executors.gateway.api import description
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service

@@ -12,7 +12,7 @@ import requests
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Indexed
+from executors.messages.documents import Clip, Indexed
 from soundalike.cli.main import main
 from tests.fixtures.bad_files import CODES, GOOD
 

@@ -20,7 +20,7 @@ from jina import Client
 from jina.proto import jina_pb2, jina_pb2_grpc
 from jina.types.request.data import DataRequest
 
-from executors.documents import Clip, Found, Status
+from executors.messages.documents import Clip, Found, Status
 from tests.fixtures.nginx import DOCUMENT, blocks_of
 from tests.fixtures.pages import loaded_by, parse_page
 

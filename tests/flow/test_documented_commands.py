@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundalike.audio import load_audio
+from soundalike.audio.loading import load_audio
 from soundalike.cli.main import main
 
 if TYPE_CHECKING:

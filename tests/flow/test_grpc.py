@@ -11,7 +11,7 @@ from docarray import DocList
 from jina import Client
 from jina.excepts import BadServer
 
-from executors.documents import Clip, Deletion, Found, Indexed, Status
+from executors.messages.documents import Clip, Deletion, Found, Indexed, Status
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service

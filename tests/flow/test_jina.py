@@ -76,7 +76,7 @@ PROGRAM = """
 import json, sys
 from docarray import DocList
 from jina import Flow
-from executors.documents import Clip, Deletion, Found, Indexed, Status
+from executors.messages.documents import Clip, Deletion, Found, Indexed, Status
 
 flow_file, *paths = sys.argv[1:]
 clips = DocList[Clip](Clip(uri=path) for path in paths)

@@ -71,7 +71,7 @@ FAILING = """
 import sys, time
 for name in ("tensorflow", "torch", "jax"):
     sys.modules[name] = None
-import executors.privacy
+import executors.jina_fixes.telemetry
 from jina import Executor, Flow, requests
 
 class Bad(Executor):

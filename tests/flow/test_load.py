@@ -14,7 +14,7 @@ from docarray import DocList
 from jina import Client
 from jina.excepts import BadServerFlow
 
-from executors.documents import Clip, Found, Status
+from executors.messages.documents import Clip, Found, Status
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service

@@ -14,8 +14,8 @@ from docarray.base_doc import AnyDoc
 from jina import Client
 from jina.excepts import BadServer
 
-from executors.documents import Clip, Deletion, Found, Indexed, Status
-from executors.listings import CollectionDoc, StoredDoc
+from executors.messages.documents import Clip, Deletion, Found, Indexed, Status
+from executors.messages.listings import CollectionDoc, StoredDoc
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,8 +15,10 @@ import pytest
 import yaml
 from docarray import DocList
 from jina import Client
+from jina.checker import NetworkChecker
+from jina.parsers.ping import set_ping_parser
 
-from executors.documents import Clip, Found
+from executors.messages.documents import Clip, Found
 from tests.fixtures.service import READY, START_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -135,14 +135,11 @@ def test_cors_of_the_flow_file_is_honoured(own: Service):
 
 
 def _ping(address: str) -> int:
-    jina = Path(sys.executable).with_name("jina")
-    done = subprocess.run(
-        [str(jina), "ping", "flow", address, "--attempts", "1", "--timeout", "15000"],
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return done.returncode
+    """Return the exit status of ``jina ping``, run in this process."""
+    arguments = ["flow", address, "--attempts", "1", "--timeout", "15000"]
+    with pytest.raises(SystemExit) as ended:
+        NetworkChecker(set_ping_parser().parse_args(arguments))
+    return int(ended.value.code or 0)
 
 
 def test_jinas_readiness_is_honest(own: Service, wait_until: Callable[..., Any]):

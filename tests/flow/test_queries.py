@@ -13,11 +13,11 @@ import requests
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Counted
+from executors.messages.documents import Clip, Counted
 from soundalike.errors import exit_status_of, http_status_of
-from soundalike.pipeline import Pipeline
+from soundalike.indexing.pipeline import Pipeline
+from soundalike.search.timeline import timeline
 from soundalike.store import Store
-from soundalike.timeline import timeline
 from tests.fixtures.asking import filters_of, query_of
 
 if TYPE_CHECKING:

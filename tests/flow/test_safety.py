@@ -15,7 +15,7 @@ from jina import Client
 from jina.excepts import BadServer, BadServerFlow
 from playwright.sync_api import expect
 
-from executors.documents import Clip, Found, Status
+from executors.messages.documents import Clip, Found, Status
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service

@@ -13,7 +13,7 @@ import requests
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Counted, Found, Indexed, Status
+from executors.messages.documents import Clip, Counted, Found, Indexed, Status
 from soundalike.cli.main import main
 from soundalike.store.base import Entry
 

@@ -15,8 +15,8 @@ import requests
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Indexed
-from executors.vector_documents import VectorsDoc
+from executors.messages.documents import Indexed
+from executors.messages.vector_documents import VectorsDoc
 from soundalike.cli.main import main
 
 if TYPE_CHECKING:

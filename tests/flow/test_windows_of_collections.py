@@ -9,7 +9,7 @@ import pytest
 from docarray import DocList
 from jina import Client
 
-from executors.documents import Clip, Found, Indexed
+from executors.messages.documents import Clip, Found, Indexed
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.audio import load_audio
+from soundalike.audio.loading import load_audio
 from soundalike.audio.mixing import MixDown
 from tests.fixtures.formats import TONE_HZ, pitch_hz, run
 
@@ -43,7 +43,7 @@ CODINGS = {
 FOUR_TIMES = """
 import sys
 from pathlib import Path
-from soundalike.audio import load_audio
+from soundalike.audio.loading import load_audio
 for _ in range(4):
     load_audio(Path(sys.argv[1]))
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.audio import load_audio
+from soundalike.audio.loading import load_audio
 from tests.fixtures.formats import BY_NAME, FIRST_S
 
 Maker = Callable[..., Path]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.audio import Waveform, load_audio
+from soundalike.audio.loading import Waveform, load_audio
 from soundalike.errors import AudioTooShort, EmptyAudio, UnreadableAudio
 from tests.fixtures.formats import (
     BY_NAME,

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.audio import load_audio
-from soundalike.display import peaks, write_cut_out
+from soundalike.audio.loading import load_audio
+from soundalike.audio.pictures import peaks, write_cut_out
 from soundalike.errors import ParameterError, UnreadableAudio
 from tests.fixtures.formats import BY_NAME, FIRST_S, MKVMERGE, run
 

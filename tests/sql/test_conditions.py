@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extras import Json
 
-from soundalike.conditions import Condition, parse_conditions
+from soundalike.filters import Condition, parse_conditions
 from soundalike.store.tag_paths import to_jsonpath
 
 if TYPE_CHECKING:

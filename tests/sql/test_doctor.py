@@ -12,11 +12,11 @@ import psycopg2
 import pytest
 import soundfile
 
-from soundalike.audio import recording_id_of
+from soundalike.audio.sources import recording_id_of
 from soundalike.cli.main import main
 from soundalike.config import Settings
 from soundalike.doctor import examine, exit_status
-from soundalike.modulation import Modulation
+from soundalike.encoders.modulation import Modulation
 from soundalike.types import IndexSpec, Recording
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soundalike import weights
 from soundalike.cli import models
 from soundalike.doctor import exit_status
-from soundalike.weights import WeightsFile
+from soundalike.encoders import weights
+from soundalike.encoders.weights import WeightsFile
 
 if TYPE_CHECKING:
     from tests.fixtures.doctor import Doctor

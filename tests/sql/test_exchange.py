@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from soundalike.archive import export_collection, import_collection, open_archive
 from soundalike.config import Settings
 from soundalike.errors import ModelMismatch
-from soundalike.exchange import export_collection, import_collection, open_archive
 from soundalike.store import PostgresStore, open_store
 from soundalike.types import FileStat, Filters
 
@@ -93,7 +93,7 @@ def test_a_large_collection_stays_out_of_memory(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr("soundalike.exchange.exporting.PART_WINDOWS", 1000)
+    monkeypatch.setattr("soundalike.archive.exporting.PART_WINDOWS", 1000)
     collection.spec = replace(collection.spec, dimension=512)
     rows = np.tile(np.eye(512, dtype=np.float32), (2, 1))
     for number in range(25):

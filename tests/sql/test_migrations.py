@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from soundalike import sql as statements
 from soundalike.config import Settings
 from soundalike.errors import SchemaMismatch, StoreError
 from soundalike.store import PostgresStore
+from soundalike.store import sql as statements
 from soundalike.store.postgres import open_store
 from soundalike.store.schema import SCHEMA_VERSION
 from tests.fixtures.collections import DIMENSION

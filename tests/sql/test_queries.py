@@ -15,7 +15,7 @@ import pytest
 from psycopg2.extras import Json, execute_values
 
 import soundalike
-from soundalike import sql as statements
+from soundalike.store import sql as statements
 from soundalike.store.base import Entry
 from soundalike.store.rows import binary_rows
 from soundalike.store.schema import create_windows

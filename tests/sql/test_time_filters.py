@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from soundalike.start_time import zone_named
+from soundalike.clock.start_time import zone_named
 from soundalike.store import MemoryStore, PostgresStore
 from soundalike.store.connection import Database
 from soundalike.types import Filters

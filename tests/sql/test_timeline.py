@@ -10,7 +10,7 @@ import numpy as np
 import psycopg2
 import pytest
 
-from soundalike.start_time import zone_named
+from soundalike.clock.start_time import zone_named
 from soundalike.store import MemoryStore, PostgresStore
 from soundalike.store.connection import Database
 from soundalike.types import Filters

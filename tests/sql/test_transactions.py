@@ -13,9 +13,9 @@ import psycopg2
 import pytest
 from psycopg2.extras import Json, execute_values
 
-from soundalike import sql as statements
 from soundalike.errors import StoreError, StoreUnavailable
 from soundalike.store import Outcome, PostgresStore
+from soundalike.store import sql as statements
 from soundalike.types import Recording
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executors.access import Access, is_loopback
+from executors.gateway.guard.policy import Access, is_loopback
 from soundalike.errors import ConfigError
 
 KEY = {"SOUNDALIKE_API_KEY": "sesame-open"}

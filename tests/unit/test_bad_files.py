@@ -10,20 +10,20 @@ import numpy as np
 import psycopg2
 import pytest
 
-from soundalike import items
-from soundalike.audio import recording_id_of
-from soundalike.clip_embedding import embed_files
+from soundalike.audio.sandbox import IsolatedDecoding
+from soundalike.audio.sources import recording_id_of
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.clips import embed_files
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import ModelError, StoreError, StoreUnavailable
 from soundalike.evaluation import evaluate, labelled_clips
-from soundalike.isolation import IsolatedDecoding
+from soundalike.indexing import items
+from soundalike.indexing.dry_run import preview
+from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.limits import Limits
-from soundalike.modulation import Modulation
-from soundalike.pipeline import IndexItem, Pipeline
-from soundalike.preview import preview
 from soundalike.store import MemoryStore
 from soundalike.store.base import Entry, Outcome
 from soundalike.types import FloatArray, IndexSpec
-from soundalike.windows import WindowPlan
 from tests.fixtures.bad_files import GOOD
 
 PLAN = WindowPlan(1.0, 1.0)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from soundalike.batching import SharedBatches
+from soundalike.encoders.batching import SharedBatches
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
 

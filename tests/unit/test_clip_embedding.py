@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundalike import clip_embedding
-from soundalike.clip_embedding import embed_audio, embed_files, embed_seconds
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.encoders import clips
+from soundalike.encoders.clips import embed_audio, embed_files, embed_seconds
+from soundalike.encoders.modulation import Modulation
+from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.errors import (
     AudioNotFound,
     AudioTooShort,
@@ -19,10 +22,7 @@ from soundalike.errors import (
     UnreadableAudio,
     WeightsMissing,
 )
-from soundalike.modulation import Modulation
 from soundalike.types import FloatArray
-from soundalike.vggish.features import log_mel_spectrogram
-from soundalike.vggish.postprocess import Postprocessor
 
 RATE = 16_000
 WriteWav = Callable[..., Path]
@@ -54,8 +54,8 @@ def sound(noise: FloatArray, tmp_path: Path, write_wav: WriteWav) -> Path:
 @pytest.fixture(autouse=True)
 def _forget_what_was_loaded() -> None:
     """Each test has its own environment, so nothing may be kept from the one before."""
-    clip_embedding._configured_encoder.cache_clear()
-    clip_embedding._postprocessor.cache_clear()
+    clips._configured_encoder.cache_clear()
+    clips._postprocessor.cache_clear()
 
 
 def test_a_vector_a_second(sound: Path, noise: FloatArray):
@@ -214,12 +214,10 @@ def write_pca(folder: Path, rng: np.random.Generator) -> Path:
 @pytest.fixture
 def pca(clean_environ: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put made-up parameters where the published ones belong."""
-    from soundalike.weights import WeightsFile, file_md5
+    from soundalike.encoders.weights import WeightsFile, file_md5
 
     path = write_pca(clean_environ / "weights", rng)
-    monkeypatch.setattr(
-        clip_embedding, "PCA_PARAMS", WeightsFile(path.name, "http://localhost/", file_md5(path))
-    )
+    monkeypatch.setattr(clips, "PCA_PARAMS", WeightsFile(path.name, "http://localhost/", file_md5(path)))
     return path
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from soundalike.conditions import Condition, parse_condition
 from soundalike.errors import ParameterError
+from soundalike.filters import Condition, parse_condition
 
 TAGS: dict[str, Any] = {
     "n": 5,

@@ -12,9 +12,9 @@ import pytest
 import soundfile
 from PIL import Image
 
-from soundalike.display import MAX_CUT_OUT_S, peaks, spectrogram_png, write_cut_out
+from soundalike.audio.pictures import MAX_CUT_OUT_S, peaks, spectrogram_png, write_cut_out
+from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.errors import DiskFull, EmptyAudio, ParameterError, UnreadableAudio
-from soundalike.isolation import IsolatedDecoding
 from soundalike.limits import Limits
 
 RATE_HZ = 8_000

@@ -10,8 +10,8 @@ from soundalike.config import Settings
 from soundalike.doctor import Check, examine, exit_status, machine
 from soundalike.doctor.checks import command, guarded, size
 from soundalike.doctor.vectors import is_too_large
+from soundalike.encoders.vggish import bfloat16
 from soundalike.errors import ConfigError, WeightsMissing
-from soundalike.vggish import bfloat16
 
 GB = 1 << 30
 

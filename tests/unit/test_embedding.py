@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundalike.embedding import (
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.audio.segmenter import pad_to
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.base import (
     CutRecording,
     embed_windows,
     index_spec,
     normalised,
     seconds_per_window,
 )
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import ParameterError
-from soundalike.modulation import Modulation
-from soundalike.segmenter import pad_to
 from soundalike.types import FloatArray, IndexSpec, Window
-from soundalike.vggish.features import log_mel_spectrogram
-from soundalike.windows import WindowPlan
 
 RATE = 16_000
 PLAN = WindowPlan(4.0, 2.0)

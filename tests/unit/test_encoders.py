@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from soundalike import encoders
-from soundalike.embedding import Encoder
-from soundalike.encoders import chosen_name, load_encoder
+from soundalike.encoders import choice
+from soundalike.encoders.base import Encoder
+from soundalike.encoders.choice import chosen_name, load_encoder
+from soundalike.encoders.weights import CHECKPOINT, WeightsFile, file_md5
 from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
-from soundalike.weights import CHECKPOINT, WeightsFile, file_md5
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_own_checkpoint_that_is_none(model: str, tmp_path: Path):
 
 def assert_vggish(encoder: Encoder) -> None:
     """Check that it is the real network."""
-    from soundalike.vggish.network import VGGishNetwork
+    from soundalike.encoders.vggish.network import VGGishNetwork
 
     assert isinstance(encoder, VGGishNetwork)
     assert encoder.name == "vggish"
@@ -91,7 +91,7 @@ def test_own_checkpoint(v1_checkpoint: Path, tmp_path: Path):
 def test_with_weights(v1_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     # The made-up checkpoint takes the published one's place; only its checksum is another.
     stand_in = WeightsFile(CHECKPOINT.name, CHECKPOINT.url, file_md5(v1_checkpoint))
-    monkeypatch.setattr(encoders, "CHECKPOINT", stand_in)
+    monkeypatch.setattr(choice, "CHECKPOINT", stand_in)
     (tmp_path / CHECKPOINT.name).symlink_to(v1_checkpoint)
     assert [chosen_name(model, tmp_path) for model in ("auto", "vggish")] == ["vggish"] * 2
     assert_vggish(load_encoder("auto", tmp_path))

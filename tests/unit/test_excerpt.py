@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.errors import ParameterError
-from soundalike.excerpt import WHOLE, Excerpt
 from soundalike.types import Window
 
 APART = [Window(0, 0.0, 1.0), Window(1, 10.0, 11.0), Window(2, 20.0, 20.5)]

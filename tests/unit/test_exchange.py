@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soundalike.archive import Rebase, export_collection, import_collection, open_archive
 from soundalike.errors import ArchiveError, ArchiveInvalid, ArchiveTooNew, SoundalikeError
-from soundalike.exchange import Rebase, export_collection, import_collection, open_archive
 from soundalike.store import MemoryStore
 from tests.fixtures.collections import Collection
 

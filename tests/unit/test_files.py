@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from soundalike import files
-from soundalike.files import (
+from soundalike.audio import files
+from soundalike.audio.files import (
     AUDIO_SUFFIXES,
     find_files,
     is_film_without_sound,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from python_multipart.multipart import parse_options_header
 
+from soundalike.client.form import Form
 from soundalike.errors import AudioNotFound
-from soundalike.remote.form import Form
 
 
 def _parts(form: Form) -> list[Message]:

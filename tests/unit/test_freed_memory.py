@@ -9,7 +9,7 @@ import pytest
 PROGRAM = """
 import resource, sys
 import numpy as np
-from soundalike.freed_memory import keep_freed_memory
+from soundalike.runtime.freed_memory import keep_freed_memory
 
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
@@ -36,7 +36,7 @@ def test_arrays_that_come_again_need_no_new_pages():
 #: Prints in how many heaps memory lies that sixteen threads hold at the same time.
 HEAPS = """
 import ctypes, os, sys, tempfile, threading
-from soundalike.freed_memory import keep_freed_memory
+from soundalike.runtime.freed_memory import keep_freed_memory
 
 if sys.argv[1] == "kept":
     assert keep_freed_memory()

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from jina.serve.runtimes.gateway.graph.topology_graph import TopologyGraph
 
-from executors.gateway.graph import share_what_stays
+from executors.jina_fixes.graph import copy_graph_shallowly
 
 
 @pytest.fixture
 def graph(monkeypatch: pytest.MonkeyPatch) -> Any:
     for kind in (TopologyGraph, TopologyGraph._ReqReplyNode):
         monkeypatch.setattr(kind, "__deepcopy__", None, raising=False)
-    share_what_stays()
+    copy_graph_shallowly()
     made = TopologyGraph(
         graph_representation={"start-gateway": ["a"], "a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}
     )

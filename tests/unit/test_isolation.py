@@ -16,7 +16,15 @@ import numpy as np
 import psutil
 import pytest
 
-from soundalike.audio import load_audio
+from soundalike.audio.loading import load_audio
+from soundalike.audio.sandbox import (
+    IsolatedDecoding,
+    ProcessCrashed,
+    ProcessPool,
+    ProcessTooSlow,
+    close_shared,
+    shared,
+)
 from soundalike.errors import (
     AudioNotFound,
     AudioTooLarge,
@@ -26,14 +34,6 @@ from soundalike.errors import (
     SoundalikeError,
     UnexpectedFault,
     UnreadableAudio,
-)
-from soundalike.isolation import (
-    IsolatedDecoding,
-    ProcessCrashed,
-    ProcessPool,
-    ProcessTooSlow,
-    close_shared,
-    shared,
 )
 from soundalike.limits import Limits
 from tests.fixtures import misbehaving
@@ -326,7 +326,7 @@ def test_shared_decoding_is_one_and_can_be_closed_and_used_again():
 
 _FORKING = """
 import os, sys
-from soundalike.isolation import shared
+from soundalike.audio.sandbox import shared
 from tests.fixtures import misbehaving
 before = shared().run(misbehaving.family, b"")
 child = os.fork()
@@ -348,8 +348,8 @@ def test_after_a_fork_each_has_its_own_processes(project: Path):
 _HANGING = """
 import sys
 from pathlib import Path
-import soundalike.segmenter, soundfile
-from soundalike.isolation import shared
+import soundalike.audio.segmenter, soundfile
+from soundalike.audio.sandbox import shared
 from tests.fixtures import misbehaving
 shared().start(1, may_fork=sys.argv[1] == "forked")
 shared().run(misbehaving.tell_parent, Path(sys.argv[2]))

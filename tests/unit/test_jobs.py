@@ -10,18 +10,12 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 
-from executors.documents import Clip, Indexed
-from executors.gateway.indexing import UploadIndexing
-from executors.gateway.jobs import Job, JobFile, Jobs
+from executors.gateway.api.indexing_jobs import UploadIndexing
+from executors.gateway.background.jobs import Job, JobFile, Jobs
+from executors.gateway.background.uploads import Kept
 from executors.gateway.metrics import Metrics
-from executors.gateway.uploads import Kept
-from soundalike.errors import (
-    AudioTooLarge,
-    JobNotFound,
-    ParameterError,
-    ServiceBusy,
-    StoreUnavailable,
-)
+from executors.messages.documents import Clip, Indexed
+from soundalike.errors import AudioTooLarge, JobNotFound, ParameterError, ServiceBusy, StoreUnavailable
 
 
 def _job() -> Job:

@@ -13,7 +13,7 @@ import pytest
 #: Starts children in one of the ways, prints their process numbers, and waits.
 PARENT = """
 import ctypes, multiprocessing, os, sys, threading, time
-from soundalike.lifetime import end_with_parent
+from soundalike.runtime.lifetime import end_with_parent
 
 def hold_the_interpreter():
     ctypes.PyDLL(None).sleep(60)

@@ -9,7 +9,7 @@ import pytest
 
 from soundalike.errors import MetadataError
 from soundalike.evaluation import read_metadata
-from soundalike.metadata import FILE_COLUMNS, FileMetadata, read_file_metadata, typed
+from soundalike.indexing.metadata import FILE_COLUMNS, FileMetadata, read_file_metadata, typed
 
 ESC50 = """\
 filename,fold,target,category,esc10,src_file,take

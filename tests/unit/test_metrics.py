@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.errors import ParameterError
-from soundalike.metrics import (
+from soundalike.evaluation.metrics import (
     average_precision,
     interpolated_precision,
     precision_at_k,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.encoders.mirrors import sources_in
+from soundalike.encoders.weights import WeightsFile
 from soundalike.errors import DownloadFailed, ParameterError, SoundalikeError, WeightsCorrupt
-from soundalike.mirrors import sources_in
-from soundalike.weights import WeightsFile
 
 MODEL = WeightsFile("model.ckpt", "https://published.example/model.ckpt", hashlib.md5(b"1").hexdigest())
 PCA = WeightsFile("pca.npz", "https://published.example/pca.npz", hashlib.md5(b"2").hexdigest())

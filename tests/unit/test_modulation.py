@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.audio import load_audio
-from soundalike.modulation import RATES, SCALES, Modulation, raw_features
+from soundalike.audio.loading import load_audio
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.encoders.modulation import RATES, SCALES, Modulation, raw_features
 from soundalike.types import FloatArray
-from soundalike.vggish.features import log_mel_spectrogram
 
 SNAPSHOT = Path(__file__).parents[1] / "golden" / "modulation.json"
 SILENCE = float(np.log(0.01))
@@ -119,7 +119,7 @@ def test_says_what_it_is():
 
 
 def test_fingerprint_is_the_constants():
-    constants = np.load(Path(__file__).parents[2] / "soundalike" / "modulation.npz")
+    constants = np.load(Path(__file__).parents[2] / "soundalike" / "encoders" / "modulation.npz")
     parts = [constants[name].astype(np.float32) for name in ("centre", "gain", "common")]
     assert [part.shape for part in parts] == [(128,), (128,), (128, 4)]
     np.testing.assert_allclose(parts[2].T @ parts[2], np.eye(4), atol=1e-5)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from soundalike.parallel import map_ahead
+from soundalike.runtime.parallel import map_ahead
 
 
 @pytest.mark.parametrize("workers", [1, 2, 7, None])

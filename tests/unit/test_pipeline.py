@@ -10,23 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundalike.audio import recording_id_of
-from soundalike.clip_embedding import embed_source
+from soundalike.audio.sandbox import IsolatedDecoding, shared
+from soundalike.audio.sources import recording_id_of
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.wall_clock import StartTimeRules
+from soundalike.encoders.clips import embed_source
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, ModelMismatch, SilentQuery
-from soundalike.isolation import IsolatedDecoding, shared
+from soundalike.indexing.pipeline import BATCH_RECORDINGS, PAGE_FILES, IndexItem, IndexResult, Pipeline
 from soundalike.limits import Limits
-from soundalike.modulation import Modulation
-from soundalike.pipeline import (
-    BATCH_RECORDINGS,
-    PAGE_FILES,
-    IndexItem,
-    IndexResult,
-    Pipeline,
-)
 from soundalike.store import MemoryStore
 from soundalike.types import Filters, FloatArray, Recording
-from soundalike.wall_clock import Dating
-from soundalike.windows import WindowPlan
 
 RATE = 16_000
 NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
@@ -382,7 +376,7 @@ CHANGED = datetime(2024, 7, 1, 12, 0, tzinfo=UTC)
 
 
 def test_the_start_comes_from_the_name(pipeline: Pipeline, sounds: Path):
-    pipeline.dating = Dating.described("Europe/Berlin")
+    pipeline.start_rules = StartTimeRules.described("Europe/Berlin")
     named = (sounds / "low" / "low.wav").rename(sounds / "20250501_063000.wav")
     index(pipeline, named)
     assert start_of(pipeline, named) == (datetime(2025, 5, 1, 4, 30, tzinfo=UTC), "filename")

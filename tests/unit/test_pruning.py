@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioNotFound
-from soundalike.modulation import Modulation
-from soundalike.pipeline import IndexItem, Pipeline
-from soundalike.preview import preview
-from soundalike.pruning import find_places, glob_matches, is_gone, prune
+from soundalike.indexing.dry_run import preview
+from soundalike.indexing.pipeline import IndexItem, Pipeline
+from soundalike.indexing.pruning import find_places, glob_matches, is_gone, prune
 from soundalike.store import MemoryStore
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 FILES = ("a/one.wav", "a/two.wav", "a/deep/three.wav", "ab/four.wav", "b/five.wav")
 
@@ -186,7 +186,7 @@ def test_a_file_that_comes_back_meanwhile_stays(
     pipeline: Pipeline, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ):
     answers = iter([True, False])
-    monkeypatch.setattr("soundalike.pruning.is_gone", lambda path: next(answers))
+    monkeypatch.setattr("soundalike.indexing.pruning.is_gone", lambda path: next(answers))
     assert pruned(pipeline, "b") == []
     assert "b/five.wav" in stored(pipeline)
 

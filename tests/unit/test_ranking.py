@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.errors import ParameterError
-from soundalike.ranking import rank
+from soundalike.search.ranking import rank
 from soundalike.types import Hit, Match, Recording, Window
 
 QUERY = [Window(0, 0.0, 4.0), Window(1, 2.0, 6.0), Window(2, 3.5, 7.5)]

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.items import IndexItem, IndexResult
-from soundalike.modulation import Modulation
-from soundalike.pipeline import Pipeline
-from soundalike.rebuild import plan_rebuild, rebuild
-from soundalike.renewing import find_outdated, renew
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.modulation import Modulation
+from soundalike.indexing.items import IndexItem, IndexResult
+from soundalike.indexing.pipeline import Pipeline
+from soundalike.indexing.reindex import plan_rebuild, rebuild
+from soundalike.indexing.renewing import find_outdated, renew
 from soundalike.store import MemoryStore
 from soundalike.store.base import Content, Entry
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 PLAN = WindowPlan(1.0, 0.5)
 TOUCHED_S = 1_700_000_000

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.audio.allowed_roots import AllowedRoots, forget_indexed, note_indexed
 from soundalike.config import Settings
 from soundalike.errors import AudioNotAllowed, AudioNotFound
-from soundalike.roots import AllowedRoots, forget_indexed, note_indexed
 
 
 @pytest.fixture

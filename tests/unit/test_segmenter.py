@@ -10,11 +10,11 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.segmenter import SILENCE_PEAK_TO_PEAK, cut_seconds, pad_to, segment
+from soundalike.audio.windows import WindowPlan
 from soundalike.errors import AudioTooShort, EmptyAudio, InvalidSamples, UnreadableAudio
-from soundalike.excerpt import Excerpt
-from soundalike.segmenter import SILENCE_PEAK_TO_PEAK, cut_seconds, pad_to, segment
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 RATE = 16_000
 PLAN = WindowPlan(4.0, 2.0)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.excerpt import Excerpt
-from soundalike.modulation import Modulation
-from soundalike.pipeline import IndexItem, Pipeline
-from soundalike.queries import Query, short_query
+from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.modulation import Modulation
+from soundalike.indexing.pipeline import IndexItem, Pipeline
+from soundalike.search.queries import Query, short_query
+from soundalike.search.timeline import timeline
 from soundalike.store import MemoryStore
-from soundalike.timeline import timeline
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 SHORT = (
     "the query has 1.0 s, a window 4 s: matches of short queries are unreliable; give a longer one, or "

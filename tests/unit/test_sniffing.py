@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundalike.sniffing import format_of, is_play_list, media_type_of, read_beginning
-from soundalike.sniffing.content import HEAD_BYTES
+from soundalike.audio.sniffing import format_of, is_play_list, media_type_of, read_beginning
+from soundalike.audio.sniffing.content import HEAD_BYTES
 
 RATE = 48_000
 #: What libsndfile writes, and no beginning tells: bare samples, and files of samplers, MATLAB and HTK.

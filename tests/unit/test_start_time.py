@@ -16,8 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from soundalike.audio.tags import read_tags
+from soundalike.clock.start_time import StartTime, start_time, start_time_of_upload
 from soundalike.errors import ParameterError
-from soundalike.start_time import StartTime, start_time, start_time_of_upload
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 #: The moment that most of the headers below mean.

@@ -13,14 +13,14 @@ from hypothesis import given as sampled
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from soundalike.errors import ParameterError
-from soundalike.start_time import (
+from soundalike.clock.start_time import (
     DEFAULT_PATTERNS,
     StartTime,
     compile_pattern,
     start_time_of_upload,
     zone_named,
 )
+from soundalike.errors import ParameterError
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 #: The moment that most of the names below mean.
@@ -470,7 +470,7 @@ def test_machine_without_time_zone_data():
 import sys
 sys.modules["tzdata"] = None
 from soundalike.errors import ConfigError
-from soundalike.start_time import zone_named
+from soundalike.clock.start_time import zone_named
 print(zone_named("UTC"), zone_named("+02:00"))
 try:
     zone_named("Europe/Berlin")

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from starlette.datastructures import UploadFile
 
-from executors.gateway.uploads import Uploads
-from executors.gateway.workers import Workers
+from executors.gateway.background.uploads import Uploads
+from executors.gateway.background.workers import Workers
 
 
 @pytest.fixture

@@ -12,20 +12,20 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from soundalike.embedding import index_spec
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.base import index_spec
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import IndexEmpty, MetadataError, ModelMismatch, ParameterError
-from soundalike.modulation import Modulation
-from soundalike.neighbours import answer_to
-from soundalike.pipeline import Pipeline
-from soundalike.queries import Query, query_without_sound
-from soundalike.rebuild import plan_rebuild
+from soundalike.indexing.pipeline import Pipeline
+from soundalike.indexing.reindex import plan_rebuild
+from soundalike.indexing.vectors import VectorRecording, read_vectors
+from soundalike.indexing.vectors.indexing import external_spec, index_vectors
+from soundalike.indexing.vectors.reading import VectorTable
+from soundalike.indexing.vectors.recordings import Refused
+from soundalike.search.find import answer_to
+from soundalike.search.queries import Query, query_without_sound
 from soundalike.store import MemoryStore
 from soundalike.types import FloatArray
-from soundalike.vectors import VectorRecording, read_vectors
-from soundalike.vectors.indexing import external_spec, index_vectors
-from soundalike.vectors.reading import VectorTable
-from soundalike.vectors.recordings import Refused
-from soundalike.windows import WindowPlan
 
 HEAD = "recording,start,end,label,tags,site"
 LINES = ("a,5,10,owl,,pond", "a,0,5,owl,,pond", 'b,0,5,frog,"{""depth"": 2}",lake', "c,1,3,,,")

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundalike.encoders.weights import WeightsFile, file_md5, verified_path
 from soundalike.errors import WeightsCorrupt
-from soundalike.weights import WeightsFile, file_md5, verified_path
 
 CONTENT = np.random.default_rng(7).bytes(900_000)
 NAME = "model.bin"
@@ -31,7 +31,7 @@ def present(tmp_path: Path) -> WeightsFile:
 @pytest.fixture
 def count_checksums(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Count how often a file is read for its checksum."""
-    from soundalike import weights
+    from soundalike.encoders import weights
 
     calls: list[Path] = []
 

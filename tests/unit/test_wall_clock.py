@@ -5,10 +5,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from soundalike.clock.start_time import StartTime
+from soundalike.clock.wall_clock import (
+    StartTimeRules,
+    parse_moment,
+    parse_time_of_day,
+    with_start,
+    with_times,
+)
 from soundalike.errors import ParameterError
-from soundalike.start_time import StartTime
 from soundalike.types import Filters, Recording
-from soundalike.wall_clock import Dating, parse_moment, parse_time_of_day, with_start, with_times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -37,16 +43,16 @@ def test_what_is_no_moment_is_said(text: str):
 
 
 def test_what_a_person_describes():
-    dating = Dating.described("+02:00", ["rec-%y%m%d%H%M%S"])
-    assert dating.start_of(b"", "rec-250501063000.wav", None).at == datetime(
+    start_rules = StartTimeRules.described("+02:00", ["rec-%y%m%d%H%M%S"])
+    assert start_rules.start_of(b"", "rec-250501063000.wav", None).at == datetime(
         2025, 5, 1, 4, 30, tzinfo=UTC
     )
     # The usual names are still known.
-    assert dating.start_of(b"", "20250501_063000.wav", None).source == "filename"
+    assert start_rules.start_of(b"", "20250501_063000.wav", None).source == "filename"
     with pytest.raises(ParameterError, match="time zone 'Berlin' is unknown"):
-        Dating.described("Berlin")
+        StartTimeRules.described("Berlin")
     with pytest.raises(ParameterError, match="lacks"):
-        Dating.described("UTC", ["%y%m%d"])
+        StartTimeRules.described("UTC", ["%y%m%d"])
 
 
 def test_a_start_that_is_known_stays():

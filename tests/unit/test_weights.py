@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from soundalike.errors import DownloadFailed, WeightsCorrupt
-from soundalike.weights import (
+from soundalike.encoders.weights import (
     CHECKPOINT,
     PCA_PARAMS,
     PUBLISHED,
@@ -25,6 +24,7 @@ from soundalike.weights import (
     lacks_file,
     verified_path,
 )
+from soundalike.errors import DownloadFailed, WeightsCorrupt
 
 if TYPE_CHECKING:
     from tests.fixtures.publisher import Publisher

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundalike.audio.windows import MIN_WINDOW_S, TAIL_TOLERANCE_S, WindowPlan
 from soundalike.errors import ParameterError
-from soundalike.windows import MIN_WINDOW_S, TAIL_TOLERANCE_S, WindowPlan
 
 RATE = 16_000
 TOLERANCE = round(TAIL_TOLERANCE_S * RATE)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundalike.audio import load_audio
 from soundalike.audio.decoders import DecodeError, open_with_ffmpeg
+from soundalike.audio.loading import load_audio
 from soundalike.errors import AudioError, EmptyAudio, UnreadableAudio
 from soundalike.types import FloatArray
 

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundalike.audio import load_audio
-from soundalike.audio.loading import map_samples, release_pages
+from soundalike.audio.loading import load_audio, map_samples, release_pages
 from soundalike.errors import EmptyAudio, InvalidSamples, UnreadableAudio
 from soundalike.types import FloatArray
 
@@ -312,8 +311,8 @@ def test_released_pages_can_be_read_again(tmp_path: Path):
 _MEASURE = """
 import re, sys
 from pathlib import Path
-from soundalike.segmenter import segment
-from soundalike.windows import WindowPlan
+from soundalike.audio.segmenter import segment
+from soundalike.audio.windows import WindowPlan
 
 def peak_mb():
     # VmHWM belongs to this program; ru_maxrss would include the process that started it.

@@ -13,15 +13,15 @@ import pytest
 import soundfile
 
 from soundalike.audio import decoders
+from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.loading import load_audio
-from soundalike.display import write_cut_out
-from soundalike.embedding import CutRecording, embed_windows
+from soundalike.audio.pictures import write_cut_out
+from soundalike.audio.segmenter import segment
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.base import CutRecording, embed_windows
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioTooShort, ParameterError
-from soundalike.excerpt import Excerpt
-from soundalike.modulation import Modulation
-from soundalike.segmenter import segment
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 RATE = 44_100
 SECONDS = 12

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.audio import recording_id_of, resolve_path, uri_of
+from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.errors import AudioNotFound, EmptyAudio
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.audio.windows import WindowPlan
 from soundalike.cli.commands import parse_tags, settings_from, window_plan
 from soundalike.cli.parser import build_parser
 from soundalike.cli.serve import find_flow, launch_command, launch_environment
 from soundalike.config import Settings
 from soundalike.errors import ConfigError, ParameterError
 from soundalike.types import IndexSpec
-from soundalike.windows import WindowPlan
 
 SPEC = IndexSpec("vggish", "0123", 256, 2.0, 0.5)
 

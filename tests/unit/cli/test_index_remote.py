@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from soundalike.cli.index_remote import send
+from soundalike.client import Job
 from soundalike.errors import AudioTooLarge, ParameterError, ServiceError
-from soundalike.items import IndexItem, IndexResult
-from soundalike.remote import Job
+from soundalike.indexing.items import IndexItem, IndexResult
 
 
 class Pretender:

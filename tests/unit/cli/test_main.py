@@ -13,8 +13,8 @@ import pytest
 
 from soundalike.cli import commands, models
 from soundalike.cli.main import main
+from soundalike.encoders.weights import WeightsFile
 from soundalike.types import FloatArray
-from soundalike.weights import WeightsFile
 
 RAIN = str(Path(__file__).parents[3] / "toy-data/rain/rain_1.mp3")
 Capture = pytest.CaptureFixture[str]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.cli.main import main
 from soundalike.cli.parser import build_parser
 from soundalike.cli.search import query_from, read_vector
 from soundalike.errors import ParameterError
-from soundalike.excerpt import WHOLE, Excerpt
-from soundalike.queries import Query
+from soundalike.search.queries import Query
 
 
 def _asked(*arguments: str) -> Query:

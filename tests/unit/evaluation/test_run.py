@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.clip_embedding import embed_source
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.clips import embed_source
+from soundalike.encoders.modulation import Modulation
 from soundalike.errors import ParameterError
 from soundalike.evaluation import Evaluation, LabelledClip, evaluate, labelled_clips, with_queries
 from soundalike.evaluation.results import METRICS
-from soundalike.modulation import Modulation
 from soundalike.types import FloatArray
-from soundalike.windows import WindowPlan
 
 PLAN = WindowPlan(1.0, 1.0)
 Tone = Callable[..., FloatArray]

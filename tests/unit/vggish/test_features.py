@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from soundalike.embedding import CutRecording, embed_windows
+from soundalike.audio import front_end
+from soundalike.audio.log_mel import hertz_to_mel, log_mel_spectrogram, mel_matrix
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.base import CutRecording, embed_windows
 from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray, Window
-from soundalike.vggish import params
-from soundalike.vggish.features import hertz_to_mel, log_mel_spectrogram, mel_matrix
-from soundalike.windows import WindowPlan
 
 RATE = 16_000
 GOLDEN = Path(__file__).parents[2] / "golden" / "upstream_log_mel.npz"
@@ -49,8 +49,8 @@ def test_number_of_frames(n_samples: int, n_frames: int):
 
 
 def test_a_patch_looks_at_15600_samples():
-    assert params.PATCH_SAMPLES == 15_600
-    assert params.PATCH_SAMPLES / RATE == 0.975
+    assert front_end.PATCH_SAMPLES == 15_600
+    assert front_end.PATCH_SAMPLES / RATE == 0.975
 
 
 def test_silence_is_ln_0_01():

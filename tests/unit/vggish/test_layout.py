@@ -1,6 +1,6 @@
 """The variables of the network."""
 
-from soundalike.vggish.layout import variable_shapes
+from soundalike.encoders.vggish.layout import variable_shapes
 
 
 def test_variables_are_those_of_the_published_checkpoint():

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soundalike.encoders.vggish import bfloat16
+from soundalike.encoders.vggish.layout import variable_shapes
+from soundalike.encoders.vggish.network import VGGishNetwork, check_checkpoint, file_sha256
 from soundalike.errors import ParameterError, WeightsCorrupt
 from soundalike.types import FloatArray
-from soundalike.vggish import bfloat16
-from soundalike.vggish.layout import variable_shapes
-from soundalike.vggish.network import VGGishNetwork, check_checkpoint, file_sha256
 
 Forward = Callable[[FloatArray], FloatArray]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.errors import DimensionMismatch, WeightsCorrupt
 from soundalike.types import FloatArray
-from soundalike.vggish.postprocess import Postprocessor
 
 
 def write_params(path: Path, matrix: np.ndarray | None = None, means: np.ndarray | None = None) -> Path:

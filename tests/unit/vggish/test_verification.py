@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike import clip_embedding
 from soundalike.cli import models
 from soundalike.cli.main import main
+from soundalike.encoders import clips
+from soundalike.encoders.verification import Check, Expected, sine_patches, verify
+from soundalike.encoders.vggish.postprocess import Postprocessor
+from soundalike.encoders.weights import WeightsFile, file_md5
 from soundalike.types import FloatArray
-from soundalike.vggish.postprocess import Postprocessor
-from soundalike.vggish.verification import Check, Expected, sine_patches, verify
-from soundalike.weights import WeightsFile, file_md5
 
 Capture = pytest.CaptureFixture[str]
 
@@ -105,7 +105,7 @@ def test_without_post_processing(v1_checkpoint: Path, own: Expected):
     [(1.0, True), (1.1, True), (0.92, True), (1.12, False), (0.9, False), (-1.0, False), (0.0, False)],
 )
 def test_tolerance(wanted: float, ok: bool):
-    from soundalike.vggish.verification import _statistics
+    from soundalike.encoders.verification import _statistics
 
     mean, std = _statistics("any", np.array([0.0, 2.0]), wanted, wanted)
     assert (mean.found, mean.ok, std.found, std.ok) == (1.0, ok, 1.0, ok)
@@ -123,7 +123,7 @@ def _in_use(
     weights = clean_environ / "weights"
     weights.mkdir(parents=True)
     (weights / pca.name).symlink_to(pca)
-    monkeypatch.setattr(clip_embedding, "PCA_PARAMS", WeightsFile(pca.name, "", file_md5(pca)))
+    monkeypatch.setattr(clips, "PCA_PARAMS", WeightsFile(pca.name, "", file_md5(pca)))
     monkeypatch.setattr(models, "EXPECTED", own)
     monkeypatch.setenv("SOUNDALIKE_CHECKPOINT", str(v1_checkpoint))
 

@@ -1,0 +1,1 @@
+"""Plain HTTP: routes, their models, and the API description."""

@@ -1,0 +1,99 @@
+"""What the routes share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, List
+
+from fastapi import Depends, Request
+
+from executors.gateway.background.jobs import Jobs
+from executors.gateway.background.uploads import Uploads
+from executors.gateway.background.workers import Workers
+from executors.gateway.flow.client import FlowClient
+from executors.gateway.flow.library import Library
+from executors.gateway.metrics import Metrics
+from executors.messages.listings import StoredDoc
+from soundalike.audio.allowed_roots import AllowedRoots
+from soundalike.audio.sandbox import IsolatedDecoding
+from soundalike.config import Settings
+from soundalike.limits import Limits
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the routes work with.
+
+    Attributes
+    ----------
+    flow : FlowClient
+    library : Library
+        What is stored, asked through the Flow.
+    uploads : Uploads
+    decoding : Workers
+        Threads for what reads sound.
+    isolated : IsolatedDecoding
+        Processes for the same, which may crash.
+    jobs : Jobs
+    metrics : Metrics
+    roots : AllowedRoots
+        What requests may name on this machine.
+    """
+
+    flow: FlowClient
+    library: Library
+    uploads: Uploads
+    decoding: Workers
+    isolated: IsolatedDecoding
+    jobs: Jobs
+    metrics: Metrics
+    roots: AllowedRoots
+
+    @classmethod
+    def of(cls, flow: FlowClient, settings: Settings, metrics: Metrics) -> Context:
+        """Return the context of a gateway."""
+        jobs = Jobs()
+        metrics.watch(jobs)
+        return cls(
+            flow=flow,
+            library=Library(flow),
+            uploads=Uploads(settings.uploads_dir, Workers()),
+            decoding=Workers(),
+            isolated=IsolatedDecoding(Limits.from_env()),
+            jobs=jobs,
+            metrics=metrics,
+            roots=AllowedRoots(settings, Path.cwd()),
+        )
+
+    async def uploads_under(self, uri: str, collection: str) -> List[StoredDoc]:
+        """Return the uploaded recordings that are stored under a path: a file's, or a folder's."""
+        path, folder = Path(uri).absolute(), self.uploads.folder
+        if self.uploads.holds(path):
+            return list((await self.library.known([str(path)], collection)).values())
+        if not folder.is_relative_to(path):
+            return []
+        return [doc async for doc in self.library.below(str(folder), collection)]
+
+    async def forget_recording(self, recording_id: str) -> None:
+        """Remove the file of an uploaded recording that is in no collection any more."""
+        for path in self.uploads.of(recording_id):
+            await self.forget_upload(path)
+
+    async def forget_upload(self, path: Path) -> None:
+        """Remove a kept file, unless it is in a collection or waits to be indexed."""
+        if not self.uploads.holds(path) or self.uploads.is_needed(path):
+            return
+        for found in await self.library.collections():
+            if await self.library.known([str(path)], found.name):
+                return
+        self.uploads.remove(path)
+
+
+async def _context_of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+#: For the parameters of routes.
+GivenContext = Annotated[Context, Depends(_context_of)]

@@ -1,0 +1,62 @@
+"""The description of Jina's own endpoints, of which Jina says little."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from executors.gateway.api.described import BODY, JSON, RAIN, SCRATCH, SIREN, SIREN_ID, only_problems
+
+_QUERY = [{"uri": SIREN}]
+_VECTORS = {"uri": "heron.wav", "vectors": [[0.6, 0.8]], "bounds": [[0.0, 3.0]]}
+#: What each endpoint does, and a request that it answers.
+_ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
+    "index": ("Index recordings", {"data": _QUERY}),
+    "index_vectors": (
+        "Index vectors of another program",
+        {"data": [_VECTORS], "parameters": {"collection": "vectors"}},
+    ),
+    "search": ("Search", {"data": _QUERY, "parameters": {"top_k": 3}}),
+    "timeline": ("Count matches over time", {"data": _QUERY, "parameters": {"min_score": 0.5}}),
+    "recordings": ("List or look up recordings", {"data": [{"recording_id": SIREN_ID}]}),
+    "labels": ("List labels", {"data": []}),
+    "folders": ("List folders", {"data": []}),
+    "collections": ("List collections", {"data": []}),
+    "status": ("Get what is indexed, and with what", {"data": []}),
+    "delete": ("Delete recordings", {"data": [{"uri": RAIN}]}),
+    "drop": ("Delete collections", {"data": [{"name": SCRATCH}]}),
+}
+_FAILURES = (*BODY, 401, 403, 409, 422, 429, 500, 503, 507)
+
+
+def describe_endpoints(app: FastAPI) -> None:
+    """Give Jina's routes ids, tags and failures.
+
+    Parameters
+    ----------
+    app : FastAPI
+        With Jina's routes only.
+    """
+    for route in app.routes:
+        if isinstance(route, APIRoute) and "POST" in (route.methods or ()):
+            name = _name_of(route.path)
+            summary, _ = _ENDPOINTS.get(name, (f"Call the endpoint /{name}", {}))
+            route.tags, route.operation_id = ["jina"], f"jina_{name}"
+            route.summary = f"{summary}, with documents"
+            route.description = "What is wrong with one document is in its `error_code` and `error`."
+            route.responses = only_problems(*_FAILURES)
+
+
+def with_examples(made: Dict[str, Any]) -> None:
+    """Add a request that works to each of Jina's endpoints, in place."""
+    for path, operations in made["paths"].items():
+        operation = operations.get("post", {})
+        if operation.get("tags") == ["jina"] and _name_of(path) in _ENDPOINTS:
+            _, example = _ENDPOINTS[_name_of(path)]
+            operation["requestBody"]["content"][JSON]["example"] = example
+
+
+def _name_of(path: str) -> str:
+    return path.strip("/").replace("/", "_")

@@ -1,0 +1,234 @@
+"""What the plain HTTP routes take and give, as Swagger UI shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Type
+
+from docarray import BaseDoc
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from executors.messages.documents import BucketDoc, MatchDoc, Status
+from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.names import FIELD_ALIASES, PARAMETER_ALIASES, aliases_of
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.parameters import refuse_unknown, resolve_aliases
+
+#: Other names of parameters, which are taken and not described.
+ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
+#: What documents need on their way through the Flow, and no answer shows.
+_INTERNAL = {"id", "error_code", "error"}
+
+
+def _fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
+    """Return a model with a document's fields."""
+    fields: Dict[str, Any] = {
+        key: (field.annotation, field) for key, field in doc.model_fields.items() if key not in _INTERNAL
+    }
+    return create_model(name, __doc__=doc.__doc__, **{**fields, **more})
+
+
+Match = _fields_of(MatchDoc, "Match")
+Recording = _fields_of(StoredDoc, "Recording")
+Collection = _fields_of(CollectionDoc, "Collection")
+LabelCount = _fields_of(LabelDoc, "LabelCount")
+FolderCount = _fields_of(FolderDoc, "FolderCount")
+Bucket = _fields_of(BucketDoc, "Bucket")
+
+
+class Problem(BaseModel):
+    """Why a request failed (RFC 9457)."""
+
+    status: int = Field(description="the HTTP status", examples=[404])
+    code: str = Field(description="stable; docs/errors.md lists them", examples=["store.not_found"])
+    title: str = Field(description="of the HTTP status", examples=["Not Found"])
+    detail: str = Field(
+        description="what is wrong, with the value received, and what to do about it",
+        examples=["there is no collection 'tpyo'; see /api/collections"],
+    )
+
+
+class StrictModel(BaseModel):
+    """A body that takes no other fields than its own."""
+
+    model_config = ConfigDict(extra="forbid")
+    aliases: ClassVar[Dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, given: Any) -> Any:
+        """Refuse unknown names here: pydantic's own error does not say which are known."""
+        if not isinstance(given, dict):
+            return given
+        named = resolve_aliases(given, aliases_of(cls.model_fields, cls.aliases))
+        refuse_unknown(map(str, named), cls.model_fields)
+        return named
+
+
+#: Fields that say what is looked for; the others say how.
+_SOURCE = {"uri", "recording_id", "vector", "start_s", "end_s", "at_s"}
+
+
+class Narrowing(StrictModel):
+    """What is looked for, and which recordings may answer."""
+
+    aliases = ALIASES
+
+    uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
+    recording_id: Optional[str] = Field(default=None, description="id of a stored recording")
+    vector: Optional[List[float]] = Field(
+        default=None, description="an embedding, of the collection's dimension"
+    )
+    start_s: Optional[float] = Field(
+        default=None, description="second at which the part of the sound begins that is looked for"
+    )
+    end_s: Optional[float] = Field(
+        default=None, description="second at which the part of the sound ends that is looked for"
+    )
+    at_s: Optional[float] = Field(
+        default=None, description="look for the one window around this second of the sound"
+    )
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
+    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
+    labels: List[str] = Field(default=[], description="only recordings with one of these labels")
+    tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
+    where: List[str] = Field(
+        default=[], description="only recordings whose tags meet all conditions, like depth_m>=1.5"
+    )
+    uri_prefix: Optional[str] = Field(
+        default=None, description="only recordings whose path begins like this"
+    )
+    under: Optional[str] = Field(
+        default=None, description="only recordings below this folder, in place of `uri_prefix`"
+    )
+    since: Optional[str] = Field(
+        default=None, description="only what was heard at this time or later; a date, or ISO-8601"
+    )
+    until: Optional[str] = Field(
+        default=None, description="only what was heard before this time; a date, or ISO-8601"
+    )
+    time_of_day: Optional[str] = Field(
+        default=None, description="only what was heard between two times of a clock, like 05:00-08:00"
+    )
+    time_zone: Optional[str] = Field(
+        default=None, description="of times that name none, and of the answer's, like Europe/Berlin"
+    )
+
+    @property
+    def source(self) -> Dict[str, Any]:
+        """The fields of the query's document that were given."""
+        return {name: value for name, value in self._given().items() if name in _SOURCE}
+
+    @property
+    def parameters(self) -> Dict[str, Any]:
+        """The parameters of the Flow's endpoint that were given."""
+        return {name: value for name, value in self._given().items() if name not in _SOURCE}
+
+    def _given(self) -> Dict[str, Any]:
+        return {name: value for name, value in self if value not in (None, [], {})}
+
+
+class SearchRequest(Narrowing):
+    """A search by one of `uri`, `recording_id` and `vector`."""
+
+    collections: List[str] = Field(
+        default=[], description="search these collections instead of `collection`"
+    )
+    top_k: int = Field(default=10, ge=1, le=1000, description="at most this many matches")
+    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
+    group_by: Literal["recording", "label"] = Field(
+        default="recording", description="label: only the best match of each label"
+    )
+
+
+class TimelineRequest(Narrowing):
+    """A count over time of what resembles one of `uri`, `recording_id` and `vector`."""
+
+    min_score: float = Field(description="count windows whose score is at least this", examples=[0.5])
+    by: Literal["hour", "day", "week", "month"] = Field(
+        default="day", description="length of a bucket, by the clocks of `time_zone`"
+    )
+
+
+class Answer(BaseModel):
+    """Matches of a query, best first."""
+
+    uri: Optional[str]
+    recording_id: Optional[str]
+    duration_s: float
+    encoder: Optional[str]
+    matches: List[Match]  # type: ignore[valid-type]
+    warnings: List[str]
+
+
+class TimelineAnswer(BaseModel):
+    """How often something like the query was heard. `undated`: at a time that nobody knows."""
+
+    uri: Optional[str]
+    recording_id: Optional[str]
+    duration_s: float
+    encoder: Optional[str]
+    buckets: List[Bucket]  # type: ignore[valid-type]
+    undated: int
+    warnings: List[str]
+
+
+class WaveformAnswer(BaseModel):
+    """The outline of a part of a recording: lowest and highest sample of equal stretches, -1 to 1."""
+
+    start_s: float
+    end_s: float
+    duration_s: float = Field(description="of the whole recording")
+    peaks: List[Annotated[List[float], Field(min_length=2, max_length=2)]]
+
+
+class RecordingPage(BaseModel):
+    """Some of the recordings, in the order of their paths; `next` asks for those that follow."""
+
+    recordings: List[Recording]  # type: ignore[valid-type]
+    next: Optional[str]
+
+
+class Labels(BaseModel):
+    """The labels of a collection, the most frequent first."""
+
+    labels: List[LabelCount]  # type: ignore[valid-type]
+
+
+class Folders(BaseModel):
+    """The folders of a collection's files."""
+
+    folders: List[FolderCount]  # type: ignore[valid-type]
+
+
+class Collections(BaseModel):
+    """The collections of this database."""
+
+    collections: List[Collection]  # type: ignore[valid-type]
+
+
+class Deleted(BaseModel):
+    """How many paths were taken out of the index."""
+
+    deleted: int
+
+
+class Dropped(BaseModel):
+    """The name of the collection that was deleted."""
+
+    dropped: str
+
+
+class Health(BaseModel):
+    """Whether every executor answers."""
+
+    status: Literal["ok"]
+    executors: Dict[str, str]
+
+
+_MORE_STATUS = {
+    "api_key": (bool, Field(description="whether requests need the API key")),
+    "roots": (List[str], Field(description="folders that may be indexed and searched by path")),
+    "limits": (Dict[str, float], Field(description="the most that may be asked for")),
+    "version": (str, Field(description="of Soundalike")),
+}
+ServiceStatus = _fields_of(Status, "ServiceStatus", **_MORE_STATUS)

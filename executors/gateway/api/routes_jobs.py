@@ -1,0 +1,214 @@
+"""Indexing that takes a while: uploads and folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterable
+from pathlib import Path
+from typing import Annotated, Any, Dict, List, Optional
+
+from fastapi import APIRouter, Body, Depends, File, Form, Request, Response, UploadFile
+from fastapi import Path as PathParameter
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
+
+from executors.gateway.api.context import GivenContext
+from executors.gateway.api.described import BODY, SIREN, named_after_function, problems
+from executors.gateway.api.form_names import unescape_name
+from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing
+from executors.gateway.api.links import at_root
+from executors.gateway.api.models import StrictModel
+from executors.gateway.api.queries import parse_tags
+from executors.gateway.background.jobs import Job, JobFile
+from executors.gateway.background.uploads import FIELD_LIMITS
+from executors.messages.documents import parse_time
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import AudioNotFound
+
+router = APIRouter(
+    tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
+)
+_TOY_FOLDER = {"folder": str(Path(SIREN).parent)}
+_FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
+_ACCEPTED: Dict[int | str, Dict[str, Any]] = {
+    202: {
+        "description": "The job has begun",
+        "headers": {"Location": {"description": "path of the job", "schema": {"type": "string"}}},
+        "links": {
+            name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
+            for name in _FOLLOWING
+        },
+    }
+}
+_EVENTS: Dict[int | str, Dict[str, Any]] = {
+    200: {
+        "description": "Server-sent events until the job is finished",
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "type": "string",
+                    "description": "Events `progress`, one for each change, and one `end`; the data of "
+                    "each is a `Job` as JSON.",
+                },
+                "example": 'event: progress\ndata: {"id":"…","state":"running"}\n\n'
+                'event: end\ndata: {"id":"…","state":"done"}\n\n',
+            }
+        },
+    }
+}
+
+
+class FolderRequest(StrictModel):
+    """A folder to index."""
+
+    folder: str = Field(min_length=1, description="path on the server")
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
+    label: Optional[str] = Field(
+        default=None, description="of all files; default: the name of each file's folder"
+    )
+    prune: bool = Field(
+        default=False, description="delete recordings whose files are no longer in the folder"
+    )
+    metadata: bool = Field(
+        default=True, description="read labels and tags from metadata.csv and metadata.jsonl found there"
+    )
+
+
+class JobFiles(BaseModel):
+    """What became of the files of a job, in their order."""
+
+    files: List[JobFile]
+
+
+class JobList(BaseModel):
+    """Jobs, the newest first."""
+
+    jobs: List[Job]
+
+
+JobId = Annotated[str, PathParameter(description="id of the job")]
+
+
+async def _job(context: GivenContext, job_id: JobId) -> Job:
+    return context.jobs.get(job_id)
+
+
+GivenJob = Annotated[Job, Depends(_job)]
+
+
+@router.post(
+    "/api/recordings",
+    status_code=202,
+    responses={**_ACCEPTED, **problems(*BODY, 409, 507)},
+    response_description="The job has begun",
+    summary="Upload recordings",
+)
+async def upload_recordings(
+    context: GivenContext,
+    request: Request,
+    response: Response,
+    files: Annotated[List[UploadFile], File(description="sound files")],
+    label: Annotated[Optional[str], Form(description="of all files")] = None,
+    collection: Annotated[str, Form(description="name of the collection")] = DEFAULT_COLLECTION,
+    recorded_at: Annotated[
+        Optional[str], Form(description="when all files began, ISO-8601 with time zone")
+    ] = None,
+    tags: Annotated[str, Form(description="of all files, one JSON object")] = "{}",
+) -> Job:
+    """Keep the files, each content once, and index them in a job."""
+    parse_time(recorded_at or None)
+    given_tags = parse_tags(tags or "{}")
+    work = UploadIndexing(context, label or None, recorded_at or None, given_tags)
+    await context.library.check_names(collection, label)
+    try:
+        for file in files:
+            unescape_name(file, request)
+            work.files.append(await context.uploads.keep(file))
+        job = Job(kind="upload", collection=collection, total=len(work.files))
+        context.jobs.start(job, work.run, work.let_go)
+    except BaseException:
+        await work.let_go()
+        raise
+    return _accepted(job, request, response)
+
+
+@router.post(
+    "/api/jobs",
+    status_code=202,
+    responses={**_ACCEPTED, **problems(*BODY, 404, 409, 507)},
+    response_description="The job has begun",
+    summary="Index a folder",
+)
+async def index_folder(
+    context: GivenContext,
+    request: Request,
+    response: Response,
+    wanted: Annotated[FolderRequest, Body(openapi_examples={"toy data": {"value": _TOY_FOLDER}})],
+) -> Job:
+    """Index what is new or changed in a folder and below; unchanged files are not decoded."""
+    await context.library.check_names(wanted.collection, wanted.label)
+    folder = await context.decoding.run(_folder, context, wanted.folder)
+    work = FolderSync(context, folder, wanted.label, wanted.prune, wanted.metadata)
+    job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
+    return _accepted(context.jobs.start(job, work.run), request, response)
+
+
+@router.get("/api/jobs", responses=problems(), summary="List jobs")
+async def list_jobs(context: GivenContext) -> JobList:
+    """Return the jobs that wait or run and the last finished ones, the newest first."""
+    return JobList(jobs=context.jobs.newest_first())
+
+
+@router.get("/api/jobs/{job_id}", responses=problems(404), summary="Get a job")
+async def get_job(job: GivenJob) -> Job:
+    """Return the state of a job and its counts."""
+    return job
+
+
+@router.get("/api/jobs/{job_id}/files", responses=problems(404), summary="List a job's files")
+async def list_job_files(context: GivenContext, job: GivenJob) -> JobFiles:
+    """Return the result of each uploaded file that is done; none where the job is of a folder."""
+    return JobFiles(files=context.jobs.files_of(job))
+
+
+@router.get(
+    "/api/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={**_EVENTS, **problems(404)},
+    response_description="Server-sent events until the job is finished",
+    summary="Watch a job",
+)
+async def watch_job(context: GivenContext, job: GivenJob) -> AsyncIterable[ServerSentEvent]:
+    """Send `progress` with the job whenever it has changed, and `end` when it is finished."""
+    async for state in context.jobs.watch(job):
+        yield ServerSentEvent(event="progress", data=state)
+    yield ServerSentEvent(event="end", data=job)
+
+
+@router.delete("/api/jobs/{job_id}", responses=problems(404), summary="Cancel a job")
+async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
+    """Stop a job; what it has indexed stays."""
+    return await context.jobs.cancel(job_id)
+
+
+def _accepted(job: Job, request: Request, response: Response) -> Job:
+    response.headers["Location"] = at_root(request, f"/api/jobs/{job.id}")
+    return job
+
+
+def _folder(context: GivenContext, name: str) -> Path:
+    """Return a folder that may be indexed.
+
+    Raises
+    ------
+    AudioNotAllowed
+        It lies outside of the allowed folders.
+    AudioNotFound
+        It is no folder.
+    """
+    # The paths of its files will be like this.
+    folder = Path(os.path.abspath(name))
+    context.roots.check(str(folder))
+    if not folder.is_dir():
+        raise AudioNotFound(f"{name!r} is no folder; give the path of one that the server can read")
+    return folder

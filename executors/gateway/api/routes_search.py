@@ -1,0 +1,149 @@
+"""Search by an upload, a path, a stored recording or a vector."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Optional
+
+from docarray import BaseDoc, DocList
+from fastapi import APIRouter, Request
+from starlette.datastructures import UploadFile
+
+from executors.gateway.api import models
+from executors.gateway.api.context import Context, GivenContext
+from executors.gateway.api.described import (
+    BODY,
+    FORM,
+    JSON,
+    SIREN_ID,
+    body,
+    named_after_function,
+    problems,
+)
+from executors.gateway.api.queries import read_query, read_upload
+from executors.gateway.problems import document_failed
+from executors.messages.documents import Clip, Counted, Found
+
+router = APIRouter(tags=["search"], generate_unique_id_function=named_after_function)
+_SEARCH_FAILURES = problems(*BODY, 404, 409, 415)
+_UPLOAD_FAILURES = problems(*BODY, 409, 415, 507)
+_BY_ID = {"recording_id": SIREN_ID}
+
+
+@router.post(
+    "/api/search",
+    responses=_SEARCH_FAILURES,
+    openapi_extra=body(JSON, "SearchRequest", {**_BY_ID, "top_k": 3}),
+    summary="Search by a path, a stored recording or a vector",
+)
+async def search(context: GivenContext, request: Request) -> models.Answer:
+    """Take one of `uri`, `recording_id` and `vector`, and return the most similar recordings."""
+    async with read_query(request, models.SearchRequest) as (query, upload):
+        return await _search(context, query, upload)
+
+
+@router.post(
+    "/api/search/upload",
+    responses=_UPLOAD_FAILURES,
+    openapi_extra=body(FORM, "Body_search_upload"),
+    summary="Search by an uploaded file",
+)
+async def search_upload(context: GivenContext, request: Request) -> models.Answer:
+    """Return the recordings that are most similar to the file, which is not kept."""
+    async with read_upload(request, models.SearchRequest) as (query, upload):
+        return await _search(context, query, upload)
+
+
+@router.post(
+    "/api/timeline",
+    responses=_SEARCH_FAILURES,
+    openapi_extra=body(JSON, "TimelineRequest", {**_BY_ID, "min_score": 0.5}),
+    summary="Count over time what resembles a path, a stored recording or a vector",
+)
+async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
+    """Take one of `uri`, `recording_id` and `vector`, and count by hour, day, week or month."""
+    async with read_query(request, models.TimelineRequest) as (query, upload):
+        return await _timeline(context, query, upload)
+
+
+@router.post(
+    "/api/timeline/upload",
+    responses=_UPLOAD_FAILURES,
+    openapi_extra=body(FORM, "Body_timeline_upload"),
+    summary="Count over time what resembles an uploaded file",
+)
+async def timeline_upload(context: GivenContext, request: Request) -> models.TimelineAnswer:
+    """Count by hour, day, week or month what is similar to the file, which is not kept."""
+    async with read_upload(request, models.TimelineRequest) as (query, upload):
+        return await _timeline(context, query, upload)
+
+
+async def _search(
+    context: Context, query: models.SearchRequest, upload: Optional[UploadFile]
+) -> models.Answer:
+    async with _clip(context, query, upload) as (clip, name):
+        found = await context.flow.one("/search", clip, Found, query.parameters)
+    return models.Answer(**_finished(found, clip, name))
+
+
+async def _timeline(
+    context: Context, query: models.TimelineRequest, upload: Optional[UploadFile]
+) -> models.TimelineAnswer:
+    async with _clip(context, query, upload) as (clip, name):
+        counted = await context.flow.one("/timeline", clip, Counted, query.parameters)
+    return models.TimelineAnswer(**_finished(counted, clip, name))
+
+
+@asynccontextmanager
+async def _clip(
+    context: Context, query: models.Narrowing, upload: Optional[UploadFile]
+) -> AsyncIterator[tuple[Clip, Optional[str]]]:
+    """Yield the document to send, and what the client calls its file."""
+    if upload is None:
+        yield Clip.model_validate({"id": "query", **query.source}), None
+        return
+    async with context.uploads.passing_file(upload) as path:
+        clip = Clip.model_validate({"id": "query", **query.source, "uri": str(path)})
+        yield clip, _called(upload)
+
+
+def _called(upload: UploadFile) -> str:
+    return upload.filename or "upload"
+
+
+def _finished(found: Any, clip: Clip, name: Optional[str]) -> dict[str, Any]:
+    """Return the fields of an answer; an upload is called what its client calls it.
+
+    Raises
+    ------
+    HTTPException
+        The query has failed.
+    """
+    if name is not None:
+        found.uri = f"upload:{found.recording_id}"
+        own = str(clip.uri)
+        hide = (repr(own), repr(name)), (own, name), (Path(own).name, name)
+        found.error = found.error and _replaced(found.error, hide)
+        found.warnings = [_replaced(text, hide) for text in found.warnings]
+    if found.error_code:
+        raise document_failed(found)
+    return _plain(found)
+
+
+def _plain(doc: BaseDoc) -> dict[str, Any]:
+    """Return the fields of a document and of those inside, which are checked later.
+
+    DocArray's own way takes longer than the ranking: it looks at the type of every field once more.
+    """
+    return {
+        name: [_plain(part) for part in value] if isinstance(value, DocList) else value
+        for name, value in doc
+    }
+
+
+def _replaced(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
+    for old, new in pairs:
+        text = text.replace(old, new)
+    return text

@@ -1,0 +1,81 @@
+"""The service itself: health, metrics, and the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Dict
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from jina.proto.jina_pb2 import StatusProto
+from starlette.responses import Response
+
+from executors.gateway.api import models
+from executors.gateway.api.context import GivenContext
+from executors.gateway.api.described import named_after_function, only_problems
+from executors.gateway.metrics import CONTENT_TYPE
+from soundalike.errors import ServiceError
+
+STATIC = Path(__file__).parents[1] / "static"
+#: Browsers ask each time whether a file is still the same, so that an update shows at once.
+_ASK_AGAIN = {"Cache-Control": "no-cache"}
+
+router = APIRouter(tags=["service"], generate_unique_id_function=named_after_function)
+#: Of operations that need no key.
+_OPEN_FAILURES = (403, 429, 500, 503)
+
+
+class _Static(StaticFiles):
+    """Files of the page."""
+
+    def file_response(self, *arguments: Any, **keywords: Any) -> Response:
+        """Return a file that no cache gives out unasked."""
+        response = super().file_response(*arguments, **keywords)
+        response.headers.update(_ASK_AGAIN)
+        return response
+
+
+_FILES = _Static(directory=STATIC)
+
+
+def serve_page(app: FastAPI) -> None:
+    """Serve the page and its files."""
+    app.mount("/static", _FILES, name="static")
+
+
+@router.head("/", include_in_schema=False)
+@router.get(
+    "/", response_class=HTMLResponse, responses=only_problems(*_OPEN_FAILURES), summary="Get the page"
+)
+async def get_page(request: Request) -> Response:
+    """Return the web page. Jina asks for it too, to see whether the gateway is ready."""
+    return await _FILES.get_response("index.html", request.scope)
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=only_problems(401, *_OPEN_FAILURES),
+    summary="Get figures for Prometheus",
+)
+async def get_metrics(context: GivenContext) -> Response:
+    """Return counts of requests, documents, indexed files and jobs in Prometheus' text format."""
+    return Response(context.metrics.text(), media_type=CONTENT_TYPE)
+
+
+@router.get("/health", responses=only_problems(*_OPEN_FAILURES), summary="Check every executor")
+async def get_health(context: GivenContext) -> models.Health:
+    """Ask every executor; 503 names those that give no answer."""
+    states = await context.flow.health()
+    if wrong := {name: state for name, state in states.items() if state != "ok"}:
+        named = "; ".join(f"{name}: {state}" for name, state in wrong.items())
+        raise ServiceError(f"not every executor answers ({named}); restart the service")
+    return models.Health(status="ok", executors=states)
+
+
+@router.get("/dry_run", include_in_schema=False)
+async def dry_run(context: GivenContext) -> Dict[str, int]:
+    """Answer as `/health` does, in the form that Jina's client expects."""
+    await get_health(context)
+    return {"code": StatusProto.SUCCESS}

@@ -1,0 +1,1 @@
+"""Work that outlives its request: jobs, uploaded files, and worker threads."""

@@ -1,0 +1,1 @@
+"""From the gateway to the executors: calls, checks of names, and what is looked up."""

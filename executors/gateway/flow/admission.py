@@ -1,0 +1,71 @@
+"""Requests that no executor gets to see, whatever protocol they come by."""
+
+from __future__ import annotations
+
+from jina.types.request.data import DataRequest
+
+from executors.gateway.flow.request_names import RequestNames
+from executors.gateway.guard.content import check_finite
+from executors.jina_fixes.request_steps import Forward
+from soundalike.errors import ParameterError
+
+
+class Admission:
+    """Refuse what would do harm in the Flow: a step.
+
+    That is: requests that name executors, or with a parameter that is NaN or infinite, or with the name
+    of an endpoint or parameter that no executor knows.
+
+    Parameters
+    ----------
+    names : RequestNames
+    """
+
+    def __init__(self, names: RequestNames) -> None:
+        self._names = names
+
+    async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
+        """Forward a request, or answer it with the error."""
+        try:
+            _check_executors(request)
+            # Over HTTP that was done; over gRPC they come as protobuf, which holds such numbers and
+            # cannot hand them out.
+            check_finite(request.proto_wo_data.parameters, "parameters")
+            await _check_names(request, self._names)
+        except ParameterError as exc:
+            return _refused(request, exc)
+        return await forward(request)
+
+
+async def _check_names(request: DataRequest, names: RequestNames) -> None:
+    """Raise `ParameterError` where a request has an unknown name; give parameters their proper ones."""
+    try:
+        await names.learn()
+    except Exception:
+        # An executor cannot be reached: the request will find that out, and is answered with it.
+        return
+    given = request.parameters
+    proper = names.checked(request.header.exec_endpoint, given)
+    if proper != given:
+        request.parameters = proper
+
+
+def _check_executors(request: DataRequest) -> None:
+    """Raise an error unless a request goes through every executor.
+
+    Who leaves out the segmenter could store any file of an allowed folder as a recording, and have it
+    played. And Jina takes the name for a regular expression, of which some never end.
+    """
+    named = request.header.target_executor
+    if named:
+        raise ParameterError(
+            f"the request names the executor {named[:80]!r}, and requests go through all of them; leave "
+            "out target_executor"
+        )
+
+
+def _refused(request: DataRequest, error: ParameterError) -> DataRequest:
+    request.add_exception(error)
+    # Numbers that cannot be handed out, the caller could not read either.
+    request.proto_wo_data.parameters.Clear()
+    return request

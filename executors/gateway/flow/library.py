@@ -1,0 +1,153 @@
+"""What is stored, asked through the Flow: the gateway has no way to the database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any, Dict, List
+
+from starlette.exceptions import HTTPException
+
+from executors.gateway.flow.client import FlowClient
+from executors.gateway.problems import document_failed
+from executors.messages.documents import Deletion, Status
+from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from soundalike.audio.allowed_roots import AllowedRoots
+from soundalike.audio.sources import resolve_path
+from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound
+
+_PAGE = 1_000
+
+
+class Library:
+    """Reads and deletes what the Flow has stored.
+
+    Parameters
+    ----------
+    flow : FlowClient
+    """
+
+    def __init__(self, flow: FlowClient) -> None:
+        self._flow = flow
+
+    async def status(self, collection: str) -> Status:
+        """Return what is indexed, and with what."""
+        (status,) = await self._flow.ask("/status", [], Status, {"collection": collection})
+        return status
+
+    async def page(self, collection: str, **parameters: Any) -> List[StoredDoc]:
+        """Return stored paths in their order; takes the parameters of ``/recordings``."""
+        given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
+        return await self._flow.ask("/recordings", [], StoredDoc, {"collection": collection, **given})
+
+    async def page_if_any(self, collection: str, **parameters: Any) -> List[StoredDoc]:
+        """Return what `page` does, and nothing of a collection that is not there yet."""
+        try:
+            return await self.page(collection, **parameters)
+        except HTTPException as exc:
+            if str(exc.detail).startswith(f"{IndexEmpty.code}:"):
+                return []
+            raise
+
+    async def below(self, folder: str, collection: str) -> AsyncIterator[StoredDoc]:
+        """Yield all that is stored below a folder, in the order of the paths."""
+        after = ""
+        while page := await self.page_if_any(collection, under=folder, after=after, limit=_PAGE):
+            for doc in page:
+                yield doc
+            after = str(page[-1].uri)
+
+    async def check_names(self, collection: str, label: str | None) -> None:
+        """Raise what the index says of a collection or label that nobody can have.
+
+        A job is refused before it begins, not when its first files have been read.
+        """
+        await self.page_if_any(collection, labels=[label] if label else [], limit=1)
+
+    async def known(self, uris: List[str], collection: str) -> Dict[str, StoredDoc]:
+        """Return what is stored of paths, by path."""
+        if not uris:
+            return {}
+        docs = [StoredDoc(id=str(number), uri=uri) for number, uri in enumerate(uris)]
+        found = await self._flow.ask("/recordings", docs, StoredDoc, {"collection": collection})
+        return {str(doc.uri): doc for doc in found if not doc.error_code}
+
+    async def recording(self, recording_id: str, collection: str) -> StoredDoc:
+        """Return a stored recording.
+
+        Raises
+        ------
+        HTTPException
+            There is none.
+        """
+        doc = StoredDoc(id="0", recording_id=recording_id)
+        found = await self._flow.one("/recordings", doc, StoredDoc, {"collection": collection})
+        if found.error_code:
+            raise document_failed(found)
+        return found
+
+    async def paths_of(self, recording_id: str, collection: str) -> List[StoredDoc]:
+        """Return a stored recording once for each of its paths."""
+        doc = StoredDoc(id="0", recording_id=recording_id)
+        parameters = {"collection": collection, "all_paths": True}
+        return await self._flow.ask("/recordings", [doc], StoredDoc, parameters)
+
+    async def labels(self, collection: str) -> List[LabelDoc]:
+        """Return the labels, the most frequent first."""
+        return await self._flow.ask("/labels", [], LabelDoc, {"collection": collection})
+
+    async def folders(self, collection: str) -> List[FolderDoc]:
+        """Return the folders of the stored paths."""
+        return await self._flow.ask("/folders", [], FolderDoc, {"collection": collection})
+
+    async def collections(self) -> List[CollectionDoc]:
+        """Return the collections."""
+        return await self._flow.ask("/collections", [], CollectionDoc)
+
+    async def drop(self, collection: str) -> None:
+        """Delete a collection with all that is in it.
+
+        Raises
+        ------
+        RecordingNotFound
+            There is none of this name.
+        """
+        if not await self._flow.ask("/drop", [CollectionDoc(id="0", name=collection)], CollectionDoc):
+            raise RecordingNotFound(f"there is no collection {collection!r}; see /api/collections")
+
+    async def with_label(self, collection: str, label: str) -> List[StoredDoc]:
+        """Return a page of the stored paths that have a label."""
+        return await self.page_if_any(collection, labels=[label], limit=_PAGE)
+
+    async def delete_paths(self, collection: str, uris: Sequence[str]) -> int:
+        """Delete paths; return how many are gone."""
+        docs = [Deletion(id=str(number), uri=uri) for number, uri in enumerate(uris)]
+        gone = await self._flow.ask("/delete", docs, Deletion, {"collection": collection})
+        return sum(doc.deleted for doc in gone)
+
+    async def delete(self, collection: str, **what: str) -> int:
+        """Delete a recording or a path; return how many paths are gone."""
+        doc = Deletion(id="0", **what)
+        gone = await self._flow.one("/delete", doc, Deletion, {"collection": collection})
+        if gone.error_code:
+            raise document_failed(gone)
+        return gone.deleted
+
+
+def file_of(recording: StoredDoc, roots: AllowedRoots) -> Path:
+    """Return where a stored recording can be read under the path that it comes with.
+
+    Raises
+    ------
+    AudioNotAllowed
+        Its file lies outside of the allowed folders.
+    AudioNotFound
+        It came without a file, or its file is gone.
+    """
+    uri = recording.uri or ""
+    if uri.startswith("upload:"):
+        raise AudioNotFound(f"{uri!r} was sent along with a request and not kept; upload it as a file")
+    if not uri.startswith("/"):
+        raise AudioNotFound(f"{uri!r} was stored by its vectors, without a file to play")
+    roots.check(uri)
+    return resolve_path(uri)

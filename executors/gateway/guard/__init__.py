@@ -1,0 +1,1 @@
+"""Reject requests before they reach a route or an executor: keys, limits, hosts, proxies."""

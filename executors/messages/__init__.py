@@ -1,0 +1,1 @@
+"""Documents and parameters that travel between the executors, and their translation to the core."""

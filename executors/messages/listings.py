@@ -1,0 +1,57 @@
+"""The documents of what is stored: recordings, collections, labels, folders.
+
+Fields have the types that `executors.messages.documents` names. The question and the answer are the same
+kind of document.
+"""
+
+from typing import Any, Dict, Optional
+
+from docarray import BaseDoc
+from pydantic import Field
+
+
+class StoredDoc(BaseDoc):
+    """A stored path with its recording. To look some up, send them with `recording_id` or `uri`."""
+
+    uri: Optional[str] = None
+    recording_id: Optional[str] = None
+    label: Optional[str] = None
+    tags: Dict[str, Any] = {}
+    duration_s: float = 0.0
+    recorded_at: Optional[str] = Field(default=None, description="when it began, ISO-8601")
+    recorded_at_source: Optional[str] = Field(
+        default=None, description="who said so: given, metadata, filename or mtime"
+    )
+    # A document's int has 32 bits, and a recording may have more than 2 GB.
+    size_bytes: Optional[float] = Field(default=None, description="of the file; null for an upload")
+    n_windows: int = 0
+    error_code: Optional[str] = None
+    error: Optional[str] = None
+
+
+class CollectionDoc(BaseDoc):
+    """A named index, what it was made with, and what it holds."""
+
+    name: str = ""
+    encoder: str = ""
+    fingerprint: str = Field(default="", description="hash of the encoder's weights or constants")
+    dimension: int = 0
+    window_s: float = 0.0
+    stride_s: float = 0.0
+    recordings: int = 0
+    files: int = 0
+    windows: int = 0
+
+
+class LabelDoc(BaseDoc):
+    """A label, and how many stored paths have it."""
+
+    label: str = ""
+    files: int = 0
+
+
+class FolderDoc(BaseDoc):
+    """A folder, and how many stored paths lie in it; those in folders below it do not count."""
+
+    folder: str = ""
+    files: int = 0

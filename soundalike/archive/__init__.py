@@ -1,0 +1,16 @@
+"""Archives: a collection in a file, to carry it to another machine."""
+
+from soundalike.archive.exporting import export_collection
+from soundalike.archive.format import SUFFIX, Summary
+from soundalike.archive.importing import ImportResult, Rebase, import_collection
+from soundalike.archive.reading import open_archive
+
+__all__ = [
+    "SUFFIX",
+    "ImportResult",
+    "Rebase",
+    "Summary",
+    "export_collection",
+    "import_collection",
+    "open_archive",
+]

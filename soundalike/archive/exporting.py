@@ -1,0 +1,201 @@
+"""Writing a collection into a file, with a few thousand windows in memory at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from soundalike.archive.format import FILES, HEAD, QUALITIES, RECORDINGS, Member, Summary, part_name
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import ArchiveError, IndexEmpty
+from soundalike.store.base import Content
+from soundalike.store.protocol import Store
+from soundalike.types import IndexSpec
+
+#: A part ends with the recording that brings it to so many windows.
+PART_WINDOWS = 8192
+_BLOCK_BYTES = 1 << 20
+
+
+def export_collection(
+    store: Store,
+    target: Path,
+    *,
+    collection: str = DEFAULT_COLLECTION,
+    on_progress: Callable[[int], None] | None = None,
+) -> Summary:
+    """Write a collection into a file; it appears, or takes an older one's place, when it is complete.
+
+    Parameters
+    ----------
+    store : Store
+        Where the collection is.
+    target : Path
+        The file.
+    collection : str
+        Which one.
+    on_progress : callable, optional
+        Called with the number of recordings that are written.
+
+    Raises
+    ------
+    IndexEmpty
+        There is no such collection.
+    ModelMismatch
+        The collection was replaced by another one meanwhile.
+    ArchiveError
+        The file cannot be written.
+    """
+    spec = store.status(collection=collection).spec
+    if spec is None:
+        raise IndexEmpty(f"there is no collection {collection!r} to export; see: soundalike collections")
+    try:
+        with (
+            _finished(target) as file,
+            tempfile.TemporaryFile(dir=target.parent) as spool,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive,
+        ):
+            writer = _Writer(archive, spool, collection, spec)
+            for number, content in enumerate(store.contents(collection=collection), start=1):
+                writer.add(content)
+                if on_progress is not None:
+                    on_progress(number)
+            return writer.finish()
+    except OSError as exc:
+        raise ArchiveError(
+            f"{str(target)!r} cannot be written ({exc.strerror or exc}); nothing is there now that was "
+            "not there before"
+        ) from exc
+
+
+@contextmanager
+def _finished(target: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that takes its name only where all goes well."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # As a file that is made in the ordinary way; mkstemp lets nobody else read.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+class _Writer:
+    """Puts recordings into the archive: windows at once, the rest from a spool file at the end.
+
+    A ZIP file takes one member at a time; the lines of ``recordings.jsonl`` go into a list of lines on
+    disk, and those of ``files.jsonl`` into another.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, spool: IO[bytes], name: str, spec: IndexSpec) -> None:
+        self._archive = archive
+        self._spool = spool
+        self._name = name
+        self._spec = spec
+        self._members: dict[str, Member] = {}
+        self._pending: list[Content] = []
+        self._pending_windows = 0
+        self._counts = [0, 0, 0]
+
+    def add(self, content: Content) -> None:
+        first = content.files[0]
+        recorded_at = first.recorded_at and first.recorded_at.astimezone(UTC).isoformat()
+        row = {
+            "recording_id": first.recording_id,
+            "duration_s": first.duration_s,
+            "recorded_at": recorded_at,
+            "recorded_at_source": first.recorded_at_source,
+            "n_windows": len(content.windows),
+            "decoder_version": content.decoder_version,
+        }
+        self._line(b"R", row)
+        for file in content.files:
+            size_bytes, mtime_ns = file.stat or (None, None)
+            row = {
+                "recording_id": file.recording_id,
+                "uri": file.uri,
+                "label": file.label,
+                "tags": dict(file.tags),
+                "size_bytes": size_bytes,
+                "mtime_ns": mtime_ns,
+            }
+            self._line(b"F", row)
+        for number, count in enumerate((1, len(content.files), len(content.windows))):
+            self._counts[number] += count
+        self._pending.append(content)
+        self._pending_windows += len(content.windows)
+        if self._pending_windows >= PART_WINDOWS:
+            self._write_part()
+
+    def _line(self, kind: bytes, row: dict[str, Any]) -> None:
+        self._spool.write(kind + json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+    def _write_part(self) -> None:
+        buffer = io.BytesIO()
+        np.savez(buffer, **_arrays(self._pending, self._spec.dimension))
+        self._pending, self._pending_windows = [], 0
+        buffer.seek(0)
+        blocks = iter(lambda: buffer.read(_BLOCK_BYTES), b"")
+        self._put(part_name(len(self._members)), blocks)
+
+    def _put(self, name: str, blocks: Iterator[bytes]) -> None:
+        digest, length = hashlib.sha256(), 0
+        with self._archive.open(_member(name), "w", force_zip64=True) as member:
+            for block in blocks:
+                digest.update(block)
+                length += member.write(block)
+        self._members[name] = Member(length, digest.hexdigest())
+
+    def finish(self) -> Summary:
+        """Write what is left; return what the archive holds."""
+        if self._pending:
+            self._write_part()
+        for name, kind in ((RECORDINGS, b"R"), (FILES, b"F")):
+            self._spool.seek(0)
+            self._put(name, (line[1:] for line in self._spool if line.startswith(kind)))
+        recordings, files, windows = self._counts
+        summary = Summary(self._name, self._spec, recordings, files, windows, QUALITIES, self._members)
+        self._archive.writestr(_member(HEAD), summary.to_json())
+        return summary
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    """Return a member without the time of day, so that the same collection gives the same file."""
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o600 << 16
+    return info
+
+
+def _arrays(contents: list[Content], dimension: int) -> dict[str, Any]:
+    windows = [window for content in contents for window in content.windows]
+    ids = b"".join(uuid.UUID(content.files[0].recording_id).bytes for content in contents)
+    embeddings = [content.embeddings for content in contents]
+    return {
+        "recording_id": np.frombuffer(ids, dtype=np.uint8).reshape(-1, 16),
+        "n_windows": np.array([len(content.windows) for content in contents], dtype=np.int32),
+        "index": np.array([window.index for window in windows], dtype=np.int32),
+        "start_s": np.array([window.start_s for window in windows], dtype=np.float64),
+        "end_s": np.array([window.end_s for window in windows], dtype=np.float64),
+        "quality": np.array([QUALITIES.index(w.quality) for w in windows], dtype=np.uint8),
+        "embedding": np.concatenate(embeddings).reshape(-1, dimension),
+    }

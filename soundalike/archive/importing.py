@@ -1,0 +1,247 @@
+"""Reading a collection out of a file into a store: entirely, or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from soundalike.archive.format import Summary
+from soundalike.archive.reading import Archive
+from soundalike.errors import ArchiveInvalid, ParameterError, SoundalikeError, StoreError
+from soundalike.store.base import (
+    Content,
+    Entry,
+    check_collection_name,
+    check_recording,
+    check_spec,
+    import_name,
+    is_under,
+    is_unfinished,
+)
+from soundalike.store.protocol import Store
+from soundalike.types import Recording
+
+#: Windows that are stored in one transaction.
+_BATCH_WINDOWS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Rebase:
+    """Where paths lie on this machine.
+
+    Attributes
+    ----------
+    old : str
+        A folder where the file comes from.
+    new : str
+        The same folder here.
+    """
+
+    old: str
+    new: str
+
+    def __post_init__(self) -> None:
+        if not self.old.startswith("/") or not self.new.startswith("/"):
+            raise ParameterError(
+                f"the paths are to go from {self.old!r} to {self.new!r}; give two absolute folders"
+            )
+
+    def moved(self, uri: str) -> str | None:
+        """Return what a path becomes, or None where it does not lie below the old folder."""
+        old, new = self.old.rstrip("/"), self.new.rstrip("/")
+        if not is_under(uri, old):
+            return None
+        return new + uri.removeprefix(old)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of a file.
+
+    Attributes
+    ----------
+    collection : str
+        Where its content is.
+    created : bool
+        Whether the collection was made; otherwise the content was added to what was there.
+    outcomes : mapping of str to int
+        How many paths were ``added``, ``unchanged``, ``updated``, ``linked``, ``replaced``; see
+        `soundalike.store.Outcome`.
+    """
+
+    collection: str
+    created: bool
+    outcomes: Mapping[str, int]
+
+
+def import_collection(
+    store: Store,
+    archive: Archive,
+    *,
+    collection: str | None = None,
+    rebase: Sequence[Rebase] = (),
+    on_progress: Callable[[int], None] | None = None,
+) -> ImportResult:
+    """Put what a file holds into a store.
+
+    The whole file is read and checked first. A collection that is not there yet is made under another
+    name and gets its own when it is complete. To one that is there, the recordings are added one by
+    one as `Store.add` does; where that is interrupted, importing the file again does the rest.
+
+    Parameters
+    ----------
+    store : Store
+        Where to.
+    archive : Archive
+        From `soundalike.archive.open_archive`.
+    collection : str, optional
+        Name of the collection; by default the one it had where it comes from.
+    rebase : sequence of Rebase
+        Folders that lie elsewhere on this machine; the first that fits a path counts.
+    on_progress : callable, optional
+        Called with the number of recordings that are stored.
+
+    Raises
+    ------
+    ArchiveInvalid
+        The file is damaged.
+    ModelMismatch
+        There is a collection of that name, made with something else.
+    ParameterError
+        The name is none that a collection may have, or no path lies below a folder of `rebase`.
+    StoreError
+        The database refused or cannot be reached.
+    """
+    name = archive.summary.name if collection is None else collection
+    check_collection_name(name)
+    if is_unfinished(name):
+        raise ParameterError(f"collection is {name!r}, a name for unfinished ones; choose another")
+    there = store.status(collection=name).spec
+    if there is not None:
+        check_spec(there, archive.summary.spec)
+    archive.verify()
+    _check(archive, rebase)
+    if there is None:
+        outcomes = _import_new(store, archive, name, rebase, on_progress)
+    else:
+        outcomes = _add_all(store, archive, name, rebase, on_progress)
+        store.finish_batch(collection=name)
+    return ImportResult(name, there is None, dict(outcomes))
+
+
+def _import_new(
+    store: Store,
+    archive: Archive,
+    name: str,
+    rebase: Sequence[Rebase],
+    on_progress: Callable[[int], None] | None,
+) -> Mapping[str, int]:
+    hidden = import_name(name)
+    # Left by one that was killed.
+    store.drop_collection(hidden)
+    try:
+        store.create_collection(hidden, archive.summary.spec)
+        outcomes = _add_all(store, archive, hidden, rebase, on_progress)
+        _check_complete(store, hidden, archive.summary)
+        store.finish_batch(collection=hidden)
+        store.rename_collection(hidden, name)
+    except BaseException:
+        with suppress(SoundalikeError):
+            store.drop_collection(hidden)
+        raise
+    return outcomes
+
+
+def _check_complete(store: Store, hidden: str, summary: Summary) -> None:
+    status = store.status(collection=hidden)
+    found = (status.recordings, status.files, status.windows)
+    expected = (summary.recordings, summary.files, summary.windows)
+    if found != expected:
+        raise StoreError(
+            f"{found} recordings, files and windows were stored instead of {expected}: two paths have "
+            "become one, or somebody else imports into the same collection; nothing was imported"
+        )
+
+
+def _add_all(
+    store: Store,
+    archive: Archive,
+    name: str,
+    rebase: Sequence[Rebase],
+    on_progress: Callable[[int], None] | None,
+) -> Mapping[str, int]:
+    outcomes: Counter[str] = Counter()
+    done = 0
+    for batch in _batches(_rebased(archive, rebase)):
+        entries = [
+            Entry(file, content.windows, embeddings, content.decoder_version)
+            for content in batch
+            for embeddings in [content.embeddings.astype(np.float32)]
+            for file in content.files
+        ]
+        outcomes.update(store.add_many(entries, archive.summary.spec, collection=name))
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(done)
+    return outcomes
+
+
+def _batches(contents: Iterator[Content]) -> Iterator[list[Content]]:
+    """Yield recordings in lists of so many windows as one transaction should have."""
+    batch: list[Content] = []
+    n_windows = 0
+    for content in contents:
+        batch.append(content)
+        # Each path counts: what is known of it goes along.
+        n_windows += len(content.windows) + len(content.files)
+        if n_windows >= _BATCH_WINDOWS:
+            yield batch
+            batch, n_windows = [], 0
+    if batch:
+        yield batch
+
+
+def _rebased(archive: Archive, rebase: Sequence[Rebase]) -> Iterator[Content]:
+    for content in archive.contents():
+        files = [replace(file, uri=_moved(file.uri, rebase)) for file in content.files]
+        yield replace(content, files=files)
+
+
+def _moved(uri: str, rebase: Sequence[Rebase]) -> str:
+    return next((moved for each in rebase if (moved := each.moved(uri)) is not None), uri)
+
+
+def _check_recording(archive: Archive, file: Recording) -> None:
+    try:
+        check_recording(file, has_length=True)
+    except ParameterError as exc:
+        raise ArchiveInvalid(f"{str(archive.path)!r} holds what no store takes: {exc.message}") from exc
+
+
+def _check(archive: Archive, rebase: Sequence[Rebase]) -> None:
+    """Read everything once, so that nothing can be wrong with the file when storing begins."""
+    counts = [0, 0, 0]
+    unused = dict.fromkeys(rebase)
+    example = ""
+    for content in archive.contents():
+        for file in content.files:
+            example = example or file.uri
+            _check_recording(archive, file)
+            for each in [each for each in unused if each.moved(file.uri) is not None]:
+                del unused[each]
+        for number, count in enumerate((1, len(content.files), len(content.windows))):
+            counts[number] += count
+    summary = archive.summary
+    if tuple(counts) != (summary.recordings, summary.files, summary.windows):
+        raise ArchiveInvalid(
+            f"{str(archive.path)!r} holds {counts} recordings, files and windows, and should hold "
+            f"{[summary.recordings, summary.files, summary.windows]}; export the collection again"
+        )
+    for each in unused:
+        raise ParameterError(
+            f"no path in the file lies below {each.old!r}; the first one is {example!r}"
+        )

@@ -1,0 +1,256 @@
+"""What a recording looks like, and parts of it to listen to, in memory that is bounded."""
+
+from __future__ import annotations
+
+import io
+import math
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from soundalike.audio import front_end
+from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
+from soundalike.audio.sources import AudioSource
+from soundalike.errors import ParameterError
+from soundalike.types import FloatArray
+
+#: The most that may be asked for: a screen's worth.
+MAX_POINTS, MAX_WIDTH, MAX_HEIGHT = 4_000, 4_000, 1_024
+#: The longest part that is cut out for listening, in seconds: 350 MB at 48 kHz.
+MAX_CUT_OUT_S = 3_600.0
+_PCM_16_MAX = 32_767
+#: Columns that are kept while nobody knows yet how long the recording is.
+_CAPACITY = 1 << 14
+#: Between these the colours are interpolated: dark blue over green to yellow, evenly brighter.
+_COLOURS = ((4, 8, 46), (52, 28, 110), (38, 92, 140), (32, 148, 132), (110, 200, 88), (250, 232, 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """The outline of a waveform.
+
+    Attributes
+    ----------
+    start_s, end_s : float
+        The part that it shows, in seconds.
+    values : (n_points, 2) float32
+        Lowest and highest sample of each of `n_points` equal stretches, nominally in [-1, 1].
+    """
+
+    start_s: float
+    end_s: float
+    values: FloatArray
+
+
+def peaks(
+    source: AudioSource, *, points: int = 600, start_s: float = 0.0, end_s: float = math.inf
+) -> Peaks:
+    """Return the outline of a recording at its own sample rate.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
+    points : int
+        How many stretches, 1 to 4000. There are fewer where there are fewer samples.
+    start_s, end_s : float
+        The part that is looked at, in seconds; decoding stops at its end.
+
+    Raises
+    ------
+    ParameterError
+        `points` is out of range, or the recording ends before the part begins.
+    AudioError
+        As for `soundalike.audio.loading.load_audio`.
+    """
+    _check("points", points, MAX_POINTS)
+    _check_part(start_s, end_s)
+
+    def outline(part: OpenPart) -> Peaks:
+        columns = _Columns(2)
+        for block in part.blocks():
+            columns.add(np.stack((-block, block)))
+        lowest, highest = columns.at_most(points) * np.array([[-1], [1]], dtype=np.float32)
+        shown_s = columns.n_added / part.sample_rate_hz
+        return Peaks(start_s, start_s + shown_s, np.stack((lowest, highest), axis=1))
+
+    return with_first_decoder(source, outline, start_s=start_s, end_s=end_s)
+
+
+def spectrogram_png(
+    source: AudioSource,
+    *,
+    width: int = 600,
+    height: int = 128,
+    start_s: float = 0.0,
+    end_s: float = math.inf,
+) -> bytes:
+    """Return a picture of the log-mel spectrogram that the encoders see, without axes.
+
+    Low frequencies are at the bottom. Where a column stands for many frames, it shows the loudest of
+    each band, so that short sounds in long recordings do not vanish.
+
+    Parameters
+    ----------
+    source, start_s, end_s
+        As for `peaks`.
+    width, height : int
+        In pixels: 1 to 4000, 1 to 1024.
+
+    Returns
+    -------
+    png : bytes
+
+    Raises
+    ------
+    ParameterError
+        `width` or `height` is out of range, or the recording ends before the part begins.
+    AudioError
+        As for `soundalike.audio.loading.load_audio`.
+    """
+    _check("width", width, MAX_WIDTH)
+    _check("height", height, MAX_HEIGHT)
+    _check_part(start_s, end_s)
+
+    def draw(part: OpenPart) -> bytes:
+        columns = _Columns(front_end.N_MEL_BANDS)
+        for frames in _log_mel(part.blocks(), part.sample_rate_hz):
+            columns.add(frames.T)
+        return _painted(columns.at_most(width), width, height)
+
+    return with_first_decoder(source, draw, start_s=start_s, end_s=end_s)
+
+
+def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: float) -> None:
+    """Write a part of a recording as WAV: 16 bit, mono, at the recording's own sample rate.
+
+    Parameters
+    ----------
+    source, start_s, end_s
+        As for `peaks`.
+    target : Path
+        A file that is written anew.
+
+    Raises
+    ------
+    ParameterError
+        The part has more than an hour, or the recording ends before it begins.
+    AudioError
+        As for `soundalike.audio.loading.load_audio`.
+    OSError
+        The file cannot be written.
+    """
+    _check_part(start_s, end_s)
+    if end_s - start_s > MAX_CUT_OUT_S:
+        raise ParameterError(
+            f"the part from {start_s:g} to {end_s:g} s is longer than {MAX_CUT_OUT_S:g} s; name a "
+            "shorter one, or ask for the whole file"
+        )
+
+    def cut(part: OpenPart) -> None:
+        # Not libsndfile: of a disk that is full it says no more than that there was an error.
+        with target.open("wb") as out, wave.open(out, "wb") as file:
+            file.setparams((1, 2, part.sample_rate_hz, 0, "NONE", "not compressed"))
+            for block in part.blocks():
+                samples = np.rint(np.clip(block, -1.0, 1.0) * _PCM_16_MAX)
+                file.writeframesraw(samples.astype("<i2").tobytes())
+
+    with_first_decoder(source, cut, start_s=start_s, end_s=end_s, leaves_traces=True)
+
+
+class _Columns:
+    """Moments that share columns more and more closely, so that there are never too many columns.
+
+    A column holds the highest value in each row of the moments that fall into it.
+    """
+
+    def __init__(self, n_rows: int) -> None:
+        self._columns = np.full((n_rows, _CAPACITY), -np.inf, dtype=np.float32)
+        self._moments_each = 1
+        self.n_added = 0
+
+    def add(self, values: FloatArray) -> None:
+        """Add ``(n_rows, n)`` values of the next `n` moments."""
+        count = values.shape[1]
+        if not count:
+            return
+        while self.n_added + count > _CAPACITY * self._moments_each:
+            half = np.maximum(self._columns[:, ::2], self._columns[:, 1::2])
+            middle = _CAPACITY // 2
+            self._columns[:, :middle], self._columns[:, middle:] = half, -np.inf
+            self._moments_each *= 2
+        each = self._moments_each
+        to_next = -self.n_added % each
+        firsts = np.arange(to_next, count, each)
+        if to_next:
+            firsts = np.concatenate(([0], firsts))
+        found = np.maximum.reduceat(values, firsts, axis=1)
+        begin = self.n_added // each
+        into = self._columns[:, begin : begin + found.shape[1]]
+        np.maximum(into, found, out=into)
+        self.n_added += count
+
+    def at_most(self, n_columns: int) -> FloatArray:
+        """Return the columns that were filled, merged into `n_columns` where there are more."""
+        n_filled = -(-self.n_added // self._moments_each)
+        filled = self._columns[:, :n_filled]
+        if n_filled <= n_columns:
+            return filled.copy()
+        firsts = np.arange(n_columns) * n_filled // n_columns
+        merged: FloatArray = np.maximum.reduceat(filled, firsts, axis=1)
+        return merged
+
+
+def _log_mel(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
+    """Yield ``(n_frames, 64)`` log-mel frames; what is too short for one is padded."""
+    left = np.zeros(0, dtype=np.float32)
+    is_begun = False
+    for block in resampled(blocks, rate_hz):
+        left = np.concatenate((left, block))
+        if len(left) >= front_end.FRAME_SAMPLES:
+            frames = log_mel_spectrogram(left, sample_rate=front_end.SAMPLE_RATE_HZ)
+            left = left[len(frames) * front_end.HOP_SAMPLES :]
+            is_begun = True
+            yield frames
+    if not is_begun:
+        padded = np.zeros(front_end.FRAME_SAMPLES, dtype=np.float32)
+        padded[: len(left)] = left
+        yield log_mel_spectrogram(padded, sample_rate=front_end.SAMPLE_RATE_HZ)
+
+
+def _painted(columns: FloatArray, width: int, height: int) -> bytes:
+    """Return ``(n_bands, n_columns)`` values as PNG, from silence (dark) to the loudest (bright)."""
+    floor = float(np.log(front_end.LOG_OFFSET))
+    # At least a factor of e above silence, so that noise of a quiet recording is not blown up.
+    top = max(float(columns.max()), floor + 1.0)
+    levels = np.clip((columns - floor) / (top - floor), 0.0, 1.0)
+    grey = Image.fromarray(np.rint(255 * levels[::-1]).astype(np.uint8))
+    picture = grey.resize((width, height), Image.Resampling.BILINEAR)
+    picture.putpalette(_palette().tobytes())
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _palette() -> npt.NDArray[np.uint8]:
+    """Return a colour for each of 256 levels, ``(256, 3)``."""
+    at = np.linspace(0, 255, len(_COLOURS))
+    bands = [np.interp(np.arange(256), at, band) for band in zip(*_COLOURS, strict=True)]
+    colours: npt.NDArray[np.uint8] = np.rint(np.stack(bands, axis=1)).astype(np.uint8)
+    return colours
+
+
+def _check(name: str, value: int, most: int) -> None:
+    if not 1 <= value <= most:
+        raise ParameterError(f"{name} is {value}; give 1 to {most}")
+
+
+def _check_part(start_s: float, end_s: float) -> None:
+    Excerpt(start_s, None if end_s == math.inf else end_s)

@@ -1,0 +1,158 @@
+"""Decoding in processes that may crash or hang, with the errors of decoding for what goes wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from soundalike.audio.sandbox.pool import ProcessPool
+from soundalike.audio.sandbox.process import ProcessCrashed, ProcessFailure, ProcessTooSlow
+from soundalike.errors import (
+    AudioError,
+    AudioNotFound,
+    AudioTooLarge,
+    AudioTooSlow,
+    EmptyAudio,
+    UnreadableAudio,
+)
+from soundalike.faults import recording_error
+from soundalike.limits import Limits
+
+_Result = TypeVar("_Result")
+_MB = 1 << 20
+
+
+class IsolatedDecoding:
+    """Runs functions that read sounds, each in a process of its own.
+
+    Parameters
+    ----------
+    limits : Limits
+    processes : int, optional
+        At the same time; one a processor by default.
+    started : int
+        How many are started now.
+    is_eager : bool
+        Each loads all that it may need before its first call.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        processes: int | None = None,
+        *,
+        started: int = 0,
+        is_eager: bool = True,
+    ) -> None:
+        self._base_s = limits.decode_s
+        self._memory_mb = limits.decoder_memory_mb
+        self._pool = ProcessPool(
+            processes or os.cpu_count() or 1, self._memory_mb, started=started, is_eager=is_eager
+        )
+
+    def run(
+        self,
+        function: Callable[..., _Result],
+        source: Path | bytes,
+        *arguments: Any,
+        folder: Path | None = None,
+        **keywords: Any,
+    ) -> _Result:
+        """Return what a function makes of a sound, or raise what it raises.
+
+        After a crash, a hang or want of memory it is called again without the decoder that was at work,
+        as long as there is another one.
+
+        Parameters
+        ----------
+        function : callable
+            Called with the source and the other arguments; see `ProcessPool.call`.
+        source : Path or bytes
+            A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
+        folder : Path, optional
+            Where long recordings are kept on their way back.
+
+        Raises
+        ------
+        AudioNotFound
+            The file has vanished.
+        UnreadableAudio
+            A decoder has crashed.
+        AudioTooSlow
+            It took longer than it may.
+        AudioTooLarge
+            It needs more memory than it may have.
+        UnexpectedFault
+            The function has raised what it should not; see `soundalike.faults.recording_error`.
+        """
+        timeout_s = self._base_s + _size_bytes(source) / _MB
+        excluded: set[str] = set()
+        failure: AudioError | None = None
+        while True:
+            try:
+                return self._pool.call(
+                    function,
+                    source,
+                    *arguments,
+                    timeout_s=timeout_s,
+                    folder=folder,
+                    excluded=excluded,
+                    **keywords,
+                )
+            except ProcessFailure as exc:
+                failure = self._described(exc, source, timeout_s)
+                if exc.decoder is None or exc.decoder in excluded:
+                    raise failure from exc
+                excluded.add(exc.decoder)
+            except (UnreadableAudio, EmptyAudio) as exc:
+                # Those that were left can do nothing with it, which is no news.
+                raise failure or exc from exc
+            except Exception as exc:
+                raise recording_error(exc, _name(source)) from exc
+
+    def _described(self, exc: ProcessFailure, source: Path | bytes, timeout_s: float) -> AudioError:
+        """Return the error of a sound that a process could not cope with."""
+        if isinstance(exc, ProcessCrashed):
+            return UnreadableAudio(
+                f"a decoder has crashed on {_shown(source)} ({exc}); convert it to WAV or FLAC"
+            )
+        if isinstance(exc, ProcessTooSlow):
+            return AudioTooSlow(
+                f"decoding {_shown(source)} took longer than {timeout_s:.0f} s; convert it to WAV or "
+                "FLAC, or raise SOUNDALIKE_DECODE_S"
+            )
+        return AudioTooLarge(
+            f"decoding {_shown(source)} needs more than {self._memory_mb} MB; convert it to WAV or "
+            "FLAC, or raise SOUNDALIKE_DECODER_MEMORY_MB"
+        )
+
+    def start(self, count: int, *, may_fork: bool = False) -> None:
+        """Start processes that will be needed soon; takes what `ProcessPool.start` does."""
+        self._pool.start(count, may_fork=may_fork)
+
+    def abandon(self) -> None:
+        """Let go of processes that are another one's, after a fork."""
+        self._pool.abandon()
+
+    def close(self) -> None:
+        """End the processes."""
+        self._pool.close()
+
+
+def _size_bytes(source: Path | bytes) -> int:
+    if isinstance(source, bytes):
+        return len(source)
+    try:
+        return source.stat().st_size
+    except OSError as exc:
+        raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check the path") from exc
+
+
+def _name(source: Path | bytes) -> str:
+    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else str(source)
+
+
+def _shown(source: Path | bytes) -> str:
+    return _name(source) if isinstance(source, bytes) else repr(str(source))

@@ -1,0 +1,246 @@
+"""From a recording to its windows: what `AudioSegmenter` does, without Jina."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from soundalike.audio import front_end
+from soundalike.audio.excerpt import WHOLE, Excerpt, nothing_there
+from soundalike.audio.loading import INLINE_LIMIT_S, Waveform, load_audio, release_pages
+from soundalike.audio.sources import AudioSource
+from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
+from soundalike.errors import AudioTooShort, ParameterError
+from soundalike.types import FloatArray, Window
+
+#: One analysis frame of the encoders' front end (25 ms).
+MIN_SAMPLES = 400
+#: Peak-to-peak amplitude of a sine at -80 dBFS. The front end's floor, 0.01 added to every mel band
+#: before the logarithm, hides what is quieter.
+SILENCE_PEAK_TO_PEAK = 2e-4
+#: A window is clipped where this share of its samples is this loud or louder; loud music has a few.
+CLIPPED_SHARE = 0.1
+CLIPPED_LEVEL = 0.98
+#: Samples so far beyond full scale were written without a scale, as 16-bit numbers in a float file are;
+#: a loud mix in floats goes a little beyond it.
+UNSCALED_PEAK = 2.0
+_RELEASE_EVERY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """A recording, cut.
+
+    Attributes
+    ----------
+    samples : (n_samples,) float32
+        Mono at 16 kHz; at least one window long.
+    windows : list of Window
+        At least one, in order; their times are those of the whole recording.
+    duration_s : float
+        Length of what was cut, before padding, in seconds.
+    warnings : tuple of str
+        What the decoder stepped over, and why no search finds the windows.
+    offset_s : float
+        At which second of the recording `samples` begins.
+    """
+
+    samples: FloatArray
+    windows: list[Window]
+    duration_s: float
+    warnings: tuple[str, ...] = ()
+    offset_s: float = 0.0
+
+
+def segment(
+    source: AudioSource,
+    plan: WindowPlan,
+    excerpt: Excerpt = WHOLE,
+    *,
+    inline_limit_s: float = INLINE_LIMIT_S,
+    spool_dir: Path | None = None,
+    longest_s: float = math.inf,
+) -> Segments:
+    """Decode a recording, or a part of it, and cut that into windows.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
+    plan : WindowPlan
+        Length of the windows and distance between their starts.
+    excerpt : Excerpt
+        A slice is cut into windows as if it were all there is. Around a moment there is one window,
+        which lies in the recording where that is long enough.
+    inline_limit_s, spool_dir, longest_s
+        As for `soundalike.audio.loading.load_audio`.
+
+    Raises
+    ------
+    AudioTooShort
+        Fewer than 400 samples (25 ms) at 16 kHz.
+    UnreadableAudio, EmptyAudio, InvalidSamples, AudioTooLarge
+        As for `soundalike.audio.loading.load_audio`.
+    ParameterError
+        The recording is over before the part begins.
+    """
+    if excerpt.at_s is not None:
+        return _around(source, plan, excerpt.at_s, longest_s)
+    start_s, end_s = excerpt.start_s or 0.0, math.inf if excerpt.end_s is None else excerpt.end_s
+    waveform = load_audio(
+        source,
+        start_s=start_s,
+        end_s=end_s,
+        inline_limit_s=inline_limit_s,
+        spool_dir=spool_dir,
+        longest_s=longest_s,
+    )
+    check_long_enough(waveform)
+    return _cut(waveform, plan.starts(len(waveform.samples)), plan.window_samples, start_s)
+
+
+def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float) -> Segments:
+    """Return the window whose centre is at a second, or the nearest one that lies in the recording."""
+    window_s = plan.window_s
+    begin_s = max(0.0, at_s - window_s / 2)
+    # So much more before it that there is a whole window, should the recording end in this one.
+    from_s = max(0.0, at_s - window_s)
+    waveform = load_audio(
+        source, start_s=from_s, end_s=begin_s + window_s, longest_s=longest_s, asked_s=at_s
+    )
+    ends_s = from_s + waveform.duration_s
+    if ends_s < at_s:
+        raise nothing_there(at_s, ends_s)
+    begin_s = max(0.0, min(begin_s, ends_s - window_s))
+    first = round((begin_s - from_s) * SAMPLE_RATE_HZ)
+    samples = waveform.samples[first : first + plan.window_samples]
+    wanted = replace(waveform, samples=samples, duration_s=len(samples) / SAMPLE_RATE_HZ)
+    check_long_enough(wanted)
+    return _cut(wanted, [0], plan.window_samples, begin_s)
+
+
+def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
+    """Decode a recording and cut it into the encoders' patches: one window of 0.975 s a second.
+
+    What is left at the end and shorter than a patch is in no window.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        As for `segment`.
+    example_hop_s : float
+        Seconds between two starts: 1.0, or 0.96 as in VGGish's published pipeline.
+
+    Raises
+    ------
+    ParameterError
+        `example_hop_s` is less than one sample.
+    AudioTooShort, UnreadableAudio, EmptyAudio, InvalidSamples
+        As for `segment`.
+    """
+    hop = round(example_hop_s * SAMPLE_RATE_HZ)
+    if hop < 1:
+        raise ParameterError(f"example_hop_s is {example_hop_s}; it must be above 0")
+    waveform = load_audio(source)
+    check_long_enough(waveform)
+    last = max(0, len(waveform.samples) - front_end.PATCH_SAMPLES)
+    return _cut(waveform, range(0, last + 1, hop), front_end.PATCH_SAMPLES)
+
+
+def _cut(
+    waveform: Waveform, starts: Iterable[int], window_samples: int, offset_s: float = 0.0
+) -> Segments:
+    n_samples = len(waveform.samples)
+    samples = pad_to(waveform.samples, window_samples)
+    windows, peak = [], 0.0
+    for index, start in enumerate(starts):
+        stop = start + window_samples
+        part = samples[start:stop]
+        windows.append(
+            Window(
+                index=index,
+                start_s=offset_s + start / SAMPLE_RATE_HZ,
+                end_s=offset_s + min(stop, n_samples) / SAMPLE_RATE_HZ,
+                is_silent=_is_silent(part),
+                is_clipped=_is_clipped(part),
+            )
+        )
+        if windows[-1].is_clipped:
+            peak = max(peak, float(np.abs(part).max()))
+        if index % _RELEASE_EVERY == 0:
+            release_pages(samples)
+    warnings = (*waveform.warnings, *hidden(windows, peak))
+    return Segments(samples, windows, waveform.duration_s, warnings, offset_s)
+
+
+def hidden(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
+    """Return a warning where no search finds a recording, or little of it for want of a scale.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+        At least one.
+    peak : float
+        Highest absolute sample of the clipped ones; 1 is full scale.
+
+    Examples
+    --------
+    >>> hidden([Window(0, 0.0, 4.0, is_silent=True), Window(1, 2.0, 6.0)], 0.0)
+    ()
+    >>> hidden([Window(0, 0.0, 4.0, is_silent=True)], 0.0)
+    ('silent: the only window is silent, and no search can find it',)
+    """
+    count = len(windows)
+    found = Counter(window.quality for window in windows)
+    clipped = found["clipped"]
+    if peak > UNSCALED_PEAK and 2 * clipped > count:
+        return (
+            f"unscaled: samples reach {peak:.0f} times full scale, so {clipped} of {count} windows are "
+            "clipped, and no search can find them; export it with normal levels",
+        )
+    if found["ok"]:
+        return ()
+    kind = " or ".join(name for name in ("silent", "clipped") if found[name])
+    if count == 1:
+        return (f"{kind}: the only window is {kind}, and no search can find it",)
+    return (f"{kind}: all {count} windows are {kind}, and no search can find them",)
+
+
+def check_long_enough(waveform: Waveform) -> None:
+    """Raise `AudioTooShort` for fewer than 400 samples (25 ms) at 16 kHz."""
+    n_samples = len(waveform.samples)
+    if n_samples < MIN_SAMPLES:
+        raise AudioTooShort(
+            f"the recording has {n_samples} samples at 16 kHz ({waveform.duration_s * 1e3:.1f} ms); "
+            f"at least {MIN_SAMPLES} (25 ms) are needed"
+        )
+
+
+def pad_to(samples: FloatArray, n_samples: int) -> FloatArray:
+    """Return `samples`, repeated from their beginning until `n_samples` are there.
+
+    A short sound is looped rather than followed by silence: with silence, the shared padding, not
+    the sound, decides which short clips resemble each other.
+
+    Examples
+    --------
+    >>> pad_to(np.array([1, 2, 3], dtype=np.float32), 7).tolist()
+    [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]
+    """
+    if len(samples) >= n_samples:
+        return samples
+    return np.resize(samples, n_samples)
+
+
+def _is_silent(samples: FloatArray) -> bool:
+    return bool(samples.max() - samples.min() < SILENCE_PEAK_TO_PEAK)
+
+
+def _is_clipped(samples: FloatArray) -> bool:
+    loud = np.count_nonzero(np.abs(samples) >= CLIPPED_LEVEL)
+    return bool(loud >= CLIPPED_SHARE * len(samples))

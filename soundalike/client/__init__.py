@@ -1,0 +1,6 @@
+"""A client of a running service, over plain HTTP (docs/http-api.md)."""
+
+from soundalike.client.connection import Connection
+from soundalike.client.service import Job, Service
+
+__all__ = ["Connection", "Job", "Service"]

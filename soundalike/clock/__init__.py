@@ -1,0 +1,1 @@
+"""Wall-clock time: when a recording began, and times as people write them."""

@@ -1,0 +1,16 @@
+"""Find out when a recording began: from the caller, its header, its name, or its last change."""
+
+from soundalike.clock.start_time.finding import Source, StartTime, start_time, start_time_of_upload
+from soundalike.clock.start_time.patterns import DEFAULT_PATTERNS, NamePattern, compile_pattern
+from soundalike.clock.start_time.zones import zone_named
+
+__all__ = [
+    "DEFAULT_PATTERNS",
+    "NamePattern",
+    "Source",
+    "StartTime",
+    "compile_pattern",
+    "start_time",
+    "start_time_of_upload",
+    "zone_named",
+]

@@ -1,0 +1,122 @@
+"""One network for many threads: their patches share batches, and nobody waits for a long request."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from soundalike.encoders.base import Encoder
+from soundalike.errors import ParameterError
+from soundalike.types import FloatArray
+
+#: Patches in a batch: nearly the speed of much larger ones, and the network is free again within about
+#: an eighth of a second for whoever has just come.
+SHARED_BATCH_PATCHES = 32
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    """Patches of one caller, of which the first `taken` are in a batch already."""
+
+    log_mel: FloatArray
+    taken: int = 0
+    rows: list[FloatArray] = field(default_factory=list)
+    done: Future[FloatArray] = field(default_factory=Future)
+
+    @property
+    def left(self) -> int:
+        return len(self.log_mel) - self.taken
+
+    def take(self, count: int) -> FloatArray:
+        begin, self.taken = self.taken, min(self.taken + count, len(self.log_mel))
+        return self.log_mel[begin : self.taken]
+
+    def give(self, rows: FloatArray) -> None:
+        self.rows.append(rows)
+        if sum(len(part) for part in self.rows) == len(self.log_mel):
+            self.done.set_result(np.concatenate(self.rows))
+
+
+class SharedBatches:
+    """An encoder that many threads may call at once. A `soundalike.encoders.base.Encoder`.
+
+    Whenever the network is free it takes what is waiting, so a lone request never waits for company.
+    Where more is waiting than a batch holds, each request gets an equal share of it and what short
+    ones leave goes to the long ones: a query of a few seconds is through with the next batch, however
+    many hours of audio are being indexed.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Called by one thread at a time. Its vectors must not depend on the company in a batch.
+    batch_patches : int
+        Patches in a batch, at least 1.
+
+    Raises
+    ------
+    ParameterError
+        `batch_patches` is less than 1.
+    """
+
+    def __init__(self, encoder: Encoder, batch_patches: int = SHARED_BATCH_PATCHES) -> None:
+        if batch_patches < 1:
+            raise ParameterError(f"batch_patches is {batch_patches}; it must be above 0")
+        self.name = encoder.name
+        self.description = encoder.description
+        self.fingerprint = encoder.fingerprint
+        self._encoder = encoder
+        self._batch_patches = batch_patches
+        self._waiting: list[_Request] = []
+        self._lock = threading.Lock()
+        self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
+
+    def embed_patches(self, log_mel: FloatArray) -> FloatArray:
+        """Embed ``(n, 96, 64)`` float32 patches into ``(n, 128)`` float32, with whoever else waits."""
+        if not len(log_mel):
+            return self._encoder.embed_patches(log_mel)
+        request = _Request(log_mel)
+        with self._lock:
+            self._waiting.append(request)
+        self._network.submit(self._run_batch)
+        return request.done.result()
+
+    def _run_batch(self) -> None:
+        with self._lock:
+            parts = self._next_batch()
+        if not parts:
+            return
+        try:
+            rows = self._encoder.embed_patches(np.concatenate([patches for _, patches in parts]))
+        except Exception as exc:
+            self._fail([request for request, _ in parts], exc)
+        else:
+            begin = 0
+            for request, patches in parts:
+                request.give(rows[begin : begin + len(patches)])
+                begin += len(patches)
+        # Every request came with one turn; what did not fit into it needs another.
+        if self._waiting:
+            self._network.submit(self._run_batch)
+
+    def _next_batch(self) -> list[tuple[_Request, FloatArray]]:
+        """Share a batch out among the waiting, the shortest first."""
+        parts, room = [], self._batch_patches
+        waiting = sorted(self._waiting, key=lambda request: request.left)
+        for position, request in enumerate(waiting):
+            if not room:
+                break
+            share = max(1, room // (len(waiting) - position))
+            patches = request.take(share)
+            room -= len(patches)
+            parts.append((request, patches))
+        self._waiting = [request for request in self._waiting if request.left]
+        return parts
+
+    def _fail(self, requests: list[_Request], exc: Exception) -> None:
+        with self._lock:
+            self._waiting = [request for request in self._waiting if request not in requests]
+        for request in requests:
+            request.done.set_exception(exc)

@@ -1,0 +1,147 @@
+"""Whether VGGish computes here what it computes at its publisher's: upstream's smoke test.
+
+References
+----------
+tensorflow/models, research/audioset/vggish/vggish_smoke_test.py, at commit 09093db.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundalike.audio import front_end
+from soundalike.audio.log_mel import log_mel_spectrogram
+from soundalike.encoders.base import normalised
+from soundalike.encoders.vggish import bfloat16
+from soundalike.encoders.vggish.network import VGGishNetwork
+from soundalike.encoders.vggish.postprocess import Postprocessor
+from soundalike.types import FloatArray
+
+_DURATION_S, _FREQUENCY_HZ = 3, 1000
+_RELATIVE_TOLERANCE = 0.1
+_MIN_COSINE = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the smoke test gives with some weights; the defaults are those of the published ones.
+
+    Attributes
+    ----------
+    embedding_mean, embedding_std : float
+        Over all numbers of the raw embeddings.
+    postprocessed_mean, postprocessed_std : float
+        Over all numbers after PCA, whitening and quantisation to 0-255.
+    """
+
+    embedding_mean: float = 0.000657
+    embedding_std: float = 0.343
+    postprocessed_mean: float = 126.0
+    postprocessed_std: float = 89.3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One number of the smoke test.
+
+    Attributes
+    ----------
+    name : str
+        What was measured.
+    precision : str or None
+        What the network computed in; None for what comes before it.
+    expected, found : float, or tuple of int
+        A shape, or a number; NaN and infinity are possible in `found`.
+    ok : bool
+        Whether `found` is close enough: within 10 % for what upstream publishes.
+    """
+
+    name: str
+    precision: str | None
+    expected: float | tuple[int, ...]
+    found: float | tuple[int, ...]
+    ok: bool
+
+
+def sine_patches() -> FloatArray:
+    """Return the smoke test's input: 3 s of a sine of 1 kHz, ``(3, 96, 64)`` float32 log-mel patches."""
+    time_s = np.arange(_DURATION_S * front_end.SAMPLE_RATE_HZ) / front_end.SAMPLE_RATE_HZ
+    sine = np.sin(2 * np.pi * _FREQUENCY_HZ * time_s)
+    hop = round(front_end.EXAMPLE_HOP_S * front_end.SAMPLE_RATE_HZ)
+    patches = np.lib.stride_tricks.sliding_window_view(sine, front_end.PATCH_SAMPLES)[::hop]
+    return log_mel_spectrogram(patches, sample_rate=front_end.SAMPLE_RATE_HZ)
+
+
+def verify(
+    checkpoint: Path,
+    postprocessor: Postprocessor | None = None,
+    *,
+    expected: Expected | None = None,
+    precision: str = "auto",
+) -> list[Check]:
+    """Run upstream's smoke test.
+
+    The published numbers are those of float32, and the mean is so close to zero that bfloat16's
+    rounding alone may move it by more than the 10 % that upstream allows. Where bfloat16 is in use, its
+    embeddings are therefore held to those of float32, by their cosine.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        Weights, as for `VGGishNetwork`.
+    postprocessor : Postprocessor, optional
+        None: what comes after the network is left out.
+    expected : Expected, optional
+        By default what is published.
+    precision : str
+        The one in use, as for `VGGishNetwork`.
+
+    Returns
+    -------
+    checks : list of Check
+        One for each number, whether it is right or not.
+
+    Raises
+    ------
+    WeightsCorrupt
+        The checkpoint is none of this network.
+    """
+    expected = expected or Expected()
+    patches = sine_patches()
+    shape = (_DURATION_S, front_end.PATCH_FRAMES, front_end.N_MEL_BANDS)
+    checks = [Check("log-mel patches", None, shape, patches.shape, patches.shape == shape)]
+    reference = VGGishNetwork(checkpoint, "float32").embed_patches(patches)
+    checks += _statistics("embedding", reference, expected.embedding_mean, expected.embedding_std)
+    if postprocessor is not None:
+        mean, std = expected.postprocessed_mean, expected.postprocessed_std
+        with np.errstate(invalid="ignore"):  # weights that give NaN are told of above
+            numbers = postprocessor(reference)
+        checks += _statistics("post-processed", numbers, mean, std)
+    if precision == "bfloat16" or (precision == "auto" and bfloat16.is_supported()):
+        rounded = VGGishNetwork(checkpoint, "bfloat16").embed_patches(patches)
+        cosine = _lowest_cosine(rounded, reference)
+        checks.append(Check("cosine to float32", "bfloat16", 1.0, cosine, cosine >= _MIN_COSINE))
+    return checks
+
+
+def _statistics(name: str, numbers: npt.NDArray[Any], mean: float, std: float) -> list[Check]:
+    found = {"mean": float(np.mean(numbers)), "std": float(np.std(numbers))}
+    return [
+        Check(
+            f"{name} {what}",
+            "float32",
+            wanted,
+            found[what],
+            abs(found[what] - wanted) <= _RELATIVE_TOLERANCE * abs(wanted),
+        )
+        for what, wanted in (("mean", mean), ("std", std))
+    ]
+
+
+def _lowest_cosine(some: FloatArray, others: FloatArray) -> float:
+    return float((normalised(some) * normalised(others)).sum(axis=1).min())

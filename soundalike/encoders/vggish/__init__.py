@@ -1,0 +1,1 @@
+"""VGGish: its network and its postprocessing, split as upstream splits them."""

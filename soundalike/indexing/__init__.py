@@ -1,0 +1,1 @@
+"""Indexing: make a collection agree with files and folders, and keep it so."""

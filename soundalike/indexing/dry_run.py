@@ -1,0 +1,71 @@
+"""What indexing would do, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+
+from soundalike.faults import recording_error
+from soundalike.indexing.items import (
+    IndexItem,
+    IndexResult,
+    failed_result,
+    is_as_wanted,
+    unchanged_result,
+)
+from soundalike.indexing.pipeline import Pipeline
+from soundalike.types import Recording
+
+
+def preview(
+    pipeline: Pipeline, items: Iterable[IndexItem], *, checksum: bool = False
+) -> Iterator[IndexResult]:
+    """Yield what `Pipeline.index` would do with each file; nothing is decoded and nothing changes.
+
+    Files that are new or changed are read, because their content decides. What only decoding shows is
+    not foreseen: a file that is no audio counts as ``added`` here.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    items : iterable of IndexItem
+    checksum : bool
+        As for `Pipeline.index`.
+
+    Raises
+    ------
+    ModelMismatch
+        Indexing would be refused: the collection was made with something else.
+    """
+    foreseen: dict[str, Recording] = {}
+    contents: set[str] = set()
+    for file in pipeline.scan(items):
+        if file.known is not None and not checksum and file.is_unchanged():
+            yield unchanged_result(file.known)
+            continue
+        try:
+            wanted = pipeline.described(file)
+        except Exception as exc:
+            yield failed_result(file.item.uri, recording_error(exc, file.item.uri))
+            continue
+        before = foreseen.get(wanted.uri, file.known)
+        if before is None:
+            outcome, length_s = _outcome_of_new(pipeline, wanted, contents)
+        else:
+            outcome, length_s = _outcome_of_known(before, wanted)
+        foreseen[wanted.uri] = wanted
+        contents.add(wanted.recording_id)
+        yield IndexResult(wanted.uri, outcome, wanted.recording_id, duration_s=length_s)
+
+
+def _outcome_of_known(before: Recording, wanted: Recording) -> tuple[str, float]:
+    """Return what would become of a path under which there would be `before`, and its known length."""
+    if before.recording_id != wanted.recording_id:
+        return "replaced", 0.0
+    return "unchanged" if is_as_wanted(before, wanted) else "updated", before.duration_s
+
+
+def _outcome_of_new(pipeline: Pipeline, wanted: Recording, contents: Set[str]) -> tuple[str, float]:
+    """Return what would become of a path that is not stored, and its length where that is known."""
+    key = wanted.recording_id
+    lengths = pipeline.store.known_lengths([key], collection=pipeline.collection)
+    return "linked" if key in contents or lengths else "added", lengths.get(key, 0.0)

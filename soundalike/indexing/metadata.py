@@ -1,0 +1,354 @@
+"""Tables of files and what is known of them, such as ESC-50's ``meta/esc50.csv``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from soundalike.audio.files import FileList
+from soundalike.clock.wall_clock import parse_moment
+from soundalike.errors import MetadataError, ParameterError
+
+#: Names of a column, the first that is there counts.
+FILE_COLUMNS = ("file_name", "filename", "file", "path")
+LABEL_COLUMNS = ("label", "category")
+START_COLUMN = "recorded_at"
+FOLD_COLUMN = "fold"
+#: Tables that are looked for beside the files, as Hugging Face's AudioFolder has them.
+TABLE_NAMES = ("metadata.csv", "metadata.jsonl")
+#: Where the files may lie below a folder; ESC-50 keeps them in ``audio``.
+_PLACES = ("", "audio")
+_JSON_SUFFIXES = (".jsonl", ".ndjson")
+_DELIMITERS = ",;\t"
+#: As JSON writes numbers, so that ``007`` and ``1_000`` stay text; longer ones are rather names.
+_NUMBER = re.compile(
+    r"-?(?:0|[1-9][0-9]{0,17})(?P<fraction>\.[0-9]{1,17})?(?P<exponent>[eE][+-]?[0-9]{1,2})?"
+)
+
+Row = tuple[int, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A row of a table, and the file that it is about.
+
+    Attributes
+    ----------
+    place : Path
+        Absolute path of the file, which may not be there.
+    table : Path
+    line : int
+        From 1.
+    cells : dict
+        By the names of the columns; of CSV all are text.
+    """
+
+    place: Path
+    table: Path
+    line: int
+    cells: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileMetadata:
+    """What a table says of a file.
+
+    Attributes
+    ----------
+    label : str or None
+    tags : dict
+        Everything that is neither label nor start.
+    recorded_at : datetime or None
+        When the recording began, in UTC.
+    """
+
+    label: str | None
+    tags: dict[str, Any]
+    recorded_at: datetime | None
+
+
+def read_file_rows(
+    tables: Sequence[Path],
+    folders: Sequence[Path],
+    needed: Sequence[Sequence[str]] = (),
+    used: Sequence[str] | None = None,
+) -> list[FileRow]:
+    """Read the rows of tables of files; every command that takes such a table reads it with this.
+
+    Parameters
+    ----------
+    tables : sequence of Path
+        As for `read_rows`. The file is named by the first of the columns ``file_name``, ``filename``,
+        ``file`` and ``path``.
+    folders : sequence of Path
+        File names are relative to their table's folder, or to one of these, or to a subfolder
+        ``audio`` of one of them.
+    needed, used
+        As for `read_rows`, apart from the file's name.
+
+    Raises
+    ------
+    MetadataError
+        A table cannot be read, lacks a column or names no file, or a file is named twice.
+    """
+    rows: dict[Path, FileRow] = {}
+    for table in tables:
+        before = len(rows)
+        with _named(table, tables):
+            for line, cells in read_rows(table, [FILE_COLUMNS, *needed], used):
+                name = needed_text(cells, FILE_COLUMNS, line)
+                row = FileRow(place_of(name, [table.parent, *folders]), table, line, cells)
+                if row.place in rows:
+                    raise _twice(rows[row.place], row, name)
+                rows[row.place] = row
+            if len(rows) == before:
+                raise MetadataError(f"{table.name!r} names no file")
+    return list(rows.values())
+
+
+@contextmanager
+def _named(table: Path, tables: Sequence[Path]) -> Iterator[None]:
+    """Name the table in errors where there are several: those of a data set bear the same name."""
+    try:
+        yield
+    except MetadataError as exc:
+        raise MetadataError(f"{table}: {exc.message}" if len(tables) > 1 else exc.message) from exc
+
+
+def _twice(first: FileRow, second: FileRow, name: str) -> MetadataError:
+    if first.table == second.table:
+        lines = f"lines {first.line} and {second.line}"
+    else:
+        lines = f"line {second.line} and line {first.line} of {str(first.table)!r}"
+    return MetadataError(f"{lines} name the same file, {name!r}; keep one of them")
+
+
+def read_file_metadata(
+    tables: Path | Sequence[Path], folders: Sequence[Path], zone: tzinfo
+) -> dict[Path, FileMetadata]:
+    """Read what tables say of files.
+
+    Parameters
+    ----------
+    tables : Path or sequence of Path
+        As for `read_file_rows`. ``label`` or ``category`` is the label, ``recorded_at`` the start, and
+        everything else that has a value is a tag. In CSV, ``true``, ``false`` and numbers are taken
+        as such.
+    folders : sequence of Path
+        File names are relative to the table's folder, or to one of these, or to a subfolder ``audio``
+        of one of them.
+    zone : tzinfo
+        The zone of starts that name none.
+
+    Returns
+    -------
+    found : dict of Path to FileMetadata
+        By absolute path; a file that is not there stays among them.
+
+    Raises
+    ------
+    MetadataError
+        A table cannot be read, lacks the column of file names, names no file or one twice, or holds a
+        value that cannot be stored.
+    """
+    tables = [tables] if isinstance(tables, Path) else tables
+    found: dict[Path, FileMetadata] = {}
+    for row in read_file_rows(tables, folders):
+        with _named(row.table, tables):
+            found[row.place] = _metadata_of(row, zone)
+    return found
+
+
+def find_tables(files: FileList) -> list[Path]:
+    """Return the tables that lie beside files: in the folders that were given, and below them.
+
+    They are files called as in `TABLE_NAMES` whose first row names a file; others of that name, such
+    as a recorder's own list, are none.
+    """
+    beside = {path.parent / name for path in files.named for name in TABLE_NAMES}
+    below = {Path(path) for path in files.left_out if Path(path).name in TABLE_NAMES}
+    return sorted(path for path in beside | below if path.is_file() and _names_files(path))
+
+
+def _names_files(table: Path) -> bool:
+    try:
+        # Only the beginning is read.
+        _, row = next(read_rows(table, [FILE_COLUMNS], ()), (0, {}))
+    except MetadataError:
+        return False
+    return not set(FILE_COLUMNS).isdisjoint(row)
+
+
+def _metadata_of(row: FileRow, zone: tzinfo) -> FileMetadata:
+    cells, line = row.cells, row.line
+    is_json = row.table.suffix.lower() in _JSON_SUFFIXES
+    file_column = next(name for name in FILE_COLUMNS if name in cells)
+    label_column = next((name for name in LABEL_COLUMNS if name in cells), LABEL_COLUMNS[0])
+    known = (file_column, label_column, START_COLUMN)
+    tags = {
+        key: value if is_json else typed(value)
+        for key, value in cells.items()
+        if key not in known and key and value not in (None, "")
+    }
+    label = text_of(cells.get(label_column), label_column, line) or None
+    _check_storable([label, tags], line)
+    start = text_of(cells.get(START_COLUMN), START_COLUMN, line)
+    try:
+        at = parse_moment(start, zone, START_COLUMN) if start else None
+    except ParameterError as exc:
+        raise MetadataError(f"line {line}: {exc.message}") from exc
+    return FileMetadata(label, tags, at)
+
+
+def _check_storable(values: list[Any], line: int) -> None:
+    try:
+        text = json.dumps(values, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except ValueError as exc:
+        raise MetadataError(f"line {line} holds a value that cannot be stored: {exc}") from exc
+    if "\\u0000" in text:
+        raise MetadataError(f"line {line} holds the character NUL, which cannot be stored; remove it")
+
+
+def typed(text: str) -> Any:
+    """Return a cell of a table as a truth value or a number where it reads as one.
+
+    Examples
+    --------
+    >>> [typed(text) for text in ("True", "12", "-1.5e3", "007", "nan", "pond")]
+    [True, 12, -1500.0, '007', 'nan', 'pond']
+    """
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    number = _NUMBER.fullmatch(text)
+    if number is None:
+        return text
+    return float(text) if number["fraction"] or number["exponent"] else int(text)
+
+
+def place_of(name: str, folders: Sequence[Path]) -> Path:
+    """Return where a file that a table names lies; below the first folder where it is in none."""
+    places = [Path(os.path.abspath(folder / sub / name)) for folder in folders for sub in _PLACES]
+    return next((place for place in places if os.path.isfile(place)), places[0])
+
+
+def read_rows(
+    path: Path, needed: Sequence[Sequence[str]], used: Sequence[str] | None = None
+) -> Iterator[Row]:
+    """Yield the rows of a table with their line numbers.
+
+    Parameters
+    ----------
+    path : Path
+        Lines of JSON objects where its name ends in ``.jsonl`` or ``.ndjson``, otherwise CSV in UTF-8
+        with a header, separated by commas, semicolons or tabs.
+    needed : sequence of sequences of str
+        Of each, one name must be in the header of a CSV.
+    used : sequence of str, optional
+        Other columns that may not be there twice; None: all.
+
+    Raises
+    ------
+    MetadataError
+        The table cannot be read, or lacks a column.
+    """
+    if not path.is_file():
+        raise MetadataError(f"no file is at {str(path)!r}; give the table of clips, CSV or JSON lines")
+    if path.suffix.lower() in _JSON_SUFFIXES:
+        yield from _json_rows(path)
+    else:
+        yield from _csv_rows(path, needed, used)
+
+
+def _csv_rows(path: Path, needed: Sequence[Sequence[str]], used: Sequence[str] | None) -> Iterator[Row]:
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark in front, which is no part of the first name.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            head = file.readline()
+            file.seek(0)
+            delimiter = max(_DELIMITERS, key=head.count)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            _check_columns(header, path, needed, used)
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(header):
+                    raise MetadataError(
+                        f"line {reader.line_num} has {len(cells)} cells, the header has "
+                        f"{len(header)}; quote texts that hold {delimiter!r}"
+                    )
+                yield reader.line_num, dict(zip(header, cells, strict=True))
+    except (csv.Error, UnicodeError) as exc:
+        raise MetadataError(f"{path.name!r} cannot be read as CSV in UTF-8: {exc}") from exc
+    except OSError as exc:
+        raise MetadataError(
+            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
+        ) from exc
+
+
+def _check_columns(
+    header: Sequence[str], path: Path, needed: Sequence[Sequence[str]], used: Sequence[str] | None
+) -> None:
+    for names in needed:
+        if not set(names) & set(header):
+            raise MetadataError(
+                f"{path.name!r} has no column {' or '.join(names)}; its columns are: "
+                f"{', '.join(repr(name[:40]) for name in header[:20]) or 'none'}"
+            )
+    known = (
+        set(header) - {""} if used is None else {*used, *(name for names in needed for name in names)}
+    )
+    if twice := [name for name in header if name in known and header.count(name) > 1]:
+        raise MetadataError(f"{path.name!r} has two columns {twice[0]!r}; rename one of them")
+
+
+def _json_rows(path: Path) -> Iterator[Row]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, text in enumerate(file, start=1):
+                if not text.strip():
+                    continue
+                row = _parsed(text, number)
+                if not isinstance(row, dict):
+                    raise MetadataError(f"line {number} is no JSON object; write one for each clip")
+                yield number, row
+    except UnicodeError as exc:
+        raise MetadataError(f"{path.name!r} is not written in UTF-8: {exc}") from exc
+    except OSError as exc:
+        raise MetadataError(
+            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
+        ) from exc
+
+
+def _parsed(text: str, number: int) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise MetadataError(f"line {number} is not JSON: {exc}") from exc
+
+
+def needed_text(row: dict[str, Any], columns: Sequence[str], line: int) -> str:
+    """Return the text of the first of some columns that is there; raise where it is empty."""
+    column = next((name for name in columns if name in row), columns[0])
+    value = text_of(row.get(column), column, line)
+    if not value:
+        raise MetadataError(f"line {line} has no {' or '.join(columns)}; every clip needs one")
+    return value
+
+
+def text_of(value: Any, column: str, line: int) -> str:
+    """Return a value as text without space around it; numbers, such as class 7, are taken too."""
+    if value is None:
+        return ""
+    if not isinstance(value, str | int | float) or isinstance(value, bool) or value != value:
+        raise MetadataError(f"line {line}: {column} is {value!r}; give a text or a number")
+    return str(value).strip()

@@ -1,0 +1,155 @@
+"""Index and search in one process, without Jina: for the command line, Python, tests and benchmarks.
+
+The Flow's executors call the same functions; what is here is only the order of the calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+
+from soundalike.audio.sandbox import IsolatedDecoding
+from soundalike.audio.sources import FileSnapshot, uri_of
+from soundalike.audio.windows import WindowPlan
+from soundalike.clock.start_time import DEFAULT_PATTERNS
+from soundalike.clock.wall_clock import StartTimeRules, with_start
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.encoders.base import Encoder
+from soundalike.indexing.items import (
+    IndexItem,
+    IndexResult,
+    ScannedFile,
+    identified,
+    snapshot_of,
+    unchanged_result,
+)
+from soundalike.indexing.stages import Indexing
+from soundalike.search.find import Answer
+from soundalike.search.searcher import Searcher
+from soundalike.store.base import start_source
+from soundalike.store.protocol import Store
+from soundalike.types import Recording
+
+__all__ = ["Answer", "IndexItem", "IndexResult", "Pipeline"]
+
+#: Recordings that are embedded together, so that their patches fill the batches.
+BATCH_RECORDINGS = 16
+_DEFAULT_RULES = StartTimeRules()
+#: Paths that the store is asked for at once.
+PAGE_FILES = 500
+
+
+class Pipeline(Searcher):
+    """Index files, and search.
+
+    Parameters
+    ----------
+    store : Store
+        Where windows are kept.
+    encoder : Encoder
+        What embeds them.
+    plan : WindowPlan
+        How recordings are cut.
+    collection : str
+        Which of the store's collections is meant.
+    start_rules : StartTimeRules
+        How to find out when recordings began.
+    decoding : IsolatedDecoding, optional
+        Processes that decode; by default those that all pipelines of this program share.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        encoder: Encoder,
+        plan: WindowPlan,
+        collection: str = DEFAULT_COLLECTION,
+        start_rules: StartTimeRules = _DEFAULT_RULES,
+        decoding: IsolatedDecoding | None = None,
+    ) -> None:
+        super().__init__(store, encoder, plan, collection, decoding)
+        self.start_rules = start_rules
+
+    def index(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
+        """Index files; yield one result each, in order, as they are done.
+
+        A file that cannot be used yields a ``failed`` result and the rest goes on. While a batch is
+        embedded and stored, the next one is decoded.
+
+        Parameters
+        ----------
+        items : iterable of IndexItem
+        checksum : bool
+            Read every file, also where its size and its time of last change are those stored.
+
+        Raises
+        ------
+        StoreError, ModelError, ServiceError
+            The database, the encoder or the decoding processes cannot be used; what was yielded is
+            stored.
+        """
+        indexing = Indexing(
+            self.store, self.encoder, self.plan, self.collection, self.start_rules, self.decoding
+        )
+        yield from indexing.run(self._batches(items, checksum=checksum))
+        self.store.finish_batch(collection=self.collection)
+
+    def scan(self, items: Iterable[IndexItem]) -> Iterator[ScannedFile]:
+        """Look at files without opening them, and at what is stored of them: a question a page.
+
+        Raises
+        ------
+        ModelMismatch
+            The collection was made with another encoder or other windows.
+        """
+        iterator = iter(items)
+        while page := list(islice(iterator, PAGE_FILES)):
+            scanned = [ScannedFile(item, snapshot_of(item)) for item in page]
+            names = [
+                uri_of(file.snapshot.path) for file in scanned if isinstance(file.snapshot, FileSnapshot)
+            ]
+            known = self.store.known_files(names, self.spec, collection=self.collection)
+            for file in scanned:
+                yield self._recognised(file, known)
+
+    def _recognised(self, file: ScannedFile, known: Mapping[str, Recording]) -> ScannedFile:
+        if not isinstance(file.snapshot, FileSnapshot):
+            return file
+        stored = known.get(uri_of(file.snapshot.path))
+        vague = stored is not None and start_source(stored) in (None, "mtime")
+        may_gain_start = vague and self.start_rules.patterns != DEFAULT_PATTERNS
+        return replace(file, known=stored, may_gain_start=may_gain_start)
+
+    def _batches(
+        self, items: Iterable[IndexItem], *, checksum: bool
+    ) -> Iterator[list[ScannedFile | IndexResult]]:
+        """Yield files, in each batch only so many that have to be opened."""
+        batch: list[ScannedFile | IndexResult] = []
+        n_opened = 0
+        for file in self.scan(items):
+            if file.known is not None and not checksum and file.is_unchanged():
+                batch.append(unchanged_result(file.known))
+            else:
+                batch.append(file)
+                n_opened += 1
+            if n_opened == BATCH_RECORDINGS or len(batch) == PAGE_FILES:
+                yield batch
+                batch, n_opened = [], 0
+        if batch:
+            yield batch
+
+    def described(self, file: ScannedFile) -> Recording:
+        """Read a file for its id and its start; its duration is 0 until it is decoded.
+
+        Raises
+        ------
+        SoundalikeError
+            It cannot be read; what is raised is the file's own error.
+        """
+        told = identified(file)
+        if told.recorded_at is not None or file.item.is_upload:
+            return told
+        assert isinstance(file.snapshot, FileSnapshot)
+        start = self.decoding.run(self.start_rules.start_of, file.snapshot.path, None, None)
+        return with_start(told, start)

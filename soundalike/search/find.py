@@ -1,0 +1,146 @@
+"""What resembles a query, in one or several collections, by recording or by label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from soundalike.config import DEFAULT_COLLECTION
+from soundalike.search.queries import EmbeddedQuery, check_same_kind, without_own
+from soundalike.search.ranking import check_group_by, group_of, rank_collections
+from soundalike.store.base import MAX_TOP_K, SearchResult
+from soundalike.store.protocol import Store
+from soundalike.types import Filters, Hit, Match, Recording, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a query.
+
+    Attributes
+    ----------
+    query : str
+        The query's path, or the name that it came with; empty for a vector.
+    recording_id : str or None
+        Id of the query's content; None for a vector.
+    windows : list of Window
+        The query's windows that are no silence, in seconds of its whole recording.
+    matches : list of Match
+        Best first.
+    warnings : tuple of str
+        Damage that did not stop the decoding.
+    """
+
+    query: str
+    recording_id: str | None
+    windows: list[Window]
+    matches: list[Match]
+    warnings: tuple[str, ...] = ()
+
+
+def answer_to(
+    query: EmbeddedQuery,
+    store: Store,
+    *,
+    top_k: int = 10,
+    filters: Filters | None = None,
+    exclude_self: bool = False,
+    min_score: float = -1.0,
+    collections: Sequence[str] = (DEFAULT_COLLECTION,),
+    group_by: str = "recording",
+) -> Answer:
+    """Find the recordings that hold something like a query whose vectors are known.
+
+    Parameters and errors are those of `soundalike.indexing.pipeline.Pipeline.search`.
+    """
+    results = find_hits(
+        store,
+        query,
+        top_k=top_k,
+        filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
+        collections=collections,
+        group_by=group_by,
+    )
+    matches = rank_collections(
+        results, query.windows, top_k=top_k, min_score=min_score, group_by=group_by
+    )
+    return Answer(query.name, query.recording_id, query.windows, matches, query.warnings)
+
+
+def find_hits(
+    store: Store,
+    query: EmbeddedQuery,
+    *,
+    top_k: int,
+    filters: Filters,
+    collections: Sequence[str],
+    group_by: str = "recording",
+) -> dict[str, SearchResult]:
+    """Return hits that make up the `top_k` best matches, where there are that many.
+
+    Parameters
+    ----------
+    store : Store
+    query : EmbeddedQuery
+    top_k : int
+        From 1 to 1000.
+    filters : Filters
+        Which recordings may answer.
+    collections : sequence of str
+        Where to look, at least one; all of them made with the same encoder and windows.
+    group_by : str
+        As for `soundalike.search.ranking.rank_collections`.
+
+    Returns
+    -------
+    results : dict of str to SearchResult
+        By collection.
+
+    Raises
+    ------
+    ModelMismatch
+        The collections are of different kinds, or the query does not fit them.
+    IndexEmpty, ParameterError, StoreError
+        As their names say.
+    """
+    check_group_by(group_by)
+    names = list(dict.fromkeys(collections))
+    check_same_kind(store, names)
+
+    def search_in(name: str) -> SearchResult:
+        def search(narrowed: Filters, limit: int) -> SearchResult:
+            return store.search(
+                query.embeddings, query.spec, top_k=limit, filters=narrowed, collection=name
+            )
+
+        if group_by == "recording":
+            return search(filters, top_k)
+        return _of_groups(search, top_k, filters)
+
+    return {name: search_in(name) for name in names}
+
+
+def _of_groups(
+    search: Callable[[Filters, int], SearchResult], top_k: int, filters: Filters
+) -> SearchResult:
+    """Search again without the labels that were found until there are `top_k` groups, or no more.
+
+    A recording that has several labels counts for the one that it is found with first. It is found
+    again under the others, so that the next search has to look behind it.
+    """
+    hits: list[Hit] = []
+    recordings: dict[str, Recording] = {}
+    labels = list(filters.without_labels)
+    limit = top_k
+    while True:
+        found = search(replace(filters, without_labels=tuple(labels)), limit)
+        new = found.recordings.keys() - recordings.keys()
+        hits += [hit for hit in found.hits if hit.recording_id in new]
+        recordings |= {key: found.recordings[key] for key in new}
+        labels += {label for key in new if (label := found.recordings[key].label) is not None}
+        n_groups = len({group_of(file) for file in recordings.values()})
+        is_all = len(found.recordings) < limit
+        wider = min(MAX_TOP_K, top_k + len(found.recordings) - len(new))
+        if n_groups >= top_k or is_all or not (new or wider > limit):
+            return SearchResult(hits, recordings)
+        limit = wider

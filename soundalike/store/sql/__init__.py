@@ -1,0 +1,41 @@
+"""The store's SQL: every statement is in this folder, named and described."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import resources
+
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+_COMMENT = re.compile(r"^--(?! name: ).*\n", re.MULTILINE)
+
+
+@lru_cache(maxsize=1)
+def queries() -> dict[str, str]:
+    """Return the statements of ``queries.sql`` by name.
+
+    The comment lines after a name describe the statement to its reader and are left out.
+    """
+    parts = _NAME.split(_COMMENT.sub("", _read("queries.sql")))[1:]
+    return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+
+
+def schema() -> str:
+    """Return ``schema.sql``: the tables that all collections share."""
+    return _read("schema.sql")
+
+
+def windows_table() -> str:
+    """Return ``windows.sql``, with ``{collection}`` and ``{dimension}`` to be filled in."""
+    return _read("windows.sql")
+
+
+def migrations() -> dict[int, str]:
+    """Return the scripts that bring an older schema up to date, by the version that they lead to."""
+    folder = resources.files(__package__).joinpath("migrations")
+    scripts = {int(file.name[:4]): file.read_text("utf-8") for file in folder.iterdir()}
+    return dict(sorted(scripts.items()))
+
+
+def _read(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
