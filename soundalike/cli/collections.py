@@ -11,10 +11,10 @@ from soundalike.cli import output
 from soundalike.cli.commands import confirmed, encoder_of, opened_store, settings_from, window_plan
 from soundalike.cli.server import service_from
 from soundalike.errors import ParameterError, RecordingNotFound
-from soundalike.store.protocol import Store
 
 if TYPE_CHECKING:
     from soundalike.client import Service
+    from soundalike.store.protocol import Store
 
 #: What is told of a collection.
 _COLUMNS = (

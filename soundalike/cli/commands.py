@@ -12,7 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundalike.audio.allowed_roots import forget_indexed
 from soundalike.audio.files import looks_like_audio
 from soundalike.cli import output
 from soundalike.cli.server import service_from
@@ -301,6 +300,8 @@ def _deleting(arguments: argparse.Namespace) -> Iterator[Callable[[list[str]], i
 
 def reset(arguments: argparse.Namespace) -> int:
     """Delete the whole index, after asking."""
+    from soundalike.audio.allowed_roots import forget_indexed
+
     settings = settings_from(arguments)
     with opened_store(settings) as store:
         if not arguments.yes and not confirmed("Delete the whole index? Type yes:"):

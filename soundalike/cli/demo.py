@@ -24,7 +24,6 @@ from soundalike.cli import output
 from soundalike.cli.commands import settings_from
 from soundalike.cli.serve import find_flow, launch_command, launch_environment
 from soundalike.config import Settings
-from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import ServiceError
 
 _START_TIMEOUT_S = 180
@@ -245,6 +244,8 @@ def _match_of(
 
 
 def _print_encoder(answers: Sequence[list[dict[str, Any]]]) -> None:
+    from soundalike.encoders.weights import GET_WEIGHTS
+
     encoder = next((row["encoder"] for rows in answers for row in rows), None)
     output.note(f"encoder: {encoder}")
     if encoder != "vggish":

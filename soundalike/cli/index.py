@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundalike.audio.allowed_roots import note_indexed
 from soundalike.cli import index_vectors, output
 from soundalike.cli.commands import UNKNOWN, opened_pipeline, parse_tags, settings_from, start_decoding
 from soundalike.cli.index_remote import LOCAL_OPTIONS, NOT_SENT, NOT_THERE, index_folders, send
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Index what is new or changed, take out what is gone if asked to, and report."""
+    from soundalike.audio.allowed_roots import note_indexed
     from soundalike.clock.wall_clock import StartTimeRules
 
     index_vectors.check_options(arguments)

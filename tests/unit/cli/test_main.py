@@ -239,6 +239,19 @@ def test_short_commands_load_nothing_heavy(argv: list[str], status: int, dead_se
     assert loaded.isdisjoint(heavy), loaded & heavy
 
 
+@pytest.mark.parametrize("argv", [["--version"], ["--help"]], ids=shown)
+def test_version_and_help_load_neither_numpy_nor_the_store(argv: list[str]):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "soundalike", *argv],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "soundalike.cli.main" in loaded
+    assert loaded.isdisjoint({"numpy", "scipy", "psycopg2", "soundalike.store"})
+
+
 def test_reader_that_goes_away(sound: Path):
     # As `| head -1` does: the pipe is closed before everything is written.
     process = subprocess.Popen(
