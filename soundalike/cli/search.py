@@ -32,23 +32,25 @@ GROUPS = ("recording", "label")
 def run(arguments: argparse.Namespace) -> int:
     """Search and print the matches."""
     from soundalike.search.find import answer_to
+    from soundalike.search.requests import SearchRequest
 
     filters = filters_from(arguments)
     names = arguments.collections or [DEFAULT_COLLECTION]
     arguments.collection = names[0]
-    wanted = {
-        "top_k": arguments.top_k,
-        "filters": filters,
-        "exclude_self": arguments.exclude_self,
-        "min_score": arguments.min_score,
-        "collections": names,
-        "group_by": arguments.group_by,
-    }
+    request = SearchRequest(
+        query_from(arguments),
+        filters,
+        arguments.exclude_self,
+        arguments.top_k,
+        arguments.min_score,
+        tuple(names),
+        arguments.group_by,
+    )
     if service := service_from(arguments):
-        answer, encoder = service.search(query_from(arguments), on_server=arguments.on_server, **wanted)
+        answer, encoder = service.search(request, on_server=arguments.on_server)
     else:
         with opened_query(arguments, names) as (store, query):
-            answer, encoder = answer_to(query, store, **wanted), query.spec.encoder
+            answer, encoder = answer_to(request, query, store), query.spec.encoder
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
     rows = [

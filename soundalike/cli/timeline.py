@@ -24,26 +24,27 @@ _BAR_LETTERS = 40
 
 def run(arguments: argparse.Namespace) -> int:
     """Count occurrences and print them, and draw them where that is asked for."""
+    from soundalike.search.requests import TimelineRequest
     from soundalike.search.timeline import timeline_of
-    from soundalike.store.timeline import check_count
 
     # Whatever can be wrong without a second's work is found first.
     filters = filters_from(arguments)
-    check_count(arguments.min_score, arguments.by)
     if arguments.plot:
         _check_plot(arguments.plot)
-    wanted = {
-        "min_score": arguments.min_score,
-        "bucket": arguments.by,
-        "filters": filters,
-        "exclude_self": arguments.exclude_self,
-        "collection": arguments.collection,
-    }
+    request = TimelineRequest(
+        query_from(arguments),
+        arguments.min_score,
+        arguments.by,
+        filters.time_zone,
+        filters,
+        arguments.exclude_self,
+        arguments.collection,
+    )
     if service := service_from(arguments):
-        found, name = service.timeline(query_from(arguments), on_server=arguments.on_server, **wanted)
+        found, name = service.timeline(request, on_server=arguments.on_server)
     else:
         with opened_query(arguments, [arguments.collection]) as (store, query):
-            found, name = timeline_of(query, store, zone=filters.time_zone, **wanted), query.name
+            found, name = timeline_of(request, query, store), query.name
     for warning in found.warnings:
         output.note(f"warning: {warning}")
     if arguments.json:

@@ -20,7 +20,8 @@ from soundalike.errors import AudioError, RecordingNotFound, ServiceError, Sound
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.search.find import Answer
 from soundalike.search.queries import Query
-from soundalike.types import Bucket, BucketWidth, Filters, Match, Recording, Timeline
+from soundalike.search.requests import SearchRequest, TimelineRequest
+from soundalike.types import Bucket, Filters, Match, Recording, Timeline
 
 #: What the status of a service tells of a collection, in this order.
 STATUS = (
@@ -87,28 +88,17 @@ class Service:
         """Its address, without a password."""
         return self._connection.shown
 
-    def search(
-        self,
-        query: Query,
-        *,
-        top_k: int,
-        filters: Filters,
-        exclude_self: bool,
-        min_score: float,
-        collections: Sequence[str],
-        group_by: str,
-        on_server: bool = False,
-    ) -> tuple[Answer, str]:
+    def search(self, request: SearchRequest, *, on_server: bool = False) -> tuple[Answer, str]:
         """Return what resembles a query, and the encoder's name.
 
-        Parameters are those of `soundalike.search.find.answer_to`. A file is sent unless it is
-        `on_server`; the answer's `windows` stay there.
+        A file is sent unless it is `on_server`; the answer's `windows` stay there.
         """
+        query, collections = request.query, request.collections
         parameters = {
-            **_narrowing(filters, exclude_self=exclude_self),
-            "top_k": top_k,
-            "min_score": min_score,
-            "group_by": group_by,
+            **_narrowing(request.filters, exclude_self=request.exclude_self),
+            "top_k": request.top_k,
+            "min_score": request.min_score,
+            "group_by": request.group_by,
             "collection": collections[0],
             "collections": list(collections) if len(collections) > 1 else [],
         }
@@ -119,26 +109,14 @@ class Service:
             answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
             return answer, found["encoder"]
 
-    def timeline(
-        self,
-        query: Query,
-        *,
-        min_score: float,
-        bucket: BucketWidth,
-        filters: Filters,
-        exclude_self: bool,
-        collection: str,
-        on_server: bool = False,
-    ) -> tuple[Timeline, str]:
-        """Return when something like a query was heard, and the query's name.
-
-        Parameters are those of `soundalike.search.timeline.timeline_of`.
-        """
+    def timeline(self, request: TimelineRequest, *, on_server: bool = False) -> tuple[Timeline, str]:
+        """Return when something like a query was heard, and the query's name."""
+        query = request.query
         parameters = {
-            **_narrowing(filters, exclude_self=exclude_self),
-            "min_score": min_score,
-            "by": bucket,
-            "collection": collection,
+            **_narrowing(request.filters, exclude_self=request.exclude_self),
+            "min_score": request.min_score,
+            "by": request.by,
+            "collection": request.collection,
         }
         found = self._ask("/api/timeline", query, parameters, on_server=on_server)
         with self._understanding():

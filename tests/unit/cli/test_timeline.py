@@ -9,7 +9,7 @@ import pytest
 
 from soundalike.cli.timeline import WIDTHS, table
 from soundalike.cli.timeline_plot import render
-from soundalike.store.timeline import BUCKET_WIDTHS
+from soundalike.ranges import BUCKET_WIDTHS
 from soundalike.types import Bucket
 
 SVG = "{http://www.w3.org/2000/svg}"
