@@ -13,6 +13,11 @@ GroupBy = Literal["recording", "label"]
 GROUPS: tuple[GroupBy, ...] = get_args(GroupBy)
 BUCKET_WIDTHS: tuple[BucketWidth, ...] = get_args(BucketWidth)
 MAX_TOP_K = 1000
+#: What an embedding stands for, and how those of seconds become a file's.
+Granularity = Literal["window", "second", "file"]
+GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
+Pooling = Literal["mean", "sum"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 def check_top_k(top_k: int) -> None:

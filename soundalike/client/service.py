@@ -18,6 +18,7 @@ from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.errors import AudioError, RecordingNotFound, ServiceError, SoundalikeError, class_of
 from soundalike.indexing.items import IndexItem, IndexResult
+from soundalike.indexing.requests import IndexRequest, VectorsRequest
 from soundalike.search.find import Answer
 from soundalike.search.queries import Query
 from soundalike.search.requests import SearchRequest, TimelineRequest
@@ -193,38 +194,31 @@ class Service:
             )
         )
 
-    def index_folder(
-        self, folder: str, *, collection: str, label: str | None, prune: bool, metadata: bool = True
-    ) -> Job:
-        """Let the service index a folder that it can read; `metadata`: with the tables in it."""
-        wanted = {"folder": folder, "collection": collection, "label": label, "prune": prune}
-        if not metadata:
+    def index_folder(self, folder: str, request: IndexRequest) -> Job:
+        """Let the service index a folder that it can read: one of the paths of a request."""
+        wanted = {
+            "folder": folder,
+            "collection": request.collection,
+            "label": request.label,
+            "prune": request.prune,
+        }
+        if not request.tables.finds:
             wanted["metadata"] = False
         return self._job(self._connection.post("/api/jobs", wanted))
 
     def index_vectors(
-        self,
-        vectors: Path,
-        rows: Path | None,
-        *,
-        encoder: str | None,
-        collection: str,
-        on_warning: Callable[[str], None] = lambda _: None,
+        self, request: VectorsRequest, *, on_warning: Callable[[str], None] = lambda _: None
     ) -> list[IndexResult]:
         """Send vectors that another program computed; return what became of each recording.
 
         Parameters
         ----------
-        vectors, rows : Path
-            As for `soundalike.indexing.vectors.read_vectors`.
-        encoder : str or None
-            What computed them.
-        collection : str
+        request : VectorsRequest
         on_warning : callable, optional
             Is called with each thing that the service assumed.
         """
-        values = _texts({"encoder_name": encoder, "collection": collection})
-        files = [("vectors", vectors), *([("rows", rows)] if rows else [])]
+        values = _texts({"encoder_name": request.encoder, "collection": request.collection})
+        files = [("vectors", request.vectors), *([("rows", request.rows)] if request.rows else [])]
         found = self._connection.post("/api/vectors", Form(values, files))
         with self._understanding():
             for warning in found["warnings"]:
