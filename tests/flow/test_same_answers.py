@@ -66,8 +66,8 @@ def _clip(kind: str, row: dict[str, Any]) -> dict[str, Any]:
 def test_every_door_gives_the_same_matches(ask: Callable[..., list[Any]], stored: list[dict[str, Any]]):
     n_found = []
 
-    @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(KINDS, st.sampled_from(stored), PARAMETERS, is_below=st.booleans())
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(kind=KINDS, row=st.sampled_from(stored), parameters=PARAMETERS, is_below=st.booleans())
     def same(kind: str, row: dict[str, Any], parameters: dict[str, Any], is_below: bool) -> None:
         if is_below:
             parameters = {**parameters, "uri_prefix": f"{Path(row['uri']).parent}/"}
