@@ -1,4 +1,4 @@
-"""Names of parameters: refuse unknown ones, and accept aliases.
+"""Parameters: describe them, refuse unknown names, and accept aliases.
 
 Every door uses these functions: the command line, Python, HTTP forms and JSON, and Jina's endpoints. An
 unknown name is refused because a misspelt ``collection`` would else stand for the default one, and a
@@ -9,11 +9,28 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import Field, fields
 from typing import Any
 
 from soundalike.errors import ParameterError, UnknownParameter
 
 _SHOWN = 80
+
+
+def about(description: str, **limits: float) -> dict[str, Any]:
+    """Return the metadata of a field of a request; `limits` are ``ge`` and ``le``."""
+    return {"description": description, "limits": limits}
+
+
+def field_of(request: type, name: str) -> Field[Any]:
+    """Return a field of a request, which is a dataclass."""
+    (found,) = (one for one in fields(request) if one.name == name)
+    return found
+
+
+def description_of(request: type, name: str) -> str:
+    """Return the description of a field of a request."""
+    return str(field_of(request, name).metadata["description"])
 
 
 def unknown_parameter(

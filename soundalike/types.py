@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import Any, Literal, NamedTuple
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from soundalike.filters import Condition
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 #: Version of the samples that decoding gives: raised when the same file gives other samples than before,
 #: so that recordings that were indexed earlier can be found and indexed again.
@@ -24,9 +25,10 @@ DECODER_VERSION = 2
 #: Fingerprint of vectors that another program computed, and that no encoder here can compute.
 EXTERNAL = "external"
 
-FloatArray = npt.NDArray[np.float32]
+# In quotes: the command line reads these types before it needs NumPy.
+FloatArray: TypeAlias = "npt.NDArray[np.float32]"
 #: What vectors are stored as.
-HalfArray = npt.NDArray[np.float16]
+HalfArray: TypeAlias = "npt.NDArray[np.float16]"
 Tags = Mapping[str, Any]
 #: How long a stretch of a timeline is, by the clocks and calendar of a zone; weeks begin on Monday.
 BucketWidth = Literal["hour", "day", "week", "month"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from soundalike.errors import ParameterError
+from soundalike.parameters import about
 from soundalike.types import Window
 
 #: Thirty years. Samples before a later second cannot be counted by every decoder.
@@ -30,9 +31,15 @@ class Excerpt:
         A number is negative or above 1e9, the slice is empty, or both kinds are given.
     """
 
-    start_s: float | None = None
-    end_s: float | None = None
-    at_s: float | None = None
+    start_s: float | None = field(
+        default=None, metadata=about("search only with the part from this second on")
+    )
+    end_s: float | None = field(
+        default=None, metadata=about("search only with the part before this second")
+    )
+    at_s: float | None = field(
+        default=None, metadata=about("search only with the one window around this second")
+    )
 
     def __post_init__(self) -> None:
         for name in ("start_s", "end_s", "at_s"):

@@ -11,10 +11,15 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import ParameterError
-from soundalike.types import Match
+
+if TYPE_CHECKING:
+    from soundalike.types import Match
+
+
+_STYLES = {"bold": 1, "red": 31, "green": 32, "yellow": 33}
 
 
 def note(text: str) -> None:
@@ -39,6 +44,22 @@ def data(text: str) -> None:
     """Write a line of data to stdout."""
     with _stdout():
         print(text, flush=True)
+
+
+def table(lines: Sequence[str]) -> None:
+    """Write a table to stdout; its first line is bold where a person reads it."""
+    for number, line in enumerate(lines):
+        data(styled(line, "bold") if number == 0 else line)
+
+
+def styled(text: str, style: str) -> str:
+    """Return text for stdout in a style: ``bold``, ``green``, ``yellow`` or ``red``.
+
+    It stays plain where stdout is no terminal, where that is ``dumb``, and where ``NO_COLOR`` is set.
+    """
+    if not to_terminal() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
 
 def data_bytes(content: bytes) -> None:

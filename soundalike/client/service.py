@@ -18,9 +18,11 @@ from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.errors import AudioError, RecordingNotFound, ServiceError, SoundalikeError, class_of
 from soundalike.indexing.items import IndexItem, IndexResult
+from soundalike.indexing.requests import IndexRequest, VectorsRequest
 from soundalike.search.find import Answer
 from soundalike.search.queries import Query
-from soundalike.types import Bucket, BucketWidth, Filters, Match, Recording, Timeline
+from soundalike.search.requests import SearchRequest, TimelineRequest
+from soundalike.types import Bucket, Filters, Match, Recording, Timeline
 
 #: What the status of a service tells of a collection, in this order.
 STATUS = (
@@ -87,28 +89,17 @@ class Service:
         """Its address, without a password."""
         return self._connection.shown
 
-    def search(
-        self,
-        query: Query,
-        *,
-        top_k: int,
-        filters: Filters,
-        exclude_self: bool,
-        min_score: float,
-        collections: Sequence[str],
-        group_by: str,
-        on_server: bool = False,
-    ) -> tuple[Answer, str]:
+    def search(self, request: SearchRequest, *, on_server: bool = False) -> tuple[Answer, str]:
         """Return what resembles a query, and the encoder's name.
 
-        Parameters are those of `soundalike.search.find.answer_to`. A file is sent unless it is
-        `on_server`; the answer's `windows` stay there.
+        A file is sent unless it is `on_server`; the answer's `windows` stay there.
         """
+        query, collections = request.query, request.collections
         parameters = {
-            **_narrowing(filters, exclude_self=exclude_self),
-            "top_k": top_k,
-            "min_score": min_score,
-            "group_by": group_by,
+            **_narrowing(request.filters, exclude_self=request.exclude_self),
+            "top_k": request.top_k,
+            "min_score": request.min_score,
+            "group_by": request.group_by,
             "collection": collections[0],
             "collections": list(collections) if len(collections) > 1 else [],
         }
@@ -119,26 +110,14 @@ class Service:
             answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
             return answer, found["encoder"]
 
-    def timeline(
-        self,
-        query: Query,
-        *,
-        min_score: float,
-        bucket: BucketWidth,
-        filters: Filters,
-        exclude_self: bool,
-        collection: str,
-        on_server: bool = False,
-    ) -> tuple[Timeline, str]:
-        """Return when something like a query was heard, and the query's name.
-
-        Parameters are those of `soundalike.search.timeline.timeline_of`.
-        """
+    def timeline(self, request: TimelineRequest, *, on_server: bool = False) -> tuple[Timeline, str]:
+        """Return when something like a query was heard, and the query's name."""
+        query = request.query
         parameters = {
-            **_narrowing(filters, exclude_self=exclude_self),
-            "min_score": min_score,
-            "by": bucket,
-            "collection": collection,
+            **_narrowing(request.filters, exclude_self=request.exclude_self),
+            "min_score": request.min_score,
+            "by": request.by,
+            "collection": request.collection,
         }
         found = self._ask("/api/timeline", query, parameters, on_server=on_server)
         with self._understanding():
@@ -215,38 +194,31 @@ class Service:
             )
         )
 
-    def index_folder(
-        self, folder: str, *, collection: str, label: str | None, prune: bool, metadata: bool = True
-    ) -> Job:
-        """Let the service index a folder that it can read; `metadata`: with the tables in it."""
-        wanted = {"folder": folder, "collection": collection, "label": label, "prune": prune}
-        if not metadata:
+    def index_folder(self, folder: str, request: IndexRequest) -> Job:
+        """Let the service index a folder that it can read: one of the paths of a request."""
+        wanted = {
+            "folder": folder,
+            "collection": request.collection,
+            "label": request.label,
+            "prune": request.prune,
+        }
+        if not request.tables.finds:
             wanted["metadata"] = False
         return self._job(self._connection.post("/api/jobs", wanted))
 
     def index_vectors(
-        self,
-        vectors: Path,
-        rows: Path | None,
-        *,
-        encoder: str | None,
-        collection: str,
-        on_warning: Callable[[str], None] = lambda _: None,
+        self, request: VectorsRequest, *, on_warning: Callable[[str], None] = lambda _: None
     ) -> list[IndexResult]:
         """Send vectors that another program computed; return what became of each recording.
 
         Parameters
         ----------
-        vectors, rows : Path
-            As for `soundalike.indexing.vectors.read_vectors`.
-        encoder : str or None
-            What computed them.
-        collection : str
+        request : VectorsRequest
         on_warning : callable, optional
             Is called with each thing that the service assumed.
         """
-        values = _texts({"encoder_name": encoder, "collection": collection})
-        files = [("vectors", vectors), *([("rows", rows)] if rows else [])]
+        values = _texts({"encoder_name": request.encoder, "collection": request.collection})
+        files = [("vectors", request.vectors), *([("rows", request.rows)] if request.rows else [])]
         found = self._connection.post("/api/vectors", Form(values, files))
         with self._understanding():
             for warning in found["warnings"]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,14 +23,10 @@ from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.encoders.weights import PCA_PARAMS, verified_path
 from soundalike.errors import ParameterError, SoundalikeError, WeightsMissing
 from soundalike.faults import recording_error
+from soundalike.ranges import GRANULARITIES, POOLINGS, Granularity, Pooling
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import FloatArray, Window
 
-Pooling = Literal["mean", "sum"]
-#: What a vector stands for: a window as in the index, a second, or the whole file.
-Per = Literal["window", "second", "file"]
-POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
-GRANULARITIES: tuple[Per, ...] = get_args(Per)
 _POOL: dict[str, Callable[..., Any]] = {"mean": np.mean, "sum": np.sum}
 
 
@@ -159,7 +155,7 @@ def embed_files(
     paths: Iterable[str | Path],
     encoder: Encoder | None = None,
     *,
-    per: Per = "window",
+    per: Granularity = "window",
     plan: WindowPlan | None = None,
     pooling: Pooling = "mean",
     postprocessor: Postprocessor | None = None,

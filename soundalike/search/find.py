@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from soundalike.config import DEFAULT_COLLECTION
+from soundalike.ranges import MAX_TOP_K, check_group_by
 from soundalike.search.queries import EmbeddedQuery, check_same_kind, without_own
-from soundalike.search.ranking import check_group_by, group_of, rank_collections
-from soundalike.store.base import MAX_TOP_K, SearchResult
+from soundalike.search.ranking import group_of, rank_collections
+from soundalike.search.requests import SearchRequest
+from soundalike.store.base import SearchResult
 from soundalike.store.protocol import Store
 from soundalike.types import Filters, Hit, Match, Recording, Window
 
@@ -38,31 +39,35 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def answer_to(
-    query: EmbeddedQuery,
-    store: Store,
-    *,
-    top_k: int = 10,
-    filters: Filters | None = None,
-    exclude_self: bool = False,
-    min_score: float = -1.0,
-    collections: Sequence[str] = (DEFAULT_COLLECTION,),
-    group_by: str = "recording",
-) -> Answer:
+def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Answer:
     """Find the recordings that hold something like a query whose vectors are known.
 
-    Parameters and errors are those of `soundalike.indexing.pipeline.Pipeline.search`.
+    Parameters
+    ----------
+    request : SearchRequest
+    query : EmbeddedQuery
+        The vectors of the request's query.
+    store : Store
+
+    Raises
+    ------
+    StoreError, ParameterError
+        As their names say.
     """
     results = find_hits(
         store,
         query,
-        top_k=top_k,
-        filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
-        collections=collections,
-        group_by=group_by,
+        top_k=request.top_k,
+        filters=without_own(request.filters, query, exclude_self=request.exclude_self),
+        collections=request.collections,
+        group_by=request.group_by,
     )
     matches = rank_collections(
-        results, query.windows, top_k=top_k, min_score=min_score, group_by=group_by
+        results,
+        query.windows,
+        top_k=request.top_k,
+        min_score=request.min_score,
+        group_by=request.group_by,
     )
     return Answer(query.name, query.recording_id, query.windows, matches, query.warnings)
 

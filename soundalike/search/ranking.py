@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import ParameterError
-from soundalike.store.base import SearchResult, check_top_k
+from soundalike.ranges import check_group_by, check_min_score, check_top_k
+from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Match, Recording, Window
-
-#: What one match stands for: a recording, or all recordings that have the same label.
-GROUPS = ("recording", "label")
 
 
 def rank(
@@ -66,8 +62,7 @@ def rank_collections(
     """
     check_top_k(top_k)
     check_group_by(group_by)
-    if math.isnan(min_score):
-        raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
+    check_min_score(min_score)
     matches = [
         match
         for name, found in results.items()
@@ -88,12 +83,6 @@ def rank_collections(
             best.setdefault(group_of(match.recording), match)
         matches = list(best.values())
     return [replace(match, rank=number) for number, match in enumerate(matches[:top_k], start=1)]
-
-
-def check_group_by(group_by: str) -> None:
-    """Raise `ParameterError` unless matches can be grouped like this."""
-    if group_by not in GROUPS:
-        raise ParameterError(f"group_by is {group_by!r}; choose {' or '.join(GROUPS)}")
 
 
 def group_of(recording: Recording) -> object:

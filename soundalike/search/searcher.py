@@ -12,8 +12,10 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec
 from soundalike.errors import SoundalikeError
+from soundalike.ranges import GroupBy
 from soundalike.search.find import Answer, answer_to
 from soundalike.search.queries import EmbeddedQuery, Query, audible, heard_query, query_without_sound
+from soundalike.search.requests import SearchRequest
 from soundalike.store.protocol import Store
 from soundalike.types import Filters, FloatArray
 
@@ -59,12 +61,12 @@ class Searcher:
         self,
         query: str | Path | Query,
         *,
-        top_k: int = 10,
+        top_k: int = SearchRequest.top_k,
         filters: Filters | None = None,
-        exclude_self: bool = False,
-        min_score: float = -1.0,
+        exclude_self: bool = SearchRequest.exclude_self,
+        min_score: float = SearchRequest.min_score,
         collections: Sequence[str] = (),
-        group_by: str = "recording",
+        group_by: GroupBy = SearchRequest.group_by,
     ) -> Answer:
         """Find the recordings that hold something like a query.
 
@@ -94,16 +96,18 @@ class Searcher:
         AudioError, StoreError, ParameterError
             As their names say.
         """
-        return answer_to(
-            self.embedded(query, collections),
-            self.store,
-            top_k=top_k,
-            filters=filters,
-            exclude_self=exclude_self,
-            min_score=min_score,
-            collections=collections or [self.collection],
-            group_by=group_by,
+        if not isinstance(query, Query):
+            query = Query(query)
+        request = SearchRequest(
+            query,
+            filters or Filters(),
+            exclude_self,
+            top_k,
+            min_score,
+            tuple(collections) or (self.collection,),
+            group_by,
         )
+        return answer_to(request, self.embedded(query, collections), self.store)
 
     def embedded(self, query: str | Path | Query, collections: Sequence[str] = ()) -> EmbeddedQuery:
         """Return the vectors of a query, computed or read from the store.

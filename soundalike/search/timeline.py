@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 
-from soundalike.config import DEFAULT_COLLECTION
 from soundalike.search.queries import EmbeddedQuery, Query, without_own
+from soundalike.search.requests import TimelineRequest
 from soundalike.search.searcher import Searcher
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, Filters, Timeline
@@ -18,10 +18,10 @@ def timeline(
     query: str | Path | Query,
     *,
     min_score: float,
-    bucket: BucketWidth = "day",
-    zone: tzinfo = UTC,
+    bucket: BucketWidth = TimelineRequest.by,
+    zone: tzinfo = TimelineRequest.zone,
     filters: Filters | None = None,
-    exclude_self: bool = False,
+    exclude_self: bool = TimelineRequest.exclude_self,
 ) -> Timeline:
     """Count by time what sounds like a query.
 
@@ -51,37 +51,23 @@ def timeline(
     AudioError, StoreError, ParameterError
         As their names say.
     """
-    return timeline_of(
-        searcher.embedded(query),
-        searcher.store,
-        min_score=min_score,
-        bucket=bucket,
-        zone=zone,
-        filters=filters,
-        exclude_self=exclude_self,
-        collection=searcher.collection,
+    if not isinstance(query, Query):
+        query = Query(query)
+    request = TimelineRequest(
+        query, min_score, bucket, zone, filters or Filters(), exclude_self, searcher.collection
     )
+    return timeline_of(request, searcher.embedded(query), searcher.store)
 
 
-def timeline_of(
-    query: EmbeddedQuery,
-    store: Store,
-    *,
-    min_score: float,
-    bucket: BucketWidth = "day",
-    zone: tzinfo = UTC,
-    filters: Filters | None = None,
-    exclude_self: bool = False,
-    collection: str = DEFAULT_COLLECTION,
-) -> Timeline:
+def timeline_of(request: TimelineRequest, query: EmbeddedQuery, store: Store) -> Timeline:
     """Count by time what resembles a query whose vectors are known; see `timeline`."""
     found = store.count_by_time(
         query.embeddings,
         query.spec,
-        min_score=min_score,
-        bucket=bucket,
-        zone=zone,
-        filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
-        collection=collection,
+        min_score=request.min_score,
+        bucket=request.by,
+        zone=request.zone,
+        filters=without_own(request.filters, query, exclude_self=request.exclude_self),
+        collection=request.collection,
     )
     return replace(found, warnings=query.warnings)

@@ -39,7 +39,6 @@ from soundalike.types import (
 #: start time changed, or what a later decoder made of it.
 Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
-MAX_TOP_K = 1000
 #: The most that a page of a list may hold.
 MAX_PAGE = 1000
 _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -343,12 +342,6 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
-
-
-def check_top_k(top_k: int) -> None:
-    """Raise `ParameterError` unless `top_k` is from 1 to 1000."""
-    if not 1 <= top_k <= MAX_TOP_K:
-        raise ParameterError(f"top_k is {top_k}; choose a number from 1 to {MAX_TOP_K}")
 
 
 def first_limit(top_k: int) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.ranges import check_count, check_top_k
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -27,7 +28,6 @@ from soundalike.store.base import (
     check_page,
     check_recording,
     check_spec,
-    check_top_k,
     checked_id,
     folder_prefix,
     is_under,
@@ -35,7 +35,6 @@ from soundalike.store.base import (
     starts_by_trust,
 )
 from soundalike.store.memory_collection import MemoryCollection
-from soundalike.store.timeline import check_count
 from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import StoreError
+from soundalike.ranges import check_count, check_top_k
 from soundalike.store import collections, indexing, searching, writing
 from soundalike.store.base import (
     Entry,
@@ -19,7 +20,6 @@ from soundalike.store.base import (
     check_filters,
     check_recording,
     check_spec,
-    check_top_k,
     is_storable,
     not_indexed,
 )
@@ -27,7 +27,7 @@ from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
 from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import lock_schema
-from soundalike.store.timeline import check_count, count_by_time
+from soundalike.store.timeline import count_by_time
 from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
 
 #: Below this many windows every search is exact; from here on an HNSW index is built.

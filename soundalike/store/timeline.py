@@ -17,7 +17,6 @@ from soundalike.store.searching import conditions, filter_values, vector_texts
 from soundalike.store.times import FIRST_KNOWN, postgres_zone
 from soundalike.types import Bucket, BucketWidth, Filters, FloatArray, Timeline, Window
 
-BUCKET_WIDTHS: tuple[BucketWidth, ...] = ("hour", "day", "week", "month")
 #: More than anybody looks at; each is a line of output.
 MAX_BUCKETS = 100_000
 #: Windows that lie this close together touch: starts and ends are sums of decimal fractions.
@@ -32,14 +31,6 @@ _SHORTEST = {
 _INTERVALS = {"hour": "1 hour", "day": "1 day", "week": "7 days", "month": "1 month"}
 #: No start that is stored lies after it.
 _END_OF_CALENDAR = datetime(9999, 12, 31, tzinfo=UTC)
-
-
-def check_count(min_score: float, bucket: str) -> None:
-    """Raise `ParameterError` unless the lowest score and the width of buckets make sense."""
-    if not -1 <= min_score <= 1:
-        raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
-    if bucket not in BUCKET_WIDTHS:
-        raise ParameterError(f"bucket is {bucket!r}; choose one of {', '.join(BUCKET_WIDTHS)}")
 
 
 def begins(windows: Sequence[Window]) -> list[Window]:

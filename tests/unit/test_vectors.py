@@ -24,6 +24,7 @@ from soundalike.indexing.vectors.reading import VectorTable
 from soundalike.indexing.vectors.recordings import Refused
 from soundalike.search.find import answer_to
 from soundalike.search.queries import Query, query_without_sound
+from soundalike.search.requests import SearchRequest
 from soundalike.store import MemoryStore
 from soundalike.types import FloatArray
 
@@ -55,8 +56,9 @@ def stored(store: MemoryStore, table: VectorTable, collection: str = "theirs") -
 
 
 def found(store: MemoryStore, vector: FloatArray) -> list[tuple[str, float, float]]:
-    query = query_without_sound(store, Query(vector=vector), ["theirs"])
-    matches = answer_to(query, store, collections=["theirs"]).matches
+    request = SearchRequest(Query(vector=vector), collections=("theirs",))
+    query = query_without_sound(store, request.query, request.collections)
+    matches = answer_to(request, query, store).matches
     return [(match.recording.uri, match.start_s, match.end_s) for match in matches]
 
 

@@ -22,8 +22,10 @@ from executors.gateway.api.queries import parse_tags
 from executors.gateway.background.jobs import Job, JobFile
 from executors.gateway.background.uploads import FIELD_LIMITS
 from executors.messages.documents import parse_time
-from soundalike.config import DEFAULT_COLLECTION
+from executors.messages.request_fields import pydantic_field
 from soundalike.errors import AudioNotFound
+from soundalike.indexing.requests import IndexRequest, TableChoice
+from soundalike.parameters import description_of
 
 router = APIRouter(
     tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
@@ -62,16 +64,10 @@ class FolderRequest(StrictModel):
     """A folder to index."""
 
     folder: str = Field(min_length=1, description="path on the server")
-    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
-    label: Optional[str] = Field(
-        default=None, description="of all files; default: the name of each file's folder"
-    )
-    prune: bool = Field(
-        default=False, description="delete recordings whose files are no longer in the folder"
-    )
-    metadata: bool = Field(
-        default=True, description="read labels and tags from metadata.csv and metadata.jsonl found there"
-    )
+    collection: str = pydantic_field(IndexRequest, "collection")
+    label: Optional[str] = pydantic_field(IndexRequest, "label")
+    prune: bool = pydantic_field(IndexRequest, "prune")
+    metadata: bool = pydantic_field(TableChoice, "finds")
 
 
 class JobFiles(BaseModel):
@@ -108,12 +104,17 @@ async def upload_recordings(
     request: Request,
     response: Response,
     files: Annotated[List[UploadFile], File(description="sound files")],
-    label: Annotated[Optional[str], Form(description="of all files")] = None,
-    collection: Annotated[str, Form(description="name of the collection")] = DEFAULT_COLLECTION,
+    label: Annotated[Optional[str], Form(description=description_of(IndexRequest, "label"))] = None,
+    collection: Annotated[
+        str, Form(description=description_of(IndexRequest, "collection"))
+    ] = IndexRequest.collection,
     recorded_at: Annotated[
-        Optional[str], Form(description="when all files began, ISO-8601 with time zone")
+        Optional[str],
+        Form(description=f"{description_of(IndexRequest, 'recorded_at')}, with time zone"),
     ] = None,
-    tags: Annotated[str, Form(description="of all files, one JSON object")] = "{}",
+    tags: Annotated[
+        str, Form(description=f"{description_of(IndexRequest, 'tags')}, one JSON object")
+    ] = "{}",
 ) -> Job:
     """Keep the files, each content once, and index them in a job."""
     parse_time(recorded_at or None)

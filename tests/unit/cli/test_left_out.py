@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from soundalike.cli import commands
+from soundalike.cli import opening
 from soundalike.cli.main import main
 from soundalike.store import MemoryStore
 from soundalike.types import FloatArray
@@ -37,7 +37,7 @@ def folder(
     def opened(settings: object) -> Iterator[MemoryStore]:
         yield kept
 
-    monkeypatch.setattr(commands, "opened_store", opened)
+    monkeypatch.setattr(opening, "opened_store", opened)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -155,3 +155,29 @@ def test_the_table_says_when_it_was_heard_where_that_is_known_of_any():
     assert lines[1].endswith("rain")
     assert lines[2].endswith("rain   2025-03-30 03:30:00+02:00 ?")
     assert "heard at" not in output.match_table([_row(None, None)])[0]
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "environ", "expected"),
+    [
+        (True, {}, "\x1b[1mrank\x1b[0m\n1\n"),
+        (True, {"NO_COLOR": "1"}, "rank\n1\n"),
+        (True, {"TERM": "dumb"}, "rank\n1\n"),
+        (False, {}, "rank\n1\n"),
+    ],
+    ids=str,
+)
+def test_the_head_of_a_table_is_bold_on_a_terminal_alone(
+    is_terminal: bool,
+    environ: dict[str, str],
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setattr(output, "to_terminal", lambda: is_terminal)
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    output.table(["rank", "1"])
+    assert capsys.readouterr().out == expected
