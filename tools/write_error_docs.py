@@ -16,7 +16,7 @@ failed request answers with the status below and a problem document (`applicatio
 `status`, `code`, `title`, `detail`). A document that fails among others comes back with `error_code`
 and `error` while the rest is done. The command line exits with the status below.
 
-Written by `make docs` from `soundalike/errors.py`.
+Written by `make errors` from `soundalike/errors.py`.
 
 | code | class | what happened | exit status | HTTP status |
 | --- | --- | --- | --- | --- |

@@ -1,7 +1,9 @@
-"""Every console block of README.md and docs/ runs as it is written, on files made for it."""
+"""The console and Python blocks of README.md and docs/ run as written, on files made for them."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import re
 import shlex
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 16_000
-#: What the examples call it, and what stands for it here.
+#: Addresses in the examples; a running service takes their place.
 SERVICE_ADDRESSES = ("http://127.0.0.1:45678", "http://sounds.example:45678")
 #: Made for the examples: of which toy clip, and how many seconds of it.
 CLIPS = {
@@ -51,11 +53,14 @@ TABLE = "filename,fold,category,depth_m,site\n" + "".join(
 )
 #: Blocks that are not run here, by a word of their first command, and why.
 NOT_RUN = {
-    "make demo": "its first command builds the environment: tests/flow/test_demo.py runs the demo",
+    "make demo": "builds the environment: tests/flow/test_demo.py runs the demo",
+    "make serve": "stays in the foreground: tests/flow/test_launcher.py starts the Flow",
+    "source .venv/bin/activate": "changes the shell that it is typed into",
     "models download": "needs the network and 288 MB of weights: tests/acceptance/test_models.py",
     "docs/http-api.md": "tests/flow/test_api_documentation.py runs every command",
     "serve --host 0.0.0.0": "stays in the foreground: tests/flow/test_safety.py starts it so",
     "benchmarks.soak": "takes hours: tests/unit/test_soak.py",
+    "python -m build": "a maintainer's commands: docs/release.md",
     "psql --host": "the embedded server's socket: tests/acceptance/test_sql.py opens psql on it",
 }
 
@@ -156,7 +161,7 @@ def run(
         elif command.startswith("curl "):
             _in_bash(command.replace("curl ", "curl --fail-with-body ", 1))
         else:
-            assert command.startswith(".venv/bin/soundalike "), command
+            assert command.startswith("soundalike "), command
             _in_process(command.replace("/srv/", f"{folder}/srv/"), monkeypatch)
 
     return run
@@ -165,9 +170,7 @@ def run(
 def _in_process(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The words as bash makes them of quotes, ~ and redirections.
     line, _, source = command.partition(" < ")
-    words = [
-        os.path.expanduser(word) for word in shlex.split(line.removeprefix(".venv/bin/soundalike "))
-    ]
+    words = [os.path.expanduser(word) for word in shlex.split(line.removeprefix("soundalike "))]
     if source or words == ["sql"]:
         # Without a terminal `sql` reads stdin.
         monkeypatch.setattr("sys.stdin", open(source or "recipe.sql", encoding="utf-8"))  # noqa: SIM115
@@ -200,3 +203,41 @@ def test_every_reason_not_to_run_a_block_is_needed():
     reasons = {_reason(block) for block in BLOCKS}
     assert reasons == {None, *NOT_RUN.values()}
     assert len(RUN) > 10
+
+
+def _python_blocks(name: str) -> list[str]:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_python_of_the_page_on_the_api_runs_in_order(
+    folder: Path,
+    examples_url: str,
+    clean_environ: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
+    blocks = _python_blocks("python-api.md")
+    assert len(blocks) == 3
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "python-api.md", "exec"), names)
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("siren_1.mp3 added None")
+    assert re.fullmatch(r"1 .*/siren_1\.mp3 0\.\d+ .*", said[1])
+    assert said[2:] == [
+        f"{folder / 'toy-data' / name} (4, 512)" for name in ("siren/siren_1.mp3", "rain/rain_1.mp3")
+    ]
+
+
+def test_the_python_of_the_page_on_serving_uses_names_that_exist():
+    (block,) = _python_blocks("serve.md")
+    tree = ast.parse(block)
+    imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert len(imported) == 3
+    for node in imported:
+        module = importlib.import_module(str(node.module))
+        assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
