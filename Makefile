@@ -48,7 +48,7 @@ test: $(VENV)/installed-dev  ## every test; SOUNDALIKE_TEST_DATABASE_URL names a
 	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: lint  ## lint, types and fast unit tests, in less than a minute
-	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile -m "not slow" tests/unit $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile -m "not slow and not model" tests/unit $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev  ## ruff, mypy and the word list
 	$(BIN)/ruff format --check .

@@ -239,6 +239,7 @@ def test_short_commands_load_nothing_heavy(argv: list[str], status: int, dead_se
     assert loaded.isdisjoint(heavy), loaded & heavy
 
 
+@pytest.mark.slow
 def test_reader_that_goes_away(sound: Path):
     # As `| head -1` does: the pipe is closed before everything is written.
     process = subprocess.Popen(
@@ -288,6 +289,7 @@ def test_message_about_a_name_that_is_not_utf8(tmp_path: Path):
     assert b"audio.not_found" in done.stderr
 
 
+@pytest.mark.slow
 def test_interrupt_from_the_keyboard(sound: Path):
     import signal
 
