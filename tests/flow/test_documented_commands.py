@@ -11,10 +11,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
+import requests
 import soundfile
 
 from soundalike.audio.loading import load_audio
@@ -137,6 +138,7 @@ def run(
     clean_environ: Path,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
+    wait_until: Callable[..., Any],
 ) -> Callable[[str], None]:
     """Run a command as a shell in that folder would: Soundalike's in this process, others in bash."""
     monkeypatch.chdir(folder)
@@ -160,11 +162,19 @@ def run(
                 monkeypatch.setenv(name, value)
         elif command.startswith("curl "):
             _in_bash(command.replace("curl ", "curl --fail-with-body ", 1))
+            url = request.getfixturevalue("service").url
+            wait_until(lambda: _is_idle(url), "no job runs")
         else:
             assert command.startswith("soundalike "), command
             _in_process(command.replace("/srv/", f"{folder}/srv/"), monkeypatch)
 
     return run
+
+
+def _is_idle(url: str) -> bool:
+    """Tell whether every job is done; one that runs would hold the tables that the next test drops."""
+    jobs = requests.get(f"{url}/api/jobs", timeout=60).json()["jobs"]
+    return all(job["finished_at"] for job in jobs)
 
 
 def _in_process(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
