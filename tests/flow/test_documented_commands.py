@@ -35,7 +35,7 @@ CLIPS = {
     "dog.wav": ("dog_bark/dog_bark_2", 4.0),
     "voice.wav": ("guitar/guitar_1", 4.0),
     "owl.wav": ("bird_song/bird_song_1", 10.0),
-    "home/recordings/pond/20250512_233000.flac": ("bird_song/bird_song_2", 10.0),
+    "home/recordings/pond/20250512_233000.flac": ("bird_song/bird_song_1", 10.0),
     "home/recordings/street/20250513_070000.wav": ("siren/siren_1", 10.0),
     "srv/recordings/siren/a.wav": ("siren/siren_2", 4.0),
     **{
@@ -75,10 +75,13 @@ class Block(NamedTuple):
         File and line, for the test's name.
     commands : list of str
         Without prompt and comment.
+    outputs : list of str
+        The first line that is shown below each; empty where none is.
     """
 
     where: str
     commands: list[str]
+    outputs: list[str]
 
 
 def _blocks() -> Iterator[Block]:
@@ -86,8 +89,9 @@ def _blocks() -> Iterator[Block]:
         text = path.read_text(encoding="utf-8")
         for found in re.finditer(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             line = text[: found.start()].count("\n") + 1
-            commands = re.findall(r"^\$ ((?:.*\\\n)*.*)", found[1], re.MULTILINE)
-            yield Block(f"{path.relative_to(ROOT)}:{line}", [_bare(command) for command in commands])
+            shown = re.findall(r"^\$ ((?:.*\\\n)*.*)(?:\n(?!\$ )(.+))?", found[1], re.MULTILINE)
+            where = f"{path.relative_to(ROOT)}:{line}"
+            yield Block(where, [_bare(command) for command, _ in shown], [line for _, line in shown])
 
 
 def _bare(command: str) -> str:
@@ -204,9 +208,19 @@ def _as_after_the_demo(folder: Path, examples_url: str) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("block", RUN, ids=[block.where for block in RUN])
-def test_the_commands_of_a_block_run(block: Block, run: Callable[[str], None]):
-    for command in block.commands:
+def test_the_commands_of_a_block_run(
+    block: Block, run: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+):
+    for command, shown in zip(block.commands, block.outputs, strict=True):
         run(command)
+        printed = {_words(line) for line in capsys.readouterr().out.splitlines()}
+        assert shown in ("", "...") or _words(shown) in printed, (shown, printed)
+
+
+def _words(line: str) -> tuple[str, ...]:
+    """Return what must be as it is shown: a heading as a whole, of other lines the first two words."""
+    words = tuple(line.split())
+    return words[:2] if re.search(r"\d", line) else words
 
 
 def test_every_reason_not_to_run_a_block_is_needed():
