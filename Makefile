@@ -1,4 +1,5 @@
-# `make demo` and `make test` work on a fresh machine with Python 3.11, 3.12 or 3.13; everything goes into .venv.
+# `make demo` and `make test` work on a fresh machine with Python 3.11, 3.12 or 3.13; everything goes into .venv,
+# but for the tools of `make docs`, which go into .venv-docs.
 # The newest one on the PATH is taken; PYTHON names another.
 PYTHON ?=
 VENV := .venv
