@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import re
 import subprocess
@@ -222,7 +223,7 @@ def options(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
     """Return the options of every command, as its help shows them."""
     found = {}
     for command in COMMANDS:
-        with pytest.raises(SystemExit):
+        with contextlib.suppress(SystemExit):
             main([command, "--help"])
         found[command] = set(re.findall(r"(?<![\w-])--?[a-z][\w-]*", capsys.readouterr().out))
     assert {"--top-k", "-k"} <= found["search"]
