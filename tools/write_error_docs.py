@@ -11,10 +11,10 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "errors.md"
 HEAD = """\
 # Errors
 
-Every error has a stable code, and a message with the value received and the next step. Over HTTP, a failed
-request answers with the HTTP status below and a problem document (`application/problem+json`: `status`,
-`code`, `title`, `detail`). In a request with several documents, each failed document has `error_code` and
-`error`, and the others are processed. The command line exits with the exit status below.
+Every error has a stable code, and a message with the value received and the next step. Over HTTP, a
+failed request answers with the HTTP status below and a problem document (`application/problem+json`:
+`status`, `code`, `title`, `detail`). In a request with several documents, each failed document has
+`error_code` and `error`, and the others are processed. The command line exits with the exit status below.
 
 Written by `make errors` from `soundalike/errors.py`.
 
