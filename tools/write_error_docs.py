@@ -14,7 +14,7 @@ HEAD = """\
 Every error has a stable code, and a message with the value received and the next step. Over HTTP, a
 failed request answers with the HTTP status below and a problem document (`application/problem+json`:
 `status`, `code`, `title`, `detail`). In a request with several documents, each failed document has
-`error_code` and `error`, and the others are processed. The command line exits with the exit status below.
+`error_code` and `error`, and the others are processed. The command line exits with the status below.
 
 Written by `make errors` from `soundalike/errors.py`.
 
