@@ -38,6 +38,9 @@ from soundalike.errors import (
 from soundalike.limits import Limits
 from tests.fixtures import misbehaving
 
+# Each test starts processes, and some wait for their deadlines.
+pytestmark = pytest.mark.slow
+
 
 def pid_of(pool: ProcessPool) -> int:
     return pool.call(os.getpid, timeout_s=30)

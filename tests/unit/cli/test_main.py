@@ -252,6 +252,7 @@ def test_version_and_help_load_neither_numpy_nor_the_store(argv: list[str]):
     assert loaded.isdisjoint({"numpy", "scipy", "psycopg2", "soundalike.store"})
 
 
+@pytest.mark.slow
 def test_reader_that_goes_away(sound: Path):
     # As `| head -1` does: the pipe is closed before everything is written.
     process = subprocess.Popen(
@@ -301,6 +302,7 @@ def test_message_about_a_name_that_is_not_utf8(tmp_path: Path):
     assert b"audio.not_found" in done.stderr
 
 
+@pytest.mark.slow
 def test_interrupt_from_the_keyboard(sound: Path):
     import signal
 
