@@ -1,4 +1,4 @@
-"""How much the service takes at once, and of what size; the command line has those of decoding alone."""
+"""Limits of the service: sizes, times and concurrency. The command line uses only those of decoding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _limit(default: int, variable: str, meaning: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the service. Each is a whole number above 0, in an environment variable.
+    """Limits of the service. Each is a positive whole number, set by an environment variable.
 
     Examples
     --------
@@ -25,17 +25,17 @@ class Limits:
     5
     """
 
-    max_body_mb: int = _limit(64, "MAX_BODY_MB", "megabytes of a request that is kept in memory")
+    max_body_mb: int = _limit(64, "MAX_BODY_MB", "megabytes of a request that is held in memory")
     max_upload_mb: int = _limit(1024, "MAX_UPLOAD_MB", "megabytes of a multipart upload")
     max_documents: int = _limit(10_000, "MAX_DOCUMENTS", "documents in a request")
     max_upload_s: int = _limit(3600, "MAX_UPLOAD_S", "seconds of sound in an uploaded file")
     max_file_s: int = _limit(7 * 86_400, "MAX_FILE_S", "seconds of sound in a file of an allowed folder")
     decode_s: int = _limit(30, "DECODE_S", "seconds for decoding a file, and one more for each megabyte")
     decoder_memory_mb: int = _limit(
-        1024, "DECODER_MEMORY_MB", "megabytes that a decoding process may hold"
+        1024, "DECODER_MEMORY_MB", "megabytes of memory of a decoding process"
     )
-    max_running: int = _limit(16, "MAX_RUNNING", "requests that are worked on at once")
-    max_waiting: int = _limit(64, "MAX_WAITING", "requests that wait for their turn")
+    max_running: int = _limit(16, "MAX_RUNNING", "requests that run at once")
+    max_waiting: int = _limit(64, "MAX_WAITING", "requests that wait in the queue")
     body_stall_s: int = _limit(30, "BODY_STALL_S", "seconds to wait for more of a request's body")
 
     @classmethod
@@ -45,7 +45,7 @@ class Limits:
         Raises
         ------
         ConfigError
-            One is not a whole number above 0.
+            A value is not a positive whole number.
         """
         env = os.environ if environ is None else environ
         names = {one.name: one.metadata["variable"] for one in fields(cls)}

@@ -160,7 +160,7 @@ class AudioSegmenter(Executor):
             longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
             intake = RecordingReader(plan, self._dating, self._spool_dir, longest_s)
             segments, start = self._decoding.run(
-                intake.take,
+                intake.read,
                 source,
                 excerpt,
                 folder=self._spool_dir,

@@ -14,9 +14,9 @@ from executors.messages.validation import invalid_values
 from soundalike.clock.wall_clock import with_times
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import ParameterError
-from soundalike.filters import parse_conditions
+from soundalike.filters import Filters, parse_conditions
 from soundalike.parameters import refuse_unknown, resolve_aliases
-from soundalike.types import EXTERNAL, Filters
+from soundalike.types import EXTERNAL
 
 
 class RequestParameters(BaseModel):

@@ -1,4 +1,4 @@
-"""What is said of content that no decoder can read."""
+"""Errors for content that no decoder can read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from soundalike.audio.sniffing import is_play_list, read_beginning
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import NoAudioTrack, UnreadableAudio
 
-#: What the decoder of containers says of one that it knows, and in which there is no sound.
+#: Reason that the container decoder gives for a container without sound.
 _NO_TRACK = "no audio track inside"
 
 
@@ -19,15 +19,15 @@ def refusal(source: AudioSource, shown: str, reasons: Sequence[str]) -> Unreadab
     ----------
     source : Path or bytes
     shown : str
-        What the user calls it.
+        Name of the source in messages.
     reasons : sequence of str
-        What each decoder says.
+        Reasons of the decoders.
     """
     if any(reason.endswith(f": {_NO_TRACK}") for reason in reasons):
-        return NoAudioTrack(f"{shown} has no audio track; give a film with sound, or leave this one out")
+        return NoAudioTrack(f"{shown} has no audio track; choose a film with sound, or skip this one")
     if _is_play_list(source):
         return UnreadableAudio(
-            f"{shown} is a list of sounds and holds none itself; name the files that it lists"
+            f"{shown} is a playlist and contains no sound itself; name the files that it lists"
         )
     return UnreadableAudio(
         f"no decoder can read {shown} as audio ({'; '.join(reasons)}); check that it is a sound file, "

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from soundalike.audio.windows import WindowPlan
     from soundalike.clock.wall_clock import StartTimeRules
     from soundalike.encoders.base import Encoder
+    from soundalike.filters import Filters
     from soundalike.indexing.pipeline import Pipeline
     from soundalike.store import Store
-    from soundalike.types import Filters, IndexSpec
+    from soundalike.types import IndexSpec
 
 _PARTIAL_FAILURE = AudioError.exit_status
 #: For `start_decoding` where nobody has counted yet: as many as there may be.
@@ -167,9 +168,8 @@ def filters_from(arguments: argparse.Namespace) -> Filters:
         A time cannot be read, or nothing lies between two of them.
     """
     from soundalike.clock.wall_clock import with_times
-    from soundalike.filters import parse_conditions
+    from soundalike.filters import Filters, parse_conditions
     from soundalike.store.base import check_filters
-    from soundalike.types import Filters
 
     filters = Filters(
         labels=tuple(arguments.label),

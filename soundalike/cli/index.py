@@ -137,9 +137,9 @@ class _Wanted:
     def tell(self, result: IndexResult, report: Report, arguments: argparse.Namespace) -> None:
         """Take in what became of a file."""
         from soundalike.audio.files import NO_TRACK
-        from soundalike.indexing.items import passed_over
+        from soundalike.indexing.items import mark_skipped
 
-        result = passed_over(result, self.files)
+        result = mark_skipped(result, self.files)
         report.tell(result, as_json=arguments.json)
         if result.outcome == "skipped" and arguments.list_skipped:
             list_left_out({result.uri: NO_TRACK}, as_json=arguments.json)

@@ -1,4 +1,4 @@
-"""Labels and folds from tables beside the clips, such as ESC-50's ``meta/esc50.csv``."""
+"""Read labels and folds of clips from tables, such as ESC-50's ``meta/esc50.csv``."""
 
 from __future__ import annotations
 

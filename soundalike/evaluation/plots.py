@@ -1,4 +1,4 @@
-"""The plots of the report, as SVG elements that take their colours from the page."""
+"""SVG plots of the report; the style sheet of the page defines the colours."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 from soundalike.evaluation.html import element
 from soundalike.evaluation.results import NO_ANSWER
 
-#: Labels up to which a heat map can still be read.
+#: Maximum number of labels of a readable heat map.
 MAX_HEAT_LABELS = 100
 _WIDTH, _HEIGHT = 440, 330
 _LEFT, _BOTTOM, _MARGIN = 48, 44, 14
 _LETTER_WIDTH = 7
 _LONGEST_LABEL = 24
-#: Lines are told apart by more than their colour.
+#: Lines differ by dashes, not only by colour.
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "10 4", "1 2")
 
 
@@ -27,7 +27,7 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
     Parameters
     ----------
     curves : mapping of str to (11,) float64
-        By the name of the setting: interpolated precision at recall 0, 0.1, ... 1.
+        Interpolated precision at recall 0, 0.1, ... 1 by the name of the setting.
     """
     parts: list[Element] = [element("title", "Mean interpolated precision at each recall")]
     for tenth in range(0, 11, 2):
@@ -52,11 +52,11 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
             )
         )
         for level, ((x, y), value) in enumerate(zip(points, curve, strict=True)):
-            told = f"{name}: precision {value:.3f} at recall {level / 10:g}"
+            tooltip = f"{name}: precision {value:.3f} at recall {level / 10:g}"
             parts.append(
                 element(
                     "circle",
-                    element("title", told),
+                    element("title", tooltip),
                     cx=f"{x:.1f}",
                     cy=f"{y:.1f}",
                     r=3,
@@ -67,7 +67,7 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
 
 
 def key_line(number: int) -> Element:
-    """Return the sample of a setting's line for the legend."""
+    """Return the line of a setting for the legend."""
     line = element(
         "line",
         x1=0,
@@ -81,14 +81,14 @@ def key_line(number: int) -> Element:
 
 
 def heat_map(labels: Sequence[str], counts: Mapping[tuple[str, str | None], int], title: str) -> Element:
-    """Return a confusion table as a heat map; shades are shares of a row.
+    """Return a confusion matrix as a heat map; shades are shares of a row.
 
     Parameters
     ----------
     labels : sequence of str
         Rows and columns, at most `MAX_HEAT_LABELS`.
     counts : mapping of (query, answer) to int
-        Cells that are not empty; the answer None stands in a column of its own.
+        Cells that are not empty; the answer None has its own column.
     title : str
     """
     columns: list[str | None] = [*labels]
@@ -120,15 +120,15 @@ def heat_map(labels: Sequence[str], counts: Mapping[tuple[str, str | None], int]
     parts.append(
         element("rect", x=f"{left:g}", y=f"{top:g}", width=width, height=height, class_="frame")
     )
-    # The rotated names lean over the last column.
+    # The rotated names extend beyond the last column.
     return _svg(left + width + longest * _LETTER_WIDTH * 0.6, top + height + 6, title, parts)
 
 
-def _cell(x: float, y: float, size: int, count: int, total: int, told: str) -> list[Element]:
+def _cell(x: float, y: float, size: int, count: int, total: int, tooltip: str) -> list[Element]:
     share = count / total
     cell = element(
         "rect",
-        element("title", told),
+        element("title", tooltip),
         **{"class_": "heat", "x": f"{x:g}", "y": f"{y:g}", "width": size, "height": size},
         fill_opacity=f"{0.08 + 0.92 * share:.3f}",
     )

@@ -1,4 +1,4 @@
-"""The report: one page that stands alone, for one setting or several side by side."""
+"""The HTML report of an evaluation, for one setting or several."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def render(
     Parameters
     ----------
     results : sequence of Evaluation
-        One a setting, at most six; the first is what the others are compared with.
+        One per setting, at most six; the others are compared with the first.
     folder : Path
-        Where the clips are; paths are shown relative to it.
+        Folder of the clips; paths are shown relative to it.
     options : mapping of str to str
-        What else decided which clips ask and answer, for example the fold pattern.
+        Other options of the evaluation, for example the fold pattern.
     made_at : datetime, optional
-        Now, by default.
+        Time of the report; now by default.
     """
     title = f"Evaluation of {folder.name or folder}"
     made_at = made_at or datetime.now(UTC)

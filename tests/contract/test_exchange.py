@@ -15,9 +15,10 @@ import pytest
 from soundalike.archive import Rebase, export_collection, import_collection, open_archive
 from soundalike.archive import importing as importing_module
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreError
+from soundalike.filters import Filters
 from soundalike.store import MemoryStore
 from soundalike.store.base import Entry, import_name
-from soundalike.types import FileStat, Filters, Window
+from soundalike.types import FileStat, Window
 
 if TYPE_CHECKING:
     from soundalike.store import Store

@@ -1,4 +1,4 @@
-"""Decoding in processes that may crash or hang, with the errors of decoding for what goes wrong."""
+"""Decode in processes that may crash or hang, and report failures as audio errors."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _MB = 1 << 20
 
 
 class IsolatedDecoding:
-    """Runs functions that read sounds, each in a process of its own.
+    """Runs functions that read sounds in separate processes.
 
     Parameters
     ----------
     limits : Limits
     processes : int, optional
-        At the same time; one a processor by default.
+        Number of processes; one per processor by default.
     started : int
-        How many are started now.
+        Number of processes to start now.
     is_eager : bool
-        Each loads all that it may need before its first call.
+        Processes load all modules before their first call.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class IsolatedDecoding:
         folder: Path | None = None,
         **keywords: Any,
     ) -> _Result:
-        """Return what a function makes of a sound, or raise what it raises.
+        """Call a function with a sound in another process; return its result or raise its error.
 
-        After a crash, a hang or want of memory it is called again without the decoder that was at work,
-        as long as there is another one.
+        After a crash, a timeout or a lack of memory the function is called again without the decoder
+        that was running, as long as another decoder remains.
 
         Parameters
         ----------
@@ -72,20 +72,20 @@ class IsolatedDecoding:
         source : Path or bytes
             A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
         folder : Path, optional
-            Where long recordings are kept on their way back.
+            Folder for long recordings in the result.
 
         Raises
         ------
         AudioNotFound
-            The file has vanished.
+            The file does not exist any more.
         UnreadableAudio
-            A decoder has crashed.
+            A decoder crashed.
         AudioTooSlow
-            It took longer than it may.
+            Decoding exceeded the time limit.
         AudioTooLarge
-            It needs more memory than it may have.
+            Decoding exceeded the memory limit.
         UnexpectedFault
-            The function has raised what it should not; see `soundalike.faults.recording_error`.
+            The function raised an unexpected error; see `soundalike.faults.recording_error`.
         """
         timeout_s = self._base_s + _size_bytes(source) / _MB
         excluded: set[str] = set()
@@ -107,16 +107,16 @@ class IsolatedDecoding:
                     raise failure from exc
                 excluded.add(exc.decoder)
             except (UnreadableAudio, EmptyAudio) as exc:
-                # Those that were left can do nothing with it, which is no news.
+                # The remaining decoders cannot read it; the first failure is the useful message.
                 raise failure or exc from exc
             except Exception as exc:
                 raise recording_error(exc, _name(source)) from exc
 
     def _described(self, exc: ProcessFailure, source: Path | bytes, timeout_s: float) -> AudioError:
-        """Return the error of a sound that a process could not cope with."""
+        """Return the audio error for a failed process."""
         if isinstance(exc, ProcessCrashed):
             return UnreadableAudio(
-                f"a decoder has crashed on {_shown(source)} ({exc}); convert it to WAV or FLAC"
+                f"a decoder crashed on {_shown(source)} ({exc}); convert it to WAV or FLAC"
             )
         if isinstance(exc, ProcessTooSlow):
             return AudioTooSlow(
@@ -129,11 +129,11 @@ class IsolatedDecoding:
         )
 
     def start(self, count: int, *, may_fork: bool = False) -> None:
-        """Start processes that will be needed soon; takes what `ProcessPool.start` does."""
+        """Start processes in advance; see `ProcessPool.start`."""
         self._pool.start(count, may_fork=may_fork)
 
     def abandon(self) -> None:
-        """Let go of processes that are another one's, after a fork."""
+        """Forget processes that belong to the parent, after a fork."""
         self._pool.abandon()
 
     def close(self) -> None:
