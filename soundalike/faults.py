@@ -9,7 +9,8 @@ import os
 from soundalike.errors import AudioError, DiskFull, ParameterError, SoundalikeError, UnexpectedFault
 
 _LOG = logging.getLogger("soundalike")
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+#: Error numbers of a full disk and of an exceeded quota.
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _SHOWN = 300
 
 
@@ -40,7 +41,11 @@ def recording_error(exc: Exception, name: str) -> SoundalikeError:
         return DiskFull(f"the disk became full at {name!r}; free some space and try again")
     kind = type(exc).__name__
     _LOG.error(
-        "%r: unexpected %s: %s", name, kind, _one_line(exc), exc_info=exc if _is_debug() else None
+        "%r: unexpected %s: %s",
+        name,
+        kind,
+        one_line(exc)[:_SHOWN],
+        exc_info=exc if _is_debug() else None,
     )
     return UnexpectedFault(
         f"an unexpected {kind} was raised for {name!r}, which is skipped; the log has the message, and "
@@ -50,12 +55,13 @@ def recording_error(exc: Exception, name: str) -> SoundalikeError:
 
 def is_disk_full(exc: BaseException) -> bool:
     """Return whether a write failed because the disk, or the user's quota, is full."""
-    return isinstance(exc, OSError) and exc.errno in _NO_SPACE
+    return isinstance(exc, OSError) and exc.errno in NO_SPACE
 
 
 def _is_debug() -> bool:
     return _LOG.isEnabledFor(logging.DEBUG) or bool(os.environ.get("SOUNDALIKE_DEBUG"))
 
 
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:_SHOWN]
+def one_line(exc: BaseException) -> str:
+    """Return the message of an exception on one line, or its type without a message."""
+    return " ".join(str(exc).split()) or type(exc).__name__

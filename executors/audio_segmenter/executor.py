@@ -203,7 +203,7 @@ def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
     if clip.vector is not None:
         if not excerpt.is_whole:
-            raise ParameterError("a vector has no seconds; leave out start_s, end_s and at_s")
+            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
         vector = np.asarray(clip.vector, dtype=np.float32)
         result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 

@@ -22,6 +22,7 @@ from soundalike.store.base import (
     is_under,
     is_unfinished,
 )
+from soundalike.store.each import batches
 from soundalike.store.protocol import Store
 from soundalike.types import Recording
 
@@ -176,7 +177,7 @@ def _add_all(
 ) -> Mapping[str, int]:
     outcomes: Counter[str] = Counter()
     done = 0
-    for batch in _batches(_rebased(archive, rebase)):
+    for batch in batches(_rebased(archive, rebase), _size, _BATCH_WINDOWS):
         entries = [
             Entry(file, content.windows, embeddings, content.decoder_version)
             for content in batch
@@ -190,19 +191,9 @@ def _add_all(
     return outcomes
 
 
-def _batches(contents: Iterator[Content]) -> Iterator[list[Content]]:
-    """Yield recordings in lists for one transaction each."""
-    batch: list[Content] = []
-    n_windows = 0
-    for content in contents:
-        batch.append(content)
-        # Paths count too, because of their metadata.
-        n_windows += len(content.windows) + len(content.files)
-        if n_windows >= _BATCH_WINDOWS:
-            yield batch
-            batch, n_windows = [], 0
-    if batch:
-        yield batch
+def _size(content: Content) -> int:
+    # Paths count too, because of their metadata.
+    return len(content.windows) + len(content.files)
 
 
 def _rebased(archive: Archive, rebase: Sequence[Rebase]) -> Iterator[Content]:

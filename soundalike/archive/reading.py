@@ -21,10 +21,10 @@ import numpy as np
 
 from soundalike.archive.format import FILES, HEAD, RECORDINGS, parse_summary
 from soundalike.errors import ArchiveError, ArchiveInvalid, SoundalikeError
+from soundalike.faults import one_line
 from soundalike.store.base import START_SOURCES, Content
 from soundalike.types import FileStat, HalfArray, Recording, Window
 
-_BLOCK_BYTES = 1 << 20
 _MAX_HEAD_BYTES = 64 << 20
 #: Decoder version of older files.
 FIRST_DECODER = 1
@@ -91,11 +91,8 @@ class Archive:
                 )
 
     def _sha256(self, name: str) -> str:
-        digest = hashlib.sha256()
         with self._zip.open(name) as member:
-            while block := member.read(_BLOCK_BYTES):
-                digest.update(block)
-        return digest.hexdigest()
+            return hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
 
     def contents(self) -> Iterator[Content]:
         """Yield all recordings with their paths and windows, sorted by id.
@@ -243,7 +240,7 @@ def _checked(path: Path) -> Iterator[None]:
     except SoundalikeError:
         raise
     except _DAMAGED as exc:
-        reason = " ".join(str(exc).split()) or type(exc).__name__
         raise ArchiveInvalid(
-            f"{str(path)!r} is damaged or not an exported collection ({reason}); copy or export it again"
+            f"{str(path)!r} is damaged or not an exported collection ({one_line(exc)}); copy or export "
+            "it again"
         ) from exc

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.audio.streams import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ
 from soundalike.errors import EmptyAudio, ParameterError
 
-#: The limits of `soundalike.audio.parts`.
-_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
-_MAX_CHANNELS = 64
 #: Offset and divisor that convert PCM integers to floats.
 _SCALES = {"uint8": (-128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
 _FLOATS = ("float16", "float32", "float64")
@@ -50,10 +48,10 @@ def _checked_rate(sample_rate: float | None) -> int:
         raise ParameterError("an array does not hold its sample rate; give sample_rate=, in hertz")
     # Whole floats like 44100.0 are allowed.
     is_whole = isinstance(sample_rate, (int, float, np.integer, np.floating)) and sample_rate % 1 == 0
-    if not is_whole or not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
+    if not is_whole or not MIN_RATE_HZ <= sample_rate <= MAX_RATE_HZ:
         raise ParameterError(
-            f"sample_rate is {sample_rate!r}; give a whole number of hertz from {_MIN_RATE_HZ} to "
-            f"{_MAX_RATE_HZ}"
+            f"sample_rate is {sample_rate!r}; give a whole number of hertz from {MIN_RATE_HZ} to "
+            f"{MAX_RATE_HZ}"
         )
     return int(sample_rate)
 
@@ -68,8 +66,8 @@ def _check_shape(samples: npt.NDArray[Any]) -> None:
         raise ParameterError(f"the samples have shape {shape}; give (n,) or (n, channels)")
     if not samples.size:
         raise EmptyAudio(f"the samples have shape {shape}; there is nothing to embed")
-    if len(shape) == 2 and shape[1] > _MAX_CHANNELS:
-        hint = "; transpose them" if shape[0] <= _MAX_CHANNELS else ""
+    if len(shape) == 2 and shape[1] > MAX_CHANNELS:
+        hint = "; transpose them" if shape[0] <= MAX_CHANNELS else ""
         raise ParameterError(
             f"the samples have shape {shape}, which is {shape[1]} channels; give (n, channels){hint}"
         )

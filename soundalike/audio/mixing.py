@@ -7,12 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from soundalike.audio.streams import Block, DecodeError
+from soundalike.audio.streams import MAX_CHANNELS, Block, DecodeError
 from soundalike.types import FloatArray
 
 #: Channels are compared in segments of this length, counted from the start of the recording.
 STRETCH_S = 0.5
-MAX_CHANNELS = 64
+
 #: The channels of a stretch cancel each other out if the mix has less than this share (-20 dB) of the
 #: energy of a mix of uncorrelated channels.
 _CANCELLED_SHARE = 0.01

@@ -17,12 +17,12 @@ from soundalike.audio.excerpt import nothing_there
 from soundalike.audio.mixing import MixDown
 from soundalike.audio.refusals import refusal
 from soundalike.audio.sndfile import UnsureLengthError
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, shown_source
+from soundalike.audio.streams import MAX_RATE_HZ, MIN_RATE_HZ
 from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, ParameterError
 from soundalike.types import FloatArray
 
-_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
 #: A later decoder's result replaces the best one if it is longer by this, which exceeds the usual
 #: differences between decoders.
 _LONGER_S = 0.1
@@ -282,8 +282,9 @@ class _Tries(Generic[_Result]):
         if self.nothing_there is not None:
             raise self.nothing_there
         if self.is_empty:
-            raise EmptyAudio(f"{_shown(self.source)} has 0 audio samples; record or export it again")
-        raise refusal(self.source, _shown(self.source), self.reasons)
+            shown = shown_source(self.source)
+            raise EmptyAudio(f"{shown} has 0 audio samples; record or export it again")
+        raise refusal(self.source, self.reasons)
 
 
 def _name_of(opener: _Opener) -> str:
@@ -292,9 +293,5 @@ def _name_of(opener: _Opener) -> str:
 
 
 def _check_format(stream: AudioStream) -> None:
-    if not _MIN_RATE_HZ <= stream.sample_rate_hz <= _MAX_RATE_HZ:
+    if not MIN_RATE_HZ <= stream.sample_rate_hz <= MAX_RATE_HZ:
         raise DecodeError(f"sample rate {stream.sample_rate_hz} Hz is out of range")
-
-
-def _shown(source: AudioSource) -> str:
-    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else repr(str(source))

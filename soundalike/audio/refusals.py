@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from soundalike.audio.sniffing import is_play_list, read_beginning
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, shown_source
 from soundalike.errors import NoAudioTrack, UnreadableAudio
 
 #: Reason that the container decoder gives for a container without sound.
 _NO_TRACK = "no audio track inside"
 
 
-def refusal(source: AudioSource, shown: str, reasons: Sequence[str]) -> UnreadableAudio:
+def refusal(source: AudioSource, reasons: Sequence[str]) -> UnreadableAudio:
     """Return the error for content that no decoder can read.
 
     Parameters
     ----------
     source : Path or bytes
-    shown : str
-        Name of the source in messages.
     reasons : sequence of str
         Reasons of the decoders.
     """
+    shown = shown_source(source)
     if any(reason.endswith(f": {_NO_TRACK}") for reason in reasons):
         return NoAudioTrack(f"{shown} has no audio track; choose a film with sound, or skip this one")
     if _is_play_list(source):

@@ -19,7 +19,7 @@ from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray, Window
 
 #: One analysis frame of the encoders' front end (25 ms).
-MIN_SAMPLES = 400
+MIN_SAMPLES = front_end.FRAME_SAMPLES
 #: Peak-to-peak amplitude of a sine at -80 dBFS. The front end adds 0.01 to every mel band before the
 #: logarithm, which masks quieter sounds.
 SILENCE_PEAK_TO_PEAK = 2e-4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import stat
@@ -18,7 +19,7 @@ from soundalike.types import FileStat
 #: A path on this machine, or the bytes of an upload.
 AudioSource = Path | bytes
 
-_READ_BYTES = 1 << 20
+
 #: The coarsest time stamp of common file systems: FAT counts in two seconds.
 _CLOCK_NS = 2_000_000_000
 #: Only at the start: a path may contain ``://``.
@@ -95,6 +96,11 @@ def snapshot(uri: str | Path) -> FileSnapshot:
     return FileSnapshot(path, FileStat(status.st_size, status.st_mtime_ns), at_ns)
 
 
+def shown_source(source: AudioSource) -> str:
+    """Return the name of a source in messages."""
+    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else repr(str(source))
+
+
 def local_path(uri: str) -> Path:
     """Return the path of a path or ``file:`` URL; the file need not exist.
 
@@ -167,14 +173,9 @@ def recording_id_of(source: AudioSource) -> str:
     AudioNotFound
         The file cannot be read.
     """
-    digest = hashlib.sha256()
-    if isinstance(source, bytes):
-        digest.update(source)
-    else:
-        try:
-            with source.open("rb") as file:
-                while block := file.read(_READ_BYTES):
-                    digest.update(block)
-        except OSError as exc:
-            raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check its permissions") from exc
-    return str(uuid.UUID(bytes=digest.digest()[:16]))
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+    except OSError as exc:
+        raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check its permissions") from exc
+    return str(uuid.UUID(bytes=digest[:16]))

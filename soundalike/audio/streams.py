@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+#: Supported sample rates and numbers of channels.
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
+MAX_CHANNELS = 64
 #: Approximate number of samples per channel in a block.
 BLOCK_FRAMES = 1 << 16
 #: After a seek, decoders need some frames until they give the same samples as from the start.

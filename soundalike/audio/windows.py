@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from soundalike.audio import front_end
 from soundalike.errors import ParameterError
 
-SAMPLE_RATE_HZ = 16_000
+SAMPLE_RATE_HZ = front_end.SAMPLE_RATE_HZ
 #: A remainder up to this long moves the last window instead of adding one. MP3 and AAC decoders output
 #: up to 70 ms more than was recorded (encoder delay and padding), and a 10 s clip must have the same
 #: four windows in every format.

@@ -202,13 +202,14 @@ def _prefix(under: str) -> str:
 def status(arguments: argparse.Namespace) -> int:
     """Print what is indexed, with what, and where."""
     from soundalike.clock.start_time import zone_named
+    from soundalike.search.match_json import local_time
 
     settings = settings_from(arguments)
     zone = zone_named(settings.time_zone)
     service = service_from(arguments)
     values = service.status(arguments.collection) if service else _stored(settings, arguments.collection)
     for name in ("earliest_start", "latest_start"):
-        values[name] = output.local_time(values[name], zone)
+        values[name] = local_time(values[name], zone)
     _print_values(values, as_json=arguments.json)
     if values["encoder"] != values["configured_encoder"]:
         output.note(

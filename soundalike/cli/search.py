@@ -20,6 +20,7 @@ from soundalike.cli.commands import (
 from soundalike.cli.server import service_from
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
+from soundalike.search.match_json import match_to_json
 
 if TYPE_CHECKING:
     from soundalike.search.queries import EmbeddedQuery, Query
@@ -51,9 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             answer, encoder = answer_to(query, store, **wanted), query.spec.encoder
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
-    rows = [
-        output.match_values(match, answer.query, encoder, filters.time_zone) for match in answer.matches
-    ]
+    rows = [match_to_json(match, answer.query, encoder, filters.time_zone) for match in answer.matches]
     if arguments.json:
         for row in rows:
             output.json_line(row)

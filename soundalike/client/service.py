@@ -20,8 +20,9 @@ from soundalike.errors import AudioError, RecordingNotFound, ServiceError, Sound
 from soundalike.filters import Filters
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.search.find import Answer
+from soundalike.search.match_json import match_from_json
 from soundalike.search.queries import Query
-from soundalike.types import Bucket, BucketWidth, Match, Recording, Timeline
+from soundalike.types import Bucket, BucketWidth, Timeline
 
 #: Fields of the status of a collection, in order.
 STATUS = (
@@ -115,7 +116,7 @@ class Service:
         found = self._ask("/api/search", query, parameters, on_server=on_server)
         with self._expected_form():
             name = _name_of(query, found, on_server=on_server)
-            matches = [_match(row) for row in found["matches"]]
+            matches = [match_from_json(row) for row in found["matches"]]
             answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
             return answer, found["encoder"]
 
@@ -383,22 +384,6 @@ def _texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _match(row: Mapping[str, Any]) -> Match:
-    recording = Recording(
-        recording_id=row["recording_id"],
-        uri=row["uri"],
-        duration_s=row["duration_s"],
-        label=row["label"],
-        tags=row["tags"],
-        recorded_at=row["recorded_at"] and _moment(row["recorded_at"]),
-        recorded_at_source=row["recorded_at_source"],
-    )
-    names = ("rank", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits")
-    return Match(
-        recording=recording, collection=row["collection"], **{name: row[name] for name in names}
-    )
 
 
 def _moment(text: str) -> datetime:

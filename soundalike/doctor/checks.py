@@ -9,6 +9,7 @@ from typing import Literal
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import SoundalikeError, exit_status_of
+from soundalike.faults import one_line
 
 State = Literal["ok", "warn", "fail"]
 
@@ -50,13 +51,8 @@ def guarded(name: str, look: Callable[[], Check]) -> Check:
     except SoundalikeError as exc:
         return failed(name, exc)
     except Exception as exc:
-        reason = " ".join(str(exc).split())
-        return Check(
-            name,
-            "fail",
-            f"the check raised {type(exc).__name__}: {reason}",
-            code=SoundalikeError.code,
-        )
+        message = f"the check raised {type(exc).__name__}: {one_line(exc)}"
+        return Check(name, "fail", message, code=SoundalikeError.code)
 
 
 def exit_status(checks: Iterable[Check]) -> int:

@@ -13,10 +13,12 @@ from pathlib import Path
 from soundalike.config import Settings
 from soundalike.doctor.checks import Check, command, failed, size
 from soundalike.encoders import weights
+from soundalike.encoders.choice import is_checkpoint
 from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.vggish import bfloat16
 from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import UnreadableAudio, WeightsCorrupt, WeightsMissing
+from soundalike.faults import one_line
 from soundalike.store.opening import is_made
 
 _LOW_DISK_BYTES = 1 << 30
@@ -53,10 +55,9 @@ def decoders() -> Check:
 
         found.append(f"PyAV {av.__version__}")
     except (ImportError, OSError) as exc:
-        reason = " ".join(str(exc).split())
         return failed(
             "decoders",
-            UnreadableAudio(f"a decoder cannot be loaded: {reason}"),
+            UnreadableAudio(f"a decoder cannot be loaded: {one_line(exc)}"),
             "pip install --force-reinstall av soundfile",
         )
     found.append(_ffmpeg() or "no ffmpeg program, which only rare formats need")
@@ -89,13 +90,10 @@ def weights_here(settings: Settings) -> Check:
             for file in weights.PUBLISHED
         }
     except WeightsCorrupt as exc:
-        # With "auto" the weight-free encoder is used instead, so this is only a warning.
-        found = failed("weights", exc, GET_WEIGHTS)
-        if settings.model == "auto":
-            return Check(
-                "weights", "warn", f"{exc.message}; until then {Modulation.name} is used", GET_WEIGHTS
-            )
-        return found
+        if settings.model != "auto":
+            return failed("weights", exc, GET_WEIGHTS)
+        message = f"{exc.message}; until then {Modulation.name} is used"
+        return Check("weights", "warn", message, GET_WEIGHTS)
     if states[weights.CHECKPOINT.name]:
         pca = states[weights.PCA_PARAMS.name]
         rest = "" if pca else f", without {weights.PCA_PARAMS.name}, which only post-processing needs"
@@ -107,11 +105,10 @@ def weights_here(settings: Settings) -> Check:
 
 
 def _own_checkpoint(path: Path) -> Check:
-    if path.is_file() or path.with_name(f"{path.name}.index").is_file():
+    if is_checkpoint(path):
         return Check("weights", "ok", f"the checkpoint {path}")
-    return failed(
-        "weights", WeightsMissing(f"there is no checkpoint at {path}"), "unset SOUNDALIKE_CHECKPOINT"
-    )
+    missing = WeightsMissing(f"there is no checkpoint at {path}")
+    return failed("weights", missing, "unset SOUNDALIKE_CHECKPOINT")
 
 
 def disk(settings: Settings) -> Check:

@@ -73,8 +73,13 @@ def vggish_checkpoint(weights_dir: Path, checkpoint: Path | None = None) -> Path
     return path
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a path is an existing file, or the prefix of a checkpoint."""
+    return path.is_file() or path.with_name(f"{path.name}.index").is_file()
+
+
 def _check_exists(path: Path) -> None:
-    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
+    if not is_checkpoint(path):
         raise WeightsMissing(f"there is no checkpoint at {path}; download it with: {GET_WEIGHTS}")
 
 

@@ -104,11 +104,8 @@ def _read_marker(marker: Path) -> dict[str, object]:
 
 def file_md5(path: Path) -> str:
     """Return a file's MD5 in hexadecimal; the publisher uses this checksum."""
-    digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def download(

@@ -49,6 +49,16 @@ def element(tag: str, *children: Child, **attributes: object) -> ElementTree.Ele
     return made
 
 
+def svg_line(x1: float, y1: float, x2: float, y2: float, **more: object) -> ElementTree.Element:
+    """Return a line of an SVG."""
+    return element("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", **more)
+
+
+def svg_text(text: str, x: float, y: float, anchor: str, **more: object) -> ElementTree.Element:
+    """Return a text of an SVG; `anchor` is ``start``, ``middle`` or ``end``."""
+    return element("text", text, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, **more)
+
+
 def cleaned(text: str) -> str:
     r"""Replace control characters with visible ones.
 

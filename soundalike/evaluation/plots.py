@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.evaluation.html import element
+from soundalike.evaluation.html import element, svg_line, svg_text
 from soundalike.evaluation.results import NO_ANSWER
 
 #: Maximum number of labels of a readable heat map.
@@ -33,14 +33,14 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
     for tenth in range(0, 11, 2):
         value = tenth / 10
         parts += [
-            _line(_x(value), _y(0), _x(value), _y(1), "grid"),
-            _line(_x(0), _y(value), _x(1), _y(value), "grid"),
-            _text(f"{value:g}", _x(value), _y(0) + 16, "middle"),
-            _text(f"{value:g}", _x(0) - 6, _y(value) + 4, "end"),
+            svg_line(_x(value), _y(0), _x(value), _y(1), class_="grid"),
+            svg_line(_x(0), _y(value), _x(1), _y(value), class_="grid"),
+            svg_text(f"{value:g}", _x(value), _y(0) + 16, "middle"),
+            svg_text(f"{value:g}", _x(0) - 6, _y(value) + 4, "end"),
         ]
-    parts.append(_text("recall", _x(0.5), _HEIGHT - 8, "middle"))
+    parts.append(svg_text("recall", _x(0.5), _HEIGHT - 8, "middle"))
     upright = f"rotate(-90 12 {_y(0.5):g})"
-    parts.append(_text("precision", 12, _y(0.5), "middle", transform=upright))
+    parts.append(svg_text("precision", 12, _y(0.5), "middle", transform=upright))
     for number, (name, curve) in enumerate(curves.items()):
         points = [(_x(level / 10), _y(float(value))) for level, value in enumerate(curve)]
         parts.append(
@@ -68,15 +68,7 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
 
 def key_line(number: int) -> Element:
     """Return the line of a setting for the legend."""
-    line = element(
-        "line",
-        x1=0,
-        y1=6,
-        x2=34,
-        y2=6,
-        class_=f"curve s{number}",
-        stroke_dasharray=_DASHES[number] or None,
-    )
+    line = svg_line(0, 6, 34, 6, class_=f"curve s{number}", stroke_dasharray=_DASHES[number] or None)
     return _svg(34, 12, None, [line])
 
 
@@ -134,7 +126,7 @@ def _cell(x: float, y: float, size: int, count: int, total: int, tooltip: str) -
     )
     if size < 18:
         return [cell]
-    number = _text(
+    number = svg_text(
         str(count), x + size / 2, y + size / 2 + 4, "middle", class_="strong" if share > 0.55 else "weak"
     )
     return [cell, number]
@@ -150,7 +142,7 @@ def _shown(label: str | None) -> str:
 
 
 def _label(label: str | None, x: float, y: float, anchor: str, **more: object) -> Element:
-    text = _text(_shown(label), x, y, anchor, **more)
+    text = svg_text(_shown(label), x, y, anchor, **more)
     text.append(element("title", _named(label)))
     return text
 
@@ -174,11 +166,3 @@ def _x(share: float) -> float:
 
 def _y(share: float) -> float:
     return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _MARGIN)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Element:
-    return element("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", class_=kind)
-
-
-def _text(text: str, x: float, y: float, anchor: str, **more: object) -> Element:
-    return element("text", text, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, **more)

@@ -81,18 +81,18 @@ def read_file_rows(
     needed: Sequence[Sequence[str]] = (),
     used: Sequence[str] | None = None,
 ) -> list[FileRow]:
-    """Read the rows of tables of files; every command that takes such a table reads it with this.
+    """Read the rows of tables of files; all commands that accept such tables use this reader.
 
     Parameters
     ----------
     tables : sequence of Path
-        As for `read_rows`. The file is named by the first of the columns ``file_name``, ``filename``,
-        ``file`` and ``path``.
+        As for `read_rows`, with the file's name in the column ``file_name``, ``filename``, ``file`` or
+        ``path``.
     folders : sequence of Path
         File names are relative to their table's folder, or to one of these, or to a subfolder
         ``audio`` of one of them.
     needed, used
-        As for `read_rows`, apart from the file's name.
+        As for `read_rows`, in addition to the file's name.
 
     Raises
     ------
@@ -251,9 +251,9 @@ def read_rows(
         JSON lines (``.jsonl`` or ``.ndjson``), or CSV in UTF-8 with a header, separated by commas,
         semicolons or tabs.
     needed : sequence of sequences of str
-        Of each, one name must be in the header of a CSV.
+        Alternative names of required columns; a CSV must have one of each.
     used : sequence of str, optional
-        Other columns that may not be there twice; None: all.
+        Other columns that must not be repeated; None: all.
 
     Raises
     ------
@@ -262,10 +262,15 @@ def read_rows(
     """
     if not path.is_file():
         raise MetadataError(f"there is no file at {str(path)!r}; give a table, CSV or JSON lines")
-    if path.suffix.lower() in _JSON_SUFFIXES:
-        yield from _json_rows(path)
-    else:
-        yield from _csv_rows(path, needed, used)
+    try:
+        if path.suffix.lower() in _JSON_SUFFIXES:
+            yield from _json_rows(path)
+        else:
+            yield from _csv_rows(path, needed, used)
+    except OSError as exc:
+        raise MetadataError(
+            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
+        ) from exc
 
 
 def _csv_rows(path: Path, needed: Sequence[Sequence[str]], used: Sequence[str] | None) -> Iterator[Row]:
@@ -289,10 +294,6 @@ def _csv_rows(path: Path, needed: Sequence[Sequence[str]], used: Sequence[str] |
                 yield reader.line_num, dict(zip(header, cells, strict=True))
     except (csv.Error, UnicodeError) as exc:
         raise MetadataError(f"{path.name!r} cannot be read as CSV in UTF-8: {exc}") from exc
-    except OSError as exc:
-        raise MetadataError(
-            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
-        ) from exc
 
 
 def _check_columns(
@@ -323,10 +324,6 @@ def _json_rows(path: Path) -> Iterator[Row]:
                 yield number, row
     except UnicodeError as exc:
         raise MetadataError(f"{path.name!r} is not in UTF-8: {exc}") from exc
-    except OSError as exc:
-        raise MetadataError(
-            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
-        ) from exc
 
 
 def _parsed(text: str, number: int) -> Any:

@@ -14,6 +14,7 @@ import psycopg2
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import ConfigError, ExtensionMissing, StoreError, StoreUnavailable
+from soundalike.faults import one_line
 from soundalike.store.disk_space import full_error, says_full
 
 Connection = psycopg2.extensions.connection
@@ -150,11 +151,6 @@ class Database:
         """Close the idle connections; the next transaction opens a new one."""
         while self._idle:
             self._idle.pop().close()
-
-
-def one_line(exc: psycopg2.Error) -> str:
-    """Return a driver error's message without line breaks."""
-    return " ".join(str(exc).split()) or type(exc).__name__
 
 
 def parse_url(url: str) -> dict[str, str]:

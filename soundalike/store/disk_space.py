@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,9 +10,9 @@ from pathlib import Path
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import StoreError, StoreFull
+from soundalike.faults import NO_SPACE, is_disk_full, one_line
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_TEXTS = [os.strerror(number) for number in _NO_SPACE]
+_TEXTS = [os.strerror(number) for number in NO_SPACE]
 #: PostgreSQL stops when it cannot create the next log file of 16 MiB, and then deletes the incomplete
 #: file.
 _TOO_LITTLE_BYTES = 32 << 20
@@ -26,7 +25,7 @@ def says_full(exc: BaseException) -> bool:
     """
     return any(
         isinstance(each, pg_errors.DiskFull)
-        or (isinstance(each, OSError) and each.errno in _NO_SPACE)
+        or is_disk_full(each)
         or any(text in str(each) for text in _TEXTS)
         for each in _chain(exc)
     )
@@ -45,7 +44,7 @@ def full_error(exc: BaseException, database: str, folder: Path | None = None) ->
         Data folder of the server. A server that stopped because of a full disk cannot report it, so too
         little free space counts as the reason.
     """
-    reason = " ".join(str(exc).split()) or type(exc).__name__
+    reason = one_line(exc)
     if says_full(exc):
         if "shared memory" in reason:
             # Shared memory, which is a file system on Linux.

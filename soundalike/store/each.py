@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import psycopg2
 
@@ -29,6 +30,23 @@ _OF_ALL = (
 )
 #: Errors of the server about values.
 _OF_VALUES = (psycopg2.DataError, psycopg2.IntegrityError)
+
+
+_Item = TypeVar("_Item")
+
+
+def batches(items: Iterable[_Item], size: Callable[[_Item], int], limit: int) -> Iterator[list[_Item]]:
+    """Yield lists of consecutive items; a list ends when the sizes of its items reach `limit`."""
+    batch: list[_Item] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size(item)
+        if total >= limit:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def add_each(

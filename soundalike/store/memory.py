@@ -10,7 +10,7 @@ import numpy as np
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.errors import ParameterError
 from soundalike.filters import Filters
 from soundalike.store.base import (
     MAX_PAGE,
@@ -32,6 +32,7 @@ from soundalike.store.base import (
     checked_id,
     folder_prefix,
     is_under,
+    not_indexed,
     start_source,
     starts_by_trust,
 )
@@ -49,6 +50,12 @@ class MemoryStore:
     def _find(self, name: str) -> MemoryCollection | None:
         check_collection_name(name)
         return self._collections.get(name)
+
+    def _existing(self, name: str) -> MemoryCollection:
+        found = self._find(name)
+        if found is None:
+            raise not_indexed(name)
+        return found
 
     def _ensure(self, name: str, spec: IndexSpec) -> MemoryCollection:
         found = self._find(name) or self._collections.setdefault(name, MemoryCollection(spec))
@@ -216,9 +223,7 @@ class MemoryStore:
         """Compare with every window; see `soundalike.store.Store.search`."""
         check_top_k(top_k)
         check_filters(filters)
-        found = self._find(collection)
-        if found is None:
-            raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+        found = self._existing(collection)
         check_spec(found.spec, spec)
         check_embeddings(vectors, None, spec)
         return found.search(vectors, top_k, filters)
@@ -237,9 +242,7 @@ class MemoryStore:
         """Count by wall-clock time; see `soundalike.store.timeline.count_by_time`."""
         check_count(min_score, bucket)
         check_filters(filters)
-        found = self._find(collection)
-        if found is None:
-            raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+        found = self._existing(collection)
         check_spec(found.spec, spec)
         check_embeddings(vectors, None, spec)
         return found.count_by_time(vectors, min_score, bucket, zone, filters)
@@ -270,8 +273,7 @@ class MemoryStore:
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Check that the collection exists; a store in memory has no index."""
-        if self._find(collection) is None:
-            raise IndexEmpty(f"there is no collection {collection!r}")
+        self._existing(collection)
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection."""
@@ -309,17 +311,14 @@ class MemoryStore:
 
     def rename_collection(self, name: str, new_name: str) -> None:
         """Rename a collection; the new name must be free."""
-        if self._find(name) is None:
-            raise IndexEmpty(f"there is no collection {name!r}")
+        self._existing(name)
         if self._find(new_name) is not None:
             raise ParameterError(f"there is a collection {new_name!r} already; choose another name")
         self._collections[new_name] = self._collections.pop(name)
 
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
         """Replace a collection with another one; see `soundalike.store.Store`."""
-        old, new = self._find(name), self._find(successor)
-        if old is None or new is None:
-            raise IndexEmpty(f"there is no collection {successor if old else name!r}")
+        old, new = self._existing(name), self._existing(successor)
         if old.paths.keys() - new.paths.keys() - without:
             return False
         new.delete(list(new.paths.keys() - old.paths.keys()))

@@ -24,6 +24,7 @@ from soundalike.store.base import (
     is_storable,
     not_indexed,
 )
+from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
 from soundalike.store.reading import PostgresReader
@@ -137,14 +138,11 @@ class PostgresStore(PostgresReader):
         """
         check_recording(recording, has_length=False)
 
-        def work(cursor: Cursor) -> Outcome | None:
-            target = self._find(cursor, collection)
-            if target is None:
-                return None
+        def work(cursor: Cursor, target: Collection) -> Outcome | None:
             check_spec(target.spec, spec)
             return writing.link(cursor, target, recording, renew=renew)
 
-        return self._run(work)
+        return self._run_in(collection, work, None)
 
     def search(
         self,
@@ -210,14 +208,11 @@ class PostgresStore(PostgresReader):
         check_filters(filters)
         check_embeddings(vectors, None, spec)
 
-        def work(cursor: Cursor) -> Timeline:
-            found = self._find(cursor, collection)
-            if found is None:
-                raise not_indexed(collection)
+        def work(cursor: Cursor, found: Collection) -> Timeline:
             check_spec(found.spec, spec)
             return count_by_time(cursor, found, vectors, min_score, bucket, zone, filters)
 
-        return self._run(work)
+        return self._run_in_existing(collection, work)
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete a path, all paths in a folder, or a recording by id; return the number of paths.
@@ -226,46 +221,31 @@ class PostgresStore(PostgresReader):
         """
         if not is_storable(key):
             return 0
-
-        def work(cursor: Cursor) -> int:
-            found = self._find(cursor, collection)
-            return writing.delete(cursor, found, key) if found else 0
-
-        return self._run(work)
+        return self._run_in(collection, lambda cursor, found: writing.delete(cursor, found, key), 0)
 
     def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
         """Delete these paths in one transaction; return the ones that were stored."""
         storable = [uri for uri in uris if is_storable(uri)]
-
-        def work(cursor: Cursor) -> list[str]:
-            found = self._find(cursor, collection)
-            return writing.delete_files(cursor, found, storable) if found else []
-
-        return self._run(work)
+        return self._run_in(
+            collection, lambda cursor, found: writing.delete_files(cursor, found, storable), []
+        )
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Build a missing HNSW index if the collection has enough windows."""
-
-        def work(cursor: Cursor) -> None:
-            found = self._find(cursor, collection)
-            if found is not None:
-                indexing.build_if_missing(cursor, found, self._exact_below)
-
-        self._run(work)
+        self._run_in(
+            collection,
+            lambda cursor, found: indexing.build_if_missing(cursor, found, self._exact_below),
+            None,
+        )
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Rebuild the HNSW index, or drop it if the collection has too few windows.
 
         Searches use the old index until the new one is complete; additions wait.
         """
-
-        def work(cursor: Cursor) -> None:
-            found = self._find(cursor, collection)
-            if found is None:
-                raise not_indexed(collection)
-            indexing.rebuild(cursor, found, self._exact_below)
-
-        self._run(work)
+        self._run_in_existing(
+            collection, lambda cursor, found: indexing.rebuild(cursor, found, self._exact_below)
+        )
 
     def create_collection(self, name: str, spec: IndexSpec) -> None:
         """Create an empty collection; an existing one must have the same specification."""
@@ -274,13 +254,11 @@ class PostgresStore(PostgresReader):
     def drop_collection(self, name: str) -> bool:
         """Delete a collection with its content; return whether it existed."""
 
-        def work(cursor: Cursor) -> bool:
-            found = self._find(cursor, name)
-            if found is not None:
-                collections.drop(cursor, found)
-            return found is not None
+        def work(cursor: Cursor, found: Collection) -> bool:
+            collections.drop(cursor, found)
+            return True
 
-        return self._run(work)
+        return self._run_in(name, work, missing=False)
 
     def rename_collection(self, name: str, new_name: str) -> None:
         """Rename a collection.
@@ -292,14 +270,7 @@ class PostgresStore(PostgresReader):
         ParameterError
             The new name is in use.
         """
-
-        def work(cursor: Cursor) -> None:
-            found = self._find(cursor, name)
-            if found is None:
-                raise not_indexed(name)
-            collections.rename(cursor, found, new_name)
-
-        self._run(work)
+        self._run_in_existing(name, lambda cursor, found: collections.rename(cursor, found, new_name))
 
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
         """Replace a collection with another one under its name.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from psycopg2 import errors as pg_errors
@@ -27,6 +28,7 @@ from soundalike.store.base import (
     checked_id,
     folder_prefix,
     is_storable,
+    not_indexed,
     starts_by_trust,
 )
 from soundalike.store.collections import Collection
@@ -35,6 +37,8 @@ from soundalike.store.schema import exists, extensions, has_schema, migrate_once
 from soundalike.types import IndexSpec, Recording
 
 _Result = TypeVar("_Result")
+#: Returns a page of a collection after a path; called with `after` by name.
+_NextPage = Callable[..., list[StoredFile]]
 #: Lifetime of cached collections; they may have an outdated number of chunks. Each search verifies that
 #: the collection still exists.
 _CACHED_FOR_S = 10.0
@@ -66,6 +70,30 @@ class PostgresReader:
             self._has_schema = False
             self._migrate()
             return self._db.run(work)
+
+    def _run_in(
+        self, collection: str, work: Callable[[Cursor, Collection], _Result], missing: _Result
+    ) -> _Result:
+        """Run a function with a collection in a transaction; return `missing` without the collection."""
+
+        def run(cursor: Cursor) -> _Result:
+            found = self._find(cursor, collection)
+            return work(cursor, found) if found else missing
+
+        return self._run(run)
+
+    def _run_in_existing(
+        self, collection: str, work: Callable[[Cursor, Collection], _Result]
+    ) -> _Result:
+        """Run a function with a collection in a transaction; raise `IndexEmpty` without it."""
+
+        def run(cursor: Cursor) -> _Result:
+            found = self._find(cursor, collection)
+            if found is None:
+                raise not_indexed(collection)
+            return work(cursor, found)
+
+        return self._run(run)
 
     def _migrate(self) -> None:
         """Migrate older tables, unless they are known to be up to date."""
@@ -106,15 +134,12 @@ class PostgresReader:
     ) -> dict[str, float]:
         """Return the stored ids among these, with the lengths of the recordings in seconds."""
 
-        def work(cursor: Cursor) -> dict[str, float]:
-            found = self._find(cursor, collection)
-            if found is None:
-                return {}
+        def work(cursor: Cursor, found: Collection) -> dict[str, float]:
             keys = {"collection": found.collection_id, "recording_ids": list(recording_ids)}
             cursor.execute(self._sql["known_lengths"], keys)
             return dict(cursor.fetchall())
 
-        return self._run(work)
+        return self._run_in(collection, work, {})
 
     def files(
         self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
@@ -124,33 +149,21 @@ class PostgresReader:
             return
         filters = Filters(uri_prefix="" if under is None else folder_prefix(under))
 
-        def page(cursor: Cursor, found: Collection, after: str) -> list[StoredFile]:
-            return listing.page(cursor, found, after, MAX_PAGE, filters)
-
-        yield from self._paged(page, collection)
+        next_page = partial(listing.page, limit=MAX_PAGE, filters=filters)
+        yield from self._paged(next_page, collection)
 
     def outdated_files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
         """Yield the paths of recordings from an earlier decoder, sorted.
 
         Paths that are updated meanwhile may be included or not.
         """
+        yield from self._paged(partial(listing.outdated, limit=MAX_PAGE), collection)
 
-        def page(cursor: Cursor, found: Collection, after: str) -> list[StoredFile]:
-            return listing.outdated(cursor, found, after, MAX_PAGE)
-
-        yield from self._paged(page, collection)
-
-    def _paged(
-        self, page_behind: Callable[[Cursor, Collection, str], list[StoredFile]], collection: str
-    ) -> Iterator[Recording]:
+    def _paged(self, next_page: _NextPage, collection: str) -> Iterator[Recording]:
         """Yield the recordings of consecutive pages, each read in its own transaction."""
         after = ""
-
-        def work(cursor: Cursor) -> list[StoredFile]:
-            found = self._find(cursor, collection)
-            return page_behind(cursor, found, after) if found else []
-
-        while page := self._run(work):
+        none: list[StoredFile] = []
+        while page := self._run_in(collection, partial(next_page, after=after), none):
             yield from (file.recording for file in page)
             after = page[-1].recording.uri
 
@@ -181,24 +194,18 @@ class PostgresReader:
         """
         check_page(limit, after)
         check_filters(filters)
-
-        def work(cursor: Cursor) -> list[StoredFile]:
-            found = self._find(cursor, collection)
-            return listing.page(cursor, found, after, limit, filters) if found else []
-
-        return self._run(work)
+        return self._run_in(
+            collection,
+            lambda cursor, found: listing.page(cursor, found, after, limit, filters),
+            [],
+        )
 
     def files_named(
         self, keys: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, StoredFile]:
         """Return the stored recordings by path or recording id; by id with the first path."""
         storable = [key for key in keys if is_storable(key)]
-
-        def work(cursor: Cursor) -> dict[str, StoredFile]:
-            found = self._find(cursor, collection)
-            return listing.named(cursor, found, storable) if found else {}
-
-        return self._run(work)
+        return self._run_in(collection, lambda cursor, found: listing.named(cursor, found, storable), {})
 
     def labels(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
@@ -217,12 +224,9 @@ class PostgresReader:
 
     def _counts(self, statement: str, limit: int, collection: str) -> list[tuple[str, int]]:
         check_page(limit, "")
-
-        def work(cursor: Cursor) -> list[tuple[str, int]]:
-            found = self._find(cursor, collection)
-            return listing.counts(cursor, found, statement, limit) if found else []
-
-        return self._run(work)
+        return self._run_in(
+            collection, lambda cursor, found: listing.counts(cursor, found, statement, limit), []
+        )
 
     def known_files(
         self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
@@ -236,15 +240,12 @@ class PostgresReader:
         """
         storable = [uri for uri in uris if is_storable(uri)]
 
-        def work(cursor: Cursor) -> dict[str, Recording]:
-            found = self._find(cursor, collection)
-            if found is None:
-                return {}
+        def work(cursor: Cursor, found: Collection) -> dict[str, Recording]:
             check_spec(found.spec, spec)
             files = listing.at_paths(cursor, found, storable)
             return {uri: file.recording for uri, file in files.items()}
 
-        return self._run(work)
+        return self._run_in(collection, work, {})
 
     def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
         """Yield all recordings with their paths and windows, sorted by id.
@@ -285,12 +286,9 @@ class PostgresReader:
             The id is not a UUID, or the recording ends before the excerpt begins.
         """
         key = checked_id(recording_id)
-
-        def work(cursor: Cursor) -> Content | None:
-            found = self._find(cursor, collection)
-            return contents.read_one(cursor, found, key, excerpt) if found else None
-
-        return self._run(work)
+        return self._run_in(
+            collection, lambda cursor, found: contents.read_one(cursor, found, key, excerpt), None
+        )
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection; works on an empty database too."""

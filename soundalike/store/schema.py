@@ -5,8 +5,9 @@ from __future__ import annotations
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import ExtensionMissing, SchemaMismatch
+from soundalike.faults import one_line
 from soundalike.store import sql
-from soundalike.store.connection import Cursor, one_line
+from soundalike.store.connection import Cursor
 from soundalike.types import IndexSpec
 
 SCHEMA_VERSION = 4

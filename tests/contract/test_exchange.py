@@ -220,7 +220,7 @@ def test_paths_that_would_become_one_are_refused(store: Store, collection: Colle
     collection.add("/one/a.wav")
     collection.add("/two/a.wav")
     export_collection(store, tmp_path / "x.zip")
-    with pytest.raises(StoreError, match="two paths have become one"):
+    with pytest.raises(StoreError, match="two paths were moved"):
         _import(store, tmp_path / "x.zip", collection="twin", rebase=[Rebase("/one", "/two")])
     assert list(store.collections()) == ["default"]
 

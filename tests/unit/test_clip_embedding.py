@@ -240,7 +240,7 @@ def test_postprocessed_seconds_are_pooled_without_overflow(sound: Path, pca: Pat
 
 def test_postprocess_belongs_to_vggish(sound: Path):
     with pytest.raises(
-        ParameterError, match="postprocess belongs to vggish; the encoder is logmel-modulation"
+        ParameterError, match="postprocess works with vggish only; the encoder is logmel-modulation"
     ):
         embed_audio(sound, postprocess=True, encoder=Modulation())
 

@@ -326,7 +326,7 @@ def test_a_sound_of_which_the_encoder_makes_nothing_is_told_of(
     (result,) = index(pipeline, sounds / "low" / "low.wav")
     assert (result.outcome, result.n_searchable) == ("added", 0)
     assert result.warnings == (
-        "zero: the encoder makes nothing of any window, and no search can find them",
+        "zero: the embeddings of all windows are zero, and no search can find them",
     )
     assert pipeline.store.status().unsearchable == 1
 

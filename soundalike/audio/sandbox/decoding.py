@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from soundalike.audio.sandbox.pool import ProcessPool
 from soundalike.audio.sandbox.process import ProcessCrashed, ProcessFailure, ProcessTooSlow
+from soundalike.audio.sources import shown_source
 from soundalike.errors import (
     AudioError,
     AudioNotFound,
@@ -110,22 +111,22 @@ class IsolatedDecoding:
                 # The remaining decoders cannot read it; the first failure is the useful message.
                 raise failure or exc from exc
             except Exception as exc:
-                raise recording_error(exc, _name(source)) from exc
+                name = shown_source(source) if isinstance(source, bytes) else str(source)
+                raise recording_error(exc, name) from exc
 
     def _described(self, exc: ProcessFailure, source: Path | bytes, timeout_s: float) -> AudioError:
         """Return the audio error for a failed process."""
+        shown = shown_source(source)
         if isinstance(exc, ProcessCrashed):
-            return UnreadableAudio(
-                f"a decoder crashed on {_shown(source)} ({exc}); convert it to WAV or FLAC"
-            )
+            return UnreadableAudio(f"a decoder crashed on {shown} ({exc}); convert it to WAV or FLAC")
         if isinstance(exc, ProcessTooSlow):
             return AudioTooSlow(
-                f"decoding {_shown(source)} took longer than {timeout_s:.0f} s; convert it to WAV or "
-                "FLAC, or raise SOUNDALIKE_DECODE_S"
+                f"decoding {shown} took longer than {timeout_s:.0f} s; convert it to WAV or FLAC, or "
+                "raise SOUNDALIKE_DECODE_S"
             )
         return AudioTooLarge(
-            f"decoding {_shown(source)} needs more than {self._memory_mb} MB; convert it to WAV or "
-            "FLAC, or raise SOUNDALIKE_DECODER_MEMORY_MB"
+            f"decoding {shown} needs more than {self._memory_mb} MB; convert it to WAV or FLAC, or "
+            "raise SOUNDALIKE_DECODER_MEMORY_MB"
         )
 
     def start(self, count: int, *, may_fork: bool = False) -> None:
@@ -148,11 +149,3 @@ def _size_bytes(source: Path | bytes) -> int:
         return source.stat().st_size
     except OSError as exc:
         raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check the path") from exc
-
-
-def _name(source: Path | bytes) -> str:
-    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else str(source)
-
-
-def _shown(source: Path | bytes) -> str:
-    return _name(source) if isinstance(source, bytes) else repr(str(source))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import MetadataError
+from soundalike.faults import one_line
 from soundalike.indexing.metadata import read_rows
 from soundalike.types import FloatArray
 
@@ -62,9 +63,8 @@ def read_arrays(path: Path) -> Vectors:
     except (ValueError, EOFError) as exc:
         if isinstance(exc, MetadataError):
             raise
-        reason = " ".join(str(exc).split())
         raise MetadataError(
-            f"{str(path)!r} cannot be read as {suffix}: {reason}; write it again"
+            f"{str(path)!r} cannot be read as {suffix}: {one_line(exc)}; write it again"
         ) from exc
 
 
@@ -108,7 +108,7 @@ def _from_parquet(path: Path) -> Vectors:
     try:
         table = pyarrow.parquet.read_table(path)
     except pyarrow.ArrowException as exc:
-        reason = " ".join(str(exc).split())[:200]
+        reason = one_line(exc)[:200]
         raise MetadataError(f"{str(path)!r} cannot be read as Parquet: {reason}") from exc
     column = _vector_column(table.schema, path)
     # Consecutive vectors of one length: a view of the file's numbers instead of a list of lists.

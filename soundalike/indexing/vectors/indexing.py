@@ -14,7 +14,7 @@ from soundalike.errors import ModelMismatch, ParameterError, SoundalikeError
 from soundalike.indexing.items import IndexResult, failed_result
 from soundalike.indexing.vectors.recordings import Refused, VectorRecording
 from soundalike.store.base import Entry
-from soundalike.store.each import add_each
+from soundalike.store.each import add_each, batches
 from soundalike.store.protocol import Store
 from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import EXTERNAL, FloatArray, IndexSpec
@@ -115,22 +115,13 @@ def index_vectors(
     StoreError
         The database cannot be used, or the collection has other vectors.
     """
-    for batch in _batches(recordings):
+    for batch in batches(recordings, _size, _BATCH_WINDOWS):
         yield from _store(store, batch, spec, collection, uri_of)
     store.finish_batch(collection=collection)
 
 
-def _batches(recordings: Sequence[Found]) -> Iterator[list[Found]]:
-    batch: list[Found] = []
-    n_windows = 0
-    for found in recordings:
-        batch.append(found)
-        n_windows += len(found.windows) if isinstance(found, VectorRecording) else 0
-        if n_windows >= _BATCH_WINDOWS:
-            yield batch
-            batch, n_windows = [], 0
-    if batch:
-        yield batch
+def _size(found: Found) -> int:
+    return len(found.windows) if isinstance(found, VectorRecording) else 0
 
 
 def _store(

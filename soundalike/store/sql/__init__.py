@@ -17,7 +17,10 @@ def queries() -> dict[str, str]:
     Comment lines are removed.
     """
     parts = _NAME.split(_COMMENT.sub("", _read("queries.sql")))[1:]
-    return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+    found = dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+    for name in ("filter_files", "describe_filtered"):
+        found[name] = found[name].replace("{narrowed}", found["narrow_files"])
+    return found
 
 
 def schema() -> str:

@@ -335,14 +335,7 @@ CROSS JOIN LATERAL (
 AND EXISTS (
     SELECT FROM soundalike.files AS f
     WHERE f.collection_id = {collection} AND f.recording_id = w.recording_id
-      AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
-      AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
-      AND f.tags @> %(tags)s::jsonb
-      AND NOT EXISTS (
-          SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
-      )
-      AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
-      AND starts_with(f.uri, %(uri_prefix)s)
+      {narrowed}
 )
 
 -- name: filter_excluded
@@ -407,14 +400,7 @@ WHERE r.collection_id = (
     SELECT collection_id FROM soundalike.collections
     WHERE collection_id = %(collection)s AND name = %(name)s::text AND created_at = %(created_at)s
 ) AND r.recording_id = ANY (%(recording_ids)s::uuid[])
-  AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
-  AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
-  AND f.tags @> %(tags)s::jsonb
-  AND NOT EXISTS (
-      SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
-  )
-  AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
-  AND starts_with(f.uri, %(uri_prefix)s)
+  {narrowed}
 ORDER BY r.recording_id, f.uri;
 
 -- name: describe

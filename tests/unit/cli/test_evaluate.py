@@ -249,7 +249,7 @@ WRONG: list[tuple[Sequence[str], str, str]] = [
     (["--compare", "example_hop=0"], "parameter.invalid", "example_hop is 0.0 s"),
     (["--compare", "model=yamnet"], "parameter.invalid", "model is 'yamnet'; choose one of"),
     (["--compare", "precision=float16"], "parameter.invalid", "precision is 'float16'; choose one of"),
-    (["--compare", "model=vggish"], "model.weights_missing", "fetch it with"),
+    (["--compare", "model=vggish"], "model.weights_missing", "download it with"),
     (["--compare", "stride=1"] * 6, "parameter.invalid", "give --compare at most 5 times"),
     (["--example-hop", "nan"], "parameter.invalid", "example_hop is nan s"),
     (["--example-hop", "0.001"], "parameter.invalid", "give a distance from 0.01 s"),

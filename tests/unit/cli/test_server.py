@@ -136,7 +136,7 @@ def test_the_key_goes_to_the_service_and_nowhere_else(
     ((path, headers, _),) = pretender.asked
     assert (path, headers["X-API-Key"]) == ("GET /sounds/api/status?collection=default", KEY)
     said = capsys.readouterr().err
-    assert f"leads to {pretender.url}/elsewhere;" in said
+    assert f"redirects to {pretender.url}/elsewhere;" in said
     assert "secret" not in said
 
 

@@ -40,7 +40,7 @@ def test_clear_classes_are_told_apart(clips: list[Path]):
 
 def test_folds_that_leave_nothing_to_find(clips: list[Path]):
     one_fold_a_class = [LabelledClip(path, path.parent.name, path.parent.name) for path in clips]
-    with pytest.raises(ParameterError, match="no clip has another one of its label to find"):
+    with pytest.raises(ParameterError, match="no query has a candidate with its label"):
         evaluate(one_fold_a_class, Modulation(), PLAN)
 
 
@@ -94,7 +94,7 @@ def test_too_few_clips(n_clips: int, clips: list[Path]):
 
 
 def test_every_clip_of_another_class(clips: list[Path]):
-    with pytest.raises(ParameterError, match="no clip has another one of its label"):
+    with pytest.raises(ParameterError, match="no query has a candidate with its label"):
         run([clips[0], clips[3]])
 
 
@@ -155,7 +155,7 @@ def test_copies_among_the_queries_do_not_help(clips: list[Path]):
 
 def test_queries_without_candidates_of_their_label(clips: list[Path]):
     parted = [replace(clip, is_candidate=False) for clip in labelled_clips(clips)]
-    with pytest.raises(ParameterError, match="no clip has another one of its label to find"):
+    with pytest.raises(ParameterError, match="no query has a candidate with its label"):
         evaluate(parted, Modulation(), PLAN)
 
 
