@@ -26,7 +26,7 @@ from soundalike.audio.streams import (
 from soundalike.audio.timeline import Timeline, time_of
 
 #: Blocked formats of FFmpeg, by reason.
-SHUT_OUT = {
+BLOCKED_FORMATS = {
     "opens other files or addresses that the content names": (
         *("concat", "concatf", "hls", "dash", "imf", "hds", "sdp", "rtsp", "rtp", "sap", "image2"),
         *("image2pipe", "webm_dash_manifest", "vobsub"),
@@ -56,11 +56,11 @@ _MOST_DAMAGED = 1
 
 
 @lru_cache(maxsize=1)
-def let_in() -> str:
+def allowed_formats() -> str:
     """Return the names of the allowed formats of FFmpeg, separated by commas."""
     import av
 
-    shut = {name for names in SHUT_OUT.values() for name in names}
+    shut = {name for names in BLOCKED_FORMATS.values() for name in names}
     return ",".join(sorted(av.formats_available - shut))
 
 
@@ -91,16 +91,16 @@ def _opened(file: BinaryIO, options: Mapping[str, str]) -> Any:
     import av
 
     av.logging.set_level(None)
-    shut = {"format_whitelist": let_in(), "protocol_whitelist": ""}
+    shut = {"format_whitelist": allowed_formats(), "protocol_whitelist": ""}
     try:
         # Old files have tags in Latin-1, which do not matter for the sound.
         return av.open(file, mode="r", options={**options, **shut}, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as exc:
         file.close()
-        raise DecodeError(_what_is_wrong(exc)) from exc
+        raise DecodeError(_error_text(exc)) from exc
 
 
-def _what_is_wrong(exc: BaseException) -> str:
+def _error_text(exc: BaseException) -> str:
     import av
 
     if isinstance(exc, av.InvalidDataError | av.FileNotFoundError):
@@ -123,8 +123,8 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         raise
     track.notes.extend(content.notes)
     # FFmpeg takes the length of truncated CAF files from the bytes that are present.
-    if content.promised_share > 1 and "caf" in track.formats:
-        times = f"{content.promised_share:.2f}"
+    if content.declared_ratio > 1 and "caf" in track.formats:
+        times = f"{content.declared_ratio:.2f}"
         track.notes.append(f"truncated: the header declares {times} times the bytes that are present")
     return track.stream(length.declared_s if length and "mp3" in track.formats else None)
 

@@ -23,13 +23,13 @@ class Content(NamedTuple):
         Positioned at its start.
     notes : list of str
         Warnings about parts of the source that are not read.
-    promised_share : float
+    declared_ratio : float
         Ratio of the declared length to the present length of the sound, at least 1.
     """
 
     file: BinaryIO
     notes: list[str]
-    promised_share: float = 1.0
+    declared_ratio: float = 1.0
 
 
 def open_content(source: AudioSource) -> Content:
@@ -44,12 +44,12 @@ def open_content(source: AudioSource) -> Content:
         file = cast(
             BinaryIO, io.BytesIO(source) if isinstance(source, bytes) else _Nameless(source, "rb")
         )
-        return _mended(file)
+        return _corrected(file)
     except OSError as exc:
         raise DecodeError(reason(exc)) from exc
 
 
-def _mended(file: BinaryIO) -> Content:
+def _corrected(file: BinaryIO) -> Content:
     zeros = _leading_zeros(file)
     if zeros:
         file = cast(BinaryIO, _View(file, zeros))
@@ -71,7 +71,7 @@ def _mended(file: BinaryIO) -> Content:
         elif headers.must_be_ended(samples):
             file = cast(BinaryIO, _View(file, 0, samples.end))
     file.seek(0)
-    return Content(file, notes, headers.promised_share(samples) if samples else 1.0)
+    return Content(file, notes, headers.declared_ratio(samples) if samples else 1.0)
 
 
 def _joined(file: BinaryIO, position: int) -> str:

@@ -106,16 +106,16 @@ class Excerpt:
     def check_begins_before(self, duration_s: float) -> None:
         """Raise `ParameterError` if a recording of this length ends before the excerpt begins."""
         if self.at_s is not None and self.at_s > duration_s:
-            raise nothing_there(self.at_s, duration_s)
+            raise past_end_error(self.at_s, duration_s)
         if (self.start_s or 0.0) >= duration_s:
-            raise nothing_there(self.start_s or 0.0, duration_s)
+            raise past_end_error(self.start_s or 0.0, duration_s)
 
     def _overlap_s(self, window: Window) -> float:
         end_s = math.inf if self.end_s is None else self.end_s
         return min(window.end_s, end_s) - max(window.start_s, self.start_s or 0.0)
 
 
-def nothing_there(begin_s: float, duration_s: float) -> ParameterError:
+def past_end_error(begin_s: float, duration_s: float) -> ParameterError:
     """Return the error for an excerpt after the end of a recording."""
     return ParameterError(
         f"there is nothing at {begin_s:g} s: the recording ends at {duration_s:g} s; give an earlier "

@@ -30,7 +30,7 @@ __all__ = [
     "is_gone",
     "looks_like_audio",
     "media_type_of",
-    "why_left_out",
+    "skip_reason",
 ]
 
 #: Reason for skipping a film without sound, which only decoding can detect.
@@ -69,7 +69,7 @@ class FileList:
         """Number of skipped files in folders."""
         return len(self.left_out)
 
-    def may_pass_over(self, path: Path, error_code: str | None) -> bool:
+    def may_skip(self, path: Path, error_code: str | None) -> bool:
         """Return whether a failed file may be skipped: a film without sound that was not named."""
         return path not in self.named and is_film_without_sound(path, error_code)
 
@@ -104,7 +104,7 @@ def find_files(arguments: Sequence[str]) -> FileList:
 def _sounds(folder: Path, unreadable: dict[Path, str], left_out: dict[str, str]) -> Iterator[Path]:
     """Yield the sound files of a folder; record the skipped ones."""
     for path in _visible_files(folder, unreadable):
-        reason = _why_no_file(path) or why_left_out(path)
+        reason = _why_no_file(path) or skip_reason(path)
         if reason is None:
             yield Path(path)
         else:
@@ -151,10 +151,10 @@ def is_gone(path: Path) -> bool:
 
 def looks_like_audio(path: Path) -> bool:
     """Return whether the name or the first bytes of a file are those of audio or film."""
-    return why_left_out(path) is None
+    return skip_reason(path) is None
 
 
-def why_left_out(path: Path | str) -> str | None:
+def skip_reason(path: Path | str) -> str | None:
     """Return why a file in a folder is skipped; None if it counts as sound.
 
     The name decides first, so that a broken recording is reported instead of skipped, then the first

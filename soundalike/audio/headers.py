@@ -186,7 +186,7 @@ def _entropy(content: bytes) -> float:
     return -sum(share * math.log2(share) for share in counts)
 
 
-def promised_share(samples: Samples) -> float:
+def declared_ratio(samples: Samples) -> float:
     """Return the ratio of the declared length to the present length, at least 1."""
     promised, there = samples.n_bytes, samples.file_end - samples.begin
     most = STREAMED_LENGTH if samples.length.size == 4 else 1 << 62

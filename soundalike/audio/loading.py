@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from soundalike.audio.excerpt import nothing_there
+from soundalike.audio.excerpt import past_end_error
 from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.windows import SAMPLE_RATE_HZ
@@ -102,7 +102,7 @@ def load_audio(
         samples = sink.finish()
         if not len(samples):
             asked = start_s if asked_s is None else asked_s
-            raise nothing_there(asked, part.read_to_s) if start_s else _too_short(part)
+            raise past_end_error(asked, part.read_to_s) if start_s else _too_short(part)
         return Waveform(samples, len(samples) / SAMPLE_RATE_HZ, part.stream.decoder, part.warnings())
 
     return with_first_decoder(

@@ -13,12 +13,12 @@ import soxr
 
 from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
-from soundalike.audio.excerpt import nothing_there
+from soundalike.audio.excerpt import past_end_error
 from soundalike.audio.mixing import MixDown
-from soundalike.audio.refusals import refusal
 from soundalike.audio.sndfile import UnsureLengthError
 from soundalike.audio.sources import AudioSource, shown_source
 from soundalike.audio.streams import MAX_RATE_HZ, MIN_RATE_HZ
+from soundalike.audio.unreadable import unreadable_error
 from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, ParameterError
 from soundalike.types import FloatArray
@@ -39,7 +39,7 @@ class _NoSamplesError(DecodeError):
         super().__init__("no samples")
 
 
-class _NothingThereError(DecodeError):
+class _PastEndError(DecodeError):
     """A decoder stopped before the part begins, perhaps before the end of the recording."""
 
     def __init__(self, doubt: str, error: ParameterError) -> None:
@@ -138,9 +138,9 @@ class OpenPart:
     def _nothing_found(self) -> Exception:
         if not self._position:
             return _NoSamplesError()
-        error = nothing_there(self._asked_s, self.read_to_s)
+        error = past_end_error(self._asked_s, self.read_to_s)
         doubt = self.stream.doubt()
-        return error if doubt is None else _NothingThereError(doubt, error)
+        return error if doubt is None else _PastEndError(doubt, error)
 
     def warnings(self) -> tuple[str, ...]:
         """Return messages about damage that did not stop the decoding; complete after the last block."""
@@ -180,7 +180,7 @@ def with_first_decoder(
     end_s: float = math.inf,
     longest_s: float = math.inf,
     asked_s: float | None = None,
-    leaves_traces: bool = False,
+    has_side_effects: bool = False,
 ) -> _Result:
     """Return the result of `use` for a part of a recording, with the first decoder that succeeds.
 
@@ -194,7 +194,7 @@ def with_first_decoder(
     use : callable
         Reads the blocks; called again with another decoder if reading breaks off or may have ended too
         early.
-    leaves_traces : bool
+    has_side_effects : bool
         `use` has a side effect, such as writing a file: the result of its last call is returned then.
 
     Raises
@@ -224,7 +224,7 @@ def with_first_decoder(
         if tries.best is None:
             tries.ask(opener)
     best = tries.found()
-    return attempt(best.opener).result if leaves_traces and tries.last is not best else best.result
+    return attempt(best.opener).result if has_side_effects and tries.last is not best else best.result
 
 
 class _Attempt(NamedTuple, Generic[_Result]):
@@ -247,7 +247,7 @@ class _Tries(Generic[_Result]):
     last_resorts: list[_Opener] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     is_empty: bool = False
-    nothing_there: ParameterError | None = None
+    past_end_error: ParameterError | None = None
 
     def ask(self, opener: _Opener) -> bool:
         """Try a decoder; return whether it reached the end, so that no other is needed."""
@@ -271,20 +271,20 @@ class _Tries(Generic[_Result]):
     def _note(self, name: str, exc: DecodeError) -> None:
         # A crashed recorder leaves a length of 0 in the header; other decoders ignore it.
         self.is_empty = self.is_empty or isinstance(exc, _NoSamplesError)
-        if isinstance(exc, _NothingThereError):
-            self.nothing_there = exc.error
+        if isinstance(exc, _PastEndError):
+            self.past_end_error = exc.error
         self.reasons.append(f"{name}: {exc}")
 
     def found(self) -> _Attempt[_Result]:
         """Return the best attempt, or raise the reason why all failed."""
         if self.best is not None:
             return self.best
-        if self.nothing_there is not None:
-            raise self.nothing_there
+        if self.past_end_error is not None:
+            raise self.past_end_error
         if self.is_empty:
             shown = shown_source(self.source)
             raise EmptyAudio(f"{shown} has 0 audio samples; record or export it again")
-        raise refusal(self.source, self.reasons)
+        raise unreadable_error(self.source, self.reasons)
 
 
 def _name_of(opener: _Opener) -> str:

@@ -162,7 +162,7 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
                 samples = np.rint(np.clip(block, -1.0, 1.0) * _PCM_16_MAX)
                 file.writeframesraw(samples.astype("<i2").tobytes())
 
-    with_first_decoder(source, cut, start_s=start_s, end_s=end_s, leaves_traces=True)
+    with_first_decoder(source, cut, start_s=start_s, end_s=end_s, has_side_effects=True)
 
 
 class _Columns:

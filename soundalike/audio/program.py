@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from soundalike.audio.containers import let_in
+from soundalike.audio.containers import allowed_formats
 from soundalike.audio.sndfile import open_with_sndfile
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.streams import AudioStream, DecodeError
@@ -30,7 +30,7 @@ def open_with_ffmpeg(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         wav = Path(folder, "decoded.wav")
         command = [
             *(program, "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"),
-            *("-format_whitelist", let_in(), "-i", str(given), "-map", "0:a:0"),
+            *("-format_whitelist", allowed_formats(), "-i", str(given), "-map", "0:a:0"),
             *("-c:a", "pcm_f32le", "-rf64", "auto", str(wav)),
         ]
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from soundalike.audio import front_end
-from soundalike.audio.excerpt import WHOLE, Excerpt, nothing_there
+from soundalike.audio.excerpt import WHOLE, Excerpt, past_end_error
 from soundalike.audio.loading import INLINE_LIMIT_S, Waveform, load_audio, release_pages
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
@@ -76,7 +76,7 @@ def segment(
     plan : WindowPlan
         Length of the windows and distance between their starts.
     excerpt : Excerpt
-        A slice is split like a recording of its own. A moment has one window, which lies within the
+        A slice is split like a separate recording. A moment has one window, which lies within the
         recording if that is long enough.
     inline_limit_s, spool_dir, longest_s
         As for `soundalike.audio.loading.load_audio`.
@@ -116,7 +116,7 @@ def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float
     )
     ends_s = from_s + waveform.duration_s
     if ends_s < at_s:
-        raise nothing_there(at_s, ends_s)
+        raise past_end_error(at_s, ends_s)
     begin_s = max(0.0, min(begin_s, ends_s - window_s))
     first = round((begin_s - from_s) * SAMPLE_RATE_HZ)
     samples = waveform.samples[first : first + plan.window_samples]
@@ -175,11 +175,11 @@ def _cut(
             peak = max(peak, float(np.abs(part).max()))
         if index % _RELEASE_EVERY == 0:
             release_pages(samples)
-    warnings = (*waveform.warnings, *hidden(windows, peak))
+    warnings = (*waveform.warnings, *unsearchable_warning(windows, peak))
     return Segments(samples, windows, waveform.duration_s, warnings, offset_s)
 
 
-def hidden(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
+def unsearchable_warning(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
     """Return a warning if searches skip all windows of a recording, or most because of a missing scale.
 
     Parameters
@@ -191,9 +191,9 @@ def hidden(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> hidden([Window(0, 0.0, 4.0, is_silent=True), Window(1, 2.0, 6.0)], 0.0)
+    >>> unsearchable_warning([Window(0, 0.0, 4.0, is_silent=True), Window(1, 2.0, 6.0)], 0.0)
     ()
-    >>> hidden([Window(0, 0.0, 4.0, is_silent=True)], 0.0)
+    >>> unsearchable_warning([Window(0, 0.0, 4.0, is_silent=True)], 0.0)
     ('silent: the only window is silent, and no search can find it',)
     """
     count = len(windows)

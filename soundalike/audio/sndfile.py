@@ -48,7 +48,7 @@ def open_with_sndfile(source: AudioSource, start_s: float = 0.0, *, anyway: bool
     DecodeError
         libsndfile does not know the format.
     """
-    content, notes, promised_share = open_content(source)
+    content, notes, declared_ratio = open_content(source)
     try:
         if not anyway and mpeg.is_mpeg(content):
             _check_length(content)
@@ -65,7 +65,7 @@ def open_with_sndfile(source: AudioSource, start_s: float = 0.0, *, anyway: bool
     return AudioStream(
         "libsndfile",
         file.samplerate,
-        promised_share * duration_s if 0 < duration_s < _UNKNOWN_LENGTH_S else None,
+        declared_ratio * duration_s if 0 < duration_s < _UNKNOWN_LENGTH_S else None,
         reader.blocks(),
         notes=notes,
         first_frame=reader.first_frame,

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         show = (lambda done: None) if quiet else output.progress(len(files), "embedding")
         for number, result in enumerate(results, start=1):
             show(number)
-            if result.error and found.may_pass_over(path_of(result.uri), result.error.code):
+            if result.error and found.may_skip(path_of(result.uri), result.error.code):
                 skipped += 1
                 if arguments.list_skipped:
                     list_left_out({result.uri: NO_TRACK}, as_json=arguments.json)

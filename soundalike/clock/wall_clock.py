@@ -99,7 +99,7 @@ def with_start(recording: Recording, start: StartTime) -> Recording:
     return replace(recording, recorded_at=start.at, recorded_at_source=source)
 
 
-def ended(recording: Recording) -> Recording:
+def undo_start_from_mtime(recording: Recording) -> Recording:
     """Undo `start_from_mtime`; a recording with another source of its start time is unchanged."""
     if recording.recorded_at is None or recording.recorded_at_source != "mtime":
         return recording

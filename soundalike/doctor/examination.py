@@ -50,10 +50,10 @@ def examine(
         return
     yield guarded("processor", lambda: machine.processor(settings))
     yield guarded("decoders", machine.decoders)
-    yield guarded("weights", lambda: machine.weights_here(settings))
+    yield guarded("weights", lambda: machine.encoder_weights(settings))
     yield guarded("disk", lambda: machine.disk(settings))
     yield guarded("spool", lambda: machine.spool(settings))
-    missing = machine.no_server_yet(settings)
+    missing = machine.missing_server(settings)
     if missing is not None:
         yield missing
         return

@@ -77,7 +77,7 @@ def _ffmpeg() -> str | None:
     return f"ffmpeg {said[2]}" if len(said) > 2 else None
 
 
-def weights_here(settings: Settings) -> Check:
+def encoder_weights(settings: Settings) -> Check:
     """Check that the weights of the configured encoder are present."""
     checkpoint = settings.checkpoint
     if settings.model == Modulation.name:
@@ -166,7 +166,7 @@ def _existing(folder: Path) -> Path:
     return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
 
 
-def no_server_yet(settings: Settings) -> Check | None:
+def missing_server(settings: Settings) -> Check | None:
     """Return a check if the embedded server does not exist yet, otherwise None."""
     if is_made(settings):
         return None

@@ -9,7 +9,7 @@ from soundalike.indexing.items import (
     IndexItem,
     IndexResult,
     failed_result,
-    is_as_wanted,
+    is_up_to_date,
     unchanged_result,
 )
 from soundalike.indexing.pipeline import Pipeline
@@ -61,7 +61,7 @@ def _outcome_of_known(before: Recording, wanted: Recording) -> tuple[str, float]
     """Return the outcome for a path whose content is `before`, and the known length."""
     if before.recording_id != wanted.recording_id:
         return "replaced", 0.0
-    return "unchanged" if is_as_wanted(before, wanted) else "updated", before.duration_s
+    return "unchanged" if is_up_to_date(before, wanted) else "updated", before.duration_s
 
 
 def _outcome_of_new(pipeline: Pipeline, wanted: Recording, contents: Set[str]) -> tuple[str, float]:

@@ -15,7 +15,7 @@ from soundalike.audio.sources import (
     snapshot,
     uri_of,
 )
-from soundalike.clock.wall_clock import ended
+from soundalike.clock.wall_clock import undo_start_from_mtime
 from soundalike.errors import SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.store.base import start_differs
@@ -118,12 +118,12 @@ class ScannedFile:
         """Return whether the stored recording is up to date, so that the file need not be opened."""
         if self.known is None or self.may_gain_start or not isinstance(self.snapshot, FileSnapshot):
             return False
-        return self.known.stat == self.snapshot.stat and is_as_wanted(
+        return self.known.stat == self.snapshot.stat and is_up_to_date(
             self.known, described(self.snapshot.path, self.item)
         )
 
 
-def is_as_wanted(known: Recording, wanted: Recording) -> bool:
+def is_up_to_date(known: Recording, wanted: Recording) -> bool:
     """Return whether a stored path of the same content has the requested label, tags and start time."""
     same = (known.label, known.tags) == (wanted.label, wanted.tags)
     return same and not start_differs(known, wanted)
@@ -142,7 +142,7 @@ def unchanged_result(known: Recording) -> IndexResult:
 def mark_skipped(result: IndexResult, files: FileList) -> IndexResult:
     """Turn the failure of a film without sound into ``skipped``, unless the file was named."""
     is_failure = result.outcome == "failed"
-    if is_failure and files.may_pass_over(path_of(result.uri), result.error_code):
+    if is_failure and files.may_skip(path_of(result.uri), result.error_code):
         return replace(result, outcome="skipped")
     return result
 
@@ -188,7 +188,7 @@ def described(path: Path, item: IndexItem) -> Recording:
     A start time from the modification time is not yet moved back by the length.
     """
     if item.stored is not None:
-        return replace(ended(item.stored), recording_id="", duration_s=0.0, stat=None)
+        return replace(undo_start_from_mtime(item.stored), recording_id="", duration_s=0.0, stat=None)
     return Recording(
         recording_id="",
         uri=uri_of(path),

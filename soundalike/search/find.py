@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.filters import Filters
-from soundalike.search.queries import EmbeddedQuery, check_same_kind, without_own
+from soundalike.search.queries import EmbeddedQuery, check_same_kind, exclude_query
 from soundalike.search.ranking import check_group_by, group_of, rank_collections
 from soundalike.store.base import MAX_TOP_K, SearchResult
 from soundalike.store.protocol import Store
@@ -58,7 +58,7 @@ def answer_to(
         store,
         query,
         top_k=top_k,
-        filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
+        filters=exclude_query(filters or Filters(), query, exclude_self=exclude_self),
         collections=collections,
         group_by=group_by,
     )

@@ -240,7 +240,7 @@ def query_without_sound(store: Store, query: Query, collections: Sequence[str]) 
     return vector_query(store, query.vector, collections)
 
 
-def without_own(filters: Filters, query: EmbeddedQuery, *, exclude_self: bool) -> Filters:
+def exclude_query(filters: Filters, query: EmbeddedQuery, *, exclude_self: bool) -> Filters:
     """Return filters that exclude the query recording if `exclude_self` is set."""
     return replace(filters, exclude_recording_id=query.recording_id) if exclude_self else filters
 

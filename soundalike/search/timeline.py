@@ -8,7 +8,7 @@ from pathlib import Path
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.filters import Filters
-from soundalike.search.queries import EmbeddedQuery, Query, without_own
+from soundalike.search.queries import EmbeddedQuery, Query, exclude_query
 from soundalike.search.searcher import Searcher
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, Timeline
@@ -78,7 +78,7 @@ def timeline_of(
         min_score=min_score,
         bucket=bucket,
         zone=zone,
-        filters=without_own(filters or Filters(), query, exclude_self=exclude_self),
+        filters=exclude_query(filters or Filters(), query, exclude_self=exclude_self),
         collection=collection,
     )
     return replace(found, warnings=query.warnings)

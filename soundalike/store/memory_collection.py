@@ -22,7 +22,7 @@ from soundalike.store.base import (
 )
 from soundalike.store.merging import TopRecordings
 from soundalike.store.renewal import as_stored, count_searchable, is_same, renewed
-from soundalike.store.timeline import begins, bucket_start, filled, scores
+from soundalike.store.timeline import bucket_start, filled, first_windows, scores
 from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (
     DECODER_VERSION,
@@ -187,7 +187,7 @@ class MemoryCollection:
                 and window.quality == "ok"
                 and is_within(filters, began, window.start_s)
             ]
-            for first in begins(alike):
+            for first in first_windows(alike):
                 at = time_of_window(began, first.start_s)
                 undated += at is None
                 counts.update([bucket_start(at, bucket, zone)] if at else [])

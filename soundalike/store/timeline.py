@@ -43,7 +43,7 @@ def check_count(min_score: float, bucket: str) -> None:
         raise ParameterError(f"bucket is {bucket!r}; choose one of {', '.join(BUCKET_WIDTHS)}")
 
 
-def begins(windows: Sequence[Window]) -> list[Window]:
+def first_windows(windows: Sequence[Window]) -> list[Window]:
     """Return the first window of each run of overlapping or adjacent windows.
 
     Parameters

@@ -228,8 +228,8 @@ def test_a_film_that_is_named_is_not_passed_over(tree: Path):
     for name in ("a.mp4", "b.mp4"):
         (tree / name).write_bytes(b"film")
     found = find_files([".", "a.mp4"])
-    assert not found.may_pass_over(tree / "a.mp4", "audio.no_track")
-    assert found.may_pass_over(tree / "b.mp4", "audio.no_track")
+    assert not found.may_skip(tree / "a.mp4", "audio.no_track")
+    assert found.may_skip(tree / "b.mp4", "audio.no_track")
 
 
 @pytest.mark.timeout(20)  # reading from a pipe would wait for ever

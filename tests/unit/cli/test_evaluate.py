@@ -217,7 +217,7 @@ def test_report(run: Run, sounds: Path, tmp_path: Path):
 
     assert status == 0
     assert f"report: {page}" in err
-    assert dict(table_of(found, "What was searched")[1:])["Query pattern"] == "[12]"
+    assert dict(table_of(found, "Data")[1:])["Query pattern"] == "[12]"
     assert table_of(found, "Means over 6 queries")[1][1].startswith(f"{row['p_at_1']:.3f} [")
 
 

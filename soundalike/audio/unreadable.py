@@ -12,7 +12,7 @@ from soundalike.errors import NoAudioTrack, UnreadableAudio
 _NO_TRACK = "no audio track inside"
 
 
-def refusal(source: AudioSource, reasons: Sequence[str]) -> UnreadableAudio:
+def unreadable_error(source: AudioSource, reasons: Sequence[str]) -> UnreadableAudio:
     """Return the error for content that no decoder can read.
 
     Parameters
