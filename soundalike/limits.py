@@ -25,17 +25,17 @@ class Limits:
     5
     """
 
-    max_body_mb: int = _limit(64, "MAX_BODY_MB", "megabytes of a request that is held in memory")
+    max_body_mb: int = _limit(64, "MAX_BODY_MB", "megabytes of a request that is kept in memory")
     max_upload_mb: int = _limit(1024, "MAX_UPLOAD_MB", "megabytes of a multipart upload")
     max_documents: int = _limit(10_000, "MAX_DOCUMENTS", "documents in a request")
     max_upload_s: int = _limit(3600, "MAX_UPLOAD_S", "seconds of sound in an uploaded file")
     max_file_s: int = _limit(7 * 86_400, "MAX_FILE_S", "seconds of sound in a file of an allowed folder")
     decode_s: int = _limit(30, "DECODE_S", "seconds for decoding a file, and one more for each megabyte")
     decoder_memory_mb: int = _limit(
-        1024, "DECODER_MEMORY_MB", "megabytes of memory of a decoding process"
+        1024, "DECODER_MEMORY_MB", "megabytes that a decoding process may hold"
     )
-    max_running: int = _limit(16, "MAX_RUNNING", "requests that run at once")
-    max_waiting: int = _limit(64, "MAX_WAITING", "requests that wait in the queue")
+    max_running: int = _limit(16, "MAX_RUNNING", "requests that are worked on at once")
+    max_waiting: int = _limit(64, "MAX_WAITING", "requests that wait for their turn")
     body_stall_s: int = _limit(30, "BODY_STALL_S", "seconds to wait for more of a request's body")
 
     @classmethod

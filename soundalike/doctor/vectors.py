@@ -80,7 +80,7 @@ def index(found: VectorIndex, collection: Collection, exact_below: int) -> Check
         return Check("index", "ok", f"hnsw, {size(found.bytes)}")
     if not found.wanted:
         return Check("index", "ok", f"none; below {exact_below} windows every search is exact")
-    slow = f"none, although there are {exact_below} windows or more: every search reads all of them"
+    slow = f"none, though there are {exact_below} windows or more: every search reads all of them"
     return Check("index", "warn", slow, remedy)
 
 

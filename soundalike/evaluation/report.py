@@ -99,7 +99,9 @@ def _settings(results: Sequence[Evaluation], folder: Path, options: Mapping[str,
     return [
         element("h2", "Settings"),
         table("Data", ("", ""), rows, numbers=False),
-        table("Encoder and windows", ("", *header) if len(results) > 1 else header, settings, numbers=False),
+        table(
+            "Encoder and windows", ("", *header) if len(results) > 1 else header, settings, numbers=False
+        ),
     ]
 
 
@@ -231,7 +233,7 @@ def _worst(results: Sequence[Evaluation], folder: Path) -> list[Element]:
         element("h2", "Worst queries"),
         element(
             "p",
-            "Queries with a wrong first answer, by increasing average precision (AP). The times are those "
+            "Queries with a wrong first answer, by average precision (AP). The times are those "
             "of the most similar pair of windows.",
         ),
     ]

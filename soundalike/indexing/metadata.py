@@ -79,7 +79,6 @@ def read_file_rows(
     tables: Sequence[Path],
     folders: Sequence[Path],
     needed: Sequence[Sequence[str]] = (),
-    used: Sequence[str] | None = None,
 ) -> list[FileRow]:
     """Read the rows of tables of files; all commands that accept such tables use this reader.
 
@@ -91,7 +90,7 @@ def read_file_rows(
     folders : sequence of Path
         File names are relative to their table's folder, or to one of these, or to a subfolder
         ``audio`` of one of them.
-    needed, used
+    needed : sequence of sequences of str
         As for `read_rows`, in addition to the file's name.
 
     Raises
@@ -103,7 +102,7 @@ def read_file_rows(
     for table in tables:
         before = len(rows)
         with _named(table, tables):
-            for line, cells in read_rows(table, [FILE_COLUMNS, *needed], used):
+            for line, cells in read_rows(table, [FILE_COLUMNS, *needed]):
                 name = needed_text(cells, FILE_COLUMNS, line)
                 row = FileRow(place_of(name, [table.parent, *folders]), table, line, cells)
                 if row.place in rows:

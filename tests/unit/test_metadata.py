@@ -154,6 +154,18 @@ def test_one_table_is_good_for_every_command(column: str, tmp_path: Path):
     assert (told[0], told[1].label) == (clip.path, clip.label) == (sound, "owl")
 
 
+def test_every_command_refuses_the_same_table(tmp_path: Path):
+    table = tmp_path / "t.csv"
+    (tmp_path / "a.wav").touch()
+    table.write_text("file,label,note,note\na.wav,owl,x,y\n")
+    for read in (
+        lambda: read_file_metadata(table, [tmp_path], UTC),
+        lambda: read_metadata(table, tmp_path),
+    ):
+        with pytest.raises(MetadataError, match="two columns 'note'"):
+            read()
+
+
 def test_of_several_tables_the_one_at_fault_is_named(tmp_path: Path):
     (tmp_path / "a").mkdir()
     good, bad = tmp_path / "metadata.csv", tmp_path / "a" / "metadata.csv"

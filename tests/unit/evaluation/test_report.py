@@ -144,7 +144,10 @@ def test_settings_stand_side_by_side(make_evaluation: Make):
     second = make_evaluation([("owl", "owl"), *PAIRS[1:4], ("owl", "owl")], encoder="other")
     found = report(first, second)
 
-    assert [row[:2] for row in table_of(found, "Encoder and windows")[1:]] == [["A", "toy"], ["B", "other"]]
+    assert [row[:2] for row in table_of(found, "Encoder and windows")[1:]] == [
+        ["A", "toy"],
+        ["B", "other"],
+    ]
     assert [row[0] for row in table_of(found, "Means over 5 queries")[1:]] == ["A", "B"]
     ((name, difference, *_),) = table_of(found, "Differences")[1:]
     assert name == "B - A"
