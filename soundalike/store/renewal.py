@@ -19,7 +19,7 @@ _SAME_VECTOR = 1e-3
 def earlier_decoder(count: int) -> str:
     """Return the warning about recordings from an earlier decoder."""
     were = "recording was" if count == 1 else "recordings were"
-    return f"{count} {were} decoded by an earlier version, which truncated or stretched some files"
+    return f"{count} {were} decoded by an earlier version, which cut or stretched some files"
 
 
 def renewed(stored: Recording, new: Recording) -> Recording:

@@ -262,7 +262,7 @@ def test_tables_of_an_older_version(doctor: Doctor, sql: Sql):
     sql("CREATE EXTENSION vector")
     sql((Path(__file__).parent / "old" / "schema_1.sql").read_text(encoding="utf-8"))
     check = doctor.sick("tables", "warn")
-    assert check.message.startswith("version 1; the next command brings them to")
+    assert check.message.startswith("version 1; the next command migrates them to")
 
     doctor.mend(check)
     doctor.healthy()

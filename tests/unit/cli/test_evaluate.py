@@ -255,7 +255,7 @@ WRONG: list[tuple[Sequence[str], str, str]] = [
     (["--example-hop", "0.001"], "parameter.invalid", "give a distance from 0.01 s"),
     (["--query-pattern", "("], "parameter.invalid", "query pattern '('"),
     (["--query-pattern", "x"], "parameter.invalid", "matches none of 10"),
-    (["--metadata", "gone.csv"], "parameter.metadata", "no file is at 'gone.csv'"),
+    (["--metadata", "gone.csv"], "parameter.metadata", "there is no file at 'gone.csv'"),
     (["--report", "r.wav"], "parameter.invalid", "give a file that ends in .html"),
     (["--report", "gone/r.html"], "parameter.invalid", "cannot be written there"),
 ]
