@@ -63,7 +63,7 @@ def embed_audio(
     example_hop_s : float
         Seconds between vectors: 1.0, or 0.96 as in the published pipeline.
     decoding : IsolatedDecoding, optional
-        Decoding processes; by default those that the whole program shares.
+        Decoding processes; by default the shared ones of this program.
     path : str or Path, optional
         Alias of `source`.
 
@@ -179,7 +179,7 @@ def embed_files(
     postprocessor : Postprocessor, optional
         Applied to the vectors of seconds, before pooling; VGGish only.
     decoding : IsolatedDecoding, optional
-        Decoding processes; by default those that the whole program shares.
+        Decoding processes; by default the shared ones of this program.
 
     Raises
     ------

@@ -26,7 +26,7 @@ from soundalike.store.protocol import Store
 from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import FloatArray, Recording
 
-#: Scanned files, and the results of those that need not be opened.
+#: Scanned files, and the results of unchanged ones.
 Batch = Sequence[ScannedFile | IndexResult]
 
 
@@ -115,7 +115,7 @@ class Indexing:
     def _started(
         self, batch: Batch, readers: Executor, decoders: Executor
     ) -> list[_Opened | IndexResult]:
-        """Compute the ids of a batch of files, and start decoding those that are not stored."""
+        """Compute the ids of a batch of files, and start decoding new ones."""
         read = list(readers.map(_read, batch))
         ids = {one.recording.recording_id for one in read if isinstance(one, _Opened)}
         known = self.store.known_lengths(list(ids), collection=self.collection) if ids else {}

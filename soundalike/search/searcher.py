@@ -30,7 +30,7 @@ class Searcher:
     collection : str
         Default collection.
     decoding : IsolatedDecoding, optional
-        Decoding processes; by default those that the whole program shares.
+        Decoding processes; by default the shared ones of this program.
     """
 
     def __init__(

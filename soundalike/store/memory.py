@@ -37,11 +37,12 @@ from soundalike.store.base import (
     starts_by_trust,
 )
 from soundalike.store.memory_collection import MemoryCollection
+from soundalike.store.protocol import Store
 from soundalike.store.timeline import check_count
-from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
+from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
@@ -61,18 +62,6 @@ class MemoryStore:
         found = self._find(name) or self._collections.setdefault(name, MemoryCollection(spec))
         check_spec(found.spec, spec)
         return found
-
-    def add(
-        self,
-        recording: Recording,
-        windows: Sequence[Window],
-        embeddings: FloatArray,
-        spec: IndexSpec,
-        *,
-        collection: str = DEFAULT_COLLECTION,
-    ) -> Outcome:
-        """Store a recording; see `soundalike.store.Store.add`."""
-        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
 
     def add_many(
         self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION

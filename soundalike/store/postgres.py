@@ -27,10 +27,11 @@ from soundalike.store.base import (
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
+from soundalike.store.protocol import Store
 from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import lock_schema
 from soundalike.store.timeline import check_count, count_by_time
-from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
+from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 #: Number of windows from which an HNSW index is built; searches of smaller collections are exact.
 EXACT_BELOW_WINDOWS = 10_000
@@ -49,7 +50,7 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore(PostgresReader):
+class PostgresStore(PostgresReader, Store):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 
     Parameters
@@ -71,41 +72,6 @@ class PostgresStore(PostgresReader):
         super().__init__(database)
         self._on_close = on_close
         self._exact_below = exact_below
-
-    def add(
-        self,
-        recording: Recording,
-        windows: Sequence[Window],
-        embeddings: FloatArray,
-        spec: IndexSpec,
-        *,
-        collection: str = DEFAULT_COLLECTION,
-    ) -> Outcome:
-        """Store a recording atomically; storing it again changes nothing.
-
-        Content from an earlier decoder is replaced; a concurrent search finds the old or the new
-        content.
-
-        Parameters
-        ----------
-        recording : Recording
-            A `recorded_at` of None keeps the stored start time.
-        windows : sequence of Window
-            Silent and clipped windows are stored, but searches skip them.
-        embeddings : (n_windows, spec.dimension) float32
-            One row per window.
-        spec : IndexSpec
-            Specification of the embeddings; the first recording creates the collection.
-        collection : str
-
-        Raises
-        ------
-        ModelMismatch, DimensionMismatch, InvalidSamples
-            The embeddings do not fit the collection.
-        StoreError
-            The database rejected the recording or cannot be reached; nothing was stored.
-        """
-        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
 
     def add_many(
         self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION

@@ -36,9 +36,29 @@ class Store(Protocol):
     ) -> Outcome:
         """Store a recording atomically; storing it again changes nothing.
 
-        Content from an earlier decoder is replaced.
+        Content from an earlier decoder is replaced; a concurrent search finds the old or the new
+        content.
+
+        Parameters
+        ----------
+        recording : Recording
+            A `recorded_at` of None keeps the stored start time.
+        windows : sequence of Window
+            Silent and clipped windows are stored, but searches skip them.
+        embeddings : (n_windows, spec.dimension) float32
+            One row per window.
+        spec : IndexSpec
+            Specification of the embeddings; the first recording creates the collection.
+        collection : str
+
+        Raises
+        ------
+        ModelMismatch, DimensionMismatch, InvalidSamples
+            The embeddings do not fit the collection.
+        StoreError
+            The database rejected the recording or cannot be reached; nothing was stored.
         """
-        ...
+        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
 
     def add_many(
         self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
