@@ -41,7 +41,8 @@
         ├── TooManyRequests
         ├── ServiceBusy
         ├── DiskFull
-        └── JobNotFound
+        ├── JobNotFound
+        └── JobInterrupted
 
 A message holds the value received and the next step, on one line. The `code` is stable: programs may
 compare it, over HTTP and gRPC too. ``docs/errors.md`` is generated from the classes below.
@@ -333,10 +334,16 @@ class DiskFull(ServiceError):
 
 
 class JobNotFound(ServiceError):
-    """The service knows no such job; it forgets them when it is started again."""
+    """The service has no such job; it keeps the last 100 finished ones."""
 
     code = "service.job_not_found"
     http_status = 404
+
+
+class JobInterrupted(ServiceError):
+    """The service was killed several times while the job was running, so it is not resumed again."""
+
+    code = "service.job_interrupted"
 
 
 def error_classes() -> list[type[SoundalikeError]]:
