@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,9 +61,16 @@ class Worker:
         return found
 
 
-async def serve(worker: Worker, load: Load, talk: Talk, most_ahead: int = 16, **environ: str) -> Any:
+async def serve(
+    worker: Worker,
+    load: Load,
+    talk: Talk,
+    most_ahead: int = 16,
+    steps: Sequence[Any] = (),
+    **environ: str,
+) -> Any:
     """Serve a worker for as long as somebody talks to it."""
-    add_steps(worker, [SlotTurns(load.slots)])
+    add_steps(worker, [SlotTurns(load.slots), *steps])
     guard = CallGuard(Access.from_env("127.0.0.1", environ), load, most_ahead)
     server = grpc.aio.server(interceptors=[guard])
     handlers = {
@@ -203,6 +210,52 @@ def test_who_gives_up_waiting_leaves_the_place_to_others():
 
     worker, load = Worker(), Load.of(Limits(max_running=1, max_waiting=1))
     asyncio.run(serve(worker, load, talk))
+
+
+def test_a_request_of_the_gateway_itself_needs_no_slot_of_its_own():
+    """It is made on behalf of one that has the only slot, which would wait for ever."""
+
+    async def ask_first(request: bytes, forward: Any) -> bytes:
+        if request != b"inner":
+            answer, _ = worker._streamer._request_handler(request=b"inner", return_type=None)
+            assert await answer == b"inner"
+        found: bytes = await forward(request)
+        return found
+
+    async def talk(channel: grpc.aio.Channel) -> None:
+        worker.gate.set()
+        assert await asyncio.wait_for(send(channel, 3), 5) == (3, None)
+        assert load.slots.turned_away() is None
+
+    worker, load = Worker(), Load.of(Limits(max_running=1, max_waiting=5))
+    asyncio.run(serve(worker, load, talk, steps=[ask_first]))
+
+
+def test_messages_of_a_call_that_has_ended_are_not_read():
+    """Jina goes on to read them; each would take a slot, and nobody gets the answer."""
+
+    async def run() -> None:
+        async def messages() -> AsyncIterator[bytes]:
+            nonlocal n_read
+            while True:
+                n_read += 1
+                yield b"x"
+
+        n_read = 0
+        worker.gate.set()
+        guard = CallGuard(Access(), Load.of(Limits()), most_ahead=1)
+        handler = SimpleNamespace(stream_stream=worker.stream)
+        context: Any = SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1", invocation_metadata=lambda: None)
+        answers: Any = guard._answers(handler, messages(), context)
+        assert await anext(answers) == b"x"
+        assert n_read == 1
+        await answers.aclose()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert n_read == 1
+
+    worker = Worker()
+    asyncio.run(run())
 
 
 def test_who_guesses_keys_has_to_wait():
