@@ -149,13 +149,13 @@ def test_some_run_some_wait_and_the_others_come_again():
         while sum(call.done() for call in calls) < 3:
             await asyncio.sleep(0.01)
         # Those over HTTP have the same slots.
-        assert load.slots.turned_away() is not None
+        assert load.slots.rejection() is not None
         worker.gate.set()
         found = await asyncio.gather(*calls)
         errors = [error for answers, error in found if not answers]
         assert [code_of(error) for error in errors] == [BUSY] * 3
         assert errors[0].trailing_metadata()["retry-after"] == "2"
-        assert (worker.most_open, load.slots.turned_away()) == (2, None)
+        assert (worker.most_open, load.slots.rejection()) == (2, None)
         assert await channel.unary_unary("/work/single")(b"x") == b"x"
 
     worker, load = Worker(), Load.of(Limits(max_running=2, max_waiting=3))
@@ -225,7 +225,7 @@ def test_a_request_of_the_gateway_itself_needs_no_slot_of_its_own():
     async def talk(channel: grpc.aio.Channel) -> None:
         worker.gate.set()
         assert await asyncio.wait_for(send(channel, 3), 5) == (3, None)
-        assert load.slots.turned_away() is None
+        assert load.slots.rejection() is None
 
     worker, load = Worker(), Load.of(Limits(max_running=1, max_waiting=5))
     asyncio.run(serve(worker, load, talk, steps=[ask_first]))
@@ -267,7 +267,7 @@ def test_who_guesses_keys_has_to_wait():
             assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
         _, error = await send(channel, authorization="Bearer another")
         assert code_of(error) == TOO_MANY
-        assert load.guesses.hit("127.0.0.1") is not None
+        assert load.failed_keys.hit("127.0.0.1") is not None
         assert await send(channel, x_api_key=KEY) == (1, None)
         # Behind a proxy on this machine there is another client.
         _, error = await send(channel, x_api_key="another", x_forwarded_for="10.0.0.2")
@@ -300,7 +300,7 @@ def test_a_call_without_a_key_is_no_guess():
         for _ in range(40):
             _, error = await send(channel)
             assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
-        assert load.guesses.hit("127.0.0.1") is None
+        assert load.failed_keys.hit("127.0.0.1") is None
 
     worker, load = Worker(), Load.of(Limits())
     asyncio.run(serve(worker, load, talk, SOUNDALIKE_API_KEY=KEY))

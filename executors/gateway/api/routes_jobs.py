@@ -30,7 +30,7 @@ _TOY_FOLDER = {"folder": str(Path(SIREN).parent)}
 _FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
 _ACCEPTED: Dict[int | str, Dict[str, Any]] = {
     202: {
-        "description": "The job has begun",
+        "description": "The job was accepted",
         "headers": {"Location": {"description": "path of the job", "schema": {"type": "string"}}},
         "links": {
             name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
@@ -98,7 +98,7 @@ GivenJob = Annotated[Job, Depends(_job)]
     "/api/recordings",
     status_code=202,
     responses={**_ACCEPTED, **problems(*BODY, 409, 507)},
-    response_description="The job has begun",
+    response_description="The job was accepted",
     summary="Upload recordings",
 )
 async def upload_recordings(
@@ -134,7 +134,7 @@ async def upload_recordings(
     "/api/jobs",
     status_code=202,
     responses={**_ACCEPTED, **problems(*BODY, 404, 409, 507)},
-    response_description="The job has begun",
+    response_description="The job was accepted",
     summary="Index a folder",
 )
 async def index_folder(
