@@ -41,7 +41,8 @@
         ├── TooManyRequests
         ├── ServiceBusy
         ├── DiskFull
-        └── JobNotFound
+        ├── JobNotFound
+        └── JobInterrupted
 
 A message is one line with the received value and the next step. The `code` is stable, so programs may
 compare it, over HTTP and gRPC too. ``docs/errors.md`` is generated from the classes below.
@@ -241,7 +242,11 @@ class DiskFull(ServiceError, code="service.disk_full", http_status=507):
 
 
 class JobNotFound(ServiceError, code="service.job_not_found", http_status=404):
-    """The service knows no such job; it forgets them when it is started again."""
+    """The service has no such job; it keeps the last 100 finished ones."""
+
+
+class JobInterrupted(ServiceError, code="service.job_interrupted"):
+    """The service was killed several times while the job was running, so it is not resumed again."""
 
 
 def error_classes() -> list[type[SoundalikeError]]:

@@ -111,6 +111,20 @@ def test_headers_of_wav_files(tmp_path: Path, content: bytes):
     assert start_time_of_upload(content, path.name, zone=BERLIN) == expected
 
 
+@pytest.mark.parametrize(
+    ("content", "tags"),
+    [
+        (wave(wamd(b"2023-05-04 07:30:00".ljust(32, b"\0"))), {"wamd": "2023-05-04 07:30:00"}),
+        (wave(info(ICRD="2023-05-04\0\0", ICMT=" roof\r\n")), {"icrd": "2023-05-04", "comment": "roof"}),
+        (wave(guano("2023-05-04T05:30:00Z\0")), {"guano": "2023-05-04T05:30:00Z"}),
+        (wave(bext(b"2023-05-04", b"07:30\0\0\0")), {"bext": "2023-05-04 07:30"}),
+    ],
+    ids=["wamd", "info", "guano", "bext"],
+)
+def test_padding_is_no_part_of_a_tag(content: bytes, tags: dict[str, str]):
+    assert read_tags(content) == tags
+
+
 def test_chunk_behind_more_than_four_gigabytes(tmp_path: Path):
     path = tmp_path / "long.wav"
     length = 5 << 30

@@ -340,6 +340,21 @@ def test_fractions_in_patterns(pattern: str, name: str):
 
 
 @pytest.mark.parametrize(
+    ("name", "year"),
+    [("690504053000.wav", 1969), ("990504053000.wav", 1999), ("000504053000.wav", 2000)],
+)
+def test_years_of_two_digits(name: str, year: int):
+    found = start_time_of_upload(b"", name, patterns=[compile_pattern("%y%m%d%H%M%S")])
+    assert found == StartTime(MOMENT.replace(year=year), "filename")
+
+
+def test_a_year_of_two_digits_may_lie_in_the_future():
+    """68 stands for 2068, which no recording can be from yet."""
+    pattern = compile_pattern("%y%m%d%H%M%S")
+    assert start_time_of_upload(b"", "680504053000.wav", patterns=[pattern]) == UNKNOWN
+
+
+@pytest.mark.parametrize(
     ("pattern", "name"),
     [
         ("%y%m%d%H%M%S", "1230504053000.wav"),

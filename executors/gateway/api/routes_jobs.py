@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Optional
@@ -15,15 +14,14 @@ from pydantic import BaseModel, Field
 from executors.gateway.api.context import GivenContext
 from executors.gateway.api.described import BODY, SIREN, named_after_function, problems
 from executors.gateway.api.form_names import unescape_name
-from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing
+from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing, find_folder
 from executors.gateway.api.links import at_root
 from executors.gateway.api.models import StrictModel
 from executors.gateway.api.queries import parse_tags
-from executors.gateway.background.jobs import Job, JobFile
+from executors.gateway.background.job import Job, JobFile
 from executors.gateway.background.uploads import FIELD_LIMITS
 from executors.messages.documents import parse_time
 from executors.messages.request_fields import pydantic_field
-from soundalike.errors import AudioNotFound
 from soundalike.indexing.requests import IndexRequest, TableChoice
 from soundalike.parameters import description_of
 
@@ -34,7 +32,7 @@ _TOY_FOLDER = {"folder": str(Path(SIREN).parent)}
 _FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
 _ACCEPTED: Dict[int | str, Dict[str, Any]] = {
     202: {
-        "description": "The job has begun",
+        "description": "The job was accepted",
         "headers": {"Location": {"description": "path of the job", "schema": {"type": "string"}}},
         "links": {
             name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
@@ -96,7 +94,7 @@ GivenJob = Annotated[Job, Depends(_job)]
     "/api/recordings",
     status_code=202,
     responses={**_ACCEPTED, **problems(*BODY, 409, 507)},
-    response_description="The job has begun",
+    response_description="The job was accepted",
     summary="Upload recordings",
 )
 async def upload_recordings(
@@ -126,7 +124,7 @@ async def upload_recordings(
             unescape_name(file, request)
             work.files.append(await context.uploads.keep(file))
         job = Job(kind="upload", collection=collection, total=len(work.files))
-        context.jobs.start(job, work.run, work.let_go)
+        await context.jobs.start(job, work.run, work.let_go, work.request())
     except BaseException:
         await work.let_go()
         raise
@@ -137,7 +135,7 @@ async def upload_recordings(
     "/api/jobs",
     status_code=202,
     responses={**_ACCEPTED, **problems(*BODY, 404, 409, 507)},
-    response_description="The job has begun",
+    response_description="The job was accepted",
     summary="Index a folder",
 )
 async def index_folder(
@@ -148,10 +146,11 @@ async def index_folder(
 ) -> Job:
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)
-    folder = await context.decoding.run(_folder, context, wanted.folder)
+    folder = await context.decoding.run(find_folder, context, wanted.folder)
     work = FolderSync(context, folder, wanted.label, wanted.prune, wanted.metadata)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
-    return _accepted(context.jobs.start(job, work.run), request, response)
+    await context.jobs.start(job, work.run, request=work.request())
+    return _accepted(job, request, response)
 
 
 @router.get("/api/jobs", responses=problems(), summary="List jobs")
@@ -183,7 +182,9 @@ async def watch_job(context: GivenContext, job: GivenJob) -> AsyncIterable[Serve
     """Send `progress` with the job whenever it has changed, and `end` when it is finished."""
     async for state in context.jobs.watch(job):
         yield ServerSentEvent(event="progress", data=state)
-    yield ServerSentEvent(event="end", data=job)
+    # Where the service stops, the stream breaks off, and clients ask the next one.
+    if job.is_finished:
+        yield ServerSentEvent(event="end", data=job)
 
 
 @router.delete("/api/jobs/{job_id}", responses=problems(404), summary="Cancel a job")
@@ -195,21 +196,3 @@ async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
 def _accepted(job: Job, request: Request, response: Response) -> Job:
     response.headers["Location"] = at_root(request, f"/api/jobs/{job.id}")
     return job
-
-
-def _folder(context: GivenContext, name: str) -> Path:
-    """Return a folder that may be indexed.
-
-    Raises
-    ------
-    AudioNotAllowed
-        It lies outside of the allowed folders.
-    AudioNotFound
-        It is no folder.
-    """
-    # The paths of its files will be like this.
-    folder = Path(os.path.abspath(name))
-    context.roots.check(str(folder))
-    if not folder.is_dir():
-        raise AudioNotFound(f"{name!r} is no folder; give the path of one that the server can read")
-    return folder
