@@ -23,7 +23,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("audio.sandbox", "processes that may die"),),
     (("clock", "start times"),),
     (("audio", "decode, resample, cut"),),
-    (("audio.sniffing", "recognise media files"),),
+    (("audio.sniffing", "recognise media files"), ("ranges", "valid values")),
     (
         ("faults", ""),
         ("types", ""),
