@@ -1,12 +1,15 @@
-# `make demo` and `make test` work on a fresh machine with Python 3.11, 3.12 or 3.13; everything goes into .venv.
+# `make demo` and `make test` work on a fresh machine with Python 3.11, 3.12 or 3.13; everything goes into .venv,
+# but for the tools of `make docs`, which go into .venv-docs.
 # The newest one on the PATH is taken; PYTHON names another.
 PYTHON ?=
 VENV := .venv
+# The site's packages have an environment of their own: neither tests nor users need them.
+DOCS_VENV := $(VENV)-docs
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format bench docs lock clean FORCE
+.PHONY: help install demo serve test check lint format bench docs errors pictures lock clean FORCE
 
 FORCE:
 
@@ -27,6 +30,15 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
 	$(PIP) install --progress-bar off --quiet --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(DOCS_VENV)/made: FORCE
+	@tools/make_venv.sh $(DOCS_VENV) $(PYTHON)
+
+$(DOCS_VENV)/installed: $(DOCS_VENV)/made requirements-docs.txt
+	$(DOCS_VENV)/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off --quiet --require-hashes -r requirements-docs.txt
+	@touch $@
+
+install: $(VENV)/installed  ## install the pinned packages into .venv
+
 demo: $(VENV)/installed  ## index toy-data through the Flow and search it
 	@$(BIN)/soundalike demo
 
@@ -34,12 +46,16 @@ serve: $(VENV)/installed  ## HTTP on 45678, gRPC on 45679
 	@exec $(BIN)/soundalike serve
 
 test: $(VENV)/installed-dev  ## every test; SOUNDALIKE_TEST_DATABASE_URL names a server other than the embedded one
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-lint: $(VENV)/installed-dev  ## ruff and mypy
+check: lint  ## lint, types and fast unit tests, in less than a minute
+	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile -m "not slow and not model" tests/unit $(PYTEST_ARGS)
+
+lint: $(VENV)/installed-dev  ## ruff, mypy and the word list
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/check_words.py
 
 format: $(VENV)/installed-dev  ## let ruff rewrite what it can
 	$(BIN)/ruff format .
@@ -48,19 +64,29 @@ format: $(VENV)/installed-dev  ## let ruff rewrite what it can
 bench: $(VENV)/installed-dev  ## measure speed and memory; writes bench.json
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/installed  ## write docs/errors.md from the error classes
+docs: $(DOCS_VENV)/installed  ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --quiet
+	$(DOCS_VENV)/bin/python tools/check_site.py site
+
+errors: $(VENV)/installed  ## write docs/errors.md from the error classes
 	$(BIN)/python tools/write_error_docs.py
 
-# Both locks hold for every supported Python. uv marks each line with what holds for all of them (tool.uv in
+pictures: $(VENV)/installed  ## draw docs/images/flow.svg and docs/images/rooms.svg
+	$(BIN)/python tools/draw_flow.py
+	$(BIN)/python tools/draw_rooms.py
+
+# All locks hold for every supported Python. uv marks each line with what holds for all of them (tool.uv in
 # pyproject.toml); sed takes that out again, so that only the lines that differ carry a marker.
-COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 UNMARK := sed -i -e "s/ ; python_full_version < '3.14' and sys_platform != 'win32'//" -e "s/python_full_version < '3.14' and //" -e "s/ and sys_platform != 'win32'//"
 
-lock: $(VENV)/installed-dev  ## resolve pyproject.toml into the two lock files, for every supported Python
-	$(COMPILE) -o requirements.txt
+lock: $(VENV)/installed-dev  ## resolve pyproject.toml into the three lock files, for every supported Python
+	$(COMPILE) pyproject.toml -o requirements.txt
 	$(UNMARK) requirements.txt
-	$(COMPILE) --extra dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt
 	$(UNMARK) requirements-dev.txt
+	$(COMPILE) --group docs -c requirements-dev.txt -o requirements-docs.txt
+	$(UNMARK) requirements-docs.txt
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS_VENV) site .mypy_cache .pytest_cache .ruff_cache

@@ -11,12 +11,12 @@ TARGET = Path(__file__).resolve().parents[1] / "docs" / "errors.md"
 HEAD = """\
 # Errors
 
-Every error has a stable code, and a sentence with the value received and the next step. Over HTTP a
-failed request answers with the status below and a problem document (`application/problem+json`:
-`status`, `code`, `title`, `detail`). A document that fails among others comes back with `error_code`
-and `error` while the rest is done. The command line exits with the status below.
+Every error has a stable code, and a message with the value received and the next step. Over HTTP, a
+failed request answers with the HTTP status below and a problem document (`application/problem+json`:
+`status`, `code`, `title`, `detail`). In a request with several documents, each failed document has
+`error_code` and `error`, and the others are processed. The command line exits with the status below.
 
-Written by `make docs` from `soundalike/errors.py`.
+Written by `make errors` from `soundalike/errors.py`.
 
 | code | class | what happened | exit status | HTTP status |
 | --- | --- | --- | --- | --- |

@@ -80,7 +80,7 @@ class AudioSegmenter(Executor):
         patterns = [time_pattern] if time_pattern else []
         self._uploads_dir = settings.uploads_dir.absolute()
         self._roots = AllowedRoots(settings, Path.cwd())
-        self._dating = StartTimeRules.described(time_zone or settings.time_zone, patterns)
+        self._start_rules = StartTimeRules.described(time_zone or settings.time_zone, patterns)
         spool.remove_stale(self._spool_dir)
         self._spool_dir.mkdir(parents=True, exist_ok=True)
         self._decoding = IsolatedDecoding(self._limits, started=1)
@@ -166,9 +166,9 @@ class AudioSegmenter(Executor):
             # Uploads that are kept lie under names of ours.
             name = clip.uri if isinstance(source, bytes) else str(clip.tags.get("filename", ""))
             longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
-            intake = RecordingReader(plan, self._dating, self._spool_dir, longest_s)
+            intake = RecordingReader(plan, self._start_rules, self._spool_dir, longest_s)
             segments, start = self._decoding.run(
-                intake.take,
+                intake.read,
                 source,
                 excerpt,
                 folder=self._spool_dir,
@@ -211,7 +211,7 @@ def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
     if clip.vector is not None:
         if not excerpt.is_whole:
-            raise ParameterError("a vector has no seconds; leave out start_s, end_s and at_s")
+            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
         vector = np.asarray(clip.vector, dtype=np.float32)
         result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 

@@ -31,6 +31,7 @@ from executors.gateway.api import (
 )
 from executors.gateway.api.context import Context
 from executors.gateway.api.description_jina import describe_endpoints
+from executors.gateway.api.resuming import resume_jobs
 from executors.gateway.api.unknown_fields import refuse_unknown_fields
 from executors.gateway.counting import CallCounter, Counting
 from executors.gateway.flow.admission import Admission
@@ -89,6 +90,7 @@ class SoundalikeHTTPServer(HTTPServer):
         answer_with_problems(app)
         app.state.context = context
         context.uploads.prepare()
+        resume_jobs(context)
         app.include_router(routes_service.router)
         for routes in (routes_search, routes_library, routes_jobs, routes_vectors, routes_media):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])

@@ -1,4 +1,21 @@
-"""Mends of Jina and DocArray: one fault a module, each with its reason and when it can go.
+"""Patches of Jina and DocArray, one module and one test each.
 
-Nothing is imported here, so that a mend can be applied before Jina or DocArray is imported.
+==================  ==================================================================================
+Module              What it changes
+==================  ==================================================================================
+`cheap_discovery`   An executor builds the schemas of its endpoints once.
+`cheap_documents`   Reading documents builds no validator for each of them.
+`docarray_import`   DocArray does not load TensorFlow, PyTorch or JAX.
+`graph`             Requests share the schemas in Jina's graph of executors.
+`lifetimes`         The processes of a Flow end with the process that started them.
+`log_levels`        Mistakes of callers are one line in the log, without a traceback.
+`message_sizes`     Sizes of messages are not counted in the environment, which leaks memory.
+`request_steps`     Requests of all protocols pass through the same steps on their way to the executors.
+`starting`          An executor that cannot start says why in one line.
+`telemetry`         Nothing is reported to third parties.
+`typed_lists`       Typed lists of documents work on Python 3.12 and later.
+==================  ==================================================================================
+
+Each module says why it is needed and when it can go. Nothing is imported here, so that a patch can be
+applied before Jina or DocArray is imported.
 """

@@ -1,8 +1,8 @@
-"""An executor works out once what its endpoints take and give.
+"""Build the schemas of an executor's endpoints once.
 
 The gateway's health check asks for it each time, because the answer needs the executor's process and
 nothing else. Jina builds all JSON schemas again for each answer, which took 0.4 s of processor time.
-This mend can go when Jina keeps them.
+It can go when Jina keeps them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""DocArray reads documents without building again, for each of them, what is the same for all."""
+"""Read documents without building a validator for each of them.
+
+DocArray compiles a new validator of pydantic for the id of each document, and evaluates the type of
+each field again: together most of the time that it took to read an answer with ten matches.
+
+It can go when ``ID.from_protobuf`` and ``BaseDoc._get_field_annotation`` do neither.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +16,7 @@ from docarray.typing import ID
 
 
 def read_documents_cheaply() -> None:
-    """Replace two of DocArray's methods by others that give the same.
-
-    For the id of each document a new validator of pydantic was compiled, and for each field its type
-    was taken apart again: together most of the time that it took to read an answer with ten matches.
-    """
+    """Replace two of DocArray's methods by others that return the same."""
     id_class: Any = ID
     id_class.from_protobuf = classmethod(lambda cls, text: cls(text))
     document: Any = BaseDoc

@@ -1,4 +1,10 @@
-"""The graph of executors, of which Jina copies all for each request although little of it changes."""
+"""Copy only what changes in the graph of executors, for each request.
+
+Jina copies its graph deeply for each request, with the JSON schemas of all endpoints; that took longer
+than a hop to an executor.
+
+It can go when ``TopologyGraph`` shares the schemas between its copies.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +15,7 @@ from jina.serve.runtimes.gateway.graph.topology_graph import TopologyGraph
 
 
 def copy_graph_shallowly() -> None:
-    """Let copies of a graph share the executors' schemas, and have only the state of a request apart.
-
-    Jina copies its graph deeply, with the JSON schemas of all endpoints; that took longer than a hop
-    to an executor.
-    """
+    """Let copies of a graph share the executors' schemas; each has only the state of its request."""
     TopologyGraph.__deepcopy__ = _copy_of_graph
     TopologyGraph._ReqReplyNode.__deepcopy__ = _copy_of_node
 

@@ -1,10 +1,12 @@
-"""Processes of a Flow end with the process that started them.
+"""End the processes of a Flow with the process that started them.
 
 Jina's pods are children of the process that starts the Flow, and go on when it is killed: they keep
 the ports, and the next start is refused. ``jina flow`` does not even stop them on SIGTERM. Where one
 executor cannot start, Jina waits a minute or for ever for the others, which are still at their own
-start and do not listen to SIGTERM. Needed as long as Jina does not watch the parent in its pods, does
-not handle SIGTERM in ``Flow.block``, and waits in ``Pod.close`` and ``Pod.join`` without a limit.
+start and do not listen to SIGTERM.
+
+It can go when Jina watches the parent in its pods, handles SIGTERM in ``Flow.block``, and waits in
+``Pod.close`` and ``Pod.join`` with a limit.
 """
 
 from __future__ import annotations

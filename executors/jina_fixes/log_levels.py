@@ -1,7 +1,9 @@
-"""One line at level INFO in the log for a caller's mistake; ERROR and traceback are for faults of ours.
+"""Log mistakes of callers as one line at level INFO; ERROR and traceback are for faults of ours.
 
 Jina logs every exception of an executor as ERROR with its traceback. A client that misspells a
 collection would fill the log with sixty lines a time, and set off alarms that count errors.
+
+It can go when an executor can tell Jina which exceptions to log, and at which level.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pydantic import ValidationError
 from soundalike.errors import SoundalikeError
 
 _SHOWN = 300
-#: What a message passes before any code of ours sees it.
+#: Packages that a message passes before any code of ours sees it.
 _OTHERS = frozenset({"asyncio", "concurrent", "docarray", "google", "jina", "pydantic"})
 
 

@@ -1,4 +1,4 @@
-"""Bytes of messages counted in a dictionary, where Jina counts them in the environment.
+"""Count the bytes of messages in a dictionary; Jina counts them in the environment.
 
 For each gRPC message that a process writes or reads, Jina 3.34 sets ``JINA_GRPC_SEND_BYTES`` or
 ``JINA_GRPC_RECV_BYTES`` anew. The C library never frees what a variable was set to before, because

@@ -1,8 +1,9 @@
-"""Steps that every request of the gateway takes on its way to the executors, in one stated order.
+"""Let every request of the gateway take some steps on its way to the executors, in a stated order.
 
 HTTP, gRPC and the gateway's own routes meet in one place of Jina's streamer, which has no public name
-(``_request_handler``). This is the only module that replaces it. It can go when Jina lets a gateway add
-middleware that sees the requests of all protocols.
+(``_request_handler``). This is the only module that replaces it.
+
+It can go when Jina lets a gateway add middleware that sees the requests of all protocols.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Say in one line why an executor cannot start, and tell the launcher how far each one is.
 
 Jina logs a traceback of sixty lines for a misspelled option, and its parent process learns only that
-a pod has ended. Needed as long as Jina does so.
+a pod has ended.
+
+It can go when Jina passes the reason on to the process that starts the Flow.
 """
 
 from __future__ import annotations

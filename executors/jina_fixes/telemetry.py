@@ -1,7 +1,10 @@
-"""Mends for the process that starts the Flow; flow.yml names it, so every way of starting loads it.
+"""Report nothing to third parties; flow.yml names this file, so every way of starting a Flow loads it.
 
 Jina reports start and stop of each process to its makers unless a variable is set, and asks three
-web services for the machine's public address to print it. Its processes outlive their parent.
+web services for the machine's public address to print it. Here `lifetimes` is applied too, because
+this is the file that the process which starts the Flow loads first.
+
+It can go when Jina asks before it reports, and looks up no public address.
 """
 
 from __future__ import annotations

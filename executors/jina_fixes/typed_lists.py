@@ -1,4 +1,4 @@
-"""Typed lists of DocArray that pydantic can read on Python 3.12 and later.
+"""Build typed lists of DocArray that pydantic can read on Python 3.12 and later.
 
 DocArray 0.41 builds ``DocList[Clip]`` with `types.GenericAlias` on Python 3.12 and later. To evaluate an
 annotation that is such an alias, pydantic 2.10 subscripts its class again; the class of a typed list

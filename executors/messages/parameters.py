@@ -5,18 +5,19 @@ executor of the endpoint declares it, also where it reads none of them: an execu
 refuses unknown names as well.
 """
 
+from dataclasses import replace
 from typing import Any, Dict, List, Optional, Type
 
 from pydantic import BaseModel, Field, ValidationError
 
 from executors.messages.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
+from executors.messages.request_fields import pydantic_field
 from executors.messages.validation import invalid_values
-from soundalike.clock.wall_clock import with_times
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.errors import ParameterError
-from soundalike.filters import parse_conditions
+from soundalike.filters import Filters
+from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
-from soundalike.types import EXTERNAL, Filters
+from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 
 
 class RequestParameters(BaseModel):
@@ -59,7 +60,7 @@ class VectorsParameters(CollectionParameters):
     """Parameters of ``/index_vectors``."""
 
     # Not `encoder`: Jina takes a parameter with the name of an executor for that executor's own.
-    encoder_name: str = Field(default=EXTERNAL, description="what computed the vectors")
+    encoder_name: str = pydantic_field(VectorsRequest, "encoder")
 
 
 class DropParameters(RequestParameters):
@@ -103,28 +104,16 @@ class RecordingsParameters(CollectionParameters):
 class NarrowedParameters(IndexParameters):
     """Which windows may answer."""
 
-    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
-    labels: List[str] = Field(default=[], description="only recordings with one of these labels")
-    tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
-    where: List[str] = Field(
-        default=[],
-        description="only recordings whose tags meet all these conditions, like depth_m>=1.5, "
-        "site in pond,lake, gps.lat<0, checked=true",
-    )
-    uri_prefix: str = Field(default="", description="only paths that begin like this")
-    under: str = Field(default="", description="only files below this folder, in place of uri_prefix")
-    since: Optional[str] = Field(
-        default=None, description="only what was heard at this time or later; a date, or ISO-8601"
-    )
-    until: Optional[str] = Field(default=None, description="only what was heard before this time")
-    time_of_day: Optional[str] = Field(
-        default=None, description="only what was heard between two times of a clock, 05:00-08:00"
-    )
-    time_zone: Optional[str] = Field(
-        default=None,
-        description="of times that name none, and of the answer's; default: the service's "
-        "SOUNDALIKE_TIME_ZONE, else UTC",
-    )
+    exclude_self: bool = pydantic_field(SearchRequest, "exclude_self")
+    labels: List[str] = pydantic_field(Narrowing, "labels")
+    tags: Dict[str, Any] = pydantic_field(Narrowing, "tags")
+    where: List[str] = pydantic_field(Narrowing, "where")
+    uri_prefix: str = pydantic_field(Narrowing, "uri_prefix")
+    under: str = pydantic_field(Narrowing, "under")
+    since: Optional[str] = pydantic_field(Narrowing, "since")
+    until: Optional[str] = pydantic_field(Narrowing, "until")
+    time_of_day: Optional[str] = pydantic_field(Narrowing, "time_of_day")
+    time_zone: Optional[str] = pydantic_field(Narrowing, "time_zone")
 
     def filters(self, recording_id: Optional[str]) -> Filters:
         """Return the store's filters; `recording_id` is the query's own.
@@ -134,20 +123,18 @@ class NarrowedParameters(IndexParameters):
         ParameterError
             A condition, a time or the zone cannot be read.
         """
-        filters = Filters(
+        narrowing = Narrowing(
             labels=tuple(self.labels),
             tags=self.tags,
-            uri_prefix=prefix_of(self.uri_prefix, self.under),
-            where=parse_conditions(self.where),
-            exclude_recording_id=recording_id if self.exclude_self else None,
-        )
-        return with_times(
-            filters,
-            self.zone_name,
+            where=tuple(self.where),
+            uri_prefix=self.uri_prefix,
+            under=self.under,
             since=self.since,
             until=self.until,
             time_of_day=self.time_of_day,
         )
+        own = recording_id if self.exclude_self else None
+        return replace(narrowing.filters(self.zone_name), exclude_recording_id=own)
 
     @property
     def zone_name(self) -> str:
@@ -158,24 +145,17 @@ class NarrowedParameters(IndexParameters):
 class SearchParameters(NarrowedParameters):
     """Parameters of ``/search``."""
 
-    collections: List[str] = Field(
-        default=[],
-        description="where to look, in place of collection: several of the same encoder and windows",
-    )
-    top_k: int = Field(default=10, description="at most this many matches, 1 to 1000")
-    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
-    group_by: str = Field(
-        default="recording",
-        description="recording, or label: the best match of each label; an unlabelled recording stands "
-        "for itself",
-    )
+    collections: List[str] = pydantic_field(SearchRequest, "collections", default=[])
+    top_k: int = pydantic_field(SearchRequest, "top_k")
+    min_score: float = pydantic_field(SearchRequest, "min_score")
+    group_by: str = pydantic_field(SearchRequest, "group_by")
 
 
 class TimelineParameters(NarrowedParameters):
     """Parameters of ``/timeline``."""
 
-    min_score: float = Field(description="windows count whose score is at least this")
-    by: str = Field(default="day", description="hour, day, week or month, by the clocks of time_zone")
+    min_score: float = pydantic_field(TimelineRequest, "min_score")
+    by: str = pydantic_field(TimelineRequest, "by")
 
 
 #: The model of each endpoint.
@@ -192,16 +172,3 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "labels": CountParameters,
     "folders": CountParameters,
 }
-
-
-def prefix_of(uri_prefix: str, under: str) -> str:
-    """Return what paths begin with that have a prefix, or lie below a folder.
-
-    Raises
-    ------
-    ParameterError
-        Both were given.
-    """
-    if under and uri_prefix:
-        raise ParameterError(f"under is {under!r} and uri_prefix is {uri_prefix!r}; give one of them")
-    return under.rstrip("/") + "/" if under else uri_prefix

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from soundalike.cli import output
-from soundalike.cli.commands import confirmed, encoder_of, opened_store, settings_from, window_plan
-from soundalike.cli.server import service_from
+import click
+
+from soundalike.cli import opening, options, output
+from soundalike.cli.command import make_command
 from soundalike.errors import ParameterError, RecordingNotFound
-from soundalike.store.protocol import Store
 
 if TYPE_CHECKING:
-    from soundalike.client import Service
+    from soundalike.cli.place import Place
+    from soundalike.store.protocol import Store
 
 #: What is told of a collection.
 _COLUMNS = (
@@ -23,35 +23,51 @@ _COLUMNS = (
 )
 
 
-def run(arguments: argparse.Namespace) -> int:
+@make_command(
+    "collections",
+    click.Argument(
+        ["action"],
+        type=click.Choice(("list", "create", "drop", "optimize")),
+        default="list",
+        help="optimize builds the vector index anew; default: list",
+    ),
+    click.Argument(["name"], required=False, help="which one to create, drop or optimize"),
+    options.flag("--yes", help="drop without asking"),
+    *options.server(),
+    *options.encoding(),
+)
+def command(place: Place, *, as_json: bool, action: str, name: str | None, yes: bool) -> int:
     """List, create, drop or optimize collections."""
-    if (arguments.action == "list") != (arguments.name is None):
+    if action == "list":
+        if name is not None:
+            raise ParameterError("collections list takes no name")
+        return _list_all(place, as_json=as_json)
+    if name is None:
+        raise ParameterError(f"collections {action} needs a name")
+    if service := place.service():
+        if action == "drop":
+            return _drop(name, service.drop, yes=yes)
         raise ParameterError(
-            f"collections {arguments.action} {'takes no' if arguments.name else 'needs a'} name"
+            f"collections {action} does not go through {service.url}; run it on that machine"
         )
-    if service := service_from(arguments):
-        return _on_service(service, arguments)
-    with opened_store(settings_from(arguments)) as store:
-        if arguments.action == "create":
-            return _create(store, arguments)
-        if arguments.action == "drop":
-            return _drop(arguments, store.drop_collection)
-        if arguments.action == "optimize":
-            store.optimize(collection=arguments.name)
-            output.note(f"collection {arguments.name}: the vector index is as it should be")
-            return 0
-        return _list(_rows(store), as_json=arguments.json)
+    with opening.opened_store(place.settings()) as store:
+        if action == "create":
+            return _create(name, store, place)
+        if action == "drop":
+            return _drop(name, store.drop_collection, yes=yes)
+        store.optimize(collection=name)
+        output.note(f"collection {name}: the vector index is as it should be")
+        return 0
 
 
-def _on_service(service: Service, arguments: argparse.Namespace) -> int:
-    if arguments.action == "drop":
-        return _drop(arguments, service.drop)
-    if arguments.action != "list":
-        raise ParameterError(
-            f"collections {arguments.action} does not go through {service.url}; run it on that machine"
-        )
-    rows = [{"collection": found["name"], **found} for found in service.collections()]
-    return _list([{name: row[name] for name in _COLUMNS} for row in rows], as_json=arguments.json)
+def _list_all(place: Place, *, as_json: bool) -> int:
+    if service := place.service():
+        told = [{"collection": found["name"], **found} for found in service.collections()]
+        rows = [{name: row[name] for name in _COLUMNS} for row in told]
+    else:
+        with opening.opened_store(place.settings()) as store:
+            rows = _rows(store)
+    return _list(rows, as_json=as_json)
 
 
 def _rows(store: Store) -> list[dict[str, Any]]:
@@ -90,24 +106,21 @@ def _list(rows: list[dict[str, Any]], *, as_json: bool) -> int:
         )
         for row in rows
     ]
-    for line in output.columns([header, *lines], right=(1, 2, 4, 5, 6)):
-        output.data(line)
+    output.table(output.columns([header, *lines], right=(1, 2, 4, 5, 6)))
     return 0
 
 
-def _create(store: Store, arguments: argparse.Namespace) -> int:
+def _create(name: str, store: Store, place: Place) -> int:
     from soundalike.encoders.base import index_spec
 
-    encoder = encoder_of(settings_from(arguments))
-    spec = index_spec(encoder, window_plan(arguments, None))
-    store.create_collection(arguments.name, spec)
-    output.note(f"collection {arguments.name}: {spec.describe()}")
+    spec = index_spec(opening.encoder_of(place.settings()), place.windows())
+    store.create_collection(name, spec)
+    output.note(f"collection {name}: {spec.describe()}")
     return 0
 
 
-def _drop(arguments: argparse.Namespace, drop: Callable[[str], bool]) -> int:
-    name = arguments.name
-    if not arguments.yes and not confirmed(f"Delete the collection {name}? Type yes:"):
+def _drop(name: str, drop: Callable[[str], bool], *, yes: bool) -> int:
+    if not yes and not opening.confirmed(f"Delete the collection {name}? Type yes:"):
         output.note("nothing was deleted; confirm with --yes")
         return 2
     if not drop(name):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -17,15 +16,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from soundalike.audio.files import find_files
-from soundalike.cli import output
-from soundalike.cli.commands import settings_from
+from soundalike.cli import options, output
+from soundalike.cli.command import make_command
 from soundalike.cli.serve import find_flow, launch_command, launch_environment
 from soundalike.config import Settings
-from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import ServiceError
+
+if TYPE_CHECKING:
+    from soundalike.cli.place import Place
 
 _START_TIMEOUT_S = 180
 _REQUEST_TIMEOUT_S = 300
@@ -39,26 +42,31 @@ _READY = "soundalike: ready"
 _PORTS = range(20_000, 32_000)
 
 
-def run(arguments: argparse.Namespace) -> int:
+@make_command(
+    "demo",
+    click.Option(["--flow"], type=options.FileName(), metavar="FILE", help="default: flow.yml"),
+    server="noted",
+)
+def command(place: Place, *, as_json: bool, flow: Path | None) -> int:
     """Index toy-data, search with clips that are not in it, and print what was found."""
-    flow = find_flow(arguments.flow)
-    folder = flow.parent / "toy-data"
+    file = find_flow(flow)
+    folder = file.parent / "toy-data"
     expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
     sounds = find_files([str(folder / name) for name in _indexed_folders(expected)]).files
     queries = [*expected["queries"], *(_as_query(event) for event in expected["events"])]
     # Wherever the command is run: of this machine's files the service reads the toy data.
-    settings = replace(settings_from(arguments), roots=(folder,))
-    with running_service(flow, settings) as service:
+    settings = replace(place.settings(), roots=(folder,))
+    with running_service(file, settings) as service:
         outcomes = _index(service, sounds)
         answers = _search(service, folder, queries)
-    if arguments.json:
+    if as_json:
         for row in (row for rows in answers for row in rows):
             output.json_line(row)
     else:
         _print_tables(answers, queries)
     _print_verdict(answers, queries, expected["events"])
     _print_encoder(answers)
-    _print_next(arguments)
+    _print_next(place)
     return 0 if "failed" not in outcomes and all(answers) else 1
 
 
@@ -245,6 +253,8 @@ def _match_of(
 
 
 def _print_encoder(answers: Sequence[list[dict[str, Any]]]) -> None:
+    from soundalike.encoders.weights import GET_WEIGHTS
+
     encoder = next((row["encoder"] for rows in answers for row in rows), None)
     output.note(f"encoder: {encoder}")
     if encoder != "vggish":
@@ -254,10 +264,9 @@ def _print_encoder(answers: Sequence[list[dict[str, Any]]]) -> None:
         )
 
 
-def _print_next(arguments: argparse.Namespace) -> None:
+def _print_next(place: Place) -> None:
     """Say where the clips are, how to search them, and how to remove them."""
-    places = {"--database-url": arguments.database_url, "--data-dir": arguments.data_dir}
-    given = [word for name, place in places.items() if place for word in (name, str(place))]
+    given = place.index_options()
     output.note(
         f"the clips are in the collection {_COLLECTION!r}, apart from your own recordings\n"
         "  search them with a sound of your own: "

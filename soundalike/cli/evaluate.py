@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -10,15 +9,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from soundalike.audio.files import NO_TRACK, FileList
 from soundalike.audio.windows import WindowPlan
-from soundalike.cli import output
-from soundalike.cli.commands import encoder_of, settings_from, start_decoding
-from soundalike.cli.paths import list_left_out, metadata_tables, note_left_out, sound_files
+from soundalike.cli import opening, options, output
+from soundalike.cli.command import make_command
+from soundalike.cli.paths import LeftOut, metadata_tables, sound_files
 from soundalike.config import MODELS, PRECISIONS, Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
+from soundalike.indexing.requests import TableChoice
 
 if TYPE_CHECKING:
+    from soundalike.cli.place import Place
     from soundalike.encoders.base import Encoder
     from soundalike.evaluation import Evaluation, LabelledClip
     from soundalike.evaluation.results import Failure
@@ -33,28 +36,163 @@ _MIN_HOP_S, _MAX_HOP_S = 0.01, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A setting before its encoder is loaded."""
+class Setting:
+    """What is compared: an encoder that is not loaded yet, windows, and the distance of patches.
+
+    Raises
+    ------
+    ParameterError
+        The distance is out of its range.
+    """
 
     settings: Settings
     plan: WindowPlan
     example_hop_s: float
 
+    def __post_init__(self) -> None:
+        if not _MIN_HOP_S <= self.example_hop_s <= _MAX_HOP_S:
+            raise ParameterError(
+                f"example_hop is {self.example_hop_s!r} s; give a distance from {_MIN_HOP_S:g} s to "
+                f"{_MAX_HOP_S:g} s"
+            )
 
-def run(arguments: argparse.Namespace) -> int:
+    def changed(self, change: Mapping[str, str | float]) -> Setting:
+        """Return the setting that ``--compare`` asks for."""
+        for key, choices in (("model", MODELS), ("precision", PRECISIONS)):
+            if key in change and change[key] not in choices:
+                raise ParameterError(f"{key} is {change[key]!r}; choose one of {', '.join(choices)}")
+        settings = replace(
+            self.settings,
+            model=str(change.get("model", self.settings.model)),
+            precision=str(change.get("precision", self.settings.precision)),
+        )
+        if "checkpoint" in change:
+            settings = replace(settings, checkpoint=Path(str(change["checkpoint"])).expanduser())
+        plan = WindowPlan(
+            float(change.get("window_size", self.plan.window_s)),
+            float(change.get("stride", self.plan.stride_s)),
+        )
+        return Setting(settings, plan, float(change.get("example_hop", self.example_hop_s)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateRequest:
+    """Labelled clips, and the settings that are measured on them.
+
+    Attributes
+    ----------
+    folder : str
+        With one folder a label.
+    settings : tuple of Setting
+        The first is what the others are compared with.
+    tables : TableChoice
+    fold_pattern, query_pattern : str or None
+        Regular expressions for file names.
+    report : Path or None
+        Where everything is written as a page.
+
+    Raises
+    ------
+    ParameterError
+        There are too many settings, or the report cannot be written there.
+    """
+
+    folder: str
+    settings: tuple[Setting, ...]
+    tables: TableChoice
+    fold_pattern: str | None = None
+    query_pattern: str | None = None
+    report: Path | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.settings) > MAX_SETTINGS:
+            raise ParameterError(
+                f"{len(self.settings) - 1} settings are to be compared; give --compare at most "
+                f"{MAX_SETTINGS - 1} times"
+            )
+        if self.report:
+            _check_report(self.report)
+
+
+@make_command(
+    "evaluate",
+    click.Argument(
+        ["folder"],
+        type=options.FileName(str),
+        metavar="DIR",
+        help="a folder with one folder a label",
+    ),
+    *options.metadata(
+        "label (or category), and if need be fold. Where it is named, only its clips are taken"
+    ),
+    click.Option(
+        ["--fold-pattern"],
+        metavar="REGEX",
+        help="its first group in the file name is the clip's fold; a query's own fold is left out",
+    ),
+    click.Option(
+        ["--query-pattern"],
+        metavar="REGEX",
+        help="clips whose file name it matches are the queries, all others what they search; a group "
+        "(?P<label>...) in it gives the query's label; default: every clip asks for all others",
+    ),
+    click.Option(
+        ["--example-hop"],
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="distance between the patches of a window in seconds; default: 1; published VGGish: 0.96",
+    ),
+    click.Option(
+        ["--compare"],
+        multiple=True,
+        metavar="KEY=VALUE,...",
+        help="evaluate again with other settings and show the difference; keys: "
+        f"{', '.join(COMPARE_KEYS)}; may be repeated",
+    ),
+    click.Option(
+        ["--report"],
+        type=options.FileName(),
+        metavar="FILE.html",
+        help="write everything into one page as well",
+    ),
+    options.list_skipped(),
+    *options.encoding(of_index=False),
+    server="noted",
+)
+def command(
+    place: Place,
+    *,
+    as_json: bool,
+    metadata: tuple[Path, ...],
+    no_metadata: bool,
+    example_hop: float,
+    compare: Sequence[str],
+    list_skipped: bool,
+    **given: Any,
+) -> int:
+    """Read the request, evaluate, print the metrics, and write the report where one is asked for."""
+    first = Setting(place.settings(), place.windows(), example_hop)
+    others = [parse_setting(text) for text in compare]
+    request = EvaluateRequest(
+        settings=(first, *map(first.changed, others)),
+        tables=TableChoice(metadata, not no_metadata),
+        **given,
+    )
+    return run(request, LeftOut(is_listed=list_skipped, as_json=as_json), as_json=as_json)
+
+
+def run(request: EvaluateRequest, left_out: LeftOut, *, as_json: bool) -> int:
     """Evaluate, print the metrics, and write the report where one is asked for."""
     from soundalike import evaluation
 
-    # Whatever can be wrong without a second's work is found first.
-    wanted = _wanted(arguments)
-    if arguments.report:
-        _check_report(arguments.report)
-    tables, files = metadata_tables(arguments, FileList() if arguments.metadata else _files(arguments))
-    clips = _clips(arguments, files, tables)
-    start_decoding(len(clips))
+    is_named = bool(request.tables.named)
+    tables, files = metadata_tables(request.tables, FileList() if is_named else _files(request.folder))
+    clips = _clips(request, files, tables, left_out)
+    opening.start_decoding(len(clips))
     results: list[Evaluation] = []
-    for each, encoder in zip(wanted, _encoders(wanted), strict=True):
-        which = "" if len(wanted) == 1 else f" {len(results) + 1}/{len(wanted)}"
+    for each, encoder in zip(request.settings, _encoders(request.settings), strict=True):
+        which = "" if len(request.settings) == 1 else f" {len(results) + 1}/{len(request.settings)}"
         show = output.progress(len(clips), f"embedding{which}")
         results.append(
             evaluation.evaluate(
@@ -65,11 +203,11 @@ def run(arguments: argparse.Namespace) -> int:
                 on_progress=lambda done, _, show=show: show(done),  # type: ignore[misc]
             )
         )
-    _note_left_out(arguments, files, results[0])
+    _note_left_out(left_out, files, results[0])
     results = [_without_films(result, files) for result in results]
     failed = results[0].failed
     _note_failures(failed)
-    if arguments.json:
+    if as_json:
         for result in results:
             output.json_line(json_row(result, results[0]))
     else:
@@ -78,78 +216,39 @@ def run(arguments: argparse.Namespace) -> int:
         for line in evaluation_tables.lines(results):
             output.data(line)
     _note_what_is_odd(results[0])
-    if arguments.report:
-        _write_report(arguments, results)
+    if request.report:
+        _write_report(request.report, request, results)
     return AudioError.exit_status if failed else 0
 
 
-def _files(arguments: argparse.Namespace) -> FileList:
+def _files(folder: str) -> FileList:
     """Return the sounds of the folder."""
-    if not Path(arguments.folder).is_dir():
-        raise _no_folder(arguments)
-    return sound_files([arguments.folder])
+    if not Path(folder).is_dir():
+        raise _no_folder(folder)
+    return sound_files([folder])
 
 
-def _no_folder(arguments: argparse.Namespace) -> AudioNotFound:
-    return AudioNotFound(f"{arguments.folder!r} is not a folder; give one with a folder a label")
+def _no_folder(folder: str) -> AudioNotFound:
+    return AudioNotFound(f"{folder!r} is not a folder; give one with a folder a label")
 
 
-def _clips(arguments: argparse.Namespace, files: FileList, tables: Sequence[Path]) -> list[LabelledClip]:
+def _clips(
+    request: EvaluateRequest, files: FileList, tables: Sequence[Path], left_out: LeftOut
+) -> list[LabelledClip]:
     from soundalike import evaluation
 
-    folder = Path(arguments.folder)
+    folder = Path(request.folder)
     if not folder.is_dir():
-        raise _no_folder(arguments)
-    if arguments.list_skipped:
-        list_left_out(files.left_out, as_json=arguments.json)
-    if arguments.metadata:
+        raise _no_folder(request.folder)
+    left_out.tell(files.left_out)
+    if request.tables.named:
         clips = evaluation.read_metadata(tables, folder)
         shown = ", ".join(output.visible(str(table)) for table in tables)
         output.note(f"{len(clips)} clips are named by {shown}")
     else:
         clips = evaluation.with_metadata(evaluation.labelled_clips(files.files), tables)
-    clips = evaluation.with_folds(clips, arguments.fold_pattern)
-    return evaluation.with_queries(clips, arguments.query_pattern)
-
-
-def _wanted(arguments: argparse.Namespace) -> list[_Wanted]:
-    standard = WindowPlan()
-    base = {
-        "window_size": standard.window_s if arguments.window_size is None else arguments.window_size,
-        "stride": standard.stride_s if arguments.stride is None else arguments.stride,
-        "example_hop": arguments.example_hop,
-    }
-    settings = settings_from(arguments)
-    if len(arguments.compare) >= MAX_SETTINGS:
-        raise ParameterError(
-            f"{len(arguments.compare)} settings are to be compared; give --compare at most "
-            f"{MAX_SETTINGS - 1} times"
-        )
-    changes = [{}, *(parse_setting(text) for text in arguments.compare)]
-    return [_changed(settings, base, change) for change in changes]
-
-
-def _changed(
-    settings: Settings, base: Mapping[str, float], change: Mapping[str, str | float]
-) -> _Wanted:
-    values = {**base, **{key: float(change[key]) for key in base if key in change}}
-    if not _MIN_HOP_S <= values["example_hop"] <= _MAX_HOP_S:
-        raise ParameterError(
-            f"example_hop is {values['example_hop']!r} s; give a distance from {_MIN_HOP_S:g} s to "
-            f"{_MAX_HOP_S:g} s"
-        )
-    for key, choices in (("model", MODELS), ("precision", PRECISIONS)):
-        if key in change and change[key] not in choices:
-            raise ParameterError(f"{key} is {change[key]!r}; choose one of {', '.join(choices)}")
-    settings = replace(
-        settings,
-        model=str(change.get("model", settings.model)),
-        precision=str(change.get("precision", settings.precision)),
-    )
-    if "checkpoint" in change:
-        settings = replace(settings, checkpoint=Path(str(change["checkpoint"])).expanduser())
-    plan = WindowPlan(values["window_size"], values["stride"])
-    return _Wanted(settings, plan, values["example_hop"])
+    clips = evaluation.with_folds(clips, request.fold_pattern)
+    return evaluation.with_queries(clips, request.query_pattern)
 
 
 def parse_setting(text: str) -> dict[str, str | float]:
@@ -187,13 +286,13 @@ def _number(key: str, value: str, text: str) -> float:
         raise ParameterError(f"--compare {text!r}: {key} is {value!r}, which is no number") from None
 
 
-def _encoders(wanted: Sequence[_Wanted]) -> list[Encoder]:
+def _encoders(wanted: Sequence[Setting]) -> list[Encoder]:
     """Load each encoder once, and all before the first clip is read."""
     loaded: dict[tuple[object, ...], Encoder] = {}
     keys = [(each.settings.model, each.settings.checkpoint, each.settings.precision) for each in wanted]
     for key, each in zip(keys, wanted, strict=True):
         if key not in loaded:
-            loaded[key] = encoder_of(each.settings)
+            loaded[key] = opening.encoder_of(each.settings)
     return [loaded[key] for key in keys]
 
 
@@ -235,18 +334,17 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
 
 def _is_film(failure: Failure, files: FileList) -> bool:
     """Tell whether a clip that no table names failed for being a film without sound."""
-    return bool(files.files) and files.may_pass_over(Path(failure.path), failure.code)
+    return bool(files.files) and files.may_skip(Path(failure.path), failure.code)
 
 
 def _without_films(result: Evaluation, files: FileList) -> Evaluation:
     return replace(result, failed=[failure for failure in result.failed if not _is_film(failure, files)])
 
 
-def _note_left_out(arguments: argparse.Namespace, files: FileList, result: Evaluation) -> None:
+def _note_left_out(left_out: LeftOut, files: FileList, result: Evaluation) -> None:
     films = {failure.path: NO_TRACK for failure in result.failed if _is_film(failure, files)}
-    if arguments.list_skipped:
-        list_left_out(films, as_json=arguments.json)
-    note_left_out(files.skipped + len(films), is_listed=arguments.list_skipped)
+    left_out.tell(films)
+    left_out.sum_up(files.skipped + len(films))
 
 
 def _note_failures(failed: Sequence[Failure]) -> None:
@@ -275,25 +373,25 @@ def _check_report(path: Path) -> None:
         raise ParameterError(f"report {str(path)!r} cannot be written there; give a file in a folder")
 
 
-def _write_report(arguments: argparse.Namespace, results: Sequence[Evaluation]) -> None:
+def _write_report(path: Path, request: EvaluateRequest, results: Sequence[Evaluation]) -> None:
     from soundalike.evaluation.report import render
 
-    page = render(results, Path(os.path.abspath(arguments.folder)), _options(arguments))
+    page = render(results, Path(os.path.abspath(request.folder)), _options(request))
     try:
         # Names that are no UTF-8 are shown escaped, as on stdout.
-        arguments.report.write_bytes(page.encode("utf-8", errors="backslashreplace"))
+        path.write_bytes(page.encode("utf-8", errors="backslashreplace"))
     except OSError as exc:
         raise ParameterError(
-            f"report {str(arguments.report)!r} cannot be written: {exc.strerror}; give another place"
+            f"report {str(path)!r} cannot be written: {exc.strerror}; give another place"
         ) from exc
-    output.note(f"report: {output.visible(str(arguments.report))}")
+    output.note(f"report: {output.visible(str(path))}")
 
 
-def _options(arguments: argparse.Namespace) -> dict[str, str]:
+def _options(request: EvaluateRequest) -> dict[str, str]:
     """Return what decided which clips ask and answer, for the report."""
     given = {
-        "Metadata": ", ".join(map(str, arguments.metadata)) or None,
-        "Fold pattern": arguments.fold_pattern,
-        "Query pattern": arguments.query_pattern,
+        "Metadata": ", ".join(map(str, request.tables.named)) or None,
+        "Fold pattern": request.fold_pattern,
+        "Query pattern": request.query_pattern,
     }
     return {name: str(value) for name, value in given.items() if value is not None}

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundalike.cli import output
-from soundalike.cli.commands import opened_store, settings_from
+import click
+
+from soundalike.cli import opening, options, output
+from soundalike.cli.command import make_command
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
     from soundalike.archive import Rebase
+    from soundalike.cli.place import Place
 
 
-def export(arguments: argparse.Namespace) -> int:
+@make_command(
+    "export",
+    click.Argument(
+        ["target"],
+        type=options.FileName(),
+        metavar="FILE|FOLDER",
+        help="where to; in a folder it is NAME.soundalike.zip",
+    ),
+    options.collection(),
+    server="refused",
+)
+def export_command(place: Place, *, as_json: bool, target: Path, collection: str) -> int:
     """Write a collection into a file."""
     from soundalike.archive import SUFFIX, export_collection
 
-    target = Path(arguments.target)
     if target.is_dir():
-        target /= f"{arguments.collection}{SUFFIX}"
-    with opened_store(settings_from(arguments)) as store:
-        show = output.progress(store.status(collection=arguments.collection).recordings, "exporting")
-        found = export_collection(store, target, collection=arguments.collection, on_progress=show)
+        target /= f"{collection}{SUFFIX}"
+    with opening.opened_store(place.settings()) as store:
+        show = output.progress(store.status(collection=collection).recordings, "exporting")
+        found = export_collection(store, target, collection=collection, on_progress=show)
     values = {
         "file": str(target.absolute()),
         "bytes": target.stat().st_size,
@@ -34,7 +47,7 @@ def export(arguments: argparse.Namespace) -> int:
         "windows": found.windows,
         **asdict(found.spec),
     }
-    if arguments.json:
+    if as_json:
         output.json_line(values)
     output.note(
         f"{output.visible(str(target))}: {found.recordings} recordings, {found.windows} windows, "
@@ -43,21 +56,36 @@ def export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def import_(arguments: argparse.Namespace) -> int:
+@make_command(
+    "import",
+    click.Argument(["file"], type=options.FileName(), metavar="FILE", help="what export has written"),
+    click.Option(
+        ["--collection"],
+        metavar="NAME",
+        help="where to; one that is there gets the recordings added; default: the name that it had",
+    ),
+    click.Option(
+        ["rebases", "--rebase"],
+        multiple=True,
+        metavar="OLD=NEW",
+        help="the recordings below the folder OLD lie in the folder NEW on this machine; repeatable",
+    ),
+    server="refused",
+)
+def import_command(
+    place: Place, *, as_json: bool, file: Path, collection: str | None, rebases: Sequence[str]
+) -> int:
     """Read a collection out of a file."""
     from soundalike.archive import import_collection, open_archive
 
-    rebase = [_rebase(text) for text in arguments.rebase]
-    with (
-        open_archive(arguments.file) as archive,
-        opened_store(settings_from(arguments)) as store,
-    ):
+    rebase = [_rebase(text) for text in rebases]
+    with open_archive(file) as archive, opening.opened_store(place.settings()) as store:
         output.note(f"made with {archive.summary.spec.describe()}")
         show = output.progress(archive.summary.recordings, "importing")
         result = import_collection(
-            store, archive, collection=arguments.collection, rebase=rebase, on_progress=show
+            store, archive, collection=collection, rebase=rebase, on_progress=show
         )
-    if arguments.json:
+    if as_json:
         output.json_line(asdict(result))
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.outcomes.items()))
     made = "made" if result.created else "was there already"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from soundalike.cli import output
-from soundalike.cli.paths import list_left_out
+from soundalike.cli.place import first_given
 from soundalike.cli.report import Report
 from soundalike.errors import AudioError, ParameterError, ServiceBusy, SoundalikeError, TooManyRequests
 from soundalike.faults import recording_error
@@ -21,6 +20,7 @@ from soundalike.faults import recording_error
 if TYPE_CHECKING:
     from soundalike.client import Job, Service
     from soundalike.indexing.items import IndexItem, IndexResult
+    from soundalike.indexing.requests import IndexRequest
 
 #: What a request holds: enough files for the service to work on side by side, and no more bytes than
 #: are quickly sent again.
@@ -30,16 +30,11 @@ _FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 1.0
 #: How long a service that has too much to do is waited for, in seconds: the waits get longer.
 _BUSY_S = (1, 2, 5, 10, 20, 30, 60)
 #: Options that do not go with a service, with files that are sent, and with folders of its own.
-LOCAL_OPTIONS = {
-    "time_pattern": "--time-pattern",
-    "checksum": "--checksum",
-    "dry_run": "--dry-run",
-}
-NOT_SENT = {"prune": "--prune without --on-server"}
-NOT_THERE = {
-    "tag": "--tag with --on-server",
+_LOCAL = {"time_patterns": "--time-pattern", "checksum": "--checksum", "dry_run": "--dry-run"}
+_NOT_SENT = {"prune": "--prune without --on-server"}
+_NOT_THERE = {
+    "tags": "--tag with --on-server",
     "recorded_at": "--recorded-at with --on-server",
-    "metadata": "--metadata with --on-server",
 }
 
 _Found = TypeVar("_Found")
@@ -60,19 +55,18 @@ def send(service: Service, items: Sequence[IndexItem], collection: str) -> Itera
             yield from _sent(service, batch, collection, on_sent)
 
 
-def index_folders(service: Service, arguments: argparse.Namespace, report: Report) -> None:
+def impossible(request: IndexRequest, *, on_server: bool) -> str:
+    """Return an option of the request that does not go with a service; empty where all do."""
+    wrong = first_given(vars(request), {**_LOCAL, **(_NOT_THERE if on_server else _NOT_SENT)})
+    if not wrong and on_server and request.tables.named:
+        return "--metadata with --on-server"
+    return wrong
+
+
+def index_folders(service: Service, request: IndexRequest, report: Report) -> None:
     """Let the service index folders that it can read, and count into the report."""
-    for folder in arguments.paths:
-        job = _patiently(
-            partial(
-                service.index_folder,
-                folder,
-                collection=arguments.collection,
-                label=arguments.label,
-                prune=arguments.prune,
-                metadata=not arguments.no_metadata,
-            )
-        )
+    for folder in request.paths:
+        job = _patiently(partial(service.index_folder, folder, request))
         show = None
         for state in _watched(service, job):
             if state.total is not None:
@@ -80,22 +74,14 @@ def index_folders(service: Service, arguments: argparse.Namespace, report: Repor
                 show(state.done)
             job = state
         report.n_left_out += job.n_left_out
-        if arguments.list_skipped:
-            _list_left_out(job, as_json=arguments.json)
+        report.list_left_out(job.left_out, job.n_left_out + job.counts["skipped"] - len(job.left_out))
         for failure in job.failures:
-            report.tell(failure, as_json=arguments.json)
+            report.tell(failure)
         for uri, warning in job.warnings:
             report.warn(uri, warning)
         report.count_unsearchable(job.unsearchable)
         for outcome, count in job.counts.items():
             report.count_more(outcome, count - len(job.failures) * (outcome == "failed"))
-
-
-def _list_left_out(job: Job, *, as_json: bool) -> None:
-    list_left_out(job.left_out, as_json=as_json)
-    more = job.n_left_out + job.counts["skipped"] - len(job.left_out)
-    if more > 0:
-        output.note(f"and {more} more are left out, which the service does not name")
 
 
 def _batches(items: Sequence[IndexItem]) -> Iterator[list[IndexItem]]:

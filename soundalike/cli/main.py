@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import cast
 
-from soundalike.cli.output import log_to_notes, note
-from soundalike.cli.parser import build_parser
-from soundalike.errors import DiskFull, SoundalikeError
+import click
+
+from soundalike.cli.output import log_to_notes, note, visible
+from soundalike.cli.parser import COMPLETE_VARIABLE, PROGRAM, build_parser
+from soundalike.errors import DiskFull, ParameterError, SoundalikeError, UnknownParameter
 from soundalike.faults import is_disk_full
 
 _INTERRUPTED = 130
@@ -37,10 +38,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         # File names may hold bytes that are no UTF-8; they are shown escaped instead of refused.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    arguments = build_parser().parse_args(argv)
+    commands = build_parser()
+    if instruction := os.environ.get(COMPLETE_VARIABLE):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(commands, {}, PROGRAM, COMPLETE_VARIABLE, instruction)
     log_to_notes()
     try:
-        status: int = arguments.run(arguments)
+        with commands.make_context(PROGRAM, list(sys.argv[1:] if argv is None else argv)) as context:
+            status: int = commands.invoke(context)
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.UsageError as exc:
+        return _misused(exc)
     except SoundalikeError as exc:
         note(f"soundalike: {exc.message} [{exc.code}]")
         return exc.exit_status
@@ -65,7 +75,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+def _misused(exc: click.UsageError) -> int:
+    """Say how the command is used, and what is wrong."""
+    if exc.ctx is not None:
+        note(f"{exc.ctx.get_usage()}\nTry '{exc.ctx.command_path} --help' for help.\n")
+    unknown = (click.NoSuchOption, click.NoSuchCommand)
+    kind = UnknownParameter if isinstance(exc, unknown) else ParameterError
+    message = visible(" ".join(exc.format_message().split()))
+    note(f"soundalike: {message} [{kind.code}]")
+    return kind.exit_status
+
+
 def _disk_full(exc: OSError) -> int:
+    import tempfile
+
     place = os.fsdecode(exc.filename or tempfile.gettempdir())
     note(
         f"soundalike: the disk became full ({exc.strerror}: {place!r}); free some space and do it again "

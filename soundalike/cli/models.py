@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from soundalike.cli import output
-from soundalike.cli.commands import settings_from
-from soundalike.config import Settings
+import click
+
+from soundalike.cli import options, output
+from soundalike.cli.command import make_command
 from soundalike.encoders.mirrors import Sources, sources_in
 from soundalike.encoders.weights import (
     CHECKPOINT,
@@ -26,6 +26,8 @@ from soundalike.errors import DownloadFailed, ParameterError, WeightsCorrupt, We
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from soundalike.cli.place import Place
+    from soundalike.config import Settings
     from soundalike.encoders.verification import Check, Expected
     from soundalike.encoders.vggish.postprocess import Postprocessor
 
@@ -33,18 +35,42 @@ if TYPE_CHECKING:
 EXPECTED: Expected | None = None
 
 
-def run(arguments: argparse.Namespace) -> int:
+@make_command(
+    "models",
+    click.Argument(
+        ["action"],
+        type=click.Choice(("status", "download", "verify")),
+        help="show what is here; fetch what is missing and check its MD5; or put a sine through the "
+        "network and compare with the numbers that are published (status 4 where they differ)",
+    ),
+    click.Option(
+        ["source", "--from"],
+        metavar="PATH|URL",
+        help="download from a folder, a file or a mirror: the address (http, https, file) under which "
+        "vggish_model.ckpt and vggish_pca_params.npz lie, or of one of them; what arrives must be "
+        "the published file all the same. Where only the PCA file is missing there, that is said "
+        "and the exit status is 0",
+    ),
+    click.Option(
+        ["--checkpoint"],
+        type=options.FileName(),
+        metavar="FILE",
+        help="verify this checkpoint instead; default: SOUNDALIKE_CHECKPOINT, else the published one",
+    ),
+    server="noted",
+)
+def command(place: Place, *, as_json: bool, action: str, source: str | None) -> int:
     """Run ``models status``, ``models download`` or ``models verify``."""
-    settings = settings_from(arguments)
-    if arguments.source is not None and arguments.action != "download":
-        raise ParameterError(f"--from belongs to download; the action is {arguments.action}")
-    if arguments.checkpoint and arguments.action != "verify":
-        raise ParameterError(f"--checkpoint belongs to verify; the action is {arguments.action}")
-    if arguments.action == "verify":
-        return _verify(settings, as_json=arguments.json)
-    if arguments.action == "download":
-        _download_all(arguments.source, settings)
-    return _status(settings.weights_dir, as_json=arguments.json)
+    settings = place.settings()
+    if source is not None and action != "download":
+        raise ParameterError(f"--from belongs to download; the action is {action}")
+    if place.checkpoint and action != "verify":
+        raise ParameterError(f"--checkpoint belongs to verify; the action is {action}")
+    if action == "verify":
+        return _verify(settings, as_json=as_json)
+    if action == "download":
+        _download_all(source, settings)
+    return _status(settings.weights_dir, as_json=as_json)
 
 
 def _status(folder: Path, *, as_json: bool) -> int:
@@ -160,8 +186,7 @@ def _print_checks(checks: Sequence[Check], *, as_json: bool) -> None:
     for check in checks:
         values = (_shown(check.expected), _shown(check.found))
         rows.append((check.name, check.precision or "", *values, "ok" if check.ok else "DIFFERS"))
-    for line in output.columns(rows):
-        output.data(line)
+    output.table(output.columns(rows))
 
 
 def _plain(value: float | tuple[int, ...]) -> Any:

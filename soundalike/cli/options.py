@@ -1,194 +1,60 @@
-"""Options that several commands share, as parents of their parsers."""
+"""Options that several commands share, and their types."""
 
 from __future__ import annotations
 
-import argparse
+import json
 import re
+from collections.abc import Sequence
+from dataclasses import MISSING
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.files import looks_like_audio
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
+from soundalike.errors import ParameterError
+from soundalike.parameters import description_of, field_of
+from soundalike.search.requests import Narrowing, SearchRequest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
-def common() -> argparse.ArgumentParser:
-    """Return the options of every command."""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("--json", action="store_true", help="print JSON lines on stdout")
-    parent.add_argument(
-        "--database-url",
-        metavar="URL",
-        help="PostgreSQL server; default: SOUNDALIKE_DATABASE_URL, else the embedded server",
-    )
-    parent.add_argument(
-        "--data-dir",
-        type=Path,
-        metavar="DIR",
-        help="folder of the embedded server and of weights; default: SOUNDALIKE_DATA_DIR, else "
-        "~/.local/share/soundalike",
-    )
-    return parent
+class FileName(click.ParamType[Any]):
+    """A path, which the shell completes; as a text, or as a `Path`."""
+
+    name = "path"
+
+    def __init__(self, kind: type[str] | type[Path] = Path) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path; that it can be used is checked by who uses it."""
+        return self._kind(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Let the shell complete it."""
+        return click.Path().shell_complete(ctx, param, incomplete)
 
 
-def encoding(*, of_index: bool = True) -> argparse.ArgumentParser:
-    """Return the options of what embeds; `of_index`: an index's windows are the standard."""
-    first = "the index's, else " if of_index else ""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--model",
-        choices=MODELS,
-        help="encoder; auto takes VGGish where its weights are; default: SOUNDALIKE_MODEL, else auto",
-    )
-    parent.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="FILE",
-        help="VGGish checkpoint to use instead of the published one; default: SOUNDALIKE_CHECKPOINT",
-    )
-    parent.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        help="what VGGish computes in; default: SOUNDALIKE_PRECISION, else auto: bfloat16 where the "
-        "processor has instructions for it",
-    )
-    standard = WindowPlan()
-    parent.add_argument(
-        "--window-size",
-        type=float,
-        metavar="S",
-        help=f"length of a window in seconds; default: {first}{standard.window_s:g}",
-    )
-    parent.add_argument(
-        "--stride",
-        type=float,
-        metavar="S",
-        help=f"distance between windows in seconds; default: {first}{standard.stride_s:g}",
-    )
-    return parent
+class Second(click.ParamType[float]):
+    """A place in a recording in seconds, as a clock or a number shows it."""
 
+    name = "time"
 
-def collection() -> argparse.ArgumentParser:
-    """Return the option of commands that work on one index."""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--collection",
-        metavar="NAME",
-        default=DEFAULT_COLLECTION,
-        help=f"which of several indexes side by side; default: {DEFAULT_COLLECTION}",
-    )
-    return parent
-
-
-def time_zone(of_what: str) -> argparse.ArgumentParser:
-    """Return the option of commands that read or show times."""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--time-zone",
-        metavar="NAME",
-        help=f"zone of {of_what}, like Europe/Berlin or UTC-3; default: SOUNDALIKE_TIME_ZONE, else UTC",
-    )
-    return parent
-
-
-def server(*, what_is_there: str | None = None) -> argparse.ArgumentParser:
-    """Return the options of what a service can do as well.
-
-    Parameters
-    ----------
-    what_is_there : str, optional
-        What ``--on-server`` says of the paths; without it there is no such option.
-    """
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--server",
-        metavar="URL",
-        help="ask the service that runs there in place of the index on this machine; "
-        "SOUNDALIKE_API_KEY is its key; default: SOUNDALIKE_SERVER",
-    )
-    if what_is_there:
-        parent.add_argument("--on-server", action="store_true", help=what_is_there)
-    return parent
-
-
-def filters() -> argparse.ArgumentParser:
-    """Return the options that narrow a search."""
-    parent = argparse.ArgumentParser(
-        add_help=False, parents=[time_zone("times that name none, and of those that are shown")]
-    )
-    parent.add_argument("--label", action="append", default=[], help="only this label; repeatable")
-    parent.add_argument(
-        "--tag",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="only with this tag; repeatable",
-    )
-    parent.add_argument(
-        "--where",
-        action="append",
-        default=[],
-        metavar="CONDITION",
-        help="only with tags like this: depth_m>=1.5, site in pond,lake, gps.lat<0, species!=dog; a tag "
-        "that is not there meets no condition; repeatable",
-    )
-    parent.add_argument("--under", default="", metavar="PATH", help="only files under this path")
-    parent.add_argument(
-        "--exclude-self", action="store_true", help="leave out the query's own recording"
-    )
-    parent.add_argument(
-        "--since", metavar="TIME", help="only what was heard at this time or later; a date, or ISO 8601"
-    )
-    parent.add_argument("--until", metavar="TIME", help="only what was heard before this time")
-    parent.add_argument(
-        "--time-of-day",
-        metavar="FROM-TO",
-        help="only what was heard between these times of a clock, like 05:00-08:00; over midnight "
-        "where the second is earlier",
-    )
-    return parent
-
-
-def collections() -> argparse.ArgumentParser:
-    """Return the option of commands that look into several indexes together."""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument(
-        "--collection",
-        dest="collections",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="which of several indexes side by side; repeatable, for indexes of the same encoder and "
-        f"windows; default: {DEFAULT_COLLECTION}",
-    )
-    return parent
-
-
-def query() -> argparse.ArgumentParser:
-    """Return the options that say what to look for."""
-    parent = argparse.ArgumentParser(add_help=False)
-    parent.add_argument("query", nargs="?", metavar="FILE", help="the sound to look for")
-    parent.add_argument(
-        "--recording-id",
-        metavar="ID",
-        help="look for what is like this stored recording, in place of FILE; nothing is decoded",
-    )
-    parent.add_argument(
-        "--vector",
-        type=Path,
-        metavar="FILE",
-        help="look for this vector, in place of FILE: a .npy file with one row, or a JSON list; as many "
-        "numbers as the index's vectors have",
-    )
-    parent.add_argument(
-        "--at",
-        type=second,
-        metavar="TIME",
-        help="look only for the one window around this second of the recording; 42 or 1:02:05.5",
-    )
-    parent.add_argument(
-        "--start", type=second, metavar="TIME", help="look only for what comes from this second on"
-    )
-    parent.add_argument("--end", type=second, metavar="TIME", help="look only for what comes before it")
-    return parent
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; see `second`."""
+        if isinstance(value, float):
+            return value
+        try:
+            return second(value)
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 def second(text: str) -> float:
@@ -196,7 +62,7 @@ def second(text: str) -> float:
 
     Raises
     ------
-    argparse.ArgumentTypeError
+    ValueError
         It is neither.
 
     Examples
@@ -206,6 +72,283 @@ def second(text: str) -> float:
     """
     found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; give seconds, or 1:02:05.5")
+        raise ValueError(f"{text!r} is no time; give seconds, or 1:02:05.5")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return 3600 * hours + 60 * minutes + seconds
+
+
+def flag(*names: str, help: str) -> click.Option:  # noqa: A002 - as Click calls it
+    """Return an option without a value."""
+    return click.Option(names, is_flag=True, help=help)
+
+
+def option_of(request: type, field: str, *names: str, more: str = "", **settings: Any) -> click.Option:
+    """Return the option that stands for a field of a request, with its default and description.
+
+    Parameters
+    ----------
+    request : type
+        A dataclass of the core.
+    field : str
+        The option's value has this name too.
+    *names : str
+        The option's.
+    more : str
+        What the command line adds to the description.
+    settings
+        More of Click's.
+    """
+    found = field_of(request, field)
+    given: dict[str, Any] = {"help": description_of(request, field) + more}
+    if isinstance(found.default, bool):
+        given["is_flag"] = True
+    elif found.default is MISSING:
+        given["required"] = found.default_factory is MISSING
+    elif found.default not in (None, (), ""):
+        given["default"] = found.default
+        shown = f"{found.default:g}" if isinstance(found.default, float) else found.default
+        given["help"] += f"; default: {shown}"
+    return click.Option([field, *names], **{**given, **settings})
+
+
+def common() -> list[click.Parameter]:
+    """Return the options of every command."""
+    return [
+        click.Option(["as_json", "--json"], is_flag=True, help="print JSON lines on stdout"),
+        click.Option(
+            ["--database-url"],
+            metavar="URL",
+            help="PostgreSQL server; default: SOUNDALIKE_DATABASE_URL, else the embedded server",
+        ),
+        click.Option(
+            ["--data-dir"],
+            type=FileName(),
+            metavar="DIR",
+            help="folder of the embedded server and of weights; default: SOUNDALIKE_DATA_DIR, else "
+            "~/.local/share/soundalike",
+        ),
+    ]
+
+
+def encoding(*, of_index: bool = True) -> list[click.Parameter]:
+    """Return the options of what embeds; `of_index`: an index's windows are the standard."""
+    first = "the index's, else " if of_index else ""
+    standard = WindowPlan()
+    return [
+        click.Option(
+            ["--model"],
+            type=click.Choice(MODELS),
+            help="encoder; auto takes VGGish where its weights are; default: SOUNDALIKE_MODEL, else "
+            "auto",
+        ),
+        click.Option(
+            ["--checkpoint"],
+            type=FileName(),
+            metavar="FILE",
+            help="VGGish checkpoint to use instead of the published one; default: SOUNDALIKE_CHECKPOINT",
+        ),
+        click.Option(
+            ["--precision"],
+            type=click.Choice(PRECISIONS),
+            help="what VGGish computes in; default: SOUNDALIKE_PRECISION, else auto: bfloat16 where the "
+            "processor has instructions for it",
+        ),
+        click.Option(
+            ["--window-size"],
+            type=float,
+            metavar="S",
+            help=f"length of a window in seconds; default: {first}{standard.window_s:g}",
+        ),
+        click.Option(
+            ["--stride"],
+            type=float,
+            metavar="S",
+            help=f"distance between windows in seconds; default: {first}{standard.stride_s:g}",
+        ),
+    ]
+
+
+def collection() -> click.Parameter:
+    """Return the option of commands that work on one index."""
+    return click.Option(
+        ["--collection"],
+        metavar="NAME",
+        default=DEFAULT_COLLECTION,
+        help=f"which of several indexes side by side; default: {DEFAULT_COLLECTION}",
+    )
+
+
+def collections() -> click.Parameter:
+    """Return the option of commands that look into several indexes together."""
+    return click.Option(
+        ["collections", "--collection"],
+        multiple=True,
+        metavar="NAME",
+        help="which of several indexes side by side; repeatable, for indexes of the same encoder and "
+        f"windows; default: {DEFAULT_COLLECTION}",
+    )
+
+
+def time_zone(of_what: str) -> click.Parameter:
+    """Return the option of commands that read or show times."""
+    return click.Option(
+        ["--time-zone"],
+        metavar="NAME",
+        help=f"zone of {of_what}, like Europe/Berlin or UTC-3; default: SOUNDALIKE_TIME_ZONE, else UTC",
+    )
+
+
+def server(*, what_is_there: str | None = None) -> list[click.Parameter]:
+    """Return the options of what a service can do as well.
+
+    Parameters
+    ----------
+    what_is_there : str, optional
+        What ``--on-server`` says of the paths; without it there is no such option.
+    """
+    found: list[click.Parameter] = [
+        click.Option(
+            ["--server"],
+            metavar="URL",
+            help="ask the service that runs there in place of the index on this machine; "
+            "SOUNDALIKE_API_KEY is its key; default: SOUNDALIKE_SERVER",
+        )
+    ]
+    return [*found, flag("--on-server", help=what_is_there)] if what_is_there else found
+
+
+def tags(request: type) -> click.Parameter:
+    """Return the option that gives tags."""
+    return option_of(
+        request,
+        "tags",
+        "--tag",
+        more="; repeatable",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=lambda ctx, param, value: parse_tags(value),
+    )
+
+
+def filters() -> list[click.Parameter]:
+    """Return the options that narrow a search: the fields of a `Narrowing`, and the time zone."""
+    return [
+        option_of(Narrowing, "labels", "--label", more="; repeatable", multiple=True, metavar="LABEL"),
+        tags(Narrowing),
+        option_of(
+            Narrowing, "where", "--where", more="; repeatable", multiple=True, metavar="CONDITION"
+        ),
+        click.Option(
+            ["uri_prefix", "--under"],
+            default="",
+            type=FileName(str),
+            metavar="PATH",
+            help="only recordings under this path",
+            callback=lambda ctx, param, value: prefix_below(value),
+        ),
+        option_of(SearchRequest, "exclude_self", "--exclude-self"),
+        option_of(Narrowing, "since", "--since", metavar="TIME"),
+        option_of(Narrowing, "until", "--until", metavar="TIME"),
+        option_of(Narrowing, "time_of_day", "--time-of-day", metavar="FROM-TO"),
+        time_zone("times that name none, and of those that are shown"),
+    ]
+
+
+def query() -> list[click.Parameter]:
+    """Return the options that say what to look for."""
+    return [
+        click.Argument(
+            ["file"],
+            required=False,
+            type=FileName(str),
+            metavar="[FILE]",
+            help="the sound to look for",
+        ),
+        click.Option(
+            ["--recording-id"],
+            metavar="ID",
+            help="look for what is like this stored recording, in place of FILE; nothing is decoded",
+        ),
+        click.Option(
+            ["--vector"],
+            type=FileName(),
+            metavar="FILE",
+            help="look for this vector, in place of FILE: a .npy file with one row, or a JSON list; as "
+            "many numbers as the index's vectors have",
+        ),
+        option_of(Excerpt, "at_s", "--at", more="; 42 or 1:02:05.5", type=Second(), metavar="TIME"),
+        option_of(Excerpt, "start_s", "--start", type=Second(), metavar="TIME"),
+        option_of(Excerpt, "end_s", "--end", type=Second(), metavar="TIME"),
+    ]
+
+
+def paths(*, required: bool) -> click.Parameter:
+    """Return the argument of commands that read sound files."""
+    return click.Argument(
+        ["paths"],
+        nargs=-1,
+        required=required,
+        type=FileName(str),
+        metavar="PATH..." if required else "[PATH]...",
+        help="file, folder or glob pattern",
+    )
+
+
+def metadata(what: str) -> list[click.Parameter]:
+    """Return the options that name tables of the files, and that keep others from being looked for."""
+    return [
+        click.Option(
+            ["--metadata"],
+            type=FileName(),
+            multiple=True,
+            metavar="FILE",
+            help="table of the files: CSV, TSV or JSON lines with file_name (or filename, file, path; "
+            f"relative to the table's folder or to the folders that are given), {what}; may be "
+            "repeated; default: each metadata.csv and metadata.jsonl in these folders that names files",
+        ),
+        flag("--no-metadata", help="use no metadata.csv or metadata.jsonl found there"),
+    ]
+
+
+def list_skipped() -> click.Parameter:
+    """Return the option that names what is left out."""
+    return flag(
+        "--list-skipped",
+        help="name the files of these folders that are left out, and say why, on stderr; with --json, a "
+        "JSON object on each line",
+    )
+
+
+def parse_tags(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ``KEY=VALUE`` into tags; a value that reads as JSON is taken as such, else as text.
+
+    Examples
+    --------
+    >>> parse_tags(["site=pond", "depth_m=1.5"])
+    {'site': 'pond', 'depth_m': 1.5}
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key:
+            raise ParameterError(f"tag {pair!r} is not of the form KEY=VALUE")
+        try:
+            found[key] = json.loads(value, parse_constant=_no_constant)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    """Refuse NaN and Infinity, which Python reads but JSON does not know."""
+    raise ValueError(name)
+
+
+def prefix_below(under: str) -> str:
+    """Return what the paths under a file or folder begin with; a folder's neighbours do not.
+
+    A path that does not exist was a folder, unless its name is that of a sound.
+    """
+    path = Path(under).absolute()
+    is_file = path.is_file() or (not path.exists() and looks_like_audio(path))
+    return "" if not under else str(path) if is_file else str(path).rstrip("/") + "/"

@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.cli import output
-from soundalike.errors import AudioNotFound, ParameterError
+from soundalike.errors import AudioNotFound
 
 if TYPE_CHECKING:
     from soundalike.audio.files import FileList
+    from soundalike.indexing.requests import TableChoice
 
 
-def add_list_skipped(command: argparse.ArgumentParser) -> None:
-    """Add the option that names what is left out."""
-    command.add_argument(
-        "--list-skipped",
-        action="store_true",
-        help="name the files of these folders that are left out, and say why, on stderr; with --json, a "
-        "JSON object on each line",
-    )
-
-
-def add_metadata(command: argparse.ArgumentParser, what: str) -> None:
-    """Add the options that name tables of the files, and that keep others from being looked for."""
-    command.add_argument(
-        "--metadata",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help=f"table of the files: CSV, TSV or JSON lines with file_name (or filename, file, path; "
-        f"relative to the table's folder or to the folders that are given), {what}; may be repeated; "
-        "default: each metadata.csv and metadata.jsonl in these folders that names files",
-    )
-    command.add_argument(
-        "--no-metadata", action="store_true", help="use no metadata.csv or metadata.jsonl found there"
-    )
-
-
-def metadata_tables(arguments: argparse.Namespace, files: FileList) -> tuple[list[Path], FileList]:
-    """Return the tables that are named, else those found beside the files; and the files without them.
-
-    Raises
-    ------
-    ParameterError
-        Tables are named and refused at once.
-    """
+def metadata_tables(choice: TableChoice, files: FileList) -> tuple[Sequence[Path], FileList]:
+    """Return the tables that are named, else those beside the files; and the files without them."""
     from soundalike.indexing.metadata import find_tables
 
-    if arguments.metadata and arguments.no_metadata:
-        raise ParameterError("--metadata and --no-metadata exclude each other; leave one out")
-    if arguments.metadata or arguments.no_metadata:
-        return arguments.metadata, files
+    if choice.named or not choice.finds:
+        return choice.named, files
     tables = find_tables(files)
     for table in tables:
         shown = output.visible(output.short_path(str(table)))
@@ -90,20 +55,36 @@ def sound_files(paths: Sequence[str]) -> FileList:
     return found
 
 
-def note_left_out(n_files: int, *, is_listed: bool) -> None:
-    """Say how many files of folders are left out, if there are any."""
-    if n_files:
-        what = (
-            "1 file that is no sound was" if n_files == 1 else f"{n_files} files that are no sound were"
-        )
-        how = "" if is_listed else "; --list-skipped names " + ("it" if n_files == 1 else "them")
-        output.note(f"{what} left out{how}")
+@dataclass(frozen=True)
+class LeftOut:
+    """How files that are left out are told: by name where that is asked for, else by their number.
 
+    Attributes
+    ----------
+    is_listed : bool
+    as_json : bool
+    """
 
-def list_left_out(left_out: Mapping[str, str], *, as_json: bool) -> None:
-    """Name files that are left out, by path, with the reason of each."""
-    for path, reason in left_out.items():
-        if as_json:
-            output.note(json.dumps({"left_out": path, "reason": reason}))
-        else:
-            output.note(f"left out: {output.visible(output.short_path(path))}: {reason}")
+    is_listed: bool
+    as_json: bool
+
+    def tell(self, files: Mapping[str, str]) -> None:
+        """Name files, by path with the reason of each, where that is asked for."""
+        for path, reason in files.items() if self.is_listed else ():
+            if self.as_json:
+                output.note(json.dumps({"left_out": path, "reason": reason}))
+            else:
+                output.note(f"left out: {output.visible(output.short_path(path))}: {reason}")
+
+    def sum_up(self, n_files: int) -> None:
+        """Say how many files of folders are left out, if there are any."""
+        if n_files:
+            what = (
+                "1 file that is no sound was"
+                if n_files == 1
+                else f"{n_files} files that are no sound were"
+            )
+            how = (
+                "" if self.is_listed else "; --list-skipped names " + ("it" if n_files == 1 else "them")
+            )
+            output.note(f"{what} left out{how}")

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from soundalike.cli import output
-from soundalike.cli.commands import (
-    UNKNOWN,
-    encoder_of,
-    opened_store,
-    settings_from,
-    start_decoding,
-    window_plan,
-)
+from soundalike.cli import opening, options, output
+from soundalike.cli.command import make_command
 from soundalike.cli.report import named_error, unsearchable
 from soundalike.errors import AudioError
+from soundalike.indexing.requests import ReindexRequest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from soundalike.cli.place import Place
     from soundalike.indexing.items import IndexResult
     from soundalike.indexing.pipeline import Pipeline
 
 _PARTIAL_FAILURE = AudioError.exit_status
 
 
-def run(arguments: argparse.Namespace) -> int:
+@make_command(
+    "reindex",
+    options.option_of(ReindexRequest, "without_failed", "--without-failed"),
+    options.collection(),
+    *options.encoding(),
+    server="refused",
+)
+def command(place: Place, *, as_json: bool, **given: Any) -> int:
     """Embed every stored path again; the old index serves until the new one is complete.
 
     Where encoder and windows are those of the index, decode again what an earlier decoder has decoded.
@@ -38,20 +39,22 @@ def run(arguments: argparse.Namespace) -> int:
     from soundalike.clock.wall_clock import StartTimeRules
     from soundalike.indexing.pipeline import Pipeline
 
-    settings = settings_from(arguments)
+    request = ReindexRequest(**given)
+    settings = place.settings()
     uploads = settings.uploads_dir.absolute()
-    start_decoding(UNKNOWN)
-    with opened_store(settings) as store:
-        before = store.status(collection=arguments.collection).spec
-        plan = window_plan(arguments, before)
+    opening.start_decoding(opening.UNKNOWN)
+    with opening.opened_store(settings) as store:
+        before = store.status(collection=request.collection).spec
+        plan = place.windows(before)
         start_rules = StartTimeRules.described(settings.time_zone)
-        pipeline = Pipeline(store, encoder_of(settings), plan, arguments.collection, start_rules)
+        encoder = opening.encoder_of(settings)
+        pipeline = Pipeline(store, encoder, plan, request.collection, start_rules)
         if before == pipeline.spec:
-            return _renew(arguments, pipeline, uploads)
-        return _rebuild(arguments, pipeline, uploads)
+            return _renew(pipeline, uploads, as_json=as_json)
+        return _rebuild(request, pipeline, uploads, as_json=as_json)
 
 
-def _renew(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> int:
+def _renew(pipeline: Pipeline, uploads: Path, *, as_json: bool) -> int:
     from soundalike.indexing.renewing import find_outdated, renew
     from soundalike.store.renewal import earlier_decoder
 
@@ -62,7 +65,7 @@ def _renew(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> 
     output.note(f"{earlier_decoder(len(outdated))}; decoding again, while the index serves")
     started = time.monotonic()
     results = renew(pipeline, outdated, uploads)
-    counts, n_hidden = _told(results, len(outdated), "decoding", as_json=arguments.json)
+    counts, n_hidden = _told(results, len(outdated), "decoding", as_json=as_json)
     _sum_up(counts, n_hidden, f"{len(outdated)} recordings", time.monotonic() - started)
     if not counts["failed"]:
         return 0
@@ -73,7 +76,7 @@ def _renew(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> 
     return _PARTIAL_FAILURE
 
 
-def _rebuild(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -> int:
+def _rebuild(request: ReindexRequest, pipeline: Pipeline, uploads: Path, *, as_json: bool) -> int:
     from soundalike.indexing.reindex import is_rebuilt, plan_rebuild, rebuild
 
     work = plan_rebuild(pipeline)
@@ -82,8 +85,8 @@ def _rebuild(arguments: argparse.Namespace, pipeline: Pipeline, uploads: Path) -
     if work.done:
         output.note(f"going on where it stopped: {work.done} files are done")
     started = time.monotonic()
-    results = rebuild(pipeline, work, without_failed=arguments.without_failed, uploads=uploads)
-    found, n_hidden = _told(results, len(work.files), "embedding", as_json=arguments.json)
+    results = rebuild(pipeline, work, without_failed=request.without_failed, uploads=uploads)
+    found, n_hidden = _told(results, len(work.files), "embedding", as_json=as_json)
     n_failed = found["failed"]
     counts = {"embedded": found.total() - n_failed, "failed": n_failed}
     _sum_up(counts, n_hidden, f"{len(work.files)} files", time.monotonic() - started)

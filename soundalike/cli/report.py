@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
-from soundalike.cli.paths import note_left_out
+from soundalike.cli.paths import LeftOut
 from soundalike.errors import (
     AudioError,
     AudioNotFound,
@@ -44,15 +45,18 @@ class Report:
 
     Parameters
     ----------
+    as_json : bool
+        Write each result, and the summary, as a JSON object.
     is_dry_run : bool
         The results are what would happen.
     lists_left_out : bool
-        Whether what is left out has been named.
+        Name the files that are left out.
     """
 
-    def __init__(self, *, is_dry_run: bool = False, lists_left_out: bool = False) -> None:
+    def __init__(self, *, as_json: bool, is_dry_run: bool = False, lists_left_out: bool = False) -> None:
+        self._as_json = as_json
         self._is_dry_run = is_dry_run
-        self._lists_left_out = lists_left_out
+        self._left_out = LeftOut(is_listed=lists_left_out, as_json=as_json)
         #: Files of folders that are no sounds, beside those that were looked at.
         self.n_left_out = 0
         self._counts: Counter[str] = Counter()
@@ -76,10 +80,10 @@ class Report:
         """How many files were looked at."""
         return self._counts.total() - self._counts["pruned"]
 
-    def tell(self, result: IndexResult, *, as_json: bool) -> None:
+    def tell(self, result: IndexResult) -> None:
         """Take in the result of a file, write it to stdout for programs, and its warnings to stderr."""
         self.count(result)
-        if as_json:
+        if self._as_json:
             output.json_line(asdict(result))
         for warning in result.warnings:
             self.warn(result.uri, warning)
@@ -87,6 +91,20 @@ class Report:
     def warn(self, uri: str, warning: str) -> None:
         """Write a warning about a file to stderr."""
         output.note(f"warning: {output.short_path(uri)}: {warning}")
+
+    def list_left_out(self, files: Mapping[str, str], n_more: int = 0) -> None:
+        """Name files that are left out, with the reason of each, where that is asked for.
+
+        Parameters
+        ----------
+        files : mapping of str to str
+            Reasons by path.
+        n_more : int
+            How many more there are, whose names are not known.
+        """
+        self._left_out.tell(files)
+        if n_more > 0 and self._left_out.is_listed:
+            output.note(f"and {n_more} more are left out, which the service does not name")
 
     def count_more(self, outcome: str, n_files: int) -> None:
         """Take in files of which only this is known."""
@@ -109,13 +127,13 @@ class Report:
             if len(self._failures[result.error_code]) < SHOWN_FAILURES:
                 self._failures[result.error_code].append(named_error(result))
 
-    def write(self, took_s: float, *, as_json: bool) -> None:
+    def write(self, took_s: float) -> None:
         """Write the report to stderr, for people, and for programs as one line of JSON."""
         known = {outcome: self._counts[outcome] for outcome in _OUTCOMES if self._counts[outcome]}
         summary = ", ".join(f"{count} {outcome}" for outcome, count in known.items())
         would = "would be " if self._is_dry_run and summary else ""
         output.note(f"{self.n_files} files in {took_s:.1f} s: {would}{summary or 'nothing to do'}")
-        note_left_out(self.n_left_out + self._counts["skipped"], is_listed=self._lists_left_out)
+        self._left_out.sum_up(self.n_left_out + self._counts["skipped"])
         if self._n_unsearchable:
             output.note(unsearchable(self._n_unsearchable))
         for code, count in self._n_failed.most_common():
@@ -130,7 +148,7 @@ class Report:
             output.note(f"{earlier_decoder(self._n_earlier)}; {self._mend}")
         if self._is_dry_run:
             output.note("nothing was changed: this was a dry run")
-        if as_json:
+        if self._as_json:
             output.note(json.dumps({"summary": self._summary(took_s)}, ensure_ascii=False))
 
     def _summary(self, took_s: float) -> dict[str, Any]:

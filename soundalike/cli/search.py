@@ -2,115 +2,156 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundalike.cli import output
-from soundalike.cli.commands import (
-    filters_from,
-    opened_pipeline,
-    opened_store,
-    settings_from,
-    start_decoding,
-)
-from soundalike.cli.server import service_from
+import click
+
+from soundalike.cli import opening, options, output
+from soundalike.cli.command import make_command
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
+from soundalike.ranges import GROUPS, GroupBy
+from soundalike.search.match_json import match_to_json
+from soundalike.search.requests import Narrowing, SearchRequest
 
 if TYPE_CHECKING:
+    from soundalike.cli.place import Place
+    from soundalike.filters import Filters
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
-# As in `soundalike.search.ranking`, which the parser need not load.
-GROUPS = ("recording", "label")
+
+QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
-def run(arguments: argparse.Namespace) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Sought:
+    """The options that say what to look for; see `soundalike.cli.options.query`."""
+
+    file: str | None = None
+    recording_id: str | None = None
+    vector: Path | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    at_s: float | None = None
+
+    def query(self) -> Query:
+        """Return what the options ask for.
+
+        Raises
+        ------
+        ParameterError
+            That is nothing, or several things, or no part of a recording.
+        """
+        from soundalike.audio.excerpt import Excerpt
+        from soundalike.search.queries import Query
+
+        if self.file is None and self.recording_id is None and self.vector is None:
+            raise ParameterError("there is nothing to look for; give FILE, --recording-id or --vector")
+        vector = None if self.vector is None else read_vector(self.vector)
+        excerpt = Excerpt(self.start_s, self.end_s, self.at_s)
+        return Query(self.file, self.recording_id, vector, excerpt)
+
+
+@make_command(
+    "search",
+    *options.query(),
+    options.option_of(SearchRequest, "top_k", "--top-k", "-k", metavar="N"),
+    options.option_of(SearchRequest, "min_score", "--min-score", metavar="S"),
+    options.option_of(SearchRequest, "group_by", "--group-by", type=click.Choice(GROUPS)),
+    options.collections(),
+    *options.filters(),
+    *options.server(what_is_there=QUERY_THERE),
+    *options.encoding(),
+)
+def command(
+    place: Place,
+    *,
+    as_json: bool,
+    top_k: int,
+    min_score: float,
+    group_by: GroupBy,
+    exclude_self: bool,
+    collections: Sequence[str],
+    **given: Any,
+) -> int:
+    """Read the request, search, and print the matches."""
+    filters = filters_of(given, place)
+    names = tuple(collections) or (DEFAULT_COLLECTION,)
+    request = SearchRequest(
+        Sought(**given).query(), filters, exclude_self, top_k, min_score, names, group_by
+    )
+    return run(request, place, as_json=as_json)
+
+
+def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
     """Search and print the matches."""
     from soundalike.search.find import answer_to
 
-    filters = filters_from(arguments)
-    names = arguments.collections or [DEFAULT_COLLECTION]
-    arguments.collection = names[0]
-    wanted = {
-        "top_k": arguments.top_k,
-        "filters": filters,
-        "exclude_self": arguments.exclude_self,
-        "min_score": arguments.min_score,
-        "collections": names,
-        "group_by": arguments.group_by,
-    }
-    if service := service_from(arguments):
-        answer, encoder = service.search(query_from(arguments), on_server=arguments.on_server, **wanted)
+    if service := place.service():
+        answer, encoder = service.search(request, on_server=place.on_server)
     else:
-        with opened_query(arguments, names) as (store, query):
-            answer, encoder = answer_to(query, store, **wanted), query.spec.encoder
+        with opened_query(request.query, place, request.collections) as (store, query):
+            answer, encoder = answer_to(request, query, store), query.spec.encoder
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
-    rows = [
-        output.match_values(match, answer.query, encoder, filters.time_zone) for match in answer.matches
-    ]
-    if arguments.json:
+    zone = request.filters.time_zone
+    rows = [match_to_json(match, answer.query, encoder, zone) for match in answer.matches]
+    if as_json:
         for row in rows:
             output.json_line(row)
     elif rows:
-        for line in output.match_table(rows):
-            output.data(line)
+        output.table(output.match_table(rows))
     if not rows:
         output.note("no recording matches; loosen the filters or --min-score")
     return 0
 
 
+def filters_of(given: dict[str, Any], place: Place) -> Filters:
+    """Take the options of filters out of those that were given, and return the filters.
+
+    Raises
+    ------
+    ParameterError
+        A time cannot be read, or nothing lies between two of them.
+    """
+    from soundalike.store.base import check_filters
+
+    names = {field.name for field in fields(Narrowing)} & given.keys()
+    narrowing = Narrowing(**{name: given.pop(name) for name in names})
+    filters = narrowing.filters(place.settings().time_zone)
+    # Before the encoder is loaded.
+    check_filters(filters)
+    return filters
+
+
 @contextmanager
 def opened_query(
-    arguments: argparse.Namespace, collections: list[str]
+    query: Query, place: Place, collections: Sequence[str]
 ) -> Iterator[tuple[Store, EmbeddedQuery]]:
     """Yield the store, and what is looked for; the encoder is loaded only where there is a sound.
 
     Parameters
     ----------
-    arguments : Namespace
-        With the options of `soundalike.cli.options.query`, and the `collection` of the windows.
-    collections : list of str
-        Where a stored recording is looked for.
-
-    Raises
-    ------
-    ParameterError
-        The options do not name exactly one thing to look for.
+    query : Query
+    place : Place
+    collections : sequence of str
+        Where a stored recording is looked for; the first has the windows.
     """
     from soundalike.search.queries import query_without_sound
 
-    query = query_from(arguments)
     if query.source is None:
-        with opened_store(settings_from(arguments)) as store:
+        with opening.opened_store(place.settings()) as store:
             yield store, query_without_sound(store, query, collections)
     else:
-        start_decoding(1)
-        with opened_pipeline(arguments) as pipeline:
+        opening.start_decoding(1)
+        with opening.opened_pipeline(place, collections[0]) as pipeline:
             yield pipeline.store, pipeline.embedded(query)
-
-
-def query_from(arguments: argparse.Namespace) -> Query:
-    """Return what the options ask for.
-
-    Raises
-    ------
-    ParameterError
-        That is nothing, or several things, or no part of a recording.
-    """
-    from soundalike.audio.excerpt import Excerpt
-    from soundalike.search.queries import Query
-
-    if arguments.query is None and arguments.recording_id is None and arguments.vector is None:
-        raise ParameterError("there is nothing to look for; give FILE, --recording-id or --vector")
-    vector = None if arguments.vector is None else read_vector(arguments.vector)
-    excerpt = Excerpt(arguments.start, arguments.end, arguments.at)
-    return Query(arguments.query, arguments.recording_id, vector, excerpt)
 
 
 def read_vector(path: Path) -> Any:

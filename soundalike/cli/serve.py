@@ -2,33 +2,91 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from soundalike.cli.commands import settings_from
-from soundalike.config import Settings
+import click
+
+from soundalike.cli import options
+from soundalike.cli.command import make_command
 from soundalike.errors import ConfigError
+
+if TYPE_CHECKING:
+    from soundalike.cli.place import Place
+    from soundalike.config import Settings
 
 #: The Flow is no part of the core package: it is reached as a program of its own.
 LAUNCHER = "executors.launcher"
+_LAST_PORT = 65535
 
 
-def run(arguments: argparse.Namespace) -> int:
+class _Port(click.ParamType[int]):
+    """The number of a port."""
+
+    name = "port"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not (text.isdecimal() and 1 <= int(text) <= _LAST_PORT):
+            self.fail(f"{text!r} is no port; give a number from 1 to {_LAST_PORT}", param, ctx)
+        return int(text)
+
+
+class _Seconds(click.ParamType[float]):
+    """A number of seconds above 0."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            found = float(value)
+        except ValueError:
+            found = 0.0
+        if not 0 < found < float("inf"):
+            self.fail(f"{value!r} is not a number of seconds above 0, such as 120", param, ctx)
+        return found
+
+
+@make_command(
+    "serve",
+    click.Option(["--flow"], type=options.FileName(), metavar="FILE", help="default: flow.yml"),
+    click.Option(["--host"], help="address to bind; default: the Flow's, 127.0.0.1"),
+    click.Option(["--port"], type=_Port(), help="HTTP port; default: the Flow's, 45678"),
+    click.Option(["--grpc-port"], type=_Port(), help="gRPC port; default: the Flow's, 45679"),
+    click.Option(
+        ["--start-timeout"],
+        type=_Seconds(),
+        metavar="SECONDS",
+        help="give up when the Flow is not ready by then; default: 60",
+    ),
+    click.Option(
+        ["--root-path"],
+        metavar="PATH",
+        help="path below which a reverse proxy publishes the service, like /sounds; "
+        "SOUNDALIKE_ROOT_PATH works too",
+    ),
+    server="noted",
+)
+def command(
+    place: Place,
+    *,
+    as_json: bool,
+    flow: Path | None,
+    host: str | None,
+    port: int | None,
+    grpc_port: int | None,
+    start_timeout: float | None,
+    root_path: str | None,
+) -> int:
     """Become the launcher, so that signals reach it directly."""
-    settings = settings_from(arguments)
-    command = launch_command(
-        find_flow(arguments.flow),
-        arguments.host,
-        arguments.port,
-        arguments.grpc_port,
-        start_timeout_s=arguments.start_timeout,
-    )
-    if arguments.root_path is not None:
-        command += ["--root-path", arguments.root_path]
+    settings = place.settings()
+    words = launch_command(find_flow(flow), host, port, grpc_port, start_timeout_s=start_timeout)
+    if root_path is not None:
+        words += ["--root-path", root_path]
     sys.stderr.flush()
-    os.execve(command[0], command, launch_environment(settings))  # noqa: S606 - this interpreter, no shell
+    os.execve(words[0], words, launch_environment(settings))  # noqa: S606 - this interpreter, no shell
 
 
 def find_flow(flow: Path | None) -> Path:

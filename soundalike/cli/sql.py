@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
@@ -17,13 +16,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from soundalike.cli import output
-from soundalike.cli.commands import settings_from
+import click
+
+from soundalike.cli import options, output
+from soundalike.cli.command import make_command
 from soundalike.errors import IndexEmpty, ParameterError, StoreUnavailable
 
 if TYPE_CHECKING:
     from psycopg2 import Error
 
+    from soundalike.cli.place import Place
     from soundalike.config import Settings
     from soundalike.store.connection import Cursor, Database
 
@@ -48,20 +50,39 @@ class _Rows(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
-def run(arguments: argparse.Namespace) -> int:
+@make_command(
+    "sql",
+    click.Argument(
+        ["statement"],
+        required=False,
+        metavar="[SQL]",
+        help="one statement or several, with semicolons between them; - reads them from stdin; default: "
+        "psql on a terminal, else stdin. docs/sql-cookbook.md has examples",
+    ),
+    options.flag("--write", help="allow statements that change something"),
+    click.Option(
+        ["layout", "--format"],
+        type=click.Choice(FORMATS),
+        help="default: table, which shortens long values. --json is --format json, an object a row",
+    ),
+    server="refused",
+)
+def command(
+    place: Place, *, as_json: bool, statement: str | None, write: bool, layout: str | None
+) -> int:
     """Run the statements, or hand over to psql where there are none."""
-    if arguments.json and arguments.format not in (None, "json"):
-        raise ParameterError(f"--json and --format {arguments.format} exclude each other")
-    settings = settings_from(arguments)
-    is_interactive = arguments.statement is None and sys.stdin.isatty()
+    if as_json and layout not in (None, "json"):
+        raise ParameterError(f"--json and --format {layout} exclude each other")
+    settings = place.settings()
+    is_interactive = statement is None and sys.stdin.isatty()
     program = find_psql(embedded=settings.database_url is None) if is_interactive else None
-    text = "" if is_interactive else _text(arguments.statement)
+    text = "" if is_interactive else _text(statement)
     database, release = _opened(settings)
     try:
         if program is not None:
-            return _interactive(database, settings, program, write=arguments.write)
-        show = _printer("json" if arguments.json else arguments.format or "table")
-        for result in _results(database, statements(text), write=arguments.write):
+            return _interactive(database, settings, program, write=write)
+        show = _printer("json" if as_json else layout or "table")
+        for result in _results(database, statements(text), write=write):
             show(result)
         return 0
     finally:

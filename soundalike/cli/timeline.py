@@ -2,51 +2,84 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from soundalike.cli import output
-from soundalike.cli.commands import filters_from
-from soundalike.cli.search import opened_query, query_from
-from soundalike.cli.server import service_from
+import click
+
+from soundalike.cli import options, output
+from soundalike.cli.command import make_command
+from soundalike.cli.search import QUERY_THERE, Sought, filters_of, opened_query
 from soundalike.errors import ParameterError
+from soundalike.ranges import BUCKET_WIDTHS
+from soundalike.search.requests import TimelineRequest
 
 if TYPE_CHECKING:
+    from soundalike.cli.place import Place
     from soundalike.types import Bucket, BucketWidth
 
-# As in `soundalike.store.timeline`, which the parser need not load.
-WIDTHS: tuple[BucketWidth, ...] = ("hour", "day", "week", "month")
 _BAR_LETTERS = 40
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Count occurrences and print them, and draw them where that is asked for."""
-    from soundalike.search.timeline import timeline_of
-    from soundalike.store.timeline import check_count
-
+@make_command(
+    "timeline",
+    *options.query(),
+    options.option_of(
+        TimelineRequest,
+        "min_score",
+        "--min-score",
+        more="; try scores with soundalike search first",
+        type=float,
+        metavar="S",
+    ),
+    options.option_of(TimelineRequest, "by", "--by", type=click.Choice(BUCKET_WIDTHS)),
+    click.Option(
+        ["--plot"],
+        type=options.FileName(),
+        metavar="FILE.svg",
+        help="draw the counts into this file as well",
+    ),
+    options.collection(),
+    *options.filters(),
+    *options.server(what_is_there=QUERY_THERE),
+    *options.encoding(),
+)
+def command(
+    place: Place,
+    *,
+    as_json: bool,
+    min_score: float,
+    by: BucketWidth,
+    plot: Path | None,
+    collection: str,
+    exclude_self: bool,
+    **given: Any,
+) -> int:
+    """Read the request, count, print the counts, and draw them where that is asked for."""
     # Whatever can be wrong without a second's work is found first.
-    filters = filters_from(arguments)
-    check_count(arguments.min_score, arguments.by)
-    if arguments.plot:
-        _check_plot(arguments.plot)
-    wanted = {
-        "min_score": arguments.min_score,
-        "bucket": arguments.by,
-        "filters": filters,
-        "exclude_self": arguments.exclude_self,
-        "collection": arguments.collection,
-    }
-    if service := service_from(arguments):
-        found, name = service.timeline(query_from(arguments), on_server=arguments.on_server, **wanted)
+    filters = filters_of(given, place)
+    if plot:
+        _check_plot(plot)
+    request = TimelineRequest(
+        Sought(**given).query(), min_score, by, filters.time_zone, filters, exclude_self, collection
+    )
+    return run(request, place, as_json=as_json, plot=plot)
+
+
+def run(request: TimelineRequest, place: Place, *, as_json: bool, plot: Path | None) -> int:
+    """Count occurrences and print them, and draw them into a file."""
+    from soundalike.search.timeline import timeline_of
+
+    if service := place.service():
+        found, name = service.timeline(request, on_server=place.on_server)
     else:
-        with opened_query(arguments, [arguments.collection]) as (store, query):
-            found, name = timeline_of(query, store, zone=filters.time_zone, **wanted), query.name
+        with opened_query(request.query, place, [request.collection]) as (store, query):
+            found, name = timeline_of(request, query, store), query.name
     for warning in found.warnings:
         output.note(f"warning: {warning}")
-    if arguments.json:
+    if as_json:
         for bucket in found.buckets:
             output.json_line(
                 {
@@ -56,11 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
                 }
             )
     else:
-        for line in table(found.buckets, arguments.by):
-            output.data(line)
-    _tell(found.buckets, found.undated, arguments.by)
-    if arguments.plot:
-        _write_plot(arguments, found.buckets, Path(name).name or "vector")
+        output.table(table(found.buckets, request.by))
+    _tell(found.buckets, found.undated, request.by)
+    if plot:
+        _write_plot(plot, request, found.buckets, Path(name).name or "vector")
     return 0
 
 
@@ -85,7 +117,7 @@ def name_of(bucket: Bucket, width: BucketWidth) -> str:
     >>> from datetime import UTC, datetime
     >>> from soundalike.types import Bucket
     >>> at = datetime(2025, 5, 1, 6, tzinfo=UTC)
-    >>> [name_of(Bucket(at, at, 1), width) for width in WIDTHS]
+    >>> [name_of(Bucket(at, at, 1), width) for width in ('hour', 'day', 'week', 'month')]
     ['2025-05-01 06:00+00:00', '2025-05-01', '2025-05-01', '2025-05']
     """
     if width == "hour":
@@ -116,17 +148,17 @@ def _check_plot(path: Path) -> None:
         raise ParameterError(f"plot {str(path)!r} cannot be written there; give a file in a folder")
 
 
-def _write_plot(arguments: argparse.Namespace, buckets: Sequence[Bucket], name: str) -> None:
+def _write_plot(path: Path, request: TimelineRequest, buckets: Sequence[Bucket], name: str) -> None:
     from soundalike.cli.timeline_plot import render
 
-    title = f"{name}: score {arguments.min_score:g} or more"
-    names = [name_of(bucket, arguments.by) for bucket in buckets]
-    page = render(title, arguments.by, names, [bucket.count for bucket in buckets])
+    title = f"{name}: score {request.min_score:g} or more"
+    names = [name_of(bucket, request.by) for bucket in buckets]
+    page = render(title, request.by, names, [bucket.count for bucket in buckets])
     try:
         # Names that are no UTF-8 are shown escaped, as on stdout.
-        arguments.plot.write_bytes(page.encode("utf-8", errors="backslashreplace"))
+        path.write_bytes(page.encode("utf-8", errors="backslashreplace"))
     except OSError as exc:
         raise ParameterError(
-            f"plot {str(arguments.plot)!r} cannot be written: {exc.strerror}; give another place"
+            f"plot {str(path)!r} cannot be written: {exc.strerror}; give another place"
         ) from exc
-    output.note(f"plot: {output.visible(str(arguments.plot))}")
+    output.note(f"plot: {output.visible(str(path))}")

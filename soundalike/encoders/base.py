@@ -1,4 +1,4 @@
-"""From windows to embeddings, whichever encoder: patches in, one vector per window out."""
+"""Embed windows with any encoder: patches in, one vector per window out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import FloatArray, IndexSpec, Window
 
-#: Patches that go through the encoder together.
+#: Default number of patches per batch.
 BATCH_PATCHES = 64
 #: Windows that are resampled together.
 _PIECE_WINDOWS = 128
@@ -83,14 +83,14 @@ VGGISH_LAYOUT = ExampleLayout(SAMPLE_RATE_HZ, front_end.PATCH_SAMPLES, 1.0, fron
 
 
 class Encoder(Protocol):
-    """What turns windows into vectors: one network, or several whose vectors stand side by side.
+    """Turns windows into vectors: one network, or several whose vectors are concatenated.
 
     Attributes
     ----------
     name : str
-        Stable name, stored with the index and shown with every answer.
+        Stable name, stored with the index and shown with every result.
     description : str
-        A clause for people: what it is.
+        Short description for users.
     fingerprint : str
         Hash of the weights or constants.
     """
@@ -167,7 +167,7 @@ class OneNetwork:
 
 @dataclass(frozen=True, slots=True)
 class CutRecording:
-    """A recording and its windows, ready to be embedded.
+    """Decoded samples of a recording and the windows to embed.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ class CutRecording:
     windows : sequence of Window
         The windows, in seconds of the whole recording.
     offset_s : float
-        At which second of the recording `samples` begins.
+        Start of `samples` in the recording, in seconds.
     """
 
     samples: FloatArray
@@ -185,7 +185,7 @@ class CutRecording:
 
 
 def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None = None) -> IndexSpec:
-    """Return what an index of this encoder and these windows is made with.
+    """Return the specification of an index with this encoder and these windows.
 
     Raises
     ------
@@ -241,34 +241,33 @@ def embed_windows(
 ) -> list[FloatArray]:
     """Embed the windows of several recordings in full batches.
 
-    Each second of audio goes through the encoder once, although windows overlap: patches that start
-    at the same sample are shared between the windows of a recording, and the patches of all
-    recordings fill the batches together. The spectrograms of the next batches are computed while the
-    encoder is busy with one.
+    Overlapping windows share the patches that start at the same sample, so each second is embedded once,
+    and the patches of all recordings fill the batches together. The spectrograms of the next batches are
+    computed while the encoder runs.
 
     Parameters
     ----------
     recordings : sequence of CutRecording
-        What to embed.
+        Recordings to embed.
     encoder : Encoder
         Applied to every patch.
     plan : WindowPlan
-        The plan that the windows were cut by.
+        The plan of the windows.
     example_hop_s : float, optional
-        Distance between the examples of a window, in seconds, where it is not the encoder's own; 0.96
-        is that of VGGish's published pipeline.
+        Distance between the examples of a window, in seconds; default: the encoder's own. 0.96 is that
+        of VGGish's published pipeline.
     batch_patches : int
         Patches in a batch, at least 1.
     on_progress : callable, optional
-        Called with the number of patches done and of all patches after each batch.
+        Called after each batch with the number of finished patches and of all patches.
 
     Returns
     -------
     embeddings : list of (n_windows, d) float32
-        One array for each recording, in order; ``d`` is the dimension of `index_spec`. Rows have length
-        1. Of several networks, the vectors of each have the root of its weight as their length and stand
-        side by side, so that a cosine is the weighted mean of the networks' cosines. A row is zero where
-        the encoder gives only zeros.
+        One array per recording, in order; ``d`` is the dimension of `index_spec`. Rows have length 1.
+        The vectors of several networks are scaled by the square roots of their weights and concatenated,
+        so that a cosine is the weighted mean of the networks' cosines. A row is zero if the encoder
+        returns only zeros.
 
     Raises
     ------
@@ -392,19 +391,19 @@ def embed_each(
     example_hop_s: float | None = None,
     batch_patches: int = BATCH_PATCHES,
 ) -> list[FloatArray | SoundalikeError]:
-    """Embed recordings together; where that fails, one by one, so that only those at fault fail.
+    """Embed recordings together; if that fails, one by one, so that only faulty ones fail.
 
     Parameters
     ----------
     recordings, encoder, plan, example_hop_s, batch_patches
         As for `embed_windows`.
     names : sequence of str
-        What the recordings are called, for the errors.
+        Names of the recordings in errors.
 
     Returns
     -------
     results : list
-        For each recording what `embed_windows` returns, or the error that is its own.
+        The result of `embed_windows` or an error for each recording.
 
     Raises
     ------
@@ -464,7 +463,7 @@ def embed_patches_at(
 
 
 class _Patch(NamedTuple):
-    """Where a patch begins."""
+    """First sample of a patch."""
 
     samples: FloatArray
     start: int
@@ -473,19 +472,19 @@ class _Patch(NamedTuple):
 def _embedded(patches: Sequence[_Patch], network: Network, batch_patches: int) -> Iterator[FloatArray]:
     """Yield the vectors of each batch, ``(n, dimension)``, all finite."""
     for prepared in _prepared(patches, network, batch_patches):
-        # What is too large for float32 shows in the result; NumPy would warn on the terminal.
+        # Overflow is detected in the result; NumPy would print a warning.
         with np.errstate(over="ignore", invalid="ignore"):
             rows = network.embed_patches(prepared)
         if not np.isfinite(rows).all():
             raise InvalidSamples(
                 "the recording's vectors are not finite, because its samples are too large; export it "
-                "again with samples from -1 to 1"
+                "again with samples between -1 and 1"
             )
         yield rows
 
 
 def _prepared(patches: Sequence[_Patch], network: Network, batch_patches: int) -> Iterator[FloatArray]:
-    """Yield what the network takes of each batch; several batches are made ahead."""
+    """Yield the network's input for each batch; several batches are computed in advance."""
     batches = [patches[begin : begin + batch_patches] for begin in range(0, len(patches), batch_patches)]
     prepare = partial(_prepare, network=network)
     if len(batches) == 1:
@@ -504,7 +503,7 @@ def _prepare(batch: Sequence[_Patch], network: Network) -> FloatArray:
 def _example_layout(
     recording: CutRecording, layout: ExampleLayout, plan: WindowPlan, example_hop_s: float | None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the distinct first samples of examples and, per window, the rows that make it up."""
+    """Return the distinct first samples of examples and, per window, the rows of its examples."""
     hop_s = layout.hop_s if example_hop_s is None else example_hop_s
     hop, rate_hz = round(hop_s * layout.sample_rate_hz), layout.sample_rate_hz
     seconds = [window.start_s - recording.offset_s for window in recording.windows]

@@ -1,32 +1,14 @@
-"""From window hits to matches: a recording's score is its best window's."""
+"""Group window hits into matches; the score of a recording is that of its best window."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import ParameterError
-from soundalike.store.base import SearchResult, check_top_k
+from soundalike.ranges import check_group_by, check_min_score, check_top_k
+from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Match, Recording, Window
-
-#: What one match stands for: a recording, or all recordings that have the same label.
-GROUPS = ("recording", "label")
-
-
-def rank(
-    hits: Sequence[Hit],
-    recordings: Mapping[str, Recording],
-    query_windows: Sequence[Window],
-    *,
-    top_k: int,
-    min_score: float = -1.0,
-) -> list[Match]:
-    """Merge window hits of one collection into matches; see `rank_collections`."""
-    found = {DEFAULT_COLLECTION: SearchResult(list(hits), dict(recordings))}
-    return rank_collections(found, query_windows, top_k=top_k, min_score=min_score)
 
 
 def rank_collections(
@@ -37,37 +19,36 @@ def rank_collections(
     min_score: float = -1.0,
     group_by: str = "recording",
 ) -> list[Match]:
-    """Merge window hits into matches, best first.
+    """Group window hits into matches, best first.
 
     Parameters
     ----------
     results : mapping of str to SearchResult
-        Hits and recordings by collection, in any order; hits of other recordings are left out.
+        Hits and recordings by collection, in any order; hits without a recording are ignored.
     query_windows : sequence of Window
-        The query's windows; ``hit.query_window`` counts in it.
+        Windows of the query; ``hit.query_window`` is an index into it.
     top_k : int
-        At most this many matches, from 1 to 1000.
+        Maximum number of matches, 1 to 1000.
     min_score : float
-        Matches with a lower score are left out.
+        Minimum score of a match.
     group_by : str
-        ``recording``, or ``label`` for the best recording of each label; a recording without a label
-        stands for itself.
+        ``recording``, or ``label`` for the best recording of each label; recordings without a label
+        form their own groups.
 
     Returns
     -------
     matches : list of Match
-        By score, highest first; equal scores by path, id and collection, so that the order never
-        depends on the order of the hits. Of equally good pairs of windows the earliest is reported.
+        By decreasing score; equal scores by path, id and collection, independent of the order of the
+        hits. Of equally good pairs of windows the earliest is reported.
 
     Raises
     ------
     ParameterError
-        `top_k` is out of range, `min_score` is NaN, or there is no such grouping.
+        `top_k` is out of range, `min_score` is NaN, or `group_by` is invalid.
     """
     check_top_k(top_k)
     check_group_by(group_by)
-    if math.isnan(min_score):
-        raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
+    check_min_score(min_score)
     matches = [
         match
         for name, found in results.items()
@@ -90,14 +71,8 @@ def rank_collections(
     return [replace(match, rank=number) for number, match in enumerate(matches[:top_k], start=1)]
 
 
-def check_group_by(group_by: str) -> None:
-    """Raise `ParameterError` unless matches can be grouped like this."""
-    if group_by not in GROUPS:
-        raise ParameterError(f"group_by is {group_by!r}; choose {' or '.join(GROUPS)}")
-
-
 def group_of(recording: Recording) -> object:
-    """Return what recordings of one label have in common, and no others."""
+    """Return the group of a recording: its label, or its id without a label."""
     return (recording.label,) if recording.label is not None else recording.recording_id
 
 
@@ -124,7 +99,7 @@ def _matches(found: SearchResult, query_windows: Sequence[Window], collection: s
 
 
 def _seconds(window: Window) -> tuple[float, float] | tuple[None, None]:
-    """Return where a window of the query begins and ends; a vector's is empty and lies nowhere."""
+    """Return the bounds of a window of the query; None for the empty window of a vector."""
     return (window.start_s, window.end_s) if window.end_s > window.start_s else (None, None)
 
 

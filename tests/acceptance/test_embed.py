@@ -420,10 +420,10 @@ def test_an_interrupt_leaves_nothing_half_written(
 #: The program with other parameters of the post-processing than the published ones.
 PROGRAM = """
 import json, sys
-from soundalike import clip_embedding
+from soundalike.encoders import clips
 from soundalike.cli import main
 from soundalike.encoders.weights import WeightsFile
-clip_embedding.PCA_PARAMS = WeightsFile(**json.loads(sys.argv.pop(1)))
+clips.PCA_PARAMS = WeightsFile(**json.loads(sys.argv.pop(1)))
 sys.exit(main())
 """
 

@@ -9,8 +9,9 @@ import pytest
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError
-from soundalike.search.find import answer_to
-from soundalike.search.queries import EmbeddedQuery, check_same_kind, stored_query
+from soundalike.search.find import Answer, answer_to
+from soundalike.search.queries import EmbeddedQuery, Query, check_same_kind, stored_query
+from soundalike.search.requests import SearchRequest
 from soundalike.types import FloatArray, IndexSpec, Window
 
 if TYPE_CHECKING:
@@ -30,8 +31,13 @@ def _query(collection: Collection) -> EmbeddedQuery:
     return EmbeddedQuery("q", None, [Window(0, 0.0, 4.0)], AXIS[:1], collection.spec, 4.0)
 
 
+def _answer(collection: Collection, **options: Any) -> Answer:
+    request = SearchRequest(Query("q"), **options)
+    return answer_to(request, _query(collection), collection.store)
+
+
 def _labels(collection: Collection, top_k: int, **options: Any) -> list[tuple[str, str | None]]:
-    answer = answer_to(_query(collection), collection.store, top_k=top_k, group_by="label", **options)
+    answer = _answer(collection, top_k=top_k, group_by="label", **options)
     assert [match.rank for match in answer.matches] == list(range(1, len(answer.matches) + 1))
     return [(match.recording.uri, match.recording.label) for match in answer.matches]
 
@@ -59,7 +65,7 @@ def test_a_label_with_many_recordings_hides_no_other(voices: Collection):
 
 
 def test_filters_narrow_groups_too(voices: Collection):
-    from soundalike.types import Filters
+    from soundalike.filters import Filters
 
     assert _labels(voices, 2, filters=Filters(labels=("bert", "cleo"))) == [
         ("/b.wav", "bert"),
@@ -88,7 +94,7 @@ def test_recordings_that_all_have_two_labels_hide_no_other(collection: Collectio
 
 def test_there_is_no_other_grouping(voices: Collection):
     with pytest.raises(ParameterError, match="group_by is 'folder'; choose recording or label"):
-        answer_to(_query(voices), voices.store, group_by="folder")
+        _answer(voices, group_by="folder")
 
 
 def _second(collection: Collection, spec: IndexSpec | None = None) -> None:
@@ -101,17 +107,17 @@ def test_matches_of_several_collections_are_ranked_together(collection: Collecti
     collection.add("/a.wav", _towards(0.9))
     collection.add("/c.wav", _towards(0.7), label="anna")
     _second(collection)
-    names = ["default", "second", "default"]
-    answer = answer_to(_query(collection), collection.store, collections=names)
+    names = ("default", "second", "default")
+    answer = _answer(collection, collections=names)
 
     assert [(match.recording.uri, match.collection) for match in answer.matches] == [
         ("/a.wav", "default"),
         ("/b/other.wav", "second"),
         ("/c.wav", "default"),
     ]
-    grouped = answer_to(_query(collection), collection.store, collections=names, group_by="label")
+    grouped = _answer(collection, collections=names, group_by="label")
     assert [match.recording.uri for match in grouped.matches] == ["/a.wav", "/b/other.wav"]
-    first = answer_to(_query(collection), collection.store, collections=names, top_k=1)
+    first = _answer(collection, collections=names, top_k=1)
     assert len(first.matches) == 1
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from soundalike.clock.start_time import zone_named
 from soundalike.errors import DimensionMismatch, IndexEmpty, ModelMismatch, ParameterError
-from soundalike.types import Filters, FloatArray, IndexSpec, Timeline, Window
+from soundalike.filters import Filters
+from soundalike.types import FloatArray, IndexSpec, Timeline, Window
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

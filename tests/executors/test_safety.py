@@ -34,6 +34,7 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    n_read: int
 
     @property
     def code(self) -> str:
@@ -75,7 +76,11 @@ async def ask(
     parts = list(chunks)
     messages: list[Any] = []
 
+    n_read = 0
+
     async def receive() -> dict[str, Any]:
+        nonlocal n_read
+        n_read += 1
         if not parts:
             await asyncio.Event().wait()
         return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
@@ -88,6 +93,7 @@ async def ask(
         messages[0]["status"],
         {name.decode(): value.decode() for name, value in messages[0]["headers"]},
         b"".join(message.get("body", b"") for message in messages[1:]),
+        n_read,
     )
 
 
@@ -332,6 +338,15 @@ def test_a_body_that_says_it_is_too_large_is_not_read(make_app: Callable[..., Fa
     )
     assert (answer.status, answer.code) == (413, "audio.too_large")
     assert b"SOUNDALIKE_MAX_BODY_MB" in answer.body
+    # The client waits for the answer, and sends nothing.
+    assert answer.n_read == 0
+
+
+def test_a_refused_body_that_comes_anyway_is_read_and_forgotten(make_app: Callable[..., FastAPI]):
+    """A client that is still sending would see a broken connection in place of the answer."""
+    app = make_app(max_body_mb=1)
+    (answer,) = run(ask(app, chunks=[b"x"] * 5, content_length=str((1 << 20) + 1)))
+    assert (answer.status, answer.n_read) == (413, 5)
 
 
 def test_a_body_that_does_not_say_so_is_read_up_to_the_limit(make_app: Callable[..., FastAPI]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,9 +61,16 @@ class Worker:
         return found
 
 
-async def serve(worker: Worker, load: Load, talk: Talk, most_ahead: int = 16, **environ: str) -> Any:
+async def serve(
+    worker: Worker,
+    load: Load,
+    talk: Talk,
+    most_ahead: int = 16,
+    steps: Sequence[Any] = (),
+    **environ: str,
+) -> Any:
     """Serve a worker for as long as somebody talks to it."""
-    add_steps(worker, [SlotTurns(load.slots)])
+    add_steps(worker, [SlotTurns(load.slots), *steps])
     guard = CallGuard(Access.from_env("127.0.0.1", environ), load, most_ahead)
     server = grpc.aio.server(interceptors=[guard])
     handlers = {
@@ -142,13 +149,13 @@ def test_some_run_some_wait_and_the_others_come_again():
         while sum(call.done() for call in calls) < 3:
             await asyncio.sleep(0.01)
         # Those over HTTP have the same slots.
-        assert load.slots.turned_away() is not None
+        assert load.slots.rejection() is not None
         worker.gate.set()
         found = await asyncio.gather(*calls)
         errors = [error for answers, error in found if not answers]
         assert [code_of(error) for error in errors] == [BUSY] * 3
         assert errors[0].trailing_metadata()["retry-after"] == "2"
-        assert (worker.most_open, load.slots.turned_away()) == (2, None)
+        assert (worker.most_open, load.slots.rejection()) == (2, None)
         assert await channel.unary_unary("/work/single")(b"x") == b"x"
 
     worker, load = Worker(), Load.of(Limits(max_running=2, max_waiting=3))
@@ -205,6 +212,52 @@ def test_who_gives_up_waiting_leaves_the_place_to_others():
     asyncio.run(serve(worker, load, talk))
 
 
+def test_a_request_of_the_gateway_itself_needs_no_slot_of_its_own():
+    """It is made on behalf of one that has the only slot, which would wait for ever."""
+
+    async def ask_first(request: bytes, forward: Any) -> bytes:
+        if request != b"inner":
+            answer, _ = worker._streamer._request_handler(request=b"inner", return_type=None)
+            assert await answer == b"inner"
+        found: bytes = await forward(request)
+        return found
+
+    async def talk(channel: grpc.aio.Channel) -> None:
+        worker.gate.set()
+        assert await asyncio.wait_for(send(channel, 3), 5) == (3, None)
+        assert load.slots.rejection() is None
+
+    worker, load = Worker(), Load.of(Limits(max_running=1, max_waiting=5))
+    asyncio.run(serve(worker, load, talk, steps=[ask_first]))
+
+
+def test_messages_of_a_call_that_has_ended_are_not_read():
+    """Jina goes on to read them; each would take a slot, and nobody gets the answer."""
+
+    async def run() -> None:
+        async def messages() -> AsyncIterator[bytes]:
+            nonlocal n_read
+            while True:
+                n_read += 1
+                yield b"x"
+
+        n_read = 0
+        worker.gate.set()
+        guard = CallGuard(Access(), Load.of(Limits()), most_ahead=1)
+        handler = SimpleNamespace(stream_stream=worker.stream)
+        context: Any = SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1", invocation_metadata=lambda: None)
+        answers: Any = guard._answers(handler, messages(), context)
+        assert await anext(answers) == b"x"
+        assert n_read == 1
+        await answers.aclose()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert n_read == 1
+
+    worker = Worker()
+    asyncio.run(run())
+
+
 def test_who_guesses_keys_has_to_wait():
     async def talk(channel: grpc.aio.Channel) -> None:
         worker.gate.set()
@@ -214,7 +267,7 @@ def test_who_guesses_keys_has_to_wait():
             assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
         _, error = await send(channel, authorization="Bearer another")
         assert code_of(error) == TOO_MANY
-        assert load.guesses.hit("127.0.0.1") is not None
+        assert load.failed_keys.hit("127.0.0.1") is not None
         assert await send(channel, x_api_key=KEY) == (1, None)
         # Behind a proxy on this machine there is another client.
         _, error = await send(channel, x_api_key="another", x_forwarded_for="10.0.0.2")
@@ -247,7 +300,7 @@ def test_a_call_without_a_key_is_no_guess():
         for _ in range(40):
             _, error = await send(channel)
             assert code_of(error) == (grpc.StatusCode.UNAUTHENTICATED, "service.unauthorized")
-        assert load.guesses.hit("127.0.0.1") is None
+        assert load.failed_keys.hit("127.0.0.1") is None
 
     worker, load = Worker(), Load.of(Limits())
     asyncio.run(serve(worker, load, talk, SOUNDALIKE_API_KEY=KEY))

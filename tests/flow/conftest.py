@@ -22,6 +22,7 @@ from tests.fixtures.asking import (
     service_pipeline,
     service_store,
 )
+from tests.fixtures.service import uploaded_files
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -50,9 +51,8 @@ def small_files(
 def uploads(service: Service, service_environ: dict[str, str]) -> Path:
     """Name the service's folder of uploads, which is empty."""
     folder = Path(service_environ["SOUNDALIKE_DATA_DIR"]) / "uploads"
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.unlink()
+    for path in uploaded_files(folder):
+        path.unlink()
     return folder
 
 

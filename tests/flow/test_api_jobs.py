@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.fixtures.films import write_mute_film
+from tests.fixtures.service import uploaded_files
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -105,7 +106,7 @@ def test_what_is_no_sound_is_left_out_and_named(
         assert (job["total"], job["done"], job["failed"], job["errors"]) == (3, 3, 0, [])
         assert (job["skipped"], job["left_out"]) == (1, 1)
         assert [Path(file["uri"]).name for file in job["left_out_files"]] == ["notes.txt", "film.mkv"]
-        assert job["left_out_files"][0]["reason"].startswith("neither its name nor its beginning")
+        assert job["left_out_files"][0]["reason"].startswith("neither its name nor its content")
         assert job["left_out_files"][1]["reason"].startswith("a film without sound")
 
 
@@ -167,7 +168,7 @@ def test_uploads_are_kept_under_names_of_ours(
     job = finish(answer)
     assert _counts(job) == {"total": 4, "done": 4, "added": 1, "replaced": 3}
     (found,) = _recordings(service)
-    kept = _files(uploads)
+    kept = uploaded_files(uploads)
     assert kept == [uploads / f"{found['recording_id']}.mp3"]
     assert kept[0].read_bytes() == siren.read_bytes()
     assert (found["uri"], found["label"]) == (str(kept[0]), None)
@@ -226,7 +227,7 @@ def test_what_is_no_recording_is_not_kept(
     (error,) = job["errors"]
     assert (error["uri"], error["code"]) == ("README.md", "audio.unreadable")
     assert str(uploads) not in error["detail"]
-    assert len(_files(uploads)) == 1
+    assert len(uploaded_files(uploads)) == 1
 
 
 def test_a_deleted_upload_is_gone_from_the_disk(
@@ -257,17 +258,13 @@ def _cancel(service: Service, job_id: str) -> dict[str, Any]:
     return job
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
 def test_uploads_that_are_never_indexed_are_not_kept(
     service: Service, toy_data: Path, uploads: Path, busy: str
 ):
     job = _upload(service, toy_data / "rain" / "rain_1.mp3").json()
-    assert len(_files(uploads)) == 1
+    assert len(uploaded_files(uploads)) == 1
     assert _cancel(service, job["id"])["state"] == "cancelled"
-    assert _files(uploads) == []
+    assert uploaded_files(uploads) == []
 
 
 def test_an_upload_that_waits_is_there_when_its_turn_comes(
@@ -287,7 +284,7 @@ def test_an_upload_that_waits_is_there_when_its_turn_comes(
     requests.delete(f"{service.url}/api/recordings/{found['recording_id']}", timeout=60)
     _cancel(service, busy)
     assert _counts(finish(waiting)) == {"total": 1, "done": 1, "added": 1}
-    assert _files(uploads) == [Path(found["uri"])]
+    assert uploaded_files(uploads) == [Path(found["uri"])]
 
 
 def test_an_upload_goes_with_its_recording_whatever_its_other_paths(
@@ -299,7 +296,7 @@ def test_an_upload_goes_with_its_recording_whatever_its_other_paths(
     (doc,) = service.post("/index", {"uri": str(rain)}).json["data"]
     assert len(_recordings(service)) == 2
     requests.delete(f"{service.url}/api/recordings/{doc['recording_id']}", timeout=60)
-    assert _files(uploads) == []
+    assert uploaded_files(uploads) == []
     assert rain.is_file()
 
 
@@ -312,7 +309,7 @@ def test_uploads_go_with_their_collection(
     gone = requests.delete(f"{service.url}/api/collections/other", timeout=60)
     assert gone.json() == {"dropped": "other"}
     (found,) = _recordings(service)
-    assert _files(uploads) == [Path(found["uri"])]
+    assert uploaded_files(uploads) == [Path(found["uri"])]
 
 
 @pytest.mark.parametrize(
@@ -327,7 +324,7 @@ def test_fields_that_no_upload_can_have(
     code = "parameter.unknown" if "labels" in fields else "parameter.invalid"
     assert (answer.status_code, answer.json()["code"]) == (422, code)
     assert next(iter(fields)) in answer.json()["detail"]
-    assert _files(uploads) == []
+    assert uploaded_files(uploads) == []
 
 
 @pytest.mark.parametrize(
@@ -345,7 +342,7 @@ def test_text_in_place_of_a_file_is_said(service: Service, path: str, name: str)
 def test_a_start_that_cannot_be_read(service: Service, toy_data: Path, uploads: Path, recorded_at: str):
     answer = _upload(service, toy_data / "rain" / "rain_1.mp3", recorded_at=recorded_at)
     assert (answer.status_code, answer.json()["code"]) == (422, "parameter.invalid")
-    assert _files(uploads) == []
+    assert uploaded_files(uploads) == []
 
 
 def _events(answer: requests.Response) -> Iterator[tuple[str, dict[str, Any]]]:

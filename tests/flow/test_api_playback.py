@@ -13,6 +13,8 @@ import requests
 import soundfile
 from PIL import Image
 
+from tests.fixtures.service import uploaded_files
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
@@ -107,7 +109,7 @@ def test_a_part_is_cut_out_as_wav(
     to_the_end = soundfile.info(io.BytesIO(_get(f"{stored}/audio", start=5).content))
     assert to_the_end.duration == pytest.approx(1.0)
     # It goes when it was sent.
-    wait_until(lambda: not any(path.is_file() for path in uploads.rglob("*")), "nothing is left")
+    wait_until(lambda: not uploaded_files(uploads), "nothing is left")
 
 
 @pytest.mark.parametrize(("asked", "status"), [("bytes=99999999-", 416), ("bytes=x", 400)])
@@ -115,7 +117,7 @@ def test_a_range_that_a_cut_out_has_not_leaves_no_file(
     stored: str, uploads: Path, wait_until: Callable[..., Any], asked: str, status: int
 ):
     assert _get(f"{stored}/audio", {"Range": asked}, start=1).status_code == status
-    wait_until(lambda: not any(path.is_file() for path in uploads.rglob("*")), "nothing is left")
+    wait_until(lambda: not uploaded_files(uploads), "nothing is left")
 
 
 @pytest.mark.parametrize("part", [{"start": 99, "end": 100}, {"start": 3, "end": 2}, {"start": -1}])

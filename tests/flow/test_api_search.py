@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from tests.fixtures.service import uploaded_files
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
@@ -58,7 +60,7 @@ def test_all_ways_to_ask_give_the_same_matches(filled: Service, toy_data: Path):
 def test_nothing_of_an_upload_is_left(filled: Service, toy_data: Path, uploads: Path):
     assert _search(filled, toy_data / QUERY).status_code == 200
     assert _search(filled, toy_data / "README.md").status_code == 415
-    assert [path for path in uploads.rglob("*") if path.is_file()] == []
+    assert uploaded_files(uploads) == []
 
 
 def test_fields_narrow_the_search(filled: Service, toy_data: Path):

@@ -1,7 +1,9 @@
-"""Every console block of README.md and docs/ runs as it is written, on files made for it."""
+"""The console and Python blocks of README.md and docs/ run as written, on files made for them."""
 
 from __future__ import annotations
 
+import ast
+import importlib
 import os
 import re
 import shlex
@@ -9,10 +11,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
+import requests
 import soundfile
 
 from soundalike.audio.loading import load_audio
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 16_000
-#: What the examples call it, and what stands for it here.
+#: Addresses in the examples; a running service takes their place.
 SERVICE_ADDRESSES = ("http://127.0.0.1:45678", "http://sounds.example:45678")
 #: Made for the examples: of which toy clip, and how many seconds of it.
 CLIPS = {
@@ -32,7 +35,7 @@ CLIPS = {
     "dog.wav": ("dog_bark/dog_bark_2", 4.0),
     "voice.wav": ("guitar/guitar_1", 4.0),
     "owl.wav": ("bird_song/bird_song_1", 10.0),
-    "home/recordings/pond/20250512_233000.flac": ("bird_song/bird_song_2", 10.0),
+    "home/recordings/pond/20250512_233000.flac": ("bird_song/bird_song_1", 10.0),
     "home/recordings/street/20250513_070000.wav": ("siren/siren_1", 10.0),
     "srv/recordings/siren/a.wav": ("siren/siren_2", 4.0),
     **{
@@ -51,11 +54,14 @@ TABLE = "filename,fold,category,depth_m,site\n" + "".join(
 )
 #: Blocks that are not run here, by a word of their first command, and why.
 NOT_RUN = {
-    "make demo": "its first command builds the environment: tests/flow/test_demo.py runs the demo",
+    "make demo": "builds the environment: tests/flow/test_demo.py runs the demo",
+    "make serve": "stays in the foreground: tests/flow/test_launcher.py starts the Flow",
+    "source .venv/bin/activate": "changes the shell that it is typed into",
     "models download": "needs the network and 288 MB of weights: tests/acceptance/test_models.py",
     "docs/http-api.md": "tests/flow/test_api_documentation.py runs every command",
     "serve --host 0.0.0.0": "stays in the foreground: tests/flow/test_safety.py starts it so",
     "benchmarks.soak": "takes hours: tests/unit/test_soak.py",
+    "python -m build": "a maintainer's commands: docs/release.md",
     "psql --host": "the embedded server's socket: tests/acceptance/test_sql.py opens psql on it",
 }
 
@@ -69,10 +75,13 @@ class Block(NamedTuple):
         File and line, for the test's name.
     commands : list of str
         Without prompt and comment.
+    outputs : list of str
+        The first line that is shown below each; empty where none is.
     """
 
     where: str
     commands: list[str]
+    outputs: list[str]
 
 
 def _blocks() -> Iterator[Block]:
@@ -80,8 +89,9 @@ def _blocks() -> Iterator[Block]:
         text = path.read_text(encoding="utf-8")
         for found in re.finditer(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             line = text[: found.start()].count("\n") + 1
-            commands = re.findall(r"^\$ ((?:.*\\\n)*.*)", found[1], re.MULTILINE)
-            yield Block(f"{path.relative_to(ROOT)}:{line}", [_bare(command) for command in commands])
+            shown = re.findall(r"^\$ ((?:.*\\\n)*.*)(?:\n(?!\$ )(.+))?", found[1], re.MULTILINE)
+            where = f"{path.relative_to(ROOT)}:{line}"
+            yield Block(where, [_bare(command) for command, _ in shown], [line for _, line in shown])
 
 
 def _bare(command: str) -> str:
@@ -132,6 +142,7 @@ def run(
     clean_environ: Path,
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
+    wait_until: Callable[..., Any],
 ) -> Callable[[str], None]:
     """Run a command as a shell in that folder would: Soundalike's in this process, others in bash."""
     monkeypatch.chdir(folder)
@@ -155,19 +166,25 @@ def run(
                 monkeypatch.setenv(name, value)
         elif command.startswith("curl "):
             _in_bash(command.replace("curl ", "curl --fail-with-body ", 1))
+            url = request.getfixturevalue("service").url
+            wait_until(lambda: _is_idle(url), "no job runs")
         else:
-            assert command.startswith(".venv/bin/soundalike "), command
+            assert command.startswith("soundalike "), command
             _in_process(command.replace("/srv/", f"{folder}/srv/"), monkeypatch)
 
     return run
 
 
+def _is_idle(url: str) -> bool:
+    """Tell whether every job is done; one that runs would hold the tables that the next test drops."""
+    jobs = requests.get(f"{url}/api/jobs", timeout=60).json()["jobs"]
+    return all(job["finished_at"] for job in jobs)
+
+
 def _in_process(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The words as bash makes them of quotes, ~ and redirections.
     line, _, source = command.partition(" < ")
-    words = [
-        os.path.expanduser(word) for word in shlex.split(line.removeprefix(".venv/bin/soundalike "))
-    ]
+    words = [os.path.expanduser(word) for word in shlex.split(line.removeprefix("soundalike "))]
     if source or words == ["sql"]:
         # Without a terminal `sql` reads stdin.
         monkeypatch.setattr("sys.stdin", open(source or "recipe.sql", encoding="utf-8"))  # noqa: SIM115
@@ -191,12 +208,60 @@ def _as_after_the_demo(folder: Path, examples_url: str) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("block", RUN, ids=[block.where for block in RUN])
-def test_the_commands_of_a_block_run(block: Block, run: Callable[[str], None]):
-    for command in block.commands:
+def test_the_commands_of_a_block_run(
+    block: Block, run: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+):
+    for command, shown in zip(block.commands, block.outputs, strict=True):
         run(command)
+        printed = {_words(line) for line in capsys.readouterr().out.splitlines()}
+        assert shown in ("", "...") or _words(shown) in printed, (shown, printed)
+
+
+def _words(line: str) -> tuple[str, ...]:
+    """Return what must be as it is shown: a heading as a whole, of other lines the first two words."""
+    words = tuple(line.split())
+    return words[:2] if re.search(r"\d", line) else words
 
 
 def test_every_reason_not_to_run_a_block_is_needed():
     reasons = {_reason(block) for block in BLOCKS}
     assert reasons == {None, *NOT_RUN.values()}
     assert len(RUN) > 10
+
+
+def _python_blocks(name: str) -> list[str]:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_python_of_the_page_on_the_api_runs_in_order(
+    folder: Path,
+    examples_url: str,
+    clean_environ: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
+    blocks = _python_blocks("python-api.md")
+    assert len(blocks) == 3
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "python-api.md", "exec"), names)
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("siren_1.mp3 added None")
+    assert re.fullmatch(r"1 .*/siren_1\.mp3 0\.\d+ .*", said[1])
+    assert said[2:] == [
+        f"{folder / 'toy-data' / name} (4, 512)" for name in ("siren/siren_1.mp3", "rain/rain_1.mp3")
+    ]
+
+
+def test_the_python_of_the_page_on_serving_uses_names_that_exist():
+    (block,) = _python_blocks("serve.md")
+    tree = ast.parse(block)
+    imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+    assert len(imported) == 3
+    for node in imported:
+        module = importlib.import_module(str(node.module))
+        assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []

@@ -75,7 +75,7 @@ def test_an_upload_is_searched_and_a_match_plays_from_its_second(searched: Any):
     first = match(searched, 1)
     expect(first.get_by_role("heading")).to_have_text(re.compile(r"dog_bark_\d\.mp3"))
     expect(first.locator(".label")).to_contain_text("dog_bark")
-    expect(first.locator(".words")).to_have_text("alike")
+    expect(first.locator(".words")).to_have_text("similar")
     expect(first.locator(".region")).to_be_visible()
     expect(first.locator(".mel")).to_have_js_property("complete", True)
     assert first.locator(".wave path").get_attribute("d").startswith("M0")
@@ -185,12 +185,12 @@ def test_filters_narrow_and_can_be_taken_off(searched: Any):
     searched.get_by_role("button", name="Search", exact=True).click()
     expect(searched.locator(".match")).to_have_count(1)
     # Rain is not much like a bark.
-    expect(searched.locator("#results .notice")).to_contain_text("Nothing here is much like it")
-    expect(searched.locator("#filter-count")).to_have_text("1 in use")
+    expect(searched.locator("#results .notice")).to_contain_text("No close matches")
+    expect(searched.locator("#filter-count")).to_have_text("1 active")
 
     searched.get_by_label("Tags").fill("depth_m > 3")
     searched.get_by_role("button", name="Search", exact=True).click()
-    expect(searched.locator("#results")).to_contain_text("Nothing passes the filters")
+    expect(searched.locator("#results")).to_contain_text("No matches with these filters")
     searched.get_by_role("button", name="Search without filters").click()
     expect(searched.locator(".match")).to_have_count(len(STORED))
 
@@ -217,7 +217,7 @@ def test_an_empty_library_is_filled_and_emptied_again(page: Any, toy_data: Path,
     page.goto(page.address)
     expect(page.locator("#results")).to_contain_text("The library is empty")
     page.get_by_role("link", name="Add recordings").click()
-    expect(page.locator("#library-state")).to_contain_text("Nothing is stored yet")
+    expect(page.locator("#library-state")).to_contain_text("The library is empty")
     expect(page.locator("#encoder")).to_contain_text("weight-free")
     expect(page.locator("#encoder")).to_contain_text("soundalike models download")
 
@@ -226,7 +226,7 @@ def test_an_empty_library_is_filled_and_emptied_again(page: Any, toy_data: Path,
     sounds = [toy_data / "rain" / "rain_1.mp3", toy_data / "siren" / "siren_1.mp3"]
     page.set_input_files("#uploads", [*sounds, broken])
     expect(page.locator("#uploads-chosen")).to_contain_text("3 files")
-    page.get_by_label("Label of all of them").fill("weather")
+    page.get_by_label("Label optional").fill("weather")
     page.get_by_role("button", name="Upload and index").click()
     # Newest first; the service may have done others for other tests.
     job = page.locator(".job").first
@@ -250,18 +250,18 @@ def test_an_empty_library_is_filled_and_emptied_again(page: Any, toy_data: Path,
 def test_a_folder_is_added_and_deleted_and_its_job_is_there_after_a_reload(page: Any, toy_data: Path):
     page.goto(f"{page.address}#/library")
     page.get_by_label("Folder on the server").fill(str(toy_data / "nowhere"))
-    page.get_by_role("button", name="Index the folder").click()
+    page.get_by_role("button", name="Index folder").click()
     expect(page.get_by_role("alert")).to_contain_text("audio.not_found")
 
     page.get_by_label("Folder on the server").fill(str(toy_data / "siren"))
-    page.get_by_role("button", name="Index the folder").click()
+    page.get_by_role("button", name="Index folder").click()
     expect(page.locator(".job").first).to_contain_text("done: 4 of 4 files, 4 added")
     expect(page.locator(".folders li")).to_contain_text("4 files")
     page.reload()
     expect(page.locator(".job").first).to_contain_text("done: 4 of 4 files, 4 added")
     page.get_by_role("button", name=f"Delete {toy_data / 'siren'}").click()
     page.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.locator("#library-state")).to_contain_text("Nothing is stored yet")
+    expect(page.locator("#library-state")).to_contain_text("The library is empty")
 
 
 def test_what_is_not_as_one_may_think_is_told(
@@ -274,13 +274,13 @@ def test_what_is_not_as_one_may_think_is_told(
     page.set_input_files("#uploads", [quiet, short])
     page.get_by_role("button", name="Upload and index").click()
     job = page.locator(".job").first
-    expect(job).to_contain_text("2 added, 1 recording holds nothing that a search can find")
+    expect(job).to_contain_text("2 added, 1 recording has no sound that a search can find")
     job.get_by_text("1 warning").click()
     expect(job.locator("li")).to_have_text(
         "quiet.wav Silent: all 4 windows are silent, and no search can find them."
     )
     state = page.locator("#library-state")
-    expect(state).to_contain_text("1 recording holds nothing that a search can find.")
+    expect(state).to_contain_text("1 recording has no sound that a search can find.")
     expect(state).not_to_contain_text("earlier version")
 
     (spec,) = service_store.collections().values()
@@ -309,7 +309,7 @@ def test_a_collection_is_chosen(stored: Service, page: Any, toy_data: Path):
     page.set_input_files("#file", clip)
     expect(page.locator(".match")).to_have_count(1)
     expect(match(page, 1).locator(".facts")).to_contain_text(f"0.0{DASH}1.0 s of 10.0 s")
-    expect(match(page, 1).locator(".words")).to_have_text("nearly the same sound")
+    expect(match(page, 1).locator(".words")).to_have_text("nearly identical")
     page.get_by_role("link", name="Library", exact=True).click()
     expect(page.locator("#recordings li")).to_have_count(1)
 
@@ -319,7 +319,7 @@ def test_names_are_shown_and_never_run(page: Any, toy_data: Path, tmp_path: Path
     (tmp_path / name).write_bytes((toy_data / "siren" / "siren_1.mp3").read_bytes())
     page.goto(f"{page.address}#/library")
     page.set_input_files("#uploads", tmp_path / name)
-    page.get_by_label("Label of all of them").fill("<b>loud</b>")
+    page.get_by_label("Label optional").fill("<b>loud</b>")
     page.get_by_role("button", name="Upload and index").click()
     expect(page.locator("#recordings li")).to_contain_text("<b>loud</b>")
     page.goto(page.address)

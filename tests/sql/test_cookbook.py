@@ -81,7 +81,7 @@ def test_every_block_runs(block: str, run: Callable[..., Any], sql: Callable[...
 
 
 def test_similar_to_a_vector(run: Callable[..., Any]):
-    block = _recipe("The windows most similar to a vector")
+    block = _recipe("Windows similar to a vector")
     rows = run(block)
     assert len(rows) == 10
     assert {row["uri"] for row in rows[:2]} == {"/a/may.wav", "/a/june.wav"}
@@ -99,13 +99,13 @@ def test_similar_to_a_stored_window(run: Callable[..., Any], collection: Collect
 
 
 def test_in_a_stretch_of_time(run: Callable[..., Any]):
-    rows = run(_recipe("In a stretch of time"))
+    rows = run(_recipe("Windows in a period"))
     assert len(rows) == 4
     assert all(MAY <= row["window_time"] < JUNE for row in rows)
 
 
 def test_what_is_known_of_each_window(run: Callable[..., Any]):
-    rows = run(_recipe("What is known of each window"))
+    rows = run(_recipe("All data of each window"))
     assert len(rows) == 4 * 102
     (second,) = [row for row in rows if row["audio_file"] == "/a/may.wav" and row["segment_id"] == 1]
     assert (second["segment_duration_s"], second["segment_start_time_s"]) == (4.0, 2.0)

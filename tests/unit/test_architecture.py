@@ -20,6 +20,7 @@ ROOMS = (
     "errors",
     "filters",
     "types",
+    "ranges",
     "parameters",
     "faults",
     "config",

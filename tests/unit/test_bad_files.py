@@ -54,6 +54,7 @@ def decoding(
     made.close()
 
 
+@pytest.mark.slow
 def test_a_folder_of_bad_files_is_worked_through(
     decoding: IsolatedDecoding, bad_files: Path, check_alone: Callable[..., None]
 ):

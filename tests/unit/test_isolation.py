@@ -38,6 +38,9 @@ from soundalike.errors import (
 from soundalike.limits import Limits
 from tests.fixtures import misbehaving
 
+# Each test starts processes, and some wait for their deadlines.
+pytestmark = pytest.mark.slow
+
 
 def pid_of(pool: ProcessPool) -> int:
     return pool.call(os.getpid, timeout_s=30)
@@ -296,8 +299,8 @@ def test_a_forked_process_knows_nothing_of_its_parent(monkeypatch: pytest.Monkey
 
 _LARGE = """
 import numpy as np
-import soundalike.segmenter, soundfile
-from soundalike.isolation import ProcessPool
+import soundalike.audio.segmenter, soundfile
+from soundalike.audio.sandbox import ProcessPool
 large = bytearray(1 << 30)
 pool = ProcessPool(1, 256)
 pool.start(1, may_fork=True)

@@ -11,7 +11,8 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from executors.gateway.api.indexing_jobs import UploadIndexing
-from executors.gateway.background.jobs import Job, JobFile, Jobs
+from executors.gateway.background.job import Job, JobFile
+from executors.gateway.background.jobs import Jobs
 from executors.gateway.background.uploads import Kept
 from executors.gateway.metrics import Metrics
 from executors.messages.documents import Clip, Indexed
@@ -41,7 +42,7 @@ def test_one_runs_at_a_time_and_in_order():
             begun.append(job.id)
             await asyncio.sleep(0)
 
-        started = [jobs.start(_job(), work) for _ in range(5)]
+        started = [await jobs.start(_job(), work) for _ in range(5)]
         for job in started:
             assert (await _finished(jobs, job)).state == "done"
         assert begun == [job.id for job in started]
@@ -53,9 +54,9 @@ def test_one_runs_at_a_time_and_in_order():
 def test_only_the_last_hundred_are_remembered():
     async def run() -> None:
         jobs = Jobs()
-        first = jobs.start(_job(), _nothing)
+        first = await jobs.start(_job(), _nothing)
         for _ in range(110):
-            await _finished(jobs, jobs.start(_job(), _nothing))
+            await _finished(jobs, await jobs.start(_job(), _nothing))
         assert len(jobs.newest_first()) <= 102
         with pytest.raises(JobNotFound):
             jobs.get(first.id)
@@ -71,9 +72,9 @@ def test_no_more_than_twenty_wait():
             await go_on.wait()
 
         for _ in range(20):
-            jobs.start(_job(), work)
+            await jobs.start(_job(), work)
         with pytest.raises(ServiceBusy, match="20 jobs are waiting"):
-            jobs.start(_job(), work)
+            await jobs.start(_job(), work)
         await asyncio.sleep(0)
         await jobs.close()
         assert {job.state for job in jobs.newest_first()} == {"cancelled"}
@@ -95,7 +96,7 @@ def test_a_job_that_fails_says_why(error: Exception, code: str, said: str):
         async def work(_: Job) -> None:
             raise error
 
-        return await _finished(jobs, jobs.start(_job(), work))
+        return await _finished(jobs, await jobs.start(_job(), work))
 
     job = asyncio.run(run())
     assert (job.state, job.errors[0].code, job.errors[0].detail) == ("failed", code, said)
@@ -113,7 +114,7 @@ def test_errors_are_kept_up_to_a_hundred():
 def test_who_watches_late_sees_the_end():
     async def run() -> list[str]:
         jobs = Jobs()
-        job = jobs.start(_job(), _nothing)
+        job = await jobs.start(_job(), _nothing)
         await _finished(jobs, job)
         return [state.state async for state in jobs.watch(job)]
 
@@ -132,7 +133,7 @@ def test_the_service_stops_at_once_whatever_a_job_waits_for():
                 # As long as it takes until what was sent has been counted.
                 await asyncio.sleep(60)
 
-        job = jobs.start(_job(), work)
+        job = await jobs.start(_job(), work)
         await asked.wait()
         cancelling = asyncio.create_task(jobs.cancel(job.id))
         await asyncio.wait([cancelling], timeout=0.05)
@@ -165,7 +166,7 @@ def test_a_job_that_is_cancelled_counts_what_it_has_sent():
         jobs, flow = Jobs(), _Flow()
         context: Any = SimpleNamespace(jobs=jobs, flow=flow, metrics=Metrics(jobs))
         files = [Kept(Path(f"/uploads/{number}.wav"), f"{number}.wav") for number in range(60)]
-        job = jobs.start(
+        job = await jobs.start(
             Job(kind="upload", collection="default"), UploadIndexing(context, files=files).run
         )
         await flow.asked.wait()
@@ -201,7 +202,7 @@ async def _uploaded(flow: Any, n_files: int) -> tuple[Job, list[JobFile]]:
     )
     files = [Kept(Path(f"/uploads/{number}.wav"), f"{number}.mine") for number in range(n_files)]
     work = UploadIndexing(context, files=files)
-    job = await _finished(jobs, jobs.start(Job(kind="upload", collection="default"), work.run))
+    job = await _finished(jobs, await jobs.start(Job(kind="upload", collection="default"), work.run))
     return job, jobs.files_of(job)
 
 

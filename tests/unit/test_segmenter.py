@@ -11,10 +11,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soundalike.audio.excerpt import Excerpt
-from soundalike.audio.segmenter import SILENCE_PEAK_TO_PEAK, cut_seconds, pad_to, segment
+from soundalike.audio.segmenter import (
+    CLIPPED_LEVEL,
+    SILENCE_PEAK_TO_PEAK,
+    cut_seconds,
+    hidden,
+    pad_to,
+    segment,
+)
 from soundalike.audio.windows import WindowPlan
-from soundalike.errors import AudioTooShort, EmptyAudio, InvalidSamples, UnreadableAudio
-from soundalike.types import FloatArray
+from soundalike.errors import AudioTooShort, EmptyAudio, InvalidSamples, ParameterError, UnreadableAudio
+from soundalike.types import FloatArray, Window
 
 RATE = 16_000
 PLAN = WindowPlan(4.0, 2.0)
@@ -145,6 +152,23 @@ def test_too_short(n_samples: int):
         segment(wav(ramp(n_samples)), PLAN)
 
 
+def test_the_shortest_recording():
+    assert len(segment(wav(ramp(400)), PLAN).windows) == 1
+
+
+def test_the_end_is_a_second_of_the_recording():
+    (window,) = segment(wav(ramp(10 * RATE)), PLAN, Excerpt(at_s=10.0)).windows
+    assert (window.start_s, window.end_s) == (6.0, 10.0)
+    with pytest.raises(ParameterError, match="10"):
+        segment(wav(ramp(10 * RATE)), PLAN, Excerpt(at_s=10.01))
+
+
+@pytest.mark.parametrize("hop_s", [0.0, 1e-5, -1.0])
+def test_a_hop_is_at_least_a_sample(hop_s: float):
+    with pytest.raises(ParameterError, match="example_hop_s is"):
+        cut_seconds(wav(ramp(RATE)), example_hop_s=hop_s)
+
+
 def test_too_short_is_judged_at_16_khz():
     with pytest.raises(AudioTooShort):
         segment(wav(ramp(1_000), 44_100), PLAN)  # 22.7 ms
@@ -182,9 +206,7 @@ def test_long_recording_is_cut_like_a_short_one(rng: np.random.Generator, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("share", "clipped"), [(0.05, False), (0.099, False), (0.101, True), (1.0, True)]
-)
+@pytest.mark.parametrize(("share", "clipped"), [(0.05, False), (0.099, False), (0.1, True), (1.0, True)])
 def test_a_window_of_which_a_tenth_is_at_full_scale_is_clipped(
     share: float, clipped: bool, tmp_path: Path, write_wav: Callable[..., Path]
 ):
@@ -193,6 +215,22 @@ def test_a_window_of_which_a_tenth_is_at_full_scale_is_clipped(
     samples[1::2] *= -1
     (window,) = segment(write_wav(tmp_path / "a.wav", samples), WindowPlan()).windows
     assert (window.is_clipped, window.quality) == (clipped, "clipped" if clipped else "ok")
+
+
+@pytest.mark.parametrize(("below", "quality"), [(0, "clipped"), (1e-6, "ok")])
+def test_the_level_of_clipping_counts_itself(below: float, quality: str):
+    samples = np.full(64_000, CLIPPED_LEVEL - below, np.float32)
+    samples[::2] *= -1
+    (window,) = segment(wav(samples), PLAN).windows
+    assert window.quality == quality
+
+
+def test_the_bound_of_silence_counts_as_sound():
+    samples = np.zeros(64_000, np.float32)
+    # The smallest number of 32 bits that is not below the bound.
+    bound = np.float32(SILENCE_PEAK_TO_PEAK)
+    samples[100] = bound if bound >= SILENCE_PEAK_TO_PEAK else np.nextafter(bound, np.float32(1))
+    assert segment(wav(samples), PLAN).windows[0].quality == "ok"
 
 
 def test_silence_at_full_scale_is_silence(tmp_path: Path, write_wav: Callable[..., Path]):
@@ -253,6 +291,20 @@ def test_samples_without_a_scale():
         "unscaled: samples reach 32767 times full scale, so 5 of 8 windows are clipped, and no search "
         "can find them; export it with normal levels",
     )
+
+
+@pytest.mark.parametrize(
+    ("clipped", "ok", "peak", "begins"),
+    [
+        (2, 1, 2.1, "unscaled"),
+        (2, 1, 2.0, ""),
+        (1, 1, 2.1, ""),
+        (1, 0, 2.0, "clipped"),
+    ],
+)
+def test_limits_of_samples_without_a_scale(clipped: int, ok: int, peak: float, begins: str):
+    windows = [Window(n, 2.0 * n, 2.0 * n + 4, is_clipped=n < clipped) for n in range(clipped + ok)]
+    assert "".join(hidden(windows, peak)).partition(":")[0] == begins
 
 
 def test_a_mix_that_goes_a_little_beyond_full_scale():

@@ -111,6 +111,20 @@ def test_headers_of_wav_files(tmp_path: Path, content: bytes):
     assert start_time_of_upload(content, path.name, zone=BERLIN) == expected
 
 
+@pytest.mark.parametrize(
+    ("content", "tags"),
+    [
+        (wave(wamd(b"2023-05-04 07:30:00".ljust(32, b"\0"))), {"wamd": "2023-05-04 07:30:00"}),
+        (wave(info(ICRD="2023-05-04\0\0", ICMT=" roof\r\n")), {"icrd": "2023-05-04", "comment": "roof"}),
+        (wave(guano("2023-05-04T05:30:00Z\0")), {"guano": "2023-05-04T05:30:00Z"}),
+        (wave(bext(b"2023-05-04", b"07:30\0\0\0")), {"bext": "2023-05-04 07:30"}),
+    ],
+    ids=["wamd", "info", "guano", "bext"],
+)
+def test_padding_is_no_part_of_a_tag(content: bytes, tags: dict[str, str]):
+    assert read_tags(content) == tags
+
+
 def test_chunk_behind_more_than_four_gigabytes(tmp_path: Path):
     path = tmp_path / "long.wav"
     length = 5 << 30
@@ -141,7 +155,7 @@ def test_chunk_behind_more_than_four_gigabytes(tmp_path: Path):
         pytest.param(wave(info(ICRD="2004-11-02T05")), id="hour"),
         pytest.param(wave(info(ICRD="2004-11-02 05:30:00 or so")), id="more words"),
         pytest.param(wave(info(ICRD="2004-11-31 05:30:00")), id="no such day"),
-        pytest.param(wave(info(ICRD="9999-12-31T23:59:59-14:00")), id="end of the calendar"),
+        pytest.param(wave(info(ICRD="9999-12-31T23:59:59-14:00")), id="outside the calendar"),
         pytest.param(wave(info(ICRD="1856-12-31 05:30:00")), id="before recording"),
         pytest.param(wave(info(ICMT="Recorded at 99:17:30 05/12/2018 (UTC)")), id="no such hour"),
         pytest.param(wave(info(ICMT="Recorded at dawn")), id="words"),
@@ -416,7 +430,7 @@ def test_what_the_caller_says(given: datetime, expected: datetime):
 
 
 def test_given_time_at_the_end_of_the_calendar():
-    with pytest.raises(ParameterError, match="9999-12-31 23:59:59-05:00 has no counterpart"):
+    with pytest.raises(ParameterError, match="9999-12-31 23:59:59-05:00 is outside the calendar"):
         start_time(
             Path("x.wav"), given=datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(-timedelta(hours=5)))
         )

@@ -340,6 +340,21 @@ def test_fractions_in_patterns(pattern: str, name: str):
 
 
 @pytest.mark.parametrize(
+    ("name", "year"),
+    [("690504053000.wav", 1969), ("990504053000.wav", 1999), ("000504053000.wav", 2000)],
+)
+def test_years_of_two_digits(name: str, year: int):
+    found = start_time_of_upload(b"", name, patterns=[compile_pattern("%y%m%d%H%M%S")])
+    assert found == StartTime(MOMENT.replace(year=year), "filename")
+
+
+def test_a_year_of_two_digits_may_lie_in_the_future():
+    """68 stands for 2068, which no recording can be from yet."""
+    pattern = compile_pattern("%y%m%d%H%M%S")
+    assert start_time_of_upload(b"", "680504053000.wav", patterns=[pattern]) == UNKNOWN
+
+
+@pytest.mark.parametrize(
     ("pattern", "name"),
     [
         ("%y%m%d%H%M%S", "1230504053000.wav"),
@@ -370,9 +385,9 @@ def test_the_first_pattern_that_finds_a_time_counts():
         ("%Y%m%d", "lacks %H %M"),
         ("%y%m%dT%H", "lacks %M"),
         ("%H%M%S", "lacks %Y %m %d"),
-        ("%Y%m%d_%H%M%S_%Y", "holds %Y twice"),
-        ("%Y%j_%H%M%S", "holds %j; choose from %Y %y"),
-        ("%Y%m%d_%H%M%", "holds %; choose"),
+        ("%Y%m%d_%H%M%S_%Y", "contains %Y twice"),
+        ("%Y%j_%H%M%S", "contains %j; choose from %Y %y"),
+        ("%Y%m%d_%H%M%", "contains %; choose"),
     ],
 )
 def test_patterns_that_cannot_be_used(pattern: str, words: str):
@@ -485,8 +500,8 @@ except ConfigError as exc:
         check=True,
     )
     assert done.stdout == (
-        "UTC UTC+02:00\nthis machine has no time zone data to look 'Europe/Berlin' up in; install the "
-        "package tzdata, or give an offset like +02:00\n"
+        "UTC UTC+02:00\nthis machine has no time zone data for 'Europe/Berlin'; install the package "
+        "tzdata, or give an offset like +02:00\n"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, List
 from fastapi import Depends, Request
 
 from executors.gateway.background.jobs import Jobs
+from executors.gateway.background.journal import FILE_NAME, Journal
 from executors.gateway.background.uploads import Uploads
 from executors.gateway.background.workers import Workers
 from executors.gateway.flow.client import FlowClient
@@ -53,7 +54,7 @@ class Context:
     @classmethod
     def of(cls, flow: FlowClient, settings: Settings, metrics: Metrics) -> Context:
         """Return the context of a gateway."""
-        jobs = Jobs()
+        jobs = Jobs(Journal.open(settings.uploads_dir / FILE_NAME))
         metrics.watch(jobs)
         return cls(
             flow=flow,

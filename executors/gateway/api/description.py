@@ -21,18 +21,18 @@ from executors.gateway.api.description_jina import with_examples
 from executors.gateway.api.description_schemas import renamed, tidy_schemas, without_null
 from executors.gateway.guard.access import OPEN_PATHS
 
-TEXT = """Find recordings that contain something like a given sound, and at which second.
+TEXT = """Find recordings with a similar sound, and the second at which it occurs.
 
 The operations under `/api` take forms and JSON. Those with the tag `jina` take Jina's documents, for
 clients of Jina. A request that fails is answered with a `Problem`, whose `code` is stable.
 """
 _LICENCE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
 _TAGS = {
-    "search": "Find what resembles a sound",
-    "library": "List, count and delete what is stored",
-    "indexing": "Upload or index recordings, and follow the job",
-    "playback": "Listen to recordings and look at them",
-    "service": "Health, figures and the web page",
+    "search": "Find similar sounds",
+    "library": "List, count and delete recordings",
+    "indexing": "Upload or index recordings, and watch the job",
+    "playback": "Play recordings and draw them",
+    "service": "Health, metrics and the web page",
     "jina": "The Flow's endpoints, which take and return Jina's documents",
 }
 _SCHEMES = {
@@ -76,7 +76,7 @@ def _description(app: FastAPI, *, has_key: bool) -> Dict[str, Any]:
     made = get_openapi(
         title=app.title,
         version=app.version,
-        summary="Search for sounds by sound",
+        summary="Search for similar sounds",
         description=app.description,
         license_info=_LICENCE,
         tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
@@ -99,7 +99,7 @@ def _own_schemas() -> Dict[str, Any]:
     """Return the schemas of what routes read and write by themselves."""
     search, timeline = models.SearchRequest, models.TimelineRequest
     by_file = "A search by a sound file, which is not kept."
-    over_time = "A count over time of what resembles a sound file, which is not kept."
+    over_time = "A count over time of sounds similar to a sound file, which is not kept."
     return {
         "Problem": schema_of(models.Problem),
         "SearchRequest": schema_of(search),

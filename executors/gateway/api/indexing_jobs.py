@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from typing import Any, Dict, List, Optional, Set, Tuple, TypeVar
 from starlette.exceptions import HTTPException
 
 from executors.gateway.api.context import Context
-from executors.gateway.background.jobs import MOST_LEFT_OUT, Job, JobFile
+from executors.gateway.background.job import MOST_LEFT_OUT, Job, JobFile
 from executors.gateway.background.uploads import Kept
 from executors.gateway.problems import problem_of
 from executors.messages.documents import Clip, Indexed, time_text
@@ -66,6 +67,10 @@ class FolderSync:
     prune: bool = False
     metadata: bool = True
     _told: Dict[Path, FileMetadata] = field(default_factory=dict)
+
+    def request(self) -> Dict[str, Any]:
+        """Return what is needed beside the folder to do it again; JSON-compatible."""
+        return {"label": self.label, "prune": self.prune, "metadata": self.metadata}
 
     async def run(self, job: Job) -> None:
         """Index what is new or changed; files whose content is stored already are not decoded."""
@@ -156,7 +161,7 @@ class FolderSync:
             )
         for uri in gone:
             job.pruned += await self.context.library.delete(job.collection, uri=uri)
-            await self.context.jobs.tell()
+            await self.context.jobs.notify()
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,23 @@ class UploadIndexing:
     files: List[Kept] = field(default_factory=list)
     #: Paths that were sent to be indexed and of which nobody has said yet that they are not.
     _sent: Set[Path] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, context: Context, request: Dict[str, Any]) -> UploadIndexing:
+        """Return the work of a `request`, after a restart; its files are kept for it."""
+        files = [Kept(Path(path), name) for path, name in request["files"]]
+        for kept in files:
+            context.uploads.keep_again(kept.path)
+        return cls(context, **{**request, "files": files})
+
+    def request(self) -> Dict[str, Any]:
+        """Return what is needed to do it again; JSON-compatible."""
+        return {
+            "label": self.label,
+            "recorded_at": self.recorded_at,
+            "tags": self.tags,
+            "files": [(str(kept.path), kept.name) for kept in self.files],
+        }
 
     async def run(self, job: Job) -> None:
         """Index them."""
@@ -212,6 +234,24 @@ class UploadIndexing:
                 await self.context.forget_upload(path)
 
 
+def find_folder(context: Context, name: str) -> Path:
+    """Return a folder that may be indexed.
+
+    Raises
+    ------
+    AudioNotAllowed
+        It lies outside of the allowed folders.
+    AudioNotFound
+        It is not a folder.
+    """
+    # The paths of its files will be like this.
+    folder = Path(os.path.abspath(name))
+    context.roots.check(str(folder))
+    if not folder.is_dir():
+        raise AudioNotFound(f"{name!r} is no folder; give the path of one that the server can read")
+    return folder
+
+
 async def _index(
     context: Context,
     job: Job,
@@ -229,7 +269,7 @@ async def _index(
         The job was cancelled. What had been sent is indexed all the same, and counted.
     """
     if not clips:
-        await context.jobs.tell()
+        await context.jobs.notify()
         return
     results, is_cancelled = await _asked(context, job, clips)
     for number, (clip, result) in enumerate(zip(clips, results, strict=False)):
@@ -255,7 +295,7 @@ async def _index(
         for warning in result.warnings:
             job.note_warning(name, warning.replace(own, name))
     context.metrics.count_indexed(results)
-    await context.jobs.tell()
+    await context.jobs.notify()
     if is_cancelled:
         raise asyncio.CancelledError
 

@@ -10,8 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from executors.messages.documents import BucketDoc, MatchDoc, Status
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.messages.names import FIELD_ALIASES, PARAMETER_ALIASES, aliases_of
-from soundalike.config import DEFAULT_COLLECTION
+from executors.messages.request_fields import pydantic_field
+from soundalike.audio.excerpt import Excerpt
 from soundalike.parameters import refuse_unknown, resolve_aliases
+from soundalike.ranges import GroupBy
+from soundalike.search import requests as core
+from soundalike.types import BucketWidth
 
 #: Other names of parameters, which are taken and not described.
 ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
@@ -78,40 +82,20 @@ class Narrowing(StrictModel):
     vector: Optional[List[float]] = Field(
         default=None, description="an embedding, of the collection's dimension"
     )
-    start_s: Optional[float] = Field(
-        default=None, description="second at which the part of the sound begins that is looked for"
-    )
-    end_s: Optional[float] = Field(
-        default=None, description="second at which the part of the sound ends that is looked for"
-    )
-    at_s: Optional[float] = Field(
-        default=None, description="look for the one window around this second of the sound"
-    )
-    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
-    exclude_self: bool = Field(default=False, description="leave out the query's own recording")
-    labels: List[str] = Field(default=[], description="only recordings with one of these labels")
-    tags: Dict[str, Any] = Field(default={}, description="only recordings with all these tags")
-    where: List[str] = Field(
-        default=[], description="only recordings whose tags meet all conditions, like depth_m>=1.5"
-    )
-    uri_prefix: Optional[str] = Field(
-        default=None, description="only recordings whose path begins like this"
-    )
-    under: Optional[str] = Field(
-        default=None, description="only recordings below this folder, in place of `uri_prefix`"
-    )
-    since: Optional[str] = Field(
-        default=None, description="only what was heard at this time or later; a date, or ISO-8601"
-    )
-    until: Optional[str] = Field(
-        default=None, description="only what was heard before this time; a date, or ISO-8601"
-    )
-    time_of_day: Optional[str] = Field(
-        default=None, description="only what was heard between two times of a clock, like 05:00-08:00"
-    )
-    time_zone: Optional[str] = Field(
-        default=None, description="of times that name none, and of the answer's, like Europe/Berlin"
-    )
+    start_s: Optional[float] = pydantic_field(Excerpt, "start_s")
+    end_s: Optional[float] = pydantic_field(Excerpt, "end_s")
+    at_s: Optional[float] = pydantic_field(Excerpt, "at_s")
+    collection: str = pydantic_field(core.TimelineRequest, "collection")
+    exclude_self: bool = pydantic_field(core.SearchRequest, "exclude_self")
+    labels: List[str] = pydantic_field(core.Narrowing, "labels")
+    tags: Dict[str, Any] = pydantic_field(core.Narrowing, "tags")
+    where: List[str] = pydantic_field(core.Narrowing, "where")
+    uri_prefix: Optional[str] = pydantic_field(core.Narrowing, "uri_prefix", default=None)
+    under: Optional[str] = pydantic_field(core.Narrowing, "under", default=None)
+    since: Optional[str] = pydantic_field(core.Narrowing, "since")
+    until: Optional[str] = pydantic_field(core.Narrowing, "until")
+    time_of_day: Optional[str] = pydantic_field(core.Narrowing, "time_of_day")
+    time_zone: Optional[str] = pydantic_field(core.Narrowing, "time_zone")
 
     @property
     def source(self) -> Dict[str, Any]:
@@ -130,23 +114,17 @@ class Narrowing(StrictModel):
 class SearchRequest(Narrowing):
     """A search by one of `uri`, `recording_id` and `vector`."""
 
-    collections: List[str] = Field(
-        default=[], description="search these collections instead of `collection`"
-    )
-    top_k: int = Field(default=10, ge=1, le=1000, description="at most this many matches")
-    min_score: float = Field(default=-1.0, description="leave out matches with a lower score")
-    group_by: Literal["recording", "label"] = Field(
-        default="recording", description="label: only the best match of each label"
-    )
+    collections: List[str] = pydantic_field(core.SearchRequest, "collections", default=[])
+    top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
+    min_score: float = pydantic_field(core.SearchRequest, "min_score")
+    group_by: GroupBy = pydantic_field(core.SearchRequest, "group_by")
 
 
 class TimelineRequest(Narrowing):
     """A count over time of what resembles one of `uri`, `recording_id` and `vector`."""
 
-    min_score: float = Field(description="count windows whose score is at least this", examples=[0.5])
-    by: Literal["hour", "day", "week", "month"] = Field(
-        default="day", description="length of a bucket, by the clocks of `time_zone`"
-    )
+    min_score: float = pydantic_field(core.TimelineRequest, "min_score", examples=[0.5])
+    by: BucketWidth = pydantic_field(core.TimelineRequest, "by")
 
 
 class Answer(BaseModel):

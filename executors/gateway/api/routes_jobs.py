@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Optional
@@ -15,15 +14,16 @@ from pydantic import BaseModel, Field
 from executors.gateway.api.context import GivenContext
 from executors.gateway.api.described import BODY, SIREN, named_after_function, problems
 from executors.gateway.api.form_names import unescape_name
-from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing
+from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing, find_folder
 from executors.gateway.api.links import at_root
 from executors.gateway.api.models import StrictModel
 from executors.gateway.api.queries import parse_tags
-from executors.gateway.background.jobs import Job, JobFile
+from executors.gateway.background.job import Job, JobFile
 from executors.gateway.background.uploads import FIELD_LIMITS
 from executors.messages.documents import parse_time
-from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import AudioNotFound
+from executors.messages.request_fields import pydantic_field
+from soundalike.indexing.requests import IndexRequest, TableChoice
+from soundalike.parameters import description_of
 
 router = APIRouter(
     tags=["indexing"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
@@ -32,7 +32,7 @@ _TOY_FOLDER = {"folder": str(Path(SIREN).parent)}
 _FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
 _ACCEPTED: Dict[int | str, Dict[str, Any]] = {
     202: {
-        "description": "The job has begun",
+        "description": "The job was accepted",
         "headers": {"Location": {"description": "path of the job", "schema": {"type": "string"}}},
         "links": {
             name: {"operationId": name, "parameters": {"job_id": "$response.body#/id"}}
@@ -62,16 +62,10 @@ class FolderRequest(StrictModel):
     """A folder to index."""
 
     folder: str = Field(min_length=1, description="path on the server")
-    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
-    label: Optional[str] = Field(
-        default=None, description="of all files; default: the name of each file's folder"
-    )
-    prune: bool = Field(
-        default=False, description="delete recordings whose files are no longer in the folder"
-    )
-    metadata: bool = Field(
-        default=True, description="read labels and tags from metadata.csv and metadata.jsonl found there"
-    )
+    collection: str = pydantic_field(IndexRequest, "collection")
+    label: Optional[str] = pydantic_field(IndexRequest, "label")
+    prune: bool = pydantic_field(IndexRequest, "prune")
+    metadata: bool = pydantic_field(TableChoice, "finds")
 
 
 class JobFiles(BaseModel):
@@ -100,7 +94,7 @@ GivenJob = Annotated[Job, Depends(_job)]
     "/api/recordings",
     status_code=202,
     responses={**_ACCEPTED, **problems(*BODY, 409, 507)},
-    response_description="The job has begun",
+    response_description="The job was accepted",
     summary="Upload recordings",
 )
 async def upload_recordings(
@@ -108,12 +102,17 @@ async def upload_recordings(
     request: Request,
     response: Response,
     files: Annotated[List[UploadFile], File(description="sound files")],
-    label: Annotated[Optional[str], Form(description="of all files")] = None,
-    collection: Annotated[str, Form(description="name of the collection")] = DEFAULT_COLLECTION,
+    label: Annotated[Optional[str], Form(description=description_of(IndexRequest, "label"))] = None,
+    collection: Annotated[
+        str, Form(description=description_of(IndexRequest, "collection"))
+    ] = IndexRequest.collection,
     recorded_at: Annotated[
-        Optional[str], Form(description="when all files began, ISO-8601 with time zone")
+        Optional[str],
+        Form(description=f"{description_of(IndexRequest, 'recorded_at')}, with time zone"),
     ] = None,
-    tags: Annotated[str, Form(description="of all files, one JSON object")] = "{}",
+    tags: Annotated[
+        str, Form(description=f"{description_of(IndexRequest, 'tags')}, one JSON object")
+    ] = "{}",
 ) -> Job:
     """Keep the files, each content once, and index them in a job."""
     parse_time(recorded_at or None)
@@ -125,7 +124,7 @@ async def upload_recordings(
             unescape_name(file, request)
             work.files.append(await context.uploads.keep(file))
         job = Job(kind="upload", collection=collection, total=len(work.files))
-        context.jobs.start(job, work.run, work.let_go)
+        await context.jobs.start(job, work.run, work.let_go, work.request())
     except BaseException:
         await work.let_go()
         raise
@@ -136,7 +135,7 @@ async def upload_recordings(
     "/api/jobs",
     status_code=202,
     responses={**_ACCEPTED, **problems(*BODY, 404, 409, 507)},
-    response_description="The job has begun",
+    response_description="The job was accepted",
     summary="Index a folder",
 )
 async def index_folder(
@@ -147,10 +146,11 @@ async def index_folder(
 ) -> Job:
     """Index what is new or changed in a folder and below; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)
-    folder = await context.decoding.run(_folder, context, wanted.folder)
+    folder = await context.decoding.run(find_folder, context, wanted.folder)
     work = FolderSync(context, folder, wanted.label, wanted.prune, wanted.metadata)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
-    return _accepted(context.jobs.start(job, work.run), request, response)
+    await context.jobs.start(job, work.run, request=work.request())
+    return _accepted(job, request, response)
 
 
 @router.get("/api/jobs", responses=problems(), summary="List jobs")
@@ -182,7 +182,9 @@ async def watch_job(context: GivenContext, job: GivenJob) -> AsyncIterable[Serve
     """Send `progress` with the job whenever it has changed, and `end` when it is finished."""
     async for state in context.jobs.watch(job):
         yield ServerSentEvent(event="progress", data=state)
-    yield ServerSentEvent(event="end", data=job)
+    # Where the service stops, the stream breaks off, and clients ask the next one.
+    if job.is_finished:
+        yield ServerSentEvent(event="end", data=job)
 
 
 @router.delete("/api/jobs/{job_id}", responses=problems(404), summary="Cancel a job")
@@ -194,21 +196,3 @@ async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
 def _accepted(job: Job, request: Request, response: Response) -> Job:
     response.headers["Location"] = at_root(request, f"/api/jobs/{job.id}")
     return job
-
-
-def _folder(context: GivenContext, name: str) -> Path:
-    """Return a folder that may be indexed.
-
-    Raises
-    ------
-    AudioNotAllowed
-        It lies outside of the allowed folders.
-    AudioNotFound
-        It is no folder.
-    """
-    # The paths of its files will be like this.
-    folder = Path(os.path.abspath(name))
-    context.roots.check(str(folder))
-    if not folder.is_dir():
-        raise AudioNotFound(f"{name!r} is no folder; give the path of one that the server can read")
-    return folder

@@ -31,7 +31,7 @@ _MOST_RECORDINGS = 1_000
 _DELETION_FAILURES = problems(404, 409, 507)
 
 
-@router.get("/api/status", responses=problems(409), summary="Get what is indexed, and with what")
+@router.get("/api/status", responses=problems(409), summary="Get the status of the index")
 async def get_status(
     context: GivenContext, collection: CollectionName = DEFAULT_COLLECTION
 ) -> models.ServiceStatus:

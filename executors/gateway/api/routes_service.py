@@ -57,7 +57,7 @@ async def get_page(request: Request) -> Response:
     "/metrics",
     response_class=PlainTextResponse,
     responses=only_problems(401, *_OPEN_FAILURES),
-    summary="Get figures for Prometheus",
+    summary="Get metrics for Prometheus",
 )
 async def get_metrics(context: GivenContext) -> Response:
     """Return counts of requests, documents, indexed files and jobs in Prometheus' text format."""

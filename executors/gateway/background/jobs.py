@@ -1,170 +1,149 @@
-"""Long work that goes on after its request was answered, and that anybody can watch or cancel."""
+"""Long work that goes on after its request was answered, and that clients can watch or cancel."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Dict, List, Literal, Optional, Set
-from uuid import uuid4
+from typing import Any, Dict, List, Set
 
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from executors.gateway.background.job import Job, JobFile
+from executors.gateway.background.journal import Journal, Record
 from executors.gateway.problems import detail_of, problem_of
-from soundalike.errors import JobNotFound, ServiceBusy, SoundalikeError
+from soundalike.errors import (
+    JobInterrupted,
+    JobNotFound,
+    ServiceBusy,
+    ServiceError,
+    SoundalikeError,
+    StoreUnavailable,
+)
 
-#: Jobs that are kept when they are done, and those that may wait.
+#: Finished jobs that are kept, and jobs that may wait.
 _KEPT, _WAITING = 100, 20
-_MOST_ERRORS = 100
-MOST_LEFT_OUT = 20
-#: Who cancels a job waits so long at most until it has counted.
+#: A job that was running when the service was killed so often fails: it may be what kills it.
+_MOST_INTERRUPTIONS = 3
+#: A cancelled job has so long to count what it has sent before the request is answered.
 _COUNTING_S = 10
+#: A job that cannot reach the executors or the database waits so long for the service to stop.
+_STOPPING_S = 3.0
+_UNREACHABLE = frozenset((ServiceError.code, StoreUnavailable.code))
 _POLL_S = 0.1
-
-
-class JobError(BaseModel):
-    """What went wrong; `uri` is null where it was the job as a whole."""
-
-    uri: Optional[str]
-    code: str
-    detail: str
-
-
-class JobWarning(BaseModel):
-    """What is wrong with a file that is stored all the same."""
-
-    uri: str
-    detail: str
-
-
-class JobFile(BaseModel):
-    """What became of an uploaded file; `uri` is what its client calls it."""
-
-    uri: str
-    recording_id: Optional[str]
-    outcome: str = Field(description="added, unchanged, updated, linked, replaced or failed")
-    n_windows: int
-    n_searchable: int = Field(description="windows that a search can find")
-    duration_s: float
-    warnings: List[str]
-    error_code: Optional[str]
-    error: Optional[str]
-
-
-class LeftOut(BaseModel):
-    """A file of a folder that is no sound, and why it is not taken for one."""
-
-    uri: str
-    reason: str
-
-
-class Job(BaseModel):
-    """Files that are being indexed. `total` is null until they have been counted."""
-
-    id: str = Field(default_factory=lambda: uuid4().hex)
-    kind: Literal["folder", "upload"]
-    state: Literal["waiting", "running", "done", "failed", "cancelled"] = "waiting"
-    folder: Optional[str] = None
-    collection: str
-    total: Optional[int] = None
-    done: int = 0
-    added: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    pruned: int = Field(default=0, description="paths taken out because their files are gone")
-    skipped: int = Field(default=0, description="films without sound, which are done as well")
-    left_out: int = Field(
-        default=0, description="files of the folder that are no sounds, beside `total`"
-    )
-    left_out_files: List[LeftOut] = Field(default=[], description="the first 20 of these two kinds")
-    metadata: List[str] = Field(default=[], description="tables in the folder that were read")
-    unsearchable: int = Field(default=0, description="files that no search can find")
-    errors: List[JobError] = Field(default=[], description="the first 100")
-    warnings: List[JobWarning] = Field(default=[], description="the first 100")
-    started_at: Optional[datetime] = None
-    finished_at: Optional[datetime] = None
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.state in ("done", "failed", "cancelled")
-
-    def note_left_out(self, uri: str, reason: str) -> None:
-        """Keep the name of a file that is no sound, where there are not too many yet."""
-        if len(self.left_out_files) < MOST_LEFT_OUT:
-            self.left_out_files.append(LeftOut(uri=uri, reason=reason))
-
-    def note_error(self, uri: Optional[str], code: str, detail: str) -> None:
-        """Keep an error, where there are not too many yet."""
-        if len(self.errors) < _MOST_ERRORS:
-            self.errors.append(JobError(uri=uri, code=code, detail=detail))
-
-    def note_warning(self, uri: str, detail: str) -> None:
-        """Keep a warning, where there are not too many yet."""
-        if len(self.warnings) < _MOST_ERRORS:
-            self.warnings.append(JobWarning(uri=uri, detail=detail))
-
-
-#: Does the work of a job, and writes into it how far it is.
+#: Of a job that is resumed; its counts begin again.
+_IDENTITY = {"id", "kind", "folder", "collection"}
+#: Does the work of a job, and updates its counts.
 Work = Callable[[Job], Awaitable[None]]
-#: Tidies up behind it.
+#: Cleans up after it.
 TidyUp = Callable[[], Awaitable[None]]
 
 
 class Jobs:
-    """Runs jobs one after the other, so that they do not take the processor from each other.
+    """Runs jobs one after the other, so that they do not compete for the processor.
 
-    The last 100 that are finished can be looked at; a new start of the service forgets them all. What
-    they have indexed stays, and a job that is started again goes on where the first one was.
+    The last 100 finished jobs are kept. Jobs that have not finished when the service stops are resumed
+    by the next one.
+
+    Parameters
+    ----------
+    journal : Journal, optional
+        Keeps the jobs across restarts. Without it they end with the service.
+    stopping_s : float
+        Seconds that a job waits before it fails because executors or database cannot be reached: they
+        may have stopped together with the service, which then resumes the job.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, journal: Journal | None = None, *, stopping_s: float = _STOPPING_S) -> None:
+        self._journal = journal
+        self._stopping_s = stopping_s
+        # One thread writes, so that what was saved last is what stays.
+        self._writer = ThreadPoolExecutor(1, "journal")
         self._jobs: Dict[str, Job] = {}
+        self._requests: Dict[str, Dict[str, Any]] = {}
         self._tasks: Dict[str, asyncio.Task[None]] = {}
         # Apart from the jobs, which are sent whole whenever something has changed.
         self._files: Dict[str, List[JobFile]] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Condition()
-        self._stopping: Set[str] = set()
-        self._is_closed = False
+        self._cancelling: Set[str] = set()
+        self._closed = asyncio.Event()
 
-    def start(self, job: Job, work: Work, tidy_up: TidyUp | None = None) -> Job:
+    async def start(
+        self,
+        job: Job,
+        work: Work,
+        tidy_up: TidyUp | None = None,
+        request: Dict[str, Any] | None = None,
+    ) -> Job:
         """Let a job wait for its turn.
 
         Parameters
         ----------
         job : Job
         work : callable
-            What is done when its turn comes.
+            Called when its turn comes.
         tidy_up : callable, optional
             Called at its end, also where its turn never came, but not where the service stops.
+        request : dict, optional
+            What `restore` returns for it after a restart; JSON-compatible.
 
         Raises
         ------
         ServiceBusy
             Twenty are waiting already.
         """
-        if len(self._tasks) >= _WAITING:
-            raise ServiceBusy(
-                f"{len(self._tasks)} jobs are waiting; wait until one is done, or cancel one"
-            )
-        self._jobs[job.id] = job
+        n_waiting = sum(not found.is_finished for found in self._jobs.values())
+        if n_waiting >= _WAITING:
+            raise ServiceBusy(f"{n_waiting} jobs are waiting; wait until one is done, or cancel one")
+        self._jobs[job.id], self._requests[job.id] = job, request or {}
+        try:
+            await self._save(job)
+            await self._forget_old()
+        except BaseException:
+            del self._jobs[job.id], self._requests[job.id]
+            if self._journal is not None:
+                self._journal.delete([job.id])
+            raise
         self._tasks[job.id] = asyncio.create_task(self._run(job, work, tidy_up))
-        finished = [key for key, found in self._jobs.items() if found.is_finished]
-        for key in finished[: max(0, len(finished) - _KEPT)]:
-            del self._jobs[key]
-            self._files.pop(key, None)
         return job
 
+    def restore(self) -> List[Record]:
+        """Read the journal; return the unfinished jobs, which `resume` is to be called for."""
+        unfinished = []
+        for record in self._journal.load() if self._journal is not None else ():
+            job = record.job
+            if not job.is_finished:
+                interrupted = job.interrupted + (job.state == "running")
+                job = Job(**{**job.model_dump(include=_IDENTITY), "interrupted": interrupted})
+                self._requests[job.id] = record.request
+                unfinished.append(Record(job, record.request))
+            elif record.files:
+                self._files[job.id] = list(record.files)
+            self._jobs[job.id] = job
+        return unfinished
+
+    def resume(self, job: Job, work: Work, tidy_up: TidyUp | None = None) -> None:
+        """Let a job that `restore` has returned wait for its turn; takes what `start` does."""
+
+        async def resumed(job: Job) -> None:
+            if job.interrupted >= _MOST_INTERRUPTIONS:
+                raise JobInterrupted(
+                    f"the service was killed {job.interrupted} times while the job was running; see "
+                    "its log for the reason, and start the job again"
+                )
+            await work(job)
+
+        self._tasks[job.id] = asyncio.create_task(self._run(job, resumed, tidy_up))
+
     def note_file(self, job: Job, file: JobFile) -> None:
-        """Keep what became of a file."""
+        """Keep the result of a file."""
         self._files.setdefault(job.id, []).append(file)
 
     def files_of(self, job: Job) -> List[JobFile]:
-        """Return what was noted of a job's files, in that order."""
+        """Return the results of a job's files, in their order."""
         return list(self._files.get(job.id, []))
 
     def newest_first(self) -> List[Job]:
@@ -180,73 +159,126 @@ class Jobs:
             There is none of this id.
         """
         if job_id not in self._jobs:
-            raise JobNotFound(
-                f"there is no job {job_id!r}; jobs are forgotten when the service is started again"
-            )
+            raise JobNotFound(f"there is no job {job_id!r}; the last {_KEPT} finished jobs are kept")
         return self._jobs[job_id]
 
     async def cancel(self, job_id: str) -> Job:
-        """Stop a job; what it has indexed stays. One that is finished is left as it is.
+        """Stop a job; what it has indexed stays. A finished job is left as it is.
 
         It counts what it has sent before it ends. Where that takes long, it is returned while it does.
         """
         job = self.get(job_id)
         if task := self._tasks.get(job_id):
-            # A second time would end it without that.
-            if job_id not in self._stopping:
-                self._stopping.add(job_id)
+            # A second time would end it before it has counted.
+            if job_id not in self._cancelling:
+                self._cancelling.add(job_id)
+                await self._save(job)
                 task.cancel()
             await asyncio.wait([task], timeout=_COUNTING_S)
         return job
 
     async def close(self) -> None:
-        """Stop all jobs at once, and all who watch them."""
-        self._is_closed = True
-        while tasks := list(self._tasks.values()):
+        """Stop all jobs at once, to be resumed by the next service, and end all `watch`."""
+        self._closed.set()
+        # One that is cancelled before its first step ends without leaving the list.
+        while tasks := [task for task in self._tasks.values() if not task.done()]:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=_POLL_S)
+        await self.notify()
+        if self._journal is not None:
+            await self._write(self._journal.close)
+            self._writer.shutdown()
 
-    async def tell(self) -> None:
-        """Wake those who watch."""
+    async def notify(self) -> None:
+        """Wake all `watch`."""
         async with self._changed:
             self._changed.notify_all()
 
     async def watch(self, job: Job) -> AsyncIterator[Job]:
-        """Yield the state of a job now, and whenever it has changed, until it is finished.
+        """Yield the state of a job now, and after each change, until it is finished.
 
-        Who is slow sees fewer states, and always the last one.
+        A slow reader gets fewer states, and always the last one. Where the service stops, the last one
+        is not a finished one.
         """
         while True:
             state = job.model_copy(deep=True)
             yield state
-            if state.is_finished:
+            if state.is_finished or self._closed.is_set():
                 return
             async with self._changed:
-                await self._changed.wait_for(lambda: job != state)  # noqa: B023 - waited for at once
+                await self._changed.wait_for(
+                    lambda: job != state or self._closed.is_set()  # noqa: B023 - waited for at once
+                )
 
     async def _run(self, job: Job, work: Work, tidy_up: TidyUp | None) -> None:
+        state: Any = "done"
         try:
             try:
                 async with self._turn:
                     job.state, job.started_at = "running", datetime.now(UTC)
-                    await self.tell()
-                    await work(job)
+                    await self._save(job)
+                    await self.notify()
+                    await self._work(job, work)
             finally:
-                if tidy_up is not None and not self._is_closed:
+                if tidy_up is not None and not self._closed.is_set():
                     await tidy_up()
-            job.state = "done"
         except asyncio.CancelledError:
-            job.state = "cancelled"
+            # By its client, or because the service stops: with a journal, the next one goes on.
+            is_kept = self._journal is not None and job.id not in self._cancelling
+            state = "waiting" if is_kept else "cancelled"
         except Exception as exc:
-            job.state = "failed"
+            state = "failed"
             job.note_error(None, **_described(exc))
-        finally:
+        await self._end(job, state)
+
+    async def _work(self, job: Job, work: Work) -> None:
+        try:
+            await work(job)
+        except Exception as exc:
+            if self._journal is not None and _described(exc)["code"] in _UNREACHABLE:
+                # Cancelled by `close` where they stopped together with the service.
+                await asyncio.sleep(self._stopping_s)
+            raise
+
+    async def _end(self, job: Job, state: Any) -> None:
+        job.state = state
+        if job.is_finished:
             job.finished_at = datetime.now(UTC)
-            del self._tasks[job.id]
-            self._stopping.discard(job.id)
-            with suppress(asyncio.CancelledError):
-                await self.tell()
+            self._requests[job.id] = {}
+        # `close` cancels again and again.
+        with suppress(asyncio.CancelledError):
+            await self._save(job)
+        del self._tasks[job.id]
+        self._cancelling.discard(job.id)
+        if job.is_finished:
+            del self._requests[job.id]
+        with suppress(asyncio.CancelledError):
+            await self.notify()
+
+    async def _save(self, job: Job) -> None:
+        """Write a job into the journal; one that is being cancelled is not to be resumed."""
+        if self._journal is None:
+            return
+        kept = job.model_copy(deep=True)
+        if job.id in self._cancelling and not job.is_finished:
+            kept.state, kept.finished_at = "cancelled", datetime.now(UTC)
+        record = Record(kept, self._requests[job.id], self.files_of(job))
+        await self._write(self._journal.save, record)
+
+    async def _forget_old(self) -> None:
+        finished = [key for key, found in self._jobs.items() if found.is_finished]
+        old = finished[: max(0, len(finished) - _KEPT)]
+        for key in old:
+            del self._jobs[key]
+            self._files.pop(key, None)
+        if old and self._journal is not None:
+            await self._write(self._journal.delete, old)
+
+    async def _write(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call a method of the journal in its thread, to the end even where this task is cancelled."""
+        loop = asyncio.get_running_loop()
+        await asyncio.shield(loop.run_in_executor(self._writer, function, *arguments))
 
 
 def _described(exc: Exception) -> Dict[str, str]:

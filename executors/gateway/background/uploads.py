@@ -112,6 +112,11 @@ class Uploads:
         name = _name_of(upload.filename)
         return Kept(await self._workers.run(self._keep, upload.file, _suffix_of(name)), name)
 
+    def keep_again(self, path: Path) -> None:
+        """Need an upload that an earlier service has kept."""
+        with self._lock:
+            self._needed[path] += 1
+
     def let_go(self, path: Path) -> None:
         """Need a kept upload no more."""
         with self._lock:

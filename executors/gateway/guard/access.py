@@ -1,4 +1,4 @@
-"""Who may ask over HTTP: the API key, and which names and web pages."""
+"""Check the API key, the host name and the origin of HTTP requests."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ class SameSite:
 
 def _is_same(origin: str, host: str) -> bool:
     """Tell whether a page of an origin was loaded from a host, by its name and port."""
-    scheme, _, place = origin.partition("://")
+    scheme, _, address = origin.partition("://")
     default = _DEFAULT_PORTS.get(scheme)
-    (name, port), (own_name, own_port) = split_host(place), split_host(host)
+    (name, port), (own_name, own_port) = split_host(address), split_host(host)
     return name is not None and (name, port or default) == (own_name, own_port or default)
 
 
 class ApiKey:
     """Lets a request through that carries the key, or that may come without."""
 
-    def __init__(self, app: ASGIApp, access: Access, guesses: FailedKeyLimit) -> None:
+    def __init__(self, app: ASGIApp, access: Access, failed_keys: FailedKeyLimit) -> None:
         self._app = app
         self._access = access
-        self._guesses = guesses
+        self._failed_keys = failed_keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
@@ -97,6 +97,6 @@ class ApiKey:
 
     def _refused(self, scope: Scope, *, has_key: bool) -> ASGIApp:
         client = (scope.get("client") or ("",))[0]
-        if has_key and (later := self._guesses.hit(client)):
-            return refusal(later.error, retry_after_s=later.retry_after_s)
+        if has_key and (rejection := self._failed_keys.hit(client)):
+            return refusal(rejection.error, retry_after_s=rejection.retry_after_s)
         return refusal(Unauthorized(NO_KEY))

@@ -1,4 +1,4 @@
-"""What stands before the gateway's gRPC calls: the key, how often, and how many at once."""
+"""Guard gRPC calls: API key, rate limit and concurrency limit."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from soundalike.errors import Unauthorized
 _HEALTH, _OWN = "/grpc.health.", "/grpc."
 #: Jina's readiness check tells nothing but health, and `jina ping` sends no key.
 _DRY_RUN = "/jina.JinaGatewayDryRunRPC/"
-#: Requests over HTTP have a place by the time they come to the streamer, those over gRPC have not.
-_NEEDS_PLACE: ContextVar[bool] = ContextVar("needs_place", default=False)
+#: Requests over HTTP have a slot when they come to the streamer; requests over gRPC do not.
+_NEEDS_SLOT: ContextVar[bool] = ContextVar("needs_slot", default=False)
 
 
 class CallGuard(grpc.aio.ServerInterceptor):
     """Ends calls that do not carry the key, and those that ask too much.
 
     Each message of a call counts as a request, because Jina's client sends all of them in one call.
-    The first one is turned away where too many requests wait. The later ones wait themselves: a
+    The first one is turned away where too many requests wait. The rejection ones wait themselves: a
     client that has begun to send a long list gets on with it.
 
     Parameters
@@ -69,9 +69,9 @@ class CallGuard(grpc.aio.ServerInterceptor):
         )
 
     async def _refuse(self, messages: AsyncIterator[bytes], context: grpc.aio.ServicerContext) -> None:
-        if later := self._load.guesses.hit(self._client(context)):
+        if rejection := self._load.failed_keys.hit(self._client(context)):
             await _first_of(messages)
-            await _turn_away(context, later)
+            await _reject(context, rejection)
         await _ask_for_key(messages, context)
 
     def _client(self, context: grpc.aio.ServicerContext) -> str:
@@ -83,25 +83,25 @@ class CallGuard(grpc.aio.ServerInterceptor):
     async def _answers(
         self, handler: Any, messages: AsyncIterator[Any], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[Any]:
-        _NEEDS_PLACE.set(True)
+        _NEEDS_SLOT.set(True)
         client = self._client(context)
         ahead = asyncio.Semaphore(self._most_ahead)
-        later: Optional[Rejection] = None
+        rejection: Optional[Rejection] = None
         is_over = False
 
         async def admitted() -> AsyncIterator[Any]:
             """Yield messages until one is turned away; those before it are answered."""
-            nonlocal later
+            nonlocal rejection
             is_first = True
             while True:
                 await ahead.acquire()
                 message = None if is_over else await anext(messages, None)
                 if message is None:
                     return
-                later = self._load.rate.hit(client)
-                if later is None and is_first:
-                    later = self._load.slots.turned_away()
-                if later is not None:
+                rejection = self._load.rate.hit(client)
+                if rejection is None and is_first:
+                    rejection = self._load.slots.rejection()
+                if rejection is not None:
                     return
                 is_first = False
                 yield message
@@ -114,12 +114,12 @@ class CallGuard(grpc.aio.ServerInterceptor):
             # Jina goes on to read messages of a call that has ended.
             is_over = True
             ahead.release()
-        if later is not None:
-            await _turn_away(context, later)
+        if rejection is not None:
+            await _reject(context, rejection)
 
 
 class SlotTurns:
-    """Work on what comes over gRPC in turn with what comes over HTTP: a step.
+    """Share the slots between gRPC and HTTP: a step.
 
     Parameters
     ----------
@@ -130,11 +130,11 @@ class SlotTurns:
         self._slots = slots
 
     async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
-        """Forward a request when it has a place."""
-        if not _NEEDS_PLACE.get():
+        """Forward a request when it has a slot."""
+        if not _NEEDS_SLOT.get():
             return await forward(request)
-        # What the gateway asks the Flow on behalf of this request must not wait for a place as well.
-        _NEEDS_PLACE.set(False)
+        # Requests that the gateway makes on behalf of this one must not wait for a slot as well.
+        _NEEDS_SLOT.set(False)
         await self._slots.take()
         try:
             return await forward(request)
@@ -185,6 +185,6 @@ async def _first_of(messages: AsyncIterator[Any]) -> None:
         break
 
 
-async def _turn_away(context: grpc.aio.ServicerContext, later: Rejection) -> None:
-    metadata = (("retry-after", str(later.retry_after_s)),)
-    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, repr(later.error), metadata)
+async def _reject(context: grpc.aio.ServicerContext, rejection: Rejection) -> None:
+    metadata = (("retry-after", str(rejection.retry_after_s)),)
+    await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, repr(rejection.error), metadata)

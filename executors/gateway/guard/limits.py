@@ -1,4 +1,4 @@
-"""How much may be asked over HTTP: how often, how many at once, how large, and how slowly."""
+"""Limit HTTP requests: rate, concurrency, size of bodies, and time until they come."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class RateLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request or pass it on."""
         answer = self._app
-        if not _is_cheap(scope) and (later := self._rate.hit((scope.get("client") or ("",))[0])):
-            answer = refusal(later.error, retry_after_s=later.retry_after_s)
+        if not _is_cheap(scope) and (rejection := self._rate.hit((scope.get("client") or ("",))[0])):
+            answer = refusal(rejection.error, retry_after_s=rejection.retry_after_s)
         await answer(scope, receive, send)
 
 
@@ -54,21 +54,21 @@ class ConcurrencyLimit:
         """Answer a request or pass it on."""
         if _is_cheap(scope) or _is_listening(scope):
             await self._app(scope, receive, send)
-        elif later := self._slots.turned_away():
-            answer = refusal(later.error, retry_after_s=later.retry_after_s)
+        elif rejection := self._slots.rejection():
+            answer = refusal(rejection.error, retry_after_s=rejection.retry_after_s)
             await answer(scope, receive, send)
         else:
             await self._slots.take()
             await self._work(scope, receive, send)
 
     async def _work(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and give its place away once."""
-        has_place = True
+        """Pass a request on, and give its slot back once."""
+        has_slot = True
 
         def leave() -> None:
-            nonlocal has_place
-            if has_place:
-                has_place = False
+            nonlocal has_slot
+            if has_slot:
+                has_slot = False
                 self._slots.give_back()
 
         async def send_and_leave(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""How much is asked at once and how often, counted over HTTP and gRPC together."""
+"""Count requests over HTTP and gRPC together: how many at once, and how often."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from limits.strategies import MovingWindowRateLimiter
 from soundalike.errors import ConfigError, ServiceBusy, SoundalikeError, TooManyRequests
 from soundalike.limits import Limits
 
-#: A request that found no place is told to come again after so long.
+#: Seconds after which a request that found no slot may come again.
 _BUSY_S = 2
-#: Wrong keys of one client before it has to wait.
-_GUESSES = RateLimitItemPerMinute(30)
+#: Wrong keys that one client may send before it has to wait.
+_FAILED_KEYS = RateLimitItemPerMinute(30)
 #: After so many hits the clients of whom nothing counts any more are looked for.
 _HITS_BETWEEN = 1_000
 
@@ -89,21 +89,21 @@ class FailedKeyLimit:
 
     def hit(self, client: str) -> Rejection | None:
         """Count a wrong key; return why its client has to wait where there were too many."""
-        if self._counts.hit(_GUESSES, client):
+        if self._counts.hit(_FAILED_KEYS, client):
             return None
-        too_many = f"{client} has sent {_GUESSES.amount} wrong keys; wait a minute"
+        too_many = f"{client} has sent {_FAILED_KEYS.amount} wrong keys; wait a minute"
         return Rejection(TooManyRequests(too_many), 60)
 
 
 class Slots:
-    """So many requests are worked on at once, some wait, and the others are turned away."""
+    """Bounds how many requests run and how many wait; the others are rejected."""
 
     def __init__(self, limits: Limits) -> None:
         self._free = asyncio.Semaphore(limits.max_running)
         self._most_waiting = limits.max_waiting
         self._waiting = 0
 
-    def turned_away(self) -> Rejection | None:
+    def rejection(self) -> Rejection | None:
         """Return why one more request cannot even wait, where that is so."""
         if not self._free.locked() or self._waiting < self._most_waiting:
             return None
@@ -111,7 +111,7 @@ class Slots:
         return Rejection(ServiceBusy(busy), _BUSY_S)
 
     async def take(self) -> None:
-        """Wait for a place."""
+        """Wait for a slot."""
         self._waiting += 1
         try:
             await self._free.acquire()
@@ -119,7 +119,7 @@ class Slots:
             self._waiting -= 1
 
     def give_back(self) -> None:
-        """Let the next one have the place."""
+        """Give a slot back."""
         self._free.release()
 
 
@@ -130,12 +130,12 @@ class Load:
     Attributes
     ----------
     rate : Rate
-    guesses : FailedKeyLimit
+    failed_keys : FailedKeyLimit
     slots : Slots
     """
 
     rate: Rate
-    guesses: FailedKeyLimit
+    failed_keys: FailedKeyLimit
     slots: Slots
 
     @classmethod

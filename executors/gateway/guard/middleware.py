@@ -36,7 +36,7 @@ def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
     app.add_middleware(BodyLimit, limits=limits)
     app.add_middleware(ConcurrencyLimit, slots=load.slots)
     app.add_middleware(RateLimit, rate=load.rate)
-    app.add_middleware(ApiKey, access=access, guesses=load.guesses)
+    app.add_middleware(ApiKey, access=access, failed_keys=load.failed_keys)
     if access.origins:
         app.add_middleware(
             CORSMiddleware,

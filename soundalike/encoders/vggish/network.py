@@ -30,15 +30,14 @@ class VGGishNetwork(OneNetwork):
     Attributes
     ----------
     precision : str
-        ``float32`` or ``bfloat16``: what is used.
+        The number format in use: ``float32`` or ``bfloat16``.
 
     Raises
     ------
     WeightsCorrupt
-        The file is no checkpoint, or lacks a variable of the network, or has one of another shape;
-        the message names it.
+        The file is not a checkpoint, or a variable of the network is missing or has another shape.
     ParameterError
-        `precision` is none of the three.
+        `precision` is invalid.
     """
 
     name = "vggish"

@@ -161,12 +161,14 @@ def check_checkpoint(checkpoint: Path) -> None:
         reason = str(exc).splitlines()[0][:200]
         raise WeightsCorrupt(
             f"{checkpoint} is not a TensorFlow checkpoint ({reason}); "
-            "fetch the published one with: soundalike models download"
+            "download the published one with: soundalike models download"
         ) from exc
     for name, shape in variable_shapes().items():
         if name not in found:
-            raise WeightsCorrupt(f"{checkpoint} lacks the variable {name}; it is not VGGish's")
+            raise WeightsCorrupt(
+                f"{checkpoint} lacks the variable {name}; it is not a checkpoint of VGGish"
+            )
         if tuple(found[name]) != shape:
             raise WeightsCorrupt(
-                f"{checkpoint}: {name} has shape {tuple(found[name])}, VGGish's is {shape}"
+                f"{checkpoint}: {name} has shape {tuple(found[name])}, expected {shape}"
             )

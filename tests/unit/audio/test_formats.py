@@ -181,6 +181,7 @@ def test_what_is_no_audio(content: bytes, tmp_path: Path):
         assert "\n" not in caught.value.message
 
 
+@pytest.mark.slow
 def test_random_bytes_never_raise_anything_else(rng: np.random.Generator):
     heads = [
         b"",

@@ -47,6 +47,7 @@ def test_there_are_toy_clips():
     assert len(READABLE) > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", READABLE, ids=lambda path: path.name)
 def test_toy_clips_equal_librosa(path: Path):
     # Guards against soundfile's seek after each block, which damages the next frame of an MP3.
@@ -57,6 +58,7 @@ def test_toy_clips_equal_librosa(path: Path):
     assert waveform.duration_s == len(expected) / RATE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("n_samples", [1_001, 65_536, 65_537, 200_003])
 def test_resampling_equals_librosa(
@@ -169,7 +171,7 @@ def test_truncated_file_gives_what_is_there(container: str, subtype: str, rng: n
 def test_truncated_file_is_reported(container: str, subtype: str, rng: np.random.Generator):
     content = encoded(noise(rng, 10 * RATE), container, subtype)
     part = load_audio(content[: len(content) // 2])
-    text = f"truncated: the header promises 10.0 s, {part.duration_s:.1f} s could be decoded"
+    text = f"truncated: the header declares 10.0 s, {part.duration_s:.1f} s could be decoded"
     assert text in part.warnings
 
 
@@ -327,6 +329,7 @@ print(peak_mb() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
 def test_memory_is_bounded_for_a_long_recording(
     rng: np.random.Generator, tmp_path: Path, write_wav: WriteWav

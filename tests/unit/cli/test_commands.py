@@ -1,24 +1,19 @@
 """What commands make of their options, without a database."""
 
-import argparse
 import sys
 from pathlib import Path
 
 import pytest
 
 from soundalike.audio.windows import WindowPlan
-from soundalike.cli.commands import parse_tags, settings_from, window_plan
-from soundalike.cli.parser import build_parser
+from soundalike.cli.options import parse_tags
+from soundalike.cli.place import Place
 from soundalike.cli.serve import find_flow, launch_command, launch_environment
 from soundalike.config import Settings
 from soundalike.errors import ConfigError, ParameterError
 from soundalike.types import IndexSpec
 
 SPEC = IndexSpec("vggish", "0123", 256, 2.0, 0.5)
-
-
-def parsed(*argv: str) -> argparse.Namespace:
-    return build_parser().parse_args(argv)
 
 
 @pytest.mark.parametrize(
@@ -55,18 +50,18 @@ def test_parse_tags_refuses(pair: str):
 
 def test_settings_are_the_environments(clean_environ: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-modulation")
-    assert settings_from(parsed("status")) == Settings.from_env()
+    assert Place().settings() == Settings.from_env()
 
 
 def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("SOUNDALIKE_MODEL", "vggish")
     monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", "postgresql://one/db")
-    settings = settings_from(
-        parsed(
-            *("index", "x", "--model", "logmel-modulation", "--database-url", "postgresql://two/db"),
-            *("--data-dir", str(tmp_path), "--checkpoint", "mine.ckpt"),
-        )
-    )
+    settings = Place(
+        model="logmel-modulation",
+        database_url="postgresql://two/db",
+        data_dir=tmp_path,
+        checkpoint=Path("mine.ckpt"),
+    ).settings()
     assert settings.model == "logmel-modulation"
     assert settings.database_url == "postgresql://two/db"
     assert settings.data_dir == tmp_path
@@ -76,29 +71,29 @@ def test_options_override_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_options_are_checked_like_the_environment():
     with pytest.raises(ConfigError, match="mysql"):
-        settings_from(parsed("status", "--database-url", "mysql://localhost/db"))
+        Place(database_url="mysql://localhost/db").settings()
 
 
 @pytest.mark.parametrize(
     ("options", "spec", "plan"),
     [
-        ([], None, WindowPlan(4.0, 2.0)),
-        ([], SPEC, WindowPlan(2.0, 0.5)),
-        (["--window-size", "3"], SPEC, WindowPlan(3.0, 0.5)),
-        (["--stride", "1"], SPEC, WindowPlan(2.0, 1.0)),
-        (["--window-size", "3", "--stride", "1.5"], None, WindowPlan(3.0, 1.5)),
+        ({}, None, WindowPlan(4.0, 2.0)),
+        ({}, SPEC, WindowPlan(2.0, 0.5)),
+        ({"window_size": 3.0}, SPEC, WindowPlan(3.0, 0.5)),
+        ({"stride": 1.0}, SPEC, WindowPlan(2.0, 1.0)),
+        ({"window_size": 3.0, "stride": 1.5}, None, WindowPlan(3.0, 1.5)),
     ],
 )
 def test_windows_are_the_options_then_the_indexs(
-    options: list[str], spec: IndexSpec | None, plan: WindowPlan
+    options: dict[str, float], spec: IndexSpec | None, plan: WindowPlan
 ):
-    assert window_plan(parsed("search", "a.wav", *options), spec) == plan
+    assert Place(**options).windows(spec) == plan  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("options", [["--window-size", "0"], ["--stride", "0"]])
-def test_zero_is_a_value_not_an_absence(options: list[str]):
+@pytest.mark.parametrize("options", [{"window_size": 0.0}, {"stride": 0.0}], ids=str)
+def test_zero_is_a_value_not_an_absence(options: dict[str, float]):
     with pytest.raises(ParameterError):
-        window_plan(parsed("search", "a.wav", *options), SPEC)
+        Place(**options).windows(SPEC)  # type: ignore[arg-type]
 
 
 def test_flow_is_the_one_given_then_the_working_directorys_then_the_checkouts(
@@ -134,7 +129,7 @@ def test_launch_command():
 
 def test_the_flows_processes_find_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ELSE", "kept")
-    settings = settings_from(parsed("serve", "--data-dir", str(tmp_path / "other")))
+    settings = Place(data_dir=tmp_path / "other").settings()
     environ = launch_environment(settings)
     assert Settings.from_env(environ) == settings
     assert environ["ELSE"] == "kept"

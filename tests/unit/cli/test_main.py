@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.cli import commands, models
+from soundalike.cli import models, status
 from soundalike.cli.main import main
 from soundalike.encoders.weights import WeightsFile
 from soundalike.types import FloatArray
@@ -102,7 +102,7 @@ def test_without_a_command_the_help_is_shown(capsys: Capture):
     assert run() == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("usage: soundalike")
+    assert captured.err.startswith("Usage: soundalike")
 
 
 def test_version(capsys: Capture):
@@ -113,19 +113,19 @@ def test_version(capsys: Capture):
 
 
 def test_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: Capture):
-    def interrupted(arguments: object) -> int:
+    def interrupted(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "status", interrupted)
+    monkeypatch.setattr(status, "_stored", interrupted)
     assert run("status") == 130
     assert "interrupted" in capsys.readouterr().err
 
 
 def test_fault_of_the_program(monkeypatch: pytest.MonkeyPatch, capsys: Capture):
-    def faulty(arguments: object) -> int:
+    def faulty(*_: object) -> int:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr(commands, "status", faulty)
+    monkeypatch.setattr(status, "_stored", faulty)
     assert run("status") == 70
     shown = capsys.readouterr().err
     assert "ZeroDivisionError: by zero" in shown
@@ -158,7 +158,7 @@ def test_embed_says_what_was_damaged(toy_data: Path, tmp_path: Path, capsys: Cap
     content = (toy_data / "rain/rain_1.mp3").read_bytes()
     (tmp_path / "half.mp3").write_bytes(content[: len(content) // 2])
     assert run("embed", tmp_path / "half.mp3") == 0
-    assert "half.mp3: truncated: the header promises" in capsys.readouterr().err
+    assert "half.mp3: truncated: the header declares" in capsys.readouterr().err
 
 
 def test_evaluate_json(toy_data: Path, tmp_path: Path, capsys: Capture):
@@ -233,12 +233,26 @@ def test_short_commands_load_nothing_heavy(argv: list[str], status: int, dead_se
     assert done.returncode == status, done.stderr[-2000:]
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
-    assert {"soundalike", "argparse"} <= loaded
+    assert {"soundalike", "click"} <= loaded
     heavy = {"tensorflow", "tf_slim", "jina", "docarray", "librosa", "numba", "grpc", "fastapi"}
     heavy |= set() if "--server" in argv else {"requests"}
     assert loaded.isdisjoint(heavy), loaded & heavy
 
 
+@pytest.mark.parametrize("argv", [["--version"], ["--help"]], ids=shown)
+def test_version_and_help_load_neither_numpy_nor_the_store(argv: list[str]):
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "soundalike", *argv],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "soundalike.cli.main" in loaded
+    assert loaded.isdisjoint({"numpy", "scipy", "psycopg2", "soundalike.store"})
+
+
+@pytest.mark.slow
 def test_reader_that_goes_away(sound: Path):
     # As `| head -1` does: the pipe is closed before everything is written.
     process = subprocess.Popen(
@@ -288,6 +302,7 @@ def test_message_about_a_name_that_is_not_utf8(tmp_path: Path):
     assert b"audio.not_found" in done.stderr
 
 
+@pytest.mark.slow
 def test_interrupt_from_the_keyboard(sound: Path):
     import signal
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ import pytest
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.cli.main import main
-from soundalike.cli.parser import build_parser
-from soundalike.cli.search import query_from, read_vector
+from soundalike.cli.search import Sought, command, read_vector
 from soundalike.errors import ParameterError
 from soundalike.search.queries import Query
 
 
 def _asked(*arguments: str) -> Query:
-    return query_from(build_parser().parse_args(["search", *arguments]))
+    given = command.make_context("search", list(arguments)).params
+    return Sought(**{field.name: given[field.name] for field in fields(Sought)}).query()
 
 
 def test_options_become_a_query(tmp_path: Path):
@@ -40,7 +41,7 @@ def test_options_become_a_query(tmp_path: Path):
         ([], "give FILE, --recording-id or --vector"),
         (["a.wav", "--recording-id", "x"], "exactly one"),
         (["a.wav", "--at", "4", "--end", "5"], "a slice or a moment"),
-        (["a.wav", "--start", "5", "--end", "4"], "the end comes after"),
+        (["a.wav", "--start", "5", "--end", "4"], "the end must be after"),
         (["--vector", "none.json"], "none.json' cannot be read: No such file"),
     ],
 )
@@ -54,9 +55,7 @@ def test_what_cannot_be_asked_is_said_before_anything_is_opened(
 
 @pytest.mark.parametrize("text", ["", "-1", "1:x", "1:2:3:4", "nan", "1h"])
 def test_what_is_no_time_is_refused(text: str, capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit) as ended:
-        main(["search", "a.wav", f"--at={text}"])
-    assert ended.value.code == 2
+    assert main(["search", "a.wav", f"--at={text}"]) == 2
     assert "is no time; give seconds, or 1:02:05.5" in capsys.readouterr().err
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from soundalike.cli import commands, index_remote
+from soundalike.cli import index_remote, opening
 from soundalike.cli.main import main
 from soundalike.errors import error_classes, exit_status_of
 
@@ -113,7 +113,7 @@ def test_problems_are_the_errors_that_they_stand_for(pretender: Pretender, capsy
 
 
 @pytest.mark.parametrize(
-    ("key", "said"), [(None, "SOUNDALIKE_API_KEY is not set"), (KEY, "SOUNDALIKE_API_KEY holds another")]
+    ("key", "said"), [(None, "SOUNDALIKE_API_KEY is not set"), (KEY, "SOUNDALIKE_API_KEY is wrong")]
 )
 def test_a_key_that_is_missing_or_wrong(
     pretender: Pretender, monkeypatch: pytest.MonkeyPatch, capsys: Capture, key: str | None, said: str
@@ -136,7 +136,7 @@ def test_the_key_goes_to_the_service_and_nowhere_else(
     ((path, headers, _),) = pretender.asked
     assert (path, headers["X-API-Key"]) == ("GET /sounds/api/status?collection=default", KEY)
     said = capsys.readouterr().err
-    assert f"leads to {pretender.url}/elsewhere;" in said
+    assert f"redirects to {pretender.url}/elsewhere;" in said
     assert "secret" not in said
 
 
@@ -194,7 +194,7 @@ def test_an_index_that_is_named_outdoes_the_environment(
 ):
     monkeypatch.setenv("SOUNDALIKE_SERVER", nobody)
     place = f"{nobody}/x".replace("http", "postgresql") if "url" in option else str(tmp_path)
-    monkeypatch.setattr(commands, "opened_store", lambda settings: pytest.fail(str(settings)))
+    monkeypatch.setattr(opening, "opened_store", lambda settings: pytest.fail(str(settings)))
     with pytest.raises(pytest.fail.Exception):
         main(["delete", "a.wav", option, place])
     assert main(["status", option, place, "--server", nobody]) == 2
@@ -208,7 +208,7 @@ def test_the_index_here_is_not_taken_for_the_services(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture, command: list[str]
 ):
     monkeypatch.setenv("SOUNDALIKE_SERVER", "http://127.0.0.1:1")
-    monkeypatch.setattr(commands, "opened_store", lambda settings: pytest.fail("was opened"))
+    monkeypatch.setattr(opening, "opened_store", lambda settings: pytest.fail("was opened"))
     assert main(command) == 2
     assert "SOUNDALIKE_SERVER is set" in capsys.readouterr().err
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundalike.cli import commands
+from soundalike.cli import opening
 from soundalike.cli.main import main
 from soundalike.store import MemoryStore
 from soundalike.types import FloatArray
@@ -29,7 +29,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     def opened(settings: object) -> Iterator[MemoryStore]:
         yield kept
 
-    monkeypatch.setattr(commands, "opened_store", opened)
+    monkeypatch.setattr(opening, "opened_store", opened)
     return kept
 
 

@@ -7,9 +7,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from soundalike.cli.timeline import WIDTHS, table
+from soundalike.cli.timeline import table
 from soundalike.cli.timeline_plot import render
-from soundalike.store.timeline import BUCKET_WIDTHS
 from soundalike.types import Bucket
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -22,10 +21,6 @@ def _buckets(*counts: int) -> list[Bucket]:
         for number in range(len(counts) + 1)
     ]
     return [Bucket(*row) for row in zip(starts, starts[1:], counts, strict=False)]
-
-
-def test_the_parser_offers_what_the_store_knows():
-    assert WIDTHS == BUCKET_WIDTHS
 
 
 def test_bars_are_as_long_as_counts_are_high():

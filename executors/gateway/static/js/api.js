@@ -88,7 +88,7 @@ export async function upload(path, form, onProgress) {
 function unreachable() {
   return new Problem({
     code: "service.unavailable",
-    detail: "The server does not answer. See whether it is still running (soundalike serve), then try again.",
+    detail: "The server does not answer. Check that it is running (soundalike serve), then try again.",
   });
 }
 
@@ -112,8 +112,8 @@ async function newKey(refused) {
 function askForKey(refused) {
   const [dialog, field] = [byId("key-dialog"), byId("key")];
   byId("key-text").textContent = refused
-    ? "The server does not accept this key. Check it and give it again."
-    : "This server answers only those who have its key.";
+    ? "The server does not accept this key. Check it and enter it again."
+    : "This server requires an API key.";
   field.value = "";
   dialog.returnValue = "no";
   dialog.showModal();

@@ -31,7 +31,7 @@ export function count(number, noun, nouns = `${noun}s`) {
 
 /** @returns {string} of how many recordings all is silent, clipped or without a scale */
 export function unsearchable(number) {
-  return `${count(number, "recording")} ${number === 1 ? "holds" : "hold"} nothing that a search can find`;
+  return `${count(number, "recording")} ${number === 1 ? "has" : "have"} no sound that a search can find`;
 }
 
 /** @returns {string} how many recordings should be decoded again */

@@ -3,7 +3,7 @@
 import { el } from "./dom.js";
 import { clock } from "./format.js";
 
-const WHY = "only the file's last change tells when; copying may have changed it";
+const WHY = "Date taken from the file's modification time; copying may have changed it.";
 
 /** @returns {HTMLElement|null} null: nobody knows */
 export function heard(at, source) {

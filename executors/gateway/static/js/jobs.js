@@ -1,4 +1,4 @@
-/** Work that takes long: how far it is, what went wrong, and a way to stop it. */
+/** Jobs: their progress, their errors, and a way to stop them. */
 
 import { at, hasKey, request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
@@ -26,7 +26,7 @@ export async function showJob(job, onEnd) {
   byId("jobs-part").hidden = false;
   byId("jobs").prepend(row.element);
   if (isOver(job)) return;
-  row.say(`${row.title}: begun`);
+  row.say(`${row.title}: started`);
   const last = await follow(job.id, (next) => row.show(next)).catch((error) => row.fail(error));
   if (last) {
     row.say(`${row.title}: ${WORDS[last.state]}, ${row.summary(last)}`);

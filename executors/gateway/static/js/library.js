@@ -24,7 +24,7 @@ const list = new RecordingList(byId("recordings"), {
 /** Show what is stored now. */
 export async function showLibrary() {
   const state = byId("library-state");
-  if (!state.firstChild) put(state, loading("Counting …", 1));
+  if (!state.firstChild) put(state, loading("Loading …", 1));
   try {
     await service.refresh();
     const { jobs } = await request("/api/jobs");
@@ -45,8 +45,8 @@ function draw(state) {
     state,
     stored
       ? el("dl", { class: "counts" }, number(recordings, "recordings"), number(files, "files"), number(windows, "windows"))
-      : empty("Nothing is stored yet", "Upload files from this computer, or name a folder that the server can read."),
-    stored && recordings < files && el("p", { class: "quiet small" }, "The same audio under several paths is one recording."),
+      : empty("The library is empty", "Upload files from this computer, or add a folder that the server can read."),
+    stored && recordings < files && el("p", { class: "quiet small" }, "Files with the same audio count as one recording."),
     hidden > 0 && el("p", { class: "quiet small" }, `${unsearchable(hidden)}.`),
     earlier > 0 && el("p", { class: "notice" }, icon("warning"), el("span", {}, `${earlierDecoder(earlier)}. On the server: `, el("code", {}, "soundalike reindex"))),
   );
@@ -67,16 +67,16 @@ function drawEncoder() {
     byId("encoder"),
     el("p", {}, el("strong", {}, name), name === WEIGHT_FREE && el("span", { class: "label warn" }, "weight-free")),
     el("p", { class: "quiet" }, name === configured && description ? sentence(description) : ""),
-    window && el("p", { class: "quiet small" }, `Windows of ${window} s, one every ${stride} s; ${dimension} numbers each.`),
+    window && el("p", { class: "quiet small" }, `Windows of ${window} s, one every ${stride} s; ${dimension} dimensions.`),
     name === WEIGHT_FREE &&
       el(
         "div",
         { class: "advice" },
-        el("p", {}, "It has learned nothing, and goes by the shape of the sound alone. For better matches use VGGish, whose weights Google publishes. On the server:"),
-        el("ol", {}, el("li", {}, code("soundalike models download")), el("li", {}, "start the service again"), el("li", {}, code("soundalike reindex"))),
+        el("p", {}, "Not a trained model: it compares spectral shape and movement. For better matches use VGGish, whose weights Google publishes. On the server:"),
+        el("ol", {}, el("li", {}, code("soundalike models download")), el("li", {}, "restart the service"), el("li", {}, code("soundalike reindex"))),
       ),
-    encoder && configured && encoder !== configured && el("p", { class: "notice" }, icon("warning"), el("span", {}, "The index was made with another encoder than the service uses now. On the server: ", code("soundalike reindex"))),
-    el("p", {}, el("a", { href: at("/docs") }, "The API, to try out (Swagger UI)")),
+    encoder && configured && encoder !== configured && el("p", { class: "notice" }, icon("warning"), el("span", {}, "The index was made with a different encoder than the service uses now. On the server: ", code("soundalike reindex"))),
+    el("p", {}, el("a", { href: at("/docs") }, "Try the API (Swagger UI)")),
   );
 }
 
@@ -99,7 +99,7 @@ function folderRow({ folder, files }) {
       "div",
       { class: "row" },
       button(null, "Show", () => showFolder(folder), { label: `Show the recordings of ${folder}` }),
-      button("again", "Read again", () => readAgain(folder), { label: `Read ${folder} again` }),
+      button("again", "Rescan", () => rescan(folder), { label: `Rescan ${folder}` }),
       button("delete", null, () => removeFolder(folder, files), { label: `Delete ${folder}`, class: "plain" }),
     ),
   );
@@ -110,7 +110,7 @@ async function showFolder(folder) {
   byId("recordings-part").scrollIntoView();
 }
 
-async function readAgain(folder) {
+async function rescan(folder) {
   try {
     await begin({ folder });
   } catch (error) {
@@ -130,7 +130,7 @@ async function isSure(title, text) {
 }
 
 async function removeRecording(found) {
-  const text = `${nameOf(found).name} is taken out of the index. The file stays where it is, unless it was uploaded.`;
+  const text = `${nameOf(found).name} is removed from the index. The file itself stays, unless it was uploaded.`;
   if (!(await isSure("Delete this recording?", text))) return false;
   await request(`/api/recordings/${encodeURIComponent(found.recording_id)}?${withCollection()}`, { method: "DELETE" });
   await service.refresh();
@@ -139,7 +139,7 @@ async function removeRecording(found) {
 }
 
 async function removeFolder(folder, files) {
-  const text = `${count(files, "file")} of ${folder}, and all below it, are taken out of the index. The files themselves stay.`;
+  const text = `${count(files, "file")} in ${folder} and its subfolders are removed from the index. The files themselves stay.`;
   if (!(await isSure("Delete this folder?", text))) return;
   try {
     const parameters = collection() ? { collection: collection() } : {};
@@ -181,7 +181,7 @@ byId("folder-form").addEventListener("submit", async (event) => {
 export function choose(files) {
   chosen = [...files];
   const size = chosen.reduce((sum, file) => sum + file.size, 0);
-  byId("uploads-chosen").textContent = chosen.length ? `${count(chosen.length, "file")}, ${bytes(size)}` : "The server keeps a copy of them.";
+  byId("uploads-chosen").textContent = chosen.length ? `${count(chosen.length, "file")}, ${bytes(size)}` : "The server keeps a copy of the files.";
   byId("upload-button").disabled = !chosen.length;
 }
 
@@ -194,8 +194,8 @@ byId("upload-form").addEventListener("submit", async (event) => {
   for (const file of chosen) body.append("files", file, file.name);
   if (form.elements.label.value.trim()) body.set("label", form.elements.label.value.trim());
   if (collection()) body.set("collection", collection());
-  const bar = el("progress", { max: 1, value: 0, "aria-label": "Sending" });
-  under(form, el("p", { class: "quiet", role: "status" }, "Sending …"), bar);
+  const bar = el("progress", { max: 1, value: 0, "aria-label": "Uploading" });
+  under(form, el("p", { class: "quiet", role: "status" }, "Uploading …"), bar);
   byId("upload-button").disabled = true;
   try {
     const job = await upload("/api/recordings", body, (part) => (bar.value = part));

@@ -22,7 +22,7 @@ export function fill(params) {
   const wanted = new Set(params.getAll("label"));
   for (const box of byId("labels").querySelectorAll("input[name=label]")) box.checked = wanted.has(box.value);
   const active = FILTERS.filter((name) => params.has(name)).length;
-  byId("filter-count").textContent = active ? `${active} in use` : "";
+  byId("filter-count").textContent = active ? `${active} active` : "";
   if (active) byId("filters").open = true;
 }
 
@@ -103,8 +103,8 @@ function narrow(list) {
   };
   // Enter would search.
   const keep = (event) => event.key === "Enter" && event.preventDefault();
-  return el("input", { type: "search", class: "narrow", placeholder: "narrow the list", "aria-label": "Narrow the labels", oninput: type, onkeydown: keep });
+  return el("input", { type: "search", class: "narrow", placeholder: "filter labels", "aria-label": "Filter labels", oninput: type, onkeydown: keep });
 }
 
 const zone = timeZone();
-if (zone) byId("zone").textContent = `by the clocks of ${zone.replaceAll("_", " ")}`;
+if (zone) byId("zone").textContent = `time zone ${zone.replaceAll("_", " ")}`;

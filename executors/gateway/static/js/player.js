@@ -81,7 +81,7 @@ async function fail(mine, error) {
   close();
   mine.onFail?.(
     error.name === "NotSupportedError"
-      ? `This browser cannot play ${mine.sound.name}. It can be searched with all the same.`
+      ? `This browser cannot play ${mine.sound.name}, but can search with it.`
       : `${mine.sound.name} cannot be played: ${error.detail || error.message}`,
   );
 }

@@ -57,13 +57,13 @@ function build(next, wanted, onPart, onOther) {
     const start = Math.max(0, Number(from.value) || 0);
     const end = to.value === "" ? full() : Math.min(Number(to.value), full());
     if (end <= start) {
-      said.textContent = `The part must end after it begins; it is ${span(start, end)}.`;
+      said.textContent = `The end must be after the start; the part is ${span(start, end)}.`;
       return undefined;
     }
     said.textContent = "";
     return change({ start, end }, true);
   };
-  const whole = button(null, "All of it", () => change(null, true), { class: "plain", hidden: true });
+  const whole = button(null, "Whole clip", () => change(null, true), { class: "plain", hidden: true });
   state.signal = new Signal(next, {
     mark: wanted,
     name: `the query, ${next.name}`,
@@ -111,7 +111,7 @@ function build(next, wanted, onPart, onOther) {
       ),
       whole,
     ),
-    el("p", { class: "quiet small hint" }, "Draw over the picture, or type two numbers, to look for a part of it."),
+    el("p", { class: "quiet small hint" }, "Drag across the waveform, or type start and end, to search for part of it."),
     said,
   );
   box.hidden = false;

@@ -46,7 +46,7 @@ const isOpen = (control) => control.getAttribute("aria-expanded") === "true";
 
 /** Nobody should take the stand-in for a trained network. */
 function aboutWeightFree() {
-  return [", ", el("a", { href: address("library", withCollection()) }, "weight-free: it has learned nothing")];
+  return [", ", el("a", { href: address("library", withCollection()) }, "weight-free: not a trained model")];
 }
 
 class Card {
@@ -209,7 +209,7 @@ class Card {
     const values = () => [Number(from.value), Number(to.value)];
     const mark = () => {
       const [first, last] = values();
-      this.said.textContent = last > first ? "" : "The part must end after it begins.";
+      this.said.textContent = last > first ? "" : "The end must be after the start.";
       if (last > first) this.signal.show({ start: first, end: last });
     };
     from.addEventListener("input", mark);

@@ -6,11 +6,11 @@
  */
 const SCALES = {
   "logmel-modulation": [
-    [0.95, "nearly the same sound"],
-    [0.71, "very alike"],
-    [0.39, "alike"],
-    [0.24, "perhaps alike"],
-    [-1, "hardly alike"],
+    [0.95, "nearly identical"],
+    [0.71, "very similar"],
+    [0.39, "similar"],
+    [0.24, "possibly similar"],
+    [-1, "hardly similar"],
   ],
 };
 

@@ -40,7 +40,7 @@ export async function showSearch(params) {
   if (!held.sound) {
     held = START;
     query.clear();
-    return answer(empty("The file is gone", "This browser kept it for a day. Choose it again to go on."));
+    return answer(empty("File no longer available", "This browser keeps a file for a day. Choose it again."));
   }
   const [start, end] = ["start", "end"].map((name) => (params.has(name) ? Number(params.get(name)) : null));
   byId("source").hidden = true;
@@ -83,7 +83,7 @@ async function search(sound, params) {
   options.describe(form, params);
   clear();
   results.setAttribute("aria-busy", "true");
-  put(results, loading(`Listening to ${sound.name} …`));
+  put(results, loading(`Searching with ${sound.name} …`));
   say("Searching");
   try {
     showAnswer(await request("/api/search", { form, signal }), sound, params);
@@ -114,13 +114,13 @@ function poorNotice(best) {
   const filtered = options.isFiltered(current().params);
   const part = query.part() === null && query.sound()?.durationS > 4;
   return notice(
-    el("p", {}, el("strong", {}, `Nothing here is much like it: the best score is ${best.score.toFixed(2)}.`)),
+    el("p", {}, el("strong", {}, `No close matches: the best score is ${best.score.toFixed(2)}.`)),
     el(
       "p",
       {},
       "To find more, ",
-      filtered && "take out the filters, or ",
-      part ? "draw over the part of the query that you mean, and search for that, " : "choose a longer or clearer part of the query, ",
+      filtered && "remove the filters, or ",
+      part ? "search with another part of the query, " : "choose a longer or clearer part of the query, ",
       "or add recordings that have such a sound to ",
       el("a", { href: address("library", withCollection()) }, "the library"),
       ".",
@@ -132,25 +132,25 @@ function showNothing(params) {
   say("No matches");
   if (!options.isFiltered(params)) {
     const library = el("a", { class: "button", href: address("library", withCollection()) }, "Open the library");
-    return answer(empty("Nothing to compare it with", "There may be no other recording, or none with a sound in it. Add some to the library.", library));
+    return answer(empty("Nothing to compare with", "The library has no other recording with sound. Add some.", library));
   }
-  const anew = button("again", "Search without filters", () => go("search", options.withoutFilters(params)));
-  return answer(empty("Nothing passes the filters", "Take one of them out, or widen the times. What was heard at an unknown time passes no time filter.", anew));
+  const unfiltered = button("again", "Search without filters", () => go("search", options.withoutFilters(params)));
+  return answer(empty("No matches with these filters", "Remove a filter or widen the times. Recordings without a known start time are excluded.", unfiltered));
 }
 
 function showStart() {
   say("");
   const { files } = service.status;
-  if (files === undefined) return answer(loading("Asking what is in the library …"));
+  if (files === undefined) return answer(loading("Loading the library …"));
   if (files === 0) {
     const library = el("a", { class: "button primary", href: address("library", withCollection()) }, "Add recordings");
-    return answer(empty("The library is empty", "A search compares a sound with stored recordings. Upload some, or name a folder on the server.", library));
+    return answer(empty("The library is empty", "A search compares a sound with stored recordings. Upload some, or add a folder on the server.", library));
   }
   const some = service.labels.slice(0, 12).map(({ label, files: number }) =>
     el("button", { type: "button", class: "chip", onclick: () => dispatchEvent(new CustomEvent("pick", { detail: label })) }, label, el("span", { class: "quiet" }, number)),
   );
   return answer(
-    empty("Start with a sound", "Choose a sound, record one, or pick a stored clip. The answers say which recordings have something like it, and at which second."),
+    empty("Start with a sound", "Choose a sound, record one, or pick a stored clip. The results show which recordings have a similar sound, and at which second."),
     some.length > 0 && el("div", { class: "suggestions" }, el("h3", {}, "In the library"), el("div", { class: "row chips" }, some)),
   );
 }

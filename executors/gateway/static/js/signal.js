@@ -88,7 +88,7 @@ export class Signal {
       this.element.classList.add("failed");
       // Of a query the answers say what is wrong with it.
       const why = this.sound.id ? `: ${error.detail || error.message}` : ".";
-      put(this.axis, el("span", {}, `There is no picture of it${why}`));
+      put(this.axis, el("span", {}, `No waveform available${why}`));
       this.axis.removeAttribute("aria-hidden");
     } finally {
       this.element.classList.remove("loading");

@@ -6,13 +6,13 @@ import { address } from "./route.js";
 /** What to do about some codes, where the gateway's sentence does not say it to somebody on this page. */
 const NEXT = {
   "store.index_empty": "Add recordings in the library first.",
-  "audio.silent_query": "Choose a sound, or a part of it, that can be heard.",
-  "audio.unreadable": "Choose another file; any usual audio format will do.",
-  "audio.too_large": "Choose a shorter or smaller one, or cut it.",
-  "audio.not_found": "Look whether it was moved or renamed on the server.",
-  "store.not_found": "It may have been deleted; pick another one.",
+  "audio.silent_query": "Choose a sound, or a part of it, that is not silent.",
+  "audio.unreadable": "Choose another file in a common audio format.",
+  "audio.too_large": "Choose a shorter or smaller file.",
+  "audio.not_found": "Check whether it was moved or renamed on the server.",
+  "store.not_found": "It may have been deleted; choose another one.",
   "store.model_mismatch": "Rebuild the index on the server: soundalike reindex.",
-  "service.unauthorized": "Give the server's API key.",
+  "service.unauthorized": "Enter the server's API key.",
 };
 
 /** @returns {HTMLElement} a failure, as a sentence, and what may be done */

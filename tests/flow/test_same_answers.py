@@ -1,0 +1,78 @@
+"""Whatever a request asks for, it has the same matches through every door."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from tests.fixtures.service import Service
+
+LABELS = ["church_bell", "rain", "siren"]
+#: Values that change the answer of most queries, so that a door that drops one is found out.
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "top_k": st.integers(1, 5),
+    "min_score": st.sampled_from([0.2, 0.9]),
+    "group_by": st.just("label"),
+    "exclude_self": st.just(True),
+    "labels": st.lists(st.sampled_from(LABELS), unique=True, min_size=1, max_size=2),
+    "tags": st.sampled_from([{"site": "pond"}, {"site": "pond", "day": 2}]),
+    "where": st.lists(st.sampled_from(["depth.m >= 1", "day != 1", "day in 1,3"]), min_size=1),
+    "since": st.sampled_from(["2025-05-01T05:00", "2025-05-02"]),
+    "until": st.sampled_from(["2025-05-03", "2025-05-03T04:00+02:00"]),
+    "time_of_day": st.sampled_from(["01:30-02:30", "22:00-03:30"]),
+    "time_zone": st.sampled_from(["Europe/Berlin", "-03:00"]),
+}
+#: Few at once, so that something is left to be found; all others are the defaults of each door.
+PARAMETERS = st.lists(st.sampled_from(sorted(VALUES)), unique=True, max_size=3).flatmap(
+    lambda names: st.fixed_dictionaries({name: VALUES[name] for name in names})
+)
+KINDS = st.sampled_from(["file", "upload", "recording", "moment", "slice"])
+
+
+@pytest.fixture
+def stored(service: Service, toy_data: Path) -> list[dict[str, Any]]:
+    """Index three recordings of each of three labels, with tags and of three days."""
+    clips = [
+        {
+            "uri": str(path),
+            "tags": {"site": "pond" if day < 3 else "lake", "depth": {"m": day / 2}, "day": day},
+            "recorded_at": f"2025-05-0{day}T0{day}:00:00+00:00",
+        }
+        for label in LABELS
+        for day, path in enumerate(sorted((toy_data / label).iterdir())[:3], start=1)
+    ]
+    rows: list[dict[str, Any]] = service.post("/index", *clips).json["data"]
+    assert not [row for row in rows if row["error"]]
+    return rows
+
+
+def _clip(kind: str, row: dict[str, Any]) -> dict[str, Any]:
+    known = {"recording_id": row["recording_id"]}
+    return {
+        "file": {"uri": row["uri"]},
+        "upload": {"audio_base64": base64.b64encode(Path(row["uri"]).read_bytes()).decode()},
+        "recording": known,
+        "moment": {**known, "at_s": 3.0},
+        "slice": {"uri": row["uri"], "start_s": 1.0, "end_s": 6.0},
+    }[kind]
+
+
+def test_every_door_gives_the_same_matches(ask: Callable[..., list[Any]], stored: list[dict[str, Any]]):
+    n_found = []
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(kind=KINDS, row=st.sampled_from(stored), parameters=PARAMETERS, is_below=st.booleans())
+    def same(kind: str, row: dict[str, Any], parameters: dict[str, Any], is_below: bool) -> None:
+        if is_below:
+            parameters = {**parameters, "uri_prefix": f"{Path(row['uri']).parent}/"}
+        n_found.append(len(ask(_clip(kind, row), may_be_empty=True, **parameters)))
+
+    same()
+    assert any(n_found)
