@@ -165,5 +165,6 @@ if __name__ == "__main__":
     try:
         convert(Path(sys.argv[1]), Path(sys.argv[2]))
     except WeightsCorrupt as exc:
-        sys.stdout.write(exc.message)
+        # For the process that has started this one.
+        os.write(1, exc.message.encode())
         sys.exit(exc.exit_status)
