@@ -1,4 +1,4 @@
-"""``soundalike collections``: several named indexes side by side."""
+"""``soundalike collections``: list, create, drop and optimize collections."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from soundalike.cli.place import Place
     from soundalike.store.protocol import Store
 
-#: What is told of a collection.
+#: Columns of the list.
 _COLUMNS = (
     *("collection", "recordings", "windows", "encoder", "fingerprint", "dimension"),
     *("window_s", "stride_s"),
@@ -29,9 +29,9 @@ _COLUMNS = (
         ["action"],
         type=click.Choice(("list", "create", "drop", "optimize")),
         default="list",
-        help="optimize builds the vector index anew; default: list",
+        help="optimize rebuilds the vector index; default: list",
     ),
-    click.Argument(["name"], required=False, help="which one to create, drop or optimize"),
+    click.Argument(["name"], required=False, help="name of the collection to create, drop or optimize"),
     options.flag("--yes", help="drop without asking"),
     *options.server(),
     *options.encoding(),

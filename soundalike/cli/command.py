@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import fields
-from itertools import pairwise
 from typing import Any, Literal
 
 import click
@@ -17,7 +16,11 @@ _FIELDS_OF_PLACE = {field.name for field in fields(Place)}
 
 
 class Command(click.Command):
-    """A command that takes the beginning of an option for the option, as argparse did."""
+    """A command that reads some words as argparse did, for the sake of scripts.
+
+    The beginning of an option stands for the option. The next option is not taken for a value that is
+    missing. A text with blanks, like an SQL comment, is no option although it begins with a dash.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments.
@@ -25,7 +28,7 @@ class Command(click.Command):
         Raises
         ------
         UsageError
-            An option lacks its value: the next option is not taken for it.
+            They cannot be read.
         """
         takes_value = {
             name: isinstance(param, click.Option) and not param.is_flag
@@ -33,16 +36,26 @@ class Command(click.Command):
             for name in param.opts
         }
         end = args.index("--") if "--" in args else len(args)
-        head = [_completed(word, takes_value) for word in args[:end]]
-        for word, following in pairwise(head):
-            if takes_value.get(word) and following.startswith("--") and following in takes_value:
-                raise click.BadOptionUsage(word, f"Option '{word}' requires an argument.", ctx)
+        words: list[str] = []
+        texts = args[end + 1 :]
+        for given in args[:end]:
+            word = _completed(given, takes_value)
+            is_value = bool(words) and takes_value.get(words[-1], False)
+            if is_value and word.startswith("--") and word in takes_value:
+                message = f"Option '{words[-1]}' requires an argument."
+                raise click.BadOptionUsage(words[-1], message, ctx)
+            is_text = _is_text(word, takes_value) and not is_value
+            (texts if is_text else words).append(word)
         try:
-            return super().parse_args(ctx, [*head, *args[end:]])
+            return super().parse_args(ctx, [*words, "--", *texts] if texts else words)
         except click.UsageError as exc:
             # Click leaves it out where an option lacks its value; the usage is shown by it.
             exc.ctx = exc.ctx or ctx
             raise
+
+
+def _is_text(word: str, options: Container[str]) -> bool:
+    return word.startswith("-") and len(word.split()) > 1 and word.partition("=")[0] not in options
 
 
 def _completed(word: str, options: dict[str, bool]) -> str:

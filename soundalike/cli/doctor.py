@@ -1,4 +1,4 @@
-"""``soundalike doctor``: what is right, what is not, and the commands that mend it."""
+"""``soundalike doctor``: check the installation and suggest fixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``soundalike embed``: the vectors of files, for programs that do more with them."""
+"""``soundalike embed``: write the embeddings of sound files."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ class EmbedRequest:
         ["--per"],
         type=click.Choice(GRANULARITIES),
         default=EmbedRequest.per,
-        help="a vector for each window as the index has it (the vectors of its seconds one after the "
+        help="one vector for each window as the index has it (the vectors of its seconds one after the "
         "other, of length 1), the encoder's raw 128 numbers for each second, or 128 numbers of length "
         f"1 for the whole file; default: {EmbedRequest.per}",
     ),
     click.Option(
         ["--pooling"],
         type=click.Choice(POOLINGS),
-        help=f"how the seconds become a file's vector; with --per file; default: {POOLINGS[0]}",
+        help=f"how seconds are combined into a file's vector; with --per file; default: {POOLINGS[0]}",
     ),
     options.flag(
         "--postprocess",
@@ -97,8 +97,8 @@ class EmbedRequest:
         ["output_file", "--output"],
         type=options.FileName(),
         metavar="FILE",
-        help="where to instead of stdout; the file appears when all is done. Beside FILE.npy, "
-        "FILE.rows.csv says which row is what",
+        help="write to this file instead of stdout; it appears when all is done. FILE.rows.csv beside "
+        "FILE.npy describes its rows",
     ),
     options.list_skipped(),
     *options.encoding(of_index=False),

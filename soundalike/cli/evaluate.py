@@ -120,7 +120,7 @@ class EvaluateRequest:
         ["folder"],
         type=options.FileName(str),
         metavar="DIR",
-        help="a folder with one folder a label",
+        help="a folder with one subfolder for each label",
     ),
     *options.metadata(
         "label (or category), and if need be fold. Where it is named, only its clips are taken"
@@ -128,13 +128,13 @@ class EvaluateRequest:
     click.Option(
         ["--fold-pattern"],
         metavar="REGEX",
-        help="its first group in the file name is the clip's fold; a query's own fold is left out",
+        help="the first group matched in a file name is the clip's fold; a query's own fold is excluded",
     ),
     click.Option(
         ["--query-pattern"],
         metavar="REGEX",
-        help="clips whose file name it matches are the queries, all others what they search; a group "
-        "(?P<label>...) in it gives the query's label; default: every clip asks for all others",
+        help="clips whose file name matches are the queries, all others are searched; a group "
+        "(?P<label>...) is the query's label; default: every clip searches all others",
     ),
     click.Option(
         ["--example-hop"],
@@ -147,14 +147,14 @@ class EvaluateRequest:
         ["--compare"],
         multiple=True,
         metavar="KEY=VALUE,...",
-        help="evaluate again with other settings and show the difference; keys: "
+        help="evaluate with other settings too and show the difference; keys: "
         f"{', '.join(COMPARE_KEYS)}; may be repeated",
     ),
     click.Option(
         ["--report"],
         type=options.FileName(),
         metavar="FILE.html",
-        help="write everything into one page as well",
+        help="write the results to this page too",
     ),
     options.list_skipped(),
     *options.encoding(of_index=False),

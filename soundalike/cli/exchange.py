@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ["target"],
         type=options.FileName(),
         metavar="FILE|FOLDER",
-        help="where to; in a folder it is NAME.soundalike.zip",
+        help="file to write; in a folder it is called NAME.soundalike.zip",
     ),
     options.collection(),
     server="refused",
@@ -58,17 +58,19 @@ def export_command(place: Place, *, as_json: bool, target: Path, collection: str
 
 @make_command(
     "import",
-    click.Argument(["file"], type=options.FileName(), metavar="FILE", help="what export has written"),
+    click.Argument(
+        ["file"], type=options.FileName(), metavar="FILE", help="a file that export has written"
+    ),
     click.Option(
         ["--collection"],
         metavar="NAME",
-        help="where to; one that is there gets the recordings added; default: the name that it had",
+        help="name of the collection; an existing one gets the recordings added; default: the file's",
     ),
     click.Option(
         ["rebases", "--rebase"],
         multiple=True,
         metavar="OLD=NEW",
-        help="the recordings below the folder OLD lie in the folder NEW on this machine; repeatable",
+        help="replace the folder OLD in paths by the folder NEW; repeatable",
     ),
     server="refused",
 )

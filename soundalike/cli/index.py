@@ -1,4 +1,4 @@
-"""``soundalike index``: make the index agree with files and folders."""
+"""``soundalike index``: index new and changed files."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _OF_FILES = {
         IndexRequest,
         "recorded_at",
         "--recorded-at",
-        more="; default: what each file's header, its name or the time of its last change tells",
+        more="; default: from each file's header, its name or its modification time",
         metavar="TIME",
     ),
     options.option_of(
@@ -70,15 +70,15 @@ _OF_FILES = {
         metavar="PATTERN",
     ),
     *options.metadata(
-        "label (or category), recorded_at; every other column becomes a tag. What it says of a file "
-        "outdoes --label, --tag and --recorded-at"
+        "label (or category), recorded_at; every other column becomes a tag. It overrides --label, "
+        "--tag and --recorded-at"
     ),
     options.option_of(IndexRequest, "checksum", "--checksum"),
     options.option_of(
         IndexRequest,
         "prune",
         "--prune",
-        more="; fails if a whole folder is missing, which may be on a disk that is not mounted",
+        more="; fails if a whole folder is missing (it may be unmounted)",
     ),
     options.option_of(IndexRequest, "dry_run", "--dry-run"),
     options.list_skipped(),
@@ -86,8 +86,8 @@ _OF_FILES = {
         ["--vectors"],
         type=options.FileName(),
         metavar="FILE",
-        help="instead of PATH: vectors that another program computed, as .npy, .parquet or .jsonl; they "
-        "make a collection of their own, which search --vector and --recording-id find in",
+        help="index vectors that another program computed instead of PATH: .npy, .parquet or .jsonl; "
+        "they need a collection of their own; search it with --vector or --recording-id",
     ),
     click.Option(
         ["--rows"],
@@ -100,10 +100,10 @@ _OF_FILES = {
     click.Option(
         ["--encoder-name"],
         metavar="NAME",
-        help=f"what computed the vectors; default: {VectorsRequest.encoder}",
+        help=f"encoder that computed the vectors; default: {VectorsRequest.encoder}",
     ),
     options.collection(),
-    options.time_zone("times of recordings that name none"),
+    options.time_zone("times without one"),
     *options.server(
         what_is_there="with --server, PATH is a folder on its machine; otherwise the files are sent and "
         "kept there"

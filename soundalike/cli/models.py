@@ -1,4 +1,4 @@
-"""``soundalike models``: whether the weights are here, how they get here, and whether they are right."""
+"""``soundalike models``: show, download or verify the encoder's weights."""
 
 from __future__ import annotations
 
@@ -40,16 +40,15 @@ EXPECTED: Expected | None = None
     click.Argument(
         ["action"],
         type=click.Choice(("status", "download", "verify")),
-        help="show what is here; fetch what is missing and check its MD5; or put a sine through the "
-        "network and compare with the numbers that are published (status 4 where they differ)",
+        help="show the files; download missing ones and check their MD5; or run a sine through the "
+        "network and compare with the published numbers (exit status 4 if they differ)",
     ),
     click.Option(
         ["source", "--from"],
         metavar="PATH|URL",
         help="download from a folder, a file or a mirror: the address (http, https, file) under which "
-        "vggish_model.ckpt and vggish_pca_params.npz lie, or of one of them; what arrives must be "
-        "the published file all the same. Where only the PCA file is missing there, that is said "
-        "and the exit status is 0",
+        "vggish_model.ckpt and vggish_pca_params.npz lie, or of one of them; the content must be that "
+        "of the published file. If only the PCA file is missing there, the exit status is 0",
     ),
     click.Option(
         ["--checkpoint"],

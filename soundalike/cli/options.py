@@ -131,15 +131,15 @@ def common() -> list[click.Parameter]:
 
 
 def encoding(*, of_index: bool = True) -> list[click.Parameter]:
-    """Return the options of what embeds; `of_index`: an index's windows are the standard."""
+    """Return the options of encoders and windows; `of_index`: the default is the index's windows."""
     first = "the index's, else " if of_index else ""
     standard = WindowPlan()
     return [
         click.Option(
             ["--model"],
             type=click.Choice(MODELS),
-            help="encoder; auto takes VGGish where its weights are; default: SOUNDALIKE_MODEL, else "
-            "auto",
+            help="encoder; auto takes VGGish if its weights are installed; default: SOUNDALIKE_MODEL, "
+            "else auto",
         ),
         click.Option(
             ["--checkpoint"],
@@ -150,8 +150,8 @@ def encoding(*, of_index: bool = True) -> list[click.Parameter]:
         click.Option(
             ["--precision"],
             type=click.Choice(PRECISIONS),
-            help="what VGGish computes in; default: SOUNDALIKE_PRECISION, else auto: bfloat16 where the "
-            "processor has instructions for it",
+            help="number format of VGGish; default: SOUNDALIKE_PRECISION, else auto: bfloat16 if the "
+            "processor supports it",
         ),
         click.Option(
             ["--window-size"],
@@ -174,7 +174,7 @@ def collection() -> click.Parameter:
         ["--collection"],
         metavar="NAME",
         default=DEFAULT_COLLECTION,
-        help=f"which of several indexes side by side; default: {DEFAULT_COLLECTION}",
+        help=f"collection to use; default: {DEFAULT_COLLECTION}",
     )
 
 
@@ -184,8 +184,8 @@ def collections() -> click.Parameter:
         ["collections", "--collection"],
         multiple=True,
         metavar="NAME",
-        help="which of several indexes side by side; repeatable, for indexes of the same encoder and "
-        f"windows; default: {DEFAULT_COLLECTION}",
+        help="collection to search; repeatable, for collections of the same encoder and windows; "
+        f"default: {DEFAULT_COLLECTION}",
     )
 
 
@@ -194,23 +194,24 @@ def time_zone(of_what: str) -> click.Parameter:
     return click.Option(
         ["--time-zone"],
         metavar="NAME",
-        help=f"zone of {of_what}, like Europe/Berlin or UTC-3; default: SOUNDALIKE_TIME_ZONE, else UTC",
+        help=f"time zone of {of_what}, like Europe/Berlin or UTC-3; default: SOUNDALIKE_TIME_ZONE, "
+        "else UTC",
     )
 
 
 def server(*, what_is_there: str | None = None) -> list[click.Parameter]:
-    """Return the options of what a service can do as well.
+    """Return the options of commands that work on a service too.
 
     Parameters
     ----------
     what_is_there : str, optional
-        What ``--on-server`` says of the paths; without it there is no such option.
+        Help of ``--on-server``; without it there is no such option.
     """
     found: list[click.Parameter] = [
         click.Option(
             ["--server"],
             metavar="URL",
-            help="ask the service that runs there in place of the index on this machine; "
+            help="use the service at this address instead of the index on this machine; "
             "SOUNDALIKE_API_KEY is its key; default: SOUNDALIKE_SERVER",
         )
     ]
@@ -250,30 +251,30 @@ def filters() -> list[click.Parameter]:
         option_of(Narrowing, "since", "--since", metavar="TIME"),
         option_of(Narrowing, "until", "--until", metavar="TIME"),
         option_of(Narrowing, "time_of_day", "--time-of-day", metavar="FROM-TO"),
-        time_zone("times that name none, and of those that are shown"),
+        time_zone("input without one, and of output"),
     ]
 
 
 def query() -> list[click.Parameter]:
-    """Return the options that say what to look for."""
+    """Return the options that name the query."""
     return [
         click.Argument(
             ["file"],
             required=False,
             type=FileName(str),
             metavar="[FILE]",
-            help="the sound to look for",
+            help="sound to search with",
         ),
         click.Option(
             ["--recording-id"],
             metavar="ID",
-            help="look for what is like this stored recording, in place of FILE; nothing is decoded",
+            help="search with this stored recording instead of FILE; nothing is decoded",
         ),
         click.Option(
             ["--vector"],
             type=FileName(),
             metavar="FILE",
-            help="look for this vector, in place of FILE: a .npy file with one row, or a JSON list; as "
+            help="search with this vector instead of FILE: a .npy file with one row, or a JSON list; as "
             "many numbers as the index's vectors have",
         ),
         option_of(Excerpt, "at_s", "--at", more="; 42 or 1:02:05.5", type=Second(), metavar="TIME"),
@@ -306,16 +307,15 @@ def metadata(what: str) -> list[click.Parameter]:
             f"relative to the table's folder or to the folders that are given), {what}; may be "
             "repeated; default: each metadata.csv and metadata.jsonl in these folders that names files",
         ),
-        flag("--no-metadata", help="use no metadata.csv or metadata.jsonl found there"),
+        flag("--no-metadata", help="ignore metadata.csv and metadata.jsonl in these folders"),
     ]
 
 
 def list_skipped() -> click.Parameter:
-    """Return the option that names what is left out."""
+    """Return the option that lists ignored files."""
     return flag(
         "--list-skipped",
-        help="name the files of these folders that are left out, and say why, on stderr; with --json, a "
-        "JSON object on each line",
+        help="list ignored files of these folders and the reasons on stderr; with --json, as JSON lines",
     )
 
 

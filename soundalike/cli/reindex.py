@@ -1,4 +1,4 @@
-"""``soundalike reindex``: the index made anew, or only what an earlier decoder has decoded."""
+"""``soundalike reindex``: rebuild the index, or decode again what an earlier decoder decoded."""
 
 from __future__ import annotations
 

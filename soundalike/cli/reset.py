@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from soundalike.cli.place import Place
 
 
-@make_command("reset", options.flag("--yes", help="do not ask"), server="refused")
+@make_command("reset", options.flag("--yes", help="delete without asking"), server="refused")
 def command(place: Place, *, as_json: bool, yes: bool) -> int:
     """Delete the whole index, after asking."""
     from soundalike.audio.allowed_roots import forget_indexed

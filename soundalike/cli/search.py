@@ -1,4 +1,4 @@
-"""``soundalike search``: what sounds like a file, or like something that is stored."""
+"""``soundalike search``: find recordings that sound like a file or a stored recording."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file 
 
 @dataclass(frozen=True, kw_only=True)
 class Sought:
-    """The options that say what to look for; see `soundalike.cli.options.query`."""
+    """The options that name the query; see `soundalike.cli.options.query`."""
 
     file: str | None = None
     recording_id: str | None = None

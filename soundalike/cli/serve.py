@@ -59,7 +59,7 @@ class _Seconds(click.ParamType[float]):
         ["--start-timeout"],
         type=_Seconds(),
         metavar="SECONDS",
-        help="give up when the Flow is not ready by then; default: 60",
+        help="give up if the Flow is not ready by then; default: 60",
     ),
     click.Option(
         ["--root-path"],

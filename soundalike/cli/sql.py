@@ -56,14 +56,14 @@ class _Rows(NamedTuple):
         ["statement"],
         required=False,
         metavar="[SQL]",
-        help="one statement or several, with semicolons between them; - reads them from stdin; default: "
+        help="one or several statements, separated by semicolons; - reads from stdin; default: "
         "psql on a terminal, else stdin. docs/sql-cookbook.md has examples",
     ),
-    options.flag("--write", help="allow statements that change something"),
+    options.flag("--write", help="allow statements that change the database"),
     click.Option(
         ["layout", "--format"],
         type=click.Choice(FORMATS),
-        help="default: table, which shortens long values. --json is --format json, an object a row",
+        help="default: table, which shortens long values. --json is --format json, one object a row",
     ),
     server="refused",
 )

@@ -1,4 +1,4 @@
-"""``soundalike status``: what is indexed, with what, and where."""
+"""``soundalike status``: size, encoder and place of the index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``soundalike timeline``: when something like a sound was heard."""
+"""``soundalike timeline``: count similar sounds over time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _BAR_LETTERS = 40
         ["--plot"],
         type=options.FileName(),
         metavar="FILE.svg",
-        help="draw the counts into this file as well",
+        help="draw the counts into this file too",
     ),
     options.collection(),
     *options.filters(),

@@ -62,7 +62,7 @@ def check_times(filters: Filters) -> None:
             raise ParameterError(f"{name} is {at.isoformat()}, without a time zone; add one")
     if since is not None and until is not None and until <= since:
         raise ParameterError(
-            f"until ({until.isoformat()}) is not after since ({since.isoformat()}); swap or change them"
+            f"until ({until.isoformat()}) is not after since ({since.isoformat()}); the period is empty"
         )
     if filters.time_of_day is not None:
         begin, end = filters.time_of_day

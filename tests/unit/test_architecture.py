@@ -176,6 +176,16 @@ def test_core_knows_nothing_of_jina():
     assert foreign == []
 
 
+def test_options_are_parsed_by_the_command_line_alone():
+    parsing = [
+        f"{module} imports {name}"
+        for module in MODULES
+        for name in imports(parsed(module))
+        if name.split(".")[0] in ("argparse", "click") and room_of(module) != "cli"
+    ]
+    assert parsing == []
+
+
 def is_output(node: ast.AST) -> bool:
     """Tell whether a node is a call of print, or a standard stream's method to write."""
     is_print = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"

@@ -96,6 +96,16 @@ def test_an_option_may_be_shortened(written: list[str]):
     assert parsed("search", "a.wav", *written)["top_k"] == 3
 
 
+def test_a_text_with_blanks_is_no_option():
+    given = parsed("sql", "-- how many?\nSELECT 1", "--format", "csv")
+    assert (given["statement"], given["layout"]) == ("-- how many?\nSELECT 1", "csv")
+    assert parsed("search", "a.wav", "--label", "- a b", "--label=- c")["labels"] == ("- a b", "- c")
+
+
+def test_an_option_takes_a_negative_number():
+    assert parsed("search", "a.wav", "--min-score", "-0.5")["min_score"] == -0.5
+
+
 def test_what_follows_two_dashes_is_no_option():
     assert parsed("index", "--", "--label", "--top")["paths"] == ("--label", "--top")
 
