@@ -125,15 +125,9 @@ class Settings:
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
-    def _check_model(self) -> None:
-        known = (*MODELS, *DOWNLOADABLE)
-        for name in model_names(self.model):
-            if name not in known and not (name and (self.weights_dir / name / "manifest.yml").is_file()):
-                _check_choice("SOUNDALIKE_MODEL", self.model, known)
-
     def validate(self) -> None:
         """Raise `ConfigError` if a value is invalid."""
-        self._check_model()
+        check_model(self.model, self.weights_dir)
         _check_choice("SOUNDALIKE_PRECISION", self.precision, PRECISIONS)
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):
@@ -149,6 +143,27 @@ class Settings:
 def model_names(model: str) -> list[str]:
     """Return the names that ``--model`` joins, without their weights."""
     return [part.partition(":")[0] for part in model.split("+")]
+
+
+def check_model(model: str, weights_dir: Path, name: str = "SOUNDALIKE_MODEL") -> None:
+    """Raise `ConfigError` unless every part of a model's name is an encoder.
+
+    Parameters
+    ----------
+    model : str
+        One name, or several joined by ``+``.
+    weights_dir : Path
+        Folder of the installed models.
+    name : str
+        Name of the setting or option, for the error.
+    """
+    known = (*MODELS, *DOWNLOADABLE)
+    for part in model_names(model):
+        if part not in known and not (part and (weights_dir / part / "manifest.yml").is_file()):
+            raise ConfigError(
+                f"{name} is {model!r}; choose one of {', '.join(known)}, several joined by '+', or add a "
+                "model with: soundalike models add"
+            )
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

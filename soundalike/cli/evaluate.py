@@ -16,8 +16,8 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.paths import LeftOut, metadata_tables, sound_files
-from soundalike.config import MODELS, PRECISIONS, Settings
-from soundalike.errors import AudioError, AudioNotFound, ParameterError
+from soundalike.config import PRECISIONS, Settings, check_model
+from soundalike.errors import AudioError, AudioNotFound, ConfigError, ParameterError
 from soundalike.indexing.requests import TableChoice
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class Setting:
 
     settings: Settings
     plan: WindowPlan
-    example_hop_s: float
+    example_hop_s: float | None = None
 
     def __post_init__(self) -> None:
-        if not _MIN_HOP_S <= self.example_hop_s <= _MAX_HOP_S:
+        if self.example_hop_s is not None and not _MIN_HOP_S <= self.example_hop_s <= _MAX_HOP_S:
             raise ParameterError(
                 f"example_hop is {self.example_hop_s!r} s; give a distance from {_MIN_HOP_S:g} s to "
                 f"{_MAX_HOP_S:g} s"
@@ -58,9 +58,13 @@ class Setting:
 
     def changed(self, change: Mapping[str, str | float]) -> Setting:
         """Return the setting that ``--compare`` asks for."""
-        for key, choices in (("model", MODELS), ("precision", PRECISIONS)):
-            if key in change and change[key] not in choices:
-                raise ParameterError(f"{key} is {change[key]!r}; choose one of {', '.join(choices)}")
+        precision = change.get("precision", "auto")
+        if precision not in PRECISIONS:
+            raise ParameterError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
+        try:
+            check_model(str(change.get("model", "auto")), self.settings.weights_dir, "model")
+        except ConfigError as exc:
+            raise ParameterError(exc.message) from exc
         settings = replace(
             self.settings,
             model=str(change.get("model", self.settings.model)),
@@ -72,7 +76,8 @@ class Setting:
             float(change.get("window_size", self.plan.window_s)),
             float(change.get("stride", self.plan.stride_s)),
         )
-        return Setting(settings, plan, float(change.get("example_hop", self.example_hop_s)))
+        hop = change.get("example_hop", self.example_hop_s)
+        return Setting(settings, plan, None if hop is None else float(hop))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +144,9 @@ class EvaluateRequest:
     click.Option(
         ["--example-hop"],
         type=float,
-        default=1.0,
         metavar="S",
-        help="distance between the patches of a window in seconds; default: 1; published VGGish: 0.96",
+        help="distance between the examples of a window in seconds; default: the encoder's own; "
+        "published VGGish: 0.96",
     ),
     click.Option(
         ["--compare"],
@@ -166,7 +171,7 @@ def command(
     as_json: bool,
     metadata: tuple[Path, ...],
     no_metadata: bool,
-    example_hop: float,
+    example_hop: float | None,
     compare: Sequence[str],
     list_skipped: bool,
     **given: Any,

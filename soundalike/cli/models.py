@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import options, output
+from soundalike.cli import model_files, options, output
 from soundalike.cli.command import make_command
 from soundalike.encoders.mirrors import Sources, sources_in
 from soundalike.encoders.weights import (
@@ -39,9 +39,17 @@ EXPECTED: Expected | None = None
     "models",
     click.Argument(
         ["action"],
-        type=click.Choice(("status", "download", "verify")),
-        help="show the files; download missing ones and check their MD5; or run a sine through the "
-        "network and compare with the published numbers (exit status 4 if they differ)",
+        type=click.Choice(("list", "show", "add", "download", "verify", "remove", "status")),
+        help="list the encoders; show what is known of one; add a model file of your own; download the "
+        "files of VGGish or of the named models and check them; verify: compare with the published numbers "
+        "(exit status 4 if they differ); remove a model file; or show the files of VGGish",
+    ),
+    click.Argument(["names"], nargs=-1, metavar="[NAME]...", help="of models, or the ONNX file to add"),
+    click.Option(
+        ["--manifest"],
+        type=options.FileName(),
+        metavar="FILE.yml",
+        help="the facts of the model file to add; see docs/encoders.md",
     ),
     click.Option(
         ["source", "--from"],
@@ -58,13 +66,26 @@ EXPECTED: Expected | None = None
     ),
     server="noted",
 )
-def command(place: Place, *, as_json: bool, action: str, source: str | None) -> int:
-    """Run ``models status``, ``models download`` or ``models verify``."""
+def command(
+    place: Place,
+    *,
+    as_json: bool,
+    action: str,
+    names: tuple[str, ...],
+    source: str | None,
+    manifest: Path | None,
+) -> int:
+    """Run one of the actions."""
     settings = place.settings()
     if source is not None and action != "download":
         raise ParameterError(f"--from belongs to download; the action is {action}")
     if place.checkpoint and action != "verify":
         raise ParameterError(f"--checkpoint belongs to verify; the action is {action}")
+    if action == "add" or manifest is not None:
+        model_files.check_added(action, names, manifest)
+    own = [name for name in names if name != "vggish"]
+    if action not in ("verify", "download", "status") or own:
+        return model_files.run(action, names, manifest, settings, as_json=as_json)
     if action == "verify":
         return _verify(settings, as_json=as_json)
     if action == "download":

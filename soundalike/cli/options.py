@@ -14,7 +14,7 @@ import click
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.files import looks_like_audio
 from soundalike.audio.windows import WindowPlan
-from soundalike.config import DEFAULT_COLLECTION, MODELS, PRECISIONS
+from soundalike.config import DEFAULT_COLLECTION, DOWNLOADABLE, MODELS, PRECISIONS
 from soundalike.errors import ParameterError
 from soundalike.parameters import description_of, field_of
 from soundalike.search.requests import Narrowing, SearchRequest
@@ -130,6 +130,10 @@ def common() -> list[click.Parameter]:
     ]
 
 
+def _complete_model(_context: object, _option: object, begun: str) -> list[str]:
+    return [name for name in (*MODELS, *DOWNLOADABLE) if name.startswith(begun)]
+
+
 def encoding(*, of_index: bool = True) -> list[click.Parameter]:
     """Return the options of encoders and windows; `of_index`: the default is the index's windows."""
     first = "the index's, else " if of_index else ""
@@ -137,9 +141,11 @@ def encoding(*, of_index: bool = True) -> list[click.Parameter]:
     return [
         click.Option(
             ["--model"],
-            type=click.Choice(MODELS),
-            help="encoder; auto takes VGGish if its weights are installed; default: SOUNDALIKE_MODEL, "
-            "else auto",
+            metavar="NAME",
+            shell_complete=_complete_model,
+            help=f"encoder: {', '.join((*MODELS, *DOWNLOADABLE))}, or one of your own; several joined by "
+            "'+' share an index, with weights if you like (logmel-modulation:1+aisfx:2); auto takes VGGish "
+            "if its weights are installed; default: SOUNDALIKE_MODEL, else auto",
         ),
         click.Option(
             ["--checkpoint"],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.audio.windows import WindowPlan
-from soundalike.config import Settings
+from soundalike.config import Settings, check_model
 from soundalike.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class Place:
             name: getattr(self, name)
             for name in ("database_url", "model", "checkpoint", "precision", "time_zone")
         }
+        if self.model:
+            check_model(self.model, settings.weights_dir, "--model")
         settings = replace(settings, **{name: value for name, value in changes.items() if value})
         settings.validate()
         return settings
