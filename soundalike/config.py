@@ -161,8 +161,8 @@ def check_model(model: str, weights_dir: Path, name: str = "SOUNDALIKE_MODEL") -
     for part in model_names(model):
         if part not in known and not (part and (weights_dir / part / "manifest.yml").is_file()):
             raise ConfigError(
-                f"{name} is {model!r}; choose one of {', '.join(known)}, several joined by '+', or add a "
-                "model with: soundalike models add"
+                f"{name} is {model!r}; choose one of {', '.join(known)}, several joined by '+', or add "
+                "a model with: soundalike models add"
             )
 
 

@@ -157,7 +157,8 @@ def _verify(name: str, settings: Settings, *, as_json: bool) -> int:
         output.note(f"the manifest of {name} has no numbers to compare with")
     if not all(check.ok for check in checks):
         raise WeightsCorrupt(
-            f"{installed.path} does not give the numbers of its manifest; remove it and download it again"
+            f"{installed.path} does not give the numbers of its manifest; remove it and download it "
+            "again"
         )
     return 0
 

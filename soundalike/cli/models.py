@@ -41,8 +41,8 @@ EXPECTED: Expected | None = None
         ["action"],
         type=click.Choice(("list", "show", "add", "download", "verify", "remove", "status")),
         help="list the encoders; show what is known of one; add a model file of your own; download the "
-        "files of VGGish or of the named models and check them; verify: compare with the published numbers "
-        "(exit status 4 if they differ); remove a model file; or show the files of VGGish",
+        "files of VGGish or of the named models and check them; verify: compare with the published "
+        "numbers (exit status 4 if they differ); remove a model file; or show the files of VGGish",
     ),
     click.Argument(["names"], nargs=-1, metavar="[NAME]...", help="of models, or the ONNX file to add"),
     click.Option(

@@ -143,9 +143,9 @@ def encoding(*, of_index: bool = True) -> list[click.Parameter]:
             ["--model"],
             metavar="NAME",
             shell_complete=_complete_model,
-            help=f"encoder: {', '.join((*MODELS, *DOWNLOADABLE))}, or one of your own; several joined by "
-            "'+' share an index, with weights if you like (logmel-modulation:1+aisfx:2); auto takes VGGish "
-            "if its weights are installed; default: SOUNDALIKE_MODEL, else auto",
+            help=f"encoder: {', '.join((*MODELS, *DOWNLOADABLE))}, or one of your own; several joined "
+            "by '+' share an index, with weights if you like (logmel-modulation:1+aisfx:2); auto takes "
+            "VGGish if its weights are installed; default: SOUNDALIKE_MODEL, else auto",
         ),
         click.Option(
             ["--checkpoint"],
