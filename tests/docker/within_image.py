@@ -66,12 +66,15 @@ def segment(clips: Path) -> None:
 
 def embed(clips: Path) -> None:
     import numpy as np
+    import onnx
     import tensorflow.compat.v1 as tf
     from docarray import DocList
 
     from executors.messages.documents import SegmentedClip, WindowDoc
     from executors.vggish_encoder.executor import VGGishEncoder
-    from soundalike.encoders.vggish.network import define_vggish
+    from soundalike.encoders.runtime import open_session
+    from soundalike.encoders.vggish import conversion
+    from soundalike.encoders.vggish.reference import define_vggish
 
     samples = np.sin(np.arange(64_000, dtype=np.float32))
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
@@ -80,6 +83,18 @@ def embed(clips: Path) -> None:
     assert doc.chunks[0].embedding.shape == (512,)
     with tf.Graph().as_default():
         assert define_vggish(tf.zeros((1, 96, 64))).shape == (1, 128)
+    assert conversion.MIN_COSINE > 0.99
+    helper = onnx.helper
+    given, wanted = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 4])
+        for name in ("given", "wanted")
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["given"], ["wanted"])], "tiny", [given], [wanted]
+    )
+    path = clips.with_name("tiny.onnx")
+    onnx.save(helper.make_model(graph, ir_version=8), str(path))
+    assert open_session(path, "given", "wanted")(np.ones((1, 4), np.float32)).shape == (1, 4)
 
 
 def index(clips: Path) -> None:
