@@ -46,7 +46,7 @@ _STORED: _Documents = {
 def _passing(endpoint: str, doc: Type[BaseDoc]) -> Any:
     """Return a method that hands documents on."""
 
-    def pass_on(self: Any, docs: Any, parameters: Any, **kwargs: Any) -> Any:
+    def pass_on(self: Any, docs: Any, parameters: Any = None, **kwargs: Any) -> Any:
         return docs
 
     listed: Any = DocList[doc]  # type: ignore[valid-type]

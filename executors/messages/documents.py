@@ -18,8 +18,7 @@ from pydantic import Field
 from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
 from soundalike.audio.sources import AudioSource, resolve_path
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
-from soundalike.faults import recording_error
+from soundalike.errors import ParameterError, UnreadableAudio
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -336,33 +335,6 @@ def parse_time(text: Optional[str]) -> Optional[datetime]:
 def time_text(at: Optional[datetime], zone: tzinfo = UTC) -> Optional[str]:
     """Return a time as ISO-8601 in a zone; None for None."""
     return None if at is None else at.astimezone(zone).isoformat()
-
-
-def mark_failed(doc: Any, exc: SoundalikeError) -> None:
-    """Write an error into a document; those that follow in the Flow leave it alone."""
-    doc.error_code = exc.code
-    doc.error = exc.message
-
-
-def mark_at_fault(doc: Any, exc: Exception) -> None:
-    """Write an exception that a document has caused into it.
-
-    Raises
-    ------
-    SoundalikeError
-        `exc` itself, where no document is to blame; see `soundalike.faults.recording_error`.
-    """
-    mark_failed(doc, recording_error(exc, doc.uri or doc.id or "a document"))
-
-
-def mark_unexpected(doc: Any, exc: Exception) -> None:
-    """Write an exception that nobody foresaw into a document; raise Soundalike's own errors.
-
-    For where these mean the request as a whole, as a wrong parameter does.
-    """
-    if isinstance(exc, SoundalikeError):
-        raise exc
-    mark_at_fault(doc, exc)
 
 
 def carried_fields(doc: Any) -> Dict[str, Any]:

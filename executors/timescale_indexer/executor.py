@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple, cast
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union, cast
 
-from docarray import DocList
+from docarray import BaseDoc, DocList
 from jina import Executor, requests
 
 from executors.jina_fixes.cheap_discovery import discover_endpoints_once
@@ -19,15 +19,13 @@ from executors.messages.documents import (
     Status,
     WindowDoc,
     carried_fields,
-    mark_at_fault,
-    mark_failed,
-    mark_unexpected,
     time_text,
     to_embeddings,
     to_recording,
     to_spec,
     to_windows,
 )
+from executors.messages.failures import document_at_fault, mark_failed, request_at_fault
 from executors.messages.hits import write_hits
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.messages.parameters import (
@@ -48,6 +46,7 @@ from soundalike.audio.sources import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
 from soundalike.search.find import find_hits
+from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.store.each import add_each
@@ -103,10 +102,8 @@ class TimescaleIndexer(Executor):
         """Store documents in one transaction; where one cannot be stored, each in its own."""
         usable = []
         for doc, result in pairs:
-            try:
+            with document_at_fault(result):
                 usable.append((_entry(doc), doc, result))
-            except Exception as exc:
-                mark_at_fault(result, exc)
         if not usable:
             return
         entries = [entry for entry, _, _ in usable]
@@ -137,18 +134,11 @@ class TimescaleIndexer(Executor):
 
     def _search_one(self, doc: EmbeddedClip, parameters: SearchParameters) -> SearchHits:
         result = SearchHits(**carried_fields(doc), encoder=doc.encoder)
-        if doc.error_code:
-            return result
         names = parameters.collections or [parameters.collection]
-        try:
-            query = query_of(doc, self._store, [*names, parameters.collection])
-        except CLIENT_ERRORS as exc:
-            mark_failed(result, exc)
+        query = self._query_of(doc, result, [*names, parameters.collection])
+        if query is None:
             return result
-        except Exception as exc:
-            mark_unexpected(result, exc)
-            return result
-        try:
+        with request_at_fault(result, (AudioError,)):
             found = find_hits(
                 self._store,
                 query,
@@ -157,19 +147,22 @@ class TimescaleIndexer(Executor):
                 collections=names,
                 group_by=parameters.group_by,
             )
-        except AudioError as exc:
-            mark_failed(result, exc)
-            return result
-        except Exception as exc:
-            mark_unexpected(result, exc)
-            return result
-        copy_query(query, result)
-        write_hits(result, found)
-        for window in query.windows:
-            result.chunks.append(
-                WindowDoc(index=window.index, start_s=window.start_s, end_s=window.end_s)
-            )
+            copy_query(query, result)
+            write_hits(result, found)
+            for window in query.windows:
+                result.chunks.append(
+                    WindowDoc(index=window.index, start_s=window.start_s, end_s=window.end_s)
+                )
         return result
+
+    def _query_of(
+        self, doc: EmbeddedClip, result: Union[SearchHits, Counted], collections: List[str]
+    ) -> Optional[EmbeddedQuery]:
+        """Return the query of a document; None where that has an error, which is in the result."""
+        if not doc.error_code:
+            with request_at_fault(result, CLIENT_ERRORS):
+                return query_of(doc, self._store, collections)
+        return None
 
     @requests(on="/timeline")
     def count(
@@ -179,25 +172,15 @@ class TimescaleIndexer(Executor):
         return DocList[Counted](self._count_one(doc, parameters) for doc in docs)
 
     def _count_one(self, doc: EmbeddedClip, parameters: TimelineParameters) -> Counted:
-        kept = {
-            name: value for name, value in carried_fields(doc).items() if name in Counted.model_fields
-        }
-        result = Counted(**kept, encoder=doc.encoder or None)
-        if doc.error_code:
-            return result
-        try:
-            query = query_of(doc, self._store, [parameters.collection])
-        except CLIENT_ERRORS as exc:
-            mark_failed(result, exc)
-            return result
-        except Exception as exc:
-            mark_unexpected(result, exc)
+        result = Counted(**_fields_of(Counted, doc), encoder=doc.encoder or None)
+        query = self._query_of(doc, result, [parameters.collection])
+        if query is None:
             return result
         copy_query(query, result)
         filters = parameters.filters(query.recording_id)
         # The store refuses a width that it does not know.
         width = cast(BucketWidth, parameters.by)
-        try:
+        with request_at_fault(result):
             found = self._store.count_by_time(
                 query.embeddings,
                 query.spec,
@@ -207,13 +190,10 @@ class TimescaleIndexer(Executor):
                 filters=filters,
                 collection=parameters.collection,
             )
-        except Exception as exc:
-            mark_unexpected(result, exc)
-            return result
-        result.undated = found.undated
-        for bucket in found.buckets:
-            start, end = bucket.start.isoformat(), bucket.end.isoformat()
-            result.buckets.append(BucketDoc(id=start, start=start, end=end, count=bucket.count))
+            result.undated = found.undated
+            for bucket in found.buckets:
+                start, end = bucket.start.isoformat(), bucket.end.isoformat()
+                result.buckets.append(BucketDoc(id=start, start=start, end=end, count=bucket.count))
         return result
 
     @requests(on="/delete")
@@ -354,8 +334,12 @@ class TimescaleIndexer(Executor):
 
 
 def _new_result(doc: EmbeddedClip) -> Indexed:
-    kept = {name: value for name, value in carried_fields(doc).items() if name in Indexed.model_fields}
-    return Indexed(**kept, encoder=doc.encoder or None)
+    return Indexed(**_fields_of(Indexed, doc), encoder=doc.encoder or None)
+
+
+def _fields_of(kind: Type[BaseDoc], doc: EmbeddedClip) -> Dict[str, Any]:
+    """Return the carried fields of a document that an answer of some kind has too."""
+    return {name: value for name, value in carried_fields(doc).items() if name in kind.model_fields}
 
 
 def _entry(doc: EmbeddedClip) -> Entry:

@@ -5,7 +5,8 @@ from typing import List
 from docarray import DocList
 
 from executors.messages import given
-from executors.messages.documents import mark_failed, time_text
+from executors.messages.documents import time_text
+from executors.messages.failures import mark_failed
 from executors.messages.int32 import to_int64
 from executors.messages.listings import StoredDoc
 from executors.messages.parameters import DropParameters, RecordingsParameters, prefix_of
