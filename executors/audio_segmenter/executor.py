@@ -90,7 +90,7 @@ class AudioSegmenter(Executor):
     def segment_queries(
         self, docs: DocList[given.Clip], parameters: SearchParameters = _SEARCH, **kwargs: Any
     ) -> DocList[SegmentedClip]:
-        """Cut every query that has audio; the others are handed on as they are."""
+        """Cut every query that has audio; the others are passed on as they are."""
         return self._all_cut(docs, parameters, is_query=True)
 
     @requests(on="/timeline")
@@ -144,7 +144,7 @@ class AudioSegmenter(Executor):
     def _decoded(
         self, clip: Clip, plan: WindowPlan, is_query: bool, result: SegmentedClip
     ) -> Optional[FloatArray]:
-        """Write what a clip holds into its document; return its samples where it has any."""
+        """Write the facts of a clip into its document; return its samples where it has any."""
         kind, excerpt = kind_of(clip), excerpt_of(clip)
         if not is_query and (kind != "audio" or not excerpt.is_whole):
             raise ParameterError(
@@ -200,7 +200,7 @@ class AudioSegmenter(Executor):
 
 
 def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -> None:
-    """Write what the indexer needs of a query without audio."""
+    """Write a query without audio into the document for the indexer."""
     result.kind, result.recording_id = kind, clip.recording_id
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
     if clip.vector is not None:

@@ -90,7 +90,7 @@ class TimescaleIndexer(Executor):
     def index(
         self, docs: DocList[EmbeddedClip], parameters: IndexParameters = _STANDARD, **kwargs: Any
     ) -> DocList[Indexed]:
-        """Store every document that has no error; one that cannot be stored keeps no other out."""
+        """Store every document that has no error; a failure affects only its own document."""
         results = DocList[Indexed](_new_result(doc) for doc in docs)
         usable = [(doc, result) for doc, result in zip(docs, results, strict=True) if not doc.error_code]
         for begin in range(0, len(usable), _TRANSACTION):
@@ -168,7 +168,7 @@ class TimescaleIndexer(Executor):
     def count(
         self, docs: DocList[EmbeddedClip], parameters: TimelineParameters, **kwargs: Any
     ) -> DocList[Counted]:
-        """Count by time what is like each document that has no error."""
+        """Count similar windows by time for every document that has no error."""
         return DocList[Counted](self._count_one(doc, parameters) for doc in docs)
 
     def _count_one(self, doc: EmbeddedClip, parameters: TimelineParameters) -> Counted:
@@ -232,7 +232,7 @@ class TimescaleIndexer(Executor):
     def status(
         self, docs: DocList[Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
     ) -> DocList[Status]:
-        """Complete the status with what is stored; without a document, begin one."""
+        """Complete the status with the state of the index; make one where there is no document."""
         docs = docs or DocList[Status]([Status()])
         stored = self._store.status(collection=parameters.collection)
         names = list(self._store.collections())
@@ -319,9 +319,9 @@ class TimescaleIndexer(Executor):
         return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
 
     def _check_known(self, is_found: bool, collection: str) -> None:
-        """Raise `IndexEmpty` where nothing was found because a collection is not there.
+        """Raise `IndexEmpty` where nothing was found because a collection does not exist.
 
-        The default one is empty before anything was indexed: that is no mistake in a name.
+        The default one does not exist before the first file is indexed, so its name is not a mistake.
         """
         if is_found or collection == DEFAULT_COLLECTION:
             return
@@ -329,7 +329,7 @@ class TimescaleIndexer(Executor):
             raise not_indexed(collection)
 
     def close(self) -> None:
-        """Give back the connection; the embedded server stops where nobody else needs it."""
+        """Close the connection; the embedded server stops where no other process needs it."""
         self._store.close()
 
 
