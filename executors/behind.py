@@ -1,7 +1,7 @@
 """Base classes for a user's own executors that stand behind one of Soundalike's.
 
 Jina starts a Flow only if every endpoint of an executor is also bound by the next one, with documents of
-the same fields. Each class here binds all endpoints of its place and hands documents on. A subclass
+the same fields. Each class here binds all endpoints of its place and passes documents on. A subclass
 overrides the endpoints that it changes; the README of each executor shows one.
 """
 
@@ -44,9 +44,9 @@ _STORED: _Documents = {
 
 
 def _passing(endpoint: str, doc: Type[BaseDoc]) -> Any:
-    """Return a method that hands documents on."""
+    """Return a method that passes documents on."""
 
-    def pass_on(self: Any, docs: Any, parameters: Any, **kwargs: Any) -> Any:
+    def pass_on(self: Any, docs: Any, parameters: Any = None, **kwargs: Any) -> Any:
         return docs
 
     listed: Any = DocList[doc]  # type: ignore[valid-type]
@@ -58,7 +58,7 @@ def _passing(endpoint: str, doc: Type[BaseDoc]) -> Any:
 
 def _base(name: str, documents: _Documents) -> Any:
     methods = {f"pass_{endpoint}": _passing(endpoint, doc) for endpoint, doc in documents.items()}
-    text = f"Hands on what it is given; for executors {name.lower().replace('after', 'after the ')}."
+    text = f"Passes documents on; for executors {name.lower().replace('after', 'after the ')}."
     return type(Executor)(name, (Executor,), {**methods, "__doc__": text, "__module__": __name__})
 
 

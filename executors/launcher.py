@@ -181,7 +181,7 @@ def _encoder_of(flow: Any, access: Access) -> str:
             "/status", return_type=DocList[Status], headers=key, metadata=tuple(key.items())
         )
     except Exception as exc:
-        # A database that is down is no reason to stop: it may come up, and requests say so.
+        # Go on where the database is down: it may come up, and requests say so.
         return f"unknown, because the status cannot be had: {exc.args[0] if exc.args else exc}"
     return f"{status.configured_encoder} ({status.encoder_description})"
 
@@ -200,7 +200,7 @@ def _announce(config: dict[str, Any], encoder: str) -> None:
 
 
 def _end(status: int, patience_s: float = _STOP_S) -> NoReturn:
-    """Stop all children, those that do not listen by force, and exit."""
+    """Stop all children, by force if needed, and exit."""
     # As the system knows them: a signal may come when a child was forked and not yet noted by Python.
     children = psutil.Process().children()
     for child in children:

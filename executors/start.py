@@ -23,7 +23,7 @@ _WORDS_S = 2.0
 
 @dataclass
 class _Pod:
-    """What is known of one executor, or of the gateway."""
+    """State of one executor, or of the gateway."""
 
     pid: int | None = None
     said: str = ""

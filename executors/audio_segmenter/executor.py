@@ -15,10 +15,10 @@ from executors.messages.documents import (
     SegmentedClip,
     WindowDoc,
     audio_source,
-    mark_at_fault,
     parse_time,
     time_text,
 )
+from executors.messages.failures import document_at_fault
 from executors.messages.parameters import IndexParameters, SearchParameters, TimelineParameters
 from executors.messages.queries import excerpt_of, kind_of
 from soundalike.audio.allowed_roots import AllowedRoots
@@ -96,7 +96,7 @@ class AudioSegmenter(Executor):
     def segment_queries(
         self, docs: DocList[given.Clip], parameters: SearchParameters = _SEARCH, **kwargs: Any
     ) -> DocList[SegmentedClip]:
-        """Cut every query that has audio; the others are handed on as they are."""
+        """Cut every query that has audio; the others are passed on as they are."""
         return self._all_cut(docs, parameters, is_query=True)
 
     @requests(on="/timeline")
@@ -116,10 +116,8 @@ class AudioSegmenter(Executor):
         apply = map_ahead if len(docs) > 1 else map
         for result, samples in apply(lambda clip: self._cut(clip, plan, is_query), docs):
             if samples is not None:
-                try:
+                with document_at_fault(result):
                     inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
-                except Exception as exc:
-                    mark_at_fault(result, exc)
             results.append(result)
         return results
 
@@ -147,45 +145,49 @@ class AudioSegmenter(Executor):
             window_s=plan.window_s,
             stride_s=plan.stride_s,
         )
-        try:
-            kind, excerpt = kind_of(clip), excerpt_of(clip)
-            if not is_query and (kind != "audio" or not excerpt.is_whole):
-                raise ParameterError(
-                    "recording_id, vector, start_s, end_s and at_s are for queries; give a whole sound "
-                    "to be indexed"
-                )
-            if kind != "audio":
-                _put_query(clip, kind, excerpt, result)
-                return result, None
-            given = parse_time(clip.recorded_at)
-            if clip.uri and not clip.audio_base64:
-                self._roots.check(clip.uri)
-            source = audio_source(clip)
-            is_upload = isinstance(source, bytes) or source.parent == self._uploads_dir
-            _identify(clip, source, result, is_upload=is_upload)
-            # Uploads that are kept lie under names of ours.
-            name = clip.uri if isinstance(source, bytes) else str(clip.tags.get("filename", ""))
-            longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
-            intake = RecordingReader(plan, self._start_rules, self._spool_dir, longest_s)
-            segments, start = self._decoding.run(
-                intake.read,
-                source,
-                excerpt,
-                folder=self._spool_dir,
-                name=name,
-                given=given,
-                is_upload=is_upload,
+        with document_at_fault(result):
+            return result, self._decoded(clip, plan, is_query, result)
+        return result, None
+
+    def _decoded(
+        self, clip: Clip, plan: WindowPlan, is_query: bool, result: SegmentedClip
+    ) -> Optional[FloatArray]:
+        """Write the facts of a clip into its document; return its samples where it has any."""
+        kind, excerpt = kind_of(clip), excerpt_of(clip)
+        if not is_query and (kind != "audio" or not excerpt.is_whole):
+            raise ParameterError(
+                "recording_id, vector, start_s, end_s and at_s are for queries; give a whole sound to "
+                "be indexed"
             )
-        except Exception as exc:
-            mark_at_fault(result, exc)
-            return result, None
+        if kind != "audio":
+            _put_query(clip, kind, excerpt, result)
+            return None
+        given = parse_time(clip.recorded_at)
+        if clip.uri and not clip.audio_base64:
+            self._roots.check(clip.uri)
+        source = audio_source(clip)
+        is_upload = isinstance(source, bytes) or source.parent == self._uploads_dir
+        _identify(clip, source, result, is_upload=is_upload)
+        # Uploads that are kept lie under names of ours.
+        name = clip.uri if isinstance(source, bytes) else str(clip.tags.get("filename", ""))
+        longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
+        reader = RecordingReader(plan, self._start_rules, self._spool_dir, longest_s)
+        segments, start = self._decoding.run(
+            reader.read,
+            source,
+            excerpt,
+            folder=self._spool_dir,
+            name=name,
+            given=given,
+            is_upload=is_upload,
+        )
         if start.at is not None:
             result.recorded_at = clip.recorded_at or time_text(start.at)
             result.recorded_at_source = start.source
         result.duration_s, result.offset_s = segments.duration_s, segments.offset_s
         result.warnings = list(segments.warnings)
         result.chunks = _chunks(segments)
-        return result, segments.samples
+        return segments.samples
 
     def _came_in(self, source: AudioSource) -> bool:
         """Tell whether a sound was sent by a client."""
@@ -206,7 +208,7 @@ class AudioSegmenter(Executor):
 
 
 def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -> None:
-    """Write what the indexer needs of a query without audio."""
+    """Write a query without audio into the document for the indexer."""
     result.kind, result.recording_id = kind, clip.recording_id
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
     if clip.vector is not None:

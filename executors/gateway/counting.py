@@ -1,4 +1,4 @@
-"""Counts requests to the Flow and gRPC calls, those of users apart from the gateway's own look-ups."""
+"""Count requests to the Flow and gRPC calls; the gateway's own look-ups are counted apart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from executors.gateway.metrics import Metrics
 from executors.jina_fixes.request_steps import Forward
 
 _OTHER = "other"
-#: Endpoints that routes ask to find their answers; what they ask of others is a user's work.
+#: Endpoints of the gateway's own look-ups; requests of routes to other endpoints are work of users.
 _LOOKUPS = frozenset(("/status", "/recordings", "/labels", "/folders", "/collections"))
 _IS_LOOKUP: ContextVar[bool] = ContextVar("is_lookup", default=False)
 _IS_GRPC: ContextVar[bool] = ContextVar("is_grpc", default=False)
@@ -92,7 +92,7 @@ def _documents_in(answer: DataRequest) -> Tuple[int, int]:
 
 
 class CallCounter(grpc.aio.ServerInterceptor):
-    """Counts gRPC calls by method and status code, those that are refused too.
+    """Counts gRPC calls by method and status code, refused calls too.
 
     Parameters
     ----------

@@ -63,7 +63,7 @@ class SoundalikeHTTPServer(HTTPServer):
     def __init__(self, load: Load, metrics: Metrics, **kwargs: Any) -> None:
         kwargs["title"] = kwargs.get("title") or "Soundalike"
         kwargs["description"] = kwargs.get("description") or description.TEXT
-        # What the server is made of is of use to attackers alone.
+        # Names and versions of the server would only help attackers.
         # Proxies are known to the layers before the routes (`Forwarded`), and to gRPC as well.
         own = {"server_header": False, "proxy_headers": False}
         kwargs["uvicorn_kwargs"] = {**own, **(kwargs.get("uvicorn_kwargs") or {})}
@@ -102,7 +102,7 @@ class SoundalikeHTTPServer(HTTPServer):
         return app
 
     async def shutdown(self) -> None:
-        """Stop the jobs, which also ends what watches them, and then the server."""
+        """Stop the jobs, which also ends the event streams, and then the server."""
         if self._context is not None:
             await self._context.jobs.close()
         await super().shutdown()
@@ -111,7 +111,7 @@ class SoundalikeHTTPServer(HTTPServer):
 
 
 class SoundalikeGRPCServer(GRPCServer):
-    """Jina's gRPC server, with the API key, and limits of what a message may hold and of the rest."""
+    """Jina's gRPC server with the API key and with limits of messages, rate and concurrency."""
 
     def __init__(self, load: Load, metrics: Metrics, **kwargs: Any) -> None:
         # Jina asks for the interceptors while it makes the server.
@@ -123,7 +123,7 @@ class SoundalikeGRPCServer(GRPCServer):
         super().__init__(**kwargs)
 
     def aio_tracing_server_interceptors(self) -> List[Any]:
-        """Return what a call goes through before it is answered."""
+        """Return the interceptors of a call."""
         own = CallGuard(Access.from_env(self.host), self._load, Limits.from_env().max_running)
         return [CallCounter(self._metrics), own, *(super().aio_tracing_server_interceptors() or [])]
 
@@ -189,7 +189,7 @@ def _protocol(server_kwargs: Dict[str, Any]) -> ProtocolType:
 
 
 def _drop(app: FastAPI, *paths: str) -> None:
-    """Take routes out that are Jina's or FastAPI's own.
+    """Remove routes of Jina or FastAPI.
 
     Jina's ``GET /status`` shows the names of the environment's variables to anybody, and its
     ``/dry_run`` says that all is well with a dead executor.

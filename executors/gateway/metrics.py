@@ -1,4 +1,4 @@
-"""Figures for Prometheus; docs/deployment.md lists them."""
+"""Metrics for Prometheus; docs/deployment.md lists them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Metrics:
             self.watch(jobs)
 
     def watch(self, jobs: Jobs) -> None:
-        """Show how many jobs there are in each state."""
+        """Count jobs by state."""
         states = Gauge("soundalike_jobs", "Jobs by state", ["state"], registry=self._registry)
         for state in _STATES:
             states.labels(state).set_function(partial(_count_in, jobs, state))
@@ -83,7 +83,7 @@ class Metrics:
         self._calls.labels(method, code).inc()
 
     def count_indexed(self, results: Iterable[Any]) -> None:
-        """Count what became of files."""
+        """Count indexed files by outcome."""
         for outcome, count in Tally(result.outcome for result in results).items():
             self._indexed.labels(outcome).inc(count)
 
@@ -141,7 +141,7 @@ class Measured:
         try:
             await self._app(scope, receive, noting)
         finally:
-            # Paths that are no route would be as many names as a stranger likes.
+            # A client could make up any number of paths that are not routes.
             route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - begun
             method = scope["method"] if scope["method"] in _METHODS else "other"

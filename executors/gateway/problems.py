@@ -1,4 +1,4 @@
-"""From what went wrong to an HTTP status and a body with a stable code."""
+"""Turn errors into an HTTP status and a problem document with a stable code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def problem_of(status: int, detail: str) -> Dict[str, Any]:
     status : int
         The status that Jina answers with.
     detail : str
-        What it says: the repr of an executor's exception, which for Soundalike's own errors begins
+        The repr of an executor's exception, which for Soundalike's own errors begins
         with their code.
 
     Returns
@@ -54,7 +54,7 @@ def problem_of(status: int, detail: str) -> Dict[str, Any]:
 
 
 def document_failed(doc: Any) -> HTTPException:
-    """Return what to raise for a request of one document, where that has failed."""
+    """Return the exception for a request whose only document has failed."""
     return HTTPException(500, f"{doc.error_code}: {doc.error}")
 
 
@@ -97,13 +97,13 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def problem_response(status: int, detail: str, headers: Any = None) -> JSONResponse:
-    """Return the answer to a request that has failed; takes what `problem_of` does."""
+    """Return the answer to a failed request; parameters are those of `problem_of`."""
     problem = problem_of(status, detail)
     return JSONResponse(problem, problem["status"], headers=headers, media_type=MEDIA_TYPE)
 
 
 def detail_of(exc: BaseException) -> str:
-    """Return what may be said of an error that was not raised on purpose; `problem_of` takes it."""
+    """Return the public text of an unexpected error, for `problem_of`."""
     if isinstance(exc, OSError) and exc.errno in _NO_SPACE:
         return repr(DiskFull("the service's disk is full; free some space and send it again"))
     return type(exc).__name__
@@ -116,7 +116,7 @@ def _own_error_in(exc: RequestValidationError) -> SoundalikeError | None:
 
 
 def _what_is_invalid(error: Dict[str, Any]) -> str:
-    """Return a sentence of what pydantic found, with the value received."""
+    """Return a fault that pydantic found as a sentence, with the value received."""
     place, *names = error["loc"] or ("body",)
     if error["type"] == "json_invalid":
         return f"the body is no JSON ({error['ctx']['error']})"

@@ -1,7 +1,7 @@
 """Import DocArray without the array libraries that it would load on the way.
 
-DocArray imports TensorFlow, PyTorch and JAX where they are installed, to offer array types that nobody
-uses here. With TensorFlow that costs every process of the Flow 500 MB and seven seconds.
+DocArray imports TensorFlow, PyTorch and JAX where they are installed, to offer array types that are
+not used here. With TensorFlow that costs every process of the Flow 500 MB and seven seconds.
 
 It can go when DocArray imports these libraries only where their types are used.
 """

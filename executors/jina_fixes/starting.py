@@ -24,7 +24,7 @@ from typing import Any
 
 from soundalike.errors import ServiceError, SoundalikeError
 
-#: A pipe takes so much in one piece, whoever else writes to it.
+#: Writes up to this size are atomic on a pipe.
 _MOST_BYTES = 4000
 _SHOWN = 600
 _POLL_S = 1.0
@@ -47,7 +47,7 @@ def tell_launcher_by(pipe: int) -> None:
 
 def in_pod(run: Callable[..., None], *args: Any, **kwargs: Any) -> None:
     """Run Jina's ``run`` in a pod, and exit with one line where its executor cannot start."""
-    # What the pods of one executor have in common.
+    # The pods of one executor share this part of their names.
     name = str(kwargs["name"]).partition("/")[0]
     module: Any = importlib.import_module("jina.serve.executors.run")
     module.AsyncNewLoopRuntime = _explained(module.AsyncNewLoopRuntime, name)
@@ -67,7 +67,7 @@ def reason(exc: BaseException) -> tuple[str, int]:
 
 
 def shown(name: str) -> str:
-    """Return what a user calls a pod."""
+    """Return the user's name of a pod."""
     return "the gateway" if name == "gateway" else f"the executor {name!r}"
 
 
@@ -92,7 +92,7 @@ def _explained(runtime: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def _is_of_the_user(exc: BaseException) -> bool:
-    """Tell whether it comes of settings or files, and the traceback would help nobody."""
+    """Tell whether the cause is a setting or a file, so that a traceback would not help."""
     if isinstance(exc, TypeError):
         return "unexpected keyword argument" in str(exc)
     return isinstance(exc, (SoundalikeError, ImportError, OSError)) or (
@@ -101,7 +101,7 @@ def _is_of_the_user(exc: BaseException) -> bool:
 
 
 def _report_until(is_ready: Any, name: str) -> Any:
-    """Report what is logged and what is at work, until an event is set."""
+    """Report log lines and the running function until an event is set."""
     done = threading.Event()
     make: Callable[..., logging.LogRecord] = logging.getLogRecordFactory()
     set_ready = is_ready.set

@@ -4,47 +4,20 @@ from datetime import tzinfo
 from typing import Any
 
 from docarray import DocList
-from jina import Executor, requests
+from jina import requests
 
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
-from executors.messages.documents import (
-    Counted,
-    Deletion,
-    Found,
-    Indexed,
-    MatchDoc,
-    SearchHits,
-    Status,
-    mark_unexpected,
-    time_text,
-    to_windows,
-)
+from executors.behind import AfterIndexer
+from executors.messages.documents import Found, MatchDoc, SearchHits, time_text, to_windows
+from executors.messages.failures import request_at_fault
 from executors.messages.hits import get_hits
-from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
-from executors.messages.parameters import (
-    CollectionParameters,
-    CollectionsParameters,
-    CountParameters,
-    DropParameters,
-    IndexParameters,
-    RecordingsParameters,
-    SearchParameters,
-    TimelineParameters,
-    VectorsParameters,
-)
+from executors.messages.parameters import SearchParameters
 from soundalike.clock.start_time import zone_named
 from soundalike.search.ranking import rank_collections
 from soundalike.types import Match
 
-discover_endpoints_once()
 
-_RECORDINGS, _ALL, _COUNT = RecordingsParameters(), CollectionsParameters(), CountParameters()
-_VECTORS = VectorsParameters()
-_INDEX, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
-
-
-class MaxScoreRanker(Executor):
-    """Merges window hits into matches. Last in the Flow, so it binds every endpoint."""
+class MaxScoreRanker(AfterIndexer):
+    """Merges window hits into matches, and passes the documents of all other endpoints on."""
 
     @requests(on="/search")
     def rank(
@@ -52,79 +25,6 @@ class MaxScoreRanker(Executor):
     ) -> DocList[Found]:
         """Rank the recordings of every document that has no error."""
         return DocList[Found](_ranked(doc, parameters) for doc in docs)
-
-    @requests(on="/index")
-    def pass_index(
-        self, docs: DocList[Indexed], parameters: IndexParameters = _INDEX, **kwargs: Any
-    ) -> DocList[Indexed]:
-        """Hand on: Jina wants an endpoint to be bound to the end of the chain."""
-        return docs
-
-    @requests(on="/index_vectors")
-    def pass_index_vectors(
-        self, docs: DocList[Indexed], parameters: VectorsParameters = _VECTORS, **kwargs: Any
-    ) -> DocList[Indexed]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/timeline")
-    def pass_timeline(
-        self, docs: DocList[Counted], parameters: TimelineParameters, **kwargs: Any
-    ) -> DocList[Counted]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/delete")
-    def pass_delete(
-        self, docs: DocList[Deletion], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
-    ) -> DocList[Deletion]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/status")
-    def pass_status(
-        self, docs: DocList[Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
-    ) -> DocList[Status]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/recordings")
-    def pass_recordings(
-        self, docs: DocList[StoredDoc], parameters: RecordingsParameters = _RECORDINGS, **kwargs: Any
-    ) -> DocList[StoredDoc]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/collections")
-    def pass_collections(
-        self,
-        docs: DocList[CollectionDoc],
-        parameters: CollectionsParameters = _ALL,
-        **kwargs: Any,
-    ) -> DocList[CollectionDoc]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/drop")
-    def pass_drop(
-        self, docs: DocList[CollectionDoc], parameters: DropParameters = _DROP, **kwargs: Any
-    ) -> DocList[CollectionDoc]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/labels")
-    def pass_labels(
-        self, docs: DocList[LabelDoc], parameters: CountParameters = _COUNT, **kwargs: Any
-    ) -> DocList[LabelDoc]:
-        """Hand on, as above."""
-        return docs
-
-    @requests(on="/folders")
-    def pass_folders(
-        self, docs: DocList[FolderDoc], parameters: CountParameters = _COUNT, **kwargs: Any
-    ) -> DocList[FolderDoc]:
-        """Hand on, as above."""
-        return docs
 
 
 def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
@@ -140,7 +40,7 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
     )
     if doc.error_code:
         return found
-    try:
+    with request_at_fault(found):
         matches = rank_collections(
             get_hits(doc),
             to_windows(doc.chunks),
@@ -150,8 +50,6 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
         )
         zone = zone_named(parameters.zone_name)
         found.matches = DocList[MatchDoc](_document(match, zone) for match in matches)
-    except Exception as exc:
-        mark_unexpected(found, exc)
     return found
 
 

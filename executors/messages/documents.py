@@ -18,8 +18,7 @@ from pydantic import Field
 from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
 from soundalike.audio.sources import AudioSource, resolve_path
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import ParameterError, SoundalikeError, UnreadableAudio
-from soundalike.faults import recording_error
+from soundalike.errors import ParameterError, UnreadableAudio
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ keep_sizes_out_of_environment()
 class Clip(BaseDoc):
     """A sound to index or to look for: a path that the server can read, or uploaded bytes.
 
-    What is looked for can also be a stored recording or a vector, and a part of a sound or recording.
+    A query can also be a stored recording or a vector, and a part of a sound or recording.
     """
 
     uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
@@ -60,7 +59,7 @@ class Clip(BaseDoc):
     tags: Dict[str, Any] = Field(default={}, description="free metadata")
     recorded_at: Optional[str] = Field(
         default=None,
-        description="start, ISO-8601 with time zone; default: what header, name or last change tell",
+        description="start, ISO-8601 with time zone; default: from header, name or modification time",
     )
 
 
@@ -76,7 +75,7 @@ class WindowDoc(BaseDoc):
 
 
 class _Carried(BaseDoc):
-    """What a clip keeps on its way through the Flow."""
+    """Fields that a clip keeps on its way through the Flow."""
 
     uri: Optional[str] = None
     label: Optional[str] = None
@@ -91,7 +90,7 @@ class _Carried(BaseDoc):
 
 
 class _Query(_Carried):
-    """What is known of a query before it has vectors.
+    """A query before it has vectors.
 
     `kind` is ``audio``; ``stored``, where the indexer is to fetch what it holds of `recording_id`, or of
     the part that is given by the seconds; or ``vector``, which the one chunk has already.
@@ -122,7 +121,7 @@ class SegmentedClip(_Query):
 
 
 class EmbeddedClip(_Query):
-    """A clip whose windows have embeddings, and what they were made with."""
+    """A clip whose windows have embeddings, and the encoder's fingerprint."""
 
     encoder: str = ""
     fingerprint: str = ""
@@ -133,7 +132,7 @@ class EmbeddedClip(_Query):
 
 
 class Indexed(BaseDoc):
-    """What became of a clip that was to be indexed."""
+    """The result of indexing a clip."""
 
     uri: Optional[str] = None
     recording_id: Optional[str] = None
@@ -202,11 +201,11 @@ class MatchDoc(BaseDoc):
     recording_id: str = ""
     collection: str = DEFAULT_COLLECTION
     occurred_at: Optional[str] = Field(
-        default=None, description="when the matching window was heard, ISO-8601; null: nobody knows"
+        default=None, description="time of the matching window, ISO-8601; null: unknown"
     )
     recorded_at: Optional[str] = Field(default=None, description="when the recording began")
     recorded_at_source: Optional[str] = Field(
-        default=None, description="who said so: given, metadata, filename or mtime"
+        default=None, description="source of the time: given, metadata, filename or mtime"
     )
 
 
@@ -215,7 +214,7 @@ class Found(BaseDoc):
 
     uri: Optional[str] = None
     recording_id: Optional[str] = None
-    duration_s: float = Field(default=0.0, description="length of what was looked for, in seconds")
+    duration_s: float = Field(default=0.0, description="length of the query, in seconds")
     encoder: Optional[str] = None
     matches: DocList[MatchDoc] = DocList[MatchDoc]()
     warnings: List[str] = []
@@ -232,7 +231,7 @@ class BucketDoc(BaseDoc):
 
 
 class Counted(BaseDoc):
-    """When something like a query was heard. `undated`: occurrences at a time that nobody knows."""
+    """Counts of similar sounds over time. `undated`: occurrences at an unknown time."""
 
     uri: Optional[str] = None
     recording_id: Optional[str] = None
@@ -256,7 +255,7 @@ class Deletion(BaseDoc):
 
 
 class Status(BaseDoc):
-    """What is indexed, with what, and where."""
+    """The status of an index."""
 
     collection: str = DEFAULT_COLLECTION
     collections: List[str] = []
@@ -290,7 +289,7 @@ class Status(BaseDoc):
 
 
 def audio_source(clip: Clip) -> AudioSource:
-    """Return what to decode.
+    """Return the audio to decode.
 
     Raises
     ------
@@ -320,7 +319,7 @@ def parse_time(text: Optional[str]) -> Optional[datetime]:
     Raises
     ------
     ParameterError
-        It is no ISO-8601 time, or has no zone.
+        It is not an ISO-8601 time, or has no zone.
     """
     if text is None:
         return None
@@ -340,33 +339,6 @@ def time_text(at: Optional[datetime], zone: tzinfo = UTC) -> Optional[str]:
     return None if at is None else at.astimezone(zone).isoformat()
 
 
-def mark_failed(doc: Any, exc: SoundalikeError) -> None:
-    """Write an error into a document; those that follow in the Flow leave it alone."""
-    doc.error_code = exc.code
-    doc.error = exc.message
-
-
-def mark_at_fault(doc: Any, exc: Exception) -> None:
-    """Write an exception that a document has caused into it.
-
-    Raises
-    ------
-    SoundalikeError
-        `exc` itself, where no document is to blame; see `soundalike.faults.recording_error`.
-    """
-    mark_failed(doc, recording_error(exc, doc.uri or doc.id or "a document"))
-
-
-def mark_unexpected(doc: Any, exc: Exception) -> None:
-    """Write an exception that nobody foresaw into a document; raise Soundalike's own errors.
-
-    For where these mean the request as a whole, as a wrong parameter does.
-    """
-    if isinstance(exc, SoundalikeError):
-        raise exc
-    mark_at_fault(doc, exc)
-
-
 def carried_fields(doc: Any) -> Dict[str, Any]:
     """Return the fields that a clip keeps on its way, for the next executor's document."""
     return {
@@ -384,12 +356,12 @@ def to_windows(chunks: DocList[WindowDoc]) -> List[Window]:
 
 
 def to_spec(doc: EmbeddedClip) -> IndexSpec:
-    """Return what a clip's embeddings were made with."""
+    """Return the encoder and windows of a clip's embeddings."""
     return IndexSpec(doc.encoder, doc.fingerprint, doc.dimension, doc.window_s, doc.stride_s)
 
 
 def to_recording(doc: EmbeddedClip) -> Recording:
-    """Return what is known of a clip's recording."""
+    """Return a clip's recording as the core's type."""
     return Recording(
         recording_id=str(doc.recording_id),
         uri=doc.uri or "",

@@ -1,4 +1,4 @@
-"""Documents as the first executor of an endpoint takes them from a client.
+"""Documents of clients, which the first executor of an endpoint reads strictly.
 
 They have the fields of the documents of the same names, and refuse unknown fields. Documents of
 answers do not: a client may be older than the service.

@@ -1,4 +1,4 @@
-"""What documents have room for: DocArray writes an int into 32 bits, and fails where it does not fit."""
+"""Keep integers within 32 bits: DocArray fails on larger ones."""
 
 from typing import Any
 

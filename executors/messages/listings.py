@@ -1,4 +1,4 @@
-"""The documents of what is stored: recordings, collections, labels, folders.
+"""Documents of lists: recordings, collections, labels, folders.
 
 Fields have the types that `executors.messages.documents` names. The question and the answer are the same
 kind of document.
@@ -20,7 +20,7 @@ class StoredDoc(BaseDoc):
     duration_s: float = 0.0
     recorded_at: Optional[str] = Field(default=None, description="when it began, ISO-8601")
     recorded_at_source: Optional[str] = Field(
-        default=None, description="who said so: given, metadata, filename or mtime"
+        default=None, description="source of the time: given, metadata, filename or mtime"
     )
     # A document's int has 32 bits, and a recording may have more than 2 GB.
     size_bytes: Optional[float] = Field(default=None, description="of the file; null for an upload")
@@ -30,7 +30,7 @@ class StoredDoc(BaseDoc):
 
 
 class CollectionDoc(BaseDoc):
-    """A named index, what it was made with, and what it holds."""
+    """A collection with its encoder, its windows and its counts."""
 
     name: str = ""
     encoder: str = ""

@@ -1,4 +1,4 @@
-"""Other names of parameters and of fields, which are accepted as well; both have one proper name."""
+"""Aliases of parameters and fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PARAMETER_ALIASES = {
 }
 #: The same of fields of documents.
 FIELD_ALIASES = {"start": "start_s", "end": "end_s", "at": "at_s", "collection": "name"}
-#: What Jina itself puts among the parameters of an answer, which may be sent back.
+#: Names that Jina adds to the parameters of an answer, which clients may send back.
 JINAS_OWN = frozenset({"__results__"})
 
 

@@ -1,4 +1,4 @@
-"""What the document of a query asks for."""
+"""Read the kind and the part of a query from its document."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from soundalike.errors import ParameterError
 
 
 def kind_of(clip: Clip) -> str:
-    """Return what a query is: ``audio``, ``stored`` or ``vector``.
+    """Return the kind of a query: ``audio``, ``stored`` or ``vector``.
 
     Raises
     ------

@@ -54,7 +54,7 @@ def take(folder: Path, name: str) -> FloatArray:
 
 
 def remove_stale(folder: Path) -> None:
-    """Remove files that nobody has taken for an hour."""
+    """Remove files that were not taken for an hour."""
     if not folder.is_dir():
         return
     for path in folder.glob("*.f32*"):

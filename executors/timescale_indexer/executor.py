@@ -2,9 +2,9 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple, cast
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union, cast
 
-from docarray import DocList
+from docarray import BaseDoc, DocList
 from jina import Executor, requests
 
 from executors.jina_fixes.cheap_discovery import discover_endpoints_once
@@ -19,15 +19,13 @@ from executors.messages.documents import (
     Status,
     WindowDoc,
     carried_fields,
-    mark_at_fault,
-    mark_failed,
-    mark_unexpected,
     time_text,
     to_embeddings,
     to_recording,
     to_spec,
     to_windows,
 )
+from executors.messages.failures import document_at_fault, mark_failed, request_at_fault
 from executors.messages.hits import write_hits
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.messages.parameters import (
@@ -48,6 +46,7 @@ from soundalike.audio.sources import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
 from soundalike.search.find import find_hits
+from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.store.each import add_each
@@ -91,7 +90,7 @@ class TimescaleIndexer(Executor):
     def index(
         self, docs: DocList[EmbeddedClip], parameters: IndexParameters = _STANDARD, **kwargs: Any
     ) -> DocList[Indexed]:
-        """Store every document that has no error; one that cannot be stored keeps no other out."""
+        """Store every document that has no error; a failure affects only its own document."""
         results = DocList[Indexed](_new_result(doc) for doc in docs)
         usable = [(doc, result) for doc, result in zip(docs, results, strict=True) if not doc.error_code]
         for begin in range(0, len(usable), _TRANSACTION):
@@ -103,10 +102,8 @@ class TimescaleIndexer(Executor):
         """Store documents in one transaction; where one cannot be stored, each in its own."""
         usable = []
         for doc, result in pairs:
-            try:
+            with document_at_fault(result):
                 usable.append((_entry(doc), doc, result))
-            except Exception as exc:
-                mark_at_fault(result, exc)
         if not usable:
             return
         entries = [entry for entry, _, _ in usable]
@@ -137,18 +134,11 @@ class TimescaleIndexer(Executor):
 
     def _search_one(self, doc: EmbeddedClip, parameters: SearchParameters) -> SearchHits:
         result = SearchHits(**carried_fields(doc), encoder=doc.encoder)
-        if doc.error_code:
-            return result
         names = parameters.collections or [parameters.collection]
-        try:
-            query = query_of(doc, self._store, [*names, parameters.collection])
-        except CLIENT_ERRORS as exc:
-            mark_failed(result, exc)
+        query = self._query_of(doc, result, [*names, parameters.collection])
+        if query is None:
             return result
-        except Exception as exc:
-            mark_unexpected(result, exc)
-            return result
-        try:
+        with request_at_fault(result, (AudioError,)):
             found = find_hits(
                 self._store,
                 query,
@@ -157,47 +147,40 @@ class TimescaleIndexer(Executor):
                 collections=names,
                 group_by=parameters.group_by,
             )
-        except AudioError as exc:
-            mark_failed(result, exc)
-            return result
-        except Exception as exc:
-            mark_unexpected(result, exc)
-            return result
-        copy_query(query, result)
-        write_hits(result, found)
-        for window in query.windows:
-            result.chunks.append(
-                WindowDoc(index=window.index, start_s=window.start_s, end_s=window.end_s)
-            )
+            copy_query(query, result)
+            write_hits(result, found)
+            for window in query.windows:
+                result.chunks.append(
+                    WindowDoc(index=window.index, start_s=window.start_s, end_s=window.end_s)
+                )
         return result
+
+    def _query_of(
+        self, doc: EmbeddedClip, result: Union[SearchHits, Counted], collections: List[str]
+    ) -> Optional[EmbeddedQuery]:
+        """Return the query of a document; None where that has an error, which is in the result."""
+        if not doc.error_code:
+            with request_at_fault(result, CLIENT_ERRORS):
+                return query_of(doc, self._store, collections)
+        return None
 
     @requests(on="/timeline")
     def count(
         self, docs: DocList[EmbeddedClip], parameters: TimelineParameters, **kwargs: Any
     ) -> DocList[Counted]:
-        """Count by time what is like each document that has no error."""
+        """Count similar windows by time for every document that has no error."""
         return DocList[Counted](self._count_one(doc, parameters) for doc in docs)
 
     def _count_one(self, doc: EmbeddedClip, parameters: TimelineParameters) -> Counted:
-        kept = {
-            name: value for name, value in carried_fields(doc).items() if name in Counted.model_fields
-        }
-        result = Counted(**kept, encoder=doc.encoder or None)
-        if doc.error_code:
-            return result
-        try:
-            query = query_of(doc, self._store, [parameters.collection])
-        except CLIENT_ERRORS as exc:
-            mark_failed(result, exc)
-            return result
-        except Exception as exc:
-            mark_unexpected(result, exc)
+        result = Counted(**_fields_of(Counted, doc), encoder=doc.encoder or None)
+        query = self._query_of(doc, result, [parameters.collection])
+        if query is None:
             return result
         copy_query(query, result)
         filters = parameters.filters(query.recording_id)
         # The store refuses a width that it does not know.
         width = cast(BucketWidth, parameters.by)
-        try:
+        with request_at_fault(result):
             found = self._store.count_by_time(
                 query.embeddings,
                 query.spec,
@@ -207,13 +190,10 @@ class TimescaleIndexer(Executor):
                 filters=filters,
                 collection=parameters.collection,
             )
-        except Exception as exc:
-            mark_unexpected(result, exc)
-            return result
-        result.undated = found.undated
-        for bucket in found.buckets:
-            start, end = bucket.start.isoformat(), bucket.end.isoformat()
-            result.buckets.append(BucketDoc(id=start, start=start, end=end, count=bucket.count))
+            result.undated = found.undated
+            for bucket in found.buckets:
+                start, end = bucket.start.isoformat(), bucket.end.isoformat()
+                result.buckets.append(BucketDoc(id=start, start=start, end=end, count=bucket.count))
         return result
 
     @requests(on="/delete")
@@ -252,7 +232,7 @@ class TimescaleIndexer(Executor):
     def status(
         self, docs: DocList[Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
     ) -> DocList[Status]:
-        """Complete the status with what is stored; without a document, begin one."""
+        """Complete the status with the state of the index; make one where there is no document."""
         docs = docs or DocList[Status]([Status()])
         stored = self._store.status(collection=parameters.collection)
         names = list(self._store.collections())
@@ -339,9 +319,9 @@ class TimescaleIndexer(Executor):
         return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
 
     def _check_known(self, is_found: bool, collection: str) -> None:
-        """Raise `IndexEmpty` where nothing was found because a collection is not there.
+        """Raise `IndexEmpty` where nothing was found because a collection does not exist.
 
-        The default one is empty before anything was indexed: that is no mistake in a name.
+        The default one does not exist before the first file is indexed, so its name is not a mistake.
         """
         if is_found or collection == DEFAULT_COLLECTION:
             return
@@ -349,13 +329,17 @@ class TimescaleIndexer(Executor):
             raise not_indexed(collection)
 
     def close(self) -> None:
-        """Give back the connection; the embedded server stops where nobody else needs it."""
+        """Close the connection; the embedded server stops where no other process needs it."""
         self._store.close()
 
 
 def _new_result(doc: EmbeddedClip) -> Indexed:
-    kept = {name: value for name, value in carried_fields(doc).items() if name in Indexed.model_fields}
-    return Indexed(**kept, encoder=doc.encoder or None)
+    return Indexed(**_fields_of(Indexed, doc), encoder=doc.encoder or None)
+
+
+def _fields_of(kind: Type[BaseDoc], doc: EmbeddedClip) -> Dict[str, Any]:
+    """Return the carried fields of a document that an answer of some kind has too."""
+    return {name: value for name, value in carried_fields(doc).items() if name in kind.model_fields}
 
 
 def _entry(doc: EmbeddedClip) -> Entry:

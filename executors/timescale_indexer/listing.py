@@ -1,11 +1,12 @@
-"""What is stored, as documents: page by page, or by name."""
+"""List stored recordings as documents: page by page, or by name."""
 
 from typing import List
 
 from docarray import DocList
 
 from executors.messages import given
-from executors.messages.documents import mark_failed, time_text
+from executors.messages.documents import time_text
+from executors.messages.failures import mark_failed
 from executors.messages.int32 import to_int64
 from executors.messages.listings import StoredDoc
 from executors.messages.parameters import DropParameters, RecordingsParameters
@@ -107,7 +108,7 @@ def all_paths(docs: DocList[StoredDoc], store: Store, collection: str) -> DocLis
 
 
 def _names(doc: StoredDoc) -> List[str]:
-    """Return what a document may be stored under; an upload has the name that it came with."""
+    """Return the names that a document may be stored under; an upload has its client's name."""
     if doc.recording_id:
         return [doc.recording_id]
     return [doc.uri, *stored_names(doc.uri)] if doc.uri else []

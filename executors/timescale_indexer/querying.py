@@ -1,4 +1,4 @@
-"""From the document of a query to its vectors: those it came with, or those that are stored."""
+"""Get the vectors of a query: from its document, or from the store."""
 
 from typing import List, Union
 
@@ -20,7 +20,7 @@ CLIENT_ERRORS = (AudioError, ParameterError, RecordingNotFound, DimensionMismatc
 
 
 def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> EmbeddedQuery:
-    """Return what is looked for.
+    """Return the query of a document.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
 
 
 def copy_query(query: EmbeddedQuery, result: Union[SearchHits, Counted]) -> None:
-    """Write what only the store knows of a query into its answer."""
+    """Write the facts of a query that only the store has into its answer."""
     result.encoder = query.spec.encoder
     result.uri = query.name or result.uri
     result.recording_id = query.recording_id

@@ -14,10 +14,9 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
     carried_fields,
-    mark_at_fault,
-    mark_failed,
     to_windows,
 )
+from executors.messages.failures import document_at_fault, mark_failed
 from executors.messages.parameters import (
     CollectionParameters,
     IndexParameters,
@@ -118,16 +117,10 @@ class VGGishEncoder(Executor):
         for doc, result in zip(docs, results, strict=True):
             if result.error_code or result.kind != "audio":
                 continue
-            try:
+            with document_at_fault(result, (ServiceError,)):
                 plan = WindowPlan(doc.window_s, doc.stride_s, doc.sample_rate_hz)
                 samples = self._samples(doc)
-            except ServiceError as exc:
-                mark_failed(result, exc)
-                continue
-            except Exception as exc:
-                mark_at_fault(result, exc)
-                continue
-            cuts.append((result, CutRecording(samples, to_windows(doc.chunks), doc.offset_s), plan))
+                cuts.append((result, CutRecording(samples, to_windows(doc.chunks), doc.offset_s), plan))
         self._embed(cuts)
         return results
 

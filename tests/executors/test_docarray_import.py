@@ -7,6 +7,13 @@ from pathlib import Path
 PROJECT = Path(__file__).parents[2]
 
 
+def _run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python with modules of a folder before the installed ones."""
+    environ = {"PYTHONPATH": f"{folder}:{PROJECT}"}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
 def test_array_libraries_are_not_loaded_and_can_be_imported_after(tmp_path: Path):
     for name in ("tensorflow", "torch", "jax"):
         (tmp_path / f"{name}.py").write_text("print(__name__)\n")
@@ -15,24 +22,11 @@ def test_array_libraries_are_not_loaded_and_can_be_imported_after(tmp_path: Path
         "assert not {'tensorflow', 'torch', 'jax'} & set(sys.modules)\n"
         "import tensorflow, torch, jax"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env={"PYTHONPATH": f"{tmp_path}:{PROJECT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _run(code, tmp_path)
     assert (done.returncode, done.stdout.split()) == (0, ["imported", "tensorflow", "torch", "jax"])
 
 
 def test_a_library_that_is_loaded_already_stays_as_it_is(tmp_path: Path):
     (tmp_path / "jax.py").write_text("")
-    code = "import sys, jax, executors; assert sys.modules['jax'] is jax"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        env={"PYTHONPATH": f"{tmp_path}:{PROJECT}"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = _run("import sys, jax, executors; assert sys.modules['jax'] is jax", tmp_path)
     assert done.returncode == 0, done.stderr

@@ -21,12 +21,12 @@ from executors.messages.documents import (
     WindowDoc,
     audio_source,
     carried_fields,
-    mark_failed,
     parse_time,
     to_recording,
     to_spec,
     to_windows,
 )
+from executors.messages.failures import mark_failed
 from executors.messages.hits import get_hits, write_hits
 from executors.messages.parameters import SearchParameters
 from soundalike.errors import AudioNotFound, ParameterError, UnreadableAudio

@@ -9,10 +9,11 @@ import executors  # noqa: F401
 import base64
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import requests
 
 # Not among the plugins of all tests: it takes seconds to import Jina.
 from tests.fixtures.asking import (
@@ -54,6 +55,25 @@ def uploads(service: Service, service_environ: dict[str, str]) -> Path:
     for path in uploaded_files(folder):
         path.unlink()
     return folder
+
+
+@pytest.fixture
+def finish(service: Service, wait_until: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Wait until the job that an answer names is finished; return it."""
+
+    def wait(answer: requests.Response) -> dict[str, Any]:
+        assert answer.status_code == 202, answer.text
+        address = service.url + answer.headers["location"]
+        assert address.endswith(f"/api/jobs/{answer.json()['id']}")
+
+        def finished() -> dict[str, Any] | None:
+            job: dict[str, Any] = requests.get(address, timeout=60).json()
+            return job if job["finished_at"] else None
+
+        found: dict[str, Any] = wait_until(finished, "the job is finished")
+        return found
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -36,25 +36,6 @@ def _counts(job: dict[str, Any]) -> dict[str, int]:
     return {name: job[name] for name in COUNTS if job[name]}
 
 
-@pytest.fixture
-def finish(service: Service, wait_until: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Wait until the job that an answer names is finished; return it."""
-
-    def wait(answer: requests.Response) -> dict[str, Any]:
-        assert answer.status_code == 202, answer.text
-        address = service.url + answer.headers["location"]
-        assert address.endswith(f"/api/jobs/{answer.json()['id']}")
-
-        def finished() -> dict[str, Any] | None:
-            job: dict[str, Any] = requests.get(address, timeout=60).json()
-            return job if job["finished_at"] else None
-
-        found: dict[str, Any] = wait_until(finished, "the job is finished")
-        return found
-
-    return wait
-
-
 def _sync(service: Service, folder: Path, **more: Any) -> requests.Response:
     return requests.post(f"{service.url}/api/jobs", json={"folder": str(folder), **more}, timeout=60)
 

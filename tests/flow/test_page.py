@@ -398,3 +398,23 @@ def test_the_microphone_is_searched_with_or_its_lack_is_explained(stored: Servic
     expect(page.locator(".match").first).to_be_visible()
     page.locator("#query").get_by_role("button", name="Play").click()
     hears(page, 0)
+
+
+def test_a_job_is_followed_through_a_restart_of_the_service(page: Any, toy_data: Path):
+    failures = iter(range(3))
+
+    def answer(route: Any) -> None:
+        if next(failures, None) is None:
+            route.continue_()
+        else:
+            route.abort()
+
+    page.route("**/api/jobs/*/events", lambda route: route.abort())
+    page.route(re.compile(r"/api/jobs/\w+$"), answer)
+    page.goto(f"{page.address}#/library")
+    page.get_by_label("Folder on the server").fill(str(toy_data / "rain"))
+    page.get_by_role("button", name="Index folder").click()
+    # Other tests of this service have not indexed this folder.
+    job = page.locator(".job", has=page.locator(f"[title='{toy_data / 'rain'}']")).first
+    expect(job).to_contain_text(re.compile(r"done: (\d+) of \1 files, \1 added"))
+    assert next(failures, None) is None, "no answer was lost"

@@ -44,24 +44,6 @@ def sounds(tmp_path: Path, write_wav: Callable[..., Path], rng: np.random.Genera
     return tmp_path / "sounds"
 
 
-@pytest.fixture
-def finished(service: Service, wait_until: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Wait until the job that an answer names is finished; return it."""
-
-    def wait(answer: requests.Response) -> dict[str, Any]:
-        assert answer.status_code == 202, answer.text
-        address = service.url + answer.headers["location"]
-
-        def job() -> dict[str, Any] | None:
-            found: dict[str, Any] = requests.get(address, timeout=60).json()
-            return found if found["finished_at"] else None
-
-        found: dict[str, Any] = wait_until(job, "the job is finished")
-        return found
-
-    return wait
-
-
 def test_what_no_search_finds_is_told_by_the_flow(service: Service, client: Client, sounds: Path):
     (told,) = service.post("/index", {"uri": str(sounds / "quiet.wav")}).json["data"]
     assert (told["warnings"], told["n_windows"], told["n_searchable"]) == ([SILENT], 4, 0)
@@ -77,16 +59,16 @@ def test_what_no_search_finds_is_told_by_the_flow(service: Service, client: Clie
     assert (plain["unsearchable"], plain["earlier_decoder"]) == (2, 0)
 
 
-def test_jobs_tell_it_and_count(service: Service, sounds: Path, finished: Callable[..., dict[str, Any]]):
+def test_jobs_tell_it_and_count(service: Service, sounds: Path, finish: Callable[..., dict[str, Any]]):
     folder = {"folder": str(sounds)}
-    job = finished(requests.post(f"{service.url}/api/jobs", json=folder, timeout=60))
+    job = finish(requests.post(f"{service.url}/api/jobs", json=folder, timeout=60))
     assert (job["added"], job["failed"], job["unsearchable"]) == (3, 0, 2)
     details = {Path(warning["uri"]).name: warning["detail"] for warning in job["warnings"]}
     assert details.keys() == {"quiet.wav", "loud.wav"}
     assert details["quiet.wav"] == SILENT
 
     files = [("files", (path.name, path.read_bytes())) for path in sorted(sounds.iterdir())]
-    job = finished(requests.post(f"{service.url}/api/recordings", files=files, timeout=60))
+    job = finish(requests.post(f"{service.url}/api/recordings", files=files, timeout=60))
     assert {warning["uri"] for warning in job["warnings"]} == {"quiet.wav", "loud.wav"}
     address = f"{service.url}/api/jobs/{job['id']}/files"
     told = requests.get(address, timeout=60).json()["files"]

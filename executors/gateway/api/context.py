@@ -1,4 +1,4 @@
-"""What the routes share."""
+"""Objects that the routes share."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from soundalike.limits import Limits
 
 @dataclass(frozen=True)
 class Context:
-    """What the routes work with.
+    """Objects that the routes share.
 
     Attributes
     ----------
     flow : FlowClient
     library : Library
-        What is stored, asked through the Flow.
+        Stored recordings, asked for through the Flow.
     uploads : Uploads
     decoding : Workers
-        Threads for what reads sound.
+        Threads for reading sound files.
     isolated : IsolatedDecoding
-        Processes for the same, which may crash.
+        Processes for decoding, which may crash.
     jobs : Jobs
     metrics : Metrics
     roots : AllowedRoots
-        What requests may name on this machine.
+        Folders that requests may name on this machine.
     """
 
     flow: FlowClient

@@ -1,4 +1,4 @@
-"""What routes add to the description of themselves: failures, bodies, and examples."""
+"""Parts of the API description that routes add: failures, bodies, and examples."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pydantic import BaseModel
 JSON, FORM, PROBLEM = "application/json", "multipart/form-data", "application/problem+json"
 _SCHEMAS = "#/components/schemas/"
 
-#: What examples name: files of the toy data and, of the first, the id, which follows from its content.
+#: Used in examples: files of the toy data, and the id of the first, which follows from its content.
 SIREN, RAIN = "toy-data/siren/siren_1.mp3", "toy-data/rain/rain_1.mp3"
 SIREN_ID = "f68f64a7-959e-dbd5-c956-4fe5a2ba2c00"
-#: A name for what may be deleted.
+#: A name of something to delete.
 SCRATCH = "scratch"
 
 CollectionName = Annotated[str, Query(description="name of the collection")]
@@ -43,7 +43,7 @@ _MEANINGS = {
 }
 #: Every operation that may need a key can be answered with these.
 _ANYWHERE = (401, 403, 422, 429, 500, 503)
-#: What may be wrong with a body.
+#: Failures of a body.
 BODY = (400, 413)
 _RETRY_AFTER = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 0}}
@@ -51,7 +51,7 @@ _RETRY_AFTER = {
 
 
 def problems(*statuses: int) -> Dict[int | str, Dict[str, Any]]:
-    """Return the description of failures: these, and what every request may be answered with."""
+    """Return the description of these failures and of the ones that every request can have."""
     return only_problems(*_ANYWHERE, *statuses)
 
 

@@ -1,7 +1,7 @@
-"""The whole API description: OpenAPI 3.1 that generators of clients take.
+"""Write the API description: OpenAPI 3.1 that client generators accept.
 
-FastAPI writes most of it. This adds what FastAPI has no word for, and says in words of
-OpenAPI 3.1 what FastAPI says in those of 3.2.
+FastAPI writes most of it. This module adds the parts that FastAPI cannot express, and replaces words of
+OpenAPI 3.2 by words of 3.1.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SCHEMES = {
         "description": "the same key, as `Authorization: Bearer KEY`",
     },
 }
-#: Says what a sound in a request may be given as, beside a file.
+#: Sources of a query beside a file.
 _OTHER_SOURCES = ("uri", "recording_id", "vector")
 
 
@@ -67,7 +67,7 @@ def describe(app: FastAPI, *, has_key: bool) -> None:
 
     @app.get("/openapi.json", include_in_schema=False)
     async def description(request: Request) -> JSONResponse:
-        # Relative: whoever has got this far knows the host; a proxy may have added a prefix.
+        # Relative: the client knows the host; a proxy may have added a prefix.
         prefix = request.scope.get("root_path", "").rstrip("/")
         return JSONResponse({**app.openapi(), "servers": [{"url": prefix or "/"}]})
 
@@ -96,7 +96,7 @@ def _description(app: FastAPI, *, has_key: bool) -> Dict[str, Any]:
 
 
 def _own_schemas() -> Dict[str, Any]:
-    """Return the schemas of what routes read and write by themselves."""
+    """Return the schemas of bodies that routes read and write by themselves."""
     search, timeline = models.SearchRequest, models.TimelineRequest
     by_file = "A search by a sound file, which is not kept."
     over_time = "A count over time of sounds similar to a sound file, which is not kept."

@@ -1,4 +1,4 @@
-"""The description of Jina's own endpoints, of which Jina says little."""
+"""Describe Jina's own endpoints; Jina says little about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from executors.gateway.api.described import BODY, JSON, RAIN, SCRATCH, SIREN, SI
 
 _QUERY = [{"uri": SIREN}]
 _VECTORS = {"uri": "heron.wav", "vectors": [[0.6, 0.8]], "bounds": [[0.0, 3.0]]}
-#: What each endpoint does, and a request that it answers.
+#: Summary of each endpoint, and an example of a request.
 _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "index": ("Index recordings", {"data": _QUERY}),
     "index_vectors": (
@@ -24,7 +24,7 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "labels": ("List labels", {"data": []}),
     "folders": ("List folders", {"data": []}),
     "collections": ("List collections", {"data": []}),
-    "status": ("Get what is indexed, and with what", {"data": []}),
+    "status": ("Get the status of the index", {"data": []}),
     "delete": ("Delete recordings", {"data": [{"uri": RAIN}]}),
     "drop": ("Delete collections", {"data": [{"name": SCRATCH}]}),
 }
@@ -45,7 +45,7 @@ def describe_endpoints(app: FastAPI) -> None:
             summary, _ = _ENDPOINTS.get(name, (f"Call the endpoint /{name}", {}))
             route.tags, route.operation_id = ["jina"], f"jina_{name}"
             route.summary = f"{summary}, with documents"
-            route.description = "What is wrong with one document is in its `error_code` and `error`."
+            route.description = "Errors of single documents are in their `error_code` and `error`."
             route.responses = only_problems(*_FAILURES)
 
 

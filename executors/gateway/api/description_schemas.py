@@ -1,4 +1,4 @@
-"""The schemas of the API description, as generators of clients can use them."""
+"""Make the schemas of the API description usable for client generators."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Dict
 
 from executors.gateway.api.described import BYTES, FORM, ref
 
-#: FastAPI's names of forms, and Jina's of what its endpoints take and give.
+#: FastAPI's names of forms, and Jina's names of documents.
 _FORM = re.compile(r"^Body_(\w+)$")
 _JINAS = re.compile(r"^(\w+)_(input|output)_model$")
 _SUFFIX = {"input": "Request", "output": "Answer"}
 _REFERENCE = re.compile(r'"#/components/schemas/(\w+)"')
 _NULL = {"type": "null"}
-#: What a list in a form is: a field that comes again.
+#: A list in a form is a repeated field.
 _REPEATED = {"style": "form", "explode": True}
 
 
 def renamed(made: Dict[str, Any]) -> Dict[str, Any]:
-    """Return a description in which forms, and what Jina's endpoints take and give, have plain names."""
+    """Return a description in which forms and documents of Jina's endpoints have plain names."""
     names = {name: _plain_name(name) for name in made["components"]["schemas"]}
 
     def reference(found: re.Match[str]) -> str:
@@ -125,7 +125,7 @@ def _bare(field: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _without_default(field: Dict[str, Any]) -> Dict[str, Any]:
-    """Say in words what is taken where a field is left out."""
+    """Write the default of a field into its description."""
     default = field.get("default")
     if default in (None, [], {}, "", "{}", False):
         return _bare(field)

@@ -1,11 +1,11 @@
-"""What a browser's form calls its files."""
+"""Names of files in forms that browsers send."""
 
 from __future__ import annotations
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-#: What browsers write for the characters that would end the name or its line; nothing else is escaped
+#: Escapes of browsers for characters that would end the name or its line; nothing else is escaped
 #: (https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data).
 _ESCAPED = {"%22": '"', "%0D": "\r", "%0A": "\n"}
 

@@ -1,4 +1,4 @@
-"""The two kinds of jobs: a folder that the index is to agree with, and files that were uploaded."""
+"""The two kinds of jobs: index a folder, and index uploaded files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from soundalike.faults import recording_error
 from soundalike.indexing.metadata import FileMetadata, find_tables, read_file_metadata
 
 #: Files that are sent through the Flow together: enough to fill the network's batches, and few enough
-#: that whoever watches sees it go on.
+#: to show progress.
 _BATCH = 16
 #: Files that the index is asked for at once.
 _PAGE = 500
@@ -47,16 +47,16 @@ _COUNTED = {
 
 @dataclass(frozen=True)
 class FolderSync:
-    """Makes a collection agree with a folder.
+    """Indexes new and changed files of a folder.
 
     Attributes
     ----------
     context : Context
     folder : Path
     label : str or None
-        Of all files; None: the name of each one's folder.
+        Label of all files; None: the name of each file's folder.
     prune : bool
-        Take out what is gone.
+        Remove recordings whose files were deleted.
     metadata : bool
         Read the tables ``metadata.csv`` and ``metadata.jsonl`` in the folder.
     """
@@ -73,7 +73,7 @@ class FolderSync:
         return {"label": self.label, "prune": self.prune, "metadata": self.metadata}
 
     async def run(self, job: Job) -> None:
-        """Index what is new or changed; files whose content is stored already are not decoded."""
+        """Index new and changed files; files whose content is stored already are not decoded."""
         found = await self.context.decoding.run(find_files, [str(self.folder)])
         for folder, reason in found.unreadable.items():
             job.note_error(str(folder), AudioNotFound.code, f"the folder cannot be read: {reason}")
@@ -92,7 +92,7 @@ class FolderSync:
             await self._prune(job, any_left=bool(found.files))
 
     async def _read_tables(self, job: Job, found: FileList) -> List[Path]:
-        """Read what tables in the folder say of its files; return the tables."""
+        """Read the tables in the folder; return their paths."""
         tables = await self.context.decoding.run(find_tables, found) if self.metadata else []
         if tables:
             job.metadata = [uri_of(table) for table in tables]
@@ -103,7 +103,7 @@ class FolderSync:
     async def _new_ones(
         self, job: Job, batch: Sequence[Path], known: Dict[str, StoredDoc]
     ) -> List[Clip]:
-        """Count those that are unchanged; return the others."""
+        """Count unchanged files; return the others."""
         clips: List[Clip] = []
         for path in batch:
             uri = uri_of(path)
@@ -123,12 +123,12 @@ class FolderSync:
         )
 
     def _is_unchanged(self, path: Path, stored: Optional[StoredDoc]) -> bool:
-        """Compare by content: the gateway does not know what the file's time was."""
+        """Compare by content: the gateway does not know the file's earlier modification time."""
         wanted = self._clip(0, path)
         label = folder_label(path) if wanted.label is None else wanted.label
         if stored is None or stored.label != label:
             return False
-        # Tags that somebody gave stay where no table says anything of the file.
+        # Tags stay as they are where no table lists the file.
         if path in self._told and stored.tags != wanted.tags:
             return False
         if wanted.recorded_at not in (None, stored.recorded_at):
@@ -138,11 +138,11 @@ class FolderSync:
                 return False
             return recording_id_of(path) == stored.recording_id
         except Exception:
-            # Whatever it is, it is told where the file is indexed.
+            # The error is reported when the file is indexed.
             return False
 
     async def _prune(self, job: Job, *, any_left: bool) -> None:
-        """Take out what is gone from the folder, unless everything is: a disk may not be mounted."""
+        """Remove recordings whose files were deleted, unless all were: a disk may not be mounted."""
         after = ""
         gone: List[str] = []
         while True:
@@ -173,7 +173,7 @@ class UploadIndexing:
     context : Context
     label : str or None
     recorded_at : str or None
-        When all of them began, ISO-8601 with zone; None: what header or name tell.
+        Start of all of them, ISO-8601 with zone; None: as header or name say.
     tags : dict
         Of all files; each has its name as well.
     files : list of Kept
@@ -184,7 +184,7 @@ class UploadIndexing:
     recorded_at: Optional[str] = None
     tags: Dict[str, Any] = field(default_factory=dict)
     files: List[Kept] = field(default_factory=list)
-    #: Paths that were sent to be indexed and of which nobody has said yet that they are not.
+    #: Paths that were sent to be indexed and have not failed.
     _sent: Set[Path] = field(default_factory=set)
 
     @classmethod
@@ -222,9 +222,9 @@ class UploadIndexing:
             await _index(self.context, job, clips, batch, self._sent)
 
     async def let_go(self) -> None:
-        """Need the files no more; those that are in no collection are not kept.
+        """Release the files; remove the ones that are in no collection.
 
-        What was sent when a job is cancelled may still be stored, and stays; so does everything where
+        Files that were sent when a job is cancelled may still be stored, so they stay. All stay where
         the index cannot be asked.
         """
         for kept in self.files:
@@ -248,7 +248,7 @@ def find_folder(context: Context, name: str) -> Path:
     folder = Path(os.path.abspath(name))
     context.roots.check(str(folder))
     if not folder.is_dir():
-        raise AudioNotFound(f"{name!r} is no folder; give the path of one that the server can read")
+        raise AudioNotFound(f"{name!r} is not a folder; give the path of one that the server can read")
     return folder
 
 
@@ -259,14 +259,14 @@ async def _index(
     uploads: Sequence[Kept] = (),
     sent: Optional[Set[Path]] = None,
 ) -> None:
-    """Index files, and count what became of them.
+    """Index files, and count the outcomes.
 
-    Of uploads it is noted what became of each, and those that are not stored are taken out of `sent`.
+    The result of each upload is noted; uploads that are not stored are removed from `sent`.
 
     Raises
     ------
     CancelledError
-        The job was cancelled. What had been sent is indexed all the same, and counted.
+        The job was cancelled. Files that had been sent are indexed and counted all the same.
     """
     if not clips:
         await context.jobs.notify()
@@ -281,7 +281,7 @@ async def _index(
         own = str(clip.uri)
         name = uploads[number].name if uploads else own
         if not uploads and is_film_without_sound(path_of(own), result.error_code):
-            # Nobody has named it: it lies in the folder.
+            # The client named the folder, not this file.
             result.outcome = "skipped"
             job.skipped += 1
             job.note_left_out(own, NO_TRACK)
@@ -301,11 +301,11 @@ async def _index(
 
 
 async def _asked(context: Context, job: Job, clips: Sequence[Clip]) -> Tuple[List[Indexed], bool]:
-    """Return what became of files, and whether the job was cancelled meanwhile.
+    """Return the results of files, and whether the job was cancelled meanwhile.
 
-    Where the request fails as a whole, as by an error of an executor that nobody foresaw, they are
-    sent one by one: only the one at fault fails. Of a job that is cancelled then, those that are
-    answered are returned.
+    Where the request fails as a whole, for example by an unexpected error of an executor, files are
+    sent one by one, so that only the one at fault fails. If the job is cancelled then, the results
+    so far are returned.
 
     Raises
     ------
@@ -334,7 +334,7 @@ async def _asked(context: Context, job: Job, clips: Sequence[Clip]) -> Tuple[Lis
 
 
 def _own_error(exc: Exception, name: str) -> Optional[SoundalikeError]:
-    """Return the error of the file that a request has failed for; None where it is no file's."""
+    """Return the error of the file that made a request fail; None where no file is to blame."""
     if not isinstance(exc, HTTPException):
         is_of_all = isinstance(exc, SoundalikeError) and not isinstance(
             exc, (AudioError, ParameterError)
@@ -372,10 +372,10 @@ async def _seen_through(question: Coroutine[Any, Any, _Item]) -> Tuple[_Item, bo
 
 
 def _of_upload(kept: Kept, result: Indexed) -> JobFile:
-    """Return what became of an upload, in which its client's name stands for the path."""
+    """Return the result of an upload, with its client's name in place of the path."""
     told = result.model_dump(include=set(JobFile.model_fields))
     error = result.error and result.error.replace(str(kept.path), kept.name)
-    # What is not stored has no id to ask for.
+    # A failed upload is not stored, so it has no id.
     stored_id = None if result.error_code else result.recording_id
     return JobFile(**{**told, "uri": kept.name, "recording_id": stored_id, "error": error})
 

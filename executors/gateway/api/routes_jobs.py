@@ -1,4 +1,4 @@
-"""Indexing that takes a while: uploads and folders."""
+"""Routes of jobs: index uploads and folders in the background."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class FolderRequest(StrictModel):
 
 
 class JobFiles(BaseModel):
-    """What became of the files of a job, in their order."""
+    """The results of a job's files, in their order."""
 
     files: List[JobFile]
 
@@ -144,7 +144,7 @@ async def index_folder(
     response: Response,
     wanted: Annotated[FolderRequest, Body(openapi_examples={"toy data": {"value": _TOY_FOLDER}})],
 ) -> Job:
-    """Index what is new or changed in a folder and below; unchanged files are not decoded."""
+    """Index new and changed files in a folder and its subfolders; unchanged files are not decoded."""
     await context.library.check_names(wanted.collection, wanted.label)
     folder = await context.decoding.run(find_folder, context, wanted.folder)
     work = FolderSync(context, folder, wanted.label, wanted.prune, wanted.metadata)
@@ -189,7 +189,7 @@ async def watch_job(context: GivenContext, job: GivenJob) -> AsyncIterable[Serve
 
 @router.delete("/api/jobs/{job_id}", responses=problems(404), summary="Cancel a job")
 async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
-    """Stop a job; what it has indexed stays."""
+    """Stop a job; files that it has indexed stay in the index."""
     return await context.jobs.cancel(job_id)
 
 

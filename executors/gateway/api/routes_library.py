@@ -1,4 +1,4 @@
-"""What is stored: collections, recordings, labels, folders."""
+"""Routes of the library: collections, recordings, labels, folders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DELETION_FAILURES = problems(404, 409, 507)
 async def get_status(
     context: GivenContext, collection: CollectionName = DEFAULT_COLLECTION
 ) -> models.ServiceStatus:
-    """Return counts, the encoder, and what requests may ask for."""
+    """Return counts, the encoder, and the limits of requests."""
     found = await context.library.status(collection)
     return models.ServiceStatus(
         **found.model_dump(exclude={"id"}),
@@ -200,5 +200,5 @@ async def list_folders(
 
 
 def _plain(doc: Any) -> Any:
-    """Return a document as a dictionary, without what only travels."""
+    """Return a document as a dictionary, without the fields that only the executors need."""
     return doc.model_dump(exclude={"id", "error_code", "error"})

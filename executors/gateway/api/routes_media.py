@@ -1,4 +1,4 @@
-"""Recordings to listen to and to look at."""
+"""Routes of audio, waveforms and spectrograms."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ router = APIRouter(
     tags=["playback"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
 )
 
-#: A recording's id is that of its content, so what is drawn of it stays right.
+#: A recording's id follows from its content, so its pictures never change.
 _LASTING = {"Cache-Control": "private, max-age=3600"}
 _SHOWN = 80
-#: What is wrong with a range, by the status that Starlette answers with.
+#: Faults of a range by the status that Starlette answers with.
 _NO_RANGE = {
     400: "which names no bytes; give one like bytes=0-1023, or leave it out",
     416: "and the file ends before that; its length is in Content-Range",
@@ -90,7 +90,7 @@ class _Sound(FileResponse):
 
 
 class _CutOut(_Sound):
-    """A file that is there for one answer, and gone whatever becomes of that."""
+    """A file for one answer, which is removed however the answer ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; a background task would be left out where the range cannot be had."""

@@ -1,4 +1,4 @@
-"""The service itself: health, metrics, and the page."""
+"""Routes of the service itself: health, metrics, and the web page."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def get_metrics(context: GivenContext) -> Response:
 
 @router.get("/health", responses=only_problems(*_OPEN_FAILURES), summary="Check every executor")
 async def get_health(context: GivenContext) -> models.Health:
-    """Ask every executor; 503 names those that give no answer."""
+    """Ask every executor; 503 names executors that do not answer."""
     states = await context.flow.health()
     if wrong := {name: state for name, state in states.items() if state != "ok"}:
         named = "; ".join(f"{name}: {state}" for name, state in wrong.items())

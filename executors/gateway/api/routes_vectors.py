@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from executors.gateway.api.context import Context, GivenContext
 from executors.gateway.api.described import BODY, named_after_function, problems
+from executors.gateway.background.job import FileResult
 from executors.gateway.background.uploads import FIELD_LIMITS
 from executors.messages.documents import Indexed
 from executors.messages.vector_documents import to_document
@@ -31,27 +32,17 @@ router = APIRouter(
 _BATCH_NUMBERS = 1 << 21
 
 
-class VectorsIndexed(BaseModel):
-    """The result for one recording."""
-
-    uri: str = Field(description="its name")
-    outcome: str = Field(description="added, unchanged, updated, linked, replaced or failed")
-    recording_id: Optional[str]
-    n_windows: int
-    n_searchable: int = Field(description="windows that a search can find")
-    duration_s: float
-    warnings: List[str]
-    error_code: Optional[str]
-    error: Optional[str]
+class VectorsIndexed(FileResult):
+    """The result for one recording; `uri` is its name."""
 
 
 class VectorsAnswer(BaseModel):
-    """What became of uploaded vectors, recording by recording."""
+    """The results of uploaded vectors, recording by recording."""
 
     collection: str
     dimension: int
     recordings: List[VectorsIndexed]
-    warnings: List[str] = Field(description="what was assumed")
+    warnings: List[str] = Field(description="assumptions that were made")
 
 
 @router.post(
@@ -72,7 +63,9 @@ async def upload_vectors(
     rows: Annotated[
         Optional[UploadFile], File(description="CSV or JSON lines with a row for each vector")
     ] = None,
-    encoder_name: Annotated[str, Form(description="what computed the vectors")] = EXTERNAL,
+    encoder_name: Annotated[
+        str, Form(description="name of the encoder that computed the vectors")
+    ] = EXTERNAL,
 ) -> VectorsAnswer:
     """Store vectors under the names of their recordings; search finds them by vector or recording.
 
@@ -118,7 +111,7 @@ async def _read(context: Context, vectors: UploadFile, rows: Optional[UploadFile
 def _called(
     error: SoundalikeError, files: Sequence[Tuple[Optional[Path], Optional[UploadFile]]]
 ) -> SoundalikeError:
-    """Return an error that calls the files what the client calls them."""
+    """Return an error with the client's names of the files."""
     message = error.message
     for path, upload in files:
         if path is not None and upload is not None:

@@ -1,4 +1,4 @@
-"""Names that a route does not know are refused.
+"""Refuse names that a route does not know.
 
 A misspelt ``collection`` would else stand for the default one, and a request to delete would take the
 wrong recordings.
@@ -16,7 +16,7 @@ from starlette.datastructures import FormData
 from executors.messages.names import FIELD_ALIASES, both_given
 from soundalike.parameters import refuse_unknown
 
-#: Proper names in queries and forms by their aliases: the seconds of what is played or drawn.
+#: Proper names in queries and forms by their aliases: the seconds to play or draw.
 _ALIASES = {proper: alias for alias, proper in FIELD_ALIASES.items() if proper.endswith("_s")}
 
 
@@ -30,7 +30,7 @@ async def refuse_unknown_fields(request: Request) -> None:
     ParameterError
         A value was given under two names.
     """
-    # What the routes depend on takes no fields of its own.
+    # The dependencies of routes take no fields.
     dependant = request.scope["route"].dependant
     known = [field.alias for field in dependant.query_params]
     _rename_in_query(request, known)
@@ -45,18 +45,18 @@ async def refuse_unknown_fields(request: Request) -> None:
 
 
 def _rename_in_query(request: Request, known: list[str]) -> None:
-    """Give what came under an alias its proper name; FastAPI reads the query after this."""
+    """Replace aliases by proper names; FastAPI reads the query after this."""
     pairs = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     renamed = _renamed(pairs, known)
     if renamed == pairs:
         return
     request.scope["query_string"] = urlencode(renamed).encode("latin-1")
-    # What Starlette has read of it before.
+    # Starlette may have read it already.
     vars(request).pop("_query_params", None)
 
 
 def _rename_in_form(form: FormData, known: list[str]) -> None:
-    """Do the same in place: FastAPI has read the form already, and takes its values after this."""
+    """Replace them in place: FastAPI has read the form already, and takes its values after this."""
     vars(form).update(vars(FormData(_renamed(form.multi_items(), known))))
 
 

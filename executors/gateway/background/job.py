@@ -13,7 +13,7 @@ MOST_LEFT_OUT = 20
 
 
 class JobError(BaseModel):
-    """What went wrong; `uri` is null where it was the job as a whole."""
+    """An error of a file, or of the whole job where `uri` is null."""
 
     uri: Optional[str]
     code: str
@@ -21,14 +21,14 @@ class JobError(BaseModel):
 
 
 class JobWarning(BaseModel):
-    """What is wrong with a file that is stored all the same."""
+    """A fault of a file that is stored all the same."""
 
     uri: str
     detail: str
 
 
-class JobFile(BaseModel):
-    """What became of an uploaded file; `uri` is what its client calls it."""
+class FileResult(BaseModel):
+    """The result of a file or recording that was to be indexed."""
 
     uri: str
     recording_id: Optional[str]
@@ -41,15 +41,19 @@ class JobFile(BaseModel):
     error: Optional[str]
 
 
+class JobFile(FileResult):
+    """The result of an uploaded file; `uri` is its client's name of it."""
+
+
 class LeftOut(BaseModel):
-    """A file of a folder that is no sound, and why it is not taken for one."""
+    """A file of a folder that is not a sound file, and the reason."""
 
     uri: str
     reason: str
 
 
 class Job(BaseModel):
-    """Files that are being indexed. `total` is null until they have been counted."""
+    """A job that indexes files. `total` is null until they have been counted."""
 
     id: str = Field(default_factory=lambda: uuid4().hex)
     kind: Literal["folder", "upload"]
@@ -62,10 +66,10 @@ class Job(BaseModel):
     replaced: int = 0
     unchanged: int = 0
     failed: int = 0
-    pruned: int = Field(default=0, description="paths taken out because their files are gone")
-    skipped: int = Field(default=0, description="films without sound, which are done as well")
+    pruned: int = Field(default=0, description="paths removed because their files were deleted")
+    skipped: int = Field(default=0, description="films without sound; they count as done")
     left_out: int = Field(
-        default=0, description="files of the folder that are no sounds, beside `total`"
+        default=0, description="files of the folder that are not sound files, beside `total`"
     )
     left_out_files: List[LeftOut] = Field(default=[], description="the first 20 of these two kinds")
     metadata: List[str] = Field(default=[], description="tables in the folder that were read")
@@ -80,20 +84,20 @@ class Job(BaseModel):
 
     @property
     def is_finished(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the job has ended."""
         return self.state in ("done", "failed", "cancelled")
 
     def note_left_out(self, uri: str, reason: str) -> None:
-        """Keep the name of a file that is no sound, where there are not too many yet."""
+        """Keep the name of a file that is not a sound file, up to a limit."""
         if len(self.left_out_files) < MOST_LEFT_OUT:
             self.left_out_files.append(LeftOut(uri=uri, reason=reason))
 
     def note_error(self, uri: Optional[str], code: str, detail: str) -> None:
-        """Keep an error, where there are not too many yet."""
+        """Keep an error, up to a limit."""
         if len(self.errors) < _MOST_ERRORS:
             self.errors.append(JobError(uri=uri, code=code, detail=detail))
 
     def note_warning(self, uri: str, detail: str) -> None:
-        """Keep a warning, where there are not too many yet."""
+        """Keep a warning, up to a limit."""
         if len(self.warnings) < _MOST_ERRORS:
             self.warnings.append(JobWarning(uri=uri, detail=detail))

@@ -1,4 +1,4 @@
-"""Long work that goes on after its request was answered, and that clients can watch or cancel."""
+"""Run jobs in the background, which clients can watch and cancel."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from soundalike.errors import (
 
 #: Finished jobs that are kept, and jobs that may wait.
 _KEPT, _WAITING = 100, 20
-#: A job that was running when the service was killed so often fails: it may be what kills it.
+#: After so many kills of the service while it was running, a job fails: it may be the cause.
 _MOST_INTERRUPTIONS = 3
-#: A cancelled job has so long to count what it has sent before the request is answered.
+#: Seconds that a request to cancel waits for the job to count the files it has sent.
 _COUNTING_S = 10
-#: A job that cannot reach the executors or the database waits so long for the service to stop.
+#: Seconds that a job waits for the service to stop where executors or database cannot be reached.
 _STOPPING_S = 3.0
 _UNREACHABLE = frozenset((ServiceError.code, StoreUnavailable.code))
 _POLL_S = 0.1
@@ -59,7 +59,7 @@ class Jobs:
     def __init__(self, journal: Journal | None = None, *, stopping_s: float = _STOPPING_S) -> None:
         self._journal = journal
         self._stopping_s = stopping_s
-        # One thread writes, so that what was saved last is what stays.
+        # One thread writes, so that writes keep their order.
         self._writer = ThreadPoolExecutor(1, "journal")
         self._jobs: Dict[str, Job] = {}
         self._requests: Dict[str, Dict[str, Any]] = {}
@@ -88,7 +88,7 @@ class Jobs:
         tidy_up : callable, optional
             Called at its end, also where its turn never came, but not where the service stops.
         request : dict, optional
-            What `restore` returns for it after a restart; JSON-compatible.
+            Parameters of the work, which `restore` returns after a restart; JSON-compatible.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Jobs:
         return unfinished
 
     def resume(self, job: Job, work: Work, tidy_up: TidyUp | None = None) -> None:
-        """Let a job that `restore` has returned wait for its turn; takes what `start` does."""
+        """Let a job that `restore` has returned wait for its turn; parameters are those of `start`."""
 
         async def resumed(job: Job) -> None:
             if job.interrupted >= _MOST_INTERRUPTIONS:
@@ -163,9 +163,10 @@ class Jobs:
         return self._jobs[job_id]
 
     async def cancel(self, job_id: str) -> Job:
-        """Stop a job; what it has indexed stays. A finished job is left as it is.
+        """Stop a job; indexed files stay. A finished job is left as it is.
 
-        It counts what it has sent before it ends. Where that takes long, it is returned while it does.
+        The job counts the files that it has sent before it ends. Where that takes long, it is returned
+        before its end.
         """
         job = self.get(job_id)
         if task := self._tasks.get(job_id):
@@ -282,7 +283,7 @@ class Jobs:
 
 
 def _described(exc: Exception) -> Dict[str, str]:
-    """Return code and sentence of what a request would have been answered with."""
+    """Return the code and the sentence of an exception, as in a problem document."""
     if isinstance(exc, HTTPException):
         problem = problem_of(exc.status_code, str(exc.detail))
     elif isinstance(exc, SoundalikeError):

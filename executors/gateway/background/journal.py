@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Record:
-    """A job with what is needed to list it or to run it again.
+    """A job, with the data to list it or to run it again.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class Record:
 class Journal:
     """A SQLite file of jobs, which one service at a time has for itself; threads may share it.
 
-    The file is not worth failing a job for: where it cannot be written, for example because the disk
-    is full, a warning is logged.
+    A write that fails, for example because the disk is full, does not fail the job: a warning is
+    logged.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Journal:
                 _log.warning("%s: cannot read the job %s: %s", self._path, job_id, exc)
 
     def save(self, record: Record) -> None:
-        """Keep a job in place of what was kept of it."""
+        """Write a job, in place of its earlier row."""
         row = (
             record.job.id,
             record.job.model_dump_json(),
@@ -120,7 +120,7 @@ class Journal:
         self._write("DELETE FROM jobs WHERE id = ?", [(job_id,) for job_id in job_ids])
 
     def close(self) -> None:
-        """Let another service have the file; what is saved after this is lost."""
+        """Release the file; later writes are lost."""
         with self._lock, suppress(sqlite3.Error):
             self._connection.close()
 

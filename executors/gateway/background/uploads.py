@@ -1,4 +1,4 @@
-"""Files that clients send: on the disk as they come, kept under names that their content decides."""
+"""Keep uploaded files on the disk under names that follow from their content."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Kept:
     path : Path
         Made of its content's id and, where it is one of a sound file, its suffix.
     name : str
-        What the client calls it, without folders.
+        The client's name of it, without folders.
     """
 
     path: Path
@@ -69,11 +69,11 @@ class Uploads:
 
     @property
     def passing(self) -> Path:
-        """Folder of what is needed for one request."""
+        """Folder of files that are needed for one request."""
         return self.folder / _PASSING
 
     def prepare(self) -> None:
-        """Make the folder, and remove what a process that was killed has left.
+        """Make the folder, and remove files that a killed process has left.
 
         Bodies of requests are spooled here as well: a temporary folder may be kept in memory.
         """
@@ -113,19 +113,19 @@ class Uploads:
         return Kept(await self._workers.run(self._keep, upload.file, _suffix_of(name)), name)
 
     def keep_again(self, path: Path) -> None:
-        """Need an upload that an earlier service has kept."""
+        """Keep an upload of an earlier run of the service."""
         with self._lock:
             self._needed[path] += 1
 
     def let_go(self, path: Path) -> None:
-        """Need a kept upload no more."""
+        """Release a kept upload."""
         with self._lock:
             self._needed[path] -= 1
             if self._needed[path] <= 0:
                 del self._needed[path]
 
     def is_needed(self, path: Path) -> bool:
-        """Tell whether somebody has kept a path and not let it go."""
+        """Tell whether a path was kept and not let go."""
         return path in self._needed
 
     def holds(self, path: Path) -> bool:
@@ -171,7 +171,7 @@ class Uploads:
 
 
 def _name_of(filename: str | None) -> str:
-    """Return what a client calls its file, without folders; browsers of old send whole paths."""
+    """Return the client's name of its file, without folders; old browsers send whole paths."""
     return (filename or "").replace("\\", "/").rpartition("/")[2][:255] or "upload"
 
 

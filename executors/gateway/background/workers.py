@@ -1,4 +1,4 @@
-"""Work that blocks, in threads, and never in more of them than there are processors for it."""
+"""Run blocking calls in a bounded number of threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 
 
 class Workers:
-    """Threads with a bound; those who find none free wait without blocking anybody else.
+    """Threads with a bound; calls that find none free wait without blocking the event loop.
 
     Parameters
     ----------
@@ -32,6 +32,6 @@ class Workers:
         *arguments: _Arguments.args,
         **keywords: _Arguments.kwargs,
     ) -> _Result:
-        """Call a function in a thread; return or raise what it does."""
+        """Call a function in a thread; return its result or raise its exception."""
         call = partial(function, *arguments, **keywords)
         return await anyio.to_thread.run_sync(call, limiter=self._limiter)

@@ -1,1 +1,1 @@
-"""From the gateway to the executors: calls, checks of names, and what is looked up."""
+"""From the gateway to the executors: calls, checks of names, and look-ups."""

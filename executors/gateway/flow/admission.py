@@ -1,4 +1,4 @@
-"""Requests that no executor gets to see, whatever protocol they come by."""
+"""Reject unsafe requests before they reach an executor (HTTP and gRPC)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from soundalike.errors import ParameterError
 
 
 class Admission:
-    """Refuse what would do harm in the Flow: a step.
+    """Reject requests that would do harm in the Flow: a step.
 
     That is: requests that name executors, or with a parameter that is NaN or infinite, or with the name
     of an endpoint or parameter that no executor knows.
@@ -28,8 +28,8 @@ class Admission:
         """Forward a request, or answer it with the error."""
         try:
             _check_executors(request)
-            # Over HTTP that was done; over gRPC they come as protobuf, which holds such numbers and
-            # cannot hand them out.
+            # Done already over HTTP. Over gRPC parameters come as protobuf, which can hold such numbers
+            # and fails to convert them.
             check_finite(request.proto_wo_data.parameters, "parameters")
             await _check_names(request, self._names)
         except ParameterError as exc:
@@ -53,8 +53,8 @@ async def _check_names(request: DataRequest, names: RequestNames) -> None:
 def _check_executors(request: DataRequest) -> None:
     """Raise an error unless a request goes through every executor.
 
-    Who leaves out the segmenter could store any file of an allowed folder as a recording, and have it
-    played. And Jina takes the name for a regular expression, of which some never end.
+    Without the segmenter, a client could store any file of an allowed folder as a recording, and play
+    it. And Jina takes the name for a regular expression; some of these never end.
     """
     named = request.header.target_executor
     if named:
@@ -66,6 +66,6 @@ def _check_executors(request: DataRequest) -> None:
 
 def _refused(request: DataRequest, error: ParameterError) -> DataRequest:
     request.add_exception(error)
-    # Numbers that cannot be handed out, the caller could not read either.
+    # The caller could not read such numbers either.
     request.proto_wo_data.parameters.Clear()
     return request

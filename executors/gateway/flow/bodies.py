@@ -1,4 +1,4 @@
-"""Bodies of Jina's endpoints over HTTP: unknown names are refused, and aliases accepted.
+"""Check the bodies of Jina's HTTP endpoints: refuse unknown names, accept aliases.
 
 FastAPI drops names that its models do not have, before any executor could see them.
 """
@@ -18,7 +18,7 @@ from executors.messages.names import FIELD_ALIASES, aliases_of
 from soundalike.errors import ParameterError
 from soundalike.parameters import refuse_unknown, resolve_aliases
 
-#: What Jina's client sends beside the first three, which are all that Jina reads.
+#: Fields that Jina's client sends and Jina does not read.
 _JINAS_CLIENT = ("exec_endpoint", "target_executor", "routes", "status", "request_id", "execEndpoint")
 _BODY = ("data", "parameters", "header")
 _HEADER = ("request_id", "requestId", "target_executor", "targetExecutor")

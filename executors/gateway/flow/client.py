@@ -1,4 +1,4 @@
-"""The way from a plain HTTP route to the executors."""
+"""Send requests from plain HTTP routes to the executors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FlowClient:
         Raises
         ------
         HTTPException
-            The request failed as a whole; its detail is what `problem_of` takes.
+            The request failed as a whole; `problem_of` takes its detail.
         ServiceError
             An executor cannot be reached.
         """
@@ -84,12 +84,12 @@ class FlowClient:
         answer: Type[_Doc],
         parameters: Dict[str, Any] | None = None,
     ) -> _Doc:
-        """Send one document; takes and raises what `ask` does."""
+        """Send one document; parameters and errors are those of `ask`."""
         (found,) = await self.ask(endpoint, [doc], answer, parameters)
         return found
 
     async def health(self) -> Dict[str, str]:
-        """Return ``ok``, or what is wrong, for each executor by its name."""
+        """Return ``ok`` or the fault of each executor by its name."""
         names = list(self._streamer._executor_addresses)
         states = await asyncio.gather(*(self._state_of(name) for name in names))
         return dict(zip(names, states, strict=True))

@@ -1,4 +1,4 @@
-"""What is stored, asked through the Flow: the gateway has no way to the database."""
+"""Read and delete stored recordings through the Flow: the gateway cannot reach the database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAGE = 1_000
 
 
 class Library:
-    """Reads and deletes what the Flow has stored.
+    """Reads and deletes stored recordings.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Library:
         self._flow = flow
 
     async def status(self, collection: str) -> Status:
-        """Return what is indexed, and with what."""
+        """Return the status of the index."""
         (status,) = await self._flow.ask("/status", [], Status, {"collection": collection})
         return status
 
@@ -41,7 +41,7 @@ class Library:
         return await self._flow.ask("/recordings", [], StoredDoc, {"collection": collection, **given})
 
     async def page_if_any(self, collection: str, **parameters: Any) -> List[StoredDoc]:
-        """Return what `page` does, and nothing of a collection that is not there yet."""
+        """Return the same as `page`, or nothing where the collection does not exist yet."""
         try:
             return await self.page(collection, **parameters)
         except HTTPException as exc:
@@ -50,7 +50,7 @@ class Library:
             raise
 
     async def below(self, folder: str, collection: str) -> AsyncIterator[StoredDoc]:
-        """Yield all that is stored below a folder, in the order of the paths."""
+        """Yield the stored recordings below a folder, in the order of the paths."""
         after = ""
         while page := await self.page_if_any(collection, under=folder, after=after, limit=_PAGE):
             for doc in page:
@@ -58,14 +58,14 @@ class Library:
             after = str(page[-1].uri)
 
     async def check_names(self, collection: str, label: str | None) -> None:
-        """Raise what the index says of a collection or label that nobody can have.
+        """Raise the index's error for an invalid name of a collection or label.
 
         A job is refused before it begins, not when its first files have been read.
         """
         await self.page_if_any(collection, labels=[label] if label else [], limit=1)
 
     async def known(self, uris: List[str], collection: str) -> Dict[str, StoredDoc]:
-        """Return what is stored of paths, by path."""
+        """Return the stored recordings of paths, by path."""
         if not uris:
             return {}
         docs = [StoredDoc(id=str(number), uri=uri) for number, uri in enumerate(uris)]

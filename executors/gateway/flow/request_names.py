@@ -1,4 +1,4 @@
-"""Names of endpoints and parameters in requests, checked against those that the executors declare."""
+"""Check the names of endpoints and parameters in requests against the declared ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _Takers = Mapping[str, Optional[FrozenSet[str]]]
 
 
 class RequestNames:
-    """What the executors of a Flow call their endpoints and parameters.
+    """The names of endpoints and parameters that the executors of a Flow declare.
 
     A user's own executors may stand between ours and have parameters of their own. Each executor says at
     the start of the gateway which it declares.
@@ -38,7 +38,7 @@ class RequestNames:
         self._declared: Dict[str, Dict[str, Optional[FrozenSet[str]]]] = {}
 
     async def learn(self) -> None:
-        """Ask the executors what they declare, once.
+        """Ask the executors for their declarations, once.
 
         An executor that cannot be reached leaves this undone; the request then meets the same fault.
         """
@@ -77,7 +77,7 @@ class RequestNames:
         return proper
 
     def addressed(self, endpoint: str, parameters: Mapping[str, Any]) -> Dict[str, Any]:
-        """Return parameters of which each executor gets those that it takes, and no others."""
+        """Return parameters addressed so that each executor gets only the ones that it takes."""
         takers = self._takers(endpoint)
         typed = [names for names in takers.values() if names is not None]
         sent: Dict[str, Any] = {}
@@ -127,7 +127,7 @@ class KnownNames:
         request.parameters = sent
         answer = await forward(request)
         own = {name: value for name, value in answer.parameters.items() if name in JINAS_OWN}
-        # An answer repeats the parameters: those that were given.
+        # An answer repeats the parameters of the request.
         answer.parameters = {**given, **own}
         return answer
 

@@ -1,4 +1,4 @@
-"""The windows of a collection: whoever names one need not say how its recordings were cut."""
+"""Fill in the window size and stride of the collection that a request names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from soundalike.errors import ModelMismatch
 
 #: Where audio is cut.
 _ENDPOINTS = frozenset({"/index", "/search", "/timeline"})
-#: What is known for longer is asked for again, while requests go on with it.
+#: Older values are renewed in the background while requests use them.
 _FRESH_S = 2.0
 
 
@@ -27,8 +27,8 @@ class CollectionWindows:
     """Fill in ``window_size`` and ``stride`` of requests that name only a collection: a step.
 
     Every request passes here, over HTTP, gRPC and from the gateway's own routes. The Flow itself is
-    asked for its collections, because only the indexer needs to reach the database. What it says is
-    kept; a request that then does not fit its collection is sent once more with what it says by then.
+    asked for its collections, because only the indexer can reach the database. Its answer is kept; a
+    request that does not fit its collection is sent once more with a new answer.
 
     Parameters
     ----------
@@ -53,13 +53,13 @@ class CollectionWindows:
         request.parameters = {**given, **filled}
         answer = await forward(request)
         if _is_mismatch(answer):
-            # The collection may have been made anew in the meantime.
+            # The collection may have been dropped and created in the meantime.
             await self._ask()
             again = await self._windows_for(given)
             if again != filled:
                 request.parameters = {**given, **again}
                 answer = await forward(request)
-        # An answer repeats the parameters: those that were given.
+        # An answer repeats the parameters of the request.
         answer.parameters = {key: value for key, value in answer.parameters.items() if key not in filled}
         return answer
 
@@ -82,7 +82,7 @@ class CollectionWindows:
         return self._asking
 
     async def _ask(self) -> None:
-        """Learn what there is now; what was asked for earlier by somebody else is not new enough.
+        """Ask for the collections; an answer to an earlier question is not new enough.
 
         Others may wait for the same answer, and get it when this one is cancelled.
         """

@@ -11,10 +11,10 @@ from executors.gateway.guard.policy import Access, keys_in, split_host
 from executors.gateway.guard.problem_responses import refusal
 from soundalike.errors import Forbidden, Unauthorized
 
-#: What a browser fetches before anybody could type in a key, and what tells nothing but health.
+#: Paths that need no key: the page and its parts, the documentation, and health.
 OPEN_PATHS = frozenset(("/", "/health", "/dry_run", "/docs", "/redoc", "/openapi.json", "/favicon.ico"))
 OPEN_PREFIXES = ("/_docs/", "/static/")
-#: What reads only; a browser asks for nothing else in a page's name without saying whose page it is.
+#: Methods that only read; for all others a browser sends the origin of the page.
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 NO_KEY = (
@@ -24,10 +24,10 @@ NO_KEY = (
 
 
 class SameSite:
-    """Refuses requests under foreign names, and those that change something for another web page.
+    """Refuses requests under foreign host names, and writing requests of other web pages.
 
-    A page that is open in a browser on this machine can send requests to it. Its name gives it away:
-    as ``Host``, where its makers let the name lead here, or as ``Origin``.
+    A page that is open in a browser on this machine can send requests to it. Its name is in ``Host``,
+    where its DNS name leads to this machine, or in ``Origin``.
     """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
@@ -59,7 +59,7 @@ class SameSite:
         await answer(scope, receive, send)
 
     def _is_own(self, origin: str | None, hosts: tuple[str, ...]) -> bool:
-        """Tell whether a request comes from no page, from one of ours, or from an allowed one."""
+        """Tell whether a request comes from no page, from our page, or from an allowed one."""
         if origin is None or origin in self._origins or "*" in self._origins:
             return True
         return any(_is_same(origin, host) for host in hosts)
@@ -74,7 +74,7 @@ def _is_same(origin: str, host: str) -> bool:
 
 
 class ApiKey:
-    """Lets a request through that carries the key, or that may come without."""
+    """Lets requests through that carry the key or need none."""
 
     def __init__(self, app: ASGIApp, access: Access, failed_keys: FailedKeyLimit) -> None:
         self._app = app

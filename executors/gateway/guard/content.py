@@ -1,4 +1,4 @@
-"""What cannot travel to the executors is refused before it enters the Flow.
+"""Validate request content before it enters the Flow.
 
 Jina keeps a request open for ever, until the gateway is stopped by force, when it turns out on the
 way that protobuf cannot hold it.
@@ -22,7 +22,7 @@ _SHOWN = 80
 
 
 def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int) -> None:
-    """Raise an error where a request holds what no message to an executor can, or too much of it.
+    """Raise an error for content that no message to an executor can hold, or for too many documents.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def check_request(docs: Iterable[BaseDoc], parameters: Any, most_documents: int)
     Raises
     ------
     ParameterError
-        A text that is no Unicode, an integer beyond 32 bits, too deep a nesting, or a parameter that is
-        NaN or infinite. Numbers of documents are looked at one by one, further on.
+        Text that is not Unicode, an integer beyond 32 bits, too deep a nesting, or a parameter that is
+        NaN or infinite. Numbers in documents are checked one by one, further on.
     AudioTooLarge
         More than `most_documents` documents.
     """
@@ -58,7 +58,7 @@ def _check(value: Any, name: str, depth: int) -> None:
                 f"{_shown(name)} is an integer beyond 32 bits; send it as text, or with a decimal point"
             )
     elif isinstance(value, BaseModel):
-        # A document's own fields are no nesting of the caller's.
+        # A document's own fields do not count as nesting.
         for field, part in value.__dict__.items():
             _check(part, f"{name}.{field}", depth)
     elif isinstance(value, Mapping):
@@ -98,7 +98,7 @@ def _check_text(text: str, name: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        # Half of a surrogate pair: JSON can say it, UTF-8 cannot.
+        # Half of a surrogate pair: JSON can hold it, UTF-8 cannot.
         raise ParameterError(f"{_shown(name)} holds a character that is no Unicode; remove it") from None
 
 

@@ -15,7 +15,7 @@ _SCHEMES = ("http", "https")
 
 
 class Forwarded:
-    """Puts what a trusted proxy says of a request where the application looks for it.
+    """Applies the headers of trusted proxies to a request.
 
     ``X-Forwarded-For``, ``-Proto``, ``-Host`` and ``-Prefix`` of other peers are ignored. A prefix may
     have been taken off the path by the proxy or not; afterwards the path begins with it, as ASGI wants.
@@ -34,7 +34,7 @@ class Forwarded:
         """Pass a request on."""
         if scope["type"] in ("http", "websocket"):
             headers = Headers(scope=scope)
-            # What surrounds this layer looks into the same scope for the route.
+            # Outer layers read the route from the same scope.
             prefix = self._proxies.root_path or scope.get("root_path", "")
             peer, port = scope.get("client") or ("", 0)
             if self._proxies.trusts(peer):
@@ -47,7 +47,7 @@ class Forwarded:
 
 
 def called_hosts(scope: Scope) -> tuple[str, ...]:
-    """Return the names that a request was sent to: first the header ``Host``, then what a proxy says."""
+    """Return the host names of a request: the header ``Host`` first, then the proxy's."""
     known = scope.get(_CALLED) or (Headers(scope=scope).get("host", ""),)
     return cast("tuple[str, ...]", known)
 
@@ -59,7 +59,7 @@ def route_path(scope: Scope) -> str:
 
 
 def _believe(scope: Scope, headers: Headers) -> None:
-    """Set the scheme and the host to those that the client used."""
+    """Set scheme and host to the client's."""
     scheme = _first(headers.get("x-forwarded-proto", "")).lower()
     if scope["type"] == "http" and scheme in _SCHEMES:
         scope["scheme"] = scheme

@@ -19,7 +19,7 @@ from executors.gateway.guard.policy import Access, keys_in
 from executors.jina_fixes.request_steps import Forward
 from soundalike.errors import Unauthorized
 
-#: gRPC's own services: health, which anybody may ask for, and the description of the others.
+#: gRPC's own services: health, which needs no key, and reflection.
 _HEALTH, _OWN = "/grpc.health.", "/grpc."
 #: Jina's readiness check tells nothing but health, and `jina ping` sends no key.
 _DRY_RUN = "/jina.JinaGatewayDryRunRPC/"
@@ -28,7 +28,7 @@ _NEEDS_SLOT: ContextVar[bool] = ContextVar("needs_slot", default=False)
 
 
 class CallGuard(grpc.aio.ServerInterceptor):
-    """Ends calls that do not carry the key, and those that ask too much.
+    """Ends calls without the key, and calls beyond the limits.
 
     Each message of a call counts as a request, because Jina's client sends all of them in one call.
     The first one is turned away where too many requests wait. The rejection ones wait themselves: a
@@ -90,7 +90,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
         is_over = False
 
         async def admitted() -> AsyncIterator[Any]:
-            """Yield messages until one is turned away; those before it are answered."""
+            """Yield messages until one is rejected; earlier ones are answered."""
             nonlocal rejection
             is_first = True
             while True:
@@ -148,7 +148,7 @@ def client_of(peer: str) -> str:
     Parameters
     ----------
     peer : str
-        What gRPC calls it.
+        gRPC's name of it.
 
     Examples
     --------

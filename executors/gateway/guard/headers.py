@@ -1,4 +1,4 @@
-"""What browsers are told: to load nothing from elsewhere, and to let no other page use what is here."""
+"""Send headers that keep browsers from loading foreign content and from serving other pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
-    # Another page may not show or play what is here, which needs no permission otherwise.
+    # Keeps other pages from showing or playing content of this service.
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",

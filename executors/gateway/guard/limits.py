@@ -16,16 +16,16 @@ from executors.gateway.guard.problem_responses import refusal
 from soundalike.errors import AudioTooLarge
 from soundalike.limits import Limits
 
-#: Begins and ends the paths of answers that last as long as the client listens.
+#: Paths of event streams begin and end like this; they last as long as the client listens.
 _JOBS, _EVENTS = "/api/jobs/", "/events"
 _MB = 1 << 20
 _DISCARD_S = 10
-#: Of what was refused the rest is not read, so nothing can follow it.
+#: The rest of a refused body is not read, so no request can follow it.
 _CLOSE = {"Connection": "close"}
 
 
 class RateLimit:
-    """Makes a client wait that asks too often."""
+    """Rejects requests of clients that ask too often."""
 
     def __init__(self, app: ASGIApp, rate: Rate) -> None:
         self._app = app
@@ -40,10 +40,10 @@ class RateLimit:
 
 
 class ConcurrencyLimit:
-    """Works on so many requests at once, lets some wait, and turns the others away.
+    """Bounds how many requests run and how many wait; the others are rejected.
 
-    Of a request that waits nothing has been read, so it takes no memory. One whose answer has begun
-    makes room: a recording may be sent for as long as somebody listens to it.
+    A waiting request takes no memory: its body has not been read. A request whose answer has begun
+    gives its slot back: a recording is sent for as long as its client plays it.
     """
 
     def __init__(self, app: ASGIApp, slots: Slots) -> None:
@@ -83,9 +83,9 @@ class ConcurrencyLimit:
 
 
 class BodyLimit:
-    """Reads of a body no more than is allowed, and does not wait for ever for it.
+    """Limits the size of bodies, and the time that it waits for them.
 
-    A multipart upload goes to the disk as it comes and may be larger than what is kept in memory.
+    A multipart upload is written to the disk as it comes, so it may be larger than other bodies.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
@@ -134,10 +134,10 @@ class BodyLimit:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read and forget what still comes of a body that is refused, for some time.
+    """Read and forget the rest of a refused body, for a limited time.
 
-    Most clients look for an answer when they have sent everything, and where the connection is closed
-    before, they see that alone.
+    Most clients read the answer when they have sent everything; where the connection is closed before,
+    they see only that.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(_DISCARD_S):
@@ -158,7 +158,7 @@ def _is_listening(scope: Scope) -> bool:
 
 
 def _is_cheap(scope: Scope) -> bool:
-    """Tell whether a request costs next to nothing, or is none."""
+    """Tell whether a request costs next to nothing, or is not HTTP."""
     if scope["type"] != "http":
         return True
     path = route_path(scope)

@@ -31,7 +31,7 @@ class Rejection:
 
 
 class _Counts:
-    """Counts what each client does; one that has done nothing for the time of the rate is forgotten."""
+    """Counts hits of each client; a client without hits for the time of the rate is forgotten."""
 
     def __init__(self) -> None:
         self._storage = MemoryStorage()
@@ -60,7 +60,7 @@ class _Counts:
 
 
 class Rate:
-    """Notes how often each client asks. Clients are told apart by their address.
+    """Limits how often each client asks. A client is an address.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class Rate:
 
 
 class FailedKeyLimit:
-    """Notes how many wrong keys each client has sent."""
+    """Limits how many wrong keys each client may send."""
 
     def __init__(self) -> None:
         self._counts = _Counts()
@@ -125,7 +125,7 @@ class Slots:
 
 @dataclass(frozen=True)
 class Load:
-    """What all protocols count together.
+    """Counters that all protocols share.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What stands before the gateway's routes: who may ask, how much, and what a browser may do with it.
+"""Put the guards before the gateway's routes.
 
 From the outside in: what a proxy says of the client, headers for browsers, the name that the service is
 called by, pages elsewhere, the API key, how often, how many at once, and how large. Each layer is
@@ -26,13 +26,13 @@ def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
     ----------
     app : FastAPI
     access : Access
-        Who may use it.
+        Key, host names and origins.
     limits : Limits
         How much of it.
     load : Load
-        What is counted over all protocols.
+        Counters that all protocols share.
     """
-    # What is added last stands outermost.
+    # The last one added is the outermost.
     app.add_middleware(BodyLimit, limits=limits)
     app.add_middleware(ConcurrencyLimit, slots=load.slots)
     app.add_middleware(RateLimit, rate=load.rate)

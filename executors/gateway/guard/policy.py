@@ -1,4 +1,4 @@
-"""Who may use the service: the settings that the launcher and the gateway look at."""
+"""Access settings, which the launcher and the gateway read."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may use the service.
+    """Access settings of the service.
 
     Attributes
     ----------
     api_key : str or None
-        What every request must carry (``SOUNDALIKE_API_KEY``). None: nothing.
+        The key that every request must carry (``SOUNDALIKE_API_KEY``). None: no key is needed.
     hosts : frozenset of str or None
         Names under which the service may be reached, each with or without a port
         (``SOUNDALIKE_HOSTS``, separated by commas), and always those of loopback and the address that

@@ -1,4 +1,4 @@
-"""The answer to a request that does not reach a route."""
+"""Answers to requests that do not reach a route."""
 
 from __future__ import annotations
 

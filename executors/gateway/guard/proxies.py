@@ -1,4 +1,4 @@
-"""Reverse proxies: which of them are trusted, and what they say about the client."""
+"""Trusted reverse proxies, and the client's address and prefix in their headers."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ const KEY = "soundalike-api-key";
 const ROOT = new URL("../../", import.meta.url).pathname;
 let asking = null;
 
-/** A request that failed, with the gateway's code and sentence. */
+/** A failed request, with the gateway's code and message. */
 export class Problem extends Error {
   /** @param {{status?: number, code?: string, detail?: string, retryAfter?: number}} said */
   constructor({ status = 0, code = "page.error", detail = "Something went wrong", retryAfter = 0 }) {
@@ -36,7 +36,7 @@ export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
  * @param {AbortSignal} [options.signal]
  * @param {"json"|"blob"} [options.as]
  * @returns {Promise<any>}
- * @throws {Problem} the gateway says no, or nothing
+ * @throws {Problem} the gateway refuses, or does not answer
  */
 export async function request(path, { method, json, form, signal, as = "json" } = {}) {
   const key = sessionStorage.getItem(KEY);
@@ -57,7 +57,7 @@ export async function request(path, { method, json, form, signal, as = "json" } 
 }
 
 /**
- * Send files, and say how far it is.
+ * Send files, and report the progress.
  *
  * @param {string} path
  * @param {FormData} form

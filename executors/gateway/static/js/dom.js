@@ -1,4 +1,4 @@
-/** Elements made from text and properties. Nothing here takes markup, so no text can become any. */
+/** Elements made from text and properties. No function takes markup, so text is never run. */
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -29,7 +29,7 @@ export function count(number, noun, nouns = `${noun}s`) {
   return `${grouped} ${number === 1 ? noun : nouns}`;
 }
 
-/** @returns {string} of how many recordings all is silent, clipped or without a scale */
+/** @returns {string} how many recordings no search can find */
 export function unsearchable(number) {
   return `${count(number, "recording")} ${number === 1 ? "has" : "have"} no sound that a search can find`;
 }
@@ -48,7 +48,7 @@ export function bytes(number) {
 }
 
 /**
- * What to call a stored recording: its file and folder. Uploads are kept under their id; what they were called is a tag.
+ * Name a stored recording by its file and folder. Uploads are kept under their id; their name is a tag.
  *
  * @param {{uri: string, recording_id: string, tags?: object}} found
  * @returns {{name: string, folder: string}}
@@ -60,7 +60,7 @@ export function nameOf({ uri, recording_id: id, tags }) {
   return { name, folder: at > 0 ? uri.slice(0, at) : "" };
 }
 
-/** @returns {string} the end of a long folder name: what tells folders apart stands there */
+/** @returns {string} the end of a long folder name, in which folders differ */
 export function shortFolder(folder, parts = 3) {
   const names = folder.split("/").filter(Boolean);
   return names.length > parts ? `…/${names.slice(-parts).join("/")}` : folder;

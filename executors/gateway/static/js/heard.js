@@ -1,11 +1,11 @@
-/** When something was heard, with a `?` where that is a guess. */
+/** The time of a sound, with a `?` where it comes from the file's modification time. */
 
 import { el } from "./dom.js";
 import { clock } from "./format.js";
 
 const WHY = "Date taken from the file's modification time; copying may have changed it.";
 
-/** @returns {HTMLElement|null} null: nobody knows */
+/** @returns {HTMLElement|null} null: unknown */
 export function heard(at, source) {
   if (!at) return null;
   const time = el("time", { datetime: at }, clock(at));

@@ -6,18 +6,20 @@ import { count, shortFolder, unsearchable } from "./format.js";
 import { failure, sentence } from "./states.js";
 
 const POLL_MS = 800;
+/** A restart of the service may take so long. */
+const RESTART_MS = 120_000;
 const OVER = ["done", "failed", "cancelled"];
 const WORDS = { waiting: "waiting", running: "working", done: "done", failed: "failed", cancelled: "stopped" };
 const rows = new Map();
 
-/** @returns {boolean} whether a job will change no more */
+/** @returns {boolean} whether a job has ended */
 export const isOver = (job) => OVER.includes(job.state);
 
 /**
  * Show a job, and follow it to its end.
  *
  * @param {object} job
- * @param {Function} onEnd called with the job as it ended
+ * @param {Function} onEnd called with the job at its end
  */
 export async function showJob(job, onEnd) {
   if (rows.has(job.id)) return;
@@ -35,17 +37,25 @@ export async function showJob(job, onEnd) {
 }
 
 /**
- * Follow a job by server-sent events; where they do not come, by asking again and again.
+ * Follow a job by server-sent events, and by polling where they are not available.
  *
- * @returns {Promise<object>} the job as it ended
+ * @returns {Promise<object>} the job at its end
  */
 async function follow(id, onProgress) {
   // An EventSource cannot carry a key.
   if (!hasKey()) await streamed(id, onProgress);
+  // A service that is started again resumes its jobs.
+  let lost = 0;
   for (;;) {
-    const job = await request(`/api/jobs/${id}`);
-    onProgress(job);
-    if (isOver(job)) return job;
+    const job = await request(`/api/jobs/${id}`).catch((error) => {
+      lost += POLL_MS;
+      if (error.status || lost > RESTART_MS) throw error;
+    });
+    if (job) {
+      lost = 0;
+      onProgress(job);
+      if (isOver(job)) return job;
+    }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }
@@ -71,7 +81,7 @@ class Row {
     this.state = el("p", { class: "quiet" });
     this.errors = el("div", {});
     this.warnings = el("div", {});
-    // What went wrong before the page was opened is not urgent.
+    // Errors from before the page was opened are not urgent.
     this.isNew = !isOver(job);
     this.stop = button("stop", "Stop", () => this.cancel(), { label: `Stop: ${this.title}` });
     this.element = el("li", { class: "job" }, el("div", { class: "what" }, el("strong", { title: job.folder }, this.title), this.bar, this.state, this.errors, this.warnings), this.stop);
@@ -119,7 +129,7 @@ class Row {
     );
   }
 
-  /** What is stored, and not as one may think. */
+  /** Warnings about stored files. */
   showWarnings({ warnings = [] }) {
     const lines = warnings.map(({ uri, detail }) => el("li", {}, el("strong", {}, uri), " ", sentence(detail)));
     put(

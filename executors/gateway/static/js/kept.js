@@ -32,12 +32,12 @@ export function keep(file) {
   // The time comes first, so that the names are in order of age.
   const name = `${Date.now()}-${Math.floor(Math.random() * 1e9)}`;
   inMemory.set(name, file);
-  // Where the browser keeps nothing (private windows), it is there until the page is left.
+  // Where the browser stores nothing (private windows), the file is kept until the page is left.
   within("readwrite", (store) => store.put(file, name)).catch(() => {});
   return name;
 }
 
-/** @returns {Promise<File|undefined>} undefined: it is gone */
+/** @returns {Promise<File|undefined>} undefined: it is not stored any more */
 export async function recall(name) {
   if (inMemory.has(name)) return inMemory.get(name);
   return within("readonly", (store) => store.get(name)).catch(() => undefined);

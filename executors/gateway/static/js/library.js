@@ -1,4 +1,4 @@
-/** The library: what is stored, with which encoder; adding to it and taking out of it. */
+/** The library: its recordings and encoder; add and delete recordings. */
 
 import { at, request, upload } from "./api.js";
 import { byId, button, el, icon, put } from "./dom.js";
@@ -13,7 +13,7 @@ import { empty, failure, loading, sentence } from "./states.js";
 
 let chosen = [];
 const MOST_JOBS = 5;
-/** So many folders are shown at first. */
+/** Number of folders that are shown at first. */
 const SOME = 10;
 const list = new RecordingList(byId("recordings"), {
   use: "More like this",
@@ -21,7 +21,7 @@ const list = new RecordingList(byId("recordings"), {
   onDelete: removeRecording,
 });
 
-/** Show what is stored now. */
+/** Show the current state of the library. */
 export async function showLibrary() {
   const state = byId("library-state");
   if (!state.firstChild) put(state, loading("Loading …", 1));
@@ -118,7 +118,7 @@ async function rescan(folder) {
   }
 }
 
-/** Ask before something goes. */
+/** Ask before deleting. */
 async function isSure(title, text) {
   const dialog = byId("confirm-dialog");
   byId("confirm-title").textContent = title;
@@ -177,7 +177,7 @@ byId("folder-form").addEventListener("submit", async (event) => {
   }
 });
 
-/** Choose what to upload. */
+/** Choose files to upload. */
 export function choose(files) {
   chosen = [...files];
   const size = chosen.reduce((sum, file) => sum + file.size, 0);

@@ -25,7 +25,7 @@ async function show({ view, params }) {
     if (name === view) link.setAttribute("aria-current", "page");
     link.href = address(name, withCollection());
   }
-  // Whoever came here by keyboard goes on from the new view, not from the link.
+  // Keyboard users go on from the new view, not from the link.
   if (shownView && shownView !== view) byId("content").focus({ preventScroll: true });
   shownView = view;
   const name = params.get("collection") || "";
@@ -40,7 +40,7 @@ async function show({ view, params }) {
   await searching;
 }
 
-/** Find out what the collection holds, and offer it. */
+/** Load the labels and folders of the collection. */
 async function learn() {
   try {
     await service.refresh();
@@ -51,7 +51,7 @@ async function learn() {
   }
 }
 
-/** Whether nothing is being looked for. */
+/** Whether there is no query. */
 function isIdle() {
   const { view, params } = current();
   return view === "search" && !params.has("recording") && !params.has("file");

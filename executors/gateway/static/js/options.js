@@ -11,7 +11,7 @@ const MOST_SHOWN = 8;
 const field = (name) => form.elements.namedItem(name);
 const chosenLabels = () => [...byId("labels").querySelectorAll("input[name=label]:checked")].map((box) => box.value);
 
-/** Write what the address says into the form. */
+/** Fill in the form from the address. */
 export function fill(params) {
   for (const name of TEXTS) field(name).value = params.get(name) || (name === "top_k" ? "10" : "");
   field("exclude_self").checked = params.has("exclude_self");
@@ -26,7 +26,7 @@ export function fill(params) {
   if (active) byId("filters").open = true;
 }
 
-/** Write what the form says into parameters of an address; what is as usual is left out. */
+/** Write the form into parameters of an address, without defaults. */
 export function collect(params) {
   for (const name of [...TEXTS, "exclude_self", "label", "time_of_day", "where"]) params.delete(name);
   for (const name of TEXTS) {
@@ -41,7 +41,7 @@ export function collect(params) {
   return params;
 }
 
-/** Take every filter out of an address. */
+/** Remove every filter from an address. */
 export function withoutFilters(params) {
   const others = new URLSearchParams(params);
   for (const name of FILTERS) others.delete(name);
@@ -84,7 +84,7 @@ export function offer(labels, folders) {
 export function offerFolders(select, folders) {
   const chosen = select.value;
   const all = el("option", { value: "" }, "all folders");
-  // The slash keeps a folder's name from standing for others that begin like it.
+  // The slash keeps a folder from matching others whose names begin like it.
   const below = folders.map(({ folder, files }) =>
     el("option", { value: folder.endsWith("/") ? folder : `${folder}/`, title: folder }, `${shortFolder(folder)} (${files})`),
   );

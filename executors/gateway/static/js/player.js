@@ -9,7 +9,7 @@ const watchers = new Set();
 let now = null;
 
 /**
- * Play a part of a sound, or stop it where it is this very part that plays.
+ * Play a part of a sound, or stop it where it is playing already.
  *
  * @param {StoredSound|FileSound} sound
  * @param {number} start seconds
@@ -42,7 +42,7 @@ export function isPlaying(sound, start, end) {
 }
 
 /**
- * Be told what plays.
+ * Watch the player.
  *
  * @param {(playing: {sound: object, start: number, end: number, at: number}|null) => void} watcher
  * @returns {Function} ends it
@@ -64,7 +64,7 @@ async function load(mine, { url, offset }) {
   return requestAnimationFrame(follow);
 }
 
-/** Where a browser cannot play a format, it is given the part as WAV. */
+/** Where a browser cannot play a format, play the part as WAV. */
 async function fail(mine, error) {
   // Another part was asked for meanwhile.
   if (error.name === "AbortError") return;
@@ -98,7 +98,7 @@ function follow() {
   requestAnimationFrame(follow);
 }
 
-/** Stop at the end once: whoever goes on from there with the controls hears the rest. */
+/** Stop at the end once: the controls can play on from there. */
 function finish() {
   if (!now || now.finished) return;
   now.finished = true;

@@ -1,4 +1,4 @@
-/** The query: where it comes from, how it looks and sounds, and which part of it is meant. */
+/** The query: its source, its picture and sound, and the chosen part. */
 
 import { byId, button, el, put } from "./dom.js";
 import { length, span } from "./format.js";
@@ -11,10 +11,10 @@ let shown = null;
 /** @returns {object|null} the sound that is the query */
 export const sound = () => shown?.sound ?? null;
 
-/** @returns {{start: number, end: number}|null} the part that is meant; null: all of it */
+/** @returns {{start: number, end: number}|null} the chosen part; null: all of it */
 export const part = () => shown?.part ?? null;
 
-/** Show a query; the same one again only gets another part. */
+/** Show a query; the same one only changes its part. */
 export function show(next, start, end, { onPart, onOther }) {
   const wanted = start === null && end === null ? null : { start: start ?? 0, end };
   if (shown?.sound !== next) {
@@ -24,7 +24,7 @@ export function show(next, start, end, { onPart, onOther }) {
   shown.begin(wanted);
 }
 
-/** Take the query away. */
+/** Remove the query. */
 export function clear() {
   shown?.destroy();
   shown = null;
@@ -32,7 +32,7 @@ export function clear() {
   put(box);
 }
 
-/** Say something below the query. */
+/** Show a message below the query. */
 export function say(text) {
   shown?.say(text);
 }

@@ -14,7 +14,7 @@ const REASONS = {
  * Let a button record.
  *
  * @param {HTMLButtonElement} start
- * @param {HTMLElement} state where it says what is going on
+ * @param {HTMLElement} state for messages
  * @param {(file: File) => void} onDone
  */
 export function setUpRecorder(start, state, onDone) {
@@ -29,7 +29,7 @@ export function setUpRecorder(start, state, onDone) {
     start.disabled = true;
     try {
       const stream = await navigator.mediaDevices.getUserMedia({
-        // What makes speech clear on the telephone would change the sound that is looked for.
+        // Processing for speech would change the sound.
         audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
       });
       put(state);
@@ -74,7 +74,7 @@ async function recorded(stream, state) {
   return new File(parts, `microphone ${at}.${ending}`, { type });
 }
 
-/** Show how loud it is; returns what ends it. */
+/** Show the level; returns a function that stops it. */
 function listen(stream, level) {
   const context = new AudioContext();
   const meter = context.createAnalyser();

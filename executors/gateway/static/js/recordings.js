@@ -20,7 +20,7 @@ export class RecordingList {
    * @param {object} actions
    * @param {string} actions.use what the first button says
    * @param {(found: object) => void} actions.onUse
-   * @param {(found: object) => Promise<boolean>} [actions.onDelete] resolves to whether it is gone
+   * @param {(found: object) => Promise<boolean>} [actions.onDelete] resolves to whether it was deleted
    */
   constructor(parent, actions) {
     this.actions = actions;
@@ -57,7 +57,7 @@ export class RecordingList {
     offerFolders(this.folder, folders);
   }
 
-  /** Show the first page; with a label or a folder, only what has it. */
+  /** Show the first page; with a label or a folder, only matching recordings. */
   async load({ label, folder } = {}) {
     if (label !== undefined) this.label.value = label;
     if (folder !== undefined) this.folder.value = folder.endsWith("/") ? folder : `${folder}/`;

@@ -1,4 +1,4 @@
-/** The answers of a search, each as it should be looked at and listened to. */
+/** The results of a search, each with its picture and its player. */
 
 import { button, el, icon, put } from "./dom.js";
 import { count, length, shortFolder, span } from "./format.js";
@@ -20,9 +20,9 @@ const ASIDE_S = 1;
  *
  * @param {HTMLElement} parent
  * @param {object} answer of /api/search
- * @param {object} query the sound that was looked for
+ * @param {object} query the sound of the query
  * @param {{onLike: Function}} actions `onLike(match, start, end)`; without a part, all of it is meant
- * @returns {Function} gives back what the list holds
+ * @returns {Function} releases the list
  */
 export function showMatches(parent, answer, query, actions) {
   const cards = answer.matches.map((match) => new Card(match, answer.encoder, query, actions));
@@ -44,7 +44,7 @@ export function showMatches(parent, answer, query, actions) {
 
 const isOpen = (control) => control.getAttribute("aria-expanded") === "true";
 
-/** Nobody should take the stand-in for a trained network. */
+/** Say that the weight-free encoder is not a trained network. */
 function aboutWeightFree() {
   return [", ", el("a", { href: address("library", withCollection()) }, "weight-free: not a trained model")];
 }
@@ -73,7 +73,7 @@ class Card {
     this.signals.forEach((signal) => signal.destroy());
   }
 
-  /** Which stretch of the recording is drawn. */
+  /** The stretch of the recording that is drawn. */
   around() {
     const { start_s: start, end_s: end, duration_s: whole } = this.match;
     if (whole <= WHOLE_S) return { start: 0, end: whole };
@@ -160,7 +160,7 @@ class Card {
     }
   }
 
-  /** Query and hit side by side, both cut to the windows that are alike. */
+  /** Query and hit side by side, both cut to the matching windows. */
   compare() {
     const wasOpen = isOpen(this.compared);
     this.closeExtra();
@@ -196,7 +196,7 @@ class Card {
     );
   }
 
-  /** Which part of the recording to look for; drawn in the picture or typed. */
+  /** Choose a part of the recording to search with; drawn or typed. */
   askForPart(start, end) {
     this.closeExtra();
     this.parted.setAttribute("aria-expanded", "true");
@@ -232,7 +232,7 @@ class Card {
     from.focus();
   }
 
-  /** Close what is open below the buttons; the match is what is marked again. */
+  /** Close the panels below the buttons, and mark the match again. */
   closeExtra() {
     const { start_s: start, end_s: end } = this.match;
     this.signal.show({ start, end });

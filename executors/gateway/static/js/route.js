@@ -1,8 +1,8 @@
-/** What is shown, kept in the address, so that reload, back and bookmarks work: `#/search?recording=…`. */
+/** The state of the page in its address, so that reload, back and bookmarks work: `#/search?recording=…`. */
 
 const VIEWS = ["search", "library"];
 
-/** @returns {{view: string, params: URLSearchParams}} what the address says */
+/** @returns {{view: string, params: URLSearchParams}} view and parameters of the address */
 export function current() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?", 2);
   return { view: VIEWS.includes(path) ? path : "search", params: new URLSearchParams(query) };
@@ -14,7 +14,7 @@ export function address(view, params = new URLSearchParams()) {
   return `#/${view}${query ? `?${query}` : ""}`;
 }
 
-/** Go to a view; going to where one is already does what is there once more. */
+/** Go to a view; going to the current view repeats it. */
 export function go(view, params) {
   const next = address(view, params);
   if (location.hash === next) window.dispatchEvent(new HashChangeEvent("hashchange"));
@@ -29,7 +29,7 @@ export function watch(onChange) {
 /** @returns {string} the chosen collection; empty is the default one */
 export const collection = () => current().params.get("collection") || "";
 
-/** @returns {URLSearchParams} these parameters, without those that are undefined, and the chosen collection */
+/** @returns {URLSearchParams} the defined parameters, and the chosen collection */
 export function withCollection(others = {}) {
   const params = new URLSearchParams(Object.entries(others).filter(([, value]) => value !== undefined));
   if (collection()) params.set("collection", collection());

@@ -1,4 +1,4 @@
-/** What a score means, for the encoders of which it was measured. */
+/** The meaning of scores, for encoders where it was measured. */
 
 /**
  * Lower limits and words, best first. Measured on ESC-10: eight in ten pairs of clips of one kind lie between
@@ -16,19 +16,19 @@ const SCALES = {
 
 export const WEIGHT_FREE = "logmel-modulation";
 
-/** @returns {string} a few words for a score; empty where nobody has measured what this encoder's scores mean */
+/** @returns {string} a few words for a score; empty where the encoder's scores were not measured */
 export function meaning(score, encoder) {
   const step = (SCALES[encoder] || []).find(([lowest]) => score >= lowest);
   return step ? step[1] : "";
 }
 
-/** @returns {boolean} whether even this best score is that of sounds that have little to do with each other */
+/** @returns {boolean} whether this best score is typical of unrelated sounds */
 export function isPoor(score, encoder) {
   const scale = SCALES[encoder];
   return Boolean(scale) && score < scale.at(-2)[0];
 }
 
-/** @returns {string} how scores of an encoder are to be read */
+/** @returns {string} how to read the scores of an encoder */
 export function explanation(encoder) {
   const always = "The score is the cosine similarity of the two most similar windows: 1 is the same audio.";
   if (encoder === WEIGHT_FREE) {

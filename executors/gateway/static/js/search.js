@@ -19,7 +19,7 @@ let held = START;
 let running = null;
 let giveBack = null;
 
-/** Show what the address asks for: a query and its answers, or how to begin. */
+/** Show the query of the address and its results, or how to begin. */
 export async function showSearch(params) {
   running?.abort();
   options.fill(params);
@@ -49,13 +49,13 @@ export async function showSearch(params) {
   return search(held.sound, params);
 }
 
-/** Look for something else, with the same options. */
+/** Search with another query and the same options. */
 export function look(changes) {
   const params = options.collect(current().params);
   for (const name of ["recording", "file", "start", "end"]) params.delete(name);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
-  // What was pressed may be gone with the old answers; the keyboard goes on at the new ones.
+  // The pressed button may be gone; the keyboard goes on at the new results.
   results.focus({ preventScroll: true });
 }
 
@@ -193,7 +193,7 @@ function onOther() {
   byId("file").focus();
 }
 
-/** The button says whether a part is meant. */
+/** Name the button after the chosen part. */
 function setButton(params) {
   const part = held.sound ? query.part() : params.has("start");
   byId("search-button").lastElementChild.textContent = part ? "Search for this part" : "Search";

@@ -1,4 +1,4 @@
-/** What the gateway says of itself and of the chosen collection. */
+/** The state of the service and of the chosen collection. */
 
 import { request } from "./api.js";
 import { withCollection } from "./route.js";

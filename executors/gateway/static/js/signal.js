@@ -1,4 +1,4 @@
-/** A sound as one looks at it: waveform, mel spectrogram, time axis, and what is marked in them. */
+/** The picture of a sound: waveform, mel spectrogram, time axis, and marks. */
 
 import { el, put, svg } from "./dom.js";
 import { place, span } from "./format.js";
@@ -28,8 +28,8 @@ export class Signal {
    * @param {object} [options]
    * @param {number} [options.start] of the stretch, seconds
    * @param {number} [options.end] default: all that there is
-   * @param {{start: number, end: number}} [options.mark] the part that is meant
-   * @param {string} [options.name] what is drawn, for those who do not see it
+   * @param {{start: number, end: number}} [options.mark] the marked part
+   * @param {string} [options.name] text for screen readers
    * @param {(start: number, end: number) => void} [options.onSelect] a part was drawn with the pointer
    * @param {(at: number) => void} [options.onPoint] a place was clicked
    */
@@ -55,7 +55,7 @@ export class Signal {
     nearby.observe(this.element);
   }
 
-  /** Stop listening, and give back the picture. */
+  /** Stop listening, and release the picture. */
   destroy() {
     nearby.unobserve(this.element);
     for (const end of this.ended) end();
@@ -86,7 +86,7 @@ export class Signal {
       this.picture.hidden = false;
     } catch (error) {
       this.element.classList.add("failed");
-      // Of a query the answers say what is wrong with it.
+      // Errors of a query are shown with the results.
       const why = this.sound.id ? `: ${error.detail || error.message}` : ".";
       put(this.axis, el("span", {}, `No waveform available${why}`));
       this.axis.removeAttribute("aria-hidden");
@@ -97,7 +97,7 @@ export class Signal {
 
   drawWave(peaks) {
     const step = 600 / Math.max(1, peaks.length);
-    // Quiet sounds are drawn as high as loud ones: what is looked at is the shape.
+    // Quiet sounds are drawn as high as loud ones, to show their shape.
     const loudest = peaks.reduce((most, [low, high]) => Math.max(most, -low, high), 0.02);
     const y = (value) => (-value / loudest).toFixed(3);
     const up = peaks.map(([, high], index) => `${(index * step).toFixed(1)} ${y(Math.max(high, 0.004))}`);

@@ -1,4 +1,4 @@
-/** Stored recordings and files of this computer, seen alike by what draws, plays and searches. */
+/** Stored recordings and local files, with the same methods for drawing, playing and searching. */
 
 import { at, hasKey, request } from "./api.js";
 import { nameOf } from "./format.js";
@@ -54,7 +54,7 @@ export class StoredSound {
     return { url: URL.createObjectURL(await request(path, { as: "blob" })), offset: start };
   }
 
-  /** Write into a form what a search is to look for. */
+  /** Write the query of a search into a form. */
   describe(form) {
     form.set("recording_id", this.id);
   }
@@ -100,7 +100,7 @@ export class FileSound {
   }
 }
 
-/** Keep answers about stored sounds: the same ones are drawn again whenever a search is repeated. */
+/** Keep answers about stored sounds: a repeated search draws the same ones. */
 async function remembered(key, ask) {
   if (!kept.has(key)) {
     if (kept.size >= KEPT) kept.delete(kept.keys().next().value);

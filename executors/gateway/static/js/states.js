@@ -1,9 +1,9 @@
-/** What is shown where there is nothing else to show: loading, empty, failed. Each says what to do next. */
+/** States of the page: loading, empty, failed. Each says what to do next. */
 
 import { button, el, icon } from "./dom.js";
 import { address } from "./route.js";
 
-/** What to do about some codes, where the gateway's sentence does not say it to somebody on this page. */
+/** Next steps for some codes, where the gateway's message has none for users of the page. */
 const NEXT = {
   "store.index_empty": "Add recordings in the library first.",
   "audio.silent_query": "Choose a sound, or a part of it, that is not silent.",
@@ -15,7 +15,7 @@ const NEXT = {
   "service.unauthorized": "Enter the server's API key.",
 };
 
-/** @returns {HTMLElement} a failure, as a sentence, and what may be done */
+/** @returns {HTMLElement} a failure with the next step */
 export function failure(error, again) {
   const code = error.code || "page.error";
   const wait = error.retryAfter ? `Try again in ${error.retryAfter} s.` : NEXT[code];
@@ -39,7 +39,7 @@ export function failure(error, again) {
   );
 }
 
-/** @returns {HTMLElement} a place that says why it is empty, and what to do */
+/** @returns {HTMLElement} an empty state with the reason and the next step */
 export function empty(title, text, ...actions) {
   return el(
     "div",
@@ -50,7 +50,7 @@ export function empty(title, text, ...actions) {
   );
 }
 
-/** @returns {HTMLElement} the outline of what is to come */
+/** @returns {HTMLElement} a placeholder while loading */
 export function loading(text, rows = 3) {
   return el(
     "div",
@@ -60,7 +60,7 @@ export function loading(text, rows = 3) {
   );
 }
 
-/** @returns {HTMLElement} a sentence that is no failure but should be read */
+/** @returns {HTMLElement} a notice */
 export function notice(...children) {
   return el("div", { class: "notice" }, icon("warning"), el("div", {}, children));
 }
