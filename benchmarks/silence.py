@@ -25,10 +25,11 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
 from soundalike.encoders.base import CutRecording, embed_windows, index_spec
 from soundalike.encoders.modulation import Modulation
+from soundalike.filters import Filters
 from soundalike.store import PostgresStore
 from soundalike.store.base import Entry
 from soundalike.store.opening import open_database
-from soundalike.types import Filters, FloatArray, Recording, Window
+from soundalike.types import FloatArray, Recording, Window
 
 _PLAN = WindowPlan(1.0, 0.1)
 _SILENT_SHARE = 0.2

@@ -22,10 +22,11 @@ import numpy as np
 
 from benchmarks.vectors import Archive
 from soundalike.config import Settings
-from soundalike.search.ranking import rank
+from soundalike.filters import Filters
+from soundalike.search.ranking import rank_collections
 from soundalike.store import PostgresStore, open_store, searching
 from soundalike.store.base import Entry
-from soundalike.types import Filters, FloatArray, IndexSpec, Recording, Window
+from soundalike.types import FloatArray, IndexSpec, Recording, Window
 
 SPEC = IndexSpec("bench", "bench", 512, 4.0, 2.0)
 WINDOWS = [Window(n, 2.0 * n, 2.0 * n + 4.0) for n in range(5)]
@@ -178,7 +179,7 @@ def _alone(store: PostgresStore, queries: FloatArray) -> dict[str, float]:
 
 def _clip(store: PostgresStore, vectors: FloatArray) -> Any:
     found = store.search(vectors, SPEC, top_k=_TOP_K, filters=Filters())
-    return rank(found.hits, found.recordings, WINDOWS, top_k=_TOP_K, min_score=-1.0)
+    return rank_collections({"default": found}, WINDOWS, top_k=_TOP_K)
 
 
 def _timed(search: Callable[[int], Any]) -> dict[str, float]:

@@ -1,11 +1,9 @@
-"""Find similar sounds: give it a clip, and it answers which recordings contain something like it.
+"""Find recordings that contain sounds like a query.
 
-The rooms, in the order of one sound: `audio` decodes a file to mono samples at 16 kHz and cuts them
-into windows, `encoders` turn windows into vectors, `store` keeps those in PostgreSQL and finds their
-neighbours, `search` merges neighbours into recordings, and `indexing` keeps a collection in step with
-folders.
-``ARCHITECTURE.md`` shows all rooms. The package knows nothing of Jina; the folder ``executors``
-translates.
+The packages, in processing order: `audio` decodes a file to mono samples at 16 kHz and splits them into
+windows, `encoders` turn windows into vectors, `store` saves the vectors in PostgreSQL and finds nearest
+neighbours, `search` groups neighbours into recordings, and `indexing` keeps a collection up to date with
+folders. This package does not depend on Jina; the folder ``executors`` is the adapter.
 
 Examples
 --------
@@ -24,17 +22,17 @@ if TYPE_CHECKING:
     from soundalike.encoders.choice import load_encoder
     from soundalike.encoders.clips import embed_audio, embed_files
     from soundalike.errors import SoundalikeError
+    from soundalike.filters import Filters
     from soundalike.indexing.items import IndexItem
     from soundalike.indexing.pipeline import Pipeline
     from soundalike.search.queries import Query
     from soundalike.search.timeline import timeline
     from soundalike.store.postgres import open_store
-    from soundalike.types import Filters
 
-#: Public names and the modules that define them; these are imported when a name is first used.
+#: Public names and their modules, which are imported when a name is first used.
 _PUBLIC = {
     "Excerpt": "audio.excerpt",
-    "Filters": "types",
+    "Filters": "filters",
     "IndexItem": "indexing.items",
     "Pipeline": "indexing.pipeline",
     "Query": "search.queries",

@@ -1,4 +1,4 @@
-"""Settings: read once from the environment, then passed on as a value."""
+"""Settings, read once from the environment and then passed as a value."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pathlib import Path
 
 from soundalike.errors import ConfigError
 
-#: Encoders that may be asked for; ``auto`` takes VGGish where its weights are present and verified.
+#: Names of encoders; ``auto`` selects VGGish if its weights are present and verified.
 MODELS = ("auto", "vggish", "logmel-modulation")
-#: The index of those who name none.
+#: Collection of requests that name none.
 DEFAULT_COLLECTION = "default"
-#: Number formats of VGGish; ``auto`` takes bfloat16 where the processor multiplies it itself.
+#: Number formats of VGGish; ``auto`` selects bfloat16 if the processor supports it.
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where things are kept and which encoder is wanted.
+    """Folders, database and encoder.
 
     Attributes
     ----------
     database_url : str or None
-        libpq URL of a PostgreSQL server (``SOUNDALIKE_DATABASE_URL``). None: the embedded server.
+        libpq URL of a PostgreSQL server (``SOUNDALIKE_DATABASE_URL``); None for the embedded server.
     data_dir : Path
         Folder of the embedded server and of downloaded weights (``SOUNDALIKE_DATA_DIR``; default
         ``$XDG_DATA_HOME/soundalike`` or ``~/.local/share/soundalike``).
@@ -33,21 +33,20 @@ class Settings:
     model : str
         ``auto``, ``vggish`` or ``logmel-modulation`` (``SOUNDALIKE_MODEL``).
     spool_dir : Path
-        Folder for long recordings while they are on their way through the Flow
-        (``SOUNDALIKE_SPOOL_DIR``; default ``<data_dir>/spool``).
+        Folder for long recordings that pass through the Flow (``SOUNDALIKE_SPOOL_DIR``; default
+        ``<data_dir>/spool``).
     checkpoint : Path or None
-        VGGish checkpoint to use in place of the published one (``SOUNDALIKE_CHECKPOINT``).
+        VGGish checkpoint to use instead of the published one (``SOUNDALIKE_CHECKPOINT``).
     precision : str
-        ``auto``, ``float32`` or ``bfloat16``: what VGGish computes in (``SOUNDALIKE_PRECISION``).
+        Number format of VGGish: ``auto``, ``float32`` or ``bfloat16`` (``SOUNDALIKE_PRECISION``).
     time_zone : str
-        The zone of times that name none, and of times that are shown: a name like
-        ``Europe/Berlin``, or an offset like ``+02:00`` (``SOUNDALIKE_TIME_ZONE``; default ``UTC``).
-        It is looked up where it is used.
+        Time zone for input without one, and for output: a name like ``Europe/Berlin``, or an offset
+        like ``+02:00`` (``SOUNDALIKE_TIME_ZONE``; default ``UTC``). Validated when it is used.
     uploads_dir : Path
         Folder of uploaded recordings (``SOUNDALIKE_UPLOADS_DIR``; default ``<data_dir>/uploads``).
     roots : tuple of Path or None
-        Folders that requests to the service may name (``SOUNDALIKE_ROOTS``, separated as in
-        ``PATH``; ``/`` allows everything). None: see `soundalike.audio.allowed_roots.AllowedRoots`.
+        Folders that requests to the service may read (``SOUNDALIKE_ROOTS``, separated as in ``PATH``;
+        ``/`` allows everything). None: see `soundalike.audio.allowed_roots.AllowedRoots`.
     """
 
     database_url: str | None
@@ -73,8 +72,7 @@ class Settings:
         Raises
         ------
         ConfigError
-            ``SOUNDALIKE_MODEL`` names no encoder, ``SOUNDALIKE_PRECISION`` no number format, or the
-            database URL is none of PostgreSQL's.
+            ``SOUNDALIKE_MODEL``, ``SOUNDALIKE_PRECISION`` or the database URL is invalid.
         """
         env = os.environ if environ is None else environ
         data_dir = Path(env.get("SOUNDALIKE_DATA_DIR") or _default_data_dir(env)).expanduser()
@@ -94,7 +92,7 @@ class Settings:
         return settings
 
     def moved_to(self, data_dir: Path) -> Settings:
-        """Return the settings with another data folder; folders inside the old one move along."""
+        """Return the settings with another data folder; folders inside the old one move with it."""
 
         def moved(folder: Path) -> Path:
             inside = folder.is_relative_to(self.data_dir)
@@ -109,7 +107,7 @@ class Settings:
         )
 
     def to_env(self) -> dict[str, str]:
-        """Return the variables from which `from_env` reads these settings again."""
+        """Return the environment variables from which `from_env` restores these settings."""
         values = {
             "SOUNDALIKE_DATABASE_URL": self.database_url,
             "SOUNDALIKE_DATA_DIR": self.data_dir.absolute(),
@@ -125,12 +123,12 @@ class Settings:
         return {name: str(value) for name, value in values.items() if value is not None}
 
     def validate(self) -> None:
-        """Raise `ConfigError` where a value cannot be used."""
+        """Raise `ConfigError` if a value is invalid."""
         _check_choice("SOUNDALIKE_MODEL", self.model, MODELS)
         _check_choice("SOUNDALIKE_PRECISION", self.precision, PRECISIONS)
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):
-            # What follows the first colon, and any parameter list, may be a password.
+            # The part after the first colon, and a parameter list, may contain a password.
             begin = url.split(":", 1)[0][:20]
             begin = begin if not {"=", "@"} & set(begin) else ""
             raise ConfigError(
@@ -149,7 +147,7 @@ def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
 
 
 def _folders(value: str | None) -> tuple[Path, ...] | None:
-    """Return the folders of a list like ``PATH``; relative ones begin at the working directory."""
+    """Return the folders of a list like ``PATH``, absolute."""
     if not value:
         return None
     return tuple(Path(part).expanduser().absolute() for part in value.split(os.pathsep) if part)

@@ -1,9 +1,9 @@
-"""Every error that Soundalike raises on purpose.
+"""The error classes of Soundalike.
 
 ::
 
     SoundalikeError
-    ├── AudioError            one recording is at fault; the rest of a batch goes on
+    ├── AudioError            one recording failed; the rest of a batch goes on
     │   ├── AudioNotFound
     │   ├── AudioNotAllowed
     │   ├── AudioTooLarge
@@ -43,7 +43,7 @@
         ├── DiskFull
         └── JobNotFound
 
-A message holds the value received and the next step, on one line. The `code` is stable: programs may
+A message is one line with the received value and the next step. The `code` is stable, so programs may
 compare it, over HTTP and gRPC too. ``docs/errors.md`` is generated from the classes below.
 """
 
@@ -61,286 +61,191 @@ class SoundalikeError(Exception):
     #: Status that the HTTP gateway answers with when the whole request fails.
     http_status: ClassVar[int] = 500
 
+    def __init_subclass__(
+        cls, code: str, exit_status: int | None = None, http_status: int | None = None
+    ) -> None:
+        """Set the code, and the statuses that differ from those of the base class."""
+        super().__init_subclass__()
+        cls.code = code
+        if exit_status is not None:
+            cls.exit_status = exit_status
+        if http_status is not None:
+            cls.http_status = http_status
+
     @property
     def message(self) -> str:
-        """The sentence for the user, without the code."""
+        """The message for the user, without the code."""
         return str(self.args[0]) if self.args else (type(self).__doc__ or "").splitlines()[0]
 
     def __str__(self) -> str:
         return self.message
 
     def __repr__(self) -> str:
-        # Jina carries only an exception's repr from an executor to the gateway; with the code in
-        # front, the gateway can turn it back into a status and a sentence.
+        # Jina passes only an exception's repr from an executor to the gateway. The gateway reads the
+        # code from it and restores the status and the message.
         return f"{self.code}: {self.message}"
 
 
-class AudioError(SoundalikeError):
+class AudioError(SoundalikeError, code="audio.error", exit_status=3, http_status=422):
     """A recording cannot be used."""
 
-    code = "audio.error"
-    exit_status = 3
-    http_status = 422
 
-
-class AudioNotFound(AudioError):
+class AudioNotFound(AudioError, code="audio.not_found", http_status=404):
     """No file is at this path, or it may not be read."""
 
-    code = "audio.not_found"
-    http_status = 404
 
-
-class AudioNotAllowed(AudioError):
+class AudioNotAllowed(AudioError, code="audio.not_allowed", http_status=403):
     """The path lies outside of the folders that requests may name."""
 
-    code = "audio.not_allowed"
-    http_status = 403
 
-
-class AudioTooLarge(AudioError):
+class AudioTooLarge(AudioError, code="audio.too_large", http_status=413):
     """The recording or the upload exceeds a limit of the service."""
 
-    code = "audio.too_large"
-    http_status = 413
 
-
-class AudioTooSlow(AudioError):
+class AudioTooSlow(AudioError, code="audio.too_slow"):
     """Decoding took longer than the service allows."""
 
-    code = "audio.too_slow"
 
-
-class UnreadableAudio(AudioError):
+class UnreadableAudio(AudioError, code="audio.unreadable", http_status=415):
     """None of the decoders could read the content as audio."""
 
-    code = "audio.unreadable"
-    http_status = 415
 
-
-class NoAudioTrack(UnreadableAudio):
+class NoAudioTrack(UnreadableAudio, code="audio.no_track"):
     """The file is a film without sound, or a container of something else."""
 
-    code = "audio.no_track"
 
-
-class EmptyAudio(AudioError):
+class EmptyAudio(AudioError, code="audio.empty"):
     """The file or upload holds no audio samples."""
 
-    code = "audio.empty"
 
-
-class AudioTooShort(AudioError):
+class AudioTooShort(AudioError, code="audio.too_short"):
     """The recording is shorter than one analysis frame (25 ms)."""
 
-    code = "audio.too_short"
 
-
-class InvalidSamples(AudioError):
+class InvalidSamples(AudioError, code="audio.invalid_samples"):
     """The recording holds NaN or infinite samples."""
 
-    code = "audio.invalid_samples"
 
-
-class SilentQuery(AudioError):
+class SilentQuery(AudioError, code="audio.silent_query"):
     """The query holds no sound to look for."""
 
-    code = "audio.silent_query"
 
-
-class UnexpectedFault(AudioError):
+class UnexpectedFault(AudioError, code="audio.unexpected", http_status=500):
     """The recording has brought up an error that Soundalike does not foresee."""
 
-    code = "audio.unexpected"
-    http_status = 500
 
-
-class ParameterError(SoundalikeError, ValueError):
+class ParameterError(
+    SoundalikeError, ValueError, code="parameter.invalid", exit_status=2, http_status=422
+):
     """A parameter is out of its range."""
 
-    code = "parameter.invalid"
-    exit_status = 2
-    http_status = 422
 
-
-class UnknownParameter(ParameterError):
+class UnknownParameter(ParameterError, code="parameter.unknown"):
     """A parameter, option or field has a name that is not known."""
 
-    code = "parameter.unknown"
 
-
-class MetadataError(ParameterError):
+class MetadataError(ParameterError, code="parameter.metadata"):
     """A table of clips and their labels cannot be used."""
 
-    code = "parameter.metadata"
 
-
-class ConfigError(SoundalikeError):
+class ConfigError(SoundalikeError, code="config.invalid", exit_status=2):
     """An environment variable or configuration file is wrong."""
 
-    code = "config.invalid"
-    exit_status = 2
 
-
-class ModelError(SoundalikeError):
+class ModelError(SoundalikeError, code="model.error", exit_status=4, http_status=503):
     """The encoder cannot be used."""
 
-    code = "model.error"
-    exit_status = 4
-    http_status = 503
 
-
-class WeightsMissing(ModelError):
+class WeightsMissing(ModelError, code="model.weights_missing"):
     """The weights that the chosen encoder needs are not on this machine."""
 
-    code = "model.weights_missing"
 
-
-class WeightsCorrupt(ModelError):
+class WeightsCorrupt(ModelError, code="model.weights_corrupt"):
     """A weights file is not the published one, or not a checkpoint of this network."""
 
-    code = "model.weights_corrupt"
 
-
-class DownloadFailed(ModelError):
+class DownloadFailed(ModelError, code="model.download_failed"):
     """A weights file could not be fetched."""
 
-    code = "model.download_failed"
 
-
-class StoreError(SoundalikeError):
+class StoreError(SoundalikeError, code="store.error", exit_status=5):
     """The database answered with an error."""
 
-    code = "store.error"
-    exit_status = 5
 
-
-class StoreUnavailable(StoreError):
+class StoreUnavailable(StoreError, code="store.unavailable", http_status=503):
     """The database cannot be reached."""
 
-    code = "store.unavailable"
-    http_status = 503
 
-
-class StoreFull(StoreError):
+class StoreFull(StoreError, code="store.disk_full", http_status=507):
     """The database has no disk space left."""
 
-    code = "store.disk_full"
-    http_status = 507
 
-
-class ExtensionMissing(StoreError):
+class ExtensionMissing(StoreError, code="store.extension_missing", http_status=503):
     """The server lacks a PostgreSQL extension that Soundalike needs."""
 
-    code = "store.extension_missing"
-    http_status = 503
 
-
-class SchemaMismatch(StoreError):
+class SchemaMismatch(StoreError, code="store.schema_mismatch", http_status=409):
     """The database was made by another version of Soundalike."""
 
-    code = "store.schema_mismatch"
-    http_status = 409
 
-
-class ModelMismatch(StoreError):
+class ModelMismatch(StoreError, code="store.model_mismatch", http_status=409):
     """The index was made with another encoder, weights, window or stride."""
 
-    code = "store.model_mismatch"
-    http_status = 409
 
-
-class DimensionMismatch(StoreError):
+class DimensionMismatch(StoreError, code="store.dimension_mismatch", http_status=422):
     """A vector's length differs from the index's."""
 
-    code = "store.dimension_mismatch"
-    http_status = 422
 
-
-class IndexEmpty(StoreError):
+class IndexEmpty(StoreError, code="store.index_empty", http_status=409):
     """Nothing has been indexed yet."""
 
-    code = "store.index_empty"
-    http_status = 409
 
-
-class RecordingNotFound(StoreError):
+class RecordingNotFound(StoreError, code="store.not_found", http_status=404):
     """No such recording or collection is stored."""
 
-    code = "store.not_found"
-    http_status = 404
 
-
-class ArchiveError(SoundalikeError):
+class ArchiveError(SoundalikeError, code="archive.error", exit_status=7, http_status=422):
     """An exported collection cannot be written or read."""
 
-    code = "archive.error"
-    exit_status = 7
-    http_status = 422
 
-
-class ArchiveInvalid(ArchiveError):
+class ArchiveInvalid(ArchiveError, code="archive.invalid"):
     """The file is damaged, or not an exported collection."""
 
-    code = "archive.invalid"
 
-
-class ArchiveTooNew(ArchiveError):
+class ArchiveTooNew(ArchiveError, code="archive.too_new"):
     """A later version of Soundalike exported the file."""
 
-    code = "archive.too_new"
 
-
-class ServiceError(SoundalikeError):
+class ServiceError(SoundalikeError, code="service.unavailable", exit_status=6, http_status=503):
     """The Flow could not be started or reached."""
 
-    code = "service.unavailable"
-    exit_status = 6
-    http_status = 503
 
-
-class Unauthorized(ServiceError):
+class Unauthorized(ServiceError, code="service.unauthorized", http_status=401):
     """The request carries no API key, or a wrong one."""
 
-    code = "service.unauthorized"
-    http_status = 401
 
-
-class Forbidden(ServiceError):
+class Forbidden(ServiceError, code="service.forbidden", http_status=403):
     """The request comes from another web page, or under a name that is not the service's."""
 
-    code = "service.forbidden"
-    http_status = 403
 
-
-class TooManyRequests(ServiceError):
+class TooManyRequests(ServiceError, code="service.too_many_requests", http_status=429):
     """The client sends more requests than the service allows it."""
 
-    code = "service.too_many_requests"
-    http_status = 429
 
-
-class ServiceBusy(ServiceError):
+class ServiceBusy(ServiceError, code="service.busy"):
     """The service has as much to do as it takes at once."""
 
-    code = "service.busy"
 
-
-class DiskFull(ServiceError):
+class DiskFull(ServiceError, code="service.disk_full", http_status=507):
     """The disk of the service has no space left."""
 
-    code = "service.disk_full"
-    http_status = 507
 
-
-class JobNotFound(ServiceError):
+class JobNotFound(ServiceError, code="service.job_not_found", http_status=404):
     """The service knows no such job; it forgets them when it is started again."""
-
-    code = "service.job_not_found"
-    http_status = 404
 
 
 def error_classes() -> list[type[SoundalikeError]]:
-    """Return every error class, ordered as in the tree above."""
+    """Return all error classes in the order of the tree above."""
 
     def walk(cls: type[SoundalikeError]) -> list[type[SoundalikeError]]:
         return [cls] + [found for sub in cls.__subclasses__() for found in walk(sub)]

@@ -1,4 +1,4 @@
-"""Conditions on tags, as people write them: ``depth_m>=1.5``, ``site in pond,lake``, ``gps.lat<0``."""
+"""Search filters, and conditions on tags such as ``depth_m>=1.5`` and ``site in pond,lake``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, tzinfo
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -33,20 +34,20 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the value of a tag must be like.
+    """A condition on the value of a tag.
 
-    A tag that is not there meets no condition, not even ``!=``. Numbers are compared as numbers, text
-    by its characters' code points, and what is of another kind is neither equal, less nor greater: the
-    number 5 is not the text ``"5"``. ``!=`` is met by every value that is there and is not equal.
+    Recordings without the tag never match, not even with ``!=``. Numbers compare as numbers and text by
+    code point. Values of different types are neither equal, less nor greater: the number 5 is not the
+    text ``"5"``. ``!=`` matches every present value that is not equal.
 
     Attributes
     ----------
     key : tuple of str
-        The tag, and the way into it where it is nested.
+        Path of the tag: its name, then the keys inside it.
     operator : str
         ``=``, ``!=``, ``<``, ``<=``, ``>``, ``>=`` or ``in``.
     values : tuple
-        Text, numbers, truth values or None; one, or for ``in`` at least one.
+        Strings, numbers, booleans or None: one value, or at least one for ``in``.
     """
 
     key: tuple[str, ...]
@@ -54,12 +55,12 @@ class Condition:
     values: tuple[Scalar, ...]
 
     def __str__(self) -> str:
-        """Return what `parse_condition` reads as this condition."""
+        """Return the text that `parse_condition` parses into this condition."""
         key = ".".join(_quoted(part) for part in self.key)
         return f"{key} {self.operator} {', '.join(map(_quoted, self.values))}"
 
     def matches(self, tags: Mapping[str, Any]) -> bool:
-        """Tell whether tags meet the condition."""
+        """Return whether tags meet the condition."""
         value: Any = tags
         for part in self.key:
             if not isinstance(value, Mapping) or part not in value:
@@ -72,20 +73,61 @@ class Condition:
         return _is_ordered(_ORDERS[self.operator], value, self.values[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Filters of a search; an empty one selects all recordings.
+
+    Attributes
+    ----------
+    labels, without_labels : tuple of str
+        Labels to include (any of them), and labels to exclude.
+    tags : mapping
+        Tags that must all be present with equal values.
+    uri_prefix : str
+        Beginning of the path.
+    exclude_recording_id : str or None
+        A recording to exclude.
+    since, until : datetime or None
+        Earliest (inclusive) and latest (exclusive) start time of the window, with time zone.
+    time_of_day : tuple of time, or None
+        Earliest (inclusive) and latest (exclusive) local time in `time_zone` at the start of the
+        window; the period spans midnight if the second is before the first.
+    time_zone : tzinfo
+        A `zoneinfo.ZoneInfo`, or a fixed offset.
+    where : tuple of Condition
+        Conditions that the tags must all meet.
+
+    Notes
+    -----
+    Time filters exclude recordings without a known start time.
+    """
+
+    labels: tuple[str, ...] = ()
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    uri_prefix: str = ""
+    exclude_recording_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    time_of_day: tuple[time, time] | None = None
+    time_zone: tzinfo = UTC
+    where: tuple[Condition, ...] = ()
+    without_labels: tuple[str, ...] = ()
+
+
 def parse_condition(text: str) -> Condition:
-    """Return the condition that a person writes.
+    """Parse a condition.
 
     Parameters
     ----------
     text : str
-        A tag, an operator and a value, or several values behind ``in`` with commas between them. Dots
-        lead into nested tags. What reads as a JSON number, ``true``, ``false`` or ``null`` is taken as
-        such, the rest as text; names and texts with other signs in them stand in double quotes.
+        A tag, an operator and a value, or ``in`` and comma-separated values. Dots separate the keys of
+        nested tags. JSON numbers, ``true``, ``false`` and ``null`` are values of their type; anything
+        else is text. Put names and text with special characters in double quotes.
 
     Raises
     ------
     ParameterError
-        It is no condition, or its value cannot be compared in this way.
+        The text is not a condition, or its value does not support the operator.
 
     Examples
     --------
@@ -97,8 +139,8 @@ def parse_condition(text: str) -> Condition:
     match = _CONDITION.fullmatch(text)
     if match is None:
         raise ParameterError(
-            f"where {text!r} cannot be read; write a tag, one of = != < <= > >= or in, and a value, "
-            'like depth_m>=1.5 or site in pond,lake; names with other signs like "water temp"=5'
+            f"where {text!r} cannot be parsed; write a tag, one of = != < <= > >= or in, and a value, "
+            'like depth_m>=1.5 or site in pond,lake; quote other names, like "water temp"=5'
         )
     key = tuple(_key(part, text) for part in re.findall(_PART, match["key"]))
     if match["word"]:
@@ -107,21 +149,19 @@ def parse_condition(text: str) -> Condition:
     sign: Any = "=" if match["sign"] == "==" else match["sign"]
     value = _value(match["value"], text)
     if sign in _ORDERS and (value is None or isinstance(value, bool)):
-        raise ParameterError(
-            f"where {text!r}: nothing is less or greater than {match['value']}; use = or !="
-        )
+        raise ParameterError(f"where {text!r}: {match['value']} has no order; use = or !=")
     return Condition(key, sign, (value,))
 
 
 def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
-    """Return the conditions that a person writes; see `parse_condition`."""
+    """Parse several conditions; see `parse_condition`."""
     return tuple(parse_condition(text) for text in texts)
 
 
 def _key(part: str, text: str) -> str:
     name = _unquoted(part, text) if part.startswith('"') else part
     if not name:
-        raise ParameterError(f"where {text!r} has an empty name; give that of a tag")
+        raise ParameterError(f"where {text!r} has an empty name; give the name of a tag")
     return name
 
 
@@ -132,8 +172,8 @@ def _items(values: str, text: str) -> list[str]:
         match = _ITEM.match(values, position)
         if match is None or not match[1]:
             raise ParameterError(
-                f"where {text!r} has an empty value behind in; write values with commas between "
-                'them, like site in pond,lake, and empty text as ""'
+                f"where {text!r} has an empty value after in; separate values with commas, like "
+                'site in pond,lake, and write empty text as ""'
             )
         items.append(match[1])
         position = match.end()
@@ -148,7 +188,7 @@ def _value(value: str, text: str) -> Scalar:
     except ValueError:
         return value
     if isinstance(found, float) and not math.isfinite(found):
-        raise ParameterError(f"where {text!r}: {value} is too large a number")
+        raise ParameterError(f"where {text!r}: the number {value} is too large")
     if isinstance(found, list | dict):
         raise ParameterError(
             f"where {text!r}: {value} is a list or an object; give text, a number, true, false or null"
@@ -160,7 +200,7 @@ def _unquoted(quoted: str, text: str) -> str:
     try:
         found = json.loads(quoted)
     except ValueError as exc:
-        raise ParameterError(f"where {text!r}: {quoted} is no quoted text: {exc}") from exc
+        raise ParameterError(f"where {text!r}: {quoted} is not valid quoted text: {exc}") from exc
     return str(found)
 
 
@@ -169,7 +209,7 @@ def _quoted(value: Scalar) -> str:
 
 
 def _no_constant(name: str) -> Any:
-    """Refuse NaN and Infinity, which Python reads but JSON does not know."""
+    """Reject NaN and Infinity, which Python's parser accepts but JSON does not allow."""
     raise ValueError(name)
 
 
@@ -190,5 +230,5 @@ def _is_ordered(order: Callable[[Any, Any], bool], value: Any, wanted: Scalar) -
 
 
 def _exact(number: Any) -> Decimal:
-    """Return a number as it is written, which is how databases compare it."""
+    """Return a number as its decimal text; databases compare numbers this way."""
     return Decimal(repr(number))

@@ -1,4 +1,4 @@
-"""How much the service takes at once, and of what size; the command line has those of decoding alone."""
+"""Limits of the service: sizes, times and concurrency. The command line uses only those of decoding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _limit(default: int, variable: str, meaning: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of the service. Each is a whole number above 0, in an environment variable.
+    """Limits of the service. Each is a positive whole number, set by an environment variable.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Limits:
         Raises
         ------
         ConfigError
-            One is not a whole number above 0.
+            A value is not a positive whole number.
         """
         env = os.environ if environ is None else environ
         names = {one.name: one.metadata["variable"] for one in fields(cls)}

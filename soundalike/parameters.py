@@ -1,8 +1,8 @@
-"""Parameters: describe them, refuse unknown names, and accept aliases.
+"""Describe parameters, reject unknown names and resolve aliases.
 
-Every door uses these functions: the command line, Python, HTTP forms and JSON, and Jina's endpoints. An
-unknown name is refused because a misspelt ``collection`` would else stand for the default one, and a
-request to delete would take the wrong recordings.
+The command line, Python, HTTP forms and JSON, and Jina's endpoints all use these functions. Unknown
+names are errors, because a misspelt ``collection`` would otherwise select the default collection and a
+request to delete would remove the wrong recordings.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ def description_of(request: type, name: str) -> str:
 def unknown_parameter(
     name: str, taken: Iterable[str], place: str = "", *, kind: str = "parameter"
 ) -> UnknownParameter:
-    """Return the error for a name that is not taken.
+    """Return the error for an unknown name.
 
     Parameters
     ----------
     name : str
         As received.
     taken : iterable of str
-        The names that are known.
+        The known names.
     place : str
-        Where the name stood, like ``data[0]``.
+        Position of the name, like ``data[0]``.
     kind : str
-        What has the name, like ``option`` or ``field``.
+        Kind of the name, like ``option`` or ``field``.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def unknown_parameter(
 def refuse_unknown(
     given: Iterable[str], taken: Iterable[str], place: str = "", *, kind: str = "parameter"
 ) -> None:
-    """Raise an error at the first name that is not taken; takes what `unknown_parameter` does.
+    """Raise an error for the first unknown name; the parameters are those of `unknown_parameter`.
 
     Raises
     ------
@@ -79,19 +79,19 @@ def refuse_unknown(
 
 
 def resolve_aliases(given: Mapping[str, Any], aliases: Mapping[str, str]) -> dict[str, Any]:
-    """Return values by their proper names.
+    """Replace aliases with the primary names.
 
     Parameters
     ----------
     given : mapping
-        Values by the names that a caller used.
+        Values by primary name or alias.
     aliases : mapping of str to str
-        Proper names by their aliases.
+        Primary names by alias.
 
     Raises
     ------
     ParameterError
-        A value was given under both names, and the two differ.
+        Both names were given, with different values.
 
     Examples
     --------

@@ -1,36 +1,34 @@
-"""The words of the domain: recording, window, hit, match.
+"""Domain types: recording, window, hit, match.
 
-A *recording* is one piece of audio, known by its content; it may be stored under several paths. A
-*window* is a slice of it that can be searched. A *hit* pairs a window of the query with a stored
-window. A *match* is what a person sees: one recording, scored by its best hit.
+A *recording* is one piece of audio, identified by its content; several paths may lead to it. A *window*
+is a searchable slice of a recording. A *hit* pairs a window of the query with a stored window. A *match*
+is one result of a search: a recording, scored by its best hit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
-
-from soundalike.filters import Condition
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-#: Version of the samples that decoding gives: raised when the same file gives other samples than before,
-#: so that recordings that were indexed earlier can be found and indexed again.
+#: Version of the decoded samples: raised when decoding the same file gives other samples than before, so
+#: that earlier recordings can be found and indexed again.
 DECODER_VERSION = 2
 
-#: Fingerprint of vectors that another program computed, and that no encoder here can compute.
+#: Fingerprint of vectors that another program computed.
 EXTERNAL = "external"
 
 # In quotes: the command line reads these types before it needs NumPy.
 FloatArray: TypeAlias = "npt.NDArray[np.float32]"
-#: What vectors are stored as.
+#: Storage format of vectors.
 HalfArray: TypeAlias = "npt.NDArray[np.float16]"
 Tags = Mapping[str, Any]
-#: How long a stretch of a timeline is, by the clocks and calendar of a zone; weeks begin on Monday.
+#: Length of a bucket of a timeline, by the clock and calendar of a time zone; weeks begin on Monday.
 BucketWidth = Literal["hour", "day", "week", "month"]
 
 
@@ -43,14 +41,13 @@ class Window:
     index : int
         Position among the windows of the recording, from 0.
     start_s, end_s : float
-        Bounds in seconds. ``end_s`` never lies beyond the end of the recording, also where the
-        encoder saw a padded window.
+        Bounds in seconds. ``end_s`` never exceeds the length of the recording, even if the encoder
+        embedded a padded window.
     is_silent : bool
-        True where the samples are constant to within -80 dBFS, whatever the constant: stored, but
-        never found.
-    is_clipped: bool
-        True where a tenth of the samples or more are at full scale: stored, but never found, because
-        overdriven sounds of all kinds resemble each other.
+        True if the samples are constant to within -80 dBFS (any constant): stored, but never found.
+    is_clipped : bool
+        True if a tenth of the samples or more are at full scale: stored, but never found, because
+        all overdriven sounds resemble each other.
     """
 
     index: int
@@ -61,7 +58,7 @@ class Window:
 
     @property
     def quality(self) -> str:
-        """``ok``, or why no search finds the window: ``silent`` or ``clipped``."""
+        """``ok``, or the reason why searches skip the window: ``silent`` or ``clipped``."""
         if self.is_silent:
             return "silent"
         return "clipped" if self.is_clipped else "ok"
@@ -69,7 +66,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
-    """What two indexes must agree on before their vectors may be compared.
+    """Encoder and windows of an index; vectors of two indexes are comparable if these are equal.
 
     Attributes
     ----------
@@ -78,7 +75,7 @@ class IndexSpec:
     fingerprint : str
         Hash of its weights or constants.
     dimension : int
-        Numbers in a window's embedding.
+        Length of an embedding.
     window_s, stride_s : float
         Length of a window and distance between window starts, in seconds.
     """
@@ -91,11 +88,11 @@ class IndexSpec:
 
     @property
     def is_external(self) -> bool:
-        """Whether another program computed the vectors, so that no sound can be compared with them."""
+        """Whether another program computed the vectors, so that only vectors can be searched for."""
         return self.fingerprint == EXTERNAL
 
     def describe(self) -> str:
-        """Return the specification as part of a sentence."""
+        """Return the specification as a phrase for messages."""
         return (
             f"encoder {self.encoder} ({self.fingerprint[:12]}), {self.dimension} dimensions, "
             f"{self.window_s:g} s windows every {self.stride_s:g} s"
@@ -103,7 +100,7 @@ class IndexSpec:
 
 
 class FileStat(NamedTuple):
-    """What the file system says of a file; where it says the same again, the content is the same."""
+    """Size and modification time of a file; the content counts as unchanged if both are unchanged."""
 
     size_bytes: int
     mtime_ns: int
@@ -111,14 +108,14 @@ class FileStat(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One piece of audio and what is known of it.
+    """One piece of audio and its metadata.
 
     Attributes
     ----------
     recording_id : str
-        UUID made of the first 128 bits of the SHA-256 of the file's bytes.
+        UUID: the first 128 bits of the SHA-256 of the file's bytes.
     uri : str
-        Absolute path, or the name that an upload came with.
+        Absolute path, or the name of an upload.
     duration_s : float
         Length in seconds.
     label : str or None
@@ -126,11 +123,11 @@ class Recording:
     tags : mapping
         Free metadata, JSON-compatible.
     recorded_at : datetime or None
-        When the recording began, with time zone; None where nobody said.
+        Start time, with time zone; None if unknown.
     recorded_at_source : str or None
-        Who said it: ``given``, ``metadata``, ``filename`` or ``mtime``.
+        Source of the start time: ``given``, ``metadata``, ``filename`` or ``mtime``.
     stat : FileStat or None
-        Size and time of the file when it was read; None for an upload.
+        Size and modification time of the file when it was read; None for an upload.
     """
 
     recording_id: str
@@ -170,7 +167,7 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A recording that answers a query, scored by its best pair of windows.
+    """One result of a search: a recording, scored by its best pair of windows.
 
     Attributes
     ----------
@@ -183,12 +180,12 @@ class Match:
     start_s, end_s : float
         The matching window of the recording, in seconds.
     query_start_s, query_end_s : float or None
-        The window of the query that it matches, in seconds from the start of the query's recording;
-        where the query is a slice of it too. None where the query is a vector.
+        The matching window of the query, in seconds from the start of the query's recording (also if the
+        query is a slice of that recording). None if the query is a vector.
     n_hits : int
-        How many different windows of the recording are among the hits that were compared.
+        Number of different windows of the recording among the compared hits.
     collection : str
-        Where the recording is stored.
+        The collection that holds the recording.
     """
 
     rank: int
@@ -203,22 +200,22 @@ class Match:
 
     @property
     def occurred_at(self) -> datetime | None:
-        """When the matching window's sound began, in UTC; None where nobody knows."""
+        """Start time of the matching window in UTC; None if unknown."""
         began = self.recording.recorded_at
-        # Through UTC, so that clocks that are changed in between do not matter.
+        # Add in UTC: a clock change in between must not shift the result.
         return began and began.astimezone(UTC) + timedelta(seconds=self.start_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A stretch of wall-clock time, and how often something was heard in it.
+    """A period of wall-clock time and the number of occurrences in it.
 
     Attributes
     ----------
     start, end : datetime
-        With time zone; the end belongs to the next bucket.
+        With time zone; the end is exclusive.
     count : int
-        Occurrences that began in it.
+        Number of occurrences that began in the period.
     """
 
     start: datetime
@@ -228,60 +225,18 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When something was heard.
+    """Number of occurrences of a sound over time.
 
     Attributes
     ----------
     buckets : list of Bucket
-        Without a gap from the first to the last in which there is something; empty ones between
-        them have a count of 0.
+        Consecutive, from the first to the last with an occurrence; empty ones have a count of 0.
     undated : int
-        Occurrences at a time that nobody knows; they are in no bucket.
+        Number of occurrences without a known time; they are in no bucket.
     warnings : tuple of str
-        Damage of the query that did not stop the decoding, and why the counts may be poor.
+        Damage of the query that did not stop the decoding, and reasons why counts may be unreliable.
     """
 
     buckets: list[Bucket]
     undated: int
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which recordings a search may answer with. Empty means: all of them.
-
-    Attributes
-    ----------
-    labels, without_labels : tuple of str
-        The label is one of these; it is none of those.
-    tags : mapping
-        All of these tags are present with equal values.
-    uri_prefix : str
-        The path begins with this.
-    exclude_recording_id : str or None
-        This recording is left out.
-    since, until : datetime or None
-        The window's sound began at `since` or later, and before `until`; with time zone.
-    time_of_day : tuple of time, or None
-        The clocks in `time_zone` showed the first of the two or later when the window's sound began,
-        and had not reached the second; over midnight where the second is the earlier one.
-    time_zone : tzinfo
-        A `zoneinfo.ZoneInfo`, or a fixed offset.
-    where : tuple of Condition
-        The tags meet all of these.
-
-    Notes
-    -----
-    What began at a time that nobody knows passes no filter of time.
-    """
-
-    labels: tuple[str, ...] = ()
-    tags: Tags = field(default_factory=dict)
-    uri_prefix: str = ""
-    exclude_recording_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    time_of_day: tuple[time, time] | None = None
-    time_zone: tzinfo = UTC
-    where: tuple[Condition, ...] = ()
-    without_labels: tuple[str, ...] = ()

@@ -160,7 +160,7 @@ class AudioSegmenter(Executor):
             longest_s = self._limits.max_upload_s if self._came_in(source) else self._limits.max_file_s
             intake = RecordingReader(plan, self._dating, self._spool_dir, longest_s)
             segments, start = self._decoding.run(
-                intake.take,
+                intake.read,
                 source,
                 excerpt,
                 folder=self._spool_dir,
@@ -203,7 +203,7 @@ def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
     if clip.vector is not None:
         if not excerpt.is_whole:
-            raise ParameterError("a vector has no seconds; leave out start_s, end_s and at_s")
+            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
         vector = np.asarray(clip.vector, dtype=np.float32)
         result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 

@@ -14,10 +14,10 @@ from executors.messages.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
 from executors.messages.request_fields import pydantic_field
 from executors.messages.validation import invalid_values
 from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
-from soundalike.types import Filters
 
 
 class RequestParameters(BaseModel):

@@ -51,7 +51,7 @@ from soundalike.search.find import find_hits
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
 from soundalike.store.each import add_each
-from soundalike.store.renewal import count_searchable, hidden_by_encoder
+from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import BucketWidth
 
 discover_endpoints_once()
@@ -119,7 +119,7 @@ class TimescaleIndexer(Executor):
             windows, rows = entry.windows, entry.embeddings
             result.outcome, result.n_windows = outcome, len(windows)
             result.n_searchable = count_searchable(windows, rows)
-            result.warnings = [*result.warnings, *hidden_by_encoder(windows, rows)]
+            result.warnings = [*result.warnings, *zero_warning(windows, rows)]
 
     @requests(on="/index_vectors")
     def index_vectors(

@@ -12,11 +12,10 @@ from executors.messages.parameters import DropParameters, RecordingsParameters
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.sources import stored_names
 from soundalike.errors import ParameterError
-from soundalike.filters import parse_conditions
+from soundalike.filters import Filters, parse_conditions
 from soundalike.search.requests import prefix_of
 from soundalike.store import Store, StoredFile
 from soundalike.store.base import not_found
-from soundalike.types import Filters
 
 #: Of a recording whose paths alone are wanted: one window.
 _LITTLE = Excerpt(at_s=0.0)

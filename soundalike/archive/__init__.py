@@ -1,4 +1,4 @@
-"""Archives: a collection in a file, to carry it to another machine."""
+"""Export collections to archive files, and import them on another machine."""
 
 from soundalike.archive.exporting import export_collection
 from soundalike.archive.format import SUFFIX, Summary

@@ -1,4 +1,4 @@
-"""Writing a collection into a file, with a few thousand windows in memory at a time."""
+"""Export a collection to a file, with a few thousand windows in memory at a time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from soundalike.store.base import Content
 from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec
 
-#: A part ends with the recording that brings it to so many windows.
+#: Minimum number of windows of a part, except the last one.
 PART_WINDOWS = 8192
 _BLOCK_BYTES = 1 << 20
 
@@ -36,31 +36,31 @@ def export_collection(
     collection: str = DEFAULT_COLLECTION,
     on_progress: Callable[[int], None] | None = None,
 ) -> Summary:
-    """Write a collection into a file; it appears, or takes an older one's place, when it is complete.
+    """Export a collection to a file, which is created or replaced atomically.
 
     Parameters
     ----------
     store : Store
-        Where the collection is.
     target : Path
         The file.
     collection : str
-        Which one.
     on_progress : callable, optional
-        Called with the number of recordings that are written.
+        Called with the number of recordings written so far.
 
     Raises
     ------
     IndexEmpty
-        There is no such collection.
+        The collection does not exist.
     ModelMismatch
-        The collection was replaced by another one meanwhile.
+        The collection was replaced meanwhile.
     ArchiveError
         The file cannot be written.
     """
     spec = store.status(collection=collection).spec
     if spec is None:
-        raise IndexEmpty(f"there is no collection {collection!r} to export; see: soundalike collections")
+        raise IndexEmpty(
+            f"there is no collection {collection!r} to export; list them with: soundalike collections"
+        )
     try:
         with (
             _finished(target) as file,
@@ -75,21 +75,20 @@ def export_collection(
             return writer.finish()
     except OSError as exc:
         raise ArchiveError(
-            f"{str(target)!r} cannot be written ({exc.strerror or exc}); nothing is there now that was "
-            "not there before"
+            f"{str(target)!r} cannot be written ({exc.strerror or exc}); nothing was changed there"
         ) from exc
 
 
 @contextmanager
 def _finished(target: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that takes its name only where all goes well."""
+    """Yield a temporary file, and rename it to the target on success."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        # As a file that is made in the ordinary way; mkstemp lets nobody else read.
+        # With the permissions of an ordinary new file; mkstemp allows only its owner to read.
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(name, 0o666 & ~mask)
@@ -101,10 +100,10 @@ def _finished(target: Path) -> Iterator[IO[bytes]]:
 
 
 class _Writer:
-    """Puts recordings into the archive: windows at once, the rest from a spool file at the end.
+    """Writes recordings: windows directly into the archive, other lines first into a spool file.
 
-    A ZIP file takes one member at a time; the lines of ``recordings.jsonl`` go into a list of lines on
-    disk, and those of ``files.jsonl`` into another.
+    A ZIP file is written one member at a time, so the spool file buffers the lines of
+    ``recordings.jsonl`` and ``files.jsonl``.
     """
 
     def __init__(self, archive: zipfile.ZipFile, spool: IO[bytes], name: str, spec: IndexSpec) -> None:
@@ -167,7 +166,7 @@ class _Writer:
         self._members[name] = Member(length, digest.hexdigest())
 
     def finish(self) -> Summary:
-        """Write what is left; return what the archive holds."""
+        """Write the remaining members; return the summary of the archive."""
         if self._pending:
             self._write_part()
         for name, kind in ((RECORDINGS, b"R"), (FILES, b"F")):
@@ -180,7 +179,7 @@ class _Writer:
 
 
 def _member(name: str) -> zipfile.ZipInfo:
-    """Return a member without the time of day, so that the same collection gives the same file."""
+    """Return a member without a time stamp, so that equal collections give equal files."""
     info = zipfile.ZipInfo(name)
     info.external_attr = 0o600 << 16
     return info

@@ -1,33 +1,33 @@
-"""The file that a collection travels in.
+"""Format of archive files.
 
-A ZIP file whose members are stored, not compressed: vectors hardly shrink. In this order:
+A ZIP file with uncompressed members, because vectors are hardly compressible. In this order:
 
 ``windows-0000.npz``, ``windows-0001.npz``, ...
-    The windows of some thousand recordings or fewer, all windows of a recording in one part. Arrays,
-    for R recordings with N windows together:
+    The windows of up to a few thousand recordings; a recording is never split. Arrays, for R recordings
+    with N windows in total:
 
     ================  =======  ================  ====================================================
-    name              dtype    shape             what
+    name              dtype    shape             content
     ================  =======  ================  ====================================================
     ``recording_id``  uint8    (R, 16)           UUIDs, in ascending order over all parts
-    ``n_windows``     int32    (R,)              how many of the rows below belong to each
+    ``n_windows``     int32    (R,)              number of rows below per recording
     ``index``         int32    (N,)              position of the window in its recording
     ``start_s``       float64  (N,)              bounds in seconds from the recording's start
     ``end_s``         float64  (N,)
     ``quality``       uint8    (N,)              index into ``qualities`` of ``collection.json``
-    ``embedding``     float16  (N, dimension)    as stored, zeros where the quality is not ``ok``
+    ``embedding``     float16  (N, dimension)    as stored, zeros if the quality is not ``ok``
     ================  =======  ================  ====================================================
 
 ``recordings.jsonl``
-    A line for each recording, in the same order: ``recording_id``, ``duration_s``, ``recorded_at`` (ISO
-    8601, UTC, or null), ``recorded_at_source``, ``n_windows``, ``decoder_version`` (1 where it is not
-    said: files from before there were others).
+    A line per recording, in the same order: ``recording_id``, ``duration_s``, ``recorded_at`` (ISO 8601,
+    UTC, or null), ``recorded_at_source``, ``n_windows``, ``decoder_version`` (by default 1, in older
+    files).
 ``files.jsonl``
-    A line for each path, in the order of the recordings: ``recording_id``, ``uri``, ``label``, ``tags``,
+    A line per path, in the order of the recordings: ``recording_id``, ``uri``, ``label``, ``tags``,
     ``size_bytes``, ``mtime_ns``.
 ``collection.json``
     ``format`` and ``version`` of this layout, the collection's ``name`` and ``spec``, ``qualities``,
-    ``counts``, and for every other member in ``members`` its ``bytes`` and ``sha256``.
+    ``counts``, and ``members``: ``bytes`` and ``sha256`` of every other member.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ SUFFIX = ".soundalike.zip"
 HEAD = "collection.json"
 RECORDINGS = "recordings.jsonl"
 FILES = "files.jsonl"
-#: Qualities of a window by their number in the parts.
+#: Qualities of windows by their number in the parts.
 QUALITIES = ("ok", "silent", "clipped")
 
 
@@ -60,16 +60,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What ``collection.json`` says.
+    """Content of ``collection.json``.
 
     Attributes
     ----------
     name : str
-        What the collection was called where it came from.
+        Name of the exported collection.
     spec : IndexSpec
-        What its vectors are made with.
+        Specification of its vectors.
     recordings, files, windows : int
-        How many there are.
+        Numbers of recordings, paths and windows.
     qualities : tuple of str
         Names of the qualities in the parts.
     members : mapping of str to Member
@@ -86,7 +86,7 @@ class Summary:
 
     @property
     def parts(self) -> list[str]:
-        """Names of the members that hold windows, in their order."""
+        """Names of the members with windows, in order."""
         return [part_name(number) for number in range(len(self.members) - 2)]
 
     def to_json(self) -> bytes:
@@ -118,9 +118,9 @@ def parse_summary(content: bytes) -> Summary:
     Raises
     ------
     ArchiveTooNew
-        A later version of Soundalike wrote it.
+        A later version of Soundalike wrote the file.
     ArchiveInvalid
-        It is not what `Summary.to_json` gives.
+        The content does not have the format of `Summary.to_json`.
     """
     try:
         values = json.loads(content)
@@ -128,11 +128,11 @@ def parse_summary(content: bytes) -> Summary:
             raise ValueError(f"its format is {values['format']!r}")
         version = values["version"]
     except (ValueError, TypeError, KeyError, RecursionError) as exc:
-        raise ArchiveInvalid(f"{HEAD} is not that of an exported collection ({exc})") from exc
+        raise ArchiveInvalid(f"{HEAD} does not belong to an exported collection ({exc})") from exc
     if type(version) is not int or version > VERSION:
         raise ArchiveTooNew(
-            f"the file has format version {version!r}, this program knows {VERSION}; import it with a "
-            "later Soundalike"
+            f"the file has format version {version!r}, this program supports {VERSION}; import it with "
+            "a later version of Soundalike"
         )
     try:
         found = _summary(values)
@@ -143,8 +143,8 @@ def parse_summary(content: bytes) -> Summary:
     unknown = set(found.qualities) - set(QUALITIES)
     if unknown:
         raise ArchiveTooNew(
-            f"the file has windows of quality {', '.join(sorted(unknown))}, which this program does not "
-            "know; import it with a later Soundalike"
+            f"the file has windows of the unknown quality {', '.join(sorted(unknown))}; import it with "
+            "a later version of Soundalike"
         )
     return found
 
@@ -171,17 +171,17 @@ def _summary(values: dict[str, Any]) -> Summary:
         },
     )
     if {RECORDINGS, FILES, *found.parts} != found.members.keys() or "ok" not in found.qualities:
-        raise ValueError("its list of members or of qualities is not complete")
+        raise ValueError("its list of members or of qualities is incomplete")
     return found
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value
 
 
 def _count(value: object) -> int:
     if type(value) is not int or value < 0:
-        raise TypeError(f"{value!r} is no count")
+        raise TypeError(f"{value!r} is not a count")
     return value

@@ -1,4 +1,4 @@
-"""Reading a collection out of a file into a store: entirely, or not at all."""
+"""Import a collection from a file."""
 
 from __future__ import annotations
 
@@ -22,23 +22,24 @@ from soundalike.store.base import (
     is_under,
     is_unfinished,
 )
+from soundalike.store.each import batches
 from soundalike.store.protocol import Store
 from soundalike.types import Recording
 
-#: Windows that are stored in one transaction.
+#: Number of windows and paths per transaction.
 _BATCH_WINDOWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Rebase:
-    """Where paths lie on this machine.
+    """A folder that has another path on this machine.
 
     Attributes
     ----------
     old : str
-        A folder where the file comes from.
+        The folder on the machine of the export.
     new : str
-        The same folder here.
+        The same folder on this machine.
     """
 
     old: str
@@ -47,11 +48,11 @@ class Rebase:
     def __post_init__(self) -> None:
         if not self.old.startswith("/") or not self.new.startswith("/"):
             raise ParameterError(
-                f"the paths are to go from {self.old!r} to {self.new!r}; give two absolute folders"
+                f"paths cannot be moved from {self.old!r} to {self.new!r}; give two absolute folders"
             )
 
     def moved(self, uri: str) -> str | None:
-        """Return what a path becomes, or None where it does not lie below the old folder."""
+        """Return the new path, or None for a path outside of the old folder."""
         old, new = self.old.rstrip("/"), self.new.rstrip("/")
         if not is_under(uri, old):
             return None
@@ -60,17 +61,17 @@ class Rebase:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of a file.
+    """Result of an import.
 
     Attributes
     ----------
     collection : str
-        Where its content is.
+        Name of the collection.
     created : bool
-        Whether the collection was made; otherwise the content was added to what was there.
+        Whether the collection was created; otherwise the content was added to an existing one.
     outcomes : mapping of str to int
-        How many paths were ``added``, ``unchanged``, ``updated``, ``linked``, ``replaced``; see
-        `soundalike.store.Outcome`.
+        Numbers of paths that were ``added``, ``unchanged``, ``updated``, ``linked`` and ``replaced``;
+        see `soundalike.store.Outcome`.
     """
 
     collection: str
@@ -86,40 +87,39 @@ def import_collection(
     rebase: Sequence[Rebase] = (),
     on_progress: Callable[[int], None] | None = None,
 ) -> ImportResult:
-    """Put what a file holds into a store.
+    """Import a file into a store.
 
-    The whole file is read and checked first. A collection that is not there yet is made under another
-    name and gets its own when it is complete. To one that is there, the recordings are added one by
-    one as `Store.add` does; where that is interrupted, importing the file again does the rest.
+    The whole file is read and checked first. A new collection has a temporary name until it is complete.
+    Recordings are added to an existing collection as by `Store.add`; after an interruption, importing
+    the file again adds the rest.
 
     Parameters
     ----------
     store : Store
-        Where to.
     archive : Archive
         From `soundalike.archive.open_archive`.
     collection : str, optional
-        Name of the collection; by default the one it had where it comes from.
+        Name of the collection; by default the exported name.
     rebase : sequence of Rebase
-        Folders that lie elsewhere on this machine; the first that fits a path counts.
+        Folders with other paths on this machine; the first one that contains a path counts.
     on_progress : callable, optional
-        Called with the number of recordings that are stored.
+        Called with the number of recordings stored so far.
 
     Raises
     ------
     ArchiveInvalid
         The file is damaged.
     ModelMismatch
-        There is a collection of that name, made with something else.
+        The collection exists with another specification.
     ParameterError
-        The name is none that a collection may have, or no path lies below a folder of `rebase`.
+        The name is invalid, or a folder of `rebase` contains no path.
     StoreError
-        The database refused or cannot be reached.
+        The database rejected the content or cannot be reached.
     """
     name = archive.summary.name if collection is None else collection
     check_collection_name(name)
     if is_unfinished(name):
-        raise ParameterError(f"collection is {name!r}, a name for unfinished ones; choose another")
+        raise ParameterError(f"collection is {name!r}, a reserved name; choose another")
     there = store.status(collection=name).spec
     if there is not None:
         check_spec(there, archive.summary.spec)
@@ -141,7 +141,7 @@ def _import_new(
     on_progress: Callable[[int], None] | None,
 ) -> Mapping[str, int]:
     hidden = import_name(name)
-    # Left by one that was killed.
+    # Left over from an interrupted import.
     store.drop_collection(hidden)
     try:
         store.create_collection(hidden, archive.summary.spec)
@@ -162,8 +162,9 @@ def _check_complete(store: Store, hidden: str, summary: Summary) -> None:
     expected = (summary.recordings, summary.files, summary.windows)
     if found != expected:
         raise StoreError(
-            f"{found} recordings, files and windows were stored instead of {expected}: two paths have "
-            "become one, or somebody else imports into the same collection; nothing was imported"
+            f"{found} recordings, files and windows were stored instead of {expected}: two paths were "
+            "moved to the same one, or another import of this collection is running; nothing was "
+            "imported"
         )
 
 
@@ -176,7 +177,7 @@ def _add_all(
 ) -> Mapping[str, int]:
     outcomes: Counter[str] = Counter()
     done = 0
-    for batch in _batches(_rebased(archive, rebase)):
+    for batch in batches(_rebased(archive, rebase), _size, _BATCH_WINDOWS):
         entries = [
             Entry(file, content.windows, embeddings, content.decoder_version)
             for content in batch
@@ -190,19 +191,9 @@ def _add_all(
     return outcomes
 
 
-def _batches(contents: Iterator[Content]) -> Iterator[list[Content]]:
-    """Yield recordings in lists of so many windows as one transaction should have."""
-    batch: list[Content] = []
-    n_windows = 0
-    for content in contents:
-        batch.append(content)
-        # Each path counts: what is known of it goes along.
-        n_windows += len(content.windows) + len(content.files)
-        if n_windows >= _BATCH_WINDOWS:
-            yield batch
-            batch, n_windows = [], 0
-    if batch:
-        yield batch
+def _size(content: Content) -> int:
+    # Paths count too, because of their metadata.
+    return len(content.windows) + len(content.files)
 
 
 def _rebased(archive: Archive, rebase: Sequence[Rebase]) -> Iterator[Content]:
@@ -219,11 +210,13 @@ def _check_recording(archive: Archive, file: Recording) -> None:
     try:
         check_recording(file, has_length=True)
     except ParameterError as exc:
-        raise ArchiveInvalid(f"{str(archive.path)!r} holds what no store takes: {exc.message}") from exc
+        raise ArchiveInvalid(
+            f"{str(archive.path)!r} contains an invalid recording: {exc.message}"
+        ) from exc
 
 
 def _check(archive: Archive, rebase: Sequence[Rebase]) -> None:
-    """Read everything once, so that nothing can be wrong with the file when storing begins."""
+    """Read and check the whole file before anything is stored."""
     counts = [0, 0, 0]
     unused = dict.fromkeys(rebase)
     example = ""
@@ -238,10 +231,8 @@ def _check(archive: Archive, rebase: Sequence[Rebase]) -> None:
     summary = archive.summary
     if tuple(counts) != (summary.recordings, summary.files, summary.windows):
         raise ArchiveInvalid(
-            f"{str(archive.path)!r} holds {counts} recordings, files and windows, and should hold "
+            f"{str(archive.path)!r} contains {counts} recordings, files and windows instead of "
             f"{[summary.recordings, summary.files, summary.windows]}; export the collection again"
         )
     for each in unused:
-        raise ParameterError(
-            f"no path in the file lies below {each.old!r}; the first one is {example!r}"
-        )
+        raise ParameterError(f"no path in the file is inside {each.old!r}; the first one is {example!r}")

@@ -1,4 +1,4 @@
-"""Reading an exported file: nothing is unpacked, and nothing in it is believed before it was checked."""
+"""Read archive files without unpacking them; all content is untrusted and checked."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ import numpy as np
 
 from soundalike.archive.format import FILES, HEAD, RECORDINGS, parse_summary
 from soundalike.errors import ArchiveError, ArchiveInvalid, SoundalikeError
+from soundalike.faults import one_line
 from soundalike.store.base import START_SOURCES, Content
 from soundalike.types import FileStat, HalfArray, Recording, Window
 
-_BLOCK_BYTES = 1 << 20
 _MAX_HEAD_BYTES = 64 << 20
-#: Of files from before there were others.
+#: Decoder version of older files.
 FIRST_DECODER = 1
-#: What reading raises of bytes that are not what they should be.
+#: Errors of reading damaged bytes.
 _DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, TypeError, KeyError),
     *(IndexError, AttributeError, NotImplementedError, RuntimeError, MemoryError, OverflowError),
@@ -46,14 +46,12 @@ _ARRAYS: Mapping[str, tuple[Any, int]] = {
 
 
 class Archive:
-    """An open file.
+    """An open archive file.
 
     Attributes
     ----------
     path : Path
-        Where it is.
     summary : Summary
-        What it says of itself.
     """
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
@@ -61,7 +59,7 @@ class Archive:
         self._zip = archive
         info = archive.getinfo(HEAD) if HEAD in archive.namelist() else None
         if info is None or info.file_size > _MAX_HEAD_BYTES:
-            raise ArchiveInvalid(f"{str(path)!r} is a ZIP file, but no exported collection")
+            raise ArchiveInvalid(f"{str(path)!r} is a ZIP file, but not an exported collection")
         self.summary = parse_summary(archive.read(info))
 
     def verify(self) -> None:
@@ -70,9 +68,9 @@ class Archive:
         Raises
         ------
         ArchiveInvalid
-            One is missing, damaged, or should not be there.
+            A member is missing, damaged or unexpected.
         """
-        with _told(self.path):
+        with _checked(self.path):
             self._verify()
 
     def _verify(self) -> None:
@@ -80,11 +78,11 @@ class Archive:
         doubled = len(infos) < len(self._zip.infolist())
         if doubled or infos.keys() != self.summary.members.keys() | {HEAD}:
             raise ArchiveInvalid(
-                f"{str(self.path)!r} does not hold what {HEAD} lists; export the collection again"
+                f"the members of {str(self.path)!r} differ from {HEAD}; export the collection again"
             )
         for name, member in self.summary.members.items():
             info = infos[name]
-            # What is not compressed cannot grow while it is read.
+            # Uncompressed members cannot expand when they are read.
             is_whole = info.compress_type == zipfile.ZIP_STORED and info.file_size == member.bytes
             if not is_whole or self._sha256(name) != member.sha256:
                 raise ArchiveInvalid(
@@ -93,21 +91,18 @@ class Archive:
                 )
 
     def _sha256(self, name: str) -> str:
-        digest = hashlib.sha256()
         with self._zip.open(name) as member:
-            while block := member.read(_BLOCK_BYTES):
-                digest.update(block)
-        return digest.hexdigest()
+            return hashlib.file_digest(member, "sha256").hexdigest()  # type: ignore[arg-type]
 
     def contents(self) -> Iterator[Content]:
-        """Yield every recording with its paths and windows, in the order of the ids.
+        """Yield all recordings with their paths and windows, sorted by id.
 
         Raises
         ------
         ArchiveInvalid
-            The members do not fit each other.
+            The members are inconsistent.
         """
-        with _told(self.path):
+        with _checked(self.path):
             yield from self._contents()
 
     def _contents(self) -> Iterator[Content]:
@@ -118,7 +113,7 @@ class Archive:
             for key, windows, embeddings in self._windows(name):
                 row, (of, paths) = next(recordings, {}), next(files, ("", iter(())))
                 if not last < key == row["recording_id"] == of or row["n_windows"] != len(windows):
-                    raise ValueError(f"recording {key} is not alike in {name} and the lists")
+                    raise ValueError(f"recording {key} differs between {name} and the lists")
                 last = key
                 known = [_recording(row, path) for path in paths]
                 yield Content(known, windows, embeddings, _decoder_version(row))
@@ -131,7 +126,7 @@ class Archive:
                 yield json.loads(line)
 
     def _windows(self, name: str) -> Iterator[tuple[str, list[Window], HalfArray]]:
-        """Yield id, windows and embeddings of each recording in a part."""
+        """Yield id, windows and embeddings of each recording of a part."""
         arrays = _load(self._zip.read(name))
         _check_shapes(arrays, self.summary.spec.dimension)
         names = np.array(self.summary.qualities)[arrays["quality"]]
@@ -148,7 +143,7 @@ class Archive:
 
 
 def _load(content: bytes) -> dict[str, Any]:
-    """Read a part's arrays; pickles, and whatever is compressed, are refused."""
+    """Read the arrays of a part; pickles and compressed arrays are rejected."""
     buffer = io.BytesIO(content)
     with zipfile.ZipFile(buffer) as inner:
         if any(info.compress_type != zipfile.ZIP_STORED for info in inner.infolist()):
@@ -168,7 +163,7 @@ def _check_shapes(arrays: Mapping[str, Any], dimension: int) -> None:
     if (counts < 1).any() or set(lengths.values()) != {n_windows}:
         raise ValueError(f"a part's arrays have lengths {lengths}, and {n_windows} windows")
     if arrays["recording_id"].shape != (len(counts), 16) or arrays["embedding"].shape[1] != dimension:
-        raise ValueError("a part's arrays have other shapes than they should")
+        raise ValueError("a part's arrays have invalid shapes")
     if not np.isfinite(arrays["embedding"]).all():
         raise ValueError("an embedding is not finite")
 
@@ -178,7 +173,7 @@ def _check_windows(windows: list[Window]) -> None:
     for window in windows:
         is_right = last < window.index and 0 <= window.start_s < window.end_s < math.inf
         if not is_right:
-            raise ValueError(f"window {window.index} lies at {window.start_s} to {window.end_s} s")
+            raise ValueError(f"window {window.index} is from {window.start_s} to {window.end_s} s")
         last = window.index
 
 
@@ -192,9 +187,9 @@ def _recording(row: Mapping[str, Any], path: Mapping[str, Any]) -> Recording:
     if not math.isfinite(row["duration_s"]):
         raise ValueError(f"duration_s is {row['duration_s']}")
     if not isinstance(path["uri"], str) or not isinstance(path["label"] or "", str):
-        raise TypeError("a path or label is no text")
+        raise TypeError("a path or label is not text")
     if not isinstance(path["tags"], dict):
-        raise TypeError("tags are no object")
+        raise TypeError("tags are not an object")
     return Recording(
         row["recording_id"],
         path["uri"],
@@ -216,37 +211,36 @@ def _decoder_version(row: Mapping[str, Any]) -> int:
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
-    """Open an exported file.
+    """Open an archive file.
 
     Raises
     ------
     ArchiveInvalid
-        It is no file of `export_collection`, or not all of one.
+        The file is not a complete file of `export_collection`.
     ArchiveTooNew
-        A later version of Soundalike wrote it.
+        A later version of Soundalike wrote the file.
     ArchiveError
-        It cannot be read.
+        The file cannot be read.
     """
     try:
         file = path.open("rb")
     except OSError as exc:
         raise ArchiveError(f"{str(path)!r} cannot be read ({exc.strerror}); check the path") from exc
     with file, ExitStack() as stack:
-        with _told(path):
+        with _checked(path):
             archive = Archive(path, stack.enter_context(zipfile.ZipFile(file)))
         yield archive
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Turn whatever damaged bytes lead to into a sentence."""
+def _checked(path: Path) -> Iterator[None]:
+    """Convert errors of damaged content to `ArchiveInvalid`."""
     try:
         yield
     except SoundalikeError:
         raise
     except _DAMAGED as exc:
-        reason = " ".join(str(exc).split()) or type(exc).__name__
         raise ArchiveInvalid(
-            f"{str(path)!r} is no exported collection, or not an undamaged one ({reason}); copy or "
-            "export it again"
+            f"{str(path)!r} is damaged or not an exported collection ({one_line(exc)}); copy or export "
+            "it again"
         ) from exc

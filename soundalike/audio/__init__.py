@@ -1,4 +1,4 @@
-"""From a file or an upload to mono samples at 16 kHz, in bounded memory.
+"""Decode files and uploads to mono samples at 16 kHz in bounded memory.
 
-Nothing is imported here, so that a process loads only what it needs.
+This module imports nothing, so that a process loads only the modules it needs.
 """

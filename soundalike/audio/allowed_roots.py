@@ -1,6 +1,6 @@
-"""Which files the service may read: those in allowed folders, whatever a link or ``..`` says.
+"""Allowed roots: the folders that the service may read, with links and ``..`` resolved.
 
-The command line reads what its user may read and has no need of this.
+The command line does not use them; the permissions of its user apply.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _LOCK = "roots.lock"
 
 
 class AllowedRoots:
-    """The folders and files that requests may name.
+    """Folders and files that requests may read.
 
-    They are those of ``SOUNDALIKE_ROOTS``; where it is not set, the folder that the service was
-    started in, the folder of uploads, and what was indexed with the command line on the same data
-    folder, also while the service runs.
+    ``SOUNDALIKE_ROOTS`` lists them. If it is not set, they are the working directory of the service, the
+    folder of uploads, and the paths that the command line indexed in the same data folder, also while
+    the service runs.
 
     Parameters
     ----------
     settings : Settings
     started_in : Path
-        The working directory. The root of the file system is not taken, as it would allow
-        everything: that has to be asked for.
+        The working directory. The root of the file system is ignored, because it would allow
+        everything; only ``SOUNDALIKE_ROOTS`` can do that.
     """
 
     def __init__(self, settings: Settings, started_in: Path) -> None:
@@ -46,26 +46,26 @@ class AllowedRoots:
 
     @property
     def paths(self) -> list[str]:
-        """What is allowed, links resolved, sorted."""
+        """The allowed paths, with links resolved, sorted."""
         return sorted(self._fixed | self._indexed_now())
 
     def check(self, uri: str) -> None:
-        """Raise an error unless a path or ``file:`` URL lies in an allowed folder.
+        """Raise an error unless a path or ``file:`` URL is in an allowed folder.
 
-        Nothing is opened, and the answer is the same whether something is there or not.
+        The file is not opened, and the result does not depend on its existence.
 
         Raises
         ------
         AudioNotAllowed
-            It lies elsewhere once links are resolved, or is a URL of another scheme.
+            The resolved path is elsewhere, or the URL has another scheme.
         AudioNotFound
-            It is no path.
+            The path is invalid.
         """
         try:
             path = _real(local_path(uri))
         except AudioNotFound as exc:
             raise AudioNotAllowed(
-                f"{uri!r} is not a file of this machine, and the service fetches nothing; send the "
+                f"{uri!r} is not a file of this machine, and the service downloads nothing; send the "
                 "sound's bytes as audio_base64 or as an upload"
             ) from exc
         except ValueError as exc:
@@ -73,12 +73,12 @@ class AllowedRoots:
         allowed = self._fixed | self._indexed_now()
         if allowed.isdisjoint((path, *map(str, Path(path).parents))):
             raise AudioNotAllowed(
-                f"{uri!r} is outside of the folders that requests may name; send the sound's bytes, "
+                f"{uri!r} is outside of the folders that requests may read; send the sound's bytes, "
                 "index its folder with `soundalike index`, or name the folder in SOUNDALIKE_ROOTS"
             )
 
     def _indexed_now(self) -> frozenset[str]:
-        """Return what was indexed with the command line; read again where the file has changed."""
+        """Return the paths that the command line indexed; a changed file is read again."""
         if self._noted is None:
             return frozenset()
         try:
@@ -92,10 +92,9 @@ class AllowedRoots:
 
 
 def note_indexed(data_dir: Path, paths: Iterable[str | Path]) -> None:
-    """Allow what was named to ``soundalike index``: folders, and files by themselves.
+    """Allow the folders and files that were passed to ``soundalike index``.
 
-    Several commands may do so at once. Links are resolved now, so that changing one later allows
-    nothing new.
+    Safe for concurrent commands. Links are resolved now; changing a link later allows nothing new.
     """
     new = set(map(_real, paths))
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -116,13 +115,13 @@ def note_indexed(data_dir: Path, paths: Iterable[str | Path]) -> None:
 
 
 def forget_indexed(data_dir: Path) -> None:
-    """Allow nothing any more but what settings name."""
+    """Remove all paths that `note_indexed` has added."""
     with suppress(FileNotFoundError):
         (data_dir / _FILE).unlink()
 
 
 def _read(file: Path) -> list[str]:
-    """Return the noted paths; none where the file is missing or damaged: less is allowed then."""
+    """Return the recorded paths; none if the file is missing or damaged."""
     try:
         paths = json.loads(file.read_text(encoding="utf-8"))["paths"]
         return [path for path in paths if isinstance(path, str) and path.startswith("/")]

@@ -1,4 +1,4 @@
-"""Samples in memory as the bytes of a sound file, so that they enter as every sound does."""
+"""Convert sample arrays to WAV bytes, so that arrays and files share one path."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.audio.streams import MAX_CHANNELS, MAX_RATE_HZ, MIN_RATE_HZ
 from soundalike.errors import EmptyAudio, ParameterError
 
-#: As `soundalike.audio.parts` has them.
-_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
-_MAX_CHANNELS = 64
-#: What is added to integers, and what they are divided by, as decoders of PCM do.
+#: Offset and divisor that convert PCM integers to floats.
 _SCALES = {"uint8": (-128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
 _FLOATS = ("float16", "float32", "float64")
 
@@ -24,17 +22,17 @@ def array_to_wav(samples: npt.NDArray[Any], sample_rate: float | None) -> bytes:
     Parameters
     ----------
     samples : (n,) or (n, channels) array
-        As `soundfile.read` returns them. float16, float32 or float64 between -1 and 1; int16, int32 or
-        uint8 as PCM files hold them.
+        In the layout of `soundfile.read`: float16, float32 or float64 between -1 and 1, or int16, int32
+        or uint8 as in PCM files.
     sample_rate : int
         In hertz.
 
     Raises
     ------
     ParameterError
-        The type, shape or rate is another, or there is no rate.
+        The type, shape or rate is invalid, or the rate is missing.
     EmptyAudio
-        There are no samples.
+        The array is empty.
     """
     import soundfile
 
@@ -47,13 +45,13 @@ def array_to_wav(samples: npt.NDArray[Any], sample_rate: float | None) -> bytes:
 
 def _checked_rate(sample_rate: float | None) -> int:
     if sample_rate is None:
-        raise ParameterError("an array has no sample rate of its own; give sample_rate=, in hertz")
-    # A rate like 44100.0 is as good.
+        raise ParameterError("an array does not hold its sample rate; give sample_rate=, in hertz")
+    # Whole floats like 44100.0 are allowed.
     is_whole = isinstance(sample_rate, (int, float, np.integer, np.floating)) and sample_rate % 1 == 0
-    if not is_whole or not _MIN_RATE_HZ <= sample_rate <= _MAX_RATE_HZ:
+    if not is_whole or not MIN_RATE_HZ <= sample_rate <= MAX_RATE_HZ:
         raise ParameterError(
-            f"sample_rate is {sample_rate!r}; give a whole number of hertz from {_MIN_RATE_HZ} to "
-            f"{_MAX_RATE_HZ}"
+            f"sample_rate is {sample_rate!r}; give a whole number of hertz from {MIN_RATE_HZ} to "
+            f"{MAX_RATE_HZ}"
         )
     return int(sample_rate)
 
@@ -68,8 +66,8 @@ def _check_shape(samples: npt.NDArray[Any]) -> None:
         raise ParameterError(f"the samples have shape {shape}; give (n,) or (n, channels)")
     if not samples.size:
         raise EmptyAudio(f"the samples have shape {shape}; there is nothing to embed")
-    if len(shape) == 2 and shape[1] > _MAX_CHANNELS:
-        hint = "; transpose them" if shape[0] <= _MAX_CHANNELS else ""
+    if len(shape) == 2 and shape[1] > MAX_CHANNELS:
+        hint = "; transpose them" if shape[0] <= MAX_CHANNELS else ""
         raise ParameterError(
             f"the samples have shape {shape}, which is {shape[1]} channels; give (n, channels){hint}"
         )
@@ -77,7 +75,7 @@ def _check_shape(samples: npt.NDArray[Any]) -> None:
 
 def _as_float(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     if samples.dtype.name in _FLOATS:
-        # What is too large for float32 becomes infinite, and is refused where it is read.
+        # Values too large for float32 become infinite; decoding rejects them.
         with np.errstate(over="ignore"):
             return samples.astype(np.float32)
     offset, divisor = _SCALES[samples.dtype.name]

@@ -1,7 +1,7 @@
-"""Which decoder is at work, for whoever watches this process from outside.
+"""Report the running decoder to the process that supervises this one.
 
-A decoder that crashes or hangs takes its process along. The process that watches must know which one it
-was, so that it can ask the others; see `soundalike.audio.sandbox`.
+A decoder that crashes or hangs ends its process. The supervising process must know which decoder it was,
+so that it can try the others; see `soundalike.audio.sandbox`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _excluded: ContextVar[frozenset[str]] = ContextVar("excluded", default=frozenset
 
 @contextmanager
 def watched(watcher: _Watcher, excluded: Collection[str] = ()) -> Iterator[None]:
-    """Call `watcher` with the name of each decoder before it is asked, and do not ask the excluded ones.
+    """Call `watcher` with the name of each decoder before it runs, and skip the excluded ones.
 
     Parameters
     ----------
     watcher : callable
         Called with the name of a decoder, such as ``"sndfile"``.
     excluded : collection of str
-        Names of decoders that crashed or hung on this file before.
+        Names of decoders that crashed or hung on this file.
     """
     tokens = _watcher.set(watcher), _excluded.set(frozenset(excluded))
     try:
@@ -40,7 +40,7 @@ def watched(watcher: _Watcher, excluded: Collection[str] = ()) -> Iterator[None]
 
 
 def announce(decoder: str) -> bool:
-    """Say that a decoder is about to be asked; return False where it must not be."""
+    """Report that a decoder is about to run; return False if it is excluded."""
     if decoder in _excluded.get():
         return False
     watcher = _watcher.get()

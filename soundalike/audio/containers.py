@@ -1,4 +1,4 @@
-"""PyAV (FFmpeg's libraries): M4A/AAC, films, Matroska, WMA, MP3 of unknown length, and much else."""
+"""Decode with PyAV (FFmpeg's libraries): M4A/AAC, films, Matroska, WMA, and more."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from soundalike.audio.streams import (
 )
 from soundalike.audio.timeline import Timeline, time_of
 
-#: What FFmpeg reads and is not let in, and why.
-SHUT_OUT = {
+#: Blocked formats of FFmpeg, by reason.
+BLOCKED_FORMATS = {
     "opens other files or addresses that the content names": (
         *("concat", "concatf", "hls", "dash", "imf", "hds", "sdp", "rtsp", "rtp", "sap", "image2"),
         *("image2pipe", "webm_dash_manifest", "vobsub"),
@@ -37,35 +37,35 @@ SHUT_OUT = {
         *("video4linux2", "v4l2", "libcdio", "openal", "dv1394", "iec61883", "decklink"),
     ),
 }
-#: Formats in which FFmpeg finds the packet of a time at once.
+#: Formats in which FFmpeg can seek to a time.
 _SEEKABLE = {"mov", "matroska"}
-#: Headers that hold the length itself. In other formats FFmpeg guesses it from the first bit rate.
+#: Formats whose header holds the length. In others FFmpeg estimates it from the first bit rate.
 _EXACT_LENGTH = {
     *("mov", "flac", "wav", "w64", "aiff", "caf", "ape", "tta", "wv", "tak"),
     *("ogg", "asf", "au", "dsf", "voc", "shn"),
 }
-#: Formats that are read from front to back; what is left behind their end was not played.
+#: Formats that are read sequentially; bytes after their end were not played.
 _FRONT_TO_BACK = {"tta", "ape", "wv", "tak", "mpc", "mpc8", "shn"}
 _UNREAD_BYTES = 1 << 16
 _PCM = re.compile(r"pcm_[suf]([0-9]+)(?:le|be)?")
-#: What stands between streams that were joined: tags, and headers of streams, which are no sound.
+#: Beginnings of packets between concatenated streams that are not sound: tags and stream headers.
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"Speex", b"OpusTags", b"\3vorbis", bytes(4))
 _TAG_BYTES = 8
-#: Content of which more packets than this are damaged, for each frame that is not, is no sound.
+#: Content with more damaged packets than this per decoded frame is not sound.
 _MOST_DAMAGED = 1
 
 
 @lru_cache(maxsize=1)
-def let_in() -> str:
-    """Return the names of the formats that FFmpeg may open, separated by commas."""
+def allowed_formats() -> str:
+    """Return the names of the allowed formats of FFmpeg, separated by commas."""
     import av
 
-    shut = {name for names in SHUT_OUT.values() for name in names}
+    shut = {name for names in BLOCKED_FORMATS.values() for name in names}
     return ",".join(sorted(av.formats_available - shut))
 
 
 def open_container(source: AudioSource, options: Mapping[str, str] | None = None) -> Any:
-    """Open a container with FFmpeg's libraries, whose ways to other files are shut.
+    """Open a container with FFmpeg's libraries; access to other files and addresses is blocked.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def open_container(source: AudioSource, options: Mapping[str, str] | None = None
     Raises
     ------
     DecodeError
-        FFmpeg does not know it.
+        FFmpeg does not know the format.
     """
     return _opened(open_content(source).file, options or {})
 
@@ -91,20 +91,20 @@ def _opened(file: BinaryIO, options: Mapping[str, str]) -> Any:
     import av
 
     av.logging.set_level(None)
-    shut = {"format_whitelist": let_in(), "protocol_whitelist": ""}
+    shut = {"format_whitelist": allowed_formats(), "protocol_whitelist": ""}
     try:
-        # Old files hold tags in Latin-1, which say nothing about the sound.
+        # Old files have tags in Latin-1, which do not matter for the sound.
         return av.open(file, mode="r", options={**options, **shut}, metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as exc:
         file.close()
-        raise DecodeError(_what_is_wrong(exc)) from exc
+        raise DecodeError(_error_text(exc)) from exc
 
 
-def _what_is_wrong(exc: BaseException) -> str:
+def _error_text(exc: BaseException) -> str:
     import av
 
     if isinstance(exc, av.InvalidDataError | av.FileNotFoundError):
-        return "it is in no format that FFmpeg knows"
+        return "FFmpeg does not know its format"
     return reason(exc)
 
 
@@ -122,22 +122,22 @@ def open_with_pyav(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         container.close()
         raise
     track.notes.extend(content.notes)
-    # Of CAF files that are cut short, FFmpeg takes the length from what is there.
-    if content.promised_share > 1 and "caf" in track.formats:
-        times = f"{content.promised_share:.2f}"
-        track.notes.append(f"truncated: the header promises {times} times the bytes that are there")
+    # FFmpeg takes the length of truncated CAF files from the bytes that are present.
+    if content.declared_ratio > 1 and "caf" in track.formats:
+        times = f"{content.declared_ratio:.2f}"
+        track.notes.append(f"truncated: the header declares {times} times the bytes that are present")
     return track.stream(length.declared_s if length and "mp3" in track.formats else None)
 
 
 class _Track:
-    """The first audio track of a container, read at the times at which a player would play it."""
+    """The first audio track of a container, on the time axis of a player."""
 
     def __init__(self, container: Any, file: BinaryIO) -> None:
         if not container.streams.audio:
             raise DecodeError("no audio track inside")
         self._container, self._track, self._file = container, container.streams.audio[0], file
         if self._track.codec_context is None:
-            raise DecodeError("nothing decodes the coding of its audio track")
+            raise DecodeError("no decoder for the codec of its audio track")
         _forget_custom_layout(self._track)
         self.formats = set(container.format.name.split(","))
         self.notes: list[str] = []
@@ -151,7 +151,7 @@ class _Track:
         self._timeline = Timeline(self.formats, self._first, None if start is None else start / 1e6)
 
     def go_to(self, start_s: float) -> None:
-        """Read on from a second, or from some way before it, where the format allows it."""
+        """Seek to a second, or to some time before it, if the format supports seeking."""
         timeline = self._timeline
         if _SEEKABLE.isdisjoint(self.formats) or start_s <= timeline.lead_s:
             return
@@ -169,13 +169,13 @@ class _Track:
             at = round((self._timeline.shift_s + start_s) / self._track.time_base)
             self._container.seek(at, stream=self._track)
         except av.FFmpegError as exc:
-            raise DecodeError(f"it cannot be read from {start_s:g} s on: {reason(exc)}") from exc
+            raise DecodeError(f"seeking to {start_s:g} s failed: {reason(exc)}") from exc
         self._frames = self._decoded()
         self._first = next(self._frames, None)
         return time_of(self._first)
 
     def stream(self, declared_s: float | None) -> AudioStream:
-        """Return the stream; the rest is read with its blocks."""
+        """Return the stream; its blocks are decoded on demand."""
         rate_hz = self._first.sample_rate if self._first else self._track.rate or 0
         return AudioStream(
             "PyAV",
@@ -193,12 +193,12 @@ class _Track:
         if not track.duration or _EXACT_LENGTH.isdisjoint(self.formats):
             return None
         begins_s = float((track.start_time or 0) * track.time_base)
-        # Where the track does not say when it begins, its first frame does.
+        # If the track does not declare its start, the first frame gives it.
         shift_s = timeline.shift_s if track.start_time is not None else begins_s - timeline.lead_s
         return begins_s + float(track.duration * track.time_base) - shift_s
 
     def _decoded(self) -> Iterator[Any]:
-        """Yield frames; note the packets that cannot be decoded, and where the content breaks off."""
+        """Yield frames; record packets that cannot be decoded, and where the content breaks off."""
         import av
 
         try:
@@ -219,7 +219,7 @@ class _Track:
             yield from _in_blocks(self._samples(rate_hz))
             unread = -self._file.tell() + self._file.seek(0, io.SEEK_END)
         if "mp3" in self.formats:
-            # Behind the last frame there are tags.
+            # Tags follow the last frame.
             del self._damaged[self._n_damaged_before :]
         if len(self._damaged) > _MOST_DAMAGED * self._n_decoded:
             raise DecodeError(
@@ -231,7 +231,7 @@ class _Track:
         if self._end is not None:
             self.notes.append(self._end)
         elif unread > _UNREAD_BYTES and not _FRONT_TO_BACK.isdisjoint(self.formats):
-            self.notes.append(f"something follows the sound: {unread} bytes are not read")
+            self.notes.append(f"trailing data: {unread} bytes after the sound are not read")
         if gaps_s := self._timeline.gaps_s:
             self.notes.append(
                 f"gaps: {len(gaps_s)} in the sound, filled with {sum(gaps_s):.2f} s of silence"
@@ -261,10 +261,10 @@ class _Track:
 
 
 def _forget_custom_layout(track: Any) -> None:
-    """Let uncompressed samples of many channels have no names of channels.
+    """Remove the channel names of uncompressed samples with many channels.
 
-    QuickTime names each channel by itself, and PyAV 18 frees the memory of such names twice, which
-    corrupts the process: even to ask for the number of channels does. Their mean needs no names.
+    QuickTime names each channel, and PyAV 18 frees the memory of such names twice, which corrupts the
+    process, even when only the number of channels is read. The mix-down does not need the names.
     """
     coding = track.codec_context
     sample = _PCM.fullmatch(coding.name)
@@ -280,7 +280,7 @@ def _silence(n_frames: int, n_channels: int) -> Iterator[Block]:
 
 
 def _in_blocks(pieces: Iterator[Block]) -> Iterator[Block]:
-    """Yield the same samples in larger blocks, each of one number of channels."""
+    """Yield the same samples in larger blocks; a block has one number of channels."""
     waiting: list[Block] = []
     n_waiting = 0
     for piece in pieces:
@@ -294,12 +294,12 @@ def _in_blocks(pieces: Iterator[Block]) -> Iterator[Block]:
 
 
 class _Converter:
-    """Turns frames into float samples of one rate, whatever the format, channels and rate of each.
+    """Converts frames of any format, channels and rate to float samples of one rate.
 
     Parameters
     ----------
     rate_hz : int
-        That of the first frame. Frames of another rate are resampled to it.
+        Rate of the first frame; frames of another rate are resampled to it.
     """
 
     def __init__(self, rate_hz: int) -> None:
@@ -317,7 +317,7 @@ class _Converter:
         if kind != self._kind:
             yield from self.flush()
             self._kind = kind
-            # Interleaved: of planes PyAV looks for an end that more than seven do not have.
+            # Interleaved: PyAV searches for the end of a list of planes, which more than seven lack.
             self._to_float = av.AudioResampler(format="flt")
             if frame.sample_rate != self._rate_hz:
                 self._resampler = soxr.ResampleStream(
@@ -328,7 +328,7 @@ class _Converter:
             yield self._resampler.resample_chunk(samples) if self._resampler else samples
 
     def flush(self) -> Iterator[Block]:
-        """Yield what is held back; the next frame may be of another kind."""
+        """Yield buffered samples; the next frame may have another format."""
         if self._resampler is not None:
             nothing = np.zeros((0, self._kind[2]), np.float32)
             yield self._resampler.resample_chunk(nothing, last=True)

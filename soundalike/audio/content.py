@@ -1,4 +1,4 @@
-"""The bytes that decoders are given: without a name, leading zeros, or a wrong length in the header."""
+"""Prepare content for decoders: hide the name, skip leading zeros, correct a wrong header."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from soundalike.audio import headers
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.streams import DecodeError, reason
 
-#: Recorders that write in blocks, and transfers that went wrong, leave zeros before the sound.
+#: Block-writing recorders and failed transfers leave zeros before the sound.
 _LEAST_ZEROS, _MOST_ZEROS = 16, 1 << 20
 _SEARCHED_BYTES = 1 << 16
 
@@ -20,16 +20,16 @@ class Content(NamedTuple):
     Attributes
     ----------
     file : binary file
-        At its begin.
+        Positioned at its start.
     notes : list of str
-        Sentences about what of the source is not in it.
-    promised_share : float
-        How many times the sound that is there the header promises.
+        Warnings about parts of the source that are not read.
+    declared_ratio : float
+        Ratio of the declared length to the present length of the sound, at least 1.
     """
 
     file: BinaryIO
     notes: list[str]
-    promised_share: float = 1.0
+    declared_ratio: float = 1.0
 
 
 def open_content(source: AudioSource) -> Content:
@@ -44,12 +44,12 @@ def open_content(source: AudioSource) -> Content:
         file = cast(
             BinaryIO, io.BytesIO(source) if isinstance(source, bytes) else _Nameless(source, "rb")
         )
-        return _mended(file)
+        return _corrected(file)
     except OSError as exc:
         raise DecodeError(reason(exc)) from exc
 
 
-def _mended(file: BinaryIO) -> Content:
+def _corrected(file: BinaryIO) -> Content:
     zeros = _leading_zeros(file)
     if zeros:
         file = cast(BinaryIO, _View(file, zeros))
@@ -66,21 +66,21 @@ def _mended(file: BinaryIO) -> Content:
             file = cast(BinaryIO, _View(file, 0, joined))
         elif headers.is_cut_short(file, samples):
             n_bytes = samples.file_end - samples.end
-            notes.append(f"wrong header: {n_bytes} bytes behind the end that it names are read as sound")
+            notes.append(f"wrong header: {n_bytes} bytes after its declared end are read as sound")
             file = cast(BinaryIO, _View(file, 0, None, samples.size_at, headers.size_to_end(samples)))
         elif headers.must_be_ended(samples):
             file = cast(BinaryIO, _View(file, 0, samples.end))
     file.seek(0)
-    return Content(file, notes, headers.promised_share(samples) if samples else 1.0)
+    return Content(file, notes, headers.declared_ratio(samples) if samples else 1.0)
 
 
 def _joined(file: BinaryIO, position: int) -> str:
     n_bytes = file.seek(0, io.SEEK_END) - position
-    return f"another file was joined to this one: {n_bytes} bytes are not read"
+    return f"another file is appended to this one: {n_bytes} bytes are not read"
 
 
 def _leading_zeros(file: BinaryIO) -> int:
-    """Return how many zeros precede the content; 0 where formats may begin with as many."""
+    """Return the number of zeros before the content; 0 for zeros that belong to the format."""
     begin = 0
     content = file.read(_LEAST_ZEROS)
     if content.strip(b"\0"):
@@ -89,7 +89,7 @@ def _leading_zeros(file: BinaryIO) -> int:
         rest = content.lstrip(b"\0")
         begin += len(content) - len(rest)
         if rest:
-            # Start codes of MPEG begin with two zeros, boxes of MP4 with a length.
+            # MPEG start codes begin with two zeros, and MP4 boxes with a length.
             is_box = rest[1:5] == b"ftyp"
             return begin - (2 if rest[:1] == b"\1" else 3 if is_box else 0)
         content = file.read(_SEARCHED_BYTES)
@@ -97,7 +97,7 @@ def _leading_zeros(file: BinaryIO) -> int:
 
 
 class _Nameless(io.FileIO):
-    """A file whose name FFmpeg does not see: it would take any content for sound of the name's kind."""
+    """A file without a name: FFmpeg would choose the format by the name instead of the content."""
 
     @property
     def name(self) -> str:
@@ -109,7 +109,7 @@ class _Nameless(io.FileIO):
         pass
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place in the file, or to its end instead of one that no file system could hold."""
+        """Seek; a position that the file system does not support becomes the end of the file."""
         try:
             return super().seek(offset, whence)
         except OSError:
@@ -122,13 +122,13 @@ class _View(io.RawIOBase):
     Parameters
     ----------
     file : binary file
-        Seekable; closed with this one.
+        Seekable; closed together with this view.
     begin, end : int
-        The part; None stands for the file's end.
+        Bounds of the part; None for the end of the file.
     patched_at : int
-        Where in the part the replaced bytes stand.
+        Position of the replaced bytes in the part.
     patch : bytes
-        What is read in their place.
+        Replacement.
     """
 
     def __init__(
@@ -154,17 +154,17 @@ class _View(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a place, and return it."""
+        """Set the position, and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
         return self._position
 
     def tell(self) -> int:
-        """Return the place."""
+        """Return the position."""
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Fill a buffer, and return how many bytes were read."""
+        """Fill a buffer, and return the number of bytes read."""
         begin = self._position
         self._file.seek(self._begin + begin)
         content = bytearray(self._file.read(max(0, min(len(buffer), self._size - begin))))
@@ -179,7 +179,7 @@ class _View(io.RawIOBase):
         return len(content)
 
     def close(self) -> None:
-        """Close the file beneath."""
+        """Close the underlying file."""
         if not self.closed:
             self._file.close()
         super().close()

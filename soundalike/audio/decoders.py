@@ -1,8 +1,8 @@
-"""The decoders, in the order in which they are asked; each judges by content, never by a file's name.
+"""The decoders, in the order of use; each detects the format by content, never by the file's name.
 
-1. libsndfile (the decoder that librosa uses): WAV, FLAC, OGG Vorbis and Opus, MP3, AIFF, CAF, W64.
-2. PyAV (FFmpeg's libraries): M4A/AAC, films, WMA, Matroska/WebM, and what libsndfile would cut short.
-3. The ``ffmpeg`` program where one is installed: rarer formats, through a temporary file.
+1. libsndfile (the decoder that librosa uses): WAV, FLAC, OGG Vorbis and Opus, MP3, AIFF, CAF, W64. 2.
+PyAV (FFmpeg's libraries): M4A/AAC, films, WMA, Matroska/WebM, and files that libsndfile would cut short.
+3. The ``ffmpeg`` program, if installed: rarer formats, through a temporary file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A part of a recording: from one second to another, or around one."""
+"""Excerpts: a slice of a recording, or the window around a moment."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from soundalike.errors import ParameterError
 from soundalike.parameters import about
 from soundalike.types import Window
 
-#: Thirty years. Samples before a later second cannot be counted by every decoder.
+#: Thirty years; some decoders cannot count the samples before a later second.
 LATEST_S = 1e9
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Which part of a recording is meant, in seconds from its start; all of it where nothing is given.
+    """A part of a recording, in seconds from its start; the whole recording by default.
 
     Attributes
     ----------
     start_s, end_s : float or None
-        A slice; None stands for the recording's start and end.
+        A slice; None for the start and the end of the recording.
     at_s : float or None
-        The one window around this second.
+        A moment: selects the one window around it.
 
     Raises
     ------
     ParameterError
-        A number is negative or above 1e9, the slice is empty, or both kinds are given.
+        A number is negative or above 1e9, the slice is empty, or both a slice and a moment are given.
     """
 
     start_s: float | None = field(
@@ -48,37 +48,37 @@ class Excerpt:
                 raise ParameterError(f"{name} is {value}; give seconds from the recording's start")
         if self.at_s is not None and (self.start_s, self.end_s) != (None, None):
             raise ParameterError(
-                f"at_s is {self.at_s:g}, and there is start_s or end_s; give a slice or a moment"
+                f"at_s is {self.at_s:g} and start_s or end_s is set; give a slice or a moment"
             )
         if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
             raise ParameterError(
-                f"end_s is {self.end_s:g} and start_s is {self.start_s or 0.0:g}; the end comes after "
+                f"end_s is {self.end_s:g} and start_s is {self.start_s or 0.0:g}; the end must be after "
                 "the start"
             )
 
     @property
     def is_whole(self) -> bool:
-        """Whether the whole recording is meant."""
+        """Whether this is the whole recording."""
         return (self.start_s, self.end_s, self.at_s) == (None, None, None)
 
     def windows_of(self, windows: Sequence[Window]) -> list[Window]:
-        """Return the windows of a recording that are meant.
+        """Select the windows of the excerpt.
 
         Parameters
         ----------
         windows : sequence of Window
-            All of the recording's, in order; at least one.
+            All windows of the recording, in order; at least one.
 
         Returns
         -------
         chosen : list of Window
-            For a moment the one whose centre is nearest. For a slice those of which at least half
-            lies in it, else the one of which most does.
+            For a moment, the window with the nearest centre. For a slice, the windows that are at least
+            half inside, or else the one with the largest overlap.
 
         Raises
         ------
         ParameterError
-            The recording has no window there.
+            The excerpt contains no window.
 
         Examples
         --------
@@ -111,19 +111,19 @@ class Excerpt:
         return chosen or [most]
 
     def check_begins_before(self, duration_s: float) -> None:
-        """Raise `ParameterError` where a recording of this length is over before the part begins."""
+        """Raise `ParameterError` if a recording of this length ends before the excerpt begins."""
         if self.at_s is not None and self.at_s > duration_s:
-            raise nothing_there(self.at_s, duration_s)
+            raise past_end_error(self.at_s, duration_s)
         if (self.start_s or 0.0) >= duration_s:
-            raise nothing_there(self.start_s or 0.0, duration_s)
+            raise past_end_error(self.start_s or 0.0, duration_s)
 
     def _overlap_s(self, window: Window) -> float:
         end_s = math.inf if self.end_s is None else self.end_s
         return min(window.end_s, end_s) - max(window.start_s, self.start_s or 0.0)
 
 
-def nothing_there(begin_s: float, duration_s: float) -> ParameterError:
-    """Return the error of those who ask for a part behind the end of a recording."""
+def past_end_error(begin_s: float, duration_s: float) -> ParameterError:
+    """Return the error for an excerpt after the end of a recording."""
     return ParameterError(
         f"there is nothing at {begin_s:g} s: the recording ends at {duration_s:g} s; give an earlier "
         "time"

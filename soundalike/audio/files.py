@@ -1,4 +1,4 @@
-"""Which files a person means: files, folders and globs to a list of sound files."""
+"""Expand files, folders and globs to a list of sound files."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ __all__ = [
     "is_gone",
     "looks_like_audio",
     "media_type_of",
-    "why_left_out",
+    "skip_reason",
 ]
 
-#: Why a file is passed over of which only its decoding tells; see `is_film_without_sound`.
+#: Reason for skipping a film without sound, which only decoding can detect.
 NO_TRACK = "a film without sound, or a container of something else"
-_NO_SOUND = "neither its name nor its beginning is that of a sound"
-_PLAY_LIST = "a list of sounds, which holds none itself"
-_TEXT = "a text, whose name a film or a sound may have too"
+_NO_SOUND = "neither its name nor its content looks like sound"
+_PLAY_LIST = "a playlist, which contains no sound itself"
+_TEXT = "a text file with a suffix that films or sounds also use"
 
 
 @dataclass(frozen=True, slots=True)
 class FileList:
-    """Files to work on.
+    """Result of `find_files`.
 
     Attributes
     ----------
     files : list of Path
-        Absolute, without duplicates, sorted within each folder.
+        Sound files: absolute, without duplicates, sorted within each folder.
     missing : list of str
-        Arguments that name nothing.
+        Arguments without a matching file.
     unreadable : dict of Path to str
-        Folders whose content cannot be listed, and why.
+        Folders that cannot be listed, and the reasons.
     left_out : dict of str to str
-        Paths of files in folders that are no sounds, and why not.
+        Other files in the folders, and the reasons why they are skipped.
     named : frozenset of Path
-        The files that were named themselves, or by a pattern; the others lie in folders.
+        Files that were named directly or by a pattern; the others were found in folders.
     """
 
     files: list[Path] = field(default_factory=list)
@@ -66,19 +66,18 @@ class FileList:
 
     @property
     def skipped(self) -> int:
-        """How many files in folders are no sounds."""
+        """Number of skipped files in folders."""
         return len(self.left_out)
 
-    def may_pass_over(self, path: Path, error_code: str | None) -> bool:
-        """Tell whether the failure of a file is none, as nobody named it and it holds no sound."""
+    def may_skip(self, path: Path, error_code: str | None) -> bool:
+        """Return whether a failed file may be skipped: a film without sound that was not named."""
         return path not in self.named and is_film_without_sound(path, error_code)
 
 
 def find_files(arguments: Sequence[str]) -> FileList:
     """Expand files, folders (recursively) and glob patterns.
 
-    Hidden files and folders inside a folder are left out; a file that is named itself is always
-    taken.
+    Hidden files and folders inside a folder are skipped; a named file is always included.
     """
     named: set[Path] = set()
     found: dict[Path, None] = {}
@@ -103,9 +102,9 @@ def find_files(arguments: Sequence[str]) -> FileList:
 
 
 def _sounds(folder: Path, unreadable: dict[Path, str], left_out: dict[str, str]) -> Iterator[Path]:
-    """Yield the sounds in a folder; note what is left out."""
+    """Yield the sound files of a folder; record the skipped ones."""
     for path in _visible_files(folder, unreadable):
-        reason = _why_no_file(path) or why_left_out(path)
+        reason = _why_no_file(path) or skip_reason(path)
         if reason is None:
             yield Path(path)
         else:
@@ -113,7 +112,7 @@ def _sounds(folder: Path, unreadable: dict[Path, str], left_out: dict[str, str])
 
 
 def _visible_files(folder: Path, unreadable: dict[Path, str]) -> list[str]:
-    """Return what is not hidden, sorted; note folders that cannot be listed."""
+    """Return the files that are not hidden, sorted; record folders that cannot be listed."""
 
     def note(error: OSError) -> None:
         unreadable[Path(error.filename)] = error.strerror or str(error)
@@ -122,12 +121,12 @@ def _visible_files(folder: Path, unreadable: dict[Path, str]) -> list[str]:
     for place, folders, names in os.walk(os.path.abspath(folder), onerror=note):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [os.path.join(place, name) for name in names if not name.startswith(".")]
-    # A folder's files stay together: "a/b" before "a.wav".
+    # Keep the files of a folder together: "a/b" before "a.wav".
     return sorted(found, key=lambda path: path.split("/"))
 
 
 def _why_no_file(path: str) -> str | None:
-    """Return why there is nothing to be read: a pipe would never answer, a link may lead to nothing."""
+    """Return why a path cannot be read as a file, such as a pipe or a broken link; None if it can."""
     try:
         return None if stat.S_ISREG(os.stat(path).st_mode) else "not a regular file"
     except OSError as exc:
@@ -135,10 +134,10 @@ def _why_no_file(path: str) -> str | None:
 
 
 def is_gone(path: Path) -> bool:
-    """Tell whether the file system says that there is no such file.
+    """Return whether a file certainly does not exist.
 
-    It does not where it cannot tell, as of a folder that may not be entered, nor where a link leads to
-    nothing: what it leads to may lie on a disk that is not mounted.
+    The result is False if the file system cannot tell (no permission for the folder), and for a broken
+    link, whose target may be on a disk that is not mounted.
     """
     try:
         return stat.S_ISDIR(path.lstat().st_mode)
@@ -151,15 +150,15 @@ def is_gone(path: Path) -> bool:
 
 
 def looks_like_audio(path: Path) -> bool:
-    """Tell whether a file has a name or a beginning of audio or film; nothing is decoded."""
-    return why_left_out(path) is None
+    """Return whether the name or the first bytes of a file are those of audio or film."""
+    return skip_reason(path) is None
 
 
-def why_left_out(path: Path | str) -> str | None:
-    """Return why a file that lies in a folder is not taken for a sound; None where it is.
+def skip_reason(path: Path | str) -> str | None:
+    """Return why a file in a folder is skipped; None if it counts as sound.
 
-    It is by its name, so that a broken recording is reported instead of passed over, or by what it
-    begins with. It is opened only where its name does not tell.
+    The name decides first, so that a broken recording is reported instead of skipped, then the first
+    bytes. The file is opened only if the name does not decide.
     """
     suffix = os.path.splitext(path)[1].lower()
     by_name = suffix in AUDIO_SUFFIXES
@@ -177,15 +176,15 @@ def why_left_out(path: Path | str) -> str | None:
 
 
 def is_film_without_sound(path: Path, error_code: str | None) -> bool:
-    """Tell whether a file that lies in a folder failed for nothing but that it is a film without sound.
+    """Return whether a file in a folder failed only because it is a film without sound.
 
-    Nobody has asked for it, so it is passed over. A file that is called a sound and holds none is not.
+    Such a file is skipped. A file with the suffix of a sound is not: it should contain sound.
 
     Parameters
     ----------
     path : Path
     error_code : str or None
-        Why it failed.
+        Code of the failure.
     """
     suffix = path.suffix.lower()
     is_called_sound = suffix in AUDIO_SUFFIXES and suffix not in FILM_SUFFIXES

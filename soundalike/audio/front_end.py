@@ -1,4 +1,4 @@
-"""Every constant of the VGGish front end and network.
+"""Constants of the VGGish front end and network.
 
 Source: tensorflow/models, research/audioset/vggish/vggish_params.py, as of commit 09093db.
 """
@@ -18,7 +18,7 @@ LOG_OFFSET = 0.01
 MEL_BREAK_HZ = 700.0
 MEL_HIGH_Q = 1127.0
 
-#: One example of the network: 96 frames, which look at 15 600 samples (0.975 s).
+#: One input of the network: 96 frames, which span 15 600 samples (0.975 s).
 PATCH_FRAMES = 96
 PATCH_SAMPLES = FRAME_SAMPLES + (PATCH_FRAMES - 1) * HOP_SAMPLES
 EMBEDDING_DIM = 128

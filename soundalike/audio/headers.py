@@ -1,7 +1,7 @@
-"""Headers that name the length of the samples: whether the file holds what they say.
+"""Check the length that a header declares against the length of the file.
 
-A recorder that dies leaves the header of an earlier moment, and people join files with ``cat``. The
-formats here are those whose header libsndfile believes: WAV, Wave64, AIFF, AU and CAF.
+A crashed recorder leaves an outdated header, and people concatenate files with ``cat``. This module
+covers the formats whose header libsndfile trusts: WAV, Wave64, AIFF, AU and CAF.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-#: What programs write that do not know the length yet: from here on it promises nothing.
+#: Programs that do not know the length yet write this value or a larger one.
 STREAMED_LENGTH = 0x7FFFF000
 _MOST_CHUNKS = 256
 _SEARCHED_BYTES = 1 << 16
-#: Chunks that follow the samples, also in files that are cut off within one.
+#: Chunks that may follow the samples, even truncated.
 _KNOWN = frozenset(
     (
         *(b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"_PMX", b"JUNK"),
@@ -25,7 +25,7 @@ _KNOWN = frozenset(
     )
 )
 _RF64 = (b"RF64", b"BW64")
-#: How tags, pictures and archives begin that were appended to sounds.
+#: Beginnings of tags, pictures and archives that are appended to sounds.
 _OTHER_CONTENT = (
     b"ID3",
     b"APETAGEX",
@@ -36,7 +36,8 @@ _OTHER_CONTENT = (
     b"PK\3\4",
     b"%PDF",
 )
-#: Less than this is no recording that went on. Random bytes have 7.9 bits and more from here on.
+#: A continued recording has at least this many bytes. Random content of this size has an entropy above
+#: 7.9 bits.
 _LEAST_BYTES = 4096
 _PACKED_BITS, _CLEAR_BITS, _TEXT_SHARE = 7.9, 0.1, 0.95
 _W64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
@@ -44,26 +45,26 @@ _W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 
 
 class _Kind(NamedTuple):
-    """How the chunks of a format are written.
+    """Chunk layout of a format.
 
     Attributes
     ----------
     magic : bytes
-        What a file begins with.
+        First bytes of a file.
     form : bytes
-        What stands behind the magic and the length of the whole, where something does.
+        Bytes after the magic and the length of the file; may be empty.
     first : int
-        Where the first chunk begins.
+        Position of the first chunk.
     chunk : Struct
         Name and length of a chunk.
     samples : bytes
-        Name of the chunk of the samples.
+        Name of the chunk that holds the samples.
     counted : int
-        Bytes of the chunk's head that its length counts.
+        Bytes of a chunk's head that its length includes.
     even : int
-        Chunks begin at multiples of it, from the first one on.
+        Alignment of chunks, relative to the first one.
     is_read_on : bool
-        libsndfile takes all of the file behind the begin of the samples for samples.
+        libsndfile reads everything from the start of the samples to the end of the file as samples.
     """
 
     magic: bytes
@@ -85,24 +86,24 @@ _KINDS = (
     _Kind(_W64_RIFF, b"", 40, struct.Struct("<16sQ"), _W64_DATA, counted=24, even=8, is_read_on=True),
 )
 _AU = b".snd"
-#: Boxes of MP4 files, of which a second file begins with the first one.
+#: First box of an MP4 file, and the most boxes that are searched.
 _FIRST_BOX, _MOST_BOXES = b"ftyp", 10_000
 
 
 class Samples(NamedTuple):
-    """Where the samples of a file are.
+    """Position of the samples in a file.
 
     Attributes
     ----------
     kind : _Kind or None
         None for AU, which has no chunks.
     size_at : int
-        Where the length stands.
+        Position of the length field.
     begin, end : int
-        The first byte of the samples, and the byte behind them by the header.
+        Bounds of the samples; the end is the one that the header declares.
     file_end : int
     length : Struct
-        How the length is written.
+        Format of the length field.
     """
 
     kind: _Kind | None
@@ -114,12 +115,12 @@ class Samples(NamedTuple):
 
     @property
     def n_bytes(self) -> int:
-        """How many bytes the header names."""
+        """Declared number of bytes."""
         return self.end - self.begin
 
 
 def find_samples(file: BinaryIO) -> Samples | None:
-    """Return where the samples of a file are; None where its format is none of these, or it has none."""
+    """Return the position of the samples; None for another format or a file without samples."""
     file_end = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(24)
@@ -139,7 +140,7 @@ def find_samples(file: BinaryIO) -> Samples | None:
 
 
 def _of_rf64(file: BinaryIO, samples: Samples) -> Samples:
-    """Return where the samples are in a file whose chunk ``ds64`` holds the length of the samples."""
+    """Return the position of the samples in an RF64 file, whose chunk ``ds64`` holds their length."""
     file.seek(12)
     head = file.read(24)
     if head[:4] != b"ds64" or len(head) < 24:
@@ -149,9 +150,9 @@ def _of_rf64(file: BinaryIO, samples: Samples) -> Samples:
 
 
 def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
-    """Tell whether samples go on behind the end that the header names.
+    """Return whether samples continue after the declared end.
 
-    What follows the named end is then neither chunks nor zeros, and made of bytes like those before it.
+    If so, the bytes after the end are neither chunks nor zeros, and resemble the bytes before it.
     """
     is_promise = 0 < samples.n_bytes < STREAMED_LENGTH or samples.length.size == 8
     if not is_promise or samples.file_end - samples.end < _LEAST_BYTES:
@@ -168,9 +169,9 @@ def is_cut_short(file: BinaryIO, samples: Samples) -> bool:
 
 
 def _is_foreign(rest: bytes, named: bytes) -> bool:
-    """Tell whether bytes are something else than the samples before them: a tag, a picture, an archive.
+    """Return whether bytes are not samples but a tag, a picture or an archive.
 
-    Compressed content has bytes of all values equally often, which samples have not.
+    In compressed content all byte values are equally frequent; in samples they are not.
     """
     if rest.startswith(_OTHER_CONTENT):
         return True
@@ -180,33 +181,33 @@ def _is_foreign(rest: bytes, named: bytes) -> bool:
 
 
 def _entropy(content: bytes) -> float:
-    """Return the bits that a byte of the content tells, by how often each value comes: 0 to 8."""
+    """Return the Shannon entropy of the byte values in bits, 0 to 8."""
     counts = [count / len(content) for count in Counter(content).values()]
     return -sum(share * math.log2(share) for share in counts)
 
 
-def promised_share(samples: Samples) -> float:
-    """Return how many times the samples that are there the header promises, at least 1."""
+def declared_ratio(samples: Samples) -> float:
+    """Return the ratio of the declared length to the present length, at least 1."""
     promised, there = samples.n_bytes, samples.file_end - samples.begin
     most = STREAMED_LENGTH if samples.length.size == 4 else 1 << 62
     return promised / there if 0 < there < promised < most else 1.0
 
 
 def must_be_ended(samples: Samples) -> bool:
-    """Tell whether what follows the samples must be hidden from libsndfile."""
+    """Return whether the content after the samples must be hidden from libsndfile."""
     is_read_on = samples.kind is not None and samples.kind.is_read_on
     return is_read_on and samples.begin < samples.end < samples.file_end
 
 
 def size_to_end(samples: Samples) -> bytes:
-    """Return the length, as it is written, of samples that go on to the end of the file."""
+    """Return the length field for samples that extend to the end of the file."""
     length = samples.file_end - samples.begin + (samples.kind.counted if samples.kind else 0)
     is_short = samples.length.size == 4
     return samples.length.pack(min(length, STREAMED_LENGTH - 1) if is_short else length)
 
 
 def joined_file_at(file: BinaryIO, samples: Samples) -> int | None:
-    """Return where more samples begin behind the end of these: another file, or another chunk."""
+    """Return the position of further samples after the declared end: another file or chunk."""
     if samples.end >= samples.file_end:
         return None
     if samples.kind is None:
@@ -222,7 +223,7 @@ def joined_file_at(file: BinaryIO, samples: Samples) -> int | None:
 
 
 def second_mp4_at(file: BinaryIO) -> int | None:
-    """Return where a second MP4 file begins that was joined to the first one; players do not see it."""
+    """Return the position of a second MP4 file appended to the first one, which players ignore."""
     position, end, n_films = 0, file.seek(0, io.SEEK_END), 0
     for _ in range(_MOST_BOXES):
         file.seek(position)
@@ -251,7 +252,7 @@ def _begins(head: bytes, kind: _Kind) -> bool:
 
 
 def _next_chunks(samples: Samples) -> tuple[int, ...]:
-    """Return where the chunk behind the samples begins; some programs leave out the bytes between."""
+    """Return possible positions of the chunk after the samples; some programs omit the padding."""
     assert samples.kind is not None
     return samples.end, _aligned(samples.end, samples.kind)
 
@@ -261,7 +262,7 @@ def _aligned(position: int, kind: _Kind) -> int:
 
 
 def _are_chunks(file: BinaryIO, kind: _Kind, start: int, file_end: int) -> bool:
-    """Tell whether the rest of a file is made of chunks."""
+    """Return whether the rest of a file consists of chunks."""
     end = start
     for name, _, chunk_end in _chunks(file, kind, start, file_end):
         if name in _KNOWN:
@@ -271,7 +272,7 @@ def _are_chunks(file: BinaryIO, kind: _Kind, start: int, file_end: int) -> bool:
 
 
 def _chunks(file: BinaryIO, kind: _Kind, start: int, file_end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, position and end of what looks like chunks, one behind the other."""
+    """Yield name, position and end of consecutive chunks, as far as they look like chunks."""
     position = start
     is_name: Callable[[bytes], bool] = _is_guid if len(kind.samples) == 16 else _is_printable
     for _ in range(_MOST_CHUNKS):

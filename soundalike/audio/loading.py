@@ -1,4 +1,4 @@
-"""Decode, mix down, resample and collect: the one way by which sound enters."""
+"""Decode a recording to mono samples at 16 kHz."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import IO
 
 import numpy as np
 
-from soundalike.audio.excerpt import nothing_there
+from soundalike.audio.excerpt import past_end_error
 from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooShort
 from soundalike.types import FloatArray
 
-#: Recordings up to this long stay in memory (8 MB of float32 at 16 kHz); longer ones go to a file.
+#: Longer recordings are stored in a temporary file (8 MB of float32 at 16 kHz).
 INLINE_LIMIT_S = 120.0
 
 
@@ -29,14 +29,14 @@ class Waveform:
     Attributes
     ----------
     samples : (n_samples,) float32
-        Mono at 16 kHz, nominally in [-1, 1], all finite. Mapped from a file where the recording is
-        longer than the limit given to `load_audio`.
+        Mono at 16 kHz, nominally in [-1, 1], all finite. Memory-mapped if the recording is longer than
+        the `inline_limit_s` of `load_audio`.
     duration_s : float
         ``n_samples / 16000``.
     decoder : str
-        Which decoder read it.
+        Name of the decoder.
     warnings : tuple of str
-        Sentences about damage that did not stop the decoding.
+        Messages about damage that did not stop the decoding.
     """
 
     samples: FloatArray
@@ -64,35 +64,35 @@ def load_audio(
     source : Path or bytes
         A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
     start_s, end_s : float
-        The part, in seconds from the recording's start. What is before it is decoded only where the
-        format does not allow to go there at once, what is behind it never is.
+        The part to decode, in seconds from the recording's start. Sound before it is decoded only if the
+        format does not support seeking; sound after it is never decoded.
     inline_limit_s : float
-        Longer recordings are kept in a temporary file that is mapped into memory.
+        Longer recordings are stored in a temporary file and memory-mapped.
     spool_dir : Path, optional
-        Folder of that file; the system's temporary folder by default. The file has no name any
-        more when this returns, so nothing is left behind even when the process is killed.
+        Folder of the temporary file; the system's temporary folder by default. The file is unlinked,
+        so it disappears even if the process is killed.
     longest_s : float
-        So many seconds are decoded at most, whatever the header says.
+        Maximum number of seconds to decode.
     asked_s : float, optional
-        The second that the caller has named, where decoding begins before it; errors name it.
+        The second to name in errors if decoding starts earlier than the caller asked for.
 
     Returns
     -------
     waveform : Waveform
-        Same samples as ``librosa.load(path, sr=16000, mono=True)`` within 1e-4.
+        Equal to ``librosa.load(path, sr=16000, mono=True)`` within 1e-4.
 
     Raises
     ------
     UnreadableAudio
-        No decoder could read it; the message gives each one's reason.
+        No decoder can read the content; the message has the reason of each.
     EmptyAudio
-        It holds no samples.
+        The recording has no samples.
     InvalidSamples
-        A sample is NaN or infinite; the message gives its time.
+        A sample is NaN or infinite; the message has its time.
     ParameterError
-        The recording is over before `start_s`.
+        The recording ends before `start_s`.
     AudioTooLarge
-        It goes on after `longest_s`.
+        The recording is longer than `longest_s`.
     """
 
     def collect(part: OpenPart) -> Waveform:
@@ -102,7 +102,7 @@ def load_audio(
         samples = sink.finish()
         if not len(samples):
             asked = start_s if asked_s is None else asked_s
-            raise nothing_there(asked, part.read_to_s) if start_s else _too_short(part)
+            raise past_end_error(asked, part.read_to_s) if start_s else _too_short(part)
         return Waveform(samples, len(samples) / SAMPLE_RATE_HZ, part.stream.decoder, part.warnings())
 
     return with_first_decoder(
@@ -111,15 +111,15 @@ def load_audio(
 
 
 def map_samples(file: IO[bytes]) -> FloatArray:
-    """Return the float32 numbers of a non-empty file as an array that is read when it is used."""
+    """Return a non-empty file as a memory-mapped float32 array."""
     return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=np.float32)
 
 
 def release_pages(samples: FloatArray) -> None:
-    """Let go of what was read of a mapped file so far; reading it again is still possible.
+    """Release the pages of a memory-mapped file that were read; they can be read again.
 
-    Without this a process grows by every page that it has looked at, until the whole recording
-    counts as its memory. Arrays in memory are left as they are.
+    Otherwise every page that was read counts as memory of the process, up to the whole recording.
+    Arrays that are not mapped are unchanged.
     """
     owner: object = samples
     while isinstance(owner, (np.ndarray, memoryview)):
@@ -129,7 +129,7 @@ def release_pages(samples: FloatArray) -> None:
 
 
 class _Sink:
-    """Collects blocks in memory, and in an unnamed file from `limit_s` on."""
+    """Collects blocks in memory, and in an unnamed file once they exceed `limit_s`."""
 
     def __init__(self, limit_s: float, spool_dir: Path | None) -> None:
         self._limit = round(limit_s * SAMPLE_RATE_HZ)
@@ -164,6 +164,6 @@ class _Sink:
 def _too_short(part: OpenPart) -> AudioTooShort:
     n_samples = round(part.read_to_s * part.sample_rate_hz)
     return AudioTooShort(
-        f"the recording has {n_samples} samples at {part.sample_rate_hz} Hz, which is none at 16 kHz; "
-        "at least 25 ms are needed"
+        f"the recording has {n_samples} samples at {part.sample_rate_hz} Hz, too few for a sample at "
+        "16 kHz; at least 25 ms are needed"
     )

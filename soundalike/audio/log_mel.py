@@ -1,4 +1,4 @@
-"""The log-mel front end, as VGGish was trained on it."""
+"""Log-mel spectrogram with the parameters of VGGish."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def mel_matrix() -> FloatArray:
     Returns
     -------
     weights : (257, 64) float32
-        Triangles between 125 and 7500 Hz, evenly spaced and with straight slopes on the mel scale
-        (librosa draws its slopes in Hz). Row 0, the constant component, is zero.
+        Triangles between 125 and 7500 Hz, evenly spaced and linear on the mel scale (librosa's are
+        linear in hertz). Row 0, the constant component, is zero.
     """
     bins_hz = np.linspace(0.0, front_end.SAMPLE_RATE_HZ / 2, front_end.FFT_SAMPLES // 2 + 1)
     bins_mel = hertz_to_mel(bins_hz)[:, np.newaxis]
@@ -45,7 +45,6 @@ def mel_matrix() -> FloatArray:
     rising = (bins_mel - lower) / (centre - lower)
     falling = (upper - bins_mel) / (upper - centre)
     weights: FloatArray = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
-    weights[0] = 0.0
     return weights
 
 
@@ -53,36 +52,36 @@ def mel_matrix() -> FloatArray:
 def _sparse_mel_matrix() -> Any:
     """Return `mel_matrix` transposed and sparse.
 
-    Nine in ten weights are zero. And a dense product would go to BLAS, whose threads fight with those
-    that decode and with TensorFlow's.
+    Nine in ten weights are zero. A dense product would also use BLAS, whose threads compete with those
+    of the decoders and of TensorFlow.
     """
     return scipy.sparse.csr_array(mel_matrix().T)
 
 
 @lru_cache(maxsize=1)
 def _hann_window() -> npt.NDArray[np.float64]:
-    """Periodic Hann of one frame; the symmetric one that numpy offers is not what was trained on."""
+    """Return the periodic Hann window of one frame; NumPy has only the symmetric one."""
     phase = 2 * np.pi * np.arange(front_end.FRAME_SAMPLES) / front_end.FRAME_SAMPLES
     window: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(phase)
     return window
 
 
 def log_mel_spectrogram(waveform: FloatArray, *, sample_rate: int) -> FloatArray:
-    """Log-magnitude mel spectrogram, as VGGish was trained on it.
+    """Compute the log-magnitude mel spectrogram that VGGish was trained on.
 
     Parameters
     ----------
     waveform : (..., n_samples) float32 or float64
         Mono samples, nominally in [-1, 1]. Not modified.
     sample_rate : int, Hz
-        Must be 16 000. Nothing is resampled here; see `soundalike.audio.loading.load_audio`.
+        Must be 16 000; `soundalike.audio.loading.load_audio` resamples.
 
     Returns
     -------
     log_mel : (..., n_frames, 64) float32
-        Natural log of (mel magnitude + 0.01). Row ``t`` sees only
+        Natural logarithm of (mel magnitude + 0.01). Row ``t`` depends only on
         ``waveform[160 * t : 160 * t + 400]``; ``n_frames == 1 + (n_samples - 400) // 160``. An
-        incomplete last frame is dropped, never padded.
+        incomplete last frame is dropped, not padded.
 
     Raises
     ------
@@ -118,8 +117,8 @@ def log_mel_spectrogram(waveform: FloatArray, *, sample_rate: int) -> FloatArray
         )
     frames = np.lib.stride_tricks.sliding_window_view(waveform, front_end.FRAME_SAMPLES, axis=-1)
     windowed = frames[..., :: front_end.HOP_SAMPLES, :] * _hann_window()
-    # In float64: beside a pure tone the float32 transform's rounding, seen through the logarithm with
-    # its small offset, is up to 3e-4 away from what the network was trained on.
+    # In float64: next to a pure tone, the logarithm turns the rounding of a float32 transform into
+    # errors of up to 3e-4 compared with the training data.
     spectrum = scipy.fft.rfft(windowed, front_end.FFT_SAMPLES)
     magnitude = np.abs(spectrum).astype(np.float32)
     mel = (_sparse_mel_matrix() @ magnitude.reshape(-1, magnitude.shape[-1]).T).T

@@ -1,4 +1,4 @@
-"""Channels to one: the only mix-down there is."""
+"""Mix channels down to mono."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from itertools import pairwise
 
 import numpy as np
 
-from soundalike.audio.streams import Block, DecodeError
+from soundalike.audio.streams import MAX_CHANNELS, Block, DecodeError
 from soundalike.types import FloatArray
 
-#: Channels are compared over stretches of this length, counted from the start of the recording.
+#: Channels are compared in segments of this length, counted from the start of the recording.
 STRETCH_S = 0.5
-MAX_CHANNELS = 64
-#: The channels of a stretch cancel each other out where the mix has less than this share (-20 dB) of the
-#: energy that a mix of unrelated channels would have.
+
+#: The channels of a stretch cancel each other out if the mix has less than this share (-20 dB) of the
+#: energy of a mix of uncorrelated channels.
 _CANCELLED_SHARE = 0.01
-#: Of the samples that decide whether a closer look is worth while, each so many-th is taken.
+#: Step between the samples of the quick check before the full comparison.
 _SCREENED_EACH = 16
-#: Mean square below which a stretch is silent: -100 dB.
+#: Mean square of silence: -100 dB.
 _SILENT = 1e-10
-#: Shorter pieces, at a recording's end, say nothing about channels.
+#: Shorter stretches, at the end of a recording, are not compared.
 _SHORTEST_SHARE = 0.25
-#: Another channel takes over where it has this many times the energy of the one in use.
+#: Energy ratio at which a louder channel replaces the one in use.
 _CLEARLY_LOUDER = 2.0
 
 
@@ -32,21 +32,21 @@ def stretch_frames(rate_hz: int) -> int:
 
 
 class MixDown:
-    """Mixes blocks of several channels down to one: their mean.
+    """Mixes blocks of several channels down to their mean.
 
-    Where the channels of a stretch cancel each other out (one of them is wired the wrong way round), the
-    mean would be silence; there the loudest channel is taken.
+    If the channels of a stretch cancel each other out (one has inverted polarity), the loudest channel
+    replaces the mean, which would be silent.
 
     Parameters
     ----------
     rate_hz : int
     first_frame : int
-        Where in the recording the first block begins.
+        Position of the first block in the recording.
 
     Attributes
     ----------
     cancelled_s : float
-        Seconds in which a channel was taken, so far.
+        Seconds in which one channel has replaced the mean so far.
     """
 
     def __init__(self, rate_hz: int, first_frame: int = 0) -> None:
@@ -62,7 +62,7 @@ class MixDown:
         Raises
         ------
         DecodeError
-            There are more channels than anybody records.
+            There are more than 64 channels.
         """
         for block in self._on_grid(blocks):
             if block.shape[1] == 1:
@@ -74,7 +74,7 @@ class MixDown:
             yield mixed
 
     def _on_grid(self, blocks: Iterable[Block]) -> Iterator[Block]:
-        """Yield the same frames in blocks that end where stretches do."""
+        """Yield the same frames in blocks that end at the bounds of stretches."""
         waiting: list[Block] = []
         for block in blocks:
             _check_channels(block)
@@ -99,7 +99,7 @@ class MixDown:
         return block
 
     def _suspects(self, block: Block, mixed: FloatArray) -> Iterator[slice]:
-        """Yield the stretches of which a few samples say that the channels cancel each other out."""
+        """Yield the stretches whose channels seem to cancel each other out in a quick check."""
         begins_at = self._position - len(block)
         grid = range(-begins_at % self._stretch, len(block), self._stretch)
         bounds = sorted({0, *grid, len(block)})
@@ -114,19 +114,20 @@ class MixDown:
                 yield slice(begin, end)
 
     def _mend(self, part: Block, mixed: FloatArray) -> None:
-        """Put the loudest channel in place of the mix where the channels cancel each other out."""
+        """Replace the mix with the loudest channel if the channels cancel each other out."""
         energies = np.einsum("ij,ij->j", part, part, dtype=np.float64)
         if not _are_opposed(mixed, energies.sum(), part.shape[1], _CANCELLED_SHARE):
             return
         loudest = int(np.argmax(energies))
-        kept = self._channel if self._channel < part.shape[1] else loudest
-        self._channel = loudest if energies[loudest] > _CLEARLY_LOUDER * energies[kept] else kept
+        current = self._channel if self._channel < part.shape[1] else loudest
+        is_louder = energies[loudest] > _CLEARLY_LOUDER * energies[current]
+        self._channel = loudest if is_louder else current
         mixed[:] = part[:, self._channel]
         self.cancelled_s += len(part) / self._rate_hz
 
 
 def _are_opposed(mixed: FloatArray, energy: float, n_channels: int, share: float) -> bool:
-    """Tell whether a mix has less than a share of the energy of a mix of unrelated channels."""
+    """Return whether a mix has less than a share of the energy of a mix of uncorrelated channels."""
     return bool(np.dot(mixed, mixed) * n_channels**2 < share * energy)
 
 
@@ -134,7 +135,7 @@ def _mean(block: Block) -> FloatArray:
     if block.shape[1] != 2:
         mean: FloatArray = block.mean(axis=1, dtype=np.float32)
         return mean
-    # The same numbers, in a third of the time.
+    # Same result in a third of the time.
     mixed: FloatArray = block[:, 0] + block[:, 1]
     mixed *= np.float32(0.5)
     return mixed

@@ -1,4 +1,4 @@
-"""The header of an MP3 file: whether it tells how long the file is, and whether that can be believed."""
+"""Read the length of an MP3 file from its header."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import BinaryIO, NamedTuple
 
 from soundalike.audio.sniffing.frames import MpegHeader, mpeg_header
 
-#: Bytes that are searched for the first frame behind tags and zeros.
+#: Bytes after tags and zeros that are searched for the first frame.
 _SEARCHED_BYTES = 1 << 16
 _MOST_TAGS = 16
 _FRAMES_AND_BYTES = 3
-#: Some encoders count the header's own frame and some do not; libmpg123 allows for a hundredth.
+#: Some encoders count the frame of the header and some do not; libmpg123 tolerates one percent.
 _SLACK_BYTES = 1500
 
 
 class Length(NamedTuple):
-    """What the header of an MP3 file says of its length.
+    """Length that the header of an MP3 file declares.
 
     Attributes
     ----------
     declared_s : float
-        Seconds, without what the encoder put before and behind the sound.
+        Seconds, without the delay and padding of the encoder.
     fits : bool
-        The file has as many bytes as the header says.
+        The file has the declared number of bytes.
     """
 
     declared_s: float
@@ -31,26 +31,26 @@ class Length(NamedTuple):
 
 
 def is_mpeg(file: BinaryIO) -> bool:
-    """Tell whether a file begins as MP3 files do: with a tag, or with a frame."""
+    """Return whether a file begins like an MP3 file: with a tag or a frame."""
     file.seek(0)
     head = file.read(4)
     return head[:3] == b"ID3" or _layer_3(head) is not None
 
 
 def stated_length(file: BinaryIO) -> Length | None:
-    """Return what the header of an MP3 file says of its length; None where it says nothing.
+    """Return the length that the header of an MP3 file declares; None if it declares none.
 
-    Without such a header, or behind one that another file was joined to, a decoder estimates the length
-    from the first frames, and may be wrong by any factor.
+    Without such a header a decoder estimates the length from the first frames, with an error of any
+    size; the same holds for concatenated files.
 
     Parameters
     ----------
     file : binary file
-        Seekable; where it stands afterwards is undefined.
+        Seekable; its position afterwards is undefined.
 
     References
     ----------
-    The header is Xing's (also named ``Info``), as LAME and FFmpeg write it into the first frame.
+    The Xing header (also named ``Info``), which LAME and FFmpeg write into the first frame.
     """
     end, start = end_of_frames(file), _first_frame(file)
     if start is None:
@@ -67,7 +67,7 @@ def stated_length(file: BinaryIO) -> Length | None:
     flags, n_frames, n_bytes = struct.unpack_from(">3I", tag, 4)
     if flags & _FRAMES_AND_BYTES != _FRAMES_AND_BYTES or n_frames == 0:
         return None
-    # Delay and padding: 12 bits each, behind the table for seeking.
+    # Delay and padding, 12 bits each, after the seek table.
     gaps = int.from_bytes(tag[141:144], "big") if tag[120:124].strip(b"\0") else 0
     n_samples = n_frames * (1152 if is_first else 576) - (gaps >> 12) - (gaps & 0xFFF)
     missing = abs(end - start - n_bytes)
@@ -75,7 +75,7 @@ def stated_length(file: BinaryIO) -> Length | None:
 
 
 def _first_frame(file: BinaryIO) -> int | None:
-    """Return where the first frame begins, behind tags; None where none is found."""
+    """Return the position of the first frame after tags; None if there is none."""
     position = 0
     for _ in range(_MOST_TAGS):
         file.seek(position)
@@ -100,7 +100,7 @@ def _layer_3(content: bytes, at: int = 0) -> MpegHeader | None:
 
 
 def end_of_frames(file: BinaryIO) -> int:
-    """Return where the frames end: before ID3v1, Lyrics3 and APE tags."""
+    """Return the end of the frames, before ID3v1, Lyrics3 and APE tags."""
     end = file.seek(0, 2)
     for _ in range(_MOST_TAGS):
         file.seek(max(0, end - 128))
@@ -118,7 +118,7 @@ def end_of_frames(file: BinaryIO) -> int:
 
 
 def _synchsafe(number: bytes) -> int:
-    """Return a number of which each byte holds seven bits."""
+    """Return a number that is stored as seven bits per byte."""
     value = 0
     for byte in number:
         value = value << 7 | byte & 0x7F

@@ -1,4 +1,4 @@
-"""A part of a recording, read with the first decoder that comes to its end."""
+"""Read a part of a recording with the first decoder that succeeds."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import soxr
 
 from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DECODERS, AudioStream, DecodeError
-from soundalike.audio.excerpt import nothing_there
+from soundalike.audio.excerpt import past_end_error
 from soundalike.audio.mixing import MixDown
-from soundalike.audio.refusals import refusal
 from soundalike.audio.sndfile import UnsureLengthError
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, shown_source
+from soundalike.audio.streams import MAX_RATE_HZ, MIN_RATE_HZ
+from soundalike.audio.unreadable import unreadable_error
 from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooLarge, EmptyAudio, InvalidSamples, ParameterError
 from soundalike.types import FloatArray
 
-_MIN_RATE_HZ, _MAX_RATE_HZ = 1_000, 1_000_000
-#: Another decoder's result is taken where it is longer by this: more than decoders differ in what they
-#: cut off at the ends.
+#: A later decoder's result replaces the best one if it is longer by this, which exceeds the usual
+#: differences between decoders.
 _LONGER_S = 0.1
-#: A decoded length this far under the header's counts as truncated.
+#: A recording counts as truncated if its decoded length is this much below the declared one.
 _TRUNCATED_S, _TRUNCATED_SHARE = 0.5, 0.01
 _Result = TypeVar("_Result")
 _Opener = Callable[..., AudioStream]
@@ -39,8 +39,8 @@ class _NoSamplesError(DecodeError):
         super().__init__("no samples")
 
 
-class _NothingThereError(DecodeError):
-    """A decoder has come to an end before the part begins, but perhaps not to that of the recording."""
+class _PastEndError(DecodeError):
+    """A decoder stopped before the part begins, perhaps before the end of the recording."""
 
     def __init__(self, doubt: str, error: ParameterError) -> None:
         super().__init__(doubt)
@@ -48,7 +48,7 @@ class _NothingThereError(DecodeError):
 
 
 class OpenPart:
-    """The part of a recording that is wanted; knows how far it was read.
+    """A part of a recording that is being read.
 
     Parameters
     ----------
@@ -56,9 +56,9 @@ class OpenPart:
     start_s, end_s : float
         In seconds from the recording's start.
     longest_s : float
-        So many seconds are read at most.
+        Maximum number of seconds to read.
     asked_s : float, optional
-        The second that an error names in the place of `start_s`.
+        The second to name in errors instead of `start_s`.
     """
 
     def __init__(
@@ -80,17 +80,17 @@ class OpenPart:
 
     @property
     def sample_rate_hz(self) -> int:
-        """The recording's own rate."""
+        """Sample rate of the recording."""
         return self.stream.sample_rate_hz
 
     @property
     def read_to_s(self) -> float:
-        """Up to which second of the recording there was something to read."""
+        """End of the sound read so far, in seconds of the recording."""
         return self._position / self.stream.sample_rate_hz
 
     @property
     def is_ended(self) -> bool:
-        """Whether the part was over before the recording was."""
+        """Whether the part was read completely, before the end of the recording."""
         return self._end is not None and self._position >= self._end
 
     def blocks(self) -> Iterator[FloatArray]:
@@ -99,9 +99,9 @@ class OpenPart:
         Raises
         ------
         ParameterError
-            The recording is over before the part begins.
+            The recording ends before the part begins.
         AudioTooLarge
-            There is more than may be read.
+            The sound is longer than `longest_s`.
         """
         is_found = False
         for block in self._mixed():
@@ -110,8 +110,8 @@ class OpenPart:
             self._position += len(block)
             if self.read_to_s - self.stream.first_frame / self.sample_rate_hz > self._longest_s:
                 raise AudioTooLarge(
-                    f"the sound goes on after {self._longest_s:g} s, which is all that is taken; send a "
-                    "part of it, or raise the limit (see docs/security.md)"
+                    f"the sound is longer than the limit of {self._longest_s:g} s; send a part of it, "
+                    "or raise the limit (see docs/security.md)"
                 )
             if len(block[first:last]):
                 is_found = True
@@ -138,31 +138,31 @@ class OpenPart:
     def _nothing_found(self) -> Exception:
         if not self._position:
             return _NoSamplesError()
-        error = nothing_there(self._asked_s, self.read_to_s)
+        error = past_end_error(self._asked_s, self.read_to_s)
         doubt = self.stream.doubt()
-        return error if doubt is None else _NothingThereError(doubt, error)
+        return error if doubt is None else _PastEndError(doubt, error)
 
     def warnings(self) -> tuple[str, ...]:
-        """Return sentences about damage that did not stop the reading; complete after the last block."""
+        """Return messages about damage that did not stop the decoding; complete after the last block."""
         stream, found = self.stream, []
         missing_s = 0.0 if self.is_ended else (stream.declared_s or 0.0) - self.read_to_s
         if missing_s > max(_TRUNCATED_S, _TRUNCATED_SHARE * self.read_to_s):
             found.append(
-                f"truncated: the header promises {stream.declared_s:.1f} s, "
+                f"truncated: the header declares {stream.declared_s:.1f} s, "
                 f"{self.read_to_s:.1f} s could be decoded"
             )
         if stream.damaged_packets:
-            found.append(f"damaged: {len(stream.damaged_packets)} packets were left out")
+            found.append(f"damaged: {len(stream.damaged_packets)} packets were skipped")
         if self._mix_down.cancelled_s:
             found.append(
-                f"opposite channels: for {self._mix_down.cancelled_s:.1f} s they cancel each other out "
-                "in the mix, so that the loudest channel is used there"
+                f"opposite channels: the mix cancels out for {self._mix_down.cancelled_s:.1f} s; the "
+                "loudest channel is used there"
             )
         return (*found, *stream.notes)
 
 
 def resampled(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
-    """Yield blocks at 16 kHz: soxr's HQ quality, which is librosa's default too."""
+    """Yield blocks at 16 kHz, resampled in soxr's HQ quality (librosa's default)."""
     if rate_hz == SAMPLE_RATE_HZ:
         yield from blocks
         return
@@ -180,22 +180,22 @@ def with_first_decoder(
     end_s: float = math.inf,
     longest_s: float = math.inf,
     asked_s: float | None = None,
-    leaves_traces: bool = False,
+    has_side_effects: bool = False,
 ) -> _Result:
-    """Return what `use` makes of a part of a recording, with the first decoder that comes through.
+    """Return the result of `use` for a part of a recording, with the first decoder that succeeds.
 
-    A decoder that may have stopped before the end of the sound is followed by the next one; the result
-    that goes furthest is returned.
+    If a decoder may have stopped before the end of the sound, the next one runs too, and the longest
+    result is returned.
 
     Parameters
     ----------
     source, start_s, end_s, longest_s, asked_s
         As for `load_audio`.
     use : callable
-        Reads the blocks; called again, with another decoder's, where reading breaks off or may have
-        ended too early.
-    leaves_traces : bool
-        `use` writes a file, for instance: its last call is then the one whose result is returned.
+        Reads the blocks; called again with another decoder if reading breaks off or may have ended too
+        early.
+    has_side_effects : bool
+        `use` has a side effect, such as writing a file: the result of its last call is returned then.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def with_first_decoder(
             result = use(part)
             return _Attempt(opener, result, part.read_to_s, part.is_ended or stream.doubt() is None)
         finally:
-            # Closes the file of what was not read to the end.
+            # Closes the file if it was not read to the end.
             stream.blocks.close()
 
     tries = _Tries(source, attempt)
@@ -224,11 +224,11 @@ def with_first_decoder(
         if tries.best is None:
             tries.ask(opener)
     best = tries.found()
-    return attempt(best.opener).result if leaves_traces and tries.last is not best else best.result
+    return attempt(best.opener).result if has_side_effects and tries.last is not best else best.result
 
 
 class _Attempt(NamedTuple, Generic[_Result]):
-    """What one decoder has made of a recording, up to which second, and whether that is all of it."""
+    """Result of one decoder, the second up to which it read, and whether it reached the end."""
 
     opener: _Opener
     result: _Result
@@ -238,7 +238,7 @@ class _Attempt(NamedTuple, Generic[_Result]):
 
 @dataclass
 class _Tries(Generic[_Result]):
-    """What the decoders that were asked so far have made of a recording."""
+    """Results of the decoders that were tried so far."""
 
     source: AudioSource
     attempt: Callable[[_Opener], _Attempt[_Result]]
@@ -247,10 +247,10 @@ class _Tries(Generic[_Result]):
     last_resorts: list[_Opener] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     is_empty: bool = False
-    nothing_there: ParameterError | None = None
+    past_end_error: ParameterError | None = None
 
     def ask(self, opener: _Opener) -> bool:
-        """Ask a decoder; return whether it came to the end, so that no other needs to be asked."""
+        """Try a decoder; return whether it reached the end, so that no other is needed."""
         name = _name_of(opener)
         if not announce(name):
             self.reasons.append(f"{name}: it crashed or hung")
@@ -269,21 +269,22 @@ class _Tries(Generic[_Result]):
         return self.last.is_all
 
     def _note(self, name: str, exc: DecodeError) -> None:
-        # A header may say 0 where a recorder died before it could fill it in; others look further.
+        # A crashed recorder leaves a length of 0 in the header; other decoders ignore it.
         self.is_empty = self.is_empty or isinstance(exc, _NoSamplesError)
-        if isinstance(exc, _NothingThereError):
-            self.nothing_there = exc.error
+        if isinstance(exc, _PastEndError):
+            self.past_end_error = exc.error
         self.reasons.append(f"{name}: {exc}")
 
     def found(self) -> _Attempt[_Result]:
-        """Return the best attempt, or raise why there is none."""
+        """Return the best attempt, or raise the reason why all failed."""
         if self.best is not None:
             return self.best
-        if self.nothing_there is not None:
-            raise self.nothing_there
+        if self.past_end_error is not None:
+            raise self.past_end_error
         if self.is_empty:
-            raise EmptyAudio(f"{_shown(self.source)} holds 0 audio samples; record or export it again")
-        raise refusal(self.source, _shown(self.source), self.reasons)
+            shown = shown_source(self.source)
+            raise EmptyAudio(f"{shown} has 0 audio samples; record or export it again")
+        raise unreadable_error(self.source, self.reasons)
 
 
 def _name_of(opener: _Opener) -> str:
@@ -292,9 +293,5 @@ def _name_of(opener: _Opener) -> str:
 
 
 def _check_format(stream: AudioStream) -> None:
-    if not _MIN_RATE_HZ <= stream.sample_rate_hz <= _MAX_RATE_HZ:
+    if not MIN_RATE_HZ <= stream.sample_rate_hz <= MAX_RATE_HZ:
         raise DecodeError(f"sample rate {stream.sample_rate_hz} Hz is out of range")
-
-
-def _shown(source: AudioSource) -> str:
-    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else repr(str(source))

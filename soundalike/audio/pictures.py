@@ -1,4 +1,4 @@
-"""What a recording looks like, and parts of it to listen to, in memory that is bounded."""
+"""Waveform outlines, spectrogram pictures and cut-outs of recordings, in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from soundalike.audio.sources import AudioSource
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
 
-#: The most that may be asked for: a screen's worth.
+#: Upper limits of pictures, about the size of a screen.
 MAX_POINTS, MAX_WIDTH, MAX_HEIGHT = 4_000, 4_000, 1_024
-#: The longest part that is cut out for listening, in seconds: 350 MB at 48 kHz.
+#: Longest cut-out in seconds: 350 MB at 48 kHz.
 MAX_CUT_OUT_S = 3_600.0
 _PCM_16_MAX = 32_767
-#: Columns that are kept while nobody knows yet how long the recording is.
+#: Number of columns in memory while the length of the recording is unknown.
 _CAPACITY = 1 << 14
-#: Between these the colours are interpolated: dark blue over green to yellow, evenly brighter.
+#: Colour map, interpolated linearly: dark blue, green, yellow, with increasing brightness.
 _COLOURS = ((4, 8, 46), (52, 28, 110), (38, 92, 140), (32, 148, 132), (110, 200, 88), (250, 232, 60))
 
 
@@ -39,9 +39,9 @@ class Peaks:
     Attributes
     ----------
     start_s, end_s : float
-        The part that it shows, in seconds.
+        Bounds in seconds.
     values : (n_points, 2) float32
-        Lowest and highest sample of each of `n_points` equal stretches, nominally in [-1, 1].
+        Lowest and highest sample of `n_points` equal stretches, nominally in [-1, 1].
     """
 
     start_s: float
@@ -59,9 +59,9 @@ def peaks(
     source : Path or bytes
         A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
     points : int
-        How many stretches, 1 to 4000. There are fewer where there are fewer samples.
+        Number of stretches, 1 to 4000; fewer if there are fewer samples.
     start_s, end_s : float
-        The part that is looked at, in seconds; decoding stops at its end.
+        The part to show, in seconds; decoding stops at its end.
 
     Raises
     ------
@@ -92,10 +92,10 @@ def spectrogram_png(
     start_s: float = 0.0,
     end_s: float = math.inf,
 ) -> bytes:
-    """Return a picture of the log-mel spectrogram that the encoders see, without axes.
+    """Return a picture of the log-mel spectrogram that the encoders use, without axes.
 
-    Low frequencies are at the bottom. Where a column stands for many frames, it shows the loudest of
-    each band, so that short sounds in long recordings do not vanish.
+    Low frequencies are at the bottom. A column shows the maximum of its frames in each band, so that
+    short sounds stay visible in long recordings.
 
     Parameters
     ----------
@@ -136,12 +136,12 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
     source, start_s, end_s
         As for `peaks`.
     target : Path
-        A file that is written anew.
+        The file to create or overwrite.
 
     Raises
     ------
     ParameterError
-        The part has more than an hour, or the recording ends before it begins.
+        The part is longer than an hour, or the recording ends before it begins.
     AudioError
         As for `soundalike.audio.loading.load_audio`.
     OSError
@@ -150,25 +150,26 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
     _check_part(start_s, end_s)
     if end_s - start_s > MAX_CUT_OUT_S:
         raise ParameterError(
-            f"the part from {start_s:g} to {end_s:g} s is longer than {MAX_CUT_OUT_S:g} s; name a "
-            "shorter one, or ask for the whole file"
+            f"the part from {start_s:g} to {end_s:g} s is longer than {MAX_CUT_OUT_S:g} s; ask for a "
+            "shorter one, or for the whole file"
         )
 
     def cut(part: OpenPart) -> None:
-        # Not libsndfile: of a disk that is full it says no more than that there was an error.
+        # Not libsndfile, which does not report that a disk is full.
         with target.open("wb") as out, wave.open(out, "wb") as file:
             file.setparams((1, 2, part.sample_rate_hz, 0, "NONE", "not compressed"))
             for block in part.blocks():
                 samples = np.rint(np.clip(block, -1.0, 1.0) * _PCM_16_MAX)
                 file.writeframesraw(samples.astype("<i2").tobytes())
 
-    with_first_decoder(source, cut, start_s=start_s, end_s=end_s, leaves_traces=True)
+    with_first_decoder(source, cut, start_s=start_s, end_s=end_s, has_side_effects=True)
 
 
 class _Columns:
-    """Moments that share columns more and more closely, so that there are never too many columns.
+    """The maxima of a series of unknown length in a bounded number of columns.
 
-    A column holds the highest value in each row of the moments that fall into it.
+    A column has the maximum of each row over an equal number of moments, which doubles when the columns
+    are full.
     """
 
     def __init__(self, n_rows: int) -> None:
@@ -177,7 +178,7 @@ class _Columns:
         self.n_added = 0
 
     def add(self, values: FloatArray) -> None:
-        """Add ``(n_rows, n)`` values of the next `n` moments."""
+        """Add ``(n_rows, n)`` values for the next `n` moments."""
         count = values.shape[1]
         if not count:
             return
@@ -198,7 +199,7 @@ class _Columns:
         self.n_added += count
 
     def at_most(self, n_columns: int) -> FloatArray:
-        """Return the columns that were filled, merged into `n_columns` where there are more."""
+        """Return the filled columns, merged into at most `n_columns`."""
         n_filled = -(-self.n_added // self._moments_each)
         filled = self._columns[:, :n_filled]
         if n_filled <= n_columns:
@@ -209,7 +210,7 @@ class _Columns:
 
 
 def _log_mel(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]:
-    """Yield ``(n_frames, 64)`` log-mel frames; what is too short for one is padded."""
+    """Yield ``(n_frames, 64)`` log-mel frames; sound shorter than a frame is padded."""
     left = np.zeros(0, dtype=np.float32)
     is_begun = False
     for block in resampled(blocks, rate_hz):
@@ -226,9 +227,9 @@ def _log_mel(blocks: Iterator[FloatArray], rate_hz: int) -> Iterator[FloatArray]
 
 
 def _painted(columns: FloatArray, width: int, height: int) -> bytes:
-    """Return ``(n_bands, n_columns)`` values as PNG, from silence (dark) to the loudest (bright)."""
+    """Return ``(n_bands, n_columns)`` values as PNG, from silence (dark) to the maximum (bright)."""
     floor = float(np.log(front_end.LOG_OFFSET))
-    # At least a factor of e above silence, so that noise of a quiet recording is not blown up.
+    # At least a factor of e above silence, so that the noise of a quiet recording stays dark.
     top = max(float(columns.max()), floor + 1.0)
     levels = np.clip((columns - floor) / (top - floor), 0.0, 1.0)
     grey = Image.fromarray(np.rint(255 * levels[::-1]).astype(np.uint8))
@@ -240,7 +241,7 @@ def _painted(columns: FloatArray, width: int, height: int) -> bytes:
 
 
 def _palette() -> npt.NDArray[np.uint8]:
-    """Return a colour for each of 256 levels, ``(256, 3)``."""
+    """Return the colours of 256 levels, ``(256, 3)``."""
     at = np.linspace(0, 255, len(_COLOURS))
     bands = [np.interp(np.arange(256), at, band) for band in zip(*_COLOURS, strict=True)]
     colours: npt.NDArray[np.uint8] = np.rint(np.stack(bands, axis=1)).astype(np.uint8)

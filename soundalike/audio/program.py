@@ -1,4 +1,4 @@
-"""The ``ffmpeg`` program, where one is installed: it may know formats that the libraries do not."""
+"""Decode with the ``ffmpeg`` program, if installed: it may support more formats than the libraries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from soundalike.audio.containers import let_in
+from soundalike.audio.containers import allowed_formats
 from soundalike.audio.sndfile import open_with_sndfile
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.streams import AudioStream, DecodeError
@@ -21,7 +21,7 @@ def open_with_ffmpeg(source: AudioSource, start_s: float = 0.0) -> AudioStream:
     if program is None:
         raise DecodeError("the ffmpeg program is not installed")
     with tempfile.TemporaryDirectory(prefix="soundalike-") as folder:
-        # Under a name that tells nothing, by which it would judge the content.
+        # A neutral name: ffmpeg would choose the format by the name.
         given = Path(folder, "content")
         if isinstance(source, bytes):
             given.write_bytes(source)
@@ -30,7 +30,7 @@ def open_with_ffmpeg(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         wav = Path(folder, "decoded.wav")
         command = [
             *(program, "-v", "error", "-nostdin", "-protocol_whitelist", "file,pipe"),
-            *("-format_whitelist", let_in(), "-i", str(given), "-map", "0:a:0"),
+            *("-format_whitelist", allowed_formats(), "-i", str(given), "-map", "0:a:0"),
             *("-c:a", "pcm_f32le", "-rf64", "auto", str(wav)),
         ]
         try:
@@ -42,6 +42,6 @@ def open_with_ffmpeg(source: AudioSource, start_s: float = 0.0) -> AudioStream:
         except subprocess.TimeoutExpired as exc:
             raise DecodeError(f"no end after {_TIMEOUT_S} s") from exc
         stream = open_with_sndfile(wav, start_s)
-    # The open file outlives the folder: its blocks are read after the name is gone.
+    # The open file outlives the folder: its blocks are read after it is unlinked.
     stream.decoder = "ffmpeg"
     return stream

@@ -1,4 +1,4 @@
-"""From a recording to its windows: what `AudioSegmenter` does, without Jina."""
+"""Split recordings into windows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from soundalike.audio import front_end
-from soundalike.audio.excerpt import WHOLE, Excerpt, nothing_there
+from soundalike.audio.excerpt import WHOLE, Excerpt, past_end_error
 from soundalike.audio.loading import INLINE_LIMIT_S, Waveform, load_audio, release_pages
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
@@ -19,35 +19,36 @@ from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray, Window
 
 #: One analysis frame of the encoders' front end (25 ms).
-MIN_SAMPLES = 400
-#: Peak-to-peak amplitude of a sine at -80 dBFS. The front end's floor, 0.01 added to every mel band
-#: before the logarithm, hides what is quieter.
+MIN_SAMPLES = front_end.FRAME_SAMPLES
+#: Peak-to-peak amplitude of a sine at -80 dBFS. The front end adds 0.01 to every mel band before the
+#: logarithm, which masks quieter sounds.
 SILENCE_PEAK_TO_PEAK = 2e-4
-#: A window is clipped where this share of its samples is this loud or louder; loud music has a few.
+#: A window is clipped if this share of its samples reaches this level; loud music has a few such
+#: samples.
 CLIPPED_SHARE = 0.1
 CLIPPED_LEVEL = 0.98
-#: Samples so far beyond full scale were written without a scale, as 16-bit numbers in a float file are;
-#: a loud mix in floats goes a little beyond it.
+#: Samples beyond this level are unscaled integers in a float file; a loud float mix exceeds full scale
+#: only slightly.
 UNSCALED_PEAK = 2.0
 _RELEASE_EVERY = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """A recording, cut.
+    """A recording, or a part of it, split into windows.
 
     Attributes
     ----------
     samples : (n_samples,) float32
         Mono at 16 kHz; at least one window long.
     windows : list of Window
-        At least one, in order; their times are those of the whole recording.
+        At least one, in order, in seconds of the whole recording.
     duration_s : float
-        Length of what was cut, before padding, in seconds.
+        Length of the decoded sound before padding, in seconds.
     warnings : tuple of str
-        What the decoder stepped over, and why no search finds the windows.
+        Damage that did not stop the decoding, and reasons why searches skip the windows.
     offset_s : float
-        At which second of the recording `samples` begins.
+        Start of `samples` in the recording, in seconds.
     """
 
     samples: FloatArray
@@ -66,7 +67,7 @@ def segment(
     spool_dir: Path | None = None,
     longest_s: float = math.inf,
 ) -> Segments:
-    """Decode a recording, or a part of it, and cut that into windows.
+    """Decode a recording, or a part of it, and split it into windows.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def segment(
     plan : WindowPlan
         Length of the windows and distance between their starts.
     excerpt : Excerpt
-        A slice is cut into windows as if it were all there is. Around a moment there is one window,
-        which lies in the recording where that is long enough.
+        A slice is split like a separate recording. A moment has one window, which lies within the
+        recording if that is long enough.
     inline_limit_s, spool_dir, longest_s
         As for `soundalike.audio.loading.load_audio`.
 
@@ -87,7 +88,7 @@ def segment(
     UnreadableAudio, EmptyAudio, InvalidSamples, AudioTooLarge
         As for `soundalike.audio.loading.load_audio`.
     ParameterError
-        The recording is over before the part begins.
+        The recording ends before the part begins.
     """
     if excerpt.at_s is not None:
         return _around(source, plan, excerpt.at_s, longest_s)
@@ -105,17 +106,17 @@ def segment(
 
 
 def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float) -> Segments:
-    """Return the window whose centre is at a second, or the nearest one that lies in the recording."""
+    """Return the window centred at a second, moved as far as needed to lie within the recording."""
     window_s = plan.window_s
     begin_s = max(0.0, at_s - window_s / 2)
-    # So much more before it that there is a whole window, should the recording end in this one.
+    # Start earlier, so that a whole window remains if the recording ends inside this one.
     from_s = max(0.0, at_s - window_s)
     waveform = load_audio(
         source, start_s=from_s, end_s=begin_s + window_s, longest_s=longest_s, asked_s=at_s
     )
     ends_s = from_s + waveform.duration_s
     if ends_s < at_s:
-        raise nothing_there(at_s, ends_s)
+        raise past_end_error(at_s, ends_s)
     begin_s = max(0.0, min(begin_s, ends_s - window_s))
     first = round((begin_s - from_s) * SAMPLE_RATE_HZ)
     samples = waveform.samples[first : first + plan.window_samples]
@@ -125,9 +126,9 @@ def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float
 
 
 def cut_seconds(source: AudioSource, *, example_hop_s: float = 1.0) -> Segments:
-    """Decode a recording and cut it into the encoders' patches: one window of 0.975 s a second.
+    """Decode a recording and split it into patches of the encoders: one window of 0.975 s per second.
 
-    What is left at the end and shorter than a patch is in no window.
+    A remainder shorter than a patch is dropped.
 
     Parameters
     ----------
@@ -174,25 +175,25 @@ def _cut(
             peak = max(peak, float(np.abs(part).max()))
         if index % _RELEASE_EVERY == 0:
             release_pages(samples)
-    warnings = (*waveform.warnings, *hidden(windows, peak))
+    warnings = (*waveform.warnings, *unsearchable_warning(windows, peak))
     return Segments(samples, windows, waveform.duration_s, warnings, offset_s)
 
 
-def hidden(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
-    """Return a warning where no search finds a recording, or little of it for want of a scale.
+def unsearchable_warning(windows: Sequence[Window], peak: float) -> tuple[str, ...]:
+    """Return a warning if searches skip all windows of a recording, or most because of a missing scale.
 
     Parameters
     ----------
     windows : sequence of Window
         At least one.
     peak : float
-        Highest absolute sample of the clipped ones; 1 is full scale.
+        Highest absolute sample of the clipped windows; 1 is full scale.
 
     Examples
     --------
-    >>> hidden([Window(0, 0.0, 4.0, is_silent=True), Window(1, 2.0, 6.0)], 0.0)
+    >>> unsearchable_warning([Window(0, 0.0, 4.0, is_silent=True), Window(1, 2.0, 6.0)], 0.0)
     ()
-    >>> hidden([Window(0, 0.0, 4.0, is_silent=True)], 0.0)
+    >>> unsearchable_warning([Window(0, 0.0, 4.0, is_silent=True)], 0.0)
     ('silent: the only window is silent, and no search can find it',)
     """
     count = len(windows)
@@ -222,10 +223,10 @@ def check_long_enough(waveform: Waveform) -> None:
 
 
 def pad_to(samples: FloatArray, n_samples: int) -> FloatArray:
-    """Return `samples`, repeated from their beginning until `n_samples` are there.
+    """Return `samples`, repeated until they have at least `n_samples`.
 
-    A short sound is looped rather than followed by silence: with silence, the shared padding, not
-    the sound, decides which short clips resemble each other.
+    A short sound is looped instead of padded with silence: with silence, the shared padding would
+    dominate the similarity of short clips.
 
     Examples
     --------

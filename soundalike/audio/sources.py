@@ -1,8 +1,9 @@
-"""What a recording is read from: a path or uploaded bytes, and the id that follows from its content."""
+"""Sources of recordings (paths and uploaded bytes), and recording ids."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import re
 import stat
@@ -18,25 +19,25 @@ from soundalike.types import FileStat
 #: A path on this machine, or the bytes of an upload.
 AudioSource = Path | bytes
 
-_READ_BYTES = 1 << 20
-#: The coarsest clock of a file system that is in use: FAT counts in two seconds.
+
+#: The coarsest time stamp of common file systems: FAT counts in two seconds.
 _CLOCK_NS = 2_000_000_000
-#: A path may hold ``://`` further behind.
+#: Only at the start: a path may contain ``://``.
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class FileSnapshot:
-    """What the file system says of a file, before it is opened.
+    """Path, size and modification time of a file before it is opened.
 
     Attributes
     ----------
     path : Path
-        Absolute, of a regular file.
+        Absolute path of a regular file.
     stat : FileStat
-        Its size and time of last change.
+        Size and modification time.
     at_ns : int
-        When it was looked at, in nanoseconds since 1970.
+        Time of the snapshot in nanoseconds since 1970.
     """
 
     path: Path
@@ -44,10 +45,10 @@ class FileSnapshot:
     at_ns: int
 
     def trusted_stat(self) -> FileStat | None:
-        """Return the size and time by which the content that was just read is known again.
+        """Return the size and time that identify the content just read.
 
-        None where they are no proof: the file has changed since it was looked at, or so shortly
-        before that another change may leave the same time on it.
+        None if they do not: the file has changed since the snapshot, or so shortly before it that
+        another change could have the same time stamp.
         """
         if self.at_ns - self.stat.mtime_ns <= _CLOCK_NS:
             return None
@@ -59,26 +60,26 @@ class FileSnapshot:
 
 
 def resolve_path(uri: str | Path) -> Path:
-    """Return the absolute path of a regular file that is named by a path or ``file:`` URL.
+    """Return the absolute path of a regular file.
 
     Parameters
     ----------
     uri : str or Path
-        A path, relative ones to the working directory, or a ``file://`` URL.
+        A path, absolute or relative to the working directory, or a ``file://`` URL.
 
     Raises
     ------
     AudioNotFound
-        Nothing is there, it is not a regular file, or `uri` is a URL of another scheme: Soundalike
-        fetches nothing from the network.
+        The file does not exist, is not a regular file, or `uri` is a URL of another scheme:
+        Soundalike downloads nothing.
     EmptyAudio
-        The file has no bytes.
+        The file is empty.
     """
     return snapshot(uri).path
 
 
 def snapshot(uri: str | Path) -> FileSnapshot:
-    """Return the path, size and time of a regular file; takes and raises what `resolve_path` does."""
+    """Return the path, size and time of a regular file; raises the errors of `resolve_path`."""
     text = str(uri)
     at_ns = time.time_ns()
     try:
@@ -95,13 +96,18 @@ def snapshot(uri: str | Path) -> FileSnapshot:
     return FileSnapshot(path, FileStat(status.st_size, status.st_mtime_ns), at_ns)
 
 
+def shown_source(source: AudioSource) -> str:
+    """Return the name of a source in messages."""
+    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else repr(str(source))
+
+
 def local_path(uri: str) -> Path:
-    """Return the path that a text names, a path or ``file:`` URL; nothing needs to be there.
+    """Return the path of a path or ``file:`` URL; the file need not exist.
 
     Raises
     ------
     AudioNotFound
-        It is a URL of another scheme.
+        The text is a URL of another scheme.
     """
     scheme = _SCHEME.match(uri)
     if scheme is None:
@@ -114,7 +120,7 @@ def local_path(uri: str) -> Path:
 
 
 def path_of(uri: str) -> Path:
-    """Return the path that a stored text names; see `uri_of`."""
+    """Return the path of a stored URI; see `uri_of`."""
     return Path(_path_of_url(uri) if uri.startswith("file://") else uri)
 
 
@@ -123,10 +129,10 @@ def _path_of_url(url: str) -> str:
 
 
 def uri_of(path: Path) -> str:
-    """Return the text under which a file is stored: its path, or a ``file:`` URL.
+    """Return the URI to store for a file: its path, or a ``file:`` URL.
 
-    A URL only where the name holds bytes that are no UTF-8, which a database cannot store as text.
-    `resolve_path` takes both.
+    A URL is needed if the path is not valid UTF-8, which a database cannot store as text. `resolve_path`
+    accepts both.
     """
     try:
         str(path).encode()
@@ -136,26 +142,26 @@ def uri_of(path: Path) -> str:
 
 
 def folder_label(path: Path) -> str | None:
-    """Return the name of the folder that holds a file; bytes that are no UTF-8 are replaced."""
+    """Return the name of a file's folder; invalid UTF-8 is replaced."""
     return os.fsencode(path.parent.name).decode(errors="replace") or None
 
 
 def stored_names(key: str) -> list[str]:
-    """Return the texts under which a path, or what lies in a folder, may be stored.
+    """Return the possible stored URIs of a path (or prefixes, for a folder).
 
     Parameters
     ----------
     key : str
-        A path or ``file:`` URL; nothing needs to be there.
+        A path or ``file:`` URL; the file need not exist.
     """
     path = Path(_path_of_url(key) if key.lower().startswith("file://") else key).absolute()
     return [str(path), path.as_uri()]
 
 
 def recording_id_of(source: AudioSource) -> str:
-    """Return the id of a recording: a UUID made of the first 128 bits of the content's SHA-256.
+    """Return the id of a recording: the first 128 bits of the content's SHA-256 as a UUID.
 
-    The same bytes have the same id wherever they lie, so that indexing them again changes nothing.
+    Equal content has the same id under any path, so indexing it again changes nothing.
 
     Parameters
     ----------
@@ -167,14 +173,9 @@ def recording_id_of(source: AudioSource) -> str:
     AudioNotFound
         The file cannot be read.
     """
-    digest = hashlib.sha256()
-    if isinstance(source, bytes):
-        digest.update(source)
-    else:
-        try:
-            with source.open("rb") as file:
-                while block := file.read(_READ_BYTES):
-                    digest.update(block)
-        except OSError as exc:
-            raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check its permissions") from exc
-    return str(uuid.UUID(bytes=digest.digest()[:16]))
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+    except OSError as exc:
+        raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check its permissions") from exc
+    return str(uuid.UUID(bytes=digest[:16]))

@@ -1,4 +1,4 @@
-"""An open recording: a stream of blocks of samples, whichever decoder reads it."""
+"""Streams of decoded samples, the common interface of the decoders."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-#: Samples of each channel in a block, about.
+#: Supported sample rates and numbers of channels.
+MIN_RATE_HZ, MAX_RATE_HZ = 1_000, 1_000_000
+MAX_CHANNELS = 64
+#: Approximate number of samples per channel in a block.
 BLOCK_FRAMES = 1 << 16
-#: Decoders need some frames before they give the same samples as when they began at the start.
+#: After a seek, decoders need some frames until they give the same samples as from the start.
 RUN_UP_S = 1.0
 
 Block = npt.NDArray[np.float32]
-#: Closing it closes the file that it reads.
+#: Closing the generator closes the file.
 Blocks = Generator[Block, None, None]
 
 
@@ -33,24 +36,24 @@ class AudioStream:
     Attributes
     ----------
     decoder : str
-        Which decoder reads it.
+        Name of the decoder.
     sample_rate_hz : int
-        Rate of `blocks`: that of the recording's first frame.
+        Rate of `blocks`: the rate of the first frame.
     declared_s : float or None
-        Length that the header promises, in seconds; None where it is only an estimate.
+        Length that the header declares, in seconds; None if it is only an estimate.
     blocks : generator of (n_frames, n_channels) float32
         The samples in order; the number of channels may change from block to block. Raises
-        `DecodeError` where the content breaks off.
+        `DecodeError` if the content breaks off.
     damaged_packets : list of str
-        One entry for each packet that was skipped; grows while `blocks` is read.
+        One entry for each skipped packet; grows while `blocks` is read.
     notes : list of str
-        Other sentences for whoever indexes the recording; complete after the last block.
+        Other warnings; complete after the last block.
     first_frame : int
-        Where in the recording `blocks` begins, in frames. Not behind the start that was asked for, and
-        before it where the format does not allow to go there at once.
+        Position of `blocks` in the recording, in frames: the requested start, or an earlier position
+        if the format does not support seeking.
     doubt : callable
-        Called after the last block: returns why sound may be left that this decoder does not see, or
-        None where it has come to the end of the content.
+        Called after the last block: returns why this decoder may have missed sound, or None if it has
+        read all content.
     """
 
     decoder: str

@@ -1,4 +1,4 @@
-"""What the header of a recording says about it, without decoding any of it."""
+"""Read tags from the header of a recording without decoding it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from soundalike.audio.attempts import announce
 from soundalike.audio.decoders import DecodeError, open_container
 from soundalike.audio.sources import AudioSource
 
-#: A damaged file may seem to hold millions of chunks, or one of gigabytes.
+#: A damaged file may declare millions of chunks, or a huge one.
 _MOST_CHUNKS, _MOST_BYTES = 256, 1 << 16
-#: The length that RF64 writes where the real one stands in its chunk ``ds64``.
+#: RF64 writes this length if the real one is in the chunk ``ds64``.
 _LENGTH_ELSEWHERE = 0xFFFFFFFF
 _GUANO_TIMESTAMP = re.compile(rb"^[ \t]*Timestamp[ \t]*:([^\r\n]*)", re.MULTILINE)
 _WAMD_START_TIME = 5
@@ -24,10 +24,9 @@ _INFO_KEYS = {b"ICRD": "icrd", b"ICMT": "comment"}
 def read_tags(source: AudioSource) -> dict[str, str]:
     """Return the tags in a recording's header.
 
-    WAV files are read here: where two chunks hold a date, FFmpeg mixes them up, and it knows neither
-    of the two that bat detectors and Song Meters write. FFmpeg reads the other formats. It takes
-    0.04 ms for WAV and 0.2 to 0.5 ms for FLAC, MP3 and OGG, whatever their length; for M4A, whose
-    header lists every packet, 0.5 ms and 14 ms more for each hour.
+    FFmpeg reads all formats except WAV, where it confuses two chunks with a date and ignores the chunks
+    of bat detectors and Song Meters. The time is 0.04 ms for WAV and 0.2 to 0.5 ms for FLAC, MP3 and
+    OGG of any length; for M4A, whose header lists every packet, 0.5 ms plus 14 ms per hour.
 
     Parameters
     ----------
@@ -37,9 +36,9 @@ def read_tags(source: AudioSource) -> dict[str, str]:
     Returns
     -------
     tags : dict of str to str
-        Keys in lower case, as FFmpeg names them; of a file that cannot be read, none. ``bext`` is
-        date and time of origination, separated by a space. WAV files have ``icrd`` and ``comment``
-        of the INFO list besides, ``guano`` (GUANO's time stamp) and ``wamd`` (Wildlife Acoustics').
+        Keys in lower case, with FFmpeg's names; empty if the file cannot be read. ``bext`` is date and
+        time of origination, separated by a space. WAV files may also have ``icrd`` and ``comment`` of
+        the INFO list, ``guano`` (GUANO's time stamp) and ``wamd`` (Wildlife Acoustics' start time).
     """
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
@@ -48,30 +47,30 @@ def read_tags(source: AudioSource) -> dict[str, str]:
                 return _wave_tags(file)
     except (OSError, ValueError, struct.error):
         return {}
-    # A recording whose header crashes FFmpeg is a recording all the same.
+    # Skipped if the header has crashed FFmpeg before; the recording may still be usable.
     if not announce("header"):
         return {}
     try:
-        # Of samples that are not compressed FFmpeg would read 5 MB to see whether they are DTS.
+        # By default FFmpeg reads 5 MB of uncompressed samples to check for DTS.
         with open_container(source, {"max_probe_packets": "1"}) as container:
-            # OGG keeps tags with the stream, the others with the file.
+            # OGG stores tags with the stream, other formats with the file.
             layers = [stream.metadata for stream in container.streams.audio[:1]]
             pairs = [pair for layer in (*layers, container.metadata) for pair in layer.items()]
     except DecodeError:
         return {}
     tags = {key.lower(): value for key, value in pairs}
-    # FFmpeg's names of the two halves of ``bext``, which it also copies into other formats.
+    # FFmpeg's names for date and time of ``bext``, which it also copies into other formats.
     if "date" in tags and "creation_time" in tags:
         tags.setdefault("bext", f"{tags['date']} {tags['creation_time']}")
     return tags
 
 
 def _wave_tags(file: BinaryIO) -> dict[str, str]:
-    """Read the chunks that follow the first twelve bytes, stepping over the samples."""
+    """Read the chunks after the first twelve bytes, except the samples."""
     tags: dict[str, str] = {}
     position, data_length, end = 12, 0, file.seek(0, os.SEEK_END)
     for _ in range(_MOST_CHUNKS):
-        # A damaged length leads further than a file system can count.
+        # A damaged length may exceed the file.
         if position + 8 > end:
             break
         file.seek(position)
@@ -89,7 +88,7 @@ def _wave_tags(file: BinaryIO) -> dict[str, str]:
 
 def _chunk_tags(name: bytes, content: bytes) -> dict[str, str]:
     if name == b"bext":
-        # Behind 320 bytes of names: ten of the date, eight of the time.
+        # After 320 bytes of names: ten bytes of the date, eight of the time.
         return {"bext": f"{_text(content[320:330])} {_text(content[330:338])}"}
     if name == b"LIST" and content.startswith(b"INFO"):
         return {
@@ -107,7 +106,7 @@ def _chunk_tags(name: bytes, content: bytes) -> dict[str, str]:
 
 
 def _fields(content: bytes, layout: str, *, even: bool) -> list[tuple[bytes | int, bytes]]:
-    """Return the pairs of key and value in a chunk; `layout` is that of a key and a length."""
+    """Return the pairs of key and value in a chunk; `layout` is the format of key and length."""
     found, position, size = [], 0, struct.calcsize(layout)
     while position + size <= len(content):
         key, length = struct.unpack_from(layout, content, position)

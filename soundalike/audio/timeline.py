@@ -1,4 +1,4 @@
-"""Where the frames of a track belong by their time stamps: at the times that a player shows."""
+"""Map the time stamps of a track's frames to the time axis of a player."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import math
 from collections.abc import Collection
 from typing import Any
 
-#: Formats that note the time of packets. In the others it follows from what was read before.
+#: Formats that store the time of packets. In others it follows from the samples before.
 _WITH_TIMES = {
     *("mov", "matroska", "mpegts", "mpeg", "flv", "asf", "nut", "mxf", "rm", "avi", "flac", "ogg"),
 }
 #: A track that begins this much after the others is silent until then.
 _SHORTEST_LEAD_S, _LONGEST_LEAD_S = 0.15, 6 * 3600.0
-#: Above this a clock was set, or a second file begins. Time stamps that are counted in bytes or
-#: milliseconds are off by less than the jitter.
+#: A larger jump means that the clock was set or that a second file begins. Time stamps counted in bytes
+#: or milliseconds differ by less than the jitter.
 _LONGEST_GAP_S, _LONGEST_OVERLAP_S = 60.0, 1.0
 _JITTER_S = {"asf": 0.5, "rm": 0.5, "avi": 0.5}
 _USUAL_JITTER_S = 0.1
-#: Seconds of silence for each second of sound, at most: a small file may claim to be a long one.
+#: Maximum seconds of silence per second of sound: a small file may pretend to be long.
 _MOST_SILENCE = 10.0
 
 
 class Timeline:
-    """Tells how long nothing is to be heard before each frame.
+    """Computes the silence before each frame.
 
-    FFmpeg leaves out frames that it cannot decode without a word, and recorders pause. Silence in their
-    place keeps the times of everything after them right. Frames without a time stamp follow one another.
+    FFmpeg silently skips frames that it cannot decode, and recorders pause. Silence in these gaps keeps
+    later times correct. Frames without a time stamp are consecutive.
 
     Parameters
     ----------
@@ -34,18 +34,18 @@ class Timeline:
     first : av.AudioFrame or None
         The first frame of the track.
     container_s : float or None
-        When the first of all tracks begins, by the clock of the container.
+        Start of the earliest track, by the clock of the container.
 
     Attributes
     ----------
     position_s : float
-        Where in the recording the next frame would be, in seconds.
+        Expected position of the next frame in the recording, in seconds.
     lead_s : float
-        How long other tracks play before this one begins.
+        Time between the start of the earliest track and this one.
     shift_s : float
-        From the clock of the container to the time of the recording.
+        Difference between the clock of the container and the time of the recording.
     gaps_s : list of float
-        The gaps that were found so far, but for the one before the first frame.
+        Gaps found so far, without the one before the first frame.
     """
 
     def __init__(self, formats: Collection[str], first: Any, container_s: float | None) -> None:
@@ -66,12 +66,12 @@ class Timeline:
         return lead_s if _SHORTEST_LEAD_S < lead_s < _LONGEST_LEAD_S else 0.0
 
     def begin_at(self, begins_s: float) -> None:
-        """Begin with a frame of this time by the clock of the container, and not with the first."""
+        """Begin with the frame at this time of the container's clock instead of the first frame."""
         self.position_s = begins_s - self.shift_s
         self._is_begun = True
 
     def silence_before(self, frame: Any, *, is_after_damage: bool) -> float:
-        """Return how long nothing is to be heard before the next frame, in seconds."""
+        """Return the length of the silence before the next frame, in seconds."""
         begins_s, length_s = time_of(frame), frame.samples / frame.sample_rate
         silence_s = 0.0
         if not self._is_begun:
@@ -84,26 +84,26 @@ class Timeline:
         return silence_s
 
     def _filled(self, gap_s: float, least_s: float) -> float:
-        """Return as much of a gap as is filled: all of it or nothing."""
+        """Return the part of a gap to fill: all of it or nothing."""
         left_s = _LONGEST_GAP_S + _MOST_SILENCE * self._sound_s - sum(self.gaps_s)
         most_s = min(_LONGEST_GAP_S, left_s)
         if least_s < gap_s < most_s:
             self.gaps_s.append(gap_s)
             return gap_s
         if not self._has_times or not -_LONGEST_OVERLAP_S < gap_s < most_s:
-            # The clock was set, or only counts what was read.
+            # The clock was set, or only counts the samples.
             self.shift_s += gap_s
         return 0.0
 
     def _least_gap_s(self, length_s: float, is_after_damage: bool) -> float:
-        """Return how long a gap must be to be one; what is shorter is the rounding of time stamps."""
+        """Return the minimum length of a gap; shorter ones are rounding errors of time stamps."""
         if is_after_damage:
             return length_s / 2
         return max(length_s / 2, self._jitter_s) if self._has_times else math.inf
 
 
 def time_of(frame: Any) -> float | None:
-    """Return when a frame begins by its container's clock, in seconds; None where it does not say."""
+    """Return the start of a frame by its container's clock, in seconds; None if it has no time stamp."""
     if frame is None or frame.pts is None or frame.time_base is None:
         return None
     return float(frame.pts * frame.time_base)

@@ -1,17 +1,18 @@
-"""Where windows begin and end: seconds to samples, and nothing else."""
+"""Start and length of windows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from soundalike.audio import front_end
 from soundalike.errors import ParameterError
 
-SAMPLE_RATE_HZ = 16_000
-#: A remainder up to this long moves the last window instead of adding one. MP3 and AAC decoders
-#: deliver up to 70 ms more than was recorded (encoder delay and frame padding), and a 10 s clip is
-#: to have the same four windows in every format.
+SAMPLE_RATE_HZ = front_end.SAMPLE_RATE_HZ
+#: A remainder up to this long moves the last window instead of adding one. MP3 and AAC decoders output
+#: up to 70 ms more than was recorded (encoder delay and padding), and a 10 s clip must have the same
+#: four windows in every format.
 TAIL_TOLERANCE_S = 0.1
-#: One VGGish patch, the shortest thing that can be embedded: 96 frames of 10 ms, the last one 25 ms.
+#: One VGGish patch, the shortest input of an encoder: 96 frames of 10 ms, the last one 25 ms.
 MIN_WINDOW_S = 0.975
 
 
@@ -24,8 +25,8 @@ class WindowPlan:
     window_s : float
         Length of a window in seconds, at least 0.975 (one VGGish patch).
     stride_s : float
-        Distance between two starts in seconds, more than 0 and at most 3600. A stride longer than
-        the window leaves gaps, on the caller's own wish.
+        Distance between two starts in seconds, 0.01 to 3600. A stride longer than the window leaves
+        gaps.
 
     Raises
     ------
@@ -66,10 +67,9 @@ class WindowPlan:
         Returns
         -------
         starts : list of int
-            Increasing, beginning with 0. Consecutive starts are `stride_samples` apart, but for the
-            last: it is placed so that the last window ends with the recording. Without gaps between
-            windows (stride at most the window) every sample lies in at least one of them. A
-            recording shorter than a window has the one window that starts at 0.
+            Increasing, from 0. The distance is `stride_samples`, except for the last start, which makes
+            the last window end with the recording. If the stride is at most the window, every sample
+            is in at least one window. A recording shorter than a window has one window at 0.
 
         Examples
         --------
@@ -87,7 +87,7 @@ class WindowPlan:
         remainder = n_samples - (starts[-1] + window)
         if remainder == 0:
             return starts
-        # Moving the last window must not open a gap before it, nor uncover the recording's start.
+        # Moving the last window must neither leave a gap before it nor uncover the recording's start.
         may_move = (
             remainder <= TAIL_TOLERANCE_S * SAMPLE_RATE_HZ
             and len(starts) > 1

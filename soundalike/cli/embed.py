@@ -149,7 +149,7 @@ def run(
         show = (lambda _: None) if quiet else output.progress(len(files), "embedding")
         for number, result in enumerate(results, start=1):
             show(number)
-            if result.error and found.may_pass_over(path_of(result.uri), result.error.code):
+            if result.error and found.may_skip(path_of(result.uri), result.error.code):
                 skipped += 1
                 left_out.tell({result.uri: NO_TRACK})
                 continue

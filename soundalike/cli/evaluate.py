@@ -334,7 +334,7 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
 
 def _is_film(failure: Failure, files: FileList) -> bool:
     """Tell whether a clip that no table names failed for being a film without sound."""
-    return bool(files.files) and files.may_pass_over(Path(failure.path), failure.code)
+    return bool(files.files) and files.may_skip(Path(failure.path), failure.code)
 
 
 def _without_films(result: Evaluation, files: FileList) -> Evaluation:

@@ -242,9 +242,9 @@ class _Wanted:
     def tell(self, result: IndexResult, report: Report) -> None:
         """Take in what became of a file."""
         from soundalike.audio.files import NO_TRACK
-        from soundalike.indexing.items import passed_over
+        from soundalike.indexing.items import mark_skipped
 
-        result = passed_over(result, self.files)
+        result = mark_skipped(result, self.files)
         report.tell(result)
         if result.outcome == "skipped":
             report.list_left_out({result.uri: NO_TRACK})

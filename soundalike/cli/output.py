@@ -8,16 +8,11 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from soundalike.errors import ParameterError
-
-if TYPE_CHECKING:
-    from soundalike.types import Match
-
 
 _STYLES = {"bold": 1, "red": 31, "green": 32, "yellow": 33}
 
@@ -140,33 +135,6 @@ def transfer(label: str) -> Iterator[Callable[[int, int | None], None]]:
     # Closed in any case, so that what is said next has a line of its own.
     with bar:
         yield show
-
-
-def local_time(at: datetime | None, zone: tzinfo) -> str | None:
-    """Return a moment as ISO 8601 in a zone; None for None."""
-    return None if at is None else at.astimezone(zone).isoformat()
-
-
-def match_values(match: Match, query: str, encoder: str, zone: tzinfo = UTC) -> dict[str, Any]:
-    """Return a match as the JSON object that every door of the product gives; times are in `zone`."""
-    values = asdict(match)
-    recording, collection = values.pop("recording"), values.pop("collection")
-    return {
-        "query": query,
-        "rank": values.pop("rank"),
-        "uri": recording["uri"],
-        "score": round(values.pop("score"), 6),
-        **values,
-        "occurred_at": local_time(match.occurred_at, zone),
-        "recorded_at": local_time(recording["recorded_at"], zone),
-        "recorded_at_source": recording["recorded_at_source"],
-        "label": recording["label"],
-        "tags": recording["tags"],
-        "duration_s": recording["duration_s"],
-        "recording_id": recording["recording_id"],
-        "collection": collection,
-        "encoder": encoder,
-    }
 
 
 def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:

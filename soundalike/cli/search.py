@@ -16,13 +16,14 @@ from soundalike.cli.command import make_command
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.ranges import GROUPS, GroupBy
+from soundalike.search.match_json import match_to_json
 from soundalike.search.requests import Narrowing, SearchRequest
 
 if TYPE_CHECKING:
     from soundalike.cli.place import Place
+    from soundalike.filters import Filters
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
-    from soundalike.types import Filters
 
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
@@ -99,7 +100,7 @@ def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
     zone = request.filters.time_zone
-    rows = [output.match_values(match, answer.query, encoder, zone) for match in answer.matches]
+    rows = [match_to_json(match, answer.query, encoder, zone) for match in answer.matches]
     if as_json:
         for row in rows:
             output.json_line(row)

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 def command(place: Place, *, as_json: bool, collection: str) -> int:
     """Print what is indexed, with what, and where."""
     from soundalike.clock.start_time import zone_named
+    from soundalike.search.match_json import local_time
 
     settings = place.settings()
     zone = zone_named(settings.time_zone)
     service = place.service()
     values = service.status(collection) if service else _stored(settings, collection)
     for name in ("earliest_start", "latest_start"):
-        values[name] = output.local_time(values[name], zone)
+        values[name] = local_time(values[name], zone)
     _print_values(values, as_json=as_json)
     if values["encoder"] != values["configured_encoder"]:
         output.note(

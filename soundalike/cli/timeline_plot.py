@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from soundalike.evaluation.html import element
+from soundalike.evaluation.html import element, svg_line, svg_text
 
 _WIDTH, _HEIGHT = 800, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 36, 40
 _COLOUR = "#35618f"
+_INK = "#222222"
 _LETTER = 7
 #: XML knows no escape for them.
 _NO_XML = {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
@@ -34,14 +35,14 @@ def render(title: str, width: str, names: Sequence[str], counts: Sequence[int]) 
     parts = [
         element("title", heading),
         element("rect", width=_WIDTH, height=_HEIGHT, fill="white"),
-        _text(heading, _LEFT, 20, "start"),
+        svg_text(heading, _LEFT, 20, "start", fill=_INK),
         _line(_y(0, highest)),
-        _text("0", _LEFT - 6, _y(0, highest) + 4, "end"),
+        svg_text("0", _LEFT - 6, _y(0, highest) + 4, "end", fill=_INK),
     ]
     if highest:
         parts += [
             _line(_y(highest, highest)),
-            _text(str(highest), _LEFT - 6, _y(highest, highest) + 4, "end"),
+            svg_text(str(highest), _LEFT - 6, _y(highest, highest) + 4, "end", fill=_INK),
             *_bars(names, counts, highest),
             *_names(names),
         ]
@@ -80,10 +81,10 @@ def _bars(names: Sequence[str], counts: Sequence[int], highest: int) -> list[Ele
 def _names(names: Sequence[str]) -> list[ElementTree.Element]:
     """Return the names of the first and, where there is room, the last bucket."""
     at = _HEIGHT - _BOTTOM + 20
-    shown = [_text(names[0], _LEFT, at, "start")]
+    shown = [svg_text(names[0], _LEFT, at, "start", fill=_INK)]
     room = (_WIDTH - _LEFT - _RIGHT) / _LETTER
     if len(names) > 1 and len(names[0]) + len(names[-1]) + 2 < room:
-        shown.append(_text(names[-1], _WIDTH - _RIGHT, at, "end"))
+        shown.append(svg_text(names[-1], _WIDTH - _RIGHT, at, "end", fill=_INK))
     return shown
 
 
@@ -93,8 +94,4 @@ def _y(count: int, highest: int) -> float:
 
 
 def _line(y: float) -> ElementTree.Element:
-    return element("line", x1=_LEFT, y1=f"{y:g}", x2=_WIDTH - _RIGHT, y2=f"{y:g}", stroke="#bbbbbb")
-
-
-def _text(text: str, x: float, y: float, anchor: str) -> ElementTree.Element:
-    return element("text", text, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, fill="#222222")
+    return svg_line(_LEFT, y, _WIDTH - _RIGHT, y, stroke="#bbbbbb")

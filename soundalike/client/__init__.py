@@ -1,4 +1,4 @@
-"""A client of a running service, over plain HTTP (docs/http-api.md)."""
+"""Client of a running service over HTTP (docs/http-api.md)."""
 
 from soundalike.client.connection import Connection
 from soundalike.client.service import Job, Service

@@ -1,4 +1,4 @@
-"""Requests to a service, and what their failures mean."""
+"""HTTP requests to a service, and their errors."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from soundalike.errors import (
 
 _KEY_HEADER = "X-API-Key"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-#: To connect, and to wait for an answer: a timeline of a large collection takes its time.
+#: Timeouts of the connection and the answer; a timeline of a large collection may take minutes.
 _TIMEOUT_S = (10.0, 600.0)
 _CHECK = "check the address"
 
 
 class Connection:
-    """A service and the key to it. No redirect is followed, so that the key goes nowhere else.
+    """Connection to a service. Redirects are not followed, so that the API key stays with the service.
 
     Parameters
     ----------
     url : str
-        Its address; a path is put in front of those of the requests.
+        Address of the service; its path is a prefix of the requests' paths.
     api_key : str or None
 
     Raises
     ------
     ParameterError
-        `url` is no address of a service.
+        `url` is not the address of a service.
     ConfigError
         `api_key` cannot be sent in a header.
     """
@@ -47,38 +47,38 @@ class Connection:
         self._base = _checked(url)
         self.shown = shown_url(self._base)
         self._session = requests.Session()
-        # Proxies lead to other machines.
+        # A proxy cannot reach this machine's loopback address.
         self._session.trust_env = urlsplit(self._base).hostname not in _LOOPBACK
         if api_key:
             if not (api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
                 raise ConfigError(
-                    "SOUNDALIKE_API_KEY holds characters that a header cannot; set the service's key"
+                    "SOUNDALIKE_API_KEY contains characters that a header cannot; set the service's key"
                 )
             self._session.headers[_KEY_HEADER] = api_key
 
     def get(self, path: str, **parameters: str) -> dict[str, Any]:
-        """Return the answer to a GET; raises what `call` does."""
+        """Send a GET request; see `call`."""
         return self.call("GET", path, params=parameters)
 
     def delete(self, path: str, **parameters: str) -> dict[str, Any]:
-        """Return the answer to a DELETE; raises what `call` does."""
+        """Send a DELETE request; see `call`."""
         return self.call("DELETE", path, params=parameters)
 
     def post(self, path: str, body: Mapping[str, Any] | Form) -> dict[str, Any]:
-        """Return the answer to JSON or to a form; raises what `call` does."""
+        """Send JSON or a form; see `call`."""
         if isinstance(body, Form):
             return self.call("POST", path, data=body, headers={"Content-Type": body.content_type})
         return self.call("POST", path, json=body)
 
     def call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        """Send a request, return the JSON object of its answer.
+        """Send a request, and return the JSON object of its answer.
 
         Raises
         ------
         ServiceError
-            Nothing answers there, or something else does.
+            The service cannot be reached, or another program answers.
         SoundalikeError
-            What the service says, by its code.
+            The error of the service, by its code.
         """
         try:
             answer = self._session.request(
@@ -97,49 +97,49 @@ class Connection:
             raise self._failure(answer)
         found = _json_object(answer)
         if found is None:
-            raise self.stranger()
+            raise self.unknown_service()
         return found
 
-    def stranger(self) -> ServiceError:
-        """Return the error of an answer that no Soundalike of this version gives."""
+    def unknown_service(self) -> ServiceError:
+        """Return the error for an answer that this version of Soundalike does not give."""
         return ServiceError(
-            f"what answers at {self.shown} is no Soundalike service, or one of another version; {_CHECK}"
+            f"{self.shown} is not a Soundalike service, or has another version; {_CHECK}"
         )
 
     def _failure(self, answer: requests.Response) -> SoundalikeError:
-        """Return the error that an answer stands for."""
+        """Return the error of an answer."""
         if answer.is_redirect:
             elsewhere = shown_url(answer.headers["Location"])
             return ServiceError(
-                f"{self.shown} leads to {_printable(elsewhere)}; give the service's own address"
+                f"{self.shown} redirects to {_printable(elsewhere)}; give the service's own address"
             )
         problem = _json_object(answer) or {}
         kind = class_of(str(problem.get("code")))
         if kind is Unauthorized:
             has_key = _KEY_HEADER in self._session.headers
-            state = "holds another" if has_key else "is not set"
+            state = "is wrong" if has_key else "is not set"
             return Unauthorized(
-                f"{self.shown} asks for its API key, and SOUNDALIKE_API_KEY {state}; set it to the "
+                f"{self.shown} requires its API key, and SOUNDALIKE_API_KEY {state}; set it to the "
                 "service's key"
             )
         if kind is not None:
             return kind(_printable(str(problem.get("detail", ""))))
         return ServiceError(
-            f"{self.shown} answers {answer.status_code} {_printable(answer.reason or '')}, not as "
-            f"Soundalike does; {_CHECK}"
+            f"{self.shown} answers {answer.status_code} {_printable(answer.reason or '')}, unlike a "
+            f"Soundalike service; {_CHECK}"
         )
 
 
 def _checked(url: str) -> str:
-    """Return an address without what requests do not need."""
+    """Return a checked address without query and fragment."""
     try:
         parts = urlsplit(url.strip())
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_usable = False
     if not is_usable:
-        # What stands before an @ may be a password.
-        shown = repr(url) if "@" not in url else "of another form"
+        # The part before an @ may be a password.
+        shown = f"{url!r}" if "@" not in url else "invalid"
         raise ParameterError(f"the server is {shown}; give an address like http://127.0.0.1:45678")
     return parts._replace(query="", fragment="", path=parts.path.rstrip("/")).geturl()
 
@@ -153,7 +153,7 @@ def _json_object(answer: requests.Response) -> dict[str, Any] | None:
 
 
 def _reason(exc: BaseException) -> str:
-    """Return what the system said, without the layers around it."""
+    """Return the message of the system behind an exception."""
     cause: BaseException | None = exc
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -163,5 +163,5 @@ def _reason(exc: BaseException) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return a sentence of somebody else on one line, without what would steer a terminal."""
+    """Return untrusted text on one line without control characters."""
     return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())

@@ -1,4 +1,4 @@
-"""What a service can be asked for, in the words of the core."""
+"""Operations of a running service, with the types of this package."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ from soundalike.audio.sources import resolve_path, uri_of
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.errors import AudioError, RecordingNotFound, ServiceError, SoundalikeError, class_of
+from soundalike.filters import Filters
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.requests import IndexRequest, VectorsRequest
 from soundalike.search.find import Answer
+from soundalike.search.match_json import match_from_json
 from soundalike.search.queries import Query
 from soundalike.search.requests import SearchRequest, TimelineRequest
-from soundalike.types import Bucket, Filters, Match, Recording, Timeline
+from soundalike.types import Bucket, Timeline
 
-#: What the status of a service tells of a collection, in this order.
+#: Fields of the status of a collection, in order.
 STATUS = (
     *("collection", "encoder", "configured_encoder", "recordings", "files", "windows", "window_s"),
     *("stride_s", "dimension", "index", "database", "extensions", "starts"),
@@ -34,28 +36,28 @@ STATUS = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How far the service is with files that it indexes.
+    """Progress of an indexing job of the service.
 
     Attributes
     ----------
     job_id : str
     is_finished : bool
     total : int or None
-        Files; None until they are counted.
+        Number of files; None until they are counted.
     done : int
     counts : dict of str to int
-        How many files were ``added``, ``replaced``, ``unchanged``, ``pruned``, ``failed``, and
-        ``skipped``, which are films without sound.
+        Numbers of files that were ``added``, ``replaced``, ``unchanged``, ``pruned``, ``failed`` and
+        ``skipped`` (films without sound).
     failures : list of IndexResult
-        The first of those that failed.
+        The first failures.
     warnings : list of tuple of str
-        Path and warning of the first files that are stored with one.
+        Path and warning of the first files with a warning.
     unsearchable : int
-        Files that are stored, and that no search finds.
+        Number of stored files without a searchable window.
     n_left_out : int
-        Files of the folder that are no sounds, beside those that are counted.
+        Number of other files in the folder that are not sounds.
     left_out : dict of str to str
-        Paths of the first that are left out or skipped, and why.
+        Paths of the first files that were left out or skipped, and the reasons.
     """
 
     job_id: str
@@ -73,8 +75,7 @@ class Job:
 class Service:
     """A running service.
 
-    Every method raises `ServiceError` where it cannot be reached, and otherwise the error that the
-    service names.
+    Methods raise `ServiceError` if the service cannot be reached, or the error that it reports.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class Service:
 
     @property
     def url(self) -> str:
-        """Its address, without a password."""
+        """Address of the service, without a password."""
         return self._connection.shown
 
     def search(self, request: SearchRequest, *, on_server: bool = False) -> tuple[Answer, str]:
@@ -96,7 +97,7 @@ class Service:
         """
         query, collections = request.query, request.collections
         parameters = {
-            **_narrowing(request.filters, exclude_self=request.exclude_self),
+            **_filter_fields(request.filters, exclude_self=request.exclude_self),
             "top_k": request.top_k,
             "min_score": request.min_score,
             "group_by": request.group_by,
@@ -104,9 +105,9 @@ class Service:
             "collections": list(collections) if len(collections) > 1 else [],
         }
         found = self._ask("/api/search", query, parameters, on_server=on_server)
-        with self._understanding():
+        with self._expected_form():
             name = _name_of(query, found, on_server=on_server)
-            matches = [_match(row) for row in found["matches"]]
+            matches = [match_from_json(row) for row in found["matches"]]
             answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
             return answer, found["encoder"]
 
@@ -114,13 +115,13 @@ class Service:
         """Return when something like a query was heard, and the query's name."""
         query = request.query
         parameters = {
-            **_narrowing(request.filters, exclude_self=request.exclude_self),
+            **_filter_fields(request.filters, exclude_self=request.exclude_self),
             "min_score": request.min_score,
             "by": request.by,
             "collection": request.collection,
         }
         found = self._ask("/api/timeline", query, parameters, on_server=on_server)
-        with self._understanding():
+        with self._expected_form():
             buckets = [
                 Bucket(_moment(row["start"]), _moment(row["end"]), row["count"])
                 for row in found["buckets"]
@@ -129,30 +130,30 @@ class Service:
             return Timeline(buckets, found["undated"], tuple(found["warnings"])), name
 
     def status(self, collection: str) -> dict[str, Any]:
-        """Return what is indexed, and with what: `STATUS`, times as datetime."""
+        """Return the status of a collection with the fields of `STATUS`, times as datetime."""
         found = self._connection.get("/api/status", collection=collection)
-        with self._understanding():
+        with self._expected_form():
             values = {name: found[name] for name in STATUS}
             for name in ("earliest_start", "latest_start"):
                 values[name] = values[name] and _moment(values[name])
             return values
 
     def collections(self) -> list[dict[str, Any]]:
-        """Return what is known of each collection."""
-        with self._understanding():
+        """Return the collections."""
+        with self._expected_form():
             return list(self._connection.get("/api/collections")["collections"])
 
     def drop(self, collection: str) -> bool:
-        """Delete a collection; tell whether there was one."""
+        """Delete a collection; return whether it existed."""
         try:
             found = self._connection.delete(f"/api/collections/{quote(collection, safe='')}")
         except RecordingNotFound:
             return False
-        with self._understanding():
+        with self._expected_form():
             return bool(found["dropped"] == collection)
 
     def delete(self, key: str, *, is_id: bool, collection: str) -> int:
-        """Delete a recording, or a path with all below it; return how many paths went."""
+        """Delete a recording, a path or a folder; return the number of paths."""
         path, which = ("/api/recordings", {"uri": key})
         if is_id:
             path, which = f"/api/recordings/{quote(key, safe='')}", {}
@@ -160,7 +161,7 @@ class Service:
             found = self._connection.delete(path, collection=collection, **which)
         except RecordingNotFound:
             return 0
-        with self._understanding():
+        with self._expected_form():
             return int(found["deleted"])
 
     def upload(
@@ -177,10 +178,10 @@ class Service:
         ----------
         paths : sequence of Path
         like : IndexItem
-            Label, tags and start of all of them.
+            Label, tags and start time of all files.
         collection : str
         on_sent : callable, optional
-            Is called with the number of bytes that went.
+            Called with the number of bytes sent so far.
         """
         values = {
             "label": like.label,
@@ -209,18 +210,18 @@ class Service:
     def index_vectors(
         self, request: VectorsRequest, *, on_warning: Callable[[str], None] = lambda _: None
     ) -> list[IndexResult]:
-        """Send vectors that another program computed; return what became of each recording.
+        """Send vectors that another program computed; return the result of each recording.
 
         Parameters
         ----------
         request : VectorsRequest
         on_warning : callable, optional
-            Is called with each thing that the service assumed.
+            Called with each assumption of the service.
         """
         values = _texts({"encoder_name": request.encoder, "collection": request.collection})
         files = [("vectors", request.vectors), *([("rows", request.rows)] if request.rows else [])]
         found = self._connection.post("/api/vectors", Form(values, files))
-        with self._understanding():
+        with self._expected_form():
             for warning in found["warnings"]:
                 on_warning(warning)
             return [
@@ -228,19 +229,19 @@ class Service:
             ]
 
     def job(self, job_id: str) -> Job:
-        """Return how far a job is.
+        """Return the progress of a job.
 
         Raises
         ------
         SoundalikeError
-            It has failed as a whole, with this.
+            The whole job has failed.
         """
         return self._job(self._connection.get(f"/api/jobs/{job_id}"))
 
     def results_of(self, job: Job, paths: Sequence[Path]) -> list[IndexResult]:
-        """Return what became of the files of an upload, under the paths that they have here."""
+        """Return the results of uploaded files, with their local paths."""
         found = self._connection.get(f"/api/jobs/{job.job_id}/files")
-        with self._understanding():
+        with self._expected_form():
             return [
                 IndexResult(
                     **{
@@ -254,13 +255,13 @@ class Service:
             ]
 
     def cancel(self, job: Job) -> None:
-        """Stop a job; what it has indexed stays."""
+        """Stop a job; files that it has indexed stay indexed."""
         self._connection.delete(f"/api/jobs/{job.job_id}")
 
     def _ask(
         self, path: str, query: Query, parameters: Mapping[str, Any], *, on_server: bool
     ) -> dict[str, Any]:
-        """Send a query: as JSON, or as a form where a file goes with it."""
+        """Send a query as JSON, or as a form with a file."""
         excerpt, vector = query.excerpt, query.vector
         values = {
             **{"start_s": excerpt.start_s, "end_s": excerpt.end_s, "at_s": excerpt.at_s},
@@ -280,19 +281,19 @@ class Service:
             raise type(exc)(_with_path(exc.message, file)) from exc
 
     def _job(self, found: Mapping[str, Any]) -> Job:
-        with self._understanding():
+        with self._expected_form():
             for error in found["errors"]:
                 if error["uri"] is None:
                     raise (class_of(error["code"]) or ServiceError)(error["detail"])
             if found["state"] == "cancelled":
-                raise ServiceError("somebody has cancelled the job; what it has indexed stays")
+                raise ServiceError("the job was cancelled; files that it has indexed stay indexed")
             names = ("added", "replaced", "unchanged", "pruned", "failed")
             return Job(
                 found["id"],
                 found["finished_at"] is not None,
                 found["total"],
                 found["done"],
-                # A service of before knows nothing of what it leaves out.
+                # Earlier versions of the service do not report skipped files.
                 {**{name: found[name] for name in names}, "skipped": found.get("skipped", 0)},
                 [
                     IndexResult(row["uri"], "failed", error_code=row["code"], error=row["detail"])
@@ -305,18 +306,18 @@ class Service:
             )
 
     @contextmanager
-    def _understanding(self) -> Iterator[None]:
-        """Turn an answer of another form into an error."""
+    def _expected_form(self) -> Iterator[None]:
+        """Convert errors of an unexpected answer."""
         try:
             yield
         except SoundalikeError:
             raise
         except (KeyError, TypeError, ValueError) as exc:
-            raise self._connection.stranger() from exc
+            raise self._connection.unknown_service() from exc
 
 
 def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
-    """Return what the command line calls a query; an upload's path is known only here."""
+    """Return the name of a query; the service does not know the path of an uploaded file."""
     if query.source is None or on_server:
         return found["uri"] or ""
     assert not isinstance(query.source, bytes)
@@ -324,12 +325,12 @@ def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
 
 
 def _with_path(text: str, path: Path) -> str:
-    """Return an error in which a file is called by its path, and not by the name that was sent."""
+    """Replace the sent name of a file with its path in an error message."""
     return text.replace(repr(path.name), repr(str(path)), 1)
 
 
-def _narrowing(filters: Filters, *, exclude_self: bool) -> dict[str, Any]:
-    """Return the parameters that stand for filters."""
+def _filter_fields(filters: Filters, *, exclude_self: bool) -> dict[str, Any]:
+    """Return the request fields of filters."""
     of_day = filters.time_of_day
     return {
         "labels": list(filters.labels),
@@ -345,7 +346,7 @@ def _narrowing(filters: Filters, *, exclude_self: bool) -> dict[str, Any]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the fields of a form that stand for values."""
+    """Return the form fields of values."""
     return {
         name: [_text(item) for item in (value if isinstance(value, list) else [value])]
         for name, value in values.items()
@@ -355,22 +356,6 @@ def _texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _match(row: Mapping[str, Any]) -> Match:
-    recording = Recording(
-        recording_id=row["recording_id"],
-        uri=row["uri"],
-        duration_s=row["duration_s"],
-        label=row["label"],
-        tags=row["tags"],
-        recorded_at=row["recorded_at"] and _moment(row["recorded_at"]),
-        recorded_at_source=row["recorded_at_source"],
-    )
-    names = ("rank", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits")
-    return Match(
-        recording=recording, collection=row["collection"], **{name: row[name] for name in names}
-    )
 
 
 def _moment(text: str) -> datetime:

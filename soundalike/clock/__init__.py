@@ -1,1 +1,1 @@
-"""Wall-clock time: when a recording began, and times as people write them."""
+"""Wall-clock time: start times of recordings, and parsing of times."""

@@ -1,4 +1,4 @@
-"""Wall-clock time as people write it, and how recordings come by theirs."""
+"""Parse wall-clock times, and set the start times of recordings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from soundalike.clock.start_time import (
     zone_named,
 )
 from soundalike.errors import ParameterError
-from soundalike.types import Filters, Recording
+from soundalike.filters import Filters
+from soundalike.types import Recording
 
 _CLOCK = r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?"
 _TIME_OF_DAY = re.compile(rf"{_CLOCK}\s*-\s*{_CLOCK}")
@@ -26,14 +27,14 @@ _TIME_OF_DAY = re.compile(rf"{_CLOCK}\s*-\s*{_CLOCK}")
 
 @dataclass(frozen=True, slots=True)
 class StartTimeRules:
-    """How to find out when recordings began.
+    """Rules for finding the start times of recordings.
 
     Attributes
     ----------
     zone : tzinfo
-        The zone of times that name none.
+        Time zone for times without one.
     patterns : sequence of NamePattern
-        How the time stands in file names.
+        Patterns of times in file names.
     """
 
     zone: tzinfo = UTC
@@ -41,19 +42,19 @@ class StartTimeRules:
 
     @classmethod
     def described(cls, zone: str, patterns: Sequence[str] = ()) -> StartTimeRules:
-        """Return what a person describes.
+        """Return rules from user input.
 
         Parameters
         ----------
         zone : str
             As for `soundalike.clock.start_time.zone_named`.
         patterns : sequence of str
-            As for `soundalike.clock.start_time.compile_pattern`; tried before the usual ones.
+            As for `soundalike.clock.start_time.compile_pattern`; tried before the default ones.
 
         Raises
         ------
         ParameterError
-            There is no such zone, or a pattern lacks something.
+            The zone is unknown, or a pattern is invalid.
         """
         own = [compile_pattern(text) for text in patterns]
         return cls(zone_named(zone), (*own, *DEFAULT_PATTERNS))
@@ -67,19 +68,19 @@ class StartTimeRules:
         *,
         is_upload: bool = False,
     ) -> StartTime:
-        """Return when a file or an upload began; see `soundalike.clock.start_time.start_time`.
+        """Return the start time of a file or an upload; see `soundalike.clock.start_time.start_time`.
 
         Parameters
         ----------
         source : Path or bytes
         name : str or None
-            What an upload was called; a file's name is that of its path.
+            File name of an upload; the name of a file is taken from its path.
         given : datetime or None
-            What the caller knows.
+            Start time from the caller.
         duration_s : float
-            Length in seconds; without it the time of the last change is that of the end.
+            Length in seconds, subtracted from the modification time.
         is_upload : bool
-            The file was written when it came, and not when it was recorded.
+            The modification time is the time of the upload, so it is ignored.
         """
         if is_upload or isinstance(source, bytes):
             return start_time_of_upload(
@@ -91,15 +92,15 @@ class StartTimeRules:
 
 
 def with_start(recording: Recording, start: StartTime) -> Recording:
-    """Return a recording with its start, where nobody has said it yet."""
+    """Return a recording with a start time, unless it has one already."""
     if recording.recorded_at is not None:
         return recording
     source = start.source if start.at else None
     return replace(recording, recorded_at=start.at, recorded_at_source=source)
 
 
-def ended(recording: Recording) -> Recording:
-    """Return a recording as it was before `start_from_mtime`; one with another start as it is."""
+def undo_start_from_mtime(recording: Recording) -> Recording:
+    """Undo `start_from_mtime`; a recording with another source of its start time is unchanged."""
     if recording.recorded_at is None or recording.recorded_at_source != "mtime":
         return recording
     end = recording.recorded_at + timedelta(seconds=recording.duration_s)
@@ -107,27 +108,27 @@ def ended(recording: Recording) -> Recording:
 
 
 def start_from_mtime(recording: Recording, duration_s: float) -> Recording:
-    """Return a recording whose start was that of its last change: the end, less its length."""
+    """Return a recording whose start time, so far the modification time, is moved back by its length."""
     assert recording.recorded_at is not None
     return replace(recording, recorded_at=recording.recorded_at - timedelta(seconds=duration_s))
 
 
 def parse_moment(text: str, zone: tzinfo, what: str) -> datetime:
-    """Return the moment that a person writes, in UTC.
+    """Parse a date or time, and return it in UTC.
 
     Parameters
     ----------
     text : str
-        A date, which stands for its first moment, or a date and time in ISO 8601.
+        A date (its first moment), or a date and time in ISO 8601.
     zone : tzinfo
-        Its zone where it names none. Of an hour that comes twice, the first is meant.
+        Time zone for text without one. An hour that occurs twice is the first one.
     what : str
-        What it is called in messages.
+        Name of the value in messages.
 
     Raises
     ------
     ParameterError
-        It is neither.
+        The text is neither.
 
     Examples
     --------
@@ -145,18 +146,18 @@ def parse_moment(text: str, zone: tzinfo, what: str) -> datetime:
 
 
 def parse_time_of_day(text: str) -> tuple[time, time]:
-    """Return the two ends of a part of the day.
+    """Parse a period of the day.
 
     Parameters
     ----------
     text : str
-        Two times with a hyphen between them; the second may be 24:00, or earlier than the first:
-        over midnight.
+        Two times with a hyphen between them. The second may be 24:00, or earlier than the first for a
+        period over midnight.
 
     Raises
     ------
     ParameterError
-        It is something else.
+        The text has another form.
 
     Examples
     --------
@@ -167,18 +168,13 @@ def parse_time_of_day(text: str) -> tuple[time, time]:
     try:
         if match is None:
             raise ValueError(text)
-        numbers = [int(part or 0) for part in match.groups()]
-        if numbers[3:] == [24, 0, 0]:
-            numbers[3] = 0
-        return _time(*numbers[:3]), _time(*numbers[3:])
+        hour, minute, second, *end = (int(part or 0) for part in match.groups())
+        end_hour, end_minute, end_second = [0, 0, 0] if end == [24, 0, 0] else end
+        return time(hour, minute, second), time(end_hour, end_minute, end_second)
     except ValueError as exc:
         raise ParameterError(
             f"time_of_day is {text!r}; give two times of a clock, like 05:00-08:00 or 22:30-04:00"
         ) from exc
-
-
-def _time(hour: int, minute: int, second: int) -> time:
-    return time(hour, minute, second)
 
 
 def with_times(
@@ -189,13 +185,13 @@ def with_times(
     until: str | None = None,
     time_of_day: str | None = None,
 ) -> Filters:
-    """Return filters that are narrowed by times as people write them.
+    """Add time filters from user input.
 
     Parameters
     ----------
     filters : Filters
     zone : str
-        Zone of times that name none; as for `soundalike.clock.start_time.zone_named`.
+        Time zone for times without one; as for `soundalike.clock.start_time.zone_named`.
     since, until : str or None
         As for `parse_moment`.
     time_of_day : str or None
@@ -204,7 +200,7 @@ def with_times(
     Raises
     ------
     ParameterError
-        One of them cannot be read.
+        A value is invalid.
     """
     there = zone_named(zone)
     return replace(

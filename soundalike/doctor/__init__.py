@@ -1,4 +1,4 @@
-"""Check an installation: one finding for each layer, and the command that fixes it."""
+"""Check an installation, and suggest fixes."""
 
 from soundalike.doctor.checks import Check, exit_status
 from soundalike.doctor.examination import examine

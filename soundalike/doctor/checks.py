@@ -1,4 +1,4 @@
-"""What a check finds, and how one that breaks is kept from taking the others along."""
+"""Results of checks, and isolation of failing checks."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Literal
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import SoundalikeError, exit_status_of
+from soundalike.faults import one_line
 
 State = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A finding.
+    """Result of a check.
 
     Attributes
     ----------
     name : str
-        What was looked at; stable.
+        Stable name of the check.
     state : str
-        ``ok``; ``warn``: works, but not as it could; ``fail``: something does not work.
+        ``ok``; ``warn``: works with restrictions; ``fail``: does not work.
     message : str
-        A clause with the values that were found; never holds a password.
+        Description with the measured values, without passwords.
     remedy : str or None
-        A shell command that mends it.
+        Shell command that fixes the problem.
     code : str or None
-        With ``fail``: the code of the error that one will meet; see ``docs/errors.md``.
+        With ``fail``: the code of the resulting error; see ``docs/errors.md``.
     """
 
     name: str
@@ -39,28 +40,23 @@ class Check:
 
 
 def failed(name: str, error: SoundalikeError, remedy: str | None = None) -> Check:
-    """Return the finding that an error stands for."""
+    """Return the failed check for an error."""
     return Check(name, "fail", error.message, remedy, error.code)
 
 
 def guarded(name: str, look: Callable[[], Check]) -> Check:
-    """Return what a check finds; one that raises has found a failure."""
+    """Run a check; an exception is a failed check."""
     try:
         return look()
     except SoundalikeError as exc:
         return failed(name, exc)
     except Exception as exc:
-        reason = " ".join(str(exc).split())
-        return Check(
-            name,
-            "fail",
-            f"the check itself failed: {type(exc).__name__}: {reason}",
-            code=SoundalikeError.code,
-        )
+        message = f"the check raised {type(exc).__name__}: {one_line(exc)}"
+        return Check(name, "fail", message, code=SoundalikeError.code)
 
 
 def exit_status(checks: Iterable[Check]) -> int:
-    """Return the exit status of the first failure, 0 where there is none."""
+    """Return the exit status of the first failure, or 0."""
     codes = [check.code or SoundalikeError.code for check in checks if check.state == "fail"]
     return exit_status_of(codes[0]) if codes else 0
 
@@ -72,7 +68,7 @@ def command(name: str, *arguments: str, collection: str = DEFAULT_COLLECTION) ->
 
 
 def size(n_bytes: float) -> str:
-    """Return a number of bytes for people.
+    """Return a number of bytes with a unit.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What is in a collection: made with which encoder, how much of it can be found, whether it is whole."""
+"""Checks of a collection: encoder, decoder, quality and integrity."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from soundalike.store.renewal import earlier_decoder
 from soundalike.store.schema import extensions
 from soundalike.types import DECODER_VERSION
 
-#: Ids come from a hash of the content: the first ones in their order are a random sample.
+#: Ids are hashes of the content, so the first ones in order are a random sample.
 SAMPLE_RECORDINGS = 500
 _MAX_USELESS_SHARE = 0.3
 _SHOWN = 3
 
 
 def encoder(settings: Settings, collection: Collection) -> Check:
-    """Whether the configured encoder is the one that the collection was made with."""
+    """Check that the configured encoder is that of the collection."""
     stored = collection.spec
     try:
         name, fingerprint = chosen(settings.model, settings.weights_dir, settings.checkpoint)
@@ -32,7 +32,7 @@ def encoder(settings: Settings, collection: Collection) -> Check:
     if (name, fingerprint) == (stored.encoder, stored.fingerprint.partition("+")[0]):
         return Check("encoder", "ok", stored.describe())
     back = (
-        f"go back to it with SOUNDALIKE_MODEL={stored.encoder}, or " if stored.encoder in MODELS else ""
+        f"use it again with SOUNDALIKE_MODEL={stored.encoder}, or " if stored.encoder in MODELS else ""
     )
     other = ModelMismatch(
         f"the index was made with {stored.describe()}; configured is {name} ({fingerprint[:12]}): "
@@ -42,7 +42,7 @@ def encoder(settings: Settings, collection: Collection) -> Check:
 
 
 def decoder(cursor: Cursor, collection: Collection) -> Check:
-    """How many recordings were decoded by an earlier decoder."""
+    """Check for recordings from an earlier decoder."""
     earlier, _ = shortcomings(cursor, collection)
     if not earlier:
         return Check("decoder", "ok", f"version {DECODER_VERSION} has decoded every recording")
@@ -55,11 +55,11 @@ def decoder(cursor: Cursor, collection: Collection) -> Check:
 
 
 def quality(cursor: Cursor, collection: Collection) -> Check:
-    """How many windows hold nothing that can be searched."""
+    """Check the share of windows that searches skip."""
     cursor.execute(collection.statement("quality_of_sample"), {"limit": SAMPLE_RECORDINGS})
     total, useless = cursor.fetchone() or (0, 0)
     share = useless / total if total else 0.0
-    found = f"{share:.1%} of {total} windows are silent or clipped, and no search finds them"
+    found = f"{share:.1%} of {total} windows are silent or clipped, and searches skip them"
     if share <= _MAX_USELESS_SHARE:
         return Check("quality", "ok", found)
     values = {"limit": SAMPLE_RECORDINGS, "shown": _SHOWN, "share": _MAX_USELESS_SHARE}
@@ -68,13 +68,13 @@ def quality(cursor: Cursor, collection: Collection) -> Check:
     return Check(
         "quality",
         "warn",
-        f"{found}; listen to the recordings, and delete what holds nothing",
+        f"{found}; listen to the recordings, and delete useless ones",
         command("delete", *paths, collection=collection.name),
     )
 
 
 def integrity(cursor: Cursor, collection: Collection) -> Check:
-    """Whether recordings have paths, and as many windows as they should."""
+    """Check that recordings have paths and the stored number of windows."""
     key = {"collection": collection.collection_id}
     cursor.execute(sql.queries()["count_orphans"], key)
     (orphans,) = cursor.fetchone() or (0,)
@@ -91,14 +91,14 @@ def integrity(cursor: Cursor, collection: Collection) -> Check:
     return Check(
         "integrity",
         "warn",
-        f"{len(wrong)} recordings have not the windows that they should have; index them again, with "
-        "the labels and tags that they had",
+        f"{len(wrong)} recordings have a wrong number of windows; index them again, with their "
+        "labels and tags",
         f"{command('delete', *keys, collection=collection.name)} && {again}",
     )
 
 
 def chunks(cursor: Cursor, collection: Collection) -> Check:
-    """Whether TimescaleDB has compressed windows, or will: such chunks lose the vector index."""
+    """Check that TimescaleDB does not compress windows: compressed chunks lose the vector index."""
     if not extensions(cursor).get("timescaledb", (None, None))[0]:
         return Check("chunks", "ok", "an ordinary table")
     cursor.execute(collection.statement("chunks"))
@@ -110,7 +110,7 @@ def chunks(cursor: Cursor, collection: Collection) -> Check:
     return Check(
         "chunks",
         "warn",
-        f"{compressed} of {total} are compressed{', and a job compresses more' if jobs else ''}; in "
-        "such chunks every search reads everything",
+        f"{compressed} of {total} are compressed{', and a job compresses more' if jobs else ''}; "
+        "searches read compressed chunks completely",
         psql(cursor, collection.statement("stop_compression"), collection.statement("decompress")),
     )

@@ -1,4 +1,4 @@
-"""The database: server, extensions, tables, and which collections are in it."""
+"""Checks of the database: server, extensions, tables and collections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INDEX_SOMETHING = command("index", "PATH")
 
 
 def psql(cursor: Cursor, *statements: str) -> str:
-    """Return a command that runs statements in this database; asks for a password where it must."""
+    """Return a command that runs statements in this database; it may ask for a password."""
     info = cursor.connection.info
     place = ["-h", info.host, "-p", str(info.port), "-U", info.user, "-d", info.dbname]
     return shlex.join(["psql", "-X", *place, *(word for text in statements for word in ("-c", text))])
@@ -43,7 +43,7 @@ def quoted(cursor: Cursor, name: str) -> str:
 
 
 def server(cursor: Cursor, description: str) -> Check:
-    """Whether the server answers, and which one it is."""
+    """Check that the server answers, and report its version."""
     cursor.execute("SELECT current_setting('server_version')")
     row = cursor.fetchone()
     assert row is not None
@@ -51,7 +51,7 @@ def server(cursor: Cursor, description: str) -> Check:
 
 
 def vector(cursor: Cursor) -> Check:
-    """Whether pgvector is there, new enough, and as new as the server has it."""
+    """Check that pgvector is installed and up to date."""
     name = "pgvector"
     found = extensions(cursor)
     if "vector" not in found:
@@ -73,18 +73,18 @@ def vector(cursor: Cursor) -> Check:
 def _not_created(cursor: Cursor, name: str, offered: str | None) -> Check:
     if exists(cursor, "schema_version"):
         gone = ExtensionMissing(
-            "pgvector was dropped from this database, and all vectors with it; index again after"
+            "pgvector and all vectors were dropped from this database; reset it, and index again"
         )
         return failed(name, gone, command("reset", "--yes"))
     cursor.execute(sql.queries()["may_create_vector"])
     if cursor.fetchone() == (True,):
-        return Check(name, "ok", f"{offered} is offered; the first index command creates it")
-    denied = StoreError("this role may not create the extension vector; let an administrator do it")
+        return Check(name, "ok", f"{offered} is available; the first index command creates it")
+    denied = StoreError("this role may not create the extension vector; let an administrator create it")
     return failed(name, denied, psql(cursor, "CREATE EXTENSION vector"))
 
 
 def timescaledb(cursor: Cursor) -> Check:
-    """Whether TimescaleDB is there, loaded, and as new as the server has it."""
+    """Check that TimescaleDB, if used, is loaded and up to date."""
     name = "timescaledb"
     found = extensions(cursor)
     installed, offered = found.get("timescaledb", (None, None))
@@ -92,13 +92,15 @@ def timescaledb(cursor: Cursor) -> Check:
     scale = found.get("vectorscale", (None, None))[0]
     also = f", vectorscale {scale}" if scale else ""
     if installed is None:
-        reason = "not offered" if offered is None else "not loaded" if not is_loaded else "not used yet"
-        return Check(name, "ok", f"{reason}; without it the windows lie in an ordinary table{also}")
+        reason = (
+            "not available" if offered is None else "not loaded" if not is_loaded else "not used yet"
+        )
+        return Check(name, "ok", f"{reason}; the windows are in an ordinary table{also}")
     if not is_loaded:
         return failed(
             name,
             StoreError(
-                f"{installed} is in this database, but the server does not load it; restart after"
+                f"{installed} is in this database, but the server does not load it; restart it after"
             ),
             psql(cursor, "ALTER SYSTEM SET shared_preload_libraries = 'timescaledb'"),
         )
@@ -110,12 +112,13 @@ def timescaledb(cursor: Cursor) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Whether the tables can be read by what follows.
+    """Result of the check of the tables.
 
     Attributes
     ----------
     check : Check
     usable : bool
+        Whether later checks can read the tables.
     """
 
     check: Check
@@ -123,7 +126,7 @@ class Tables:
 
 
 def tables(database: Database) -> Tables:
-    """Whether the tables are there, and of this program's version."""
+    """Check that the tables exist with this program's version."""
     try:
         return database.run(_tables)
     except StoreError as exc:
@@ -137,23 +140,23 @@ def _tables(cursor: Cursor) -> Tables:
     version = stored_version(cursor)
     if version is None:
         return Tables(
-            Check("tables", "ok", f"none yet; the first index command makes them: {_INDEX_SOMETHING}"),
+            Check("tables", "ok", f"none yet; the first index command creates them: {_INDEX_SOMETHING}"),
             usable=False,
         )
     if version > SCHEMA_VERSION:
         newer = SchemaMismatch(
-            f"version {version}, this program knows {SCHEMA_VERSION}; update Soundalike, or delete "
+            f"version {version}, this program supports {SCHEMA_VERSION}; update Soundalike, or delete "
             "everything"
         )
         return Tables(failed("tables", newer, command("reset", "--yes")), usable=False)
     if version < SCHEMA_VERSION:
-        older = f"version {version}; the next command brings them to {SCHEMA_VERSION}"
+        older = f"version {version}; the next command migrates them to {SCHEMA_VERSION}"
         return Tables(Check("tables", "warn", older, command("status")), usable=False)
     return Tables(Check("tables", "ok", f"version {version}"), usable=True)
 
 
 def _grant(cursor: Cursor) -> str:
-    """Return what lets this role do what the owner of the tables may do."""
+    """Return a command that grants this role the rights of the tables' owner."""
     cursor.execute(sql.queries()["schema_owner"])
     row = cursor.fetchone()
     owner = row[0] if row else cursor.connection.info.user
@@ -163,7 +166,7 @@ def _grant(cursor: Cursor) -> str:
 
 
 def collections(cursor: Cursor, wanted: str) -> Check:
-    """Which collections there are, and whether unfinished ones were left over."""
+    """Check that the collection exists, and that no unfinished ones are left."""
     cursor.execute(sql.queries()["list_collections"])
     names = [row[1] for row in cursor.fetchall()]
     left = [name for name in names if is_unfinished(name)]
@@ -173,7 +176,7 @@ def collections(cursor: Cursor, wanted: str) -> Check:
             "collections",
             "warn",
             f"unfinished: {', '.join(left)}; unless a reindex or import is running, it was interrupted: "
-            "do that again, or delete what is left of it",
+            "run it again, or delete the rest",
             command("collections drop", left[0], "--yes"),
         )
     if wanted in whole:
@@ -181,11 +184,11 @@ def collections(cursor: Cursor, wanted: str) -> Check:
     there = ", ".join(whole) or "none"
     if wanted == DEFAULT_COLLECTION and not whole:
         return Check(
-            "collections", "ok", f"none yet; the first index command makes one: {_INDEX_SOMETHING}"
+            "collections", "ok", f"none yet; the first index command creates one: {_INDEX_SOMETHING}"
         )
     return Check(
         "collections",
         "warn",
-        f"{wanted!r} is not among them: {there}",
+        f"{wanted!r} does not exist; there are: {there}",
         command("index", "PATH", collection=wanted),
     )

@@ -1,4 +1,4 @@
-"""All checks in their order; what rests on something that is not there is left out."""
+"""Run all checks in order; checks without their prerequisites are skipped."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def examine(
     collection: str = DEFAULT_COLLECTION,
     exact_below: int = EXACT_BELOW_WINDOWS,
 ) -> Iterator[Check]:
-    """Examine this machine, the database, and a collection in it. Nothing is changed anywhere.
+    """Check this machine, the database and a collection, without changing anything.
 
     Parameters
     ----------
     settings : Settings or ConfigError
-        What is configured, or why that cannot be read.
+        The settings, or the error of reading them.
     collection : str
-        Which collection to look into.
+        Collection to check.
     exact_below : int
-        Number of windows from which on there should be an index.
+        Number of windows from which an index is expected.
 
     Yields
     ------
     check : Check
-        As it is found. One that fails keeps only those from being made that rest on it.
+        Result of each check. A failure skips only the checks that depend on it.
     """
     if isinstance(settings, ConfigError):
         yield failed("settings", settings)
@@ -50,10 +50,10 @@ def examine(
         return
     yield guarded("processor", lambda: machine.processor(settings))
     yield guarded("decoders", machine.decoders)
-    yield guarded("weights", lambda: machine.weights_here(settings))
+    yield guarded("weights", lambda: machine.encoder_weights(settings))
     yield guarded("disk", lambda: machine.disk(settings))
     yield guarded("spool", lambda: machine.spool(settings))
-    missing = machine.no_server_yet(settings)
+    missing = machine.missing_server(settings)
     if missing is not None:
         yield missing
         return
@@ -88,7 +88,7 @@ def _database(opened: Database, settings: Settings, name: str, exact_below: int)
         yield failed("tables", exc)
         return
     yield tables.check
-    # Without pgvector there is no column of vectors.
+    # Without pgvector the column of vectors does not exist.
     if not tables.usable or vector.state == "fail":
         return
     yield look("collections", lambda cursor: database.collections(cursor, name))
@@ -125,7 +125,7 @@ def _collection(
 
 
 def _read(opened: Database, work: Callable[[Cursor], _Result]) -> _Result:
-    """Do some work in a transaction of its own that can change nothing."""
+    """Run a function in a read-only transaction."""
 
     def run(cursor: Cursor) -> _Result:
         begin_snapshot(cursor)

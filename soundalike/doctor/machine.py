@@ -1,4 +1,4 @@
-"""The machine: processor, decoders, weights, disk, spool."""
+"""Checks of the machine: processor, decoders, weights, disk and spool."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from pathlib import Path
 from soundalike.config import Settings
 from soundalike.doctor.checks import Check, command, failed, size
 from soundalike.encoders import weights
+from soundalike.encoders.choice import is_checkpoint
 from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.vggish import bfloat16
 from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import UnreadableAudio, WeightsCorrupt, WeightsMissing
+from soundalike.faults import one_line
 from soundalike.store.opening import is_made
 
 _LOW_DISK_BYTES = 1 << 30
-#: As the segmenter does when it starts.
+#: The segmenter deletes files of this age when it starts.
 _STALE_S = 3600
 _PROGRAM_TIMEOUT_S = 10
 
 
 def processor(settings: Settings | None) -> Check:
-    """Cores, and whether VGGish runs in bfloat16."""
+    """Report the cores, and check the precision of VGGish."""
     cores = len(os.sched_getaffinity(0))
     found = f"{cores} {'core' if cores == 1 else 'cores'}"
     if bfloat16.is_supported():
@@ -35,7 +37,7 @@ def processor(settings: Settings | None) -> Check:
         return Check(
             "processor",
             "warn",
-            f"{found}, without instructions for bfloat16, which SOUNDALIKE_PRECISION asks for; "
+            f"{found}, without instructions for bfloat16, which SOUNDALIKE_PRECISION selects; "
             "float32 is faster",
             "unset SOUNDALIKE_PRECISION",
         )
@@ -43,7 +45,7 @@ def processor(settings: Settings | None) -> Check:
 
 
 def decoders() -> Check:
-    """Which decoders are here; without the program ffmpeg only rare formats are missed."""
+    """Check that the decoders can be loaded."""
     found = []
     try:
         import soundfile
@@ -53,10 +55,9 @@ def decoders() -> Check:
 
         found.append(f"PyAV {av.__version__}")
     except (ImportError, OSError) as exc:
-        reason = " ".join(str(exc).split())
         return failed(
             "decoders",
-            UnreadableAudio(f"a decoder cannot be loaded: {reason}"),
+            UnreadableAudio(f"a decoder cannot be loaded: {one_line(exc)}"),
             "pip install --force-reinstall av soundfile",
         )
     found.append(_ffmpeg() or "no ffmpeg program, which only rare formats need")
@@ -76,11 +77,11 @@ def _ffmpeg() -> str | None:
     return f"ffmpeg {said[2]}" if len(said) > 2 else None
 
 
-def weights_here(settings: Settings) -> Check:
-    """Whether the weights are here that the configured encoder wants."""
+def encoder_weights(settings: Settings) -> Check:
+    """Check that the weights of the configured encoder are present."""
     checkpoint = settings.checkpoint
     if settings.model == Modulation.name:
-        return Check("weights", "ok", f"{Modulation.name} is configured, which needs none")
+        return Check("weights", "ok", f"not needed by {Modulation.name}, which is configured")
     if checkpoint is not None:
         return _own_checkpoint(checkpoint)
     try:
@@ -89,13 +90,10 @@ def weights_here(settings: Settings) -> Check:
             for file in weights.PUBLISHED
         }
     except WeightsCorrupt as exc:
-        # With "auto" the weight-free encoder steps in, so that everything works but not as meant.
-        found = failed("weights", exc, GET_WEIGHTS)
-        if settings.model == "auto":
-            return Check(
-                "weights", "warn", f"{exc.message}; until then {Modulation.name} is used", GET_WEIGHTS
-            )
-        return found
+        if settings.model != "auto":
+            return failed("weights", exc, GET_WEIGHTS)
+        message = f"{exc.message}; until then {Modulation.name} is used"
+        return Check("weights", "warn", message, GET_WEIGHTS)
     if states[weights.CHECKPOINT.name]:
         pca = states[weights.PCA_PARAMS.name]
         rest = "" if pca else f", without {weights.PCA_PARAMS.name}, which only post-processing needs"
@@ -107,26 +105,25 @@ def weights_here(settings: Settings) -> Check:
 
 
 def _own_checkpoint(path: Path) -> Check:
-    if path.is_file() or path.with_name(f"{path.name}.index").is_file():
+    if is_checkpoint(path):
         return Check("weights", "ok", f"the checkpoint {path}")
-    return failed(
-        "weights", WeightsMissing(f"no checkpoint is at {path}"), "unset SOUNDALIKE_CHECKPOINT"
-    )
+    missing = WeightsMissing(f"there is no checkpoint at {path}")
+    return failed("weights", missing, "unset SOUNDALIKE_CHECKPOINT")
 
 
 def disk(settings: Settings) -> Check:
-    """How much room the data folder has."""
+    """Check the free space of the data folder."""
     folder = _existing(settings.data_dir)
     usage = shutil.disk_usage(folder)
     found = f"{size(usage.free)} of {size(usage.total)} are free for {settings.data_dir}"
     if usage.free >= _LOW_DISK_BYTES:
         return Check("disk", "ok", found)
     seen = f"du -sh {shlex.quote(str(settings.data_dir))}/*"
-    return Check("disk", "warn", f"only {found}; make room, or set SOUNDALIKE_DATA_DIR", seen)
+    return Check("disk", "warn", f"only {found}; free some space, or set SOUNDALIKE_DATA_DIR", seen)
 
 
 def spool(settings: Settings) -> Check:
-    """Whether long recordings can be put down on their way, and whether some were forgotten."""
+    """Check that the spool folder is writable, and has no stale files."""
     folder = settings.spool_dir
     try:
         with tempfile.TemporaryFile(dir=_existing(folder)):
@@ -146,13 +143,13 @@ def spool(settings: Settings) -> Check:
     return Check(
         "spool",
         "warn",
-        f"{len(stale)} forgotten files with {size(sum(stale))} are in {folder}",
+        f"{len(stale)} stale files with {size(sum(stale))} are in {folder}",
         f"find {where} -name '*.f32*' -mmin +{_STALE_S // 60} -delete",
     )
 
 
 def _stale(folder: Path) -> list[int]:
-    """Return the sizes of files that nobody has taken for an hour."""
+    """Return the sizes of files older than an hour."""
     found = []
     for path in folder.glob("*.f32*") if folder.is_dir() else ():
         try:
@@ -165,13 +162,15 @@ def _stale(folder: Path) -> list[int]:
 
 
 def _existing(folder: Path) -> Path:
-    """Return a folder, or the nearest above it that is there."""
+    """Return a folder, or its nearest existing parent."""
     return next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
 
 
-def no_server_yet(settings: Settings) -> Check | None:
-    """Return a finding where the embedded server would have to be made first."""
+def missing_server(settings: Settings) -> Check | None:
+    """Return a check if the embedded server does not exist yet, otherwise None."""
     if is_made(settings):
         return None
     made = command("index", "PATH")
-    return Check("server", "ok", f"none in {settings.data_dir} yet; the first command makes one: {made}")
+    return Check(
+        "server", "ok", f"none in {settings.data_dir} yet; the first command creates one: {made}"
+    )

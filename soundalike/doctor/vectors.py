@@ -1,4 +1,4 @@
-"""The vector index: whether it is there, whole, used, right, and how it fits into memory."""
+"""Checks of the vector index: existence, use, recall and memory."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from soundalike.types import FloatArray, Hit
 
 _RECALL_AT = 10
 _MIN_RECALL = 0.95
-#: Windows of the collection's own that are searched for.
+#: Number of stored windows to search for.
 _MAX_QUERIES, _MIN_QUERIES = 50, 5
-#: Comparisons that the exact searches may take together.
+#: Maximum number of comparisons of all exact searches.
 _MAX_COMPARISONS = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
-    """What is known of the index of a collection.
+    """The index of a collection.
 
     Attributes
     ----------
     wanted : bool
-        Whether there are enough windows to be worth one.
+        Whether the collection has enough windows for an index.
     names : list of str
-        Of the index, and of its parts in the chunks of a hypertable.
+        Names of the index, and of its parts in the chunks of a hypertable.
     invalid : list of str
-        Those that no search uses, because they were not built to their end.
+        Names of incomplete indexes, which searches do not use.
     bytes : int
-        Size of all of them.
+        Total size.
     """
 
     wanted: bool
@@ -48,12 +48,12 @@ class VectorIndex:
 
     @property
     def usable(self) -> bool:
-        """Whether searches should go by it."""
+        """Whether searches should use the index."""
         return self.wanted and bool(self.names) and not self.invalid
 
 
 def look(cursor: Cursor, collection: Collection, exact_below: int) -> VectorIndex:
-    """Return what is known of a collection's index."""
+    """Return the index of a collection."""
     cursor.execute(collection.statement("estimate_windows"), {"limit": exact_below})
     (counted,) = cursor.fetchone() or (0,)
     cursor.execute(collection.statement("vector_indexes"))
@@ -67,13 +67,13 @@ def look(cursor: Cursor, collection: Collection, exact_below: int) -> VectorInde
 
 
 def index(found: VectorIndex, collection: Collection, exact_below: int) -> Check:
-    """Whether the index is there and whole."""
+    """Check that the index exists and is complete."""
     remedy = command("collections optimize", collection.name)
     if found.invalid:
         return Check(
             "index",
             "warn",
-            f"{', '.join(found.invalid)} was not built to its end: no search uses it",
+            f"{', '.join(found.invalid)} is incomplete: searches do not use it",
             remedy,
         )
     if found.names:
@@ -85,23 +85,23 @@ def index(found: VectorIndex, collection: Collection, exact_below: int) -> Check
 
 
 def plan(cursor: Cursor, collection: Collection, found: VectorIndex) -> Check:
-    """Whether the server really goes by the index."""
+    """Check that the server uses the index."""
     vectors = sample(cursor, collection, 1)
     if not found.usable or not len(vectors):
-        return Check("plan", "ok", "every search compares with all windows")
+        return Check("plan", "ok", "every search compares all windows")
     explained = searching.explain(cursor, collection, vectors, first_limit(_RECALL_AT))
     used = {node.get("Index Name") for node in _nodes(explained) if "Order By" in node}
     if used & set(found.names):
-        return Check("plan", "ok", "searches go by the index")
+        return Check("plan", "ok", "searches use the index")
     cursor.execute(sql.queries()["planner_setting"])
     setting, source = cursor.fetchone() or ("on", "default")
     if setting == "off":
-        message = f"searches do not go by the index, because enable_indexscan is off ({source})"
+        message = f"searches do not use the index, because enable_indexscan is off ({source})"
         return Check("plan", "warn", message, _reset(cursor, source))
     return Check(
         "plan",
         "warn",
-        "searches do not go by the index; the server thinks that reading everything is faster",
+        "searches do not use the index; the server estimates that a full scan is faster",
         command("collections optimize", collection.name),
     )
 
@@ -125,14 +125,14 @@ def _reset(cursor: Cursor, source: str) -> str:
 
 
 def sample(cursor: Cursor, collection: Collection, count: int) -> FloatArray:
-    """Return vectors of up to `count` stored windows, as a search would bring them."""
+    """Return the vectors of up to `count` stored windows."""
     cursor.execute(collection.statement("sample_windows"), {"limit": count})
     rows = [HalfVector.from_binary(row[0]).to_numpy() for row in cursor.fetchall()]
     return np.array(rows, dtype=np.float32).reshape(len(rows), collection.spec.dimension)
 
 
 def recall(cursor: Cursor, collection: Collection, found: VectorIndex) -> Check:
-    """How many of the nearest windows the index finds, by what an exact search finds."""
+    """Check the recall of the index against exact searches."""
     if not found.usable:
         return Check("recall", "ok", "every search is exact")
     cursor.execute(sql.queries()["count_rows"], {"collection": collection.collection_id})
@@ -147,28 +147,28 @@ def recall(cursor: Cursor, collection: Collection, found: VectorIndex) -> Check:
     if measured >= _MIN_RECALL:
         return Check("recall", "ok", message)
     remedy = command("collections optimize", collection.name)
-    return Check("recall", "warn", f"only {message}; searches miss what they should find", remedy)
+    return Check("recall", "warn", f"only {message}; searches miss similar windows", remedy)
 
 
 def _recall(found: list[Hit], exact: list[Hit], n_queries: int) -> float:
-    """Return the mean share of the best hits that were found; of equals, any will do."""
+    """Return the mean share of the best hits that were found; ties count as found."""
     shares = []
     for number in range(n_queries):
         best, here = (
             sorted((hit.score for hit in hits if hit.query_window == number), reverse=True)[
-                # The first one is the query itself.
+                # The first hit is the query itself.
                 1 : _RECALL_AT + 1
             ]
             for hits in (exact, found)
         )
         if best:
-            # Rounding differs between the two ways by less.
+            # Tolerance for different rounding.
             shares.append(sum(score >= best[-1] - 1e-6 for score in here) / len(best))
     return float(np.mean(shares)) if shares else 1.0
 
 
 def memory(cursor: Cursor, found: VectorIndex) -> Check:
-    """Whether the server can keep the index in memory."""
+    """Check that the index fits into the server's memory."""
     cursor.execute(sql.queries()["memory_settings"])
     buffers, cache, maintenance = (int(value) for value in cursor.fetchone() or (0, 0, 0))
     message = (
@@ -187,9 +187,9 @@ def memory(cursor: Cursor, found: VectorIndex) -> Check:
 
 
 def is_too_large(index_bytes: int, shared_buffers: int, effective_cache_size: int) -> bool:
-    """Tell whether an index fits neither into the server's buffers nor into half of the cache.
+    """Return whether an index fits neither into the server's buffers nor into half of the cache.
 
-    The other half of what the system may cache is left to tables and to other programs.
+    The other half of the cache is for tables and other programs.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""Encoders: windows in, vectors out, and the weights that some of them need."""
+"""Encoders, which turn windows into vectors, and their weights."""

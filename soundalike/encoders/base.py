@@ -1,4 +1,4 @@
-"""From windows to embeddings, whichever encoder: patches in, one vector per window out."""
+"""Embed windows with any encoder: patches in, one vector per window out."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import FloatArray, IndexSpec, Window
 
-#: Patches that go through the encoder together.
+#: Default number of patches per batch.
 BATCH_PATCHES = 64
 
 
 class Encoder(Protocol):
-    """What turns log-mel patches into vectors.
+    """Turns log-mel patches into vectors.
 
     Attributes
     ----------
     name : str
-        Stable name, stored with the index and shown with every answer.
+        Stable name, stored with the index and shown with every result.
     description : str
-        A clause for people: what it is.
+        Short description for users.
     fingerprint : str
         Hash of the weights or constants.
     """
@@ -59,7 +59,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CutRecording:
-    """A recording and its windows, ready to be embedded.
+    """Decoded samples of a recording and the windows to embed.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class CutRecording:
     windows : sequence of Window
         The windows, in seconds of the whole recording.
     offset_s : float
-        At which second of the recording `samples` begins.
+        Start of `samples` in the recording, in seconds.
     """
 
     samples: FloatArray
@@ -77,7 +77,7 @@ class CutRecording:
 
 
 def seconds_per_window(plan: WindowPlan, example_hop_s: float = 1.0) -> int:
-    """Return how many patches, and so how many 128-d vectors, make up a window.
+    """Return the number of patches, and of 128-d vectors, per window.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def seconds_per_window(plan: WindowPlan, example_hop_s: float = 1.0) -> int:
 
 
 def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float = 1.0) -> IndexSpec:
-    """Return what an index of this encoder and these windows is made with."""
+    """Return the specification of an index with this encoder and these windows."""
     hop = "" if example_hop_s == 1.0 else f"+hop{example_hop_s:g}"
     return IndexSpec(
         encoder=encoder.name,
@@ -113,33 +113,32 @@ def embed_windows(
 ) -> list[FloatArray]:
     """Embed the windows of several recordings in full batches.
 
-    Each second of audio goes through the encoder once, although windows overlap: patches that start
-    at the same sample are shared between the windows of a recording, and the patches of all
-    recordings fill the batches together. The spectrograms of the next batches are computed while the
-    encoder is busy with one.
+    Overlapping windows share the patches that start at the same sample, so each second is embedded once,
+    and the patches of all recordings fill the batches together. The spectrograms of the next batches are
+    computed while the encoder runs.
 
     Parameters
     ----------
     recordings : sequence of CutRecording
-        What to embed.
+        Recordings to embed.
     encoder : Encoder
         Applied to every patch.
     plan : WindowPlan
-        The plan that the windows were cut by.
+        The plan of the windows.
     example_hop_s : float
         Distance between the patches of a window, in seconds: 1.0, or 0.96 as in the published
         pipeline.
     batch_patches : int
         Patches in a batch, at least 1.
     on_progress : callable, optional
-        Called with the number of patches done and of all patches after each batch.
+        Called after each batch with the number of finished patches and of all patches.
 
     Returns
     -------
     embeddings : list of (n_windows, 128 * k) float32
-        One array for each recording, in order; ``k`` is `seconds_per_window`. Rows have length 1.
-        The vectors of a window's seconds stand one after the other, in the order of time. A row is
-        zero where the encoder gives only zeros.
+        One array per recording, in order; ``k`` is `seconds_per_window`. A row is the concatenation of
+        the vectors of the window's seconds, in order of time, and has length 1. It is zero if the
+        encoder returns only zeros.
 
     Raises
     ------
@@ -184,19 +183,19 @@ def embed_each(
     example_hop_s: float = 1.0,
     batch_patches: int = BATCH_PATCHES,
 ) -> list[FloatArray | SoundalikeError]:
-    """Embed recordings together; where that fails, one by one, so that only those at fault fail.
+    """Embed recordings together; if that fails, one by one, so that only faulty ones fail.
 
     Parameters
     ----------
     recordings, encoder, plan, example_hop_s, batch_patches
         As for `embed_windows`.
     names : sequence of str
-        What the recordings are called, for the errors.
+        Names of the recordings in errors.
 
     Returns
     -------
     results : list
-        For each recording what `embed_windows` returns, or the error that is its own.
+        The result of `embed_windows` or an error for each recording.
 
     Raises
     ------
@@ -256,7 +255,7 @@ def embed_patches_at(
 
 
 class _Patch(NamedTuple):
-    """Where a patch begins."""
+    """First sample of a patch."""
 
     samples: FloatArray
     start: int
@@ -265,19 +264,19 @@ class _Patch(NamedTuple):
 def _embedded(patches: Sequence[_Patch], encoder: Encoder, batch_patches: int) -> Iterator[FloatArray]:
     """Yield the vectors of each batch, ``(n, 128)``, all finite."""
     for log_mel in _spectrograms(patches, batch_patches):
-        # What is too large for float32 shows in the result; NumPy would warn on the terminal.
+        # Overflow is detected in the result; NumPy would print a warning.
         with np.errstate(over="ignore", invalid="ignore"):
             rows = encoder.embed_patches(log_mel)
         if not np.isfinite(rows).all():
             raise InvalidSamples(
                 "the recording's vectors are not finite, because its samples are too large; export it "
-                "again with samples from -1 to 1"
+                "again with samples between -1 and 1"
             )
         yield rows
 
 
 def _spectrograms(patches: Sequence[_Patch], batch_patches: int) -> Iterator[FloatArray]:
-    """Yield the spectrograms of each batch, ``(n, 96, 64)``; several batches are made ahead."""
+    """Yield the spectrograms of each batch, ``(n, 96, 64)``; several batches are computed in advance."""
     batches = [patches[begin : begin + batch_patches] for begin in range(0, len(patches), batch_patches)]
     if len(batches) == 1:
         return map(_spectrogram, batches)
@@ -294,7 +293,7 @@ def _spectrogram(batch: Sequence[_Patch]) -> FloatArray:
 def _patch_layout(
     recording: CutRecording, per_window: int, hop: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the distinct patch starts of a recording and, per window, the rows that make it up."""
+    """Return the distinct patch starts of a recording and, per window, the rows of its patches."""
     offset_s = recording.offset_s
     starts = np.array(
         [round((window.start_s - offset_s) * SAMPLE_RATE_HZ) for window in recording.windows]

@@ -1,4 +1,4 @@
-"""One network for many threads: their patches share batches, and nobody waits for a long request."""
+"""Share one network between threads: batches contain patches of several requests."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from soundalike.encoders.base import Encoder
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
 
-#: Patches in a batch: nearly the speed of much larger ones, and the network is free again within about
-#: an eighth of a second for whoever has just come.
+#: Patches in a batch: nearly as fast as much larger batches, and the network accepts new requests about
+#: every eighth of a second.
 SHARED_BATCH_PATCHES = 32
 
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    """Patches of one caller, of which the first `taken` are in a batch already."""
+    """Patches of one caller; the first `taken` are already in a batch."""
 
     log_mel: FloatArray
     taken: int = 0
@@ -41,17 +41,17 @@ class _Request:
 
 
 class SharedBatches:
-    """An encoder that many threads may call at once. A `soundalike.encoders.base.Encoder`.
+    """A thread-safe encoder. A `soundalike.encoders.base.Encoder`.
 
-    Whenever the network is free it takes what is waiting, so a lone request never waits for company.
-    Where more is waiting than a batch holds, each request gets an equal share of it and what short
-    ones leave goes to the long ones: a query of a few seconds is through with the next batch, however
-    many hours of audio are being indexed.
+    When the network is free, it takes the waiting patches, so a single request never waits for others.
+    If more patches wait than fit into a batch, every request gets an equal share, and long requests get
+    the unused rest. A query of a few seconds is thus finished with the next batch, even while hours of
+    audio are being indexed.
 
     Parameters
     ----------
     encoder : Encoder
-        Called by one thread at a time. Its vectors must not depend on the company in a batch.
+        Called by one thread at a time. Its vectors must not depend on the other patches of a batch.
     batch_patches : int
         Patches in a batch, at least 1.
 
@@ -74,7 +74,7 @@ class SharedBatches:
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
 
     def embed_patches(self, log_mel: FloatArray) -> FloatArray:
-        """Embed ``(n, 96, 64)`` float32 patches into ``(n, 128)`` float32, with whoever else waits."""
+        """Embed ``(n, 96, 64)`` float32 patches into ``(n, 128)`` float32."""
         if not len(log_mel):
             return self._encoder.embed_patches(log_mel)
         request = _Request(log_mel)
@@ -97,12 +97,12 @@ class SharedBatches:
             for request, patches in parts:
                 request.give(rows[begin : begin + len(patches)])
                 begin += len(patches)
-        # Every request came with one turn; what did not fit into it needs another.
+        # Every request submitted one run; patches that did not fit need another.
         if self._waiting:
             self._network.submit(self._run_batch)
 
     def _next_batch(self) -> list[tuple[_Request, FloatArray]]:
-        """Share a batch out among the waiting, the shortest first."""
+        """Divide a batch among the waiting requests, the shortest first."""
         parts, room = [], self._batch_patches
         waiting = sorted(self._waiting, key=lambda request: request.left)
         for position, request in enumerate(waiting):

@@ -1,4 +1,4 @@
-"""Which encoder to use: VGGish where its weights are, else the weight-free one."""
+"""Select an encoder: VGGish if its weights are present, otherwise the weight-free one."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def load_encoder(
     Parameters
     ----------
     model : str
-        ``vggish``, ``logmel-modulation``, or ``auto``: VGGish where its weights are present and
-        verified, else ``logmel-modulation``.
+        ``vggish``, ``logmel-modulation``, or ``auto``: VGGish if its weights are present and verified,
+        otherwise ``logmel-modulation``.
     weights_dir : Path
         Folder of the published weights.
     checkpoint : Path, optional
-        A checkpoint of the same network to use in their place. It is checked for the network's
-        variables, not for the published checksum.
+        A checkpoint of the same network to use instead. Its variables are checked, but not its
+        checksum.
     precision : str
-        What VGGish computes in; see `soundalike.encoders.vggish.network.VGGishNetwork`.
+        Number format of VGGish; see `soundalike.encoders.vggish.network.VGGishNetwork`.
 
     Raises
     ------
     ConfigError
-        `model` is none of the three.
+        `model` is invalid.
     ParameterError
-        VGGish is loaded, and `precision` is none of its three.
+        `precision` is invalid (checked for VGGish only).
     WeightsMissing
-        VGGish was asked for and its weights are not there.
+        `model` is ``vggish`` and its weights are missing.
     WeightsCorrupt
-        The weights are not the published ones, or no checkpoint of this network.
+        The weights are not the published ones, or not a checkpoint of this network.
     """
     if model not in MODELS:
         raise ConfigError(f"model is {model!r}; choose one of {', '.join(MODELS)}")
@@ -50,36 +50,37 @@ def load_encoder(
     path = checkpoint or _published(model, weights_dir)
     if path is None:
         return Modulation()
-    _check_is_there(path)
-    # TensorFlow takes seconds to import; only this branch needs it.
+    _check_exists(path)
+    # A late import: TensorFlow takes seconds, and only this branch needs it.
     from soundalike.encoders.vggish.network import VGGishNetwork
 
     return VGGishNetwork(path, precision)
 
 
 def vggish_checkpoint(weights_dir: Path, checkpoint: Path | None = None) -> Path:
-    """Return the checkpoint that VGGish is loaded from: `checkpoint`, else the published one.
+    """Return the checkpoint of VGGish: `checkpoint`, or the published one.
 
     Raises
     ------
     WeightsMissing
-        It is not there.
+        The file is missing.
     WeightsCorrupt
-        What is in the weights folder is not the published file.
+        The file in the weights folder is not the published one.
     """
     path = checkpoint or _published("vggish", weights_dir)
     assert path is not None, "a missing file is an error for this model"
-    _check_is_there(path)
+    _check_exists(path)
     return path
 
 
-def _check_is_there(path: Path) -> None:
-    _check_there(path)
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a path is an existing file, or the prefix of a checkpoint."""
+    return path.is_file() or path.with_name(f"{path.name}.index").is_file()
 
 
-def _check_there(path: Path) -> None:
-    if not path.is_file() and not path.with_name(f"{path.name}.index").is_file():
-        raise WeightsMissing(f"no checkpoint is at {path}; fetch it with: {GET_WEIGHTS}")
+def _check_exists(path: Path) -> None:
+    if not is_checkpoint(path):
+        raise WeightsMissing(f"there is no checkpoint at {path}; download it with: {GET_WEIGHTS}")
 
 
 def _published(model: str, weights_dir: Path) -> Path | None:
@@ -91,30 +92,32 @@ def _published(model: str, weights_dir: Path) -> Path | None:
             return None
         raise
     if path is None and model == "vggish":
-        raise WeightsMissing(f"{CHECKPOINT.name} is not in {weights_dir}; fetch it with: {GET_WEIGHTS}")
+        raise WeightsMissing(
+            f"{CHECKPOINT.name} is not in {weights_dir}; download it with: {GET_WEIGHTS}"
+        )
     return path
 
 
 def chosen_name(model: str, weights_dir: Path, checkpoint: Path | None = None) -> str:
-    """Return the name of the encoder that `load_encoder` would load, without loading it."""
+    """Return the name of the encoder that `load_encoder` selects, without loading it."""
     if model == "logmel-modulation":
         return Modulation.name
     return "vggish" if checkpoint or _published(model, weights_dir) else Modulation.name
 
 
 def chosen(model: str, weights_dir: Path, checkpoint: Path | None = None) -> tuple[str, str]:
-    """Return name and fingerprint of the encoder that `load_encoder` would load, without loading it.
+    """Return name and fingerprint of the encoder that `load_encoder` selects, without loading it.
 
     Raises
     ------
     WeightsMissing, WeightsCorrupt
-        As `load_encoder` does, but for what shows only when a checkpoint is opened.
+        As for `load_encoder`, without the errors of opening a checkpoint.
     """
     path = None if model == Modulation.name else checkpoint or _published(model, weights_dir)
     if path is None:
         return Modulation.name, Modulation().fingerprint
-    _check_there(path)
-    # The network's module is not needed by those who have no weights.
+    _check_exists(path)
+    # A late import: the network's module is needed only with weights.
     from soundalike.encoders.vggish.network import file_sha256
 
     return "vggish", file_sha256(path)

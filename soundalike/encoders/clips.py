@@ -1,4 +1,4 @@
-"""From files to their embeddings, for those who want vectors and no index."""
+"""Embed sounds and files without an index."""
 
 from __future__ import annotations
 
@@ -46,39 +46,38 @@ def embed_audio(
     Parameters
     ----------
     source : str, Path, bytes, or (n,) or (n, channels) array
-        A path, the bytes of a sound file in any format that Soundalike reads, or samples: floats from
-        -1 to 1, or int16, int32 or uint8 as PCM files hold them. They are mixed down and resampled to
-        16 kHz.
+        A path, the bytes of a sound file in any supported format, or samples: floats between -1 and 1,
+        or int16, int32 or uint8 as in PCM files. Sound is mixed down and resampled to 16 kHz.
     pooling : {"mean", "sum"}, optional
-        Pool the seconds into one vector of length 1. None: a vector for each second.
+        Pool the seconds into one vector of length 1. None: one vector per second.
     postprocess : bool
         Apply PCA, whitening and 8-bit quantisation as in the AudioSet release. VGGish only.
     sample_rate : int, optional
-        Of an array, in hertz; needed there, and refused elsewhere.
+        Sample rate of an array in hertz; required for arrays, and an error for other sources.
     encoder : Encoder, optional
-        By default the one that the environment configures; it is loaded once.
+        By default the configured encoder, which is loaded once.
     example_hop_s : float
         Seconds between vectors: 1.0, or 0.96 as in the published pipeline.
     decoding : IsolatedDecoding, optional
-        Processes that decode; by default those that the whole program shares.
+        Decoding processes; by default the shared ones of this program.
     path : str or Path, optional
-        Another name of `source`.
+        Alias of `source`.
 
     Returns
     -------
     embedding : (128,) float32, or (n_seconds, 128) float32 or uint8
-        Without a unit. uint8 only without pooling and with `postprocess`. A sound shorter than 0.975 s
-        is repeated until it is long enough, and has one second.
+        Dimensionless; uint8 with `postprocess` and without pooling. A sound shorter than 0.975 s is
+        repeated to this length, and has one second.
 
     Raises
     ------
     ParameterError
-        `pooling` is neither, `example_hop_s` is not above 0, `postprocess` is asked of an encoder
-        other than VGGish, `source` is something else, or an array's type, shape or rate is wrong.
+        `pooling` or `example_hop_s` is invalid, `postprocess` is set for an encoder other than VGGish,
+        `source` has another type, or an array's type, shape or rate is invalid.
     WeightsMissing
-        `postprocess` needs ``vggish_pca_params.npz``, which is not there.
+        `postprocess` needs ``vggish_pca_params.npz``, which is missing.
     AudioError
-        The sound cannot be used: `InvalidSamples` where a sample is NaN or infinite, `AudioTooShort`
+        The sound cannot be used: `InvalidSamples` if a sample is NaN or infinite, `AudioTooShort`
         below 25 ms, and so on.
 
     Examples
@@ -100,11 +99,11 @@ def embed_audio(
 
 
 def _sound(source: object, sample_rate: int | None) -> AudioSource:
-    """Return what can be decoded."""
+    """Return a source for the decoders."""
     if isinstance(source, np.ndarray):
         return array_to_wav(source, sample_rate)
     if sample_rate is not None:
-        raise ParameterError("sample_rate is for arrays; a sound file says its own, so leave it out")
+        raise ParameterError("sample_rate is for arrays only; a sound file has its own rate, so omit it")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source)
     if isinstance(source, (str, Path)):
@@ -115,11 +114,6 @@ def _sound(source: object, sample_rate: int | None) -> AudioSource:
     )
 
 
-def embed_seconds(path: str | Path, encoder: Encoder, *, example_hop_s: float = 1.0) -> FloatArray:
-    """Return the encoder's raw vector of each second of a file, ``(n_seconds, 128)`` float32."""
-    return _second_vectors(_cut_by_second(resolve_path(path), None, example_hop_s), encoder)
-
-
 def _cut_by_second(
     source: AudioSource, decoding: IsolatedDecoding | None, example_hop_s: float = 1.0
 ) -> Segments:
@@ -128,20 +122,20 @@ def _cut_by_second(
 
 @dataclass(frozen=True, slots=True)
 class FileEmbedding:
-    """A file's vectors, or why there are none.
+    """Vectors of a file, or its error.
 
     Attributes
     ----------
     uri : str
-        Absolute path, as an index stores it.
+        Absolute path, as stored in an index.
     windows : sequence of Window
-        The part of the file that each vector stands for, in seconds from its start.
+        The part of the file for each vector, in seconds from its start.
     vectors : (n, dimension) float32 or uint8
-        One for each of them; the dimension is 128, for windows 128 for each of their seconds.
+        One vector per window; the dimension is 128, or 128 per second for ``per="window"``.
     warnings : tuple of str
         Damage that did not stop the decoding.
     error : SoundalikeError or None
-        Set where the file cannot be used; there are no windows then.
+        Set if the file cannot be used; there are no windows then.
     """
 
     uri: str
@@ -161,27 +155,27 @@ def embed_files(
     postprocessor: Postprocessor | None = None,
     decoding: IsolatedDecoding | None = None,
 ) -> Iterator[FileEmbedding]:
-    """Embed files, and yield the result of each, in order.
+    """Embed files, and yield their results in order.
 
-    A file that cannot be used yields its error and the rest goes on. Few files are worked on at once,
-    so that memory stays bounded however many there are.
+    A file that cannot be used yields its error, and the rest goes on. Memory stays bounded for any
+    number of files.
 
     Parameters
     ----------
     paths : iterable of str or Path
     encoder : Encoder, optional
-        By default the one that the environment configures; it is loaded once.
+        By default the configured encoder, which is loaded once.
     per : {"window", "second", "file"}
-        A vector for each window as the index has them (the seconds' vectors one after the other, of
-        length 1), the encoder's raw vector for each second, or one pooled vector of length 1.
+        One vector per window as in an index (the concatenated vectors of its seconds, of length 1), the
+        encoder's raw vector per second, or one pooled vector of length 1.
     plan : WindowPlan, optional
         The windows; by default those of a new index.
     pooling : {"mean", "sum"}
-        How seconds become a file's vector.
+        How to pool seconds into the vector of a file.
     postprocessor : Postprocessor, optional
-        Applied to the vectors of seconds, also before they are pooled; VGGish only.
+        Applied to the vectors of seconds, before pooling; VGGish only.
     decoding : IsolatedDecoding, optional
-        Processes that decode; by default those that the whole program shares.
+        Decoding processes; by default the shared ones of this program.
 
     Raises
     ------
@@ -194,9 +188,8 @@ def embed_files(
         raise ParameterError(f"paths is {paths!r}; give a list of paths, or use embed_audio")
     if per not in GRANULARITIES or pooling not in POOLINGS:
         raise ParameterError(
-            f"per is {per!r} and pooling is {pooling!r}; choose one of {', '.join(GRANULARITIES)} and "
-            "of "
-            f"{', '.join(POOLINGS)}"
+            f"per is {per!r} and pooling is {pooling!r}; choose one of {', '.join(GRANULARITIES)}, and "
+            f"one of {', '.join(POOLINGS)}"
         )
     encoder = encoder or _configured_encoder()
     if per == "window":
@@ -254,14 +247,14 @@ def _second_vectors(
 
 
 def _pooled(vectors: npt.NDArray[Any], pooling: Pooling) -> FloatArray:
-    # In float: the sum of 8-bit numbers would overflow.
+    # As floats: the sum of 8-bit numbers would overflow.
     return normalised(_POOL[pooling](vectors.astype(np.float32), axis=0))
 
 
 def check_postprocess(encoder: Encoder) -> None:
-    """Raise `ParameterError` unless the encoder is the one that post-processing was made for."""
+    """Raise `ParameterError` unless post-processing supports the encoder."""
     if encoder.name != "vggish":
-        raise ParameterError(f"postprocess belongs to vggish; the encoder is {encoder.name}")
+        raise ParameterError(f"postprocess works with vggish only; the encoder is {encoder.name}")
 
 
 @lru_cache(maxsize=1)
@@ -278,24 +271,24 @@ def _postprocessor() -> Postprocessor:
 
 
 def load_postprocessor(folder: Path) -> Postprocessor:
-    """Return the post-processing of the AudioSet release, with the published parameters in a folder.
+    """Load the post-processing of the AudioSet release from the parameters in a folder.
 
     Raises
     ------
     WeightsMissing
-        They are not there.
+        The parameters are missing.
     WeightsCorrupt
-        What is there is not the published file.
+        The file is not the published one.
     """
     path = verified_path(PCA_PARAMS, folder)
     if path is None:
         raise WeightsMissing(
-            f"{PCA_PARAMS.name} is not in {folder}; fetch it with: soundalike models download"
+            f"{PCA_PARAMS.name} is not in {folder}; download it with: soundalike models download"
         )
     return Postprocessor(path)
 
 
-def embed_audible(
+def embed_searchable(
     source: AudioSource,
     encoder: Encoder,
     plan: WindowPlan,
@@ -303,31 +296,16 @@ def embed_audible(
     example_hop_s: float = 1.0,
     decoding: IsolatedDecoding | None = None,
 ) -> tuple[list[Window], FloatArray]:
-    """Return the audible windows of a recording and their embeddings.
-
-    It is decoded by the processes that the whole program shares, or by others that are given.
+    """Return the searchable windows of a recording and their embeddings.
 
     Returns
     -------
     windows : list of Window
-        Possibly empty.
-    embeddings : (n_audible_windows, 128 * k) float32
+        Windows that are neither silent nor clipped; may be empty.
+    embeddings : (n_windows, 128 * k) float32
     """
     segments = (decoding or shared()).run(segment, source, plan)
     recording = CutRecording(segments.samples, segments.windows)
     (embeddings,) = embed_windows([recording], encoder, plan, example_hop_s=example_hop_s)
     windows = [window for window in segments.windows if window.quality == "ok"]
     return windows, np.take(embeddings, [window.index for window in windows], axis=0)
-
-
-def embed_source(
-    source: AudioSource, encoder: Encoder, plan: WindowPlan, *, example_hop_s: float = 1.0
-) -> FloatArray:
-    """Return the embeddings of the audible windows of a recording.
-
-    Returns
-    -------
-    embeddings : (n_audible_windows, 128 * k) float32
-        Possibly without rows.
-    """
-    return embed_audible(source, encoder, plan, example_hop_s=example_hop_s)[1]

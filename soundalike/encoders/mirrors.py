@@ -1,4 +1,4 @@
-"""Where the published weights are taken from instead: a mirror, a folder, or one of the files."""
+"""Alternative sources of the published weights: a mirror, a folder, or one of the files."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit, urlunsplit
 from soundalike.encoders.weights import WeightsFile, file_md5, shown_url
 from soundalike.errors import DownloadFailed, ParameterError, WeightsCorrupt
 
-#: What an address may hold unescaped, the sign of an escape included.
+#: Characters that an address may contain unescaped, including the escape character.
 _SAFE = "/%:@!$&'()*+,;=~"
 
 Sources = list[tuple[WeightsFile, str | Path]]
 
 
 def sources_in(text: str, files: Sequence[WeightsFile]) -> Sources:
-    """Return which of the published files may be taken from where.
+    """Return the sources of the published files.
 
     Parameters
     ----------
     text : str
-        A folder, one of the files (under whatever name), or an address (http, https or file): of a
-        place under which the files lie by their names, or of one of them.
+        A folder, one of the files (under any name), or an address (http, https or file) of a folder
+        with the files or of one of them.
     files : sequence of WeightsFile
-        What is published.
+        The published files.
 
     Returns
     -------
     sources : list of (WeightsFile, str or Path)
-        Addresses as text, local files as paths. Whether they are there shows when they are fetched.
+        Addresses as text, local files as paths. They may not exist.
 
     Raises
     ------
     ParameterError
-        `text` is empty, an address of another scheme, or one without a host.
+        `text` is empty, an address of another scheme, or an address without a host.
     DownloadFailed
-        `text` is a path, and nothing that can be read is there.
+        `text` is a path that cannot be read.
     WeightsCorrupt
-        `text` is the path of a file that is none of the published ones.
+        `text` is the path of a file that is not one of the published ones.
     """
     scheme = text.partition("://")[0].lower() if "://" in text else ""
     if scheme in ("http", "https"):
@@ -63,7 +63,7 @@ def _addresses(text: str, files: Sequence[WeightsFile]) -> Sources:
     except ValueError:
         has_host = False
     if not has_host:
-        raise ParameterError("--from is an address without a valid host; check what follows ://")
+        raise ParameterError("--from is an address without a valid host; check the part after ://")
     escaped = parts._replace(
         path=quote(parts.path, safe=_SAFE), query=quote(parts.query, safe=_SAFE + "?"), fragment=""
     )
@@ -79,7 +79,7 @@ def _path_of_url(text: str) -> Path:
     parts = urlsplit(text)
     if parts.netloc not in ("", "localhost"):
         raise ParameterError(
-            f"--from is {shown_url(text)!r}, a file on another machine; mount it there and give its path"
+            f"--from is {shown_url(text)!r}, a file on another machine; mount it and give its local path"
         )
     return Path(os.fsdecode(unquote_to_bytes(parts.path)))
 
@@ -91,7 +91,7 @@ def _paths(path: Path, files: Sequence[WeightsFile]) -> Sources:
             return [(file, path / file.name) for file in files]
         if not stat.S_ISREG(mode):
             raise DownloadFailed(
-                f"{path} is neither a folder nor a file; give one that holds the weights"
+                f"{path} is neither a folder nor a file; give one that contains the weights"
             )
         for file in files:
             if file.name == path.name:
@@ -100,13 +100,13 @@ def _paths(path: Path, files: Sequence[WeightsFile]) -> Sources:
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "not a valid path"
         raise DownloadFailed(
-            f"{str(path)!r}: {reason}; give a folder or a file that can be read, or an address that "
-            "begins with http:// or https://"
+            f"{str(path)!r}: {reason}; give a readable folder or file, or an address that begins with "
+            "http:// or https://"
         ) from exc
     for file in files:
         if file.md5 == found:
             return [(file, path)]
     raise WeightsCorrupt(
-        f"{path} has MD5 {found}, which is none of the published files' "
-        f"({', '.join(f'{file.name} has {file.md5}' for file in files)}); fetch it again"
+        f"{path} has MD5 {found}, which belongs to none of the published files "
+        f"({', '.join(f'{file.name} has {file.md5}' for file in files)}); download it again"
     )

@@ -1,9 +1,8 @@
-"""The weight-free encoder: shape and movement of the log-mel spectrum, from formulas.
+"""The weight-free encoder: spectral shape and modulation of the log-mel spectrum.
 
-It needs no download and no TensorFlow. Each second's patch is seen as a picture and described by how
-much of its energy lies at which rate (how fast it changes in time) and scale (how fine its structure is
-along the frequency axis), which says little about where in the second an event lies and at which pitch.
-Nothing is learned from labels, so it says what it is wherever its results are shown.
+It needs neither a download nor TensorFlow. It describes the patch of each second by its energy per rate
+(modulation in time) and scale (modulation along frequency), which depends little on the position of an
+event in the second and on its pitch. It is not a trained model, and its description says so.
 """
 
 from __future__ import annotations
@@ -32,19 +31,19 @@ _ENERGY_OFFSET = 0.05
 _SILENCE_LOG_MEL = float(np.log(front_end.LOG_OFFSET))
 #: Patches whose mean log-mel lies less than this above silence get a vector of zeros.
 _AUDIBLE_LEVEL = 1e-4
-#: How much of the directions that all sounds share is taken out.
+#: Share of the common directions that is removed.
 _COMMON_SHARE = 0.5
 
 
 class Constants(NamedTuple):
-    """What `Modulation` standardises with.
+    """Constants that standardise the features of `Modulation`.
 
     Attributes
     ----------
     centre, gain : (128,) float32
-        Subtracted from and multiplied with the raw features.
+        Subtracted from the raw features, and factor.
     common : (128, 4) float32
-        Orthonormal directions along which all sounds differ most.
+        Orthonormal directions of the largest variance.
     """
 
     centre: FloatArray
@@ -55,8 +54,8 @@ class Constants(NamedTuple):
 class Modulation:
     """Cepstra, rate-scale cells and band modulations of a second: 128 numbers.
 
-    An `soundalike.encoders.base.Encoder`. The length of a vector is the level of its second, so that
-    silent parts of a window count for nothing and quiet ones for little.
+    A `soundalike.encoders.base.Encoder`. The length of a vector is the level of its second, so silent
+    parts of a window have no weight and quiet ones little.
     """
 
     name = "logmel-modulation"
@@ -82,7 +81,7 @@ class Modulation:
 
 
 def raw_features(log_mel: FloatArray) -> FloatArray:
-    """Return a patch's features before they are standardised.
+    """Return the features of patches before standardisation.
 
     Parameters
     ----------
@@ -92,8 +91,8 @@ def raw_features(log_mel: FloatArray) -> FloatArray:
     Returns
     -------
     features : (n, 128) float32
-        24 cepstra of the mean spectrum; then, as natural logarithms of root-mean-square energies, 56
-        cells of 7 rates by 8 scales of the two-dimensional DCT, and 48 of 6 rates by 8 band groups.
+        24 cepstra of the mean spectrum; then natural logarithms of root-mean-square energies: 56 cells
+        of 7 rates by 8 scales of the two-dimensional DCT, and 48 of 6 rates by 8 band groups.
     """
     n_patches = len(log_mel)
     in_time = scipy.fft.dct(log_mel, axis=1, norm="ortho")

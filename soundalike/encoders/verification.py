@@ -1,4 +1,4 @@
-"""Whether VGGish computes here what it computes at its publisher's: upstream's smoke test.
+"""Verify VGGish on this machine with upstream's smoke test.
 
 References
 ----------
@@ -29,14 +29,14 @@ _MIN_COSINE = 0.999
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the smoke test gives with some weights; the defaults are those of the published ones.
+    """Expected results of the smoke test; the defaults belong to the published weights.
 
     Attributes
     ----------
     embedding_mean, embedding_std : float
-        Over all numbers of the raw embeddings.
+        Statistics of the raw embeddings.
     postprocessed_mean, postprocessed_std : float
-        Over all numbers after PCA, whitening and quantisation to 0-255.
+        Statistics after PCA, whitening and quantisation to 0-255.
     """
 
     embedding_mean: float = 0.000657
@@ -52,13 +52,13 @@ class Check:
     Attributes
     ----------
     name : str
-        What was measured.
+        Name of the number.
     precision : str or None
-        What the network computed in; None for what comes before it.
+        Number format of the network; None for its input.
     expected, found : float, or tuple of int
-        A shape, or a number; NaN and infinity are possible in `found`.
+        A number or a shape; `found` may be NaN or infinite.
     ok : bool
-        Whether `found` is close enough: within 10 % for what upstream publishes.
+        Whether `found` is close enough: within 10 % for the numbers of upstream.
     """
 
     name: str
@@ -86,30 +86,30 @@ def verify(
 ) -> list[Check]:
     """Run upstream's smoke test.
 
-    The published numbers are those of float32, and the mean is so close to zero that bfloat16's
-    rounding alone may move it by more than the 10 % that upstream allows. Where bfloat16 is in use, its
-    embeddings are therefore held to those of float32, by their cosine.
+    The published numbers are for float32, and the mean is so close to zero that rounding to bfloat16 may
+    change it by more than the 10 % that upstream allows. In bfloat16 the test therefore checks the
+    cosine between its embeddings and those of float32.
 
     Parameters
     ----------
     checkpoint : Path
         Weights, as for `VGGishNetwork`.
     postprocessor : Postprocessor, optional
-        None: what comes after the network is left out.
+        None: post-processing is not checked.
     expected : Expected, optional
-        By default what is published.
+        By default the published numbers.
     precision : str
-        The one in use, as for `VGGishNetwork`.
+        The number format in use, as for `VGGishNetwork`.
 
     Returns
     -------
     checks : list of Check
-        One for each number, whether it is right or not.
+        One for each number, correct or not.
 
     Raises
     ------
     WeightsCorrupt
-        The checkpoint is none of this network.
+        The checkpoint does not belong to this network.
     """
     expected = expected or Expected()
     patches = sine_patches()
@@ -119,7 +119,7 @@ def verify(
     checks += _statistics("embedding", reference, expected.embedding_mean, expected.embedding_std)
     if postprocessor is not None:
         mean, std = expected.postprocessed_mean, expected.postprocessed_std
-        with np.errstate(invalid="ignore"):  # weights that give NaN are told of above
+        with np.errstate(invalid="ignore"):  # NaN is reported above
             numbers = postprocessor(reference)
         checks += _statistics("post-processed", numbers, mean, std)
     if precision == "bfloat16" or (precision == "auto" and bfloat16.is_supported()):

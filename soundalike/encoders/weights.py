@@ -1,4 +1,4 @@
-"""The published VGGish weights: what they are, whether they are here and whole, how they get here."""
+"""Download and verify the published VGGish weights."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
 
 from soundalike.errors import DownloadFailed, WeightsCorrupt
 
-#: The command that fetches them. It is named here because this module imports next to nothing.
+#: The command that downloads the weights.
 GET_WEIGHTS = "soundalike models download"
 _BLOCK_BYTES = 1 << 18
 _TIMEOUT_S = 30.0
 _MARKER = "verified.json"
 _ABSENT = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE)
 
-#: Called with the bytes that are here and the bytes of the whole file, None where unknown.
+#: Called with the number of bytes received and the size of the file, None if unknown.
 Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
-    """A file that somebody else publishes.
+    """A published file.
 
     Attributes
     ----------
     name : str
-        Its name in the weights folder.
+        Name in the weights folder.
     url : str
-        Where it is published.
+        Address of the publisher.
     md5 : str
-        Its published checksum, hexadecimal.
+        Published checksum, hexadecimal.
     """
 
     name: str
@@ -62,14 +62,14 @@ PUBLISHED = (CHECKPOINT, PCA_PARAMS)
 
 
 def verified_path(file: WeightsFile, folder: Path) -> Path | None:
-    """Return where a published file lies, or None where it is not there.
+    """Return the path of a published file, or None if it is missing.
 
-    The checksum is computed once; afterwards size and modification time tell that it is the same.
+    The checksum is computed once; later calls compare size and modification time.
 
     Raises
     ------
     WeightsCorrupt
-        A file of that name is there, but it is not the published one.
+        The file is not the published one.
     """
     path = folder / file.name
     if not path.is_file():
@@ -89,7 +89,7 @@ def verified_path(file: WeightsFile, folder: Path) -> Path | None:
     try:
         marker.write_text(json.dumps({**known, file.name: stamp}))
     except OSError:
-        # A read-only volume: the checksum is computed again next time.
+        # A read-only volume: the next call computes the checksum again.
         return path
     return path
 
@@ -103,12 +103,9 @@ def _read_marker(marker: Path) -> dict[str, object]:
 
 
 def file_md5(path: Path) -> str:
-    """Return a file's MD5 in hexadecimal: the checksum that was published, not a safeguard."""
-    digest = hashlib.md5(usedforsecurity=False)
+    """Return a file's MD5 in hexadecimal; the publisher uses this checksum."""
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def download(
@@ -119,23 +116,22 @@ def download(
     on_progress: Progress | None = None,
     timeout_s: float = _TIMEOUT_S,
 ) -> Path:
-    """Fetch a published file, verify it, and only then give it its name.
+    """Download a published file, verify it, and only then give it its name.
 
-    A transfer that broke off goes on where it stopped.
+    An interrupted download is resumed.
 
     Parameters
     ----------
     file : WeightsFile
-        What to fetch.
+        The file to download.
     folder : Path
-        Where to; made if it is not there.
+        Target folder; created if missing.
     source : str or Path, optional
-        Address (http, https) or file to take it from; by default the address where it is published.
-        The checksum stays the published one.
+        Another address (http, https) or a local file. The published checksum applies.
     on_progress : callable, optional
-        Called with the bytes that are here and the bytes of the whole file, None where unknown.
+        Called with the number of bytes received and the size of the file, None if unknown.
     timeout_s : float
-        How long the server may stay silent.
+        Timeout of the server in seconds.
 
     Returns
     -------
@@ -145,10 +141,10 @@ def download(
     Raises
     ------
     DownloadFailed
-        The server cannot be reached, answers with an error, or breaks off (what is here is kept);
-        or the source's file cannot be read.
+        The server cannot be reached, returns an error, or closes the connection (received bytes are
+        kept); or the local file cannot be read.
     WeightsCorrupt
-        What arrived is not the published file; it is deleted.
+        The received file is not the published one; it is deleted.
     """
     if isinstance(source, Path):
         return _copied(file, folder, source, on_progress)
@@ -162,15 +158,15 @@ def download(
         reason = getattr(exc, "reason", None) or exc
         here = partial.stat().st_size if partial.exists() else 0
         raise DownloadFailed(
-            f"{shown_url(url)}: {reason} ({here} bytes are here); try again, or fetch it on another "
-            f"machine and put it into {folder}, with: soundalike models download --from FILE"
+            f"{shown_url(url)}: {reason} ({here} bytes received); try again, or download it on another "
+            f"machine and copy it to {folder} with: soundalike models download --from FILE"
         ) from exc
 
 
 @contextlib.contextmanager
 def _alone(partial: Path) -> Iterator[None]:
-    """Keep two downloads from writing into the same file."""
-    # Where weights are only loaded, as in the encoder's image, it is not installed.
+    """Prevent two downloads from writing the same file."""
+    # A late import: images that only load weights do not have it.
     import fasteners
 
     path = partial.with_suffix(".lock")
@@ -193,21 +189,21 @@ def _downloaded(
     resumed = _fetch(url, partial, on_progress, timeout_s)
     found = file_md5(partial)
     if resumed and found != file.md5:
-        # What was here already may be of another file: the source gets a chance of its own.
+        # The earlier part may belong to another file: download everything again.
         partial.unlink()
         _fetch(url, partial, on_progress, timeout_s)
         found = file_md5(partial)
     if found != file.md5:
         partial.unlink()
         raise WeightsCorrupt(
-            f"{shown_url(url)} delivered a file with MD5 {found}, expected {file.md5}; nothing was "
-            "kept: check for a proxy that answers in the server's place"
+            f"{shown_url(url)} returned a file with MD5 {found}, expected {file.md5}; it was deleted: "
+            "check for a proxy that answers instead of the server"
         )
     return partial.replace(partial.parent / file.name)
 
 
 def lacks_file(error: DownloadFailed) -> bool:
-    """Tell whether a download failed because the source has no such file (404, or no file there)."""
+    """Return whether a download failed because the source lacks the file (404, or no such file)."""
     cause = error.__cause__
     absent = isinstance(cause, urllib.error.HTTPError) and cause.code in _ABSENT
     return absent or isinstance(cause, FileNotFoundError)
@@ -226,7 +222,7 @@ def shown_url(url: str) -> str:
 
 
 def _copied(file: WeightsFile, folder: Path, source: Path, on_progress: Progress | None) -> Path:
-    # Not the name of a transfer that broke off: a wrong source must not cost what is here of that.
+    # Not the name of an interrupted download: a wrong source must not overwrite that one.
     partial = folder / f"{file.name}.copy"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -243,16 +239,16 @@ def _copied(file: WeightsFile, folder: Path, source: Path, on_progress: Progress
             partial.unlink()
     if found != file.md5:
         raise WeightsCorrupt(
-            f"{source} has MD5 {found}, the published file has {file.md5}; nothing was copied: fetch "
-            f"it again from {file.url}"
+            f"{source} has MD5 {found}, the published file has {file.md5}; nothing was copied: "
+            f"download it again from {file.url}"
         )
     return folder / file.name
 
 
 def _copy(source: Path, target: Path, on_progress: Progress | None) -> None:
     if source.exists() and not source.is_file():
-        # A pipe, for one, would be waited for.
-        raise OSError(f"{source.name} is no file")
+        # Reading a pipe, for example, would block.
+        raise OSError(f"{source.name} is not a regular file")
     with source.open("rb") as whole, target.open("wb") as out:
         total = os.fstat(whole.fileno()).st_size
         here = 0
@@ -263,19 +259,19 @@ def _copy(source: Path, target: Path, on_progress: Progress | None) -> None:
 
 
 def _request(url: str) -> urllib.request.Request:
-    """Return a request for an address; user and password go into a header, as a browser sends them."""
+    """Return a request for an address, with user and password in a header."""
     parts = urlsplit(url)
     user, _, host = parts.netloc.rpartition("@")
     request = urllib.request.Request(urlunsplit(parts._replace(netloc=host)))  # noqa: S310 - http(s)
     if user:
-        # Not to whom the server redirects.
+        # Not sent to the target of a redirect.
         token = base64.b64encode(unquote_to_bytes(user)).decode("ascii")
         request.add_unredirected_header("Authorization", f"Basic {token}")
     return request
 
 
 def _fetch(url: str, partial: Path, on_progress: Progress | None, timeout_s: float) -> bool:
-    """Fetch what is missing of a file; tell whether bytes that were here before are part of it."""
+    """Download the missing part of a file; return whether an earlier part was reused."""
     here = partial.stat().st_size if partial.exists() else 0
     request = _request(url)
     if here:
@@ -284,7 +280,7 @@ def _fetch(url: str, partial: Path, on_progress: Progress | None, timeout_s: flo
         answer = urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - as above
     except urllib.error.HTTPError as exc:
         if exc.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and here:
-            # Complete already, or of another length: the checksum decides.
+            # The file is complete, or has another length: the checksum decides.
             return True
         raise
     with answer:

@@ -1,4 +1,4 @@
-"""Measure how well search works on labelled clips: figures with intervals, and a report."""
+"""Evaluate search on labelled clips: metrics with confidence intervals, and a report."""
 
 from soundalike.evaluation.clips import LabelledClip, labelled_clips, with_folds, with_queries
 from soundalike.evaluation.metadata import read_metadata, with_metadata

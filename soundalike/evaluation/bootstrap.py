@@ -1,4 +1,4 @@
-"""How far would the means move with other queries of the same kind? Percentile bootstrap intervals.
+"""Percentile bootstrap intervals of means over queries.
 
 Sources: B. Efron and R. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile
 intervals); T. Sakai, "Evaluating evaluation metrics based on the bootstrap", SIGIR 2006 (resampling the
@@ -13,7 +13,7 @@ import numpy.typing as npt
 SEED = 1993
 N_RESAMPLES = 2000
 CONFIDENCE = 0.95
-#: Values that are held at once (16 MiB).
+#: Number of values in memory at once (16 MiB).
 _BLOCK_VALUES = 1 << 21
 
 FloatRows = npt.NDArray[np.float64]
@@ -22,18 +22,17 @@ FloatRows = npt.NDArray[np.float64]
 def intervals(values: FloatRows) -> FloatRows:
     """Return the 95 % percentile bootstrap interval of the mean of each row.
 
-    The columns, the queries, are drawn with replacement 2000 times, with a fixed seed. All rows, and
-    all calls for as many queries, see the same draws: given the differences of two settings this is
-    the paired bootstrap.
+    The columns (queries) are drawn with replacement 2000 times, with a fixed seed. All rows, and all
+    calls with the same number of queries, use the same draws: for the differences of two settings this
+    is the paired bootstrap.
 
-    What is resampled is the queries; the clips that they search, and the choice of the classes, stay
-    as they are. Where all values of a row are equal the interval has no width, however few there
-    are.
+    Only queries are resampled, not the searched clips and the classes. If all values of a row are equal,
+    the interval has zero width, even for few queries.
 
     Parameters
     ----------
     values : (n_metrics, n_queries) float64
-        A query's value of each metric; at least one query.
+        Value of each metric for each query; at least one query.
 
     Returns
     -------

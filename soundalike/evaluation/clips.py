@@ -1,4 +1,4 @@
-"""Clips with their labels and folds, and which of them ask and which of them answer."""
+"""Labelled clips with folds, divided into queries and candidates."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from soundalike.errors import ParameterError
 
 @dataclass(frozen=True, slots=True)
 class LabelledClip:
-    """A clip and what is known of it.
+    """A clip with its label and role.
 
     Attributes
     ----------
     path : Path
     label : str
     fold : str or None
-        Clips of the query's own fold are never among its answers; None: only the query itself.
+        Clips of the query's fold are not ranked; None: only the query itself is excluded.
     is_query : bool
-        Whether the other clips are ranked for it.
+        Whether the candidates are ranked for this clip.
     is_candidate : bool
-        Whether it may be an answer.
+        Whether this clip is ranked for queries.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class LabelledClip:
 
 
 def labelled_clips(files: Sequence[Path], fold_pattern: str | None = None) -> list[LabelledClip]:
-    """Label each file by its folder, and find its fold.
+    """Label each file by its folder, and set its fold.
 
     Parameters
     ----------
@@ -53,19 +53,19 @@ def labelled_clips(files: Sequence[Path], fold_pattern: str | None = None) -> li
 
 
 def with_folds(clips: Sequence[LabelledClip], fold_pattern: str | None) -> list[LabelledClip]:
-    """Return the clips with the folds that their file names tell.
+    """Set the folds of clips by their file names.
 
     Parameters
     ----------
     clips : sequence of LabelledClip
     fold_pattern : str or None
-        Regular expression that is searched for in the file name; its first group, or the whole of
-        what it matches, names the fold. None leaves the clips as they are.
+        Regular expression to search for in file names; the fold is its first group, or the whole match.
+        None: the clips are unchanged.
 
     Raises
     ------
     ParameterError
-        The pattern is no regular expression, or finds no fold in some file name.
+        The pattern is not a regular expression, or does not match a file name.
     """
     if fold_pattern is None:
         return list(clips)
@@ -81,40 +81,41 @@ def with_folds(clips: Sequence[LabelledClip], fold_pattern: str | None) -> list[
 
 
 def with_queries(clips: Sequence[LabelledClip], query_pattern: str | None) -> list[LabelledClip]:
-    """Part the clips into queries and those that may answer them.
+    """Divide clips into queries and candidates.
 
     Parameters
     ----------
     clips : sequence of LabelledClip
     query_pattern : str or None
-        Regular expression that is searched for in the file name. Where it matches, the clip is a
-        query and no candidate; all others are candidates and no queries. A group of the name
-        ``label`` gives the query's label, for collections whose queries lie in a folder of their
-        own. None leaves the clips as they are.
+        Regular expression to search for in file names. Matching clips are queries, all others are
+        candidates. A group named ``label`` is the label of the query, for queries in a separate folder.
+        None: the clips are unchanged.
 
     Raises
     ------
     ParameterError
-        The pattern is no regular expression, or leaves no query or no candidate.
+        The pattern is not a regular expression, or there are no queries or no candidates.
     """
     if query_pattern is None:
         return list(clips)
     pattern = _compiled(query_pattern, "query pattern")
-    parted = []
+    divided = []
     for clip in clips:
         match = pattern.search(clip.path.name)
         label = match.groupdict().get("label", clip.label) if match else clip.label
         if not label:
             raise ParameterError(f"query pattern {query_pattern!r} gives {clip.path.name!r} no label")
-        parted.append(replace(clip, label=label, is_query=match is not None, is_candidate=match is None))
-    n_queries = sum(clip.is_query for clip in parted)
-    if n_queries in (0, len(parted)):
+        divided.append(
+            replace(clip, label=label, is_query=match is not None, is_candidate=match is None)
+        )
+    n_queries = sum(clip.is_query for clip in divided)
+    if n_queries in (0, len(divided)):
         share = "none" if n_queries == 0 else "all"
         raise ParameterError(
-            f"query pattern {query_pattern!r} matches {share} of {len(parted)} file names; "
-            "it must match the queries and leave the clips that are to be found"
+            f"query pattern {query_pattern!r} matches {share} of {len(divided)} file names; "
+            "it must match the queries, but not the candidates"
         )
-    return parted
+    return divided
 
 
 def _compiled(pattern: str, what: str) -> re.Pattern[str]:

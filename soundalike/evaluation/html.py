@@ -1,22 +1,18 @@
-"""Elements of a page that stands alone, built with the standard library's ElementTree.
-
-What goes in as text or as a value of an attribute comes out escaped, whatever it holds: there is no
-string of markup to put it into.
-"""
+"""Build standalone HTML pages with the standard library's ElementTree, which escapes all text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
-#: What may stand in an element; None stands for nothing.
+#: Child of an element; None is ignored.
 Child = ElementTree.Element | str | None
 
-#: Control characters have no place in HTML; each is shown by its picture (U+2400 and following).
+#: HTML does not allow control characters; each is replaced by its picture (U+2400 and following).
 _CONTROL_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
 _CONTROL_PICTURES |= {0x7F: 0x2421, **dict.fromkeys(range(0x80, 0xA0), 0xFFFD)}
 
-#: Nothing is loaded from anywhere and no script runs, whatever the page's text may hold.
+#: The page loads nothing and runs no scripts.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -28,8 +24,8 @@ def element(tag: str, *children: Child, **attributes: object) -> ElementTree.Ele
     tag : str
     *children : Element, str or None
     **attributes
-        Their values become text; an underscore at a name's end is dropped (``class_``), others become
-        hyphens (``stroke_width``). None leaves the attribute out.
+        Values are converted to text; None omits the attribute. A trailing underscore of a name is
+        removed (``class_``), others become hyphens (``stroke_width``).
     """
     made = ElementTree.Element(
         tag,
@@ -53,8 +49,18 @@ def element(tag: str, *children: Child, **attributes: object) -> ElementTree.Ele
     return made
 
 
+def svg_line(x1: float, y1: float, x2: float, y2: float, **more: object) -> ElementTree.Element:
+    """Return a line of an SVG."""
+    return element("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", **more)
+
+
+def svg_text(text: str, x: float, y: float, anchor: str, **more: object) -> ElementTree.Element:
+    """Return a text of an SVG; `anchor` is ``start``, ``middle`` or ``end``."""
+    return element("text", text, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, **more)
+
+
 def cleaned(text: str) -> str:
-    r"""Return text with control characters made visible.
+    r"""Replace control characters with visible ones.
 
     Examples
     --------
@@ -67,7 +73,7 @@ def cleaned(text: str) -> str:
 def table(
     caption: str, header: Sequence[Child], rows: Iterable[Sequence[Child]], numbers: bool = True
 ) -> ElementTree.Element:
-    """Return a table whose first column names the rows.
+    """Return a table whose first column has the names of the rows.
 
     Parameters
     ----------
@@ -75,7 +81,7 @@ def table(
     header : sequence of Child
     rows : iterable of sequences of Child
     numbers : bool
-        Align all columns but the first right.
+        Align all columns except the first to the right.
     """
     head = element("tr", *(element("th", cell, scope="col") for cell in header))
     body = [
@@ -96,13 +102,13 @@ def table(
 
 
 def page(title: str, style: str, *body: Child) -> str:
-    """Return a whole HTML document.
+    """Return an HTML document.
 
     Parameters
     ----------
     title : str
     style : str
-        CSS, which is not escaped: a constant, never somebody's text.
+        CSS, which is not escaped: must be a constant.
     *body : Child
     """
     root = element(
@@ -113,7 +119,7 @@ def page(title: str, style: str, *body: Child) -> str:
             element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
             element("meta", name="color-scheme", content="light dark"),
-            # Otherwise browsers ask the server for one.
+            # Prevents a request for a favicon.
             element("link", rel="icon", href="data:,"),
             element("title", title),
             element("style", style),

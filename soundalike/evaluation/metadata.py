@@ -1,4 +1,4 @@
-"""Labels and folds from tables beside the clips, such as ESC-50's ``meta/esc50.csv``."""
+"""Read labels and folds of clips from tables, such as ESC-50's ``meta/esc50.csv``."""
 
 from __future__ import annotations
 
@@ -19,30 +19,28 @@ from soundalike.indexing.metadata import (
 
 
 def read_metadata(tables: Path | Sequence[Path], folder: Path) -> list[LabelledClip]:
-    """Read tables of clips.
+    """Read labelled clips from tables.
 
     Parameters
     ----------
     tables : Path or sequence of Path
-        As for `soundalike.indexing.metadata.read_file_rows`. Columns: the file's name; ``label`` or
-        ``category``; and, for all clips or none, ``fold``. Others are ignored.
+        As for `soundalike.indexing.metadata.read_file_rows`. Required columns are the file's name and
+        ``label`` or ``category``; ``fold`` is for all clips or none; other columns are ignored.
     folder : Path
-        File names are relative to their table's folder, or to this one, or to its subfolder ``audio``.
+        File names are relative to their table's folder, to this one, or to its subfolder ``audio``.
 
     Returns
     -------
     clips : list of LabelledClip
-        Ordered by path, so that the order of the lines changes nothing. A file that is not there
-        stays in the list; it fails, with its code, when it is to be read.
+        Sorted by path. Missing files are included, and fail when they are read.
 
     Raises
     ------
     MetadataError
-        A table cannot be read, lacks a column or a value, names a file twice, or none of the files is
-        there.
+        A table cannot be read, lacks a column or a value, names a file twice, or no file exists.
     """
     tables = [tables] if isinstance(tables, Path) else tables
-    rows = read_file_rows(tables, [folder], [LABEL_COLUMNS], [FOLD_COLUMN])
+    rows = read_file_rows(tables, [folder], [LABEL_COLUMNS])
     clips = {row.place: LabelledClip(row.place, _label(row), _fold(row)) for row in rows}
     has_folds = _fold(rows[0]) is not None
     for row in rows:
@@ -58,14 +56,14 @@ def read_metadata(tables: Path | Sequence[Path], folder: Path) -> list[LabelledC
 
 
 def with_metadata(clips: Sequence[LabelledClip], tables: Sequence[Path]) -> list[LabelledClip]:
-    """Return clips with the labels and folds that tables beside them give to some or all.
+    """Set the labels and folds of clips from tables in their folders.
 
     Parameters
     ----------
     clips : sequence of LabelledClip
-        Those that no table names stay as they are.
+        Clips that are not in a table are unchanged.
     tables : sequence of Path
-        As for `read_metadata`; file names are relative to their table's folder, and a label may be
+        As for `read_metadata`; file names are relative to their table's folder, and labels may be
         missing.
 
     Raises

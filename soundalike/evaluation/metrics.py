@@ -1,14 +1,13 @@
-"""Retrieval metrics: how good a ranking is, given which of its entries are relevant.
+"""Retrieval metrics of rankings.
 
-Conventions: a query's ranking holds every indexed recording that it may be answered with, best
-first, and is given as booleans: is the recording at this rank relevant? Queries without a single
-relevant recording are counted apart and left out of the means.
+A ranking of a query has all candidates, best first, as booleans: is the recording at this rank relevant?
+Queries without a relevant recording are counted separately and are not part of the means.
 
-- Fewer ranked entries than `k`: the missing ones count as not relevant, so that precision at 5 can be
-  no more than 2/5 where two clips are to be found.
-- Equal scores: whoever ranks decides by something other than relevance; Soundalike orders them by path.
-- Silent recordings, which a search never returns, are ranked last and are relevant to nothing. A silent
-  query has found nothing: all its metrics are 0.
+- Fewer ranked entries than `k`: missing ones count as not relevant, so precision at 5 is at most 2/5 if
+  there are two relevant clips.
+- Equal scores are not ordered by relevance; Soundalike orders them by path.
+- Silent recordings, which a search never returns, are ranked last and are not relevant. All metrics of a
+  silent query are 0.
 
 Metrics: `precision_at_k`, `average_precision`, `reciprocal_rank`, `interpolated_precision`.
 
@@ -23,7 +22,7 @@ import numpy.typing as npt
 from soundalike.errors import ParameterError
 
 BoolArray = npt.NDArray[np.bool_]
-#: Of `interpolated_precision`.
+#: Number of recall levels of `interpolated_precision`.
 N_RECALL_LEVELS = 11
 
 
@@ -39,7 +38,7 @@ def validate(relevant: BoolArray) -> None:
 def precision_at_k(relevant: BoolArray, k: int) -> float:
     """Return the share of relevant entries among the first `k`.
 
-    Where fewer than `k` entries are ranked, the missing ones count as not relevant.
+    If fewer than `k` entries are ranked, the missing ones count as not relevant.
 
     Examples
     --------
@@ -53,7 +52,7 @@ def precision_at_k(relevant: BoolArray, k: int) -> float:
 
 
 def average_precision(relevant: BoolArray) -> float:
-    """Return the mean, over the relevant entries, of the precision at their ranks.
+    """Return the mean of the precision at the ranks of the relevant entries.
 
     Examples
     --------
@@ -70,7 +69,7 @@ def average_precision(relevant: BoolArray) -> float:
 
 
 def reciprocal_rank(relevant: BoolArray) -> float:
-    """Return one over the rank of the first relevant entry; 0 where there is none.
+    """Return one over the rank of the first relevant entry; 0 without a relevant entry.
 
     Examples
     --------
@@ -84,8 +83,7 @@ def reciprocal_rank(relevant: BoolArray) -> float:
 def interpolated_precision(relevant: BoolArray) -> npt.NDArray[np.float64]:
     """Return the interpolated precision at the recall levels 0, 0.1, ... 1.
 
-    That is the highest precision at any rank up to which at least this share of the relevant entries
-    is found; 0 where nothing is relevant.
+    That is the highest precision at any rank with at least this recall; 0 without a relevant entry.
 
     Returns
     -------
@@ -104,7 +102,7 @@ def interpolated_precision(relevant: BoolArray) -> npt.NDArray[np.float64]:
         return np.zeros(N_RECALL_LEVELS)
     precision = np.arange(1, len(ranks) + 1) / ranks
     at_least = np.maximum.accumulate(precision[::-1])[::-1]
-    # Entries that a level needs, rounded up in whole numbers: 0.3 * 10 is more than 3 in binary.
+    # Number of entries per level, rounded up with integers: as floats, 0.3 * 10 is more than 3.
     steps = N_RECALL_LEVELS - 1
     needed = -(-np.arange(N_RECALL_LEVELS) * len(ranks) // steps)
     interpolated: npt.NDArray[np.float64] = at_least[np.maximum(needed, 1) - 1]

@@ -1,4 +1,4 @@
-"""The plots of the report, as SVG elements that take their colours from the page."""
+"""SVG plots of the report; the style sheet of the page defines the colours."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from xml.etree.ElementTree import Element
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.evaluation.html import element
+from soundalike.evaluation.html import element, svg_line, svg_text
 from soundalike.evaluation.results import NO_ANSWER
 
-#: Labels up to which a heat map can still be read.
+#: Maximum number of labels of a readable heat map.
 MAX_HEAT_LABELS = 100
 _WIDTH, _HEIGHT = 440, 330
 _LEFT, _BOTTOM, _MARGIN = 48, 44, 14
 _LETTER_WIDTH = 7
 _LONGEST_LABEL = 24
-#: Lines are told apart by more than their colour.
+#: Lines differ by dashes, not only by colour.
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "10 4", "1 2")
 
 
@@ -27,20 +27,20 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
     Parameters
     ----------
     curves : mapping of str to (11,) float64
-        By the name of the setting: interpolated precision at recall 0, 0.1, ... 1.
+        Interpolated precision at recall 0, 0.1, ... 1 by the name of the setting.
     """
     parts: list[Element] = [element("title", "Mean interpolated precision at each recall")]
     for tenth in range(0, 11, 2):
         value = tenth / 10
         parts += [
-            _line(_x(value), _y(0), _x(value), _y(1), "grid"),
-            _line(_x(0), _y(value), _x(1), _y(value), "grid"),
-            _text(f"{value:g}", _x(value), _y(0) + 16, "middle"),
-            _text(f"{value:g}", _x(0) - 6, _y(value) + 4, "end"),
+            svg_line(_x(value), _y(0), _x(value), _y(1), class_="grid"),
+            svg_line(_x(0), _y(value), _x(1), _y(value), class_="grid"),
+            svg_text(f"{value:g}", _x(value), _y(0) + 16, "middle"),
+            svg_text(f"{value:g}", _x(0) - 6, _y(value) + 4, "end"),
         ]
-    parts.append(_text("recall", _x(0.5), _HEIGHT - 8, "middle"))
+    parts.append(svg_text("recall", _x(0.5), _HEIGHT - 8, "middle"))
     upright = f"rotate(-90 12 {_y(0.5):g})"
-    parts.append(_text("precision", 12, _y(0.5), "middle", transform=upright))
+    parts.append(svg_text("precision", 12, _y(0.5), "middle", transform=upright))
     for number, (name, curve) in enumerate(curves.items()):
         points = [(_x(level / 10), _y(float(value))) for level, value in enumerate(curve)]
         parts.append(
@@ -52,11 +52,11 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
             )
         )
         for level, ((x, y), value) in enumerate(zip(points, curve, strict=True)):
-            told = f"{name}: precision {value:.3f} at recall {level / 10:g}"
+            tooltip = f"{name}: precision {value:.3f} at recall {level / 10:g}"
             parts.append(
                 element(
                     "circle",
-                    element("title", told),
+                    element("title", tooltip),
                     cx=f"{x:.1f}",
                     cy=f"{y:.1f}",
                     r=3,
@@ -67,28 +67,20 @@ def recall_plot(curves: Mapping[str, npt.NDArray[np.float64]]) -> Element:
 
 
 def key_line(number: int) -> Element:
-    """Return the sample of a setting's line for the legend."""
-    line = element(
-        "line",
-        x1=0,
-        y1=6,
-        x2=34,
-        y2=6,
-        class_=f"curve s{number}",
-        stroke_dasharray=_DASHES[number] or None,
-    )
+    """Return the line of a setting for the legend."""
+    line = svg_line(0, 6, 34, 6, class_=f"curve s{number}", stroke_dasharray=_DASHES[number] or None)
     return _svg(34, 12, None, [line])
 
 
 def heat_map(labels: Sequence[str], counts: Mapping[tuple[str, str | None], int], title: str) -> Element:
-    """Return a confusion table as a heat map; shades are shares of a row.
+    """Return a confusion matrix as a heat map; shades are shares of a row.
 
     Parameters
     ----------
     labels : sequence of str
         Rows and columns, at most `MAX_HEAT_LABELS`.
     counts : mapping of (query, answer) to int
-        Cells that are not empty; the answer None stands in a column of its own.
+        Cells that are not empty; the answer None has its own column.
     title : str
     """
     columns: list[str | None] = [*labels]
@@ -120,21 +112,21 @@ def heat_map(labels: Sequence[str], counts: Mapping[tuple[str, str | None], int]
     parts.append(
         element("rect", x=f"{left:g}", y=f"{top:g}", width=width, height=height, class_="frame")
     )
-    # The rotated names lean over the last column.
+    # The rotated names extend beyond the last column.
     return _svg(left + width + longest * _LETTER_WIDTH * 0.6, top + height + 6, title, parts)
 
 
-def _cell(x: float, y: float, size: int, count: int, total: int, told: str) -> list[Element]:
+def _cell(x: float, y: float, size: int, count: int, total: int, tooltip: str) -> list[Element]:
     share = count / total
     cell = element(
         "rect",
-        element("title", told),
+        element("title", tooltip),
         **{"class_": "heat", "x": f"{x:g}", "y": f"{y:g}", "width": size, "height": size},
         fill_opacity=f"{0.08 + 0.92 * share:.3f}",
     )
     if size < 18:
         return [cell]
-    number = _text(
+    number = svg_text(
         str(count), x + size / 2, y + size / 2 + 4, "middle", class_="strong" if share > 0.55 else "weak"
     )
     return [cell, number]
@@ -150,7 +142,7 @@ def _shown(label: str | None) -> str:
 
 
 def _label(label: str | None, x: float, y: float, anchor: str, **more: object) -> Element:
-    text = _text(_shown(label), x, y, anchor, **more)
+    text = svg_text(_shown(label), x, y, anchor, **more)
     text.append(element("title", _named(label)))
     return text
 
@@ -174,11 +166,3 @@ def _x(share: float) -> float:
 
 def _y(share: float) -> float:
     return _HEIGHT - _BOTTOM - share * (_HEIGHT - _BOTTOM - _MARGIN)
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Element:
-    return element("line", x1=f"{x1:g}", y1=f"{y1:g}", x2=f"{x2:g}", y2=f"{y2:g}", class_=kind)
-
-
-def _text(text: str, x: float, y: float, anchor: str, **more: object) -> Element:
-    return element("text", text, x=f"{x:g}", y=f"{y:g}", text_anchor=anchor, **more)

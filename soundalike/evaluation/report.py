@@ -1,4 +1,4 @@
-"""The report: one page that stands alone, for one setting or several side by side."""
+"""The HTML report of an evaluation, for one setting or several."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def render(
     Parameters
     ----------
     results : sequence of Evaluation
-        One a setting, at most six; the first is what the others are compared with.
+        One per setting, at most six; the others are compared with the first.
     folder : Path
-        Where the clips are; paths are shown relative to it.
+        Folder of the clips; paths are shown relative to it.
     options : mapping of str to str
-        What else decided which clips ask and answer, for example the fold pattern.
+        Other options of the evaluation, for example the fold pattern.
     made_at : datetime, optional
-        Now, by default.
+        Time of the report; now by default.
     """
     title = f"Evaluation of {folder.name or folder}"
     made_at = made_at or datetime.now(UTC)
@@ -79,8 +79,8 @@ def _settings(results: Sequence[Evaluation], folder: Path, options: Mapping[str,
         *options.items(),
         ("Clips read", f"{first.n_clips}, {len(first.failed)} failed"),
         ("Queries", f"{first.n_queries}, of {first.n_labels} labels"),
-        ("Clips that may answer", str(first.n_candidates)),
-        ("By chance", f"{first.chance:.3f} of the first answers would be right"),
+        ("Candidates", str(first.n_candidates)),
+        ("Random ranking", f"P@1 {first.chance:.3f}"),
     ]
     settings = [
         (
@@ -98,8 +98,10 @@ def _settings(results: Sequence[Evaluation], folder: Path, options: Mapping[str,
     header = ("Encoder", "Precision", "Window", "Stride", "Example hop", "Windows", "Fingerprint")
     return [
         element("h2", "Settings"),
-        table("What was searched", ("", ""), rows, numbers=False),
-        table("With what", ("", *header) if len(results) > 1 else header, settings, numbers=False),
+        table("Data", ("", ""), rows, numbers=False),
+        table(
+            "Encoder and windows", ("", *header) if len(results) > 1 else header, settings, numbers=False
+        ),
     ]
 
 
@@ -126,8 +128,8 @@ def _means(results: Sequence[Evaluation]) -> list[Element]:
         parts.append(
             element(
                 "p",
-                "An interval without 0 in it speaks for a real difference on queries like these. "
-                "With many settings, some intervals miss 0 by chance.",
+                "An interval that excludes 0 indicates a real difference for such queries. With many "
+                "settings, some intervals exclude 0 by chance.",
                 class_="quiet",
             )
         )
@@ -183,8 +185,7 @@ def _curves(results: Sequence[Evaluation]) -> list[Element]:
         element("h2", "Precision and recall"),
         element(
             "p",
-            "How pure the ranking is up to the rank where a share of all clips of the query's label is "
-            "found: interpolated precision, mean over the queries.",
+            "Interpolated precision at each recall: mean over the queries.",
         ),
         element("div", recall_plot(curves), class_="wide"),
         element("ul", *keys, class_="keys")
@@ -198,7 +199,7 @@ def _confusions(results: Sequence[Evaluation]) -> list[Element]:
         element("h2", "Confusions"),
         element(
             "p",
-            "Rows: label of the query. Columns: label of its first answer. Shades: share of the row.",
+            "Rows: label of the query. Columns: label of the first answer. Shades: share of the row.",
         ),
     ]
     tables = [{(cell.query, cell.answer): cell.count for cell in confusion(r)} for r in results]
@@ -232,8 +233,8 @@ def _worst(results: Sequence[Evaluation], folder: Path) -> list[Element]:
         element("h2", "Worst queries"),
         element(
             "p",
-            "Wrong first answers, the lowest average precision (AP) first. The seconds are those of the "
-            "two windows that were most alike.",
+            "Queries with a wrong first answer, by average precision (AP). The times are those "
+            "of the most similar pair of windows.",
         ),
     ]
     header = ("Query", "Label", "First answer", "Its label", "Score", "Query at", "Answer at", "AP")
@@ -276,10 +277,10 @@ def _failures(result: Evaluation, folder: Path) -> list[Element]:
         (_shown_path(Path(failure.path), folder), failure.code, failure.message)
         for failure in result.failed
     ]
-    caption = f"{len(rows)} clips could not be read and were left out"
+    caption = f"{len(rows)} clips could not be read and were skipped"
     return [
         element("h2", "Failures"),
-        table(caption, ("Clip", "Code", "What happened"), rows, numbers=False),
+        table(caption, ("Clip", "Code", "Reason"), rows, numbers=False),
     ]
 
 

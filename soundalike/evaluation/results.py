@@ -1,4 +1,4 @@
-"""What an evaluation found: means over the queries, classes, mistakes, and each query's answer."""
+"""Results of an evaluation: means, classes, mistakes and single queries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from soundalike.types import Window
 
 #: Names of the metrics of a query, in the order of `Evaluation.values`.
 METRICS = ("p_at_1", "p_at_5", "map", "mrr")
-#: Shown in the place of a label.
+#: Shown instead of a label.
 NO_ANSWER = "(no answer)"
 
 
@@ -41,16 +41,16 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the clips were embedded with.
+    """Encoder and windows of an evaluation.
 
     Attributes
     ----------
     encoder, fingerprint : str
-        The encoder's name and the hash of its weights or constants.
+        Name of the encoder and hash of its weights or constants.
     precision : str
-        ``float32`` or ``bfloat16``: what it computes in.
+        Number format: ``float32`` or ``bfloat16``.
     window_s, stride_s, example_hop_s : float
-        Length of a window, distance of windows and of the patches within one, in seconds.
+        Length of a window, distance of windows and distance of patches in a window, in seconds.
     """
 
     encoder: str
@@ -69,7 +69,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The clip that was ranked first.
+    """The first clip of a ranking.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Answer:
     score : float
         Cosine similarity of the best pair of windows.
     query_window, window : Window
-        That pair: the query's window and the clip's.
+        The windows of this pair.
     """
 
     clip: LabelledClip
@@ -88,14 +88,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What became of one query.
+    """Result of one query.
 
     Attributes
     ----------
     clip : LabelledClip
         The query.
     answer : Answer or None
-        None: the query is silent, or all that it might have found is.
+        None if the query or all candidates are silent.
     """
 
     clip: LabelledClip
@@ -104,25 +104,25 @@ class QueryResult:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What was found with one setting.
+    """Result of one setting.
 
     Attributes
     ----------
     setting : Setting
     n_clips : int
-        Clips that could be read.
+        Number of readable clips.
     n_candidates : int
-        Those of them that may be answers.
+        Number of candidates among them.
     n_windows : int
-        Audible windows of the candidates.
+        Searchable windows of the candidates.
     n_labels : int
-        Distinct labels.
+        Number of distinct labels.
     queries : list of QueryResult
-        Clips that ask and have at least one relevant clip to find.
+        Queries with at least one relevant candidate.
     values : (4, n_queries) float64
-        Each query's precision at 1 and at 5, average precision and reciprocal rank.
+        Precision at 1 and at 5, average precision and reciprocal rank of each query.
     chance : float
-        Precision at 1 of a ranking by lot.
+        Precision at 1 of a random ranking.
     recall_curve : (11,) float64
         Mean interpolated precision at recall 0, 0.1, ... 1.
     failed : list of Failure
@@ -146,7 +146,7 @@ class Evaluation:
 
     @property
     def n_queries(self) -> int:
-        """How many queries the means are over."""
+        """Number of queries."""
         return len(self.queries)
 
     @property
@@ -171,7 +171,7 @@ class Evaluation:
 
     @cached_property
     def estimates(self) -> dict[str, Estimate]:
-        """The mean of each metric, by its name in `METRICS`."""
+        """Mean of each metric by its name in `METRICS`."""
         return _estimates(self.values)
 
 
@@ -189,9 +189,9 @@ class ClassResult:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """How many queries of one label had a first answer of another, or of the same.
+    """Number of queries with one label whose first answer has another (or the same) label.
 
-    ``answer`` is None where there was no answer.
+    ``answer`` is None for queries without an answer.
     """
 
     query: str
@@ -200,7 +200,7 @@ class Confusion:
 
 
 def per_class(result: Evaluation) -> list[ClassResult]:
-    """Return the means over the queries of each label, ordered by label."""
+    """Return the means over the queries of each label, sorted by label."""
     labels = np.array([query.clip.label for query in result.queries], dtype=object)
     found = []
     for label in sorted(set(labels)):
@@ -210,7 +210,7 @@ def per_class(result: Evaluation) -> list[ClassResult]:
 
 
 def confusion(result: Evaluation) -> list[Confusion]:
-    """Return the cells of the confusion table that are not empty, ordered by their labels."""
+    """Return the cells of the confusion matrix that are not empty, sorted by label."""
     cells = Counter(
         (query.clip.label, query.answer.clip.label if query.answer else None) for query in result.queries
     )
@@ -219,19 +219,19 @@ def confusion(result: Evaluation) -> list[Confusion]:
 
 
 def letters(results: Sequence[Evaluation]) -> list[str]:
-    """Return the names under which settings stand side by side: A, B, C."""
+    """Return the names of settings in a comparison: A, B, C."""
     return list(string.ascii_uppercase[: len(results)])
 
 
 def frequent_mistakes(
     results: Sequence[Evaluation],
 ) -> list[tuple[str, str | None, tuple[int, ...]]]:
-    """Return the cells off the diagonal of the confusion tables, the most frequent first.
+    """Return the off-diagonal cells of the confusion matrices, the most frequent first.
 
     Returns
     -------
     mistakes : list of (query, answer, counts)
-        Labels, and the count with each setting.
+        Labels, and the count of each setting.
     """
     tables = [
         {(cell.query, cell.answer): cell.count for cell in confusion(result)} for result in results
@@ -242,13 +242,13 @@ def frequent_mistakes(
 
 
 def worst_queries(result: Evaluation, count: int) -> list[int]:
-    """Return the queries that went worst.
+    """Return the worst queries.
 
     Returns
     -------
     indexes : list of int
-        Into ``result.queries``: at most `count` whose first answer is wrong or missing. The lowest
-        average precision comes first, and of equal ones the highest score of the wrong answer.
+        Indexes into ``result.queries``: at most `count` queries whose first answer is wrong or missing,
+        by increasing average precision, then by decreasing score of the wrong answer.
     """
 
     def badness(index: int) -> tuple[float, float]:
@@ -260,18 +260,18 @@ def worst_queries(result: Evaluation, count: int) -> list[int]:
 
 
 def differences(first: Evaluation, second: Evaluation) -> dict[str, Estimate]:
-    """Return how much better the second setting is, with paired bootstrap intervals.
+    """Return the improvement of the second setting, with paired bootstrap intervals.
 
     Raises
     ------
     ParameterError
-        The two were not asked the same queries.
+        The two have different queries.
     """
     asked = [[query.clip.path for query in result.queries] for result in (first, second)]
     if asked[0] != asked[1]:
         raise ParameterError(
-            f"one setting has {len(asked[0])} queries, another has {len(asked[1])} or others; compare "
-            "on clips that do not change meanwhile"
+            f"one setting has {len(asked[0])} queries, another has {len(asked[1])} or different ones; "
+            "do not change the clips during a comparison"
         )
     return _estimates(second.values - first.values)
 
@@ -279,7 +279,7 @@ def differences(first: Evaluation, second: Evaluation) -> dict[str, Estimate]:
 def _estimates(values: FloatRows) -> dict[str, Estimate]:
     bounds = intervals(values)
     return {
-        # A row at a time, as numpy adds up rows and tables in different orders.
+        # Row by row, because NumPy sums rows and tables in different orders.
         name: Estimate(float(row.mean()), float(low), float(high))
         for name, row, (low, high) in zip(METRICS, values, bounds, strict=True)
     }

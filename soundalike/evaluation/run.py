@@ -1,4 +1,4 @@
-"""Embed labelled clips and let them ask for each other, exactly, by best-window score."""
+"""Evaluate labelled clips by exact best-window search."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from soundalike.audio.sources import resolve_path
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import Encoder
-from soundalike.encoders.clips import embed_audible
+from soundalike.encoders.clips import embed_searchable
 from soundalike.errors import ParameterError
 from soundalike.evaluation.clips import LabelledClip
 from soundalike.evaluation.metrics import (
@@ -38,7 +38,7 @@ _MEASURES: dict[str, Callable[[BoolArray], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Embedded:
-    """A clip that could be read; windows and rows are those that search would compare."""
+    """A readable clip with its searchable windows and their vectors."""
 
     clip: LabelledClip
     windows: list[Window]
@@ -60,24 +60,23 @@ def evaluate(
     example_hop_s: float = 1.0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
-    """Let every query among the clips ask for the others, exactly, by best-window score.
+    """Rank the candidates for every query by exact best-window scores.
 
     Parameters
     ----------
     clips : sequence of LabelledClip
-        Equal scores are ranked in the order of the clips, which should be that of their paths, as in
-        a search.
+        Sorted by path, as in a search: equal scores are ranked in this order.
     encoder : Encoder
     plan : WindowPlan
     example_hop_s : float
         As for `soundalike.encoders.base.embed_windows`.
     on_progress : callable, optional
-        Called with clips done and all clips.
+        Called with the number of finished clips and of all clips.
 
     Raises
     ------
     ParameterError
-        Fewer than two clips can be read, or no query has a relevant clip to find.
+        Fewer than two clips can be read, or no query has a relevant candidate.
     """
 
     def embed(clip: LabelledClip) -> _Embedded | Failure:
@@ -103,7 +102,7 @@ def evaluate(
         Setting(
             encoder.name,
             encoder.fingerprint,
-            # Only VGGish has a choice; the other encoder computes in float32.
+            # Only VGGish has a precision; the other encoder uses float32.
             getattr(encoder, "precision", "float32"),
             plan.window_s,
             plan.stride_s,
@@ -113,8 +112,8 @@ def evaluate(
 
 
 def _embedded(clip: LabelledClip, encoder: Encoder, plan: WindowPlan, example_hop_s: float) -> _Embedded:
-    windows, rows = embed_audible(resolve_path(clip.path), encoder, plan, example_hop_s=example_hop_s)
-    # The cosine with a vector of zeros is no number; as in search, it resembles nothing.
+    windows, rows = embed_searchable(resolve_path(clip.path), encoder, plan, example_hop_s=example_hop_s)
+    # As in a search, zero vectors, whose cosine is undefined, are ignored.
     keep = rows.any(axis=1)
     return _Embedded(clip, [windows[index] for index in np.flatnonzero(keep)], rows[keep])
 
@@ -130,8 +129,8 @@ def _evaluated(embedded: Sequence[_Embedded], failed: list[Failure], setting: Se
         chance += ranked.chance
     if not queries:
         raise ParameterError(
-            "no clip has another one of its label to find; put the clips of a class into a folder "
-            "of its own, or check the fold pattern, the query pattern or the metadata"
+            "no query has a candidate with its label; put the clips of each class into a separate "
+            "folder, or check the fold pattern, the query pattern or the metadata"
         )
     return Evaluation(
         setting=setting,
@@ -148,14 +147,14 @@ def _evaluated(embedded: Sequence[_Embedded], failed: list[Failure], setting: Se
 
 
 def _rankings(embedded: Sequence[_Embedded]) -> Iterator[_Ranked]:
-    """Rank the candidates for each query that has something to find."""
+    """Rank the candidates for each query with a relevant candidate."""
     labels = _codes([each.clip.label for each in embedded])
     folds = _codes([each.clip.fold for each in embedded])
     may_answer = [each.clip.is_candidate for each in embedded]
     candidates = np.flatnonzero(np.array(may_answer, dtype=np.bool_))
 
     def others(query: int) -> npt.NDArray[np.intp]:
-        """Return which of the candidates may answer, as positions among the candidates."""
+        """Return the positions of the candidates to rank for a query."""
         if embedded[query].clip.fold is None:
             return np.flatnonzero(candidates != query)
         return np.flatnonzero(folds[candidates] != folds[query])
@@ -171,7 +170,7 @@ def _rankings(embedded: Sequence[_Embedded]) -> Iterator[_Ranked]:
         allowed = others(number)
         order = allowed[np.argsort(-scores[allowed], kind="stable")]
         same_label = labels[candidates[order]] == labels[number]
-        # A silent clip finds nothing and is not found; it counts as a miss.
+        # Silent clips count as misses.
         relevant = same_label & (scores[order] > NO_SCORE)
         best = embedded[int(candidates[order[0]])]
         answer = _answer(embedded[number], best, float(scores[order[0]]))
@@ -179,7 +178,7 @@ def _rankings(embedded: Sequence[_Embedded]) -> Iterator[_Ranked]:
 
 
 def _codes(names: Sequence[str | None]) -> npt.NDArray[np.intp]:
-    """Return a number for each name, the same for the same name."""
+    """Return integer codes of names."""
     known: dict[str | None, int] = {}
     return np.array([known.setdefault(name, len(known)) for name in names], dtype=np.intp)
 

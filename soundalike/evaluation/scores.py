@@ -1,4 +1,4 @@
-"""Scores of pairs of clips: the best pair of windows, in memory that does not grow with the pairs."""
+"""Best-window scores of pairs of clips, in bounded memory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy.typing as npt
 
 from soundalike.types import FloatArray
 
-#: Below every cosine similarity: clips without an audible window.
+#: Score of clips without a searchable window: below every cosine similarity.
 NO_SCORE = -2.0
-#: Query windows that are compared at once, so that the candidates are read from memory less often.
+#: Maximum number of query windows per block; larger blocks read the candidates less often.
 _BLOCK_ROWS = 256
-#: Similarities that are held at once (32 MiB).
+#: Maximum number of similarities in memory (32 MiB).
 _BLOCK_VALUES = 1 << 23
 
 
 class Candidates:
-    """Clips that can be found, with their windows one below the other.
+    """Candidates, with their windows in one matrix.
 
     Parameters
     ----------
     embedded : sequence of (n_windows, dimension) float32
-        One array a clip, rows of length 1. Clips without rows score below everything.
+        One array per clip, rows of length 1. Clips without rows have the score `NO_SCORE`.
     """
 
     def __init__(self, embedded: Sequence[FloatArray]) -> None:
@@ -35,7 +35,7 @@ class Candidates:
         self._rows = np.concatenate(filled) if filled else np.zeros((0, 0), np.float32)
 
     def scores(self, queries: Iterable[FloatArray]) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield, for each query, the highest cosine similarity of any window pair with each clip.
+        """Yield the highest cosine similarity of any pair of windows with each clip, for each query.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Candidates:
             return scores
         best = np.full((len(queries), len(self._rows)), NO_SCORE, dtype=np.float32)
         if len(queries) == 1:
-            # One query alone may have more windows than are to be compared at once.
+            # A single query may exceed the limit.
             for begin in range(0, len(queries[0]), limit):
                 part = queries[0][begin : begin + limit] @ self._rows.T
                 np.maximum(best[0], part.max(axis=0), out=best[0])
@@ -74,17 +74,17 @@ class Candidates:
 
 
 def _first_rows(parts: Sequence[FloatArray]) -> list[int]:
-    """Return where each part begins when they stand one below the other."""
+    """Return the first row of each part in their concatenation."""
     return [0, *accumulate(len(part) for part in parts[:-1])]
 
 
 def best_window_scores(embedded: Sequence[FloatArray]) -> npt.NDArray[np.float32]:
-    """Return the highest cosine similarity of any window pair, for every pair of clips.
+    """Return the highest cosine similarity of any pair of windows, for every pair of clips.
 
     Parameters
     ----------
     embedded : sequence of (n_windows, dimension) float32
-        Rows of length 1; clips without rows score below everything.
+        Rows of length 1; clips without rows have the score `NO_SCORE`.
 
     Returns
     -------
@@ -94,7 +94,7 @@ def best_window_scores(embedded: Sequence[FloatArray]) -> npt.NDArray[np.float32
 
 
 def best_pair(query: FloatArray, found: FloatArray) -> tuple[int, int]:
-    """Return which windows of two clips are most alike; of equally good pairs the earliest.
+    """Return the most similar pair of windows of two clips; of equally good pairs the earliest.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Indexing: make a collection agree with files and folders, and keep it so."""
+"""Index new and changed files, and keep collections up to date."""

@@ -1,4 +1,4 @@
-"""What indexing would do, without doing it."""
+"""Preview of indexing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from soundalike.indexing.items import (
     IndexItem,
     IndexResult,
     failed_result,
-    is_as_wanted,
+    is_up_to_date,
     unchanged_result,
 )
 from soundalike.indexing.pipeline import Pipeline
@@ -19,10 +19,10 @@ from soundalike.types import Recording
 def preview(
     pipeline: Pipeline, items: Iterable[IndexItem], *, checksum: bool = False
 ) -> Iterator[IndexResult]:
-    """Yield what `Pipeline.index` would do with each file; nothing is decoded and nothing changes.
+    """Yield the outcome of `Pipeline.index` for each file without decoding or changing anything.
 
-    Files that are new or changed are read, because their content decides. What only decoding shows is
-    not foreseen: a file that is no audio counts as ``added`` here.
+    New and changed files are read, because the outcome depends on their content. Decoding errors are not
+    predicted: a file that is not audio counts as ``added``.
 
     Parameters
     ----------
@@ -34,9 +34,9 @@ def preview(
     Raises
     ------
     ModelMismatch
-        Indexing would be refused: the collection was made with something else.
+        The collection has another specification.
     """
-    foreseen: dict[str, Recording] = {}
+    planned: dict[str, Recording] = {}
     contents: set[str] = set()
     for file in pipeline.scan(items):
         if file.known is not None and not checksum and file.is_unchanged():
@@ -47,25 +47,25 @@ def preview(
         except Exception as exc:
             yield failed_result(file.item.uri, recording_error(exc, file.item.uri))
             continue
-        before = foreseen.get(wanted.uri, file.known)
+        before = planned.get(wanted.uri, file.known)
         if before is None:
             outcome, length_s = _outcome_of_new(pipeline, wanted, contents)
         else:
             outcome, length_s = _outcome_of_known(before, wanted)
-        foreseen[wanted.uri] = wanted
+        planned[wanted.uri] = wanted
         contents.add(wanted.recording_id)
         yield IndexResult(wanted.uri, outcome, wanted.recording_id, duration_s=length_s)
 
 
 def _outcome_of_known(before: Recording, wanted: Recording) -> tuple[str, float]:
-    """Return what would become of a path under which there would be `before`, and its known length."""
+    """Return the outcome for a path whose content is `before`, and the known length."""
     if before.recording_id != wanted.recording_id:
         return "replaced", 0.0
-    return "unchanged" if is_as_wanted(before, wanted) else "updated", before.duration_s
+    return "unchanged" if is_up_to_date(before, wanted) else "updated", before.duration_s
 
 
 def _outcome_of_new(pipeline: Pipeline, wanted: Recording, contents: Set[str]) -> tuple[str, float]:
-    """Return what would become of a path that is not stored, and its length where that is known."""
+    """Return the outcome for a path that is not stored, and the known length."""
     key = wanted.recording_id
     lengths = pipeline.store.known_lengths([key], collection=pipeline.collection)
     return "linked" if key in contents or lengths else "added", lengths.get(key, 0.0)

@@ -1,4 +1,4 @@
-"""What is to be indexed, what is known of it before it is opened, and what became of it."""
+"""Index items: the request, the file's stat, and the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from soundalike.audio.sources import (
     snapshot,
     uri_of,
 )
-from soundalike.clock.wall_clock import ended
+from soundalike.clock.wall_clock import undo_start_from_mtime
 from soundalike.errors import SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.store.base import start_differs
@@ -29,20 +29,19 @@ class IndexItem:
     Attributes
     ----------
     uri : str
-        Its path.
+        Path of the file.
     label : str or None
-        Class of the sound. None: the name of the folder that holds the file.
+        Class of the sound. None: the name of the file's folder.
     tags : mapping
         Free metadata, JSON-compatible.
     recorded_at : datetime or None
-        When the recording began, with time zone. None: what the file itself tells; see
-        `soundalike.clock.start_time`.
+        Start time, with time zone. None: found in the file; see `soundalike.clock.start_time`.
     recorded_at_source : str or None
-        Who said so; None stands for ``given``.
+        Source of the start time; None for ``given``.
     stored : Recording or None
-        A stored recording that is made anew from this file: path, label, tags and start are its own.
+        A stored recording to index again; its path, label, tags and start time are used.
     is_upload : bool
-        The file was written when it came, so that its times say nothing of the recording.
+        The file is an upload, so its modification time is ignored.
     """
 
     uri: str
@@ -56,26 +55,26 @@ class IndexItem:
 
 @dataclass(frozen=True, slots=True)
 class IndexResult:
-    """What became of one file.
+    """Result of indexing one file.
 
     Attributes
     ----------
     uri : str
-        As stored, or as given where the file failed.
+        As stored, or as given if the file failed.
     outcome : str
-        An `soundalike.store.Outcome`, ``failed``, or ``skipped`` for a film without sound that only
-        lies in a folder; see `passed_over`.
+        A `soundalike.store.Outcome`, ``failed``, or ``skipped`` for a film without sound in a folder;
+        see `mark_skipped`.
     recording_id : str or None
     n_windows : int
-        Windows that were embedded; 0 for audio that was known already.
+        Number of embedded windows; 0 for known audio.
     duration_s : float
-        Length of the recording in seconds; 0.0 where the file failed.
+        Length of the recording in seconds; 0.0 if the file failed.
     warnings : tuple of str
-        Damage that did not stop the decoding, and why no search finds it.
+        Damage that did not stop the decoding, and reasons why searches skip the recording.
     error_code, error : str or None
-        Set where the outcome is ``failed`` or ``skipped``.
+        Set if the outcome is ``failed`` or ``skipped``.
     n_searchable : int
-        Of the windows those that a search can find.
+        Number of searchable windows.
     """
 
     uri: str
@@ -90,24 +89,24 @@ class IndexResult:
 
     @property
     def is_unsearchable(self) -> bool:
-        """Whether it was stored, and no search can find it."""
+        """Whether the recording was stored without a searchable window."""
         return self.n_windows > 0 and not self.n_searchable
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """A file that was not opened yet.
+    """A file that has not been opened yet.
 
     Attributes
     ----------
     item : IndexItem
-        What is wanted of it.
+        The request.
     snapshot : FileSnapshot or SoundalikeError
-        Its path, size and time, or why there is nothing to be read.
+        Path, size and time of the file, or why it cannot be read.
     known : Recording or None
-        What is stored under its path.
+        The recording stored under its path.
     may_gain_start : bool
-        Patterns of a person's own may tell when it began, which nothing trustworthy has told yet.
+        The user's patterns may give a start time, which is missing or unreliable so far.
     """
 
     item: IndexItem
@@ -116,16 +115,16 @@ class ScannedFile:
     may_gain_start: bool = False
 
     def is_unchanged(self) -> bool:
-        """Tell whether what is stored is what is wanted, so that the file need not be opened."""
+        """Return whether the stored recording is up to date, so that the file need not be opened."""
         if self.known is None or self.may_gain_start or not isinstance(self.snapshot, FileSnapshot):
             return False
-        return self.known.stat == self.snapshot.stat and is_as_wanted(
+        return self.known.stat == self.snapshot.stat and is_up_to_date(
             self.known, described(self.snapshot.path, self.item)
         )
 
 
-def is_as_wanted(known: Recording, wanted: Recording) -> bool:
-    """Tell whether a stored path of the same content has the label, tags and start that are wanted."""
+def is_up_to_date(known: Recording, wanted: Recording) -> bool:
+    """Return whether a stored path of the same content has the requested label, tags and start time."""
     same = (known.label, known.tags) == (wanted.label, wanted.tags)
     return same and not start_differs(known, wanted)
 
@@ -136,35 +135,35 @@ def failed_result(uri: str, exc: SoundalikeError) -> IndexResult:
 
 
 def unchanged_result(known: Recording) -> IndexResult:
-    """Return the result of a file that is stored as it is wanted."""
+    """Return the result of a file that is up to date."""
     return IndexResult(known.uri, "unchanged", known.recording_id, duration_s=known.duration_s)
 
 
-def passed_over(result: IndexResult, files: FileList) -> IndexResult:
-    """Return the result of a file, which has not failed where nobody named it and it is no sound."""
+def mark_skipped(result: IndexResult, files: FileList) -> IndexResult:
+    """Turn the failure of a film without sound into ``skipped``, unless the file was named."""
     is_failure = result.outcome == "failed"
-    if is_failure and files.may_pass_over(path_of(result.uri), result.error_code):
+    if is_failure and files.may_skip(path_of(result.uri), result.error_code):
         return replace(result, outcome="skipped")
     return result
 
 
 def snapshot_of(item: IndexItem) -> FileSnapshot | SoundalikeError:
-    """Look at a file, or say why there is nothing to be read."""
+    """Return the snapshot of a file, or the reason why it cannot be read."""
     try:
         found = snapshot(item.uri)
     except Exception as exc:
         return recording_error(exc, item.uri)
-    # Of an upload neither is stored.
+    # An upload has no trusted stat.
     return replace(found, at_ns=0) if item.is_upload else found
 
 
 def identified(file: ScannedFile) -> Recording:
-    """Read a file for its id; neither its start nor its duration is known.
+    """Read a file to compute its id; its start time and duration are still unknown.
 
     Raises
     ------
     SoundalikeError
-        It cannot be read; what is raised is the file's own error.
+        The file cannot be read.
     """
     if not isinstance(file.snapshot, FileSnapshot):
         raise file.snapshot
@@ -179,17 +178,17 @@ def _with_id(described: Recording, stored: Recording | None, recording_id: str) 
     found = replace(described, recording_id=recording_id)
     if stored is None or stored.recorded_at_source != "mtime" or stored.recording_id == recording_id:
         return found
-    # It has changed since, and so has that time.
+    # The file has changed, and so has its modification time.
     return replace(found, recorded_at=None, recorded_at_source=None)
 
 
 def described(path: Path, item: IndexItem) -> Recording:
-    """Return what is known of a file before it is opened: neither its id nor its duration.
+    """Return the metadata of a file before it is opened, without id and duration.
 
-    The start of one that is dated by its last change is that of the end.
+    A start time from the modification time is not yet moved back by the length.
     """
     if item.stored is not None:
-        return replace(ended(item.stored), recording_id="", duration_s=0.0, stat=None)
+        return replace(undo_start_from_mtime(item.stored), recording_id="", duration_s=0.0, stat=None)
     return Recording(
         recording_id="",
         uri=uri_of(path),

@@ -1,4 +1,4 @@
-"""Tables of files and what is known of them, such as ESC-50's ``meta/esc50.csv``."""
+"""Read tables with metadata of files, such as ESC-50's ``meta/esc50.csv``."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from soundalike.audio.files import FileList
 from soundalike.clock.wall_clock import parse_moment
 from soundalike.errors import MetadataError, ParameterError
 
-#: Names of a column, the first that is there counts.
+#: Names of columns; the first one in a table counts.
 FILE_COLUMNS = ("file_name", "filename", "file", "path")
 LABEL_COLUMNS = ("label", "category")
 START_COLUMN = "recorded_at"
 FOLD_COLUMN = "fold"
-#: Tables that are looked for beside the files, as Hugging Face's AudioFolder has them.
+#: Names of tables in a folder, as in Hugging Face's AudioFolder.
 TABLE_NAMES = ("metadata.csv", "metadata.jsonl")
-#: Where the files may lie below a folder; ESC-50 keeps them in ``audio``.
+#: Subfolders of the files; ESC-50 has ``audio``.
 _PLACES = ("", "audio")
 _JSON_SUFFIXES = (".jsonl", ".ndjson")
 _DELIMITERS = ",;\t"
-#: As JSON writes numbers, so that ``007`` and ``1_000`` stay text; longer ones are rather names.
+#: Numbers as in JSON, so that ``007`` and ``1_000`` stay text; longer digit strings are probably names.
 _NUMBER = re.compile(
     r"-?(?:0|[1-9][0-9]{0,17})(?P<fraction>\.[0-9]{1,17})?(?P<exponent>[eE][+-]?[0-9]{1,2})?"
 )
@@ -38,17 +38,17 @@ Row = tuple[int, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row of a table, and the file that it is about.
+    """A row of a table, and its file.
 
     Attributes
     ----------
     place : Path
-        Absolute path of the file, which may not be there.
+        Absolute path of the file, which may not exist.
     table : Path
     line : int
         From 1.
     cells : dict
-        By the names of the columns; of CSV all are text.
+        Values by column; those of CSV are text.
     """
 
     place: Path
@@ -59,15 +59,15 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class FileMetadata:
-    """What a table says of a file.
+    """Metadata of a file in a table.
 
     Attributes
     ----------
     label : str or None
     tags : dict
-        Everything that is neither label nor start.
+        All other columns with a value.
     recorded_at : datetime or None
-        When the recording began, in UTC.
+        Start time in UTC.
     """
 
     label: str | None
@@ -79,20 +79,19 @@ def read_file_rows(
     tables: Sequence[Path],
     folders: Sequence[Path],
     needed: Sequence[Sequence[str]] = (),
-    used: Sequence[str] | None = None,
 ) -> list[FileRow]:
-    """Read the rows of tables of files; every command that takes such a table reads it with this.
+    """Read the rows of tables of files; all commands that accept such tables use this reader.
 
     Parameters
     ----------
     tables : sequence of Path
-        As for `read_rows`. The file is named by the first of the columns ``file_name``, ``filename``,
-        ``file`` and ``path``.
+        As for `read_rows`, with the file's name in the column ``file_name``, ``filename``, ``file`` or
+        ``path``.
     folders : sequence of Path
         File names are relative to their table's folder, or to one of these, or to a subfolder
         ``audio`` of one of them.
-    needed, used
-        As for `read_rows`, apart from the file's name.
+    needed : sequence of sequences of str
+        As for `read_rows`, in addition to the file's name.
 
     Raises
     ------
@@ -103,7 +102,7 @@ def read_file_rows(
     for table in tables:
         before = len(rows)
         with _named(table, tables):
-            for line, cells in read_rows(table, [FILE_COLUMNS, *needed], used):
+            for line, cells in read_rows(table, [FILE_COLUMNS, *needed]):
                 name = needed_text(cells, FILE_COLUMNS, line)
                 row = FileRow(place_of(name, [table.parent, *folders]), table, line, cells)
                 if row.place in rows:
@@ -116,7 +115,7 @@ def read_file_rows(
 
 @contextmanager
 def _named(table: Path, tables: Sequence[Path]) -> Iterator[None]:
-    """Name the table in errors where there are several: those of a data set bear the same name."""
+    """Add the table's path to errors if there are several tables, which may have the same name."""
     try:
         yield
     except MetadataError as exc:
@@ -128,13 +127,13 @@ def _twice(first: FileRow, second: FileRow, name: str) -> MetadataError:
         lines = f"lines {first.line} and {second.line}"
     else:
         lines = f"line {second.line} and line {first.line} of {str(first.table)!r}"
-    return MetadataError(f"{lines} name the same file, {name!r}; keep one of them")
+    return MetadataError(f"{lines} name the same file, {name!r}; remove one of them")
 
 
 def read_file_metadata(
     tables: Path | Sequence[Path], folders: Sequence[Path], zone: tzinfo
 ) -> dict[Path, FileMetadata]:
-    """Read what tables say of files.
+    """Read the metadata of files from tables.
 
     Parameters
     ----------
@@ -146,18 +145,18 @@ def read_file_metadata(
         File names are relative to the table's folder, or to one of these, or to a subfolder ``audio``
         of one of them.
     zone : tzinfo
-        The zone of starts that name none.
+        Time zone of start times without one.
 
     Returns
     -------
     found : dict of Path to FileMetadata
-        By absolute path; a file that is not there stays among them.
+        By absolute path, including missing files.
 
     Raises
     ------
     MetadataError
-        A table cannot be read, lacks the column of file names, names no file or one twice, or holds a
-        value that cannot be stored.
+        A table cannot be read, lacks the column of file names, names no file or a file twice, or
+        contains a value that cannot be stored.
     """
     tables = [tables] if isinstance(tables, Path) else tables
     found: dict[Path, FileMetadata] = {}
@@ -168,10 +167,10 @@ def read_file_metadata(
 
 
 def find_tables(files: FileList) -> list[Path]:
-    """Return the tables that lie beside files: in the folders that were given, and below them.
+    """Return the tables in the folders of files, including subfolders.
 
-    They are files called as in `TABLE_NAMES` whose first row names a file; others of that name, such
-    as a recorder's own list, are none.
+    A table has one of `TABLE_NAMES` and a first row that names a file; other files with these names,
+    such as lists of recorders, are ignored.
     """
     beside = {path.parent / name for path in files.named for name in TABLE_NAMES}
     below = {Path(path) for path in files.left_out if Path(path).name in TABLE_NAMES}
@@ -180,7 +179,7 @@ def find_tables(files: FileList) -> list[Path]:
 
 def _names_files(table: Path) -> bool:
     try:
-        # Only the beginning is read.
+        # Reads only the beginning.
         _, row = next(read_rows(table, [FILE_COLUMNS], ()), (0, {}))
     except MetadataError:
         return False
@@ -213,13 +212,13 @@ def _check_storable(values: list[Any], line: int) -> None:
         text = json.dumps(values, allow_nan=False, ensure_ascii=False)
         text.encode()
     except ValueError as exc:
-        raise MetadataError(f"line {line} holds a value that cannot be stored: {exc}") from exc
+        raise MetadataError(f"line {line} contains a value that cannot be stored: {exc}") from exc
     if "\\u0000" in text:
-        raise MetadataError(f"line {line} holds the character NUL, which cannot be stored; remove it")
+        raise MetadataError(f"line {line} contains the character NUL, which cannot be stored; remove it")
 
 
 def typed(text: str) -> Any:
-    """Return a cell of a table as a truth value or a number where it reads as one.
+    """Convert the text of a cell to a boolean or a number if it looks like one.
 
     Examples
     --------
@@ -235,7 +234,7 @@ def typed(text: str) -> Any:
 
 
 def place_of(name: str, folders: Sequence[Path]) -> Path:
-    """Return where a file that a table names lies; below the first folder where it is in none."""
+    """Return the path of a file named in a table; in the first folder if it does not exist."""
     places = [Path(os.path.abspath(folder / sub / name)) for folder in folders for sub in _PLACES]
     return next((place for place in places if os.path.isfile(place)), places[0])
 
@@ -248,12 +247,12 @@ def read_rows(
     Parameters
     ----------
     path : Path
-        Lines of JSON objects where its name ends in ``.jsonl`` or ``.ndjson``, otherwise CSV in UTF-8
-        with a header, separated by commas, semicolons or tabs.
+        JSON lines (``.jsonl`` or ``.ndjson``), or CSV in UTF-8 with a header, separated by commas,
+        semicolons or tabs.
     needed : sequence of sequences of str
-        Of each, one name must be in the header of a CSV.
+        Alternative names of required columns; a CSV must have one of each.
     used : sequence of str, optional
-        Other columns that may not be there twice; None: all.
+        Other columns that must not be repeated; None: all.
 
     Raises
     ------
@@ -261,16 +260,21 @@ def read_rows(
         The table cannot be read, or lacks a column.
     """
     if not path.is_file():
-        raise MetadataError(f"no file is at {str(path)!r}; give the table of clips, CSV or JSON lines")
-    if path.suffix.lower() in _JSON_SUFFIXES:
-        yield from _json_rows(path)
-    else:
-        yield from _csv_rows(path, needed, used)
+        raise MetadataError(f"there is no file at {str(path)!r}; give a table, CSV or JSON lines")
+    try:
+        if path.suffix.lower() in _JSON_SUFFIXES:
+            yield from _json_rows(path)
+        else:
+            yield from _csv_rows(path, needed, used)
+    except OSError as exc:
+        raise MetadataError(
+            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
+        ) from exc
 
 
 def _csv_rows(path: Path, needed: Sequence[Sequence[str]], used: Sequence[str] | None) -> Iterator[Row]:
     try:
-        # utf-8-sig: spreadsheets put a byte order mark in front, which is no part of the first name.
+        # utf-8-sig: spreadsheets write a byte order mark, which is not part of the first name.
         with path.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline()
             file.seek(0)
@@ -284,15 +288,11 @@ def _csv_rows(path: Path, needed: Sequence[Sequence[str]], used: Sequence[str] |
                 if len(cells) != len(header):
                     raise MetadataError(
                         f"line {reader.line_num} has {len(cells)} cells, the header has "
-                        f"{len(header)}; quote texts that hold {delimiter!r}"
+                        f"{len(header)}; quote texts that contain {delimiter!r}"
                     )
                 yield reader.line_num, dict(zip(header, cells, strict=True))
     except (csv.Error, UnicodeError) as exc:
         raise MetadataError(f"{path.name!r} cannot be read as CSV in UTF-8: {exc}") from exc
-    except OSError as exc:
-        raise MetadataError(
-            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
-        ) from exc
 
 
 def _check_columns(
@@ -319,14 +319,10 @@ def _json_rows(path: Path) -> Iterator[Row]:
                     continue
                 row = _parsed(text, number)
                 if not isinstance(row, dict):
-                    raise MetadataError(f"line {number} is no JSON object; write one for each clip")
+                    raise MetadataError(f"line {number} is not a JSON object; write one object per line")
                 yield number, row
     except UnicodeError as exc:
-        raise MetadataError(f"{path.name!r} is not written in UTF-8: {exc}") from exc
-    except OSError as exc:
-        raise MetadataError(
-            f"{str(path)!r}: {exc.strerror}; check the path and its permissions"
-        ) from exc
+        raise MetadataError(f"{path.name!r} is not in UTF-8: {exc}") from exc
 
 
 def _parsed(text: str, number: int) -> Any:
@@ -337,16 +333,16 @@ def _parsed(text: str, number: int) -> Any:
 
 
 def needed_text(row: dict[str, Any], columns: Sequence[str], line: int) -> str:
-    """Return the text of the first of some columns that is there; raise where it is empty."""
+    """Return the text of the first existing column; raise an error if it is empty."""
     column = next((name for name in columns if name in row), columns[0])
     value = text_of(row.get(column), column, line)
     if not value:
-        raise MetadataError(f"line {line} has no {' or '.join(columns)}; every clip needs one")
+        raise MetadataError(f"line {line} has no {' or '.join(columns)}; every row needs one")
     return value
 
 
 def text_of(value: Any, column: str, line: int) -> str:
-    """Return a value as text without space around it; numbers, such as class 7, are taken too."""
+    """Return a text or number as stripped text."""
     if value is None:
         return ""
     if not isinstance(value, str | int | float) or isinstance(value, bool) or value != value:

@@ -1,6 +1,6 @@
 """Index and search in one process, without Jina: for the command line, Python, tests and benchmarks.
 
-The Flow's executors call the same functions; what is here is only the order of the calls.
+The Flow's executors call the same functions; this module only orders the calls.
 """
 
 from __future__ import annotations
@@ -33,30 +33,22 @@ from soundalike.types import Recording
 
 __all__ = ["Answer", "IndexItem", "IndexResult", "Pipeline"]
 
-#: Recordings that are embedded together, so that their patches fill the batches.
+#: Number of recordings to embed together, so that their patches fill the batches.
 BATCH_RECORDINGS = 16
 _DEFAULT_RULES = StartTimeRules()
-#: Paths that the store is asked for at once.
+#: Number of paths per query of the store.
 PAGE_FILES = 500
 
 
 class Pipeline(Searcher):
-    """Index files, and search.
+    """Indexes files, and searches.
 
     Parameters
     ----------
-    store : Store
-        Where windows are kept.
-    encoder : Encoder
-        What embeds them.
-    plan : WindowPlan
-        How recordings are cut.
-    collection : str
-        Which of the store's collections is meant.
+    store, encoder, plan, collection, decoding
+        As for `soundalike.search.searcher.Searcher`.
     start_rules : StartTimeRules
-        How to find out when recordings began.
-    decoding : IsolatedDecoding, optional
-        Processes that decode; by default those that all pipelines of this program share.
+        Rules for start times.
     """
 
     def __init__(
@@ -72,22 +64,22 @@ class Pipeline(Searcher):
         self.start_rules = start_rules
 
     def index(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
-        """Index files; yield one result each, in order, as they are done.
+        """Index files, and yield their results in order.
 
-        A file that cannot be used yields a ``failed`` result and the rest goes on. While a batch is
+        A file that cannot be used yields a ``failed`` result, and the rest goes on. While a batch is
         embedded and stored, the next one is decoded.
 
         Parameters
         ----------
         items : iterable of IndexItem
         checksum : bool
-            Read every file, also where its size and its time of last change are those stored.
+            Read every file, even if its stored size and modification time are unchanged.
 
         Raises
         ------
         StoreError, ModelError, ServiceError
-            The database, the encoder or the decoding processes cannot be used; what was yielded is
-            stored.
+            The database, the encoder or the decoding processes cannot be used; the yielded results
+            are stored.
         """
         indexing = Indexing(
             self.store, self.encoder, self.plan, self.collection, self.start_rules, self.decoding
@@ -96,12 +88,12 @@ class Pipeline(Searcher):
         self.store.finish_batch(collection=self.collection)
 
     def scan(self, items: Iterable[IndexItem]) -> Iterator[ScannedFile]:
-        """Look at files without opening them, and at what is stored of them: a question a page.
+        """Yield files with their stat and their stored recording, without opening them.
 
         Raises
         ------
         ModelMismatch
-            The collection was made with another encoder or other windows.
+            The collection has another encoder or other windows.
         """
         iterator = iter(items)
         while page := list(islice(iterator, PAGE_FILES)):
@@ -124,7 +116,7 @@ class Pipeline(Searcher):
     def _batches(
         self, items: Iterable[IndexItem], *, checksum: bool
     ) -> Iterator[list[ScannedFile | IndexResult]]:
-        """Yield files, in each batch only so many that have to be opened."""
+        """Yield batches of files, with a limited number of files to open."""
         batch: list[ScannedFile | IndexResult] = []
         n_opened = 0
         for file in self.scan(items):
@@ -140,16 +132,16 @@ class Pipeline(Searcher):
             yield batch
 
     def described(self, file: ScannedFile) -> Recording:
-        """Read a file for its id and its start; its duration is 0 until it is decoded.
+        """Read a file to find its id and start time; its duration is 0 before decoding.
 
         Raises
         ------
         SoundalikeError
-            It cannot be read; what is raised is the file's own error.
+            The file cannot be read.
         """
-        told = identified(file)
-        if told.recorded_at is not None or file.item.is_upload:
-            return told
+        recording = identified(file)
+        if recording.recorded_at is not None or file.item.is_upload:
+            return recording
         assert isinstance(file.snapshot, FileSnapshot)
         start = self.decoding.run(self.start_rules.start_of, file.snapshot.path, None, None)
-        return with_start(told, start)
+        return with_start(recording, start)

@@ -1,7 +1,7 @@
-"""Which stored paths are gone from the disk; careful, because a disk may only be out of reach.
+"""Remove recordings whose files were deleted.
 
-Nothing is taken for gone unless the file system says so, and a place in which nothing is found any more
-is refused as a whole: that is what a disk looks like that is not mounted.
+A file counts as deleted only if the file system says so. A folder without any remaining files is an
+error, because its disk may not be mounted.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from soundalike.indexing.pipeline import IndexResult
 from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
 
-#: Paths that are deleted together.
+#: Number of paths to delete together.
 _PAGE_FILES = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an argument of a person means in the index.
+    """Stored paths that an argument of the command line selects.
 
     Attributes
     ----------
     folder : Path
-        Stored paths below it are looked at.
+        Folder of the paths.
     pattern : str or None
-        Of them only those that match; None: all.
+        Pattern of the paths; None: all.
     is_gone : bool
-        A single file that is not there any more.
+        The argument is a single file that does not exist any more.
     """
 
     folder: Path
@@ -44,7 +44,7 @@ class Place:
     is_gone: bool = False
 
     def covers(self, path: Path) -> bool:
-        """Tell whether a path below the folder is meant."""
+        """Return whether a path in the folder is selected."""
         if self.pattern is None or self.is_gone:
             return self.pattern in (None, str(path))
         return glob_matches(str(path), self.pattern)
@@ -59,17 +59,15 @@ def find_places(
     ----------
     store : Store
     arguments : sequence of str
-        Files, folders and patterns. One that names nothing, neither on the disk nor in the index, is
-        left out.
+        Files, folders and patterns. Arguments without a match on the disk and in the index are ignored.
     spec : IndexSpec
-        What the collection is made with.
+        Specification of the collection.
     collection : str
 
     Raises
     ------
     AudioNotFound
-        A folder is missing or cannot be read, or nothing is found in a place any more although the
-        index holds something of it.
+        A folder is missing or cannot be read, or has no files any more although the index has some.
     """
     places = {}
     for argument in arguments:
@@ -105,13 +103,13 @@ def _check(store: Store, argument: str, place: Place, collection: str) -> None:
     except OSError as exc:
         raise AudioNotFound(
             f"the folder {str(place.folder)!r} cannot be read ({exc.strerror}), so nothing is pruned; "
-            f"is its disk mounted? What is gone for good: soundalike delete {argument}"
+            f"is its disk mounted? If it was deleted, run: soundalike delete {argument}"
         ) from exc
     found = not is_empty if place.is_gone else bool(find_files([argument]).files)
     if not found and _first(store, place, collection):
         raise AudioNotFound(
-            f"nothing is left at {argument!r}, but the index holds files of it, so nothing is pruned; "
-            f"is the disk mounted? What is gone for good: soundalike delete {argument}"
+            f"no files are left at {argument!r}, but the index has some, so nothing is pruned; is the "
+            f"disk mounted? If they were deleted, run: soundalike delete {argument}"
         )
 
 
@@ -120,7 +118,7 @@ def _first(store: Store, place: Place, collection: str) -> Recording | None:
 
 
 def _stored(store: Store, place: Place, collection: str) -> Iterator[Recording]:
-    """Yield what is stored of a place."""
+    """Yield the stored paths of a place."""
     for folder in stored_names(str(place.folder)):
         for file in store.files(under=folder, collection=collection):
             if place.covers(path_of(file.uri)):
@@ -128,7 +126,7 @@ def _stored(store: Store, place: Place, collection: str) -> Iterator[Recording]:
 
 
 def find_gone(store: Store, places: Sequence[Place], *, collection: str) -> Iterator[Recording]:
-    """Yield the stored paths of these places that are gone from the disk, each once."""
+    """Yield the stored paths of these places whose files were deleted, without duplicates."""
     seen: set[str] = set()
     for place in places:
         for file in _stored(store, place, collection):
@@ -138,11 +136,11 @@ def find_gone(store: Store, places: Sequence[Place], *, collection: str) -> Iter
 
 
 def prune(store: Store, places: Sequence[Place], *, collection: str) -> Iterator[IndexResult]:
-    """Delete the stored paths of these places that are gone; yield one result each."""
+    """Delete the stored paths of these places whose files were deleted; yield their results."""
     gone = list(find_gone(store, places, collection=collection))
     files = iter(gone)
     while page := list(islice(files, _PAGE_FILES)):
-        # Once more: a file may have come back while others were looked for.
+        # Check again: a file may have been restored meanwhile.
         uris = [file.uri for file in page if is_gone(path_of(file.uri))]
         deleted = set(store.delete_files(uris, collection=collection))
         for file in page:
@@ -151,12 +149,12 @@ def prune(store: Store, places: Sequence[Place], *, collection: str) -> Iterator
 
 
 def pruned_result(file: Recording) -> IndexResult:
-    """Return the result of a path that is taken out of the index."""
+    """Return the result of a path that was removed from the index."""
     return IndexResult(file.uri, "pruned", file.recording_id)
 
 
 def glob_matches(path: str, pattern: str) -> bool:
-    """Tell whether `glob.glob(pattern, recursive=True)` would find a file of this path.
+    """Return whether `glob.glob(pattern, recursive=True)` would find a file with this path.
 
     Examples
     --------

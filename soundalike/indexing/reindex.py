@@ -1,4 +1,4 @@
-"""Making a collection anew with another encoder or other windows, while the old one goes on serving."""
+"""Rebuild a collection with another encoder or other windows, while the old one stays in use."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from soundalike.types import IndexSpec, Recording
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """What there is to do.
+    """Plan of a rebuild.
 
     Attributes
     ----------
     before : IndexSpec
-        What the collection is made with now.
+        Current specification of the collection.
     after : IndexSpec
-        What it will be made with.
+        New specification.
     files : list of Recording
-        Stored paths that are still to be embedded, in their order.
+        Stored paths to embed, sorted.
     done : int
-        Stored paths that an interrupted run has embedded already.
+        Number of paths that an interrupted run has embedded already.
     """
 
     before: IndexSpec
@@ -37,7 +37,7 @@ class Rebuild:
 
 
 def plan_rebuild(pipeline: Pipeline) -> Rebuild:
-    """Return what there is to do, and drop a half-made successor that is of no use any more.
+    """Plan a rebuild, and drop an incomplete successor with another specification.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def plan_rebuild(pipeline: Pipeline) -> Rebuild:
     Raises
     ------
     IndexEmpty
-        There is no such collection.
+        The collection does not exist.
     ParameterError
         Another program computed its vectors.
     """
@@ -57,11 +57,11 @@ def plan_rebuild(pipeline: Pipeline) -> Rebuild:
         raise IndexEmpty(f"there is no collection {pipeline.collection!r} to rebuild")
     if before.is_external:
         raise ParameterError(
-            f"the collection {pipeline.collection!r} holds vectors of another program "
-            f"({before.describe()}), which no encoder here can compute; index new ones with --vectors"
+            f"the collection {pipeline.collection!r} contains vectors of another program "
+            f"({before.describe()}), which Soundalike cannot compute; index new ones with --vectors"
         )
-    half_made = store.status(collection=successor).spec
-    if half_made is not None and half_made != pipeline.spec:
+    incomplete = store.status(collection=successor).spec
+    if incomplete is not None and incomplete != pipeline.spec:
         store.drop_collection(successor)
     store.create_collection(successor, pipeline.spec)
     return _missing(pipeline, before)
@@ -76,7 +76,7 @@ def _missing(pipeline: Pipeline, before: IndexSpec) -> Rebuild:
 
 
 def _agree(old: Recording, new: Recording | None) -> bool:
-    """Tell whether a path is in the successor as it is in the old collection.
+    """Return whether a path has the same label and tags in both collections.
 
     The content may differ: the file may have changed since it was indexed.
     """
@@ -86,27 +86,27 @@ def _agree(old: Recording, new: Recording | None) -> bool:
 def rebuild(
     pipeline: Pipeline, work: Rebuild, *, without_failed: bool = False, uploads: Path | None = None
 ) -> Iterator[IndexResult]:
-    """Embed every stored path once more; then let the new collection take the old one's place.
+    """Embed every stored path again, then replace the old collection.
 
-    Nothing is lost where it is interrupted: run again, it goes on where it was. Where files failed,
-    the old collection stays, unless it was said that they may go.
+    An interrupted rebuild can be resumed. If files fail, the old collection stays, unless
+    `without_failed` is set.
 
     Parameters
     ----------
     pipeline : Pipeline
-        As given to `plan_rebuild`.
+        As for `plan_rebuild`.
     work : Rebuild
-        What `plan_rebuild` has returned.
+        Result of `plan_rebuild`.
     without_failed : bool
-        Replace the old collection even where files failed; they are then in none.
+        Replace the old collection without the files that failed.
     uploads : Path, optional
-        Folder of uploads that the service has kept.
+        Folder of stored uploads.
 
     Yields
     ------
     result : IndexResult
-        For each path, as it is done. The old collection was replaced when the last one is out and
-        `is_rebuilt` says so.
+        Result of each path. After the last one, `is_rebuilt` returns whether the old collection was
+        replaced.
     """
     builder = Pipeline(
         pipeline.store,
@@ -127,18 +127,18 @@ def rebuild(
             return
         if pipeline.store.replace_collection(pipeline.collection, builder.collection, without=failed):
             return
-        # What was added to the old collection meanwhile comes in another round.
+        # Paths added to the old collection meanwhile need another round.
         todo = [file for file in _missing(pipeline, work.before).files if file.uri not in failed]
 
 
 def _embedded(
     builder: Pipeline, files: Sequence[Recording], uploads: Path | None
 ) -> Iterator[IndexResult]:
-    """Index files under the names that they have; uploads were never files, unless they are kept."""
+    """Index files under their stored names; uploads that are not stored as files fail."""
     on_disk = [file for file in files if _is_file(file)]
     for file in files:
         if not _is_file(file):
-            yield failed_result(file.uri, not_kept(file))
+            yield failed_result(file.uri, upload_error(file))
     items = (item_of(file, uploads) for file in on_disk)
     for file, result in zip(on_disk, builder.index(items), strict=True):
         yield replace(result, uri=file.uri)
@@ -148,27 +148,27 @@ def _is_file(file: Recording) -> bool:
     return file.uri.startswith(("/", "file://"))
 
 
-def not_kept(file: Recording) -> AudioNotFound:
-    """Return the error of an upload that was sent along with a request."""
+def upload_error(file: Recording) -> AudioNotFound:
+    """Return the error for an upload without a stored file."""
     return AudioNotFound(f"{file.uri!r} was uploaded; delete it, or upload it again")
 
 
 def item_of(file: Recording, uploads: Path | None) -> IndexItem:
-    """Return what makes a stored file anew.
+    """Return the item that indexes a stored file again.
 
     Parameters
     ----------
     file : Recording
-        As it is stored.
+        The stored recording.
     uploads : Path or None
-        Folder of uploads that are kept.
+        Folder of stored uploads.
     """
     is_upload = uploads is not None and path_of(file.uri).parent == uploads
     return IndexItem(file.uri, stored=file, is_upload=is_upload)
 
 
 def is_rebuilt(pipeline: Pipeline) -> bool:
-    """Tell whether the collection is made with the pipeline's encoder and windows, and complete."""
+    """Return whether the collection is complete and has the pipeline's encoder and windows."""
     store = pipeline.store
     same = store.status(collection=pipeline.collection).spec == pipeline.spec
     return same and rebuild_name(pipeline.collection) not in store.collections()

@@ -1,4 +1,4 @@
-"""Decoding again what an earlier decoder has decoded, while the collection goes on serving."""
+"""Decode recordings of an earlier decoder again, while the collection stays in use."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from soundalike.audio.sources import path_of, recording_id_of
 from soundalike.errors import AudioError
 from soundalike.indexing.items import IndexItem, IndexResult, failed_result
 from soundalike.indexing.pipeline import Pipeline
-from soundalike.indexing.reindex import item_of, not_kept
+from soundalike.indexing.reindex import item_of, upload_error
 from soundalike.types import Recording
 
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """A recording that an earlier decoder has decoded.
+    """A recording from an earlier decoder.
 
     Attributes
     ----------
     files : list of Recording
-        Under each of its paths, in their order; at least one.
+        The recording under each of its paths, sorted by path; at least one.
     """
 
     files: list[Recording]
@@ -35,7 +35,7 @@ class Outdated:
 
 
 def find_outdated(pipeline: Pipeline) -> list[Outdated]:
-    """Return what an earlier decoder has decoded of a collection, in the order of the first paths."""
+    """Return the recordings from an earlier decoder, sorted by their first path."""
     found: dict[str, Outdated] = {}
     for file in pipeline.store.outdated_files(collection=pipeline.collection):
         found.setdefault(file.recording_id, Outdated([])).files.append(file)
@@ -45,10 +45,10 @@ def find_outdated(pipeline: Pipeline) -> list[Outdated]:
 def renew(
     pipeline: Pipeline, recordings: Sequence[Outdated], uploads: Path | None = None
 ) -> Iterator[IndexResult]:
-    """Decode recordings again, and put what has changed in the place of what is stored.
+    """Decode recordings again, and replace the stored content if it changes.
 
-    Each is replaced at once and as a whole. What cannot be read stays as it is. Where it is interrupted,
-    `find_outdated` has the rest.
+    Each recording is replaced atomically; one that cannot be read is unchanged. After an interruption,
+    `find_outdated` returns the rest.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def renew(
         With the encoder and windows of the collection.
     recordings : sequence of Outdated
     uploads : Path, optional
-        Folder of uploads that the service has kept.
+        Folder of stored uploads.
 
     Yields
     ------
     result : IndexResult
-        ``updated`` where something has changed, ``unchanged`` where it came out the same, ``replaced``
-        where the file holds other audio by now, ``failed`` where no path of it could be read.
+        ``updated`` if the content has changed, ``unchanged`` if not, ``replaced`` if the file has other
+        audio now, ``failed`` if no path could be read.
     """
     todo = [_Attempt(recording, uploads) for recording in recordings]
     while todo:
@@ -72,7 +72,7 @@ def renew(
         for attempt, result in zip(todo, pipeline.index(items, checksum=True), strict=True):
             attempt.note(result)
             if result.outcome in ("added", "linked"):
-                # Somebody has deleted it meanwhile.
+                # The recording was deleted meanwhile.
                 pipeline.store.delete_files([result.uri], collection=pipeline.collection)
             elif result.error_code is None:
                 yield result
@@ -80,33 +80,33 @@ def renew(
 
 
 class _Attempt:
-    """A recording, and the places that are still to be tried."""
+    """A recording, and the files that are still to be tried."""
 
     def __init__(self, recording: Outdated, uploads: Path | None) -> None:
         self._recording, self._uploads = recording, uploads
         files = [file for file in recording.files if file.uri.startswith(("/", "file://"))]
         self._items = deque(item_of(file, uploads) for file in files)
         self._uri = recording.files[0].uri
-        #: What is to be told where no place is left.
-        self.failure: IndexResult | None = failed_result(self._uri, not_kept(recording.files[0]))
+        #: Result if no file is left.
+        self.failure: IndexResult | None = failed_result(self._uri, upload_error(recording.files[0]))
         self.is_done = False
         self._has_failed = False
 
     def has_more(self) -> bool:
-        """Tell whether another place can be tried."""
+        """Return whether another file can be tried."""
         if not self._items and self._uploads is not None:
-            self._items.extend(_kept(self._recording, self._uploads))
+            self._items.extend(_other_uploads(self._recording, self._uploads))
             self._uploads = None
         return bool(self._items)
 
     def next_item(self) -> IndexItem:
-        """Return what is to be tried now."""
+        """Return the next file to try."""
         item = self._items.popleft()
         self._uri = item.stored.uri if item.stored else item.uri
         return item
 
     def note(self, result: IndexResult) -> None:
-        """Keep the first failure; other audio under one path says nothing of the other paths."""
+        """Record a result; only the recording's own audio ends the attempts."""
         if result.error_code is None:
             self.failure = None
             self.is_done = result.recording_id == self._recording.recording_id
@@ -114,8 +114,8 @@ class _Attempt:
             self.failure, self._has_failed = replace(result, uri=self._uri), True
 
 
-def _kept(recording: Outdated, uploads: Path) -> Iterator[IndexItem]:
-    """Yield uploads of a recording that lie elsewhere than its paths say; their names are its id."""
+def _other_uploads(recording: Outdated, uploads: Path) -> Iterator[IndexItem]:
+    """Yield stored uploads of a recording that are not among its paths; they are named by its id."""
     paths = {path_of(file.uri) for file in recording.files}
     for suffix in ("", *sorted(AUDIO_SUFFIXES)):
         path = uploads / f"{recording.recording_id}{suffix}"

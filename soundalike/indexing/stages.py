@@ -1,4 +1,4 @@
-"""The order in which files are opened, decoded, embedded and stored; each that fails fails alone."""
+"""Stages of indexing: read, decode, embed and store files; failures affect single files."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ from soundalike.runtime.parallel import threads
 from soundalike.store.base import Entry, Outcome
 from soundalike.store.each import add_each
 from soundalike.store.protocol import Store
-from soundalike.store.renewal import count_searchable, hidden_by_encoder
+from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import FloatArray, Recording
 
-#: Files that were looked at; those that need not be opened have their result.
+#: Scanned files, and the results of unchanged ones.
 Batch = Sequence[ScannedFile | IndexResult]
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A recording that was decoded."""
+    """A decoded recording."""
 
     recording: Recording
     segments: Segments
 
     def as_cut_recording(self) -> CutRecording:
-        """Return what is embedded."""
+        """Return the input of the encoder."""
         part = self.segments
         return CutRecording(part.samples, part.windows, part.offset_s)
 
     def stored(self, outcome: Outcome, embeddings: FloatArray) -> IndexResult:
-        """Return the result for a recording that was stored."""
+        """Return the result of a stored recording."""
         return IndexResult(
             self.recording.uri,
             outcome,
             self.recording.recording_id,
             len(self.segments.windows),
             self.segments.duration_s,
-            (*self.segments.warnings, *hidden_by_encoder(self.segments.windows, embeddings)),
+            (*self.segments.warnings, *zero_warning(self.segments.windows, embeddings)),
             n_searchable=count_searchable(self.segments.windows, embeddings),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A file whose content is known by its id, and what is still being found out about it.
+    """A file with a known id, and the pending result of reading it.
 
-    Of audio that is stored that is when it began, otherwise everything.
+    For stored audio that is the start time, otherwise the decoded sound.
     """
 
     recording: Recording
@@ -70,7 +70,7 @@ class _Opened:
     stored_s: float = 0.0
 
     def described(self, start: StartTime | None, duration_s: float = 0.0) -> Recording:
-        """Return the recording with what was found out."""
+        """Return the recording with its start time and length."""
         found = replace(self.recording, duration_s=duration_s, stat=self.snapshot.trusted_stat())
         if duration_s and self.item.recorded_at is None and found.recorded_at_source == "mtime":
             return start_from_mtime(found, duration_s)
@@ -95,27 +95,27 @@ class Indexing:
     decoding: IsolatedDecoding
 
     def run(self, batches: Iterable[Batch]) -> Iterator[IndexResult]:
-        """Yield a result for each file, in order.
+        """Yield the result of each file, in order.
 
         Raises
         ------
         StoreError, ModelError, ServiceError
-            The database, the encoder or the decoding processes cannot be used; what was yielded is
-            stored.
+            The database, the encoder or the decoding processes cannot be used; the yielded results
+            are stored.
         """
         ahead: deque[list[_Opened | IndexResult]] = deque()
         with threads() as readers, threads() as decoders:
             for batch in batches:
-                ahead.append(self._new_result(batch, readers, decoders))
+                ahead.append(self._started(batch, readers, decoders))
                 if len(ahead) > 1:
                     yield from self._finished(ahead.popleft(), decoders)
             while ahead:
                 yield from self._finished(ahead.popleft(), decoders)
 
-    def _new_result(
+    def _started(
         self, batch: Batch, readers: Executor, decoders: Executor
     ) -> list[_Opened | IndexResult]:
-        """Read the files of a batch for their ids, and let those be decoded that are not stored."""
+        """Compute the ids of a batch of files, and start decoding new ones."""
         read = list(readers.map(_read, batch))
         ids = {one.recording.recording_id for one in read if isinstance(one, _Opened)}
         known = self.store.known_lengths(list(ids), collection=self.collection) if ids else {}
@@ -134,15 +134,15 @@ class Indexing:
         return replace(one, stored_s=stored_s, header=decoders.submit(ask))
 
     def _decoded(self, one: _Opened, decoders: Executor) -> Future[tuple[Segments, StartTime]]:
-        take = RecordingReader(self.plan, self.start_rules).take
+        read = RecordingReader(self.plan, self.start_rules).read
         return decoders.submit(
-            self.decoding.run, take, one.snapshot.path, given=one.recording.recorded_at
+            self.decoding.run, read, one.snapshot.path, given=one.recording.recorded_at
         )
 
     def _finished(
         self, batch: Sequence[_Opened | IndexResult], decoders: Executor
     ) -> Iterator[IndexResult]:
-        """Link what is stored already, embed and store the rest."""
+        """Link audio that is stored already, and embed and store the rest."""
         linked = [
             self._linked(one, decoders) if isinstance(one, _Opened) and one.sound is None else one
             for one in batch
@@ -153,10 +153,10 @@ class Indexing:
             yield next(results) if isinstance(part, _Cut) else part
 
     def _linked(self, one: _Opened, decoders: Executor) -> _Opened | IndexResult:
-        """Store another path of known audio, without decoding it.
+        """Store another path of known audio without decoding it.
 
-        Of known audio the stored start stays, unless this one is more trustworthy; then it is stored
-        anew, for which it must be decoded.
+        The stored start time remains. If the new one is more reliable, the recording is decoded and
+        stored again.
         """
         uri = one.recording.uri
         try:
@@ -171,7 +171,7 @@ class Indexing:
         return IndexResult(uri, outcome, recording.recording_id, duration_s=one.stored_s)
 
     def _stored(self, cuts: Sequence[_Cut]) -> list[IndexResult]:
-        """Embed and store recordings, together where none of them stands in the way."""
+        """Embed and store recordings, together if possible."""
         names = [cut.recording.uri for cut in cuts]
         found = embed_each([cut.as_cut_recording() for cut in cuts], names, self.encoder, self.plan)
         entries = [
@@ -196,7 +196,7 @@ def _read(one: ScannedFile | IndexResult) -> _Opened | IndexResult:
 
 
 def _cut(one: _Opened) -> _Cut | IndexResult:
-    """Wait until a recording is decoded."""
+    """Wait for the decoding of a recording."""
     assert one.sound is not None
     try:
         segments, start = one.sound.result()

@@ -1,1 +1,1 @@
-"""How this process runs: threads, memory, and its end when its starter is gone."""
+"""Threads, memory and lifetime of the process."""

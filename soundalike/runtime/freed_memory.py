@@ -1,4 +1,4 @@
-"""What is freed is kept for the next call, instead of being given back and asked for again."""
+"""Tune glibc's malloc to reuse freed memory."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import ctypes
 
 #: Parameters of glibc's ``mallopt``.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-#: Arrays of some seconds of sound are smaller, and come again with each request.
+#: Arrays of a few seconds of sound are smaller, and every request allocates them.
 _MMAP_BYTES = 16 << 20
-#: So much may lie free at the end of a heap.
-_KEPT_BYTES = 32 << 20
-#: In each heap so much; by default there may be eight of them for each processor, and after hours of
-#: requests in any of the threads every one holds what the largest request needed.
-_MOST_HEAPS = 4
+#: Free memory at the end of a heap that is not returned to the system.
+_TRIM_BYTES = 32 << 20
+#: Each heap grows to the size of the largest request in any of its threads, and the default is eight
+#: heaps per processor.
+_MAX_HEAPS = 4
 
 
 def keep_freed_memory() -> bool:
-    """Let this process, and those that it forks, keep some of the memory that it frees.
+    """Let this process and its forks reuse freed memory.
 
-    By default glibc gives arrays from 128 kB on back to the system as soon as they are freed. The
-    system then has to find and to clear each page of the next one, which takes longer than most of
-    what is calculated with it: on a virtual machine 2 us for each 4 kB.
+    By default glibc returns freed arrays of 128 kB and more to the system, which must then find and
+    clear every page of the next array. That takes longer than most computations on the array: 2 us per
+    4 kB on a virtual machine.
 
     Returns
     -------
     is_kept : bool
-        False where the C library is another one, which is left as it is.
+        False if the C library is not glibc; nothing is changed then.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return False
-    wanted = (_MMAP_THRESHOLD, _MMAP_BYTES), (_TRIM_THRESHOLD, _KEPT_BYTES), (_ARENA_MAX, _MOST_HEAPS)
+    wanted = (_MMAP_THRESHOLD, _MMAP_BYTES), (_TRIM_THRESHOLD, _TRIM_BYTES), (_ARENA_MAX, _MAX_HEAPS)
     return all(mallopt(name, value) for name, value in wanted)

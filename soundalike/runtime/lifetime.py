@@ -1,4 +1,4 @@
-"""End a process when the process that started it is gone."""
+"""End a process when its parent has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 _POLL_S = 0.5
-#: Time for an orderly end after SIGTERM.
+#: Seconds between SIGTERM and SIGKILL.
 _PATIENCE_S = 2.0
 _PR_SET_PDEATHSIG = 1
 
@@ -22,11 +22,11 @@ _watching_process: int | None = None
 def end_with_parent(
     parent: int, *, is_gone: Callable[[], bool] | None = None, patience_s: float = _PATIENCE_S
 ) -> None:
-    """End this process soon after its parent, whatever ended that one.
+    """End this process soon after its parent ends, for whatever reason.
 
-    A thread looks twice a second. A child that was forked by its parent's main thread is also killed
-    by the kernel (Linux), which works while some C code holds the interpreter's lock. The kernel's
-    signal follows the thread that forked, therefore it is not used for children of other threads.
+    A thread checks twice a second. On Linux the kernel also kills a child that the parent's main thread
+    forked; this works even while C code holds the interpreter's lock. The kernel ties the signal to the
+    forking thread, so it is not used for children of other threads.
 
     A second call in the same process does nothing.
 
@@ -35,7 +35,7 @@ def end_with_parent(
     parent : int
         Process number of the parent.
     is_gone : callable, optional
-        Tells whether the parent is gone; default: this process has another parent now.
+        Returns whether the parent has ended; default: this process has another parent now.
     patience_s : float
         Seconds between SIGTERM and SIGKILL.
     """
@@ -63,7 +63,7 @@ def _let_the_kernel_watch() -> None:
 
 
 def _note_the_thread() -> None:
-    """Note before a fork which thread forks; the child reads it."""
+    """Record before a fork whether the main thread forks; the child reads it."""
     global _was_forked_by_main_thread
     _was_forked_by_main_thread = threading.get_native_id() == os.getpid()
 

@@ -1,4 +1,4 @@
-"""Work that releases the interpreter, such as decoding, on all processors at once."""
+"""Run work that releases the interpreter lock, such as decoding, on all processors."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ def map_ahead(
 ) -> Iterator[_Result]:
     """Apply a function to items in threads, and yield the results in order.
 
-    At most two results a worker wait to be taken, so that memory stays bounded however many items
-    there are.
+    At most two results per worker wait to be consumed, so memory stays bounded.
 
     Parameters
     ----------
     function : callable
-        Applied to each item; what it raises is raised here, in the item's turn.
+        Applied to each item; its exception is raised when the item's result is due.
     items : iterable
-        Taken from as results are taken.
+        Consumed as results are consumed.
     workers : int, optional
-        Threads; one a processor by default.
+        Number of threads; one per processor by default.
 
     Examples
     --------
@@ -48,14 +47,14 @@ def map_ahead(
 
 @contextmanager
 def threads(workers: int | None = None) -> Iterator[ThreadPoolExecutor]:
-    """Yield threads that are needed no longer than the context is; what has not begun is dropped.
+    """Yield a thread pool; the end of the context cancels waiting work.
 
-    Nothing is waited for where Ctrl-C ends the context: a decoder may be at work for minutes.
+    After Ctrl-C the running work is not awaited: a decoder may run for minutes.
 
     Parameters
     ----------
     workers : int, optional
-        One a processor by default.
+        Number of threads; one per processor by default.
     """
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
     is_interrupted = False

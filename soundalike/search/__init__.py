@@ -1,1 +1,1 @@
-"""Search: from a query to ranked recordings, and to counts over time."""
+"""Search for recordings, and count occurrences over time."""

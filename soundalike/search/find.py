@@ -1,31 +1,32 @@
-"""What resembles a query, in one or several collections, by recording or by label."""
+"""Search one or more collections, by recording or by label."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from soundalike.filters import Filters
 from soundalike.ranges import MAX_TOP_K, check_group_by
-from soundalike.search.queries import EmbeddedQuery, check_same_kind, without_own
+from soundalike.search.queries import EmbeddedQuery, check_same_kind, exclude_query
 from soundalike.search.ranking import group_of, rank_collections
 from soundalike.search.requests import SearchRequest
 from soundalike.store.base import SearchResult
 from soundalike.store.protocol import Store
-from soundalike.types import Filters, Hit, Match, Recording, Window
+from soundalike.types import Hit, Match, Recording, Window
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a query.
+    """Result of a search.
 
     Attributes
     ----------
     query : str
-        The query's path, or the name that it came with; empty for a vector.
+        Path or name of the query; empty for a vector.
     recording_id : str or None
         Id of the query's content; None for a vector.
     windows : list of Window
-        The query's windows that are no silence, in seconds of its whole recording.
+        Windows of the query that are not silent, in seconds of its whole recording.
     matches : list of Match
         Best first.
     warnings : tuple of str
@@ -58,7 +59,7 @@ def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Ans
         store,
         query,
         top_k=request.top_k,
-        filters=without_own(request.filters, query, exclude_self=request.exclude_self),
+        filters=exclude_query(request.filters, query, exclude_self=request.exclude_self),
         collections=request.collections,
         group_by=request.group_by,
     )
@@ -81,18 +82,18 @@ def find_hits(
     collections: Sequence[str],
     group_by: str = "recording",
 ) -> dict[str, SearchResult]:
-    """Return hits that make up the `top_k` best matches, where there are that many.
+    """Return the hits of the `top_k` best matches, or of all if there are fewer.
 
     Parameters
     ----------
     store : Store
     query : EmbeddedQuery
     top_k : int
-        From 1 to 1000.
+        1 to 1000.
     filters : Filters
-        Which recordings may answer.
+        Filters of the recordings.
     collections : sequence of str
-        Where to look, at least one; all of them made with the same encoder and windows.
+        At least one; all with the same encoder and windows.
     group_by : str
         As for `soundalike.search.ranking.rank_collections`.
 
@@ -104,9 +105,9 @@ def find_hits(
     Raises
     ------
     ModelMismatch
-        The collections are of different kinds, or the query does not fit them.
+        The collections have different specifications, or the query does not fit them.
     IndexEmpty, ParameterError, StoreError
-        As their names say.
+        A collection does not exist, a parameter is invalid, or the database failed.
     """
     check_group_by(group_by)
     names = list(dict.fromkeys(collections))
@@ -120,18 +121,18 @@ def find_hits(
 
         if group_by == "recording":
             return search(filters, top_k)
-        return _of_groups(search, top_k, filters)
+        return _search_groups(search, top_k, filters)
 
     return {name: search_in(name) for name in names}
 
 
-def _of_groups(
+def _search_groups(
     search: Callable[[Filters, int], SearchResult], top_k: int, filters: Filters
 ) -> SearchResult:
-    """Search again without the labels that were found until there are `top_k` groups, or no more.
+    """Repeat the search without the labels found so far until there are `top_k` groups.
 
-    A recording that has several labels counts for the one that it is found with first. It is found
-    again under the others, so that the next search has to look behind it.
+    A recording with several labels counts for the first one found. Later searches find it again under
+    the other labels, so their limit must be larger.
     """
     hits: list[Hit] = []
     recordings: dict[str, Recording] = {}

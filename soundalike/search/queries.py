@@ -1,4 +1,4 @@
-"""What is looked for: a sound, something that is stored, or a vector; and what becomes of it."""
+"""Queries: a sound, a stored recording, or a vector."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ import numpy as np
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.errors import DimensionMismatch, ModelMismatch, ParameterError, SilentQuery
+from soundalike.filters import Filters
 from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
-from soundalike.types import Filters, FloatArray, IndexSpec, Window
+from soundalike.types import FloatArray, IndexSpec, Window
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to look for: exactly one of a sound, a stored recording and a vector.
+    """A query: exactly one of a sound, a stored recording and a vector.
 
     Attributes
     ----------
     source : str, Path, bytes or None
         A path or ``file:`` URL, or the bytes of a sound file.
     recording_id : str or None
-        Of a stored recording.
+        Id of a stored recording.
     vector : sequence of float or None
-        As many numbers as the collection's vectors have.
+        A vector with the dimension of the collection.
     excerpt : Excerpt
-        Which part of the sound or of the recording is meant.
+        Part of the sound or the recording.
 
     Raises
     ------
     ParameterError
-        None of the three is given, or several are, or a part of a vector is asked for.
+        Not exactly one of the three is given, or an excerpt of a vector is requested.
     """
 
     source: str | Path | bytes | None = None
@@ -58,29 +59,29 @@ class Query:
                 "exactly one of them"
             )
         if self.vector is not None and not self.excerpt.is_whole:
-            raise ParameterError("a vector has no seconds; leave out start_s, end_s and at_s")
+            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedQuery:
-    """A query whose vectors are known.
+    """A query with its vectors.
 
     Attributes
     ----------
     name : str
-        Its path, or the name that it came with; empty for a vector.
+        Path or name of the query; empty for a vector.
     recording_id : str or None
         Id of its content; None for a vector.
     windows : list of Window
-        In seconds of the whole recording, of which the query may be a part.
+        In seconds of the whole recording.
     embeddings : (n_windows, spec.dimension) float32
-        A row for each.
+        One row per window.
     spec : IndexSpec
-        What these were made with.
+        Specification of the vectors.
     duration_s : float
-        Length of what is looked for; 0.0 for a vector.
+        Length of the query in seconds; 0.0 for a vector.
     warnings : tuple of str
-        Damage that did not stop the decoding, and why the matches may be poor.
+        Damage that did not stop the decoding, and reasons why matches may be unreliable.
     """
 
     name: str
@@ -92,7 +93,7 @@ class EmbeddedQuery:
     warnings: tuple[str, ...] = ()
 
 
-def heard_query(
+def sound_query(
     name: str,
     recording_id: str | None,
     windows: Sequence[Window],
@@ -101,21 +102,21 @@ def heard_query(
     duration_s: float,
     warnings: Sequence[str] = (),
 ) -> EmbeddedQuery:
-    """Return a query by a sound that was decoded: its windows that are no silence.
+    """Return the query of a decoded sound, without its silent windows.
 
     Parameters are the attributes of `EmbeddedQuery`, with all windows.
 
     Raises
     ------
     SilentQuery
-        All are silent.
+        All windows are silent.
     """
-    loud = audible(windows)
+    rows = non_silent(windows)
     return EmbeddedQuery(
         name,
         recording_id,
-        [windows[position] for position in loud],
-        embeddings[loud],
+        [windows[row] for row in rows],
+        embeddings[rows],
         spec,
         duration_s,
         (*warnings, *short_query(duration_s, spec.window_s)),
@@ -123,9 +124,9 @@ def heard_query(
 
 
 def short_query(duration_s: float, window_s: float) -> tuple[str, ...]:
-    """Return a warning where a query is shorter than half a window, else nothing.
+    """Return a warning if a query is shorter than half a window.
 
-    Such a query is repeated until it fills the window, and that sounds like little else.
+    Such a query is repeated to fill the window, which resembles few other sounds.
 
     Examples
     --------
@@ -148,27 +149,27 @@ def short_query(duration_s: float, window_s: float) -> tuple[str, ...]:
 def stored_query(
     store: Store, recording_id: str, excerpt: Excerpt, collections: Sequence[str]
 ) -> EmbeddedQuery:
-    """Return a query by a stored recording; nothing is decoded.
+    """Return the query of a stored recording, with its stored vectors.
 
     Parameters
     ----------
     store : Store
     recording_id : str
     excerpt : Excerpt
-        Which of its windows.
+        Selects windows.
     collections : sequence of str
-        Where to look for it; the first one that has it counts.
+        Collections to search for the recording; the first one that has it counts.
 
     Raises
     ------
     RecordingNotFound
-        None of them has it.
+        No collection has the recording.
     SilentQuery
         None of the windows has a vector.
     ParameterError
-        The id is no UUID, or the recording is over before the part begins.
+        The id is not a UUID, or the recording ends before the excerpt begins.
     IndexEmpty, StoreError
-        As their names say.
+        No collection exists, or the database failed.
     """
     specs = store.collections()
     for name in dict.fromkeys(collections):
@@ -201,16 +202,16 @@ def stored_query(
 def vector_query(
     store: Store, vector: Sequence[float] | FloatArray, collections: Sequence[str]
 ) -> EmbeddedQuery:
-    """Return a query by a vector that is taken for one of the collection's own.
+    """Return the query of a vector with the specification of the first collection.
 
     Raises
     ------
     IndexEmpty
-        There is no such collection.
+        The collection does not exist.
     DimensionMismatch
-        The collection's vectors have another length.
+        The collection has another dimension.
     ParameterError
-        The vector is no row of numbers, or all of them are 0.
+        The vector is not a list of finite numbers, or is zero.
     """
     spec = store.collections().get(collections[0])
     if spec is None:
@@ -218,57 +219,57 @@ def vector_query(
     try:
         row = np.asarray(vector, dtype=np.float32)
     except (TypeError, ValueError) as exc:
-        raise ParameterError(f"the vector is no row of numbers ({exc}); give a list of them") from exc
+        raise ParameterError(f"the vector is not a list of numbers ({exc}); give one") from exc
     if row.shape != (spec.dimension,):
         raise DimensionMismatch(
-            f"the vector has shape {row.shape}, those of the collection {collections[0]!r} have "
+            f"the vector has shape {row.shape}, the collection {collections[0]!r} needs "
             f"({spec.dimension},); embed with the settings of the index"
         )
     if not np.isfinite(row).all() or not row.any():
         raise ParameterError(
-            "the vector holds only zeros, or numbers that are NaN or infinite; it has no direction"
+            "the vector is zero, or contains NaN or infinite numbers; give one with a direction"
         )
     return EmbeddedQuery("", None, [Window(0, 0.0, 0.0)], row[np.newaxis], spec, 0.0)
 
 
 def query_without_sound(store: Store, query: Query, collections: Sequence[str]) -> EmbeddedQuery:
-    """Return a query by a stored recording or a vector; see `stored_query` and `vector_query`."""
+    """Return the query of a stored recording or a vector; see `stored_query` and `vector_query`."""
     if query.recording_id is not None:
         return stored_query(store, query.recording_id, query.excerpt, collections)
     assert query.vector is not None
     return vector_query(store, query.vector, collections)
 
 
-def without_own(filters: Filters, query: EmbeddedQuery, *, exclude_self: bool) -> Filters:
-    """Return filters that leave out the query's own recording where that is wanted and it has one."""
+def exclude_query(filters: Filters, query: EmbeddedQuery, *, exclude_self: bool) -> Filters:
+    """Return filters that exclude the query recording if `exclude_self` is set."""
     return replace(filters, exclude_recording_id=query.recording_id) if exclude_self else filters
 
 
-def audible(windows: Sequence[Window]) -> list[int]:
+def non_silent(windows: Sequence[Window]) -> list[int]:
     """Return the positions of the windows that are not silent.
 
     Raises
     ------
     SilentQuery
-        There are none.
+        All windows are silent.
     """
-    loud = [position for position, window in enumerate(windows) if not window.is_silent]
-    if not loud:
+    rows = [position for position, window in enumerate(windows) if not window.is_silent]
+    if not rows:
         raise SilentQuery(
             "the query is silent (below -80 dBFS throughout); there is nothing to look for"
         )
-    return loud
+    return rows
 
 
 def check_same_kind(store: Store, collections: Sequence[str]) -> None:
-    """Raise unless these collections may be searched together.
+    """Raise an error unless these collections may be searched together.
 
     Raises
     ------
     IndexEmpty
-        One of them is not there.
+        A collection does not exist.
     ModelMismatch
-        Two of them were made with different things.
+        Two collections have different specifications.
     """
     if len(collections) < 2:
         return
@@ -280,5 +281,5 @@ def check_same_kind(store: Store, collections: Sequence[str]) -> None:
         if specs[name] != specs[first]:
             raise ModelMismatch(
                 f"the collection {first!r} was made with {specs[first].describe()}, {name!r} with "
-                f"{specs[name].describe()}; search in each of them by itself"
+                f"{specs[name].describe()}; search them separately"
             )

@@ -1,4 +1,4 @@
-"""From window hits to matches: a recording's score is its best window's."""
+"""Group window hits into matches; the score of a recording is that of its best window."""
 
 from __future__ import annotations
 
@@ -6,23 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from soundalike.config import DEFAULT_COLLECTION
 from soundalike.ranges import check_group_by, check_min_score, check_top_k
 from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Match, Recording, Window
-
-
-def rank(
-    hits: Sequence[Hit],
-    recordings: Mapping[str, Recording],
-    query_windows: Sequence[Window],
-    *,
-    top_k: int,
-    min_score: float = -1.0,
-) -> list[Match]:
-    """Merge window hits of one collection into matches; see `rank_collections`."""
-    found = {DEFAULT_COLLECTION: SearchResult(list(hits), dict(recordings))}
-    return rank_collections(found, query_windows, top_k=top_k, min_score=min_score)
 
 
 def rank_collections(
@@ -33,32 +19,32 @@ def rank_collections(
     min_score: float = -1.0,
     group_by: str = "recording",
 ) -> list[Match]:
-    """Merge window hits into matches, best first.
+    """Group window hits into matches, best first.
 
     Parameters
     ----------
     results : mapping of str to SearchResult
-        Hits and recordings by collection, in any order; hits of other recordings are left out.
+        Hits and recordings by collection, in any order; hits without a recording are ignored.
     query_windows : sequence of Window
-        The query's windows; ``hit.query_window`` counts in it.
+        Windows of the query; ``hit.query_window`` is an index into it.
     top_k : int
-        At most this many matches, from 1 to 1000.
+        Maximum number of matches, 1 to 1000.
     min_score : float
-        Matches with a lower score are left out.
+        Minimum score of a match.
     group_by : str
-        ``recording``, or ``label`` for the best recording of each label; a recording without a label
-        stands for itself.
+        ``recording``, or ``label`` for the best recording of each label; recordings without a label
+        form their own groups.
 
     Returns
     -------
     matches : list of Match
-        By score, highest first; equal scores by path, id and collection, so that the order never
-        depends on the order of the hits. Of equally good pairs of windows the earliest is reported.
+        By decreasing score; equal scores by path, id and collection, independent of the order of the
+        hits. Of equally good pairs of windows the earliest is reported.
 
     Raises
     ------
     ParameterError
-        `top_k` is out of range, `min_score` is NaN, or there is no such grouping.
+        `top_k` is out of range, `min_score` is NaN, or `group_by` is invalid.
     """
     check_top_k(top_k)
     check_group_by(group_by)
@@ -86,7 +72,7 @@ def rank_collections(
 
 
 def group_of(recording: Recording) -> object:
-    """Return what recordings of one label have in common, and no others."""
+    """Return the group of a recording: its label, or its id without a label."""
     return (recording.label,) if recording.label is not None else recording.recording_id
 
 
@@ -113,7 +99,7 @@ def _matches(found: SearchResult, query_windows: Sequence[Window], collection: s
 
 
 def _seconds(window: Window) -> tuple[float, float] | tuple[None, None]:
-    """Return where a window of the query begins and ends; a vector's is empty and lies nowhere."""
+    """Return the bounds of a window of the query; None for the empty window of a vector."""
     return (window.start_s, window.end_s) if window.end_s > window.start_s else (None, None)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from soundalike.clock.wall_clock import with_times
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
-from soundalike.filters import parse_conditions
+from soundalike.filters import Filters, parse_conditions
 from soundalike.parameters import about
 from soundalike.ranges import (
     MAX_TOP_K,
@@ -24,7 +24,7 @@ from soundalike.ranges import (
     check_min_score,
     check_top_k,
 )
-from soundalike.types import BucketWidth, Filters
+from soundalike.types import BucketWidth
 
 if TYPE_CHECKING:
     from soundalike.search.queries import Query

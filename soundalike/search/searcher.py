@@ -12,29 +12,27 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec
 from soundalike.errors import SoundalikeError
+from soundalike.filters import Filters
 from soundalike.ranges import GroupBy
 from soundalike.search.find import Answer, answer_to
-from soundalike.search.queries import EmbeddedQuery, Query, audible, heard_query, query_without_sound
+from soundalike.search.queries import EmbeddedQuery, Query, non_silent, query_without_sound, sound_query
 from soundalike.search.requests import SearchRequest
 from soundalike.store.protocol import Store
-from soundalike.types import Filters, FloatArray
+from soundalike.types import FloatArray
 
 
 class Searcher:
-    """Embed queries, and find what resembles them in a store.
+    """Embeds queries and searches a store.
 
     Parameters
     ----------
     store : Store
-        Where windows are kept.
     encoder : Encoder
-        What embeds them.
     plan : WindowPlan
-        How recordings are cut.
     collection : str
-        Which of the store's collections is meant.
+        Default collection.
     decoding : IsolatedDecoding, optional
-        Processes that decode; by default those that all of this program share.
+        Decoding processes; by default the shared ones of this program.
     """
 
     def __init__(
@@ -54,7 +52,7 @@ class Searcher:
 
     @property
     def decoding(self) -> IsolatedDecoding:
-        """The processes that decode; nothing is started by asking for them."""
+        """The decoding processes, which start on demand."""
         return self._decoding or shared()
 
     def search(
@@ -68,22 +66,22 @@ class Searcher:
         collections: Sequence[str] = (),
         group_by: GroupBy = SearchRequest.group_by,
     ) -> Answer:
-        """Find the recordings that hold something like a query.
+        """Find recordings that contain sounds similar to a query.
 
         Parameters
         ----------
         query : str, Path or Query
-            A file, or what else can be looked for.
+            A file, or another query.
         top_k : int
-            At most this many matches.
+            Maximum number of matches.
         filters : Filters, optional
-            Which recordings may answer.
+            Filters of the recordings.
         exclude_self : bool
-            Leave out the query's own recording, under whatever path it is stored.
+            Exclude the query recording, under any path.
         min_score : float
-            Leave out matches with a lower cosine similarity.
+            Minimum cosine similarity of a match.
         collections : sequence of str
-            Where to look; by default in the pipeline's own collection.
+            Collections to search; by default the searcher's collection.
         group_by : str
             ``recording``, or ``label`` for the best match of each label.
 
@@ -94,7 +92,7 @@ class Searcher:
         RecordingNotFound
             The query is a recording that is not stored.
         AudioError, StoreError, ParameterError
-            As their names say.
+            The query cannot be used, the database failed, or a parameter is invalid.
         """
         if not isinstance(query, Query):
             query = Query(query)
@@ -110,13 +108,13 @@ class Searcher:
         return answer_to(request, self.embedded(query, collections), self.store)
 
     def embedded(self, query: str | Path | Query, collections: Sequence[str] = ()) -> EmbeddedQuery:
-        """Return the vectors of a query, computed or read from the store.
+        """Return a query with its vectors, computed or read from the store.
 
         Parameters
         ----------
         query : str, Path or Query
         collections : sequence of str
-            Where a stored recording is looked for, before the pipeline's own collection.
+            Collections to search for a stored recording, before the searcher's collection.
 
         Raises
         ------
@@ -127,17 +125,17 @@ class Searcher:
             query = Query(query)
         if query.source is None:
             return query_without_sound(self.store, query, [*collections, self.collection])
-        return self._heard(query)
+        return self._embed_sound(query)
 
-    def _heard(self, query: Query) -> EmbeddedQuery:
+    def _embed_sound(self, query: Query) -> EmbeddedQuery:
         assert query.source is not None
         source = query.source if isinstance(query.source, bytes) else resolve_path(query.source)
         recording_id = recording_id_of(source)
         segments = self.decoding.run(segment, source, self.plan, query.excerpt)
-        audible(segments.windows)
+        non_silent(segments.windows)
         name = f"upload:{recording_id}" if isinstance(source, bytes) else uri_of(source)
         embeddings = self._embed(segments, name)
-        return heard_query(
+        return sound_query(
             name,
             recording_id,
             segments.windows,

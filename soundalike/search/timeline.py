@@ -1,4 +1,4 @@
-"""When something like a query was heard, counted by wall-clock time."""
+"""Count occurrences of a query by wall-clock time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 
-from soundalike.search.queries import EmbeddedQuery, Query, without_own
+from soundalike.filters import Filters
+from soundalike.search.queries import EmbeddedQuery, Query, exclude_query
 from soundalike.search.requests import TimelineRequest
 from soundalike.search.searcher import Searcher
 from soundalike.store.protocol import Store
-from soundalike.types import BucketWidth, Filters, Timeline
+from soundalike.types import BucketWidth, Timeline
 
 
 def timeline(
@@ -23,33 +24,29 @@ def timeline(
     filters: Filters | None = None,
     exclude_self: bool = TimelineRequest.exclude_self,
 ) -> Timeline:
-    """Count by time what sounds like a query.
+    """Count occurrences of a query by wall-clock time.
 
     Parameters
     ----------
     searcher : Searcher
-        With the collection to look in.
+        Its collection is searched.
     query : str, Path or Query
-        A file, or what else can be looked for.
+        A file, or another query.
     min_score : float
-        A window counts whose best cosine similarity to any window of the query is at least this.
+        Minimum cosine similarity of a window to any window of the query.
     bucket : str
         ``hour``, ``day``, ``week`` or ``month``.
     zone : tzinfo
-        Whose clocks and calendar count.
+        Time zone of the buckets.
     filters : Filters, optional
-        What may count.
+        Filters of the windows.
     exclude_self : bool
-        Leave out the query's own recording.
+        Exclude the query recording.
 
     Raises
     ------
-    SilentQuery
-        Every window of the query is silent.
-    RecordingNotFound
-        The query is a recording that is not stored.
-    AudioError, StoreError, ParameterError
-        As their names say.
+    SilentQuery, RecordingNotFound, AudioError, StoreError, ParameterError
+        As for `soundalike.search.searcher.Searcher.search`.
     """
     if not isinstance(query, Query):
         query = Query(query)
@@ -67,7 +64,7 @@ def timeline_of(request: TimelineRequest, query: EmbeddedQuery, store: Store) ->
         min_score=request.min_score,
         bucket=request.by,
         zone=request.zone,
-        filters=without_own(request.filters, query, exclude_self=request.exclude_self),
+        filters=exclude_query(request.filters, query, exclude_self=request.exclude_self),
         collection=request.collection,
     )
     return replace(found, warnings=query.warnings)

@@ -1,4 +1,4 @@
-"""Store windows and find their neighbours: PostgreSQL, and an exact store in memory."""
+"""Store windows and find nearest neighbours: in PostgreSQL, or exactly in memory."""
 
 from soundalike.store.base import Content, Outcome, SearchResult, StoredFile, StoreStatus
 from soundalike.store.memory import MemoryStore

@@ -1,4 +1,4 @@
-"""What the answers of every store look like, and what every store refuses."""
+"""Result types and input checks of all stores."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from soundalike.errors import (
     ParameterError,
     RecordingNotFound,
 )
+from soundalike.filters import Filters
 from soundalike.store.times import check_times
 from soundalike.types import (
     DECODER_VERSION,
-    Filters,
     FloatArray,
     HalfArray,
     Hit,
@@ -34,32 +34,32 @@ from soundalike.types import (
     Window,
 )
 
-#: What became of a recording that was handed to `Store.add`. ``linked``: the same audio was there
-#: under another path. ``replaced``: the path held other audio before. ``updated``: its label, tags or
-#: start time changed, or what a later decoder made of it.
+#: Result of `Store.add` for a recording. ``linked``: the same audio was stored under another path.
+#: ``replaced``: the path had other audio before. ``updated``: label, tags or start time changed, or a
+#: newer decoder gave other samples.
 Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
-#: The most that a page of a list may hold.
+#: Maximum length of a page.
 MAX_PAGE = 1000
 _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-#: Follow the name of a collection whose successor is being built, or which is just being imported.
+#: Suffixes of collections that are being rebuilt or imported.
 _REBUILD = "~rebuild"
 _IMPORT = "~import"
-#: Who may say when a recording began, in rising trust.
+#: Sources of start times by increasing reliability.
 START_SOURCES = (None, "mtime", "filename", "metadata", "given")
 _FIRST_LIMIT = 32
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of a search and the recordings behind them: the best ones, as many as were asked for.
+    """The hits of the best recordings of a search, and these recordings.
 
     Attributes
     ----------
     hits : list of Hit
         Unordered.
     recordings : dict of str to Recording
-        By id; holds every recording that the hits name.
+        The recordings of the hits by id.
     """
 
     hits: list[Hit]
@@ -68,29 +68,29 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """What a collection holds.
+    """Status of a collection.
 
     Attributes
     ----------
     database : str
-        Where it is; never holds a password.
+        Name of the database, without a password.
     spec : IndexSpec or None
-        What the collection was made with; None where there is none yet.
+        Specification of the collection; None if it does not exist.
     recordings, files, windows : int
-        Distinct contents, paths that they are known under, windows.
+        Numbers of distinct contents, paths and windows.
     extensions : dict of str to str
-        Extensions in use, with their versions.
+        Versions of the installed extensions.
     index : str
-        How a search is answered: ``exact`` or ``hnsw``.
+        Search method: ``exact`` or ``hnsw``.
     starts : dict of str to int
-        How many recordings have their start from which source, in falling trust: ``given``,
-        ``metadata``, ``filename``, ``mtime``, and ``unknown`` where nobody said.
+        Number of recordings per source of the start time, by decreasing reliability: ``given``,
+        ``metadata``, ``filename``, ``mtime`` and ``unknown``.
     earliest_start, latest_start : datetime or None
-        Of the recordings whose start is known, in UTC.
+        Range of the known start times, in UTC.
     earlier_decoder : int
-        Recordings that were decoded by an earlier decoder; see `soundalike.types.DECODER_VERSION`.
+        Recordings decoded by an earlier version; see `soundalike.types.DECODER_VERSION`.
     unsearchable : int
-        Recordings of which no window has a vector, so that no search finds them.
+        Recordings without a searchable window.
     """
 
     database: str
@@ -108,7 +108,7 @@ class StoreStatus:
 
 
 class StoredFile(NamedTuple):
-    """A stored path with its recording, and how many windows that has."""
+    """A stored path with its recording and the recording's number of windows."""
 
     recording: Recording
     n_windows: int
@@ -122,9 +122,9 @@ class CollectionSummary:
     ----------
     name : str
     spec : IndexSpec
-        What it was made with.
+        Specification of the collection.
     recordings, files, windows : int
-        Distinct contents, paths that they are known under, windows; 0 where nobody asked to count.
+        Numbers of distinct contents, paths and windows; 0 if not counted.
     """
 
     name: str
@@ -135,10 +135,7 @@ class CollectionSummary:
 
 
 class Entry(NamedTuple):
-    """A recording with its windows and a row of ``(n_windows, dimension)`` float32 for each.
-
-    `decoder_version` tells which decoder its samples are from.
-    """
+    """A recording to store: windows, ``(n_windows, dimension)`` float32 embeddings, decoder version."""
 
     recording: Recording
     windows: Sequence[Window]
@@ -148,18 +145,18 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that is stored of one recording.
+    """Stored content of one recording.
 
     Attributes
     ----------
     files : list of Recording
-        The recording under each of its paths, in their order; at least one.
+        The recording under each of its paths, sorted by path; at least one.
     windows : list of Window
-        In their order.
+        In order.
     embeddings : (n_windows, dimension) float16
-        As they are stored. Zeros where a window has none, because its quality is not ``ok``.
+        Zeros for windows without an embedding, whose quality is not ``ok``.
     decoder_version : int
-        Which decoder its samples are from.
+        Version of the decoder.
     """
 
     files: list[Recording]
@@ -169,48 +166,48 @@ class Content:
 
 
 def rebuild_name(collection: str) -> str:
-    """Return the name of the collection in which a collection's successor is built."""
+    """Return the name of a collection's replacement while it is being built."""
     return collection + _REBUILD
 
 
 def import_name(collection: str) -> str:
-    """Return the name that a collection has while it is being imported."""
+    """Return the name of a collection while it is being imported."""
     return collection + _IMPORT
 
 
 def is_unfinished(name: str) -> bool:
-    """Tell whether a name is one of those that collections have until they are complete."""
+    """Return whether a name is that of a collection being rebuilt or imported."""
     return name.endswith((_REBUILD, _IMPORT))
 
 
 def check_collection_name(name: str) -> None:
-    """Raise `ParameterError` unless a name may be given to a collection."""
+    """Raise `ParameterError` unless a name is valid for a collection."""
     if not _COLLECTION_NAME.fullmatch(name.removesuffix(_REBUILD).removesuffix(_IMPORT)):
         raise ParameterError(
-            f"collection is {name!r}; use up to 63 small letters, digits, - and _, beginning with a "
-            "letter or digit"
+            f"collection is {name!r}; use up to 63 lower-case letters, digits, - and _, beginning with "
+            "a letter or digit"
         )
 
 
 def start_source(recording: Recording) -> str | None:
-    """Return who said when a recording began; whoever said it without a name gave it."""
+    """Return the source of a start time, ``given`` by default; None without a start time."""
     if recording.recorded_at is None:
         return None
     return recording.recorded_at_source or "given"
 
 
 def starts_by_trust(counts: Mapping[str | None, int]) -> dict[str, int]:
-    """Return how many recordings have their start from which source, most trusted first."""
+    """Return the number of recordings per source of the start time, the most reliable first."""
     return {
         source or "unknown": counts[source] for source in reversed(START_SOURCES) if counts.get(source)
     }
 
 
 def start_differs(stored: Recording, new: Recording) -> bool:
-    """Tell whether `new` knows better when the recording began.
+    """Return whether the start time of `new` replaces the stored one.
 
-    Where nobody says, the stored start stays. What is merely read off a file only fills a gap or
-    takes the place of something less trusted: copies of a file differ in it.
+    A given start time always does. One that was read from a file only replaces a missing or less
+    reliable one, because copies of a file differ in it.
     """
     if new.recorded_at is None or new.recorded_at == stored.recorded_at:
         return False
@@ -219,29 +216,29 @@ def start_differs(stored: Recording, new: Recording) -> bool:
 
 
 def check_spec(stored: IndexSpec, given: IndexSpec) -> None:
-    """Raise `ModelMismatch` unless vectors of both may be compared."""
+    """Raise `ModelMismatch` unless vectors of both are comparable."""
     if stored != given and stored.is_external:
         raise ModelMismatch(
-            f"the collection holds vectors of another program ({stored.describe()}), and this request "
-            f"was made with {given.describe()}; search it with a vector or a stored recording, or use "
+            f"the collection contains vectors of another program ({stored.describe()}), and this "
+            f"request uses {given.describe()}; search with a vector or a stored recording, or use "
             "another collection"
         )
     if stored != given:
         raise ModelMismatch(
             f"the index was made with {stored.describe()}, this request with {given.describe()}; "
-            f"go back to the index's settings (SOUNDALIKE_MODEL={stored.encoder}), or rebuild it from "
-            "the stored paths: soundalike reindex"
+            f"use the settings of the index (SOUNDALIKE_MODEL={stored.encoder}), or rebuild it from the "
+            "stored paths: soundalike reindex"
         )
 
 
 def check_entry(entry: Entry, spec: IndexSpec) -> None:
-    """Raise where a recording cannot be stored; see `check_recording` and `check_embeddings`."""
+    """Raise an error if a recording cannot be stored; see `check_recording` and `check_embeddings`."""
     check_recording(entry.recording, has_length=True)
     check_embeddings(entry.embeddings, len(entry.windows), spec)
 
 
 def check_embeddings(embeddings: FloatArray, n_windows: int | None, spec: IndexSpec) -> None:
-    """Raise where vectors cannot be stored or searched for.
+    """Raise an error if vectors cannot be stored or used in a search.
 
     Raises
     ------
@@ -257,14 +254,14 @@ def check_embeddings(embeddings: FloatArray, n_windows: int | None, spec: IndexS
             "embed with the settings of the index"
         )
     if not np.isfinite(embeddings).all():
-        raise InvalidSamples("a vector holds NaN or infinite numbers; check the recording")
+        raise InvalidSamples("a vector contains NaN or infinite numbers; check the recording")
 
 
 def check_recording(recording: Recording, *, has_length: bool) -> None:
-    """Raise `ParameterError` where what is said of a recording cannot be stored.
+    """Raise `ParameterError` if the metadata of a recording cannot be stored.
 
-    That is: an id that is no UUID, no length where there must be one, no path, text with NUL or half a
-    surrogate pair, tags that are not JSON, or a start that no database knows.
+    Reasons are an id that is not a UUID, a missing length (with `has_length`) or path, text with NUL or
+    an unpaired surrogate, tags that are not JSON, and a start time outside the calendar.
     """
     checked_id(recording.recording_id)
     if has_length and not recording.duration_s > 0:
@@ -276,7 +273,7 @@ def check_recording(recording: Recording, *, has_length: bool) -> None:
     _check_tags(recording.tags)
     if recording.recorded_at is not None:
         try:
-            # A day to spare, because the database shows it in any time zone.
+            # With a margin of one day, because the database displays times in any time zone.
             recording.recorded_at.astimezone(UTC) - timedelta(days=1)
             recording.recorded_at.astimezone(UTC) + timedelta(days=1, seconds=recording.duration_s)
         except OverflowError as exc:
@@ -285,7 +282,7 @@ def check_recording(recording: Recording, *, has_length: bool) -> None:
 
 
 def check_filters(filters: Filters) -> None:
-    """Raise `ParameterError` where a filter could match nothing, whatever is stored."""
+    """Raise `ParameterError` if a filter can never match."""
     _check_text("path", filters.uri_prefix)
     for label in filters.labels:
         _check_text("label", label)
@@ -299,12 +296,12 @@ def check_filters(filters: Filters) -> None:
 
 
 def checked_id(recording_id: str) -> str:
-    """Return a recording's id in the form in which it is stored.
+    """Return a recording id in its stored form.
 
     Raises
     ------
     ParameterError
-        It is no UUID.
+        The id is not a UUID.
     """
     found = as_id(recording_id)
     if found is None:
@@ -313,7 +310,7 @@ def checked_id(recording_id: str) -> str:
 
 
 def as_id(key: str) -> str | None:
-    """Return a recording's id in the form in which it is stored; None for what is no UUID."""
+    """Return a recording id in its stored form; None if it is not a UUID."""
     try:
         return str(uuid.UUID(key))
     except ValueError:
@@ -324,19 +321,19 @@ def _check_tags(tags: Tags) -> None:
     try:
         text = json.dumps(dict(tags), allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError) as exc:
-        raise ParameterError(f"the tags are no JSON ({exc}); give text, numbers, lists") from exc
+        raise ParameterError(f"the tags are not JSON ({exc}); give text, numbers, lists") from exc
     _check_text("tags", text.replace("\\u0000", "\0"))
 
 
 def _check_text(what: str, text: str) -> None:
     if not is_storable(text):
         raise ParameterError(
-            f"the {what} {text[:80]!r} holds a character that cannot be stored; remove it"
+            f"the {what} {text[:80]!r} contains a character that cannot be stored; remove it"
         )
 
 
 def is_storable(text: str) -> bool:
-    """Tell whether PostgreSQL can store a text: it has no NUL and no half of a surrogate pair."""
+    """Return whether PostgreSQL can store a text: without NUL and unpaired surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -345,9 +342,10 @@ def is_storable(text: str) -> bool:
 
 
 def first_limit(top_k: int) -> int:
-    """Return how many hits per query window to ask for first: several windows share a recording.
+    """Return the first number of hits per query window.
 
-    A power of two, so that there are few different ones: a server keeps a plan for each.
+    It is larger than `top_k`, because recordings have several windows, and a power of two, so that there
+    are few different statements: the server keeps a plan for each.
 
     Examples
     --------
@@ -358,35 +356,35 @@ def first_limit(top_k: int) -> int:
 
 
 def not_indexed(collection: str) -> IndexEmpty:
-    """Return the error of those who ask for something in a collection that is not there."""
+    """Return the error for a collection that does not exist."""
     if collection == DEFAULT_COLLECTION:
         return IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
     return IndexEmpty(
-        f"there is no collection {collection!r}; see: soundalike collections, or make it with: "
+        f"there is no collection {collection!r}; see: soundalike collections, or create it with: "
         f"soundalike index --collection {collection} PATH"
     )
 
 
 def not_found(key: str, collection: str) -> RecordingNotFound:
-    """Return the error of those who name a recording that is not stored."""
+    """Return the error for a recording that is not stored."""
     return RecordingNotFound(
-        f"{key!r} is not in the collection {collection!r}; see what is, or index it first: "
+        f"{key!r} is not in the collection {collection!r}; check the name, or index it first: "
         "soundalike index PATH"
     )
 
 
 def check_page(limit: int, after: str) -> None:
-    """Raise `ParameterError` where there can be no such page of a list."""
+    """Raise `ParameterError` if the parameters of a page are invalid."""
     if not 1 <= limit <= MAX_PAGE:
         raise ParameterError(f"limit is {limit}; choose a number from 1 to {MAX_PAGE}")
     _check_text("cursor", after)
 
 
 def is_under(uri: str, key: str) -> bool:
-    """Tell whether a stored path is `key` or lies below the folder `key`."""
+    """Return whether a stored path is `key` or is inside the folder `key`."""
     return uri == key or uri.startswith(folder_prefix(key))
 
 
 def folder_prefix(key: str) -> str:
-    """Return what every path below the folder `key` begins with."""
+    """Return the common prefix of all paths inside the folder `key`."""
     return key.rstrip("/") + "/"

@@ -1,4 +1,4 @@
-"""Named collections: finding, making, replacing and dropping them."""
+"""Find, create, replace and drop named collections."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from soundalike.types import IndexSpec
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection that is there.
+    """An existing collection.
 
     Attributes
     ----------
     collection_id : int
-        Names its table of windows.
+        Part of the name of its table of windows.
     name : str
     spec : IndexSpec
     created_at : datetime
-        Tells it from one of the same name and number that was made after a reset.
+        Distinguishes collections with the same name and number before and after a reset.
     n_chunks : int
-        Parts that TimescaleDB keeps its windows in; each has a vector index of its own.
+        Number of TimescaleDB chunks of the table; each has its own vector index.
     """
 
     collection_id: int
@@ -39,7 +39,7 @@ class Collection:
 
     @property
     def index(self) -> str:
-        """Name of the index of its vectors, whether there is one or not."""
+        """Name of its vector index, which may not exist."""
         return f"windows_{self.collection_id}_embedding"
 
     def statement(self, name: str) -> str:
@@ -47,12 +47,12 @@ class Collection:
         return sql.queries()[name].replace("{collection}", str(int(self.collection_id)))
 
     def is_same(self, other: Collection | None) -> bool:
-        """Tell whether this was found under the same name, and never made anew in between."""
+        """Return whether another lookup found this same collection, not a recreated one."""
         return other is not None and changed(self, n_chunks=other.n_chunks) == other
 
 
 def find(cursor: Cursor, name: str) -> Collection | None:
-    """Return a collection, or None where there is none; the schema must be there."""
+    """Return a collection, or None if it does not exist; the schema must exist."""
     check_collection_name(name)
     cursor.execute(sql.queries()["find_collection"], {"name": name})
     row = cursor.fetchone()
@@ -63,12 +63,12 @@ def find(cursor: Cursor, name: str) -> Collection | None:
 
 
 def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:
-    """Return a collection, made if it is not there, and held against being replaced meanwhile.
+    """Return a collection, created if missing, and lock it against replacement.
 
     Raises
     ------
     ModelMismatch
-        It is there, but was made with something else.
+        The collection has another specification.
     """
     found = find(cursor, name) if has_schema(cursor) else None
     if found is None:
@@ -78,7 +78,7 @@ def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:
     check_spec(found.spec, spec)
     cursor.execute(sql.queries()["share_collection"], {"collection": found.collection_id})
     if cursor.rowcount == 0:
-        # Replaced or dropped by another process a moment ago.
+        # Another process has just replaced or dropped it.
         return ensure(cursor, name, spec)
     return found
 
@@ -93,18 +93,18 @@ def _create(cursor: Cursor, name: str, spec: IndexSpec, timescaledb: str | None)
 
 
 def drop(cursor: Cursor, collection: Collection) -> None:
-    """Delete a collection with all it holds."""
+    """Delete a collection with its content."""
     cursor.execute(sql.queries()["lock_collection"], {"collection": collection.collection_id})
     cursor.execute(collection.statement("drop_collection"))
 
 
 def rename(cursor: Cursor, collection: Collection, name: str) -> None:
-    """Give a collection another name.
+    """Rename a collection.
 
     Raises
     ------
     ParameterError
-        There is a collection of that name.
+        The name is in use.
     """
     lock_schema(cursor)
     if find(cursor, name) is not None:
@@ -116,7 +116,7 @@ def rename(cursor: Cursor, collection: Collection, name: str) -> None:
 
 
 def replace(cursor: Cursor, old: Collection, new: Collection, without: Set[str]) -> bool:
-    """Let `new` take the place and name of `old`; tell whether it had everything it needs."""
+    """Replace `old` with `new` under its name; return False if `new` lacks paths not in `without`."""
     ids = {"collection": old.collection_id, "other": new.collection_id}
     for collection in (old, new):
         cursor.execute(sql.queries()["lock_collection"], {"collection": collection.collection_id})

@@ -1,4 +1,4 @@
-"""Connections that heal themselves, and the one place where driver errors become Soundalike's."""
+"""Connections that reconnect, and the conversion of driver errors."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import psycopg2
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import ConfigError, ExtensionMissing, StoreError, StoreUnavailable
+from soundalike.faults import one_line
 from soundalike.store.disk_space import full_error, says_full
 
 Connection = psycopg2.extensions.connection
@@ -21,23 +22,23 @@ Cursor = psycopg2.extensions.cursor
 _Result = TypeVar("_Result")
 _LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 _MAX_PORT = 65_535
-#: Between attempts to connect.
+#: Pauses between attempts to connect.
 _PAUSES_S = (0.05, 0.2, 0.5)
 
 
 class Database:
-    """A database that is connected to on first use, and again after a connection was lost.
+    """A pool of connections that connects on first use, and again after a lost connection.
 
-    Threads may use it at once; each works on a connection of its own, and idle ones are kept.
+    Thread-safe: each thread uses its own connection, and idle ones are reused.
 
     Parameters
     ----------
     connect : callable
         Opens a connection.
     description : str
-        Names the database in messages; must hold no password.
+        Name of the database in messages, without a password.
     folder : Path, optional
-        Where the server keeps its data, if that is on this machine.
+        Data folder of the server, if it is on this machine.
     """
 
     def __init__(
@@ -49,27 +50,26 @@ class Database:
         self.description = description
 
     def run(self, work: Callable[[Cursor], _Result], *, in_transaction: bool = True) -> _Result:
-        """Do some work in one transaction: committed at its end, rolled back on any exception.
+        """Run a function in a transaction, which an exception rolls back.
 
-        Where the connection breaks, the work is done once more on a new one; so it must be such that
-        doing it twice has the effect of doing it once.
+        After a lost connection the function runs again on a new one, so it must be idempotent.
 
         Parameters
         ----------
         work : callable
-            Takes a cursor.
+            Called with a cursor.
         in_transaction : bool
-            False spares reading the two messages that begin and end a transaction: each of its messages
-            to the server is then a transaction of its own.
+            False saves the two messages that begin and end a transaction, for functions that only read;
+            each message to the server is then its own transaction.
 
         Raises
         ------
         StoreUnavailable
-            The server cannot be reached, or the connection broke again.
+            The server cannot be reached, or the connection was lost again.
         StoreFull
             The server's disk is full.
         StoreError
-            The server refused a statement.
+            The server rejected a statement.
         """
         with self._wrapped_errors():
             connection = self._take() or self._connect_patiently()
@@ -78,7 +78,7 @@ class Database:
             except pg_errors.DiskFull:
                 raise
             except _LOST:
-                # Lost while it was idle or at work, or chosen as the victim of a deadlock.
+                # The connection was lost, or the transaction was the victim of a deadlock.
                 return self._attempt(self._connect_patiently(), work, in_transaction)
 
     def _attempt(
@@ -86,7 +86,7 @@ class Database:
     ) -> _Result:
         try:
             connection.autocommit = not in_transaction
-            # As a context a connection is a transaction.
+            # The context of a connection is a transaction.
             with connection if in_transaction else nullcontext(), connection.cursor() as cursor:
                 result = work(cursor)
         except _LOST:
@@ -99,7 +99,7 @@ class Database:
         return result
 
     def _take(self) -> Connection | None:
-        """Return an idle connection whose server has said nothing since, which is how it would end."""
+        """Return an idle connection, unless its server has sent a message, which announces its end."""
         while self._idle:
             try:
                 connection = self._idle.pop()
@@ -115,7 +115,7 @@ class Database:
             self._idle.append(connection)
 
     def _connect_patiently(self) -> Connection:
-        """Connect; a server that is just starting again gets a little time."""
+        """Connect, with some retries for a server that is starting."""
         for pause_s in _PAUSES_S:
             try:
                 return self._connect()
@@ -134,7 +134,7 @@ class Database:
                 raise full from exc
             raise StoreUnavailable(
                 f"the database {self.description} cannot be used ({one_line(exc)}); check that it "
-                "runs and that SOUNDALIKE_DATABASE_URL is right"
+                "runs and that SOUNDALIKE_DATABASE_URL is correct"
             ) from exc
         except pg_errors.InsufficientPrivilege as exc:
             raise StoreError(
@@ -148,14 +148,9 @@ class Database:
             raise StoreError(f"the database {self.description} answered: {one_line(exc)}") from exc
 
     def close(self) -> None:
-        """Close the idle connections; the next transaction opens another."""
+        """Close the idle connections; the next transaction opens a new one."""
         while self._idle:
             self._idle.pop().close()
-
-
-def one_line(exc: psycopg2.Error) -> str:
-    """Return a driver error's message without line breaks."""
-    return " ".join(str(exc).split()) or type(exc).__name__
 
 
 def parse_url(url: str) -> dict[str, str]:
@@ -164,8 +159,8 @@ def parse_url(url: str) -> dict[str, str]:
     Raises
     ------
     ConfigError
-        It cannot be parsed, or a special character of the password has ended up in host or port.
-        The message shows nothing of it, because it may be the password.
+        The URL cannot be parsed, or the host or port contains a special character of the password. The
+        message shows no part of the URL, because it may contain the password.
     """
     try:
         parts: dict[str, str] = psycopg2.extensions.parse_dsn(url)
@@ -174,7 +169,7 @@ def parse_url(url: str) -> dict[str, str]:
     plain = "@" not in parts.get("host", "") and re.fullmatch(r"[\d,]*", parts.get("port", ""))
     if not plain or any(int(port) > _MAX_PORT for port in parts.get("port", "").split(",") if port):
         raise ConfigError(
-            "SOUNDALIKE_DATABASE_URL cannot be read; write postgresql://user:password@host:5432/name "
+            "SOUNDALIKE_DATABASE_URL cannot be parsed; write postgresql://user:password@host:5432/name "
             "and special characters of the password as %XX (@ is %40, / is %2F, # is %23, % is %25)"
         ) from None
     return parts

@@ -1,4 +1,4 @@
-"""Reading a collection from end to end, a page at a time: what leaves for another machine."""
+"""Read the content of a collection page by page, for export."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from soundalike.store.listing import file_stat
 from soundalike.types import HalfArray, Recording, Window
 
 _PAGE_RECORDINGS = 500
-#: A page ends with the recording that exceeds it; 2000 windows of 512 numbers are 2 MB.
+#: Maximum number of windows of a page, or one recording; 2000 windows of 512 numbers are 2 MB.
 _PAGE_WINDOWS = 2000
 
-#: Recordings, and the id of the last one, None at the end.
+#: Recordings, and the id of the last one; None at the end.
 _Page = tuple[list[Content], str | None]
 
 
 def begin_snapshot(cursor: Cursor) -> None:
-    """Let all statements of the transaction see one state; must come before any other statement."""
+    """Let all statements of a transaction see the same state; must be its first statement."""
     cursor.execute(sql.queries()["snapshot"])
 
 
@@ -39,7 +39,7 @@ def read_all(
     Parameters
     ----------
     run : callable
-        Does some work in a transaction of its own.
+        Runs a function in a transaction.
     find : callable
         Returns the collection.
     """
@@ -68,10 +68,7 @@ def read_all(
 def read_one(
     cursor: Cursor, collection: Collection, recording_id: str, excerpt: Excerpt
 ) -> Content | None:
-    """Return a recording with the windows of a part of it; None where it is not stored.
-
-    Only the vectors of that part are read.
-    """
+    """Return a recording with the windows of an excerpt and their vectors; None if it is not stored."""
     cursor.execute(
         sql.queries()["files_of_page"],
         {"collection": collection.collection_id, "recording_ids": [recording_id]},
@@ -92,7 +89,7 @@ def read_one(
 
 
 def _page(cursor: Cursor, collection: Collection, after: str | None) -> _Page:
-    """Return the recordings whose ids follow `after`, and the last of these ids, None at the end."""
+    """Return the recordings with ids greater than `after`, and the last id; None at the end."""
     place = {"collection": collection.collection_id, "after": after, "limit": _PAGE_RECORDINGS}
     cursor.execute(sql.queries()["recordings_page"], place)
     ids = _first(cursor.fetchall())
@@ -106,14 +103,14 @@ def _page(cursor: Cursor, collection: Collection, after: str | None) -> _Page:
     found = [
         _content(key, files[key], windows.get(key, []), collection.spec.dimension)
         for key in ids
-        # Without a path nothing can be said of a recording, and `doctor` tells of it.
+        # Skip recordings without a path, which `doctor` reports.
         if key in files
     ]
     return found, ids[-1]
 
 
 def _first(counted: Iterable[tuple[str, int]]) -> list[str]:
-    """Return as many ids as have no more than a page of windows, but at least one."""
+    """Return the first ids that have at most a page of windows together, but at least one."""
     ids: list[str] = []
     room = _PAGE_WINDOWS
     for recording_id, n_windows in counted:
@@ -151,7 +148,7 @@ def _window(index: int, start_s: float, end_s: float, quality: str) -> Window:
 
 
 def _matrix(vectors: Sequence[bytes | None], dimension: int) -> HalfArray:
-    """Return stored vectors as rows; a row of zeros where there is none."""
+    """Return stored vectors as rows; missing vectors are zero."""
     rows: HalfArray = np.zeros((len(vectors), dimension), dtype=np.float16)
     for row, vector in zip(rows, vectors, strict=True):
         if vector is not None:

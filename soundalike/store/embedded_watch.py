@@ -1,8 +1,8 @@
-"""Stop an embedded server that nobody uses any more: a program of its own, started beside the server.
+"""Watch program that stops an unused embedded server; started together with the server.
 
-Whoever uses the server holds a shared lock on ``users.lock``, which the kernel takes away when the
-process ends, however it ends. This program waits for that file's exclusive lock. It imports nothing
-of this package, because it stays in memory as long as the server.
+Every user of the server holds a shared lock on ``users.lock``, which the kernel releases when the
+process ends for any reason. This program waits for the exclusive lock of the file. It imports nothing of
+this package, to save memory while the server runs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import IO
 
 USERS, SERVER, WATCH = "users.lock", "server.lock", "watch.lock"
 _POLL_S = 0.3
-#: A server that was about to start shows within this time.
+#: A server that is about to start appears within this time.
 _LINGER_S = 0.6
 _STOP_S = 30.0
 _PROGRAMS = frozenset({"postgres", "initdb", "pg_ctl", "sh"})
 
 
 def main(folder: Path) -> None:
-    """Wait until nobody uses the server of a data folder, and stop it."""
+    """Wait until the server of a data folder is unused, and stop it."""
     with _opened(folder / WATCH) as own:
         if not _try_lock(own):
             return
@@ -40,7 +40,7 @@ def main(folder: Path) -> None:
                         return
                     if _try_lock(users) and not _is_in_use(folder):
                         _stop(folder)
-                        # Before the server's lock: who gets that starts a new watch where this is free.
+                        # Before the server's lock: its next owner starts a new watch program.
                         own.close()
                         return
                     fcntl.flock(users, fcntl.LOCK_UN)
@@ -61,7 +61,7 @@ def _try_lock(file: IO[str]) -> bool:
 
 @contextlib.contextmanager
 def _server_lock(folder: Path) -> Iterator[None]:
-    """Keep others from starting the server; where the folder is gone there are no others."""
+    """Prevent others from starting the server, unless the folder was deleted."""
     try:
         file = _opened(folder / SERVER)
     except OSError:
@@ -73,14 +73,14 @@ def _server_lock(folder: Path) -> Iterator[None]:
 
 
 def _is_other_folder(folder: Path, own: IO[str]) -> bool:
-    """Tell whether the folder was removed and made again; its server has a watch of its own."""
+    """Return whether the folder was recreated; its server has another watch program."""
     with contextlib.suppress(OSError):
         return os.stat(folder / WATCH).st_ino != os.fstat(own.fileno()).st_ino
     return False
 
 
 def _processes(folder: Path) -> list:  # type: ignore[type-arg]
-    """Return PostgreSQL's programs that work in the folder, but no server's children."""
+    """Return PostgreSQL's programs in the folder, without children of the server."""
     import psutil
 
     data = re.compile(re.escape(str(folder / "postgres")) + r"(\.new-\d+)?(?=[\"'/\s]|$)")
@@ -92,7 +92,7 @@ def _processes(folder: Path) -> list:  # type: ignore[type-arg]
 
 
 def _is_in_use(folder: Path) -> bool:
-    """Tell whether somebody is connected who does not hold the lock, such as ``psql``."""
+    """Return whether a client without the lock is connected, such as ``psql``."""
     import psutil
 
     for process in _processes(folder):
@@ -103,7 +103,7 @@ def _is_in_use(folder: Path) -> bool:
 
 
 def _stop(folder: Path) -> None:
-    """Stop the server, and what was at work to make or start it."""
+    """Stop the server, and programs that are creating or starting it."""
     import psutil
 
     ends, quiet_since = time.monotonic() + _STOP_S, time.monotonic()
@@ -116,11 +116,11 @@ def _stop(folder: Path) -> None:
 
 
 def _end(process, *, patiently: bool) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - psutil is imported late
-    """End one program; a server disconnects its clients and writes all down (SIGINT)."""
+    """End one program; SIGINT makes a server disconnect its clients and flush its data."""
     if process.name() == "postgres":
         process.send_signal(signal.SIGINT if patiently else signal.SIGQUIT)
     elif process.name() == "initdb":
-        # It would let its server finish. That one stops in order, and so leaves no shared memory.
+        # Stop its server in order first, so that no shared memory is left.
         for child in process.children(recursive=True):
             if "--single" in child.cmdline():
                 child.terminate()
@@ -128,7 +128,7 @@ def _end(process, *, patiently: bool) -> None:  # type: ignore[no-untyped-def]  
 
 
 if __name__ == "__main__":
-    # Who started it does not want to hear of its end.
+    # Detach from the starting process.
     if os.fork():
         os._exit(0)
     sys.path.extend(sys.argv[2:])

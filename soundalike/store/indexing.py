@@ -1,4 +1,4 @@
-"""The HNSW index of a collection's vectors: built where there are enough of them to be worth it."""
+"""Build the HNSW index of a collection, if it has enough vectors."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _LARGEST_BUILD_MB = 2048
 
 
 def build_if_missing(cursor: Cursor, collection: Collection, exact_below: int) -> None:
-    """Build the index unless it is there; from `exact_below` windows on."""
+    """Build a missing index, for `exact_below` windows or more."""
     if exists(cursor, collection.index) or not _is_worth_it(cursor, collection, exact_below):
         return
-    # Two processes that reach the number together would wait for each other for ever.
+    # Without the lock two processes could deadlock.
     lock_schema(cursor)
     _build(cursor, collection)
 
 
-def build_anew(cursor: Cursor, collection: Collection, exact_below: int) -> None:
-    """Put a new index in the place of the one that is there; from `exact_below` windows on.
+def rebuild(cursor: Cursor, collection: Collection, exact_below: int) -> None:
+    """Replace the index with a new one, for `exact_below` windows or more.
 
-    Searches go on by the old one until the new one is complete; additions wait.
+    Searches use the old index until the new one is complete; additions wait.
     """
     lock_schema(cursor)
     if exists(cursor, collection.index):
@@ -51,28 +51,28 @@ def _build(cursor: Cursor, collection: Collection) -> None:
     try:
         cursor.execute(collection.statement("create_index"))
     except pg_errors.DiskFull:
-        # Several processes build in shared memory, of which containers have 64 MB unless told otherwise;
-        # one alone needs none.
+        # Parallel workers need shared memory, of which containers have 64 MB by default; a single
+        # process needs none.
         cursor.execute("ROLLBACK TO SAVEPOINT build; SET LOCAL max_parallel_maintenance_workers = 0")
         cursor.execute(collection.statement("create_index"))
     cursor.execute(collection.statement("analyze"))
 
 
 def _stop_if_alone(cursor: Cursor) -> None:
-    # Of a program that was killed the server would learn when the index is complete.
+    # Otherwise the server would notice a killed client only after the index is complete.
     cursor.execute("SAVEPOINT alone")
     try:
         cursor.execute(sql.queries()["stop_if_alone"])
     except pg_errors.InvalidParameterValue:
-        # Servers on some systems, as on Windows, cannot look, and refuse to be told to.
+        # Servers on some systems, such as Windows, do not support the setting.
         cursor.execute("ROLLBACK TO SAVEPOINT alone")
 
 
 def build_memory_mb(windows: int, dimension: int) -> int:
-    """Return how much memory to build an index in, in MiB: enough for its graph, within bounds.
+    """Return the memory for building an index in MiB: enough for its graph, within bounds.
 
     A graph that does not fit is completed on disk, which takes several times as long. With m = 24 and
-    512 dimensions 40 MiB were enough for 21 031 windows: 1994 bytes each, 1024 of them the vector's.
+    512 dimensions 40 MiB were enough for 21 031 windows: 1994 bytes each, including 1024 of the vector.
 
     Examples
     --------

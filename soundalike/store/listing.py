@@ -1,15 +1,16 @@
-"""Which paths a collection holds, and what is known of them."""
+"""List the stored paths of a collection."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from soundalike.filters import Filters
 from soundalike.store import sql
 from soundalike.store.base import StoredFile, as_id
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.searching import filter_values, is_narrowed
-from soundalike.types import DECODER_VERSION, FileStat, Filters, Recording
+from soundalike.types import DECODER_VERSION, FileStat, Recording
 
 PAGE_FILES = 1000
 
@@ -17,18 +18,18 @@ PAGE_FILES = 1000
 def page(
     cursor: Cursor, collection: Collection, after: str, limit: int, filters: Filters
 ) -> list[StoredFile]:
-    """Return the next paths behind `after`, in their order; none at the end.
+    """Return the next paths after `after`, sorted; none at the end.
 
     Parameters
     ----------
     cursor : cursor
     collection : Collection
     after : str
-        The last path of the page before; empty for the first page.
+        Last path of the previous page; empty for the first page.
     limit : int
-        At most so many.
+        Maximum number of paths.
     filters : Filters
-        Only paths that pass those of label, tags and path.
+        Only the filters of label, tags and path apply.
     """
     keys = {"collection": collection.collection_id, "after": after, "limit": limit}
     narrowed = sql.queries()["narrow_files"] if is_narrowed(filters) else ""
@@ -38,21 +39,21 @@ def page(
 
 
 def outdated(cursor: Cursor, collection: Collection, after: str, limit: int) -> list[StoredFile]:
-    """Return the next paths behind `after` of what an earlier decoder has decoded, in their order."""
+    """Return the next paths after `after` of recordings from an earlier decoder, sorted."""
     keys = {"collection": collection.collection_id, "after": after, "limit": limit}
     cursor.execute(sql.queries()["outdated_files"], {**keys, "decoder_version": DECODER_VERSION})
     return _files(cursor)
 
 
 def at_paths(cursor: Cursor, collection: Collection, uris: Sequence[str]) -> dict[str, StoredFile]:
-    """Return those of the paths that are stored."""
+    """Return the stored paths among these."""
     keys = {"collection": collection.collection_id, "uris": list(uris)}
     cursor.execute(sql.queries()["known_files"], keys)
     return {file.recording.uri: file for file in _files(cursor)}
 
 
 def named(cursor: Cursor, collection: Collection, keys: Sequence[str]) -> dict[str, StoredFile]:
-    """Return what is stored under paths, and under recording ids the first path of each."""
+    """Return the stored recordings by path or recording id; by id with the first path."""
     files = at_paths(cursor, collection, keys)
     ids = {key: number for key in keys if key not in files and (number := as_id(key))}
     if ids:
@@ -64,14 +65,14 @@ def named(cursor: Cursor, collection: Collection, keys: Sequence[str]) -> dict[s
 
 
 def counts(cursor: Cursor, collection: Collection, statement: str, limit: int) -> list[tuple[str, int]]:
-    """Return names with a number each: labels or folders, as the statement asks for."""
+    """Return labels or folders with their number of paths, depending on the statement."""
     keys = {"collection": collection.collection_id, "limit": limit}
     cursor.execute(statement, keys)
     return [(name, count) for name, count in cursor.fetchall()]
 
 
 def shortcomings(cursor: Cursor, collection: Collection) -> tuple[int, int]:
-    """Return how many recordings an earlier decoder has decoded, and how many no search can find."""
+    """Return the number of recordings from an earlier decoder, and of unsearchable recordings."""
     keys = {"collection": collection.collection_id, "decoder_version": DECODER_VERSION}
     cursor.execute(sql.queries()["count_shortcomings"], keys)
     earlier, unsearchable = cursor.fetchone() or (0, 0)
@@ -79,7 +80,7 @@ def shortcomings(cursor: Cursor, collection: Collection) -> tuple[int, int]:
 
 
 def file_stat(size_bytes: int | None, mtime_ns: int | None) -> FileStat | None:
-    """Return what was stored of a file's size and time."""
+    """Return the stored size and time of a file; None if either is missing."""
     return None if size_bytes is None or mtime_ns is None else FileStat(size_bytes, mtime_ns)
 
 

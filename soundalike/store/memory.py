@@ -1,4 +1,4 @@
-"""A store in memory that compares with every window: the truth that other stores are measured by."""
+"""An exact store in memory, the reference for other stores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.errors import ParameterError
+from soundalike.filters import Filters
 from soundalike.ranges import check_count, check_top_k
 from soundalike.store.base import (
     MAX_PAGE,
@@ -31,15 +32,17 @@ from soundalike.store.base import (
     checked_id,
     folder_prefix,
     is_under,
+    not_indexed,
     start_source,
     starts_by_trust,
 )
 from soundalike.store.memory_collection import MemoryCollection
-from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
+from soundalike.store.protocol import Store
+from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore:
-    """Exact search over arrays; nothing outlives the process. A `soundalike.store.Store`."""
+class MemoryStore(Store):
+    """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
         self._collections: dict[str, MemoryCollection] = {}
@@ -48,22 +51,16 @@ class MemoryStore:
         check_collection_name(name)
         return self._collections.get(name)
 
+    def _existing(self, name: str) -> MemoryCollection:
+        found = self._find(name)
+        if found is None:
+            raise not_indexed(name)
+        return found
+
     def _ensure(self, name: str, spec: IndexSpec) -> MemoryCollection:
         found = self._find(name) or self._collections.setdefault(name, MemoryCollection(spec))
         check_spec(found.spec, spec)
         return found
-
-    def add(
-        self,
-        recording: Recording,
-        windows: Sequence[Window],
-        embeddings: FloatArray,
-        spec: IndexSpec,
-        *,
-        collection: str = DEFAULT_COLLECTION,
-    ) -> Outcome:
-        """Store a recording; see `soundalike.store.Store.add`."""
-        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
 
     def add_many(
         self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
@@ -93,7 +90,7 @@ class MemoryStore:
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, float]:
-        """Return those of the ids that are stored, with the lengths of their recordings in seconds."""
+        """Return the stored ids among these, with the lengths of the recordings in seconds."""
         found = self._find(collection)
         known = found.contents.keys() & set(recording_ids) if found else set()
         return {key: found.contents[key].recording.duration_s for key in known} if found else {}
@@ -101,21 +98,21 @@ class MemoryStore:
     def files(
         self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
     ) -> Iterator[Recording]:
-        """Yield every stored path with its recording, in the order of the paths."""
+        """Yield all stored paths with their recordings, sorted."""
         found = self._find(collection)
         begin = "" if under is None else folder_prefix(under)
         uris = sorted(uri for uri in found.paths if uri.startswith(begin)) if found else []
         yield from [found.described(uri) for uri in uris] if found else []
 
     def outdated_files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
-        """Yield the paths of what an earlier decoder has decoded, in their order."""
+        """Yield the paths of recordings from an earlier decoder, sorted."""
         found = self._find(collection)
         yield from found.outdated() if found else []
 
     def known_files(
         self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, Recording]:
-        """Return those of the paths that are stored, with their recordings."""
+        """Return the stored paths among these, with their recordings."""
         found = self._find(collection)
         if found is None:
             return {}
@@ -123,7 +120,7 @@ class MemoryStore:
         return {uri: found.described(uri) for uri in uris if uri in found.paths}
 
     def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
-        """Yield every recording with its paths and windows, in the order of the ids."""
+        """Yield all recordings with their paths and windows, sorted by id."""
         found = self._find(collection)
         if found is not None:
             yield from (found.content(key) for key in sorted(found.contents))
@@ -164,7 +161,7 @@ class MemoryStore:
     def files_named(
         self, keys: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, StoredFile]:
-        """Return what is stored; see `soundalike.store.Store.files_named`."""
+        """Return stored recordings; see `soundalike.store.Store.files_named`."""
         found = self._find(collection)
         if found is None:
             return {}
@@ -175,7 +172,7 @@ class MemoryStore:
     def labels(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels with how many paths have them, most frequent first."""
+        """Return labels with their number of paths, most frequent first."""
         check_page(limit, "")
         found = self._find(collection)
         counts = Counter(file.label for file in found.paths.values()) if found else Counter()
@@ -185,7 +182,7 @@ class MemoryStore:
     def folders(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return the folders in which there are stored paths, and how many, in their order."""
+        """Return the folders of stored paths with their number of paths, sorted."""
         check_page(limit, "")
         found = self._find(collection)
         uris = found.paths if found else []
@@ -194,7 +191,7 @@ class MemoryStore:
         ]
 
     def summaries(self, *, count: bool = True) -> list[CollectionSummary]:
-        """Return all collections, and what they hold unless told not to count."""
+        """Return all collections, with counts if `count` is set."""
         found = []
         for name, spec in self.collections().items():
             held = self.status(collection=name)
@@ -214,9 +211,7 @@ class MemoryStore:
         """Compare with every window; see `soundalike.store.Store.search`."""
         check_top_k(top_k)
         check_filters(filters)
-        found = self._find(collection)
-        if found is None:
-            raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+        found = self._existing(collection)
         check_spec(found.spec, spec)
         check_embeddings(vectors, None, spec)
         return found.search(vectors, top_k, filters)
@@ -235,9 +230,7 @@ class MemoryStore:
         """Count by wall-clock time; see `soundalike.store.timeline.count_by_time`."""
         check_count(min_score, bucket)
         check_filters(filters)
-        found = self._find(collection)
-        if found is None:
-            raise IndexEmpty("nothing has been indexed yet; run: soundalike index PATH")
+        found = self._existing(collection)
         check_spec(found.spec, spec)
         check_embeddings(vectors, None, spec)
         return found.count_by_time(vectors, min_score, bucket, zone, filters)
@@ -256,7 +249,7 @@ class MemoryStore:
         )
 
     def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
-        """Delete exactly these paths; return those that were stored."""
+        """Delete these paths; return the ones that were stored."""
         found = self._find(collection)
         gone = [uri for uri in dict.fromkeys(uris) if found is not None and uri in found.paths]
         if found is not None:
@@ -264,15 +257,14 @@ class MemoryStore:
         return gone
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Nothing to do: there is no index."""
+        """Do nothing: a store in memory has no index."""
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Nothing to do but to see that the collection is there."""
-        if self._find(collection) is None:
-            raise IndexEmpty(f"there is no collection {collection!r}")
+        """Check that the collection exists; a store in memory has no index."""
+        self._existing(collection)
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
-        """Return what is stored."""
+        """Return the status of a collection."""
         found = self._find(collection)
         if found is None:
             return StoreStatus("memory", None, 0, 0, 0)
@@ -293,31 +285,28 @@ class MemoryStore:
         )
 
     def collections(self) -> dict[str, IndexSpec]:
-        """Return all collections by name, and what they were made with."""
+        """Return the specifications of all collections by name."""
         return {name: self._collections[name].spec for name in sorted(self._collections)}
 
     def create_collection(self, name: str, spec: IndexSpec) -> None:
-        """Make an empty collection; one that is there already must fit."""
+        """Create an empty collection; an existing one must have the same specification."""
         self._ensure(name, spec)
 
     def drop_collection(self, name: str) -> bool:
-        """Delete a collection with all it holds; tell whether there was one."""
+        """Delete a collection with its content; return whether it existed."""
         check_collection_name(name)
         return self._collections.pop(name, None) is not None
 
     def rename_collection(self, name: str, new_name: str) -> None:
-        """Give a collection a name that is still free."""
-        if self._find(name) is None:
-            raise IndexEmpty(f"there is no collection {name!r}")
+        """Rename a collection; the new name must be free."""
+        self._existing(name)
         if self._find(new_name) is not None:
             raise ParameterError(f"there is a collection {new_name!r} already; choose another name")
         self._collections[new_name] = self._collections.pop(name)
 
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
-        """Let another collection take the place of this one; see `soundalike.store.Store`."""
-        old, new = self._find(name), self._find(successor)
-        if old is None or new is None:
-            raise IndexEmpty(f"there is no collection {successor if old else name!r}")
+        """Replace a collection with another one; see `soundalike.store.Store`."""
+        old, new = self._existing(name), self._existing(successor)
         if old.paths.keys() - new.paths.keys() - without:
             return False
         new.delete(list(new.paths.keys() - old.paths.keys()))
@@ -329,4 +318,4 @@ class MemoryStore:
         self._collections.clear()
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: a store in memory has no connections."""

@@ -1,4 +1,4 @@
-"""One collection in memory."""
+"""A collection in memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import datetime, tzinfo
 
 import numpy as np
 
+from soundalike.filters import Filters
 from soundalike.store.base import (
     Content,
     Entry,
@@ -21,12 +22,11 @@ from soundalike.store.base import (
 )
 from soundalike.store.merging import TopRecordings
 from soundalike.store.renewal import as_stored, count_searchable, is_same, renewed
-from soundalike.store.timeline import begins, bucket_start, filled, scores
+from soundalike.store.timeline import bucket_start, filled, first_windows, scores
 from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (
     DECODER_VERSION,
     BucketWidth,
-    Filters,
     FloatArray,
     Hit,
     IndexSpec,
@@ -45,7 +45,7 @@ class _Content:
 
     @property
     def is_unsearchable(self) -> bool:
-        """Whether no window can be found."""
+        """Whether no window is searchable."""
         return not count_searchable(self.windows, self.embeddings)
 
 
@@ -55,7 +55,7 @@ class MemoryCollection:
     Parameters
     ----------
     spec : IndexSpec
-        What its vectors are made with.
+        Specification of its vectors.
     """
 
     def __init__(self, spec: IndexSpec) -> None:
@@ -79,7 +79,7 @@ class MemoryCollection:
         return "updated" if moved and outcome == "unchanged" else outcome
 
     def _is_replaced(self, known: _Content, entry: Entry) -> bool:
-        """Tell whether a known recording is written anew; note a decoder that made the same of it."""
+        """Return whether an entry replaces a known recording; record a newer decoder if not."""
         if start_differs(known.recording, entry.recording):
             return True
         if entry.decoder_version <= known.decoder_version:
@@ -88,7 +88,7 @@ class MemoryCollection:
         return not is_same(self.content(entry.recording.recording_id), entry)
 
     def link(self, recording: Recording, *, renew: bool) -> Outcome | None:
-        """Store a path of known audio; None where it is not known, or is to be made anew."""
+        """Store a path of known audio; None if it is unknown or must be decoded again."""
         known = self.contents.get(recording.recording_id)
         if known is None or start_differs(known.recording, recording):
             return None
@@ -108,7 +108,7 @@ class MemoryCollection:
         return "unchanged" if same else "updated"
 
     def described(self, uri: str) -> Recording:
-        """Return a path with what is known of its content."""
+        """Return a path with the metadata of its content."""
         file = self.paths[uri]
         content = self.contents[file.recording_id].recording
         return replace(
@@ -119,7 +119,7 @@ class MemoryCollection:
         )
 
     def content(self, recording_id: str) -> Content:
-        """Return a recording as a database keeps it: without vectors of what is silent."""
+        """Return a recording in the form of a database: without vectors of silent windows."""
         content = self.contents[recording_id]
         windows, embeddings = as_stored(content.windows, content.embeddings)
         uris = sorted(uri for uri, file in self.paths.items() if file.recording_id == recording_id)
@@ -127,7 +127,7 @@ class MemoryCollection:
         return Content(files, windows, embeddings, content.decoder_version)
 
     def outdated(self) -> list[Recording]:
-        """Return the paths of what an earlier decoder has decoded, in their order."""
+        """Return the paths of recordings from an earlier decoder, sorted."""
         files = [self.described(uri) for uri in sorted(self.paths)]
         return [
             file for file in files if self.contents[file.recording_id].decoder_version < DECODER_VERSION
@@ -141,11 +141,10 @@ class MemoryCollection:
             hit for n, vector in enumerate(vectors) for hit in self._scan(n, vector, allowed, filters)
         ]
         while True:
-            kept = _best_of_each_window(hits, limits)
-            standing = TopRecordings(kept)
-            open_windows = standing.open_windows(limits, top_k)
+            top = TopRecordings(_best_of_each_window(hits, limits))
+            open_windows = top.open_windows(limits, top_k)
             if not open_windows:
-                best = standing.of_the_best(top_k)
+                best = top.hits_of_best(top_k)
                 return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
             limits |= {window: 4 * limits[window] for window in open_windows}
 
@@ -173,7 +172,7 @@ class MemoryCollection:
         zone: tzinfo,
         filters: Filters,
     ) -> Timeline:
-        """Count by wall-clock time what resembles any of the vectors."""
+        """Count windows similar to any of the vectors by wall-clock time."""
         counts: Counter[datetime] = Counter()
         undated = 0
         for key in self._allowed(filters):
@@ -188,7 +187,7 @@ class MemoryCollection:
                 and window.quality == "ok"
                 and is_within(filters, began, window.start_s)
             ]
-            for first in begins(alike):
+            for first in first_windows(alike):
                 at = time_of_window(began, first.start_s)
                 undated += at is None
                 counts.update([bucket_start(at, bucket, zone)] if at else [])
@@ -203,7 +202,7 @@ class MemoryCollection:
         return allowed
 
     def passing(self, filters: Filters) -> list[str]:
-        """Return the paths that pass the filters of label, tags and path, in their order."""
+        """Return the paths that pass the filters of label, tags and path, sorted."""
         return [
             uri
             for uri, file in sorted(self.paths.items())
@@ -215,29 +214,29 @@ class MemoryCollection:
         ]
 
     def stored_file(self, uri: str) -> StoredFile:
-        """Return a path with its recording and how many windows that has."""
+        """Return a path with its recording and the recording's number of windows."""
         described = self.described(uri)
         return StoredFile(described, len(self.contents[described.recording_id].windows))
 
     def delete(self, gone: Sequence[str]) -> int:
-        """Delete paths that are there; return how many."""
+        """Delete stored paths; return their number."""
         for uri in gone:
             del self.paths[uri]
         self.drop_orphans()
         return len(gone)
 
     def drop_orphans(self) -> None:
-        """Forget audio that no path refers to any more."""
+        """Delete content without a path."""
         used = {recording.recording_id for recording in self.paths.values()}
         for key in self.contents.keys() - used:
             del self.contents[key]
 
 
 def _best_of_each_window(hits: list[Hit], limits: Mapping[int, int]) -> list[Hit]:
-    kept: list[Hit] = []
-    taken: dict[int, int] = {}
+    best: list[Hit] = []
+    counts: Counter[int] = Counter()
     for hit in sorted(hits, key=lambda h: -h.score):
-        if taken.get(hit.query_window, 0) < limits[hit.query_window]:
-            taken[hit.query_window] = taken.get(hit.query_window, 0) + 1
-            kept.append(hit)
-    return kept
+        if counts[hit.query_window] < limits[hit.query_window]:
+            counts[hit.query_window] += 1
+            best.append(hit)
+    return best

@@ -1,4 +1,4 @@
-"""Which recordings a search's hits make the best, and when there are enough hits for that."""
+"""Find the best recordings of a search, and decide when it has enough hits."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 
 from soundalike.types import Hit
 
-#: So many hits of each window of a query are looked at, even if more could still change something: the
-#: archive holds hours of one sound that the query has too.
-_ENOUGH = 4096
+#: Maximum number of hits per query window, even if more could change the result: an archive may contain
+#: hours of a sound that the query has too.
+_MAX_HITS = 4096
 
 
 class TopRecordings:
-    """How the recordings stand by the hits so far.
+    """Ranking of the recordings by the hits so far.
 
     Parameters
     ----------
     hits : sequence of Hit
-        Of each query window its best.
+        The best hits of each query window.
     """
 
     def __init__(self, hits: Sequence[Hit]) -> None:
@@ -26,7 +26,7 @@ class TopRecordings:
         self._best: dict[str, float] = {}
         self._counts: dict[int, int] = {}
         self._last: dict[int, float] = {}
-        # Read once and counted by hand: this is most of what a search does outside the database.
+        # A plain loop, because this takes most of the time of a search outside the database.
         best, counts, last = self._best, self._counts, self._last
         for window, recording_id, _, _, _, score in hits:
             if score > best.get(recording_id, -math.inf):
@@ -36,26 +36,27 @@ class TopRecordings:
             counts[window] = counts.get(window, 0) + 1
 
     def open_windows(self, limits: Mapping[int, int], top_k: int) -> list[int]:
-        """Return the query windows of which hits beyond those so far may still matter.
+        """Return the query windows whose further hits could change the result.
 
-        A window of the query that has fewer hits than were asked for has shown them all. Any other
-        hides what scores less than the last of its hits; so nothing of it is missed once `top_k`
-        recordings score at least that.
+        A window with fewer hits than requested has no further hits. Further hits of other windows score
+        at most as high as the last one, so they do not matter once `top_k` recordings reach that score.
 
         Parameters
         ----------
         limits : mapping of int to int
-            How many hits of each query window were asked for.
+            Requested number of hits of each query window.
         top_k : int
         """
-        hidden = [window for window, count in self._counts.items() if count >= limits[window]]
+        limited = [window for window, count in self._counts.items() if count >= limits[window]]
         if len(self._best) < top_k:
-            return hidden
+            return limited
         lowest = self._lowest(top_k)
-        return [window for window in hidden if self._last[window] > lowest and limits[window] < _ENOUGH]
+        return [
+            window for window in limited if self._last[window] > lowest and limits[window] < _MAX_HITS
+        ]
 
-    def of_the_best(self, top_k: int) -> list[Hit]:
-        """Return the hits of the `top_k` best recordings, and of those that tie with the last."""
+    def hits_of_best(self, top_k: int) -> list[Hit]:
+        """Return the hits of the `top_k` best recordings, including ties with the last."""
         if len(self._best) <= top_k:
             return list(self._hits)
         lowest, best = self._lowest(top_k), self._best

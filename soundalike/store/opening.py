@@ -1,4 +1,4 @@
-"""From settings to a database: a server of one's own, or the embedded one."""
+"""Open the configured database: an external server, or the embedded one."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _CONNECT_TIMEOUT_S = 10
 
 
 def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
-    """Return the database that the settings name; nothing is connected or started yet.
+    """Return the configured database, which connects on first use.
 
     Parameters
     ----------
     settings : Settings
-        `database_url` names a server; None stands for the embedded one in `data_dir`.
+        `database_url` is the address of a server; None for the embedded one in `data_dir`.
 
     Returns
     -------
     database : Database
     release : callable
-        To be called when the database was closed: stops the embedded server where nobody needs it.
+        Call it after closing the database: stops the embedded server if it is unused.
 
     Raises
     ------
     ConfigError
-        The URL cannot be read.
+        The URL cannot be parsed.
     """
     url = settings.database_url
     if url is None:
@@ -43,7 +43,7 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     options: dict[str, Any] = {
         "connect_timeout": _CONNECT_TIMEOUT_S,
         "application_name": "soundalike",
-        # Otherwise a database that keeps bytes as they are takes nothing but ASCII from Python.
+        # Otherwise a database with the encoding SQL_ASCII accepts only ASCII from Python.
         "client_encoding": "UTF8",
         **parameters,
     }
@@ -56,5 +56,5 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
 
 
 def is_made(settings: Settings) -> bool:
-    """Tell whether the server that the settings name is there without being made first."""
+    """Return whether the configured database exists already."""
     return settings.database_url is not None or EmbeddedServer.is_made(settings.data_dir)

@@ -1,4 +1,4 @@
-"""The store on PostgreSQL: pgvector for the search, a hypertable where TimescaleDB is there."""
+"""The store in PostgreSQL, with pgvector, and hypertables if TimescaleDB is installed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import StoreError
+from soundalike.filters import Filters
 from soundalike.ranges import check_count, check_top_k
 from soundalike.store import collections, indexing, searching, writing
 from soundalike.store.base import (
@@ -23,41 +24,42 @@ from soundalike.store.base import (
     is_storable,
     not_indexed,
 )
+from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
+from soundalike.store.protocol import Store
 from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import lock_schema
 from soundalike.store.timeline import count_by_time
-from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
+from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
-#: Below this many windows every search is exact; from here on an HNSW index is built.
+#: Number of windows from which an HNSW index is built; searches of smaller collections are exact.
 EXACT_BELOW_WINDOWS = 10_000
 _Result = TypeVar("_Result")
 
 
 def open_store(settings: Settings) -> PostgresStore:
-    """Return the store that the settings name; nothing is connected or started yet.
+    """Return the configured store, which connects on first use.
 
     Parameters
     ----------
     settings : Settings
-        `database_url` names a server; None stands for the embedded one in `data_dir`.
+        `database_url` is the address of a server; None for the embedded one in `data_dir`.
     """
     database, release = open_database(settings)
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore(PostgresReader):
-    """Recordings and windows in PostgreSQL. A `soundalike.store.Store`; threads may share it.
+class PostgresStore(PostgresReader, Store):
+    """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 
     Parameters
     ----------
     database : Database
-        Where to.
     on_close : callable, optional
-        Called when the store was closed.
+        Called after closing the store.
     exact_below : int
-        Number of windows from which on an HNSW index is built.
+        Number of windows from which an HNSW index is built.
     """
 
     def __init__(
@@ -71,47 +73,12 @@ class PostgresStore(PostgresReader):
         self._on_close = on_close
         self._exact_below = exact_below
 
-    def add(
-        self,
-        recording: Recording,
-        windows: Sequence[Window],
-        embeddings: FloatArray,
-        spec: IndexSpec,
-        *,
-        collection: str = DEFAULT_COLLECTION,
-    ) -> Outcome:
-        """Store a recording entirely or not at all; storing it again changes nothing.
-
-        What an earlier decoder has made of it is replaced, and a search finds either that or the new.
-
-        Parameters
-        ----------
-        recording : Recording
-            What is known of it. A `recorded_at` of None leaves the stored one.
-        windows : sequence of Window
-            Its windows; silent ones are stored, but no search finds them.
-        embeddings : (n_windows, spec.dimension) float32
-            One row for each window.
-        spec : IndexSpec
-            What the embeddings were made with; the first one makes the collection.
-        collection : str
-            Where to.
-
-        Raises
-        ------
-        ModelMismatch, DimensionMismatch, InvalidSamples
-            The embeddings do not fit the collection.
-        StoreError
-            The database refused or cannot be reached; nothing of the recording was stored.
-        """
-        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
-
     def add_many(
         self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
     ) -> list[Outcome]:
-        """Store all of these recordings or none, as `add` would one after the other.
+        """Store all recordings or none, with the results of `add`.
 
-        Several times faster than one by one: they share a transaction and a COPY.
+        Several times faster than single calls: the recordings share a transaction and a COPY.
         """
         for entry in entries:
             check_entry(entry, spec)
@@ -130,21 +97,18 @@ class PostgresStore(PostgresReader):
         renew: bool = False,
         collection: str = DEFAULT_COLLECTION,
     ) -> Outcome | None:
-        """Store a path of audio that is stored already; None where it is not.
+        """Store a path of audio that is stored already; None if it is not.
 
-        With `renew`, None too where an earlier decoder has decoded it. Spares the caller decoding and
-        embedding what is known; `recording.duration_s` is not used.
+        With `renew`, also None if an earlier decoder decoded it. This saves decoding and embedding known
+        audio; `recording.duration_s` is not used.
         """
         check_recording(recording, has_length=False)
 
-        def work(cursor: Cursor) -> Outcome | None:
-            target = self._find(cursor, collection)
-            if target is None:
-                return None
+        def work(cursor: Cursor, target: Collection) -> Outcome | None:
             check_spec(target.spec, spec)
             return writing.link(cursor, target, recording, renew=renew)
 
-        return self._run(work)
+        return self._run_in(collection, work, None)
 
     def search(
         self,
@@ -155,27 +119,26 @@ class PostgresStore(PostgresReader):
         filters: Filters,
         collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
-        """Return the hits of the `top_k` best recordings, where there are that many.
+        """Return the hits of the `top_k` best recordings, or of all if there are fewer.
 
         Parameters
         ----------
         vectors : (n_query_windows, spec.dimension) float32
-            The query's windows; all of them go to the server in one statement.
+            Windows of the query; one statement sends all of them.
         spec : IndexSpec
-            What they were made with.
+            Specification of the vectors.
         top_k : int
-            From 1 to 1000.
+            1 to 1000.
         filters : Filters
-            Which recordings may answer.
+            Filters of the recordings.
         collection : str
-            Where to look.
 
         Raises
         ------
         IndexEmpty
-            There is no such collection.
+            The collection does not exist.
         ModelMismatch, DimensionMismatch, ParameterError, StoreError
-            As their names say.
+            The vectors do not fit the collection, a parameter is invalid, or the database failed.
         """
         check_top_k(top_k)
         check_filters(filters)
@@ -193,7 +156,7 @@ class PostgresStore(PostgresReader):
         if found is None:
             raise not_indexed(collection)
         check_spec(found.spec, spec)
-        raise StoreError(f"the collection {collection!r} is being replaced again and again; try later")
+        raise StoreError(f"the collection {collection!r} is being replaced repeatedly; try again later")
 
     def count_by_time(
         self,
@@ -206,115 +169,80 @@ class PostgresStore(PostgresReader):
         filters: Filters,
         collection: str = DEFAULT_COLLECTION,
     ) -> Timeline:
-        """Count by wall-clock time; see `soundalike.store.timeline.count_by_time`.
-
-        Raises
-        ------
-        IndexEmpty
-            There is no such collection.
-        ModelMismatch, DimensionMismatch, ParameterError, StoreError
-            As their names say.
-        """
+        """Count by wall-clock time; see `soundalike.store.timeline.count_by_time`."""
         check_count(min_score, bucket)
         check_filters(filters)
         check_embeddings(vectors, None, spec)
 
-        def work(cursor: Cursor) -> Timeline:
-            found = self._find(cursor, collection)
-            if found is None:
-                raise not_indexed(collection)
+        def work(cursor: Cursor, found: Collection) -> Timeline:
             check_spec(found.spec, spec)
             return count_by_time(cursor, found, vectors, min_score, bucket, zone, filters)
 
-        return self._run(work)
+        return self._run_in_existing(collection, work)
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
-        """Delete a path, every path below a folder, or a recording by id; return how many paths.
+        """Delete a path, all paths in a folder, or a recording by id; return the number of paths.
 
-        Windows go with the last path of their recording.
+        The windows of a recording are deleted with its last path.
         """
         if not is_storable(key):
             return 0
-
-        def work(cursor: Cursor) -> int:
-            found = self._find(cursor, collection)
-            return writing.delete(cursor, found, key) if found else 0
-
-        return self._run(work)
+        return self._run_in(collection, lambda cursor, found: writing.delete(cursor, found, key), 0)
 
     def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
-        """Delete exactly these paths, in one transaction; return those that were stored."""
+        """Delete these paths in one transaction; return the ones that were stored."""
         storable = [uri for uri in uris if is_storable(uri)]
-
-        def work(cursor: Cursor) -> list[str]:
-            found = self._find(cursor, collection)
-            return writing.delete_files(cursor, found, storable) if found else []
-
-        return self._run(work)
+        return self._run_in(
+            collection, lambda cursor, found: writing.delete_files(cursor, found, storable), []
+        )
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Build the HNSW index once there are enough windows to be worth it."""
-
-        def work(cursor: Cursor) -> None:
-            found = self._find(cursor, collection)
-            if found is not None:
-                indexing.build_if_missing(cursor, found, self._exact_below)
-
-        self._run(work)
+        """Build a missing HNSW index if the collection has enough windows."""
+        self._run_in(
+            collection,
+            lambda cursor, found: indexing.build_if_missing(cursor, found, self._exact_below),
+            None,
+        )
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Build the HNSW index anew, or drop it where there are too few windows to be worth it.
+        """Rebuild the HNSW index, or drop it if the collection has too few windows.
 
-        Searches go on by the old index until the new one is complete; additions wait.
+        Searches use the old index until the new one is complete; additions wait.
         """
-
-        def work(cursor: Cursor) -> None:
-            found = self._find(cursor, collection)
-            if found is None:
-                raise not_indexed(collection)
-            indexing.build_anew(cursor, found, self._exact_below)
-
-        self._run(work)
+        self._run_in_existing(
+            collection, lambda cursor, found: indexing.rebuild(cursor, found, self._exact_below)
+        )
 
     def create_collection(self, name: str, spec: IndexSpec) -> None:
-        """Make an empty collection; one that is there already must fit."""
+        """Create an empty collection; an existing one must have the same specification."""
         self._run(lambda cursor: collections.ensure(cursor, name, spec))
 
     def drop_collection(self, name: str) -> bool:
-        """Delete a collection with all it holds; tell whether there was one."""
+        """Delete a collection with its content; return whether it existed."""
 
-        def work(cursor: Cursor) -> bool:
-            found = self._find(cursor, name)
-            if found is not None:
-                collections.drop(cursor, found)
-            return found is not None
+        def work(cursor: Cursor, found: Collection) -> bool:
+            collections.drop(cursor, found)
+            return True
 
-        return self._run(work)
+        return self._run_in(name, work, missing=False)
 
     def rename_collection(self, name: str, new_name: str) -> None:
-        """Give a collection a name that is still free.
+        """Rename a collection.
 
         Raises
         ------
         IndexEmpty
-            There is no such collection.
+            The collection does not exist.
         ParameterError
-            The new name is taken.
+            The new name is in use.
         """
-
-        def work(cursor: Cursor) -> None:
-            found = self._find(cursor, name)
-            if found is None:
-                raise not_indexed(name)
-            collections.rename(cursor, found, new_name)
-
-        self._run(work)
+        self._run_in_existing(name, lambda cursor, found: collections.rename(cursor, found, new_name))
 
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
-        """Let another collection take the place and name of this one.
+        """Replace a collection with another one under its name.
 
-        Only where it has every path of this one but those in `without`; tell whether it was so. What
-        was deleted from this one in the meantime goes from the successor too.
+        Returns False without a change if the successor lacks paths that are not in `without`. Paths that
+        were deleted meanwhile are deleted from the successor too.
         """
 
         def work(cursor: Cursor) -> bool:
@@ -326,7 +254,7 @@ class PostgresStore(PostgresReader):
         return self._run(work)
 
     def reset(self) -> None:
-        """Delete everything that Soundalike has stored in this database."""
+        """Delete all data of Soundalike in this database."""
 
         def work(cursor: Cursor) -> None:
             lock_schema(cursor)
@@ -336,7 +264,7 @@ class PostgresStore(PostgresReader):
         self._db.run(work)
 
     def close(self) -> None:
-        """Close the connections; the embedded server stops where nobody else needs it."""
+        """Close the connections; an unused embedded server stops."""
         self._db.close()
         if self._on_close is not None:
             self._on_close()

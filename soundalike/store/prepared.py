@@ -1,4 +1,4 @@
-"""Statements that the server plans once for each connection, and not each time."""
+"""Prepared statements, which the server plans once per connection."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from psycopg2 import errors as pg_errors
 from soundalike.store.connection import Connection, Cursor
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s::(\w+(?:\[\])?)")
-#: Otherwise the server prefers to plan anew, as it takes lists of unknown length to be longer than ours.
+#: By default the server would plan each time, because it overestimates lists of unknown length.
 _KEEP_PLAN = "SET LOCAL plan_cache_mode = force_generic_plan;"
-#: Statements that a connection's server keeps plans of, about 60 kB each; it never forgets one.
+#: Maximum number of prepared statements of a connection; each takes about 60 kB and is never freed.
 _MOST = 64
-#: What the server of each connection was told already.
+#: Names of the prepared statements of each connection.
 _known: WeakKeyDictionary[Connection, set[str]] = WeakKeyDictionary()
 
 
 def execute(cursor: Cursor, statement: str, parameters: Mapping[str, Any], *, before: str = "") -> None:
-    """Execute a statement under a name of its own, by which the server finds its plan.
+    """Execute a prepared statement, and prepare it if necessary.
 
     Parameters
     ----------
     cursor : cursor
-        Not in a transaction: that would be broken where a connection pool in between has given this
-        program to another server process, which does not know the name.
+        Not in a transaction: an unknown name would abort it, after a connection pool has switched to
+        another server process.
     statement : str
-        With placeholders like ``%(name)s``, each with its type behind it (``::text``).
+        With placeholders like ``%(name)s``, each followed by its type (``::text``).
     parameters : mapping
-        A value for each placeholder and no others.
+        Exactly one value for each placeholder.
     before : str
-        Statements that go to the server in the same message, and so in the same transaction.
+        Statements to send in the same message, and thus in the same transaction.
     """
     name, make, call = _commands(statement, tuple(parameters))
     known = _known.setdefault(cursor.connection, set())
@@ -51,14 +51,14 @@ def execute(cursor: Cursor, statement: str, parameters: Mapping[str, Any], *, be
             continue
         known.add(name)
         return
-    # Each message may come to another server process, of which one knew the name and one did not.
+    # Behind a pool each message may reach another server process, with or without the prepared name.
     cursor.execute(before + statement, parameters)
 
 
 @lru_cache(maxsize=256)
 def _commands(statement: str, keys: tuple[str, ...]) -> tuple[str, str, str]:
-    """Return the name of a prepared statement, what makes it, and what calls it."""
-    # By its text: behind a connection pool a program of another version may have made it.
+    """Return the name of a prepared statement, and the commands that prepare and execute it."""
+    # The name depends on the text: behind a pool another version may have prepared a statement.
     digest = hashlib.sha256(" ".join((statement, *keys)).encode()).hexdigest()
     name = f"soundalike_{digest[:16]}"
     numbered = {key: f"${number}" for number, key in enumerate(keys, 1)}

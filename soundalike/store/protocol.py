@@ -1,4 +1,4 @@
-"""What every store does."""
+"""The interface of stores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.filters import Filters
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -18,11 +19,11 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
-from soundalike.types import BucketWidth, Filters, FloatArray, IndexSpec, Recording, Timeline, Window
+from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
 class Store(Protocol):
-    """Keeps recordings and their windows, in named collections; every call is one transaction."""
+    """Stores recordings and windows in named collections; every call is one transaction."""
 
     def add(
         self,
@@ -33,22 +34,42 @@ class Store(Protocol):
         *,
         collection: str = DEFAULT_COLLECTION,
     ) -> Outcome:
-        """Store a recording entirely or not at all; storing it again changes nothing.
+        """Store a recording atomically; storing it again changes nothing.
 
-        What an earlier decoder has made of it is replaced.
+        Content from an earlier decoder is replaced; a concurrent search finds the old or the new
+        content.
+
+        Parameters
+        ----------
+        recording : Recording
+            A `recorded_at` of None keeps the stored start time.
+        windows : sequence of Window
+            Silent and clipped windows are stored, but searches skip them.
+        embeddings : (n_windows, spec.dimension) float32
+            One row per window.
+        spec : IndexSpec
+            Specification of the embeddings; the first recording creates the collection.
+        collection : str
+
+        Raises
+        ------
+        ModelMismatch, DimensionMismatch, InvalidSamples
+            The embeddings do not fit the collection.
+        StoreError
+            The database rejected the recording or cannot be reached; nothing was stored.
         """
-        ...
+        return self.add_many([Entry(recording, windows, embeddings)], spec, collection=collection)[0]
 
     def add_many(
         self, entries: Sequence[Entry], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
     ) -> list[Outcome]:
-        """Store all of these recordings or none, as `add` would one after the other."""
+        """Store all recordings or none, with the results of `add`."""
         ...
 
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, float]:
-        """Return those of the ids that are stored, with the lengths of their recordings in seconds."""
+        """Return the stored ids among these, with the lengths of the recordings in seconds."""
         ...
 
     def link(
@@ -59,33 +80,30 @@ class Store(Protocol):
         renew: bool = False,
         collection: str = DEFAULT_COLLECTION,
     ) -> Outcome | None:
-        """Store a path of audio that is stored already; None where it is not.
+        """Store a path of audio that is stored already; None if it is not.
 
-        None too where an earlier decoder has decoded it and that is to be renewed.
+        With `renew`, also None if an earlier decoder decoded it.
         """
         ...
 
     def files(
         self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
     ) -> Iterator[Recording]:
-        """Yield every stored path with its recording, in the order of the paths.
-
-        With `under`, only those that lie below this folder.
-        """
+        """Yield all stored paths with their recordings, sorted; with `under`, those in this folder."""
         ...
 
     def outdated_files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
-        """Yield the paths of what an earlier decoder has decoded, in their order."""
+        """Yield the paths of recordings from an earlier decoder, sorted."""
         ...
 
     def known_files(
         self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, Recording]:
-        """Return those of the paths that are stored, with their recordings."""
+        """Return the stored paths among these, with their recordings."""
         ...
 
     def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
-        """Yield every recording with its paths and windows, in the order of the ids."""
+        """Yield all recordings with their paths and windows, sorted by id."""
         ...
 
     def content(
@@ -95,7 +113,7 @@ class Store(Protocol):
         *,
         collection: str = DEFAULT_COLLECTION,
     ) -> Content | None:
-        """Return a recording with its paths, and the windows of a part of it; None where it is not."""
+        """Return a recording with its paths and the windows of an excerpt; None if it is not stored."""
         ...
 
     def page_of_files(
@@ -106,29 +124,29 @@ class Store(Protocol):
         limit: int = 100,
         collection: str = DEFAULT_COLLECTION,
     ) -> list[StoredFile]:
-        """Return the next paths behind `after` that pass the filters of label, tags and path."""
+        """Return the next paths after `after` that pass the filters of label, tags and path."""
         ...
 
     def files_named(
         self, keys: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, StoredFile]:
-        """Return what is stored under paths, and under recording ids the first path of each."""
+        """Return the stored recordings by path or recording id; by id with the first path."""
         ...
 
     def labels(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels with how many paths have them, most frequent first."""
+        """Return labels with their number of paths, most frequent first."""
         ...
 
     def folders(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return the folders in which there are stored paths, and how many, in their order."""
+        """Return the folders of stored paths with their number of paths, sorted."""
         ...
 
     def summaries(self, *, count: bool = True) -> list[CollectionSummary]:
-        """Return all collections, and what they hold unless told not to count."""
+        """Return all collections, with counts if `count` is set."""
         ...
 
     def search(
@@ -140,7 +158,7 @@ class Store(Protocol):
         filters: Filters,
         collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
-        """Return the hits of the `top_k` best recordings, where there are that many."""
+        """Return the hits of the `top_k` best recordings, or of all if there are fewer."""
         ...
 
     def count_by_time(
@@ -154,49 +172,49 @@ class Store(Protocol):
         filters: Filters,
         collection: str = DEFAULT_COLLECTION,
     ) -> Timeline:
-        """Count by wall-clock time what resembles any of the vectors."""
+        """Count windows similar to any of the vectors by wall-clock time."""
         ...
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
-        """Delete a path, every path below a folder, or a recording; return how many paths went."""
+        """Delete a path, all paths in a folder, or a recording; return the number of paths."""
         ...
 
     def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
-        """Delete exactly these paths, together; return those that were stored."""
+        """Delete these paths; return the ones that were stored."""
         ...
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Do what is better done once after many additions."""
+        """Finish many additions, for example by building an index."""
         ...
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Build what makes searching fast anew, where there is enough to be worth it."""
+        """Rebuild the search index, if the collection is large enough."""
         ...
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
-        """Return what is stored."""
+        """Return the status of a collection."""
         ...
 
     def collections(self) -> dict[str, IndexSpec]:
-        """Return all collections, and what they were made with."""
+        """Return the specifications of all collections by name."""
         ...
 
     def create_collection(self, name: str, spec: IndexSpec) -> None:
-        """Make an empty collection; one that is there already must fit."""
+        """Create an empty collection; an existing one must have the same specification."""
         ...
 
     def drop_collection(self, name: str) -> bool:
-        """Delete a collection with all it holds; tell whether there was one."""
+        """Delete a collection with its content; return whether it existed."""
         ...
 
     def rename_collection(self, name: str, new_name: str) -> None:
-        """Give a collection a name that is still free."""
+        """Rename a collection; the new name must be free."""
         ...
 
     def replace_collection(self, name: str, successor: str, *, without: Set[str] = frozenset()) -> bool:
-        """Let another collection take the place and name of this one.
+        """Replace a collection with another one under its name.
 
-        Only where it has every path of this one but those in `without`; tell whether it was so.
+        Returns False without a change if the successor lacks paths that are not in `without`.
         """
         ...
 
@@ -205,5 +223,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close the connections."""
         ...

@@ -1,10 +1,11 @@
-"""What is stored in PostgreSQL: everything that a store tells without comparing sounds."""
+"""Read-only operations of the PostgreSQL store, except search."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 from psycopg2 import errors as pg_errors
@@ -12,6 +13,7 @@ from psycopg2 import errors as pg_errors
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import StoreError
+from soundalike.filters import Filters
 from soundalike.store import collections, contents, listing, sql
 from soundalike.store.base import (
     MAX_PAGE,
@@ -26,54 +28,80 @@ from soundalike.store.base import (
     checked_id,
     folder_prefix,
     is_storable,
+    not_indexed,
     starts_by_trust,
 )
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.schema import exists, extensions, has_schema, migrate_once
-from soundalike.types import Filters, IndexSpec, Recording
+from soundalike.types import IndexSpec, Recording
 
 _Result = TypeVar("_Result")
-#: So long a collection is taken to have as many chunks as it had. That it is still the one of its
-#: name each search finds out by itself.
-_SEEN_FOR_S = 10.0
+#: Returns a page of a collection after a path; called with `after` by name.
+_NextPage = Callable[..., list[StoredFile]]
+#: Lifetime of cached collections; they may have an outdated number of chunks. Each search verifies that
+#: the collection still exists.
+_CACHED_FOR_S = 10.0
 
 
 class PostgresReader:
-    """The part of `PostgresStore` that changes nothing; threads may share it.
+    """The read-only part of `PostgresStore`; thread-safe.
 
     Parameters
     ----------
     database : Database
-        Where to.
     """
 
     def __init__(self, database: Database) -> None:
         self._db = database
         self._sql = sql.queries()
         self._has_schema = False
-        self._seen: dict[str, tuple[float, Collection]] = {}
+        self._cache: dict[str, tuple[float, Collection]] = {}
 
     def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
-        """Do some work in a transaction, with tables of this program's version."""
+        """Run a function in a transaction, after migrating the tables to this program's version."""
         try:
             self._migrate()
             return self._db.run(work)
         except StoreError as exc:
             if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
                 raise
-            # Another process has deleted, or replaced, what this one had found a moment ago.
+            # Another process has deleted or replaced the tables in between.
             self._has_schema = False
             self._migrate()
             return self._db.run(work)
 
+    def _run_in(
+        self, collection: str, work: Callable[[Cursor, Collection], _Result], missing: _Result
+    ) -> _Result:
+        """Run a function with a collection in a transaction; return `missing` without the collection."""
+
+        def run(cursor: Cursor) -> _Result:
+            found = self._find(cursor, collection)
+            return work(cursor, found) if found else missing
+
+        return self._run(run)
+
+    def _run_in_existing(
+        self, collection: str, work: Callable[[Cursor, Collection], _Result]
+    ) -> _Result:
+        """Run a function with a collection in a transaction; raise `IndexEmpty` without it."""
+
+        def run(cursor: Cursor) -> _Result:
+            found = self._find(cursor, collection)
+            if found is None:
+                raise not_indexed(collection)
+            return work(cursor, found)
+
+        return self._run(run)
+
     def _migrate(self) -> None:
-        """Bring older tables up to date, unless they were seen to be."""
+        """Migrate older tables, unless they are known to be up to date."""
         while not self._has_schema and self._db.run(migrate_once):
             pass
 
     def _find(self, cursor: Cursor, name: str) -> Collection | None:
-        """Return a collection; once the schema was seen, at the price of one question."""
+        """Return a collection; one statement once the schema is known to exist."""
         if not self._has_schema and not has_schema(cursor):
             check_collection_name(name)
             return None
@@ -81,22 +109,22 @@ class PostgresReader:
         return collections.find(cursor, name)
 
     def _current(self, name: str, *, is_fresh: bool) -> Collection | None:
-        """Return a collection; unless `is_fresh`, perhaps as it was some seconds ago."""
-        seen_at, seen = self._seen.get(name, (0.0, None))
-        if is_fresh or seen is None or time.monotonic() - seen_at > _SEEN_FOR_S:
-            seen = self._run(lambda cursor: self._find(cursor, name))
-            if seen is None:
-                self._seen.pop(name, None)
+        """Return a collection, from a cache of some seconds unless `is_fresh`."""
+        cached_at, found = self._cache.get(name, (0.0, None))
+        if is_fresh or found is None or time.monotonic() - cached_at > _CACHED_FOR_S:
+            found = self._run(lambda cursor: self._find(cursor, name))
+            if found is None:
+                self._cache.pop(name, None)
             else:
-                self._seen[name] = (time.monotonic(), seen)
-        return seen
+                self._cache[name] = (time.monotonic(), found)
+        return found
 
     def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
-        """Do some reading outside a transaction; None where a table is not what it was."""
+        """Run a reading function outside a transaction; None if a table was deleted or replaced."""
         try:
             return self._db.run(work, in_transaction=False)
         except StoreError as exc:
-            # After a reset another table may have the name, with vectors of another length.
+            # After a reset another table, with vectors of another length, may have the name.
             if not isinstance(exc.__cause__, (pg_errors.UndefinedTable, pg_errors.DataException)):
                 raise
             return None
@@ -104,56 +132,38 @@ class PostgresReader:
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, float]:
-        """Return those of the ids that are stored, with the lengths of their recordings in seconds."""
+        """Return the stored ids among these, with the lengths of the recordings in seconds."""
 
-        def work(cursor: Cursor) -> dict[str, float]:
-            found = self._find(cursor, collection)
-            if found is None:
-                return {}
+        def work(cursor: Cursor, found: Collection) -> dict[str, float]:
             keys = {"collection": found.collection_id, "recording_ids": list(recording_ids)}
             cursor.execute(self._sql["known_lengths"], keys)
             return dict(cursor.fetchall())
 
-        return self._run(work)
+        return self._run_in(collection, work, {})
 
     def files(
         self, *, under: str | None = None, collection: str = DEFAULT_COLLECTION
     ) -> Iterator[Recording]:
-        """Yield every stored path with its recording, in the order of the paths.
-
-        With `under`, only those that lie below this folder.
-        """
+        """Yield all stored paths with their recordings, sorted; with `under`, those in this folder."""
         if under is not None and not is_storable(under):
             return
         filters = Filters(uri_prefix="" if under is None else folder_prefix(under))
 
-        def page(cursor: Cursor, found: Collection, after: str) -> list[StoredFile]:
-            return listing.page(cursor, found, after, MAX_PAGE, filters)
-
-        yield from self._paged(page, collection)
+        next_page = partial(listing.page, limit=MAX_PAGE, filters=filters)
+        yield from self._paged(next_page, collection)
 
     def outdated_files(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Recording]:
-        """Yield the paths of what an earlier decoder has decoded, in their order.
+        """Yield the paths of recordings from an earlier decoder, sorted.
 
-        Those that are renewed meanwhile may be in it or not.
+        Paths that are updated meanwhile may be included or not.
         """
+        yield from self._paged(partial(listing.outdated, limit=MAX_PAGE), collection)
 
-        def page(cursor: Cursor, found: Collection, after: str) -> list[StoredFile]:
-            return listing.outdated(cursor, found, after, MAX_PAGE)
-
-        yield from self._paged(page, collection)
-
-    def _paged(
-        self, page_behind: Callable[[Cursor, Collection, str], list[StoredFile]], collection: str
-    ) -> Iterator[Recording]:
-        """Yield the recordings of pages that follow each other, each page in its own transaction."""
+    def _paged(self, next_page: _NextPage, collection: str) -> Iterator[Recording]:
+        """Yield the recordings of consecutive pages, each read in its own transaction."""
         after = ""
-
-        def work(cursor: Cursor) -> list[StoredFile]:
-            found = self._find(cursor, collection)
-            return page_behind(cursor, found, after) if found else []
-
-        while page := self._run(work):
+        none: list[StoredFile] = []
+        while page := self._run_in(collection, partial(next_page, after=after), none):
             yield from (file.recording for file in page)
             after = page[-1].recording.uri
 
@@ -165,109 +175,87 @@ class PostgresReader:
         limit: int = 100,
         collection: str = DEFAULT_COLLECTION,
     ) -> list[StoredFile]:
-        """Return the next paths that pass the filters of label, tags and path, in their order.
+        """Return the next paths that pass the filters of label, tags and path, sorted.
 
         Parameters
         ----------
         filters : Filters
-            Those of time, and `exclude_recording_id`, are left aside.
+            Time filters and `exclude_recording_id` are ignored.
         after : str
-            The last path of the page before; empty for the first page.
+            Last path of the previous page; empty for the first page.
         limit : int
-            From 1 to 1000.
+            1 to 1000.
         collection : str
-            Which one.
 
         Raises
         ------
         ParameterError
-            `limit` is out of range, or a filter cannot be.
+            `limit` is out of range, or a filter is invalid.
         """
         check_page(limit, after)
         check_filters(filters)
-
-        def work(cursor: Cursor) -> list[StoredFile]:
-            found = self._find(cursor, collection)
-            return listing.page(cursor, found, after, limit, filters) if found else []
-
-        return self._run(work)
+        return self._run_in(
+            collection,
+            lambda cursor, found: listing.page(cursor, found, after, limit, filters),
+            [],
+        )
 
     def files_named(
         self, keys: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, StoredFile]:
-        """Return what is stored under paths, and under recording ids the first path of each.
-
-        Parameters
-        ----------
-        keys : sequence of str
-            Paths and ids; in the answer those of which something is stored.
-        collection : str
-            Where to look.
-        """
+        """Return the stored recordings by path or recording id; by id with the first path."""
         storable = [key for key in keys if is_storable(key)]
-
-        def work(cursor: Cursor) -> dict[str, StoredFile]:
-            found = self._find(cursor, collection)
-            return listing.named(cursor, found, storable) if found else {}
-
-        return self._run(work)
+        return self._run_in(collection, lambda cursor, found: listing.named(cursor, found, storable), {})
 
     def labels(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels with how many paths have them, most frequent first."""
+        """Return labels with their number of paths, most frequent first."""
         return self._counts(self._sql["count_labels"], limit, collection)
 
     def folders(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return the folders in which there are stored paths, and how many, in their order.
+        """Return the folders of stored paths with their number of paths, sorted.
 
-        The paths in the folder itself count, those in folders below it do not.
+        Paths in subfolders do not count.
         """
         return self._counts(self._sql["count_folders"], limit, collection)
 
     def _counts(self, statement: str, limit: int, collection: str) -> list[tuple[str, int]]:
         check_page(limit, "")
-
-        def work(cursor: Cursor) -> list[tuple[str, int]]:
-            found = self._find(cursor, collection)
-            return listing.counts(cursor, found, statement, limit) if found else []
-
-        return self._run(work)
+        return self._run_in(
+            collection, lambda cursor, found: listing.counts(cursor, found, statement, limit), []
+        )
 
     def known_files(
         self, uris: Sequence[str], spec: IndexSpec, *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, Recording]:
-        """Return those of the paths that are stored, with their recordings, in one question.
+        """Return the stored paths among these, with their recordings, in one query.
 
         Raises
         ------
         ModelMismatch
-            The collection was made with something else.
+            The collection has another specification.
         """
         storable = [uri for uri in uris if is_storable(uri)]
 
-        def work(cursor: Cursor) -> dict[str, Recording]:
-            found = self._find(cursor, collection)
-            if found is None:
-                return {}
+        def work(cursor: Cursor, found: Collection) -> dict[str, Recording]:
             check_spec(found.spec, spec)
             files = listing.at_paths(cursor, found, storable)
             return {uri: file.recording for uri, file in files.items()}
 
-        return self._run(work)
+        return self._run_in(collection, work, {})
 
     def contents(self, *, collection: str = DEFAULT_COLLECTION) -> Iterator[Content]:
-        """Yield every recording with its paths and windows, in the order of the ids.
+        """Yield all recordings with their paths and windows, sorted by id.
 
-        Each recording comes as it is at one moment; those that are added or deleted meanwhile may be
-        in it or not.
+        Each recording is consistent; recordings added or deleted meanwhile may be included or not.
 
         Raises
         ------
         ModelMismatch
-            The collection was replaced by another one in the meantime.
+            The collection was replaced meanwhile.
         """
         return contents.read_all(self._run, lambda cursor: self._find(cursor, collection))
 
@@ -278,37 +266,32 @@ class PostgresReader:
         *,
         collection: str = DEFAULT_COLLECTION,
     ) -> Content | None:
-        """Return a recording with its paths, and the windows of a part of it.
+        """Return a recording with its paths and the windows of an excerpt.
 
         Parameters
         ----------
         recording_id : str
-            UUID of its content.
         excerpt : Excerpt
-            Which windows; their vectors alone are read.
+            Selects windows; only their vectors are read.
         collection : str
-            Where to look.
 
         Returns
         -------
         content : Content or None
-            None where the recording, or the collection, is not there.
+            None if the recording or the collection does not exist.
 
         Raises
         ------
         ParameterError
-            The id is no UUID, or the recording is over before the part begins.
+            The id is not a UUID, or the recording ends before the excerpt begins.
         """
         key = checked_id(recording_id)
-
-        def work(cursor: Cursor) -> Content | None:
-            found = self._find(cursor, collection)
-            return contents.read_one(cursor, found, key, excerpt) if found else None
-
-        return self._run(work)
+        return self._run_in(
+            collection, lambda cursor, found: contents.read_one(cursor, found, key, excerpt), None
+        )
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
-        """Return what is stored; works on an empty database too."""
+        """Return the status of a collection; works on an empty database too."""
 
         def work(cursor: Cursor) -> StoreStatus:
             found = self._find(cursor, collection)
@@ -340,7 +323,7 @@ class PostgresReader:
         return self._run(work)
 
     def collections(self) -> dict[str, IndexSpec]:
-        """Return all collections by name, and what they were made with."""
+        """Return the specifications of all collections by name."""
 
         def work(cursor: Cursor) -> dict[str, IndexSpec]:
             if not has_schema(cursor):
@@ -351,9 +334,9 @@ class PostgresReader:
         return self._run(work)
 
     def summaries(self, *, count: bool = True) -> list[CollectionSummary]:
-        """Return all collections in the order of their names, and what they hold.
+        """Return all collections sorted by name, with counts if `count` is set.
 
-        Counting reads a row for each recording; where only the specifications matter, `count` is False.
+        Counting reads a row per recording.
         """
 
         def work(cursor: Cursor) -> list[CollectionSummary]:

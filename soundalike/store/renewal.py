@@ -1,4 +1,4 @@
-"""What becomes of a stored recording that a later decoder has made anew."""
+"""Update stored recordings that an earlier decoder has decoded."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from soundalike.store.base import Content, Entry, start_differs, start_source
 from soundalike.types import FloatArray, HalfArray, Recording, Window
 
-#: How far the numbers of two vectors of the same samples may lie apart: the order of sums varies with
-#: the batch, and 16 bits leave 0.0005 of a number near 1.
+#: Tolerance between vectors of the same samples: the order of sums depends on the batch, and 16-bit
+#: floats have a precision of 0.0005 near 1.
 _SAME_VECTOR = 1e-3
 
 
 def earlier_decoder(count: int) -> str:
-    """Return what is said of recordings that an earlier decoder has decoded."""
+    """Return the warning about recordings from an earlier decoder."""
     were = "recording was" if count == 1 else "recordings were"
     return f"{count} {were} decoded by an earlier version, which cut or stretched some files"
 
 
 def renewed(stored: Recording, new: Recording) -> Recording:
-    """Return a recording as it is kept when a later decoder has made it anew.
+    """Return the recording to store after a newer decoder has decoded it.
 
-    The stored start stays, unless the new one is better known. One that was counted back from the end
-    of the recording leaves the end where it was.
+    The stored start time remains, unless the new one is more reliable. A start time that was computed
+    from the modification time is adjusted to the new length.
     """
     if start_differs(stored, new):
         return new
@@ -37,7 +37,7 @@ def renewed(stored: Recording, new: Recording) -> Recording:
 
 
 def is_same(stored: Content, entry: Entry) -> bool:
-    """Tell whether a recording has the length, windows and vectors that are stored of it."""
+    """Return whether a recording has the stored length, windows and vectors."""
     windows, embeddings = as_stored(entry.windows, entry.embeddings)
     return (
         stored.files[0].duration_s == entry.recording.duration_s
@@ -51,20 +51,20 @@ def _outline(windows: Sequence[Window]) -> list[tuple[int, float, float, str]]:
 
 
 def as_stored(windows: Sequence[Window], embeddings: FloatArray) -> tuple[list[Window], HalfArray]:
-    """Return windows and vectors as a database keeps them.
+    """Return windows and vectors in their stored form.
 
-    What is silent or clipped has no vector, and what the encoder makes nothing of is as good as silent.
+    Silent and clipped windows have no vector; windows with a zero embedding count as silent.
     """
-    kept = [
+    stored = [
         replace(window, is_silent=quality == "silent", is_clipped=quality == "clipped")
         for window, quality in zip(windows, qualities(windows, embeddings), strict=True)
     ]
-    heard = np.array([window.quality == "ok" for window in kept], dtype=bool)
-    return kept, np.where(heard[:, np.newaxis], embeddings, 0).astype(np.float16)
+    is_searchable = np.array([window.quality == "ok" for window in stored], dtype=bool)
+    return stored, np.where(is_searchable[:, np.newaxis], embeddings, 0).astype(np.float16)
 
 
 def qualities(windows: Sequence[Window], embeddings: FloatArray) -> list[str]:
-    """Return the quality under which each window is stored; the vectors are its rows."""
+    """Return the stored quality of each window; `embeddings` has a row per window."""
     return [
         window.quality if window.quality != "ok" or vector.any() else "silent"
         for window, vector in zip(windows, embeddings, strict=True)
@@ -72,12 +72,12 @@ def qualities(windows: Sequence[Window], embeddings: FloatArray) -> list[str]:
 
 
 def count_searchable(windows: Sequence[Window], embeddings: FloatArray) -> int:
-    """Return how many of the windows a search can find."""
+    """Return the number of searchable windows."""
     return qualities(windows, embeddings).count("ok")
 
 
-def hidden_by_encoder(windows: Sequence[Window], embeddings: FloatArray) -> tuple[str, ...]:
-    """Return a warning where the encoder makes nothing of a recording that is not silent or clipped."""
+def zero_warning(windows: Sequence[Window], embeddings: FloatArray) -> tuple[str, ...]:
+    """Return a warning if all embeddings of a recording are zero although it has usable sound."""
     if not any(window.quality == "ok" for window in windows) or count_searchable(windows, embeddings):
         return ()
-    return ("zero: the encoder makes nothing of any window, and no search can find them",)
+    return ("zero: the embeddings of all windows are zero, and no search can find them",)

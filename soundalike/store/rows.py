@@ -1,4 +1,4 @@
-"""Windows as PostgreSQL's binary COPY reads them: several times faster than text."""
+"""Encode windows for PostgreSQL's binary COPY, which is several times faster than text."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pgvector import HalfVector
 from soundalike.store.base import Entry
 from soundalike.store.renewal import qualities
 
-#: The start of a recording whose time nobody knows: before there were recordings.
+#: Stored start time of recordings without a known one: earlier than any recording.
 UNKNOWN_START = datetime(1000, 1, 1, tzinfo=UTC)
 
 # https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format".
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = struct.pack(">h", -1)
-#: Count of fields, then each field's length before its value; the embedding's length comes last.
+#: Number of fields, then the length and value of each field.
 _FIXED = struct.Struct(">h i16s ii iq id id")
 _N_FIELDS = 7
-#: PostgreSQL counts microseconds from here.
+#: PostgreSQL counts microseconds from this time.
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NULL = struct.pack(">i", -1)
@@ -33,7 +33,7 @@ _NULL = struct.pack(">i", -1)
 def binary_rows(entries: Iterable[Entry]) -> IO[bytes]:
     """Return the windows of recordings for the statement ``copy_windows``.
 
-    What is too large for 16 bits becomes infinite, which the server refuses.
+    Numbers too large for 16 bits become infinite, which the server rejects.
     """
     out = io.BytesIO()
     out.write(_HEADER)
@@ -53,9 +53,8 @@ def _write_rows(out: IO[bytes], entry: Entry) -> None:
         time = start + round(window.start_s * 1e6)
         fixed = (16, key, 4, window.index, 8, time, 8, window.start_s, 8, window.end_s)
         out.write(_FIXED.pack(_N_FIELDS, *fixed))
-        is_heard = quality == "ok"
         out.write(_field(quality.encode()))
-        out.write(_field(HalfVector(vector).to_binary()) if is_heard else _NULL)
+        out.write(_field(HalfVector(vector).to_binary()) if quality == "ok" else _NULL)
 
 
 def _field(value: bytes) -> bytes:

@@ -1,19 +1,20 @@
-"""Making the tables, on plain PostgreSQL and on TimescaleDB, and bringing older ones up to date."""
+"""Create the tables, on plain PostgreSQL and on TimescaleDB, and migrate older ones."""
 
 from __future__ import annotations
 
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import ExtensionMissing, SchemaMismatch
+from soundalike.faults import one_line
 from soundalike.store import sql
-from soundalike.store.connection import Cursor, one_line
+from soundalike.store.connection import Cursor
 from soundalike.types import IndexSpec
 
 SCHEMA_VERSION = 4
 MIN_PGVECTOR = (0, 8)
-#: pgvector indexes halfvec columns of up to this many dimensions.
+#: Maximum number of dimensions of a halfvec index of pgvector.
 _MAX_DIMENSION = 4000
-#: Long chunks: the cost of a vector search grows with their number; see docs/adr/0012.
+#: Long chunks, because the cost of a vector search grows with their number; see docs/adr/0012.
 _HYPERTABLE = (
     "WITH (tsdb.hypertable, tsdb.partition_column = 'window_time', "
     "tsdb.chunk_interval = '10 years', tsdb.create_default_indexes = false, tsdb.columnstore = false)"
@@ -21,26 +22,26 @@ _HYPERTABLE = (
 
 
 def has_schema(cursor: Cursor) -> bool:
-    """Tell whether the tables are there, and are those of this program.
+    """Return whether the tables exist.
 
     Raises
     ------
     SchemaMismatch
-        They were made by another version of Soundalike.
+        The tables have another schema version than this program.
     """
     version = stored_version(cursor)
     if version is None:
         return False
     if version != SCHEMA_VERSION:
         raise SchemaMismatch(
-            f"the database has schema version {version}, this program knows {SCHEMA_VERSION}; update "
+            f"the database has schema version {version}, this program supports {SCHEMA_VERSION}; update "
             "Soundalike, or give SOUNDALIKE_DATABASE_URL another database"
         )
     return True
 
 
 def stored_version(cursor: Cursor) -> int | None:
-    """Return the version of the tables, or None where there are none."""
+    """Return the schema version of the tables, or None without tables."""
     if not exists(cursor, "schema_version"):
         return None
     cursor.execute(sql.queries()["schema_version"])
@@ -49,12 +50,12 @@ def stored_version(cursor: Cursor) -> int | None:
 
 
 def migrate_once(cursor: Cursor) -> bool:
-    """Bring older tables one version forward; tell whether there was anything to do.
+    """Migrate older tables by one version; return whether a migration was needed.
 
     Raises
     ------
     SchemaMismatch
-        The tables belong to another role, or something of a user's hangs on them.
+        The tables belong to another role, or objects of a user depend on them.
     """
     version = stored_version(cursor)
     if version is None or version >= SCHEMA_VERSION:
@@ -65,7 +66,7 @@ def migrate_once(cursor: Cursor) -> bool:
             cursor.execute(sql.migrations()[version + 1])
         except (pg_errors.InsufficientPrivilege, pg_errors.FeatureNotSupported) as exc:
             raise SchemaMismatch(
-                f"the tables of schema version {version} could not be brought to {version + 1} "
+                f"the tables of schema version {version} could not be migrated to {version + 1} "
                 f"({one_line(exc)}); drop views that use them, and run as the role that owns them: "
                 "soundalike status"
             ) from exc
@@ -74,25 +75,25 @@ def migrate_once(cursor: Cursor) -> bool:
 
 
 def lock_schema(cursor: Cursor) -> None:
-    """Keep every other process from changing the tables until the transaction ends."""
+    """Lock the tables against changes by other processes until the transaction ends."""
     cursor.execute(sql.queries()["lock_schema"])
 
 
 def exists(cursor: Cursor, name: str) -> bool:
-    """Tell whether a table or index of that name is in Soundalike's schema."""
+    """Return whether Soundalike's schema has a table or index with this name."""
     cursor.execute(sql.queries()["table_exists"], {"name": name})
     return cursor.fetchone() == (True,)
 
 
 def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
-    """Create extensions and shared tables unless they are there; return TimescaleDB's version.
+    """Create missing extensions and shared tables; return TimescaleDB's version, or None.
 
     Raises
     ------
     SchemaMismatch
-        The tables were made by another version of Soundalike.
+        The tables have another schema version than this program.
     ExtensionMissing
-        The server has no pgvector, or one before 0.8, or it cannot index that many dimensions.
+        The server has no pgvector 0.8 or later, or the dimension is too large for its index.
     """
     if spec.dimension > _MAX_DIMENSION:
         raise ExtensionMissing(
@@ -106,7 +107,7 @@ def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
 
 
 def create_windows(cursor: Cursor, collection_id: int, dimension: int, timescaledb: str | None) -> None:
-    """Create the table of a collection's windows, a hypertable where there is TimescaleDB."""
+    """Create the table of a collection's windows, a hypertable if TimescaleDB is installed."""
     numbers = {"collection": int(collection_id), "dimension": int(dimension)}
     table = sql.windows_table().format(**numbers)
     if timescaledb is None:
@@ -120,7 +121,7 @@ def create_windows(cursor: Cursor, collection_id: int, dimension: int, timescale
 
 
 def _create_extensions(cursor: Cursor) -> str | None:
-    """Create the extensions that the server offers; return TimescaleDB's version, or None."""
+    """Create the extensions; return TimescaleDB's version, or None."""
     offered = extensions(cursor)
     if "vector" not in offered:
         raise ExtensionMissing(
@@ -141,15 +142,15 @@ def _create_extensions(cursor: Cursor) -> str | None:
 
 
 def extensions(cursor: Cursor) -> dict[str, tuple[str | None, str | None]]:
-    """Return installed and offered version of each extension that matters, where it is offered."""
+    """Return the installed and the available version of the available relevant extensions."""
     cursor.execute(sql.queries()["extensions"])
     return {name: (installed, offered) for name, installed, offered in cursor.fetchall()}
 
 
 def timescaledb_is_preloaded(cursor: Cursor) -> bool:
-    """Tell whether the server loads TimescaleDB when it starts."""
-    # Without preloading, CREATE EXTENSION timescaledb ends the connection instead of failing. The list
-    # of preloaded libraries is shown to few roles; that a setting of the loader exists is shown to all.
+    """Return whether the server preloads TimescaleDB."""
+    # Without preloading, CREATE EXTENSION timescaledb closes the connection instead of failing. Few
+    # roles may read the list of preloaded libraries, but all see whether a setting of the loader exists.
     cursor.execute("SELECT current_setting('timescaledb.disable_load', true) IS NOT NULL")
     return cursor.fetchone() == (True,)
 

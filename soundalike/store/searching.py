@@ -1,4 +1,4 @@
-"""Search in one collection: vectors in, hits and their recordings out."""
+"""Search a collection for the nearest windows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from psycopg2.extras import Json
 
+from soundalike.filters import Filters
 from soundalike.store import prepared, sql
 from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
@@ -19,38 +20,38 @@ from soundalike.store.merging import TopRecordings
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
 from soundalike.store.times import FIRST_KNOWN, is_timed, offset_in_day, postgres_zone, time_until
-from soundalike.types import Filters, FloatArray, Hit, Recording
+from soundalike.types import FloatArray, Hit, Recording
 
 _Row = tuple[Any, ...]
-#: Candidates that a search of the index keeps in mind. Recall at 10 is 0.99 from 32 on, with 650 000
-#: windows. Where they lie in several chunks each is searched, and a few from each make up many.
+#: Size of the candidate list of an index scan. Recall at 10 is 0.99 from 32 on, with 650 000 windows.
+#: With several chunks, each is scanned with a shorter list.
 _EF_SEARCH = 40
 _MIN_EF_SEARCH = 24
 _MAX_EF_SEARCH = 1000
-#: Makes the order that of a sum, which no index has.
+#: Makes the sort key a sum, which no index supports.
 _EXACTLY = "+ 0"
-#: A little below the largest number of 16 bits, 65 504.
+#: Slightly below the largest 16-bit float, 65 504.
 _LARGEST = 60_000.0
 
 
 def search(
     cursor: Cursor, collection: Collection, vectors: FloatArray, top_k: int, filters: Filters
 ) -> SearchResult | None:
-    """Return hits that make up `top_k` distinct recordings, where there are that many.
+    """Return the hits of the `top_k` best recordings, or of all if there are fewer.
 
-    None where no collection of that name and number is there any more.
+    None if the collection was deleted or replaced.
 
     Parameters
     ----------
     cursor : cursor
         Not in a transaction.
     collection : Collection
-        As it was found a moment ago.
+        A recent lookup.
     vectors : (n_query_windows, dimension) float32
     top_k : int
     filters : Filters
     """
-    # The cosine with a vector of zeros is no number; it resembles nothing.
+    # The cosine with a zero vector is undefined.
     usable = [number for number, vector in enumerate(vectors) if vector.any()]
     texts = dict(zip(usable, vector_texts(vectors[usable]), strict=True)) if usable else {}
     hits = _best_hits(cursor, collection, texts, top_k, filters)
@@ -63,7 +64,7 @@ def search(
 def nearest(
     cursor: Cursor, collection: Collection, vectors: FloatArray, limit: int, *, exact: bool = False
 ) -> list[Hit]:
-    """Return the nearest windows of each vector, `limit` of each, as a search would ask for them."""
+    """Return the `limit` nearest windows of each vector, with the statement of a search."""
     cursor.execute(*_bare(collection, vectors, limit, exact=exact))
     return [Hit(*row) for row in cursor.fetchall()]
 
@@ -79,7 +80,7 @@ def explain(cursor: Cursor, collection: Collection, vectors: FloatArray, limit: 
 def _bare(
     collection: Collection, vectors: FloatArray, limit: int, *, exact: bool = False, before: str = ""
 ) -> tuple[str, dict[str, Any]]:
-    """Return a search without filters, and its parameters."""
+    """Return the statement of a search without filters, and its parameters."""
     template = collection.statement("search").replace("{filters}", "", 1)
     statement = template.replace("{exactly}", _EXACTLY if exact else "")
     query = _query(dict(enumerate(vector_texts(vectors))))
@@ -88,17 +89,17 @@ def _bare(
 
 
 def _settings(collection: Collection, limit: int) -> str:
-    # Relaxed order goes on scanning the index until enough rows pass the filters; the ranking sorts
-    # anyway.
+    # With relaxed order the index scan continues until enough rows pass the filters; the ranking sorts
+    # the rows.
     settings = sql.queries()["search_settings"]
     return settings.format(ef_search=_ef_search(limit, collection.n_chunks))
 
 
 def vector_texts(vectors: FloatArray) -> list[str]:
-    """Return vectors as pgvector reads them.
+    """Return vectors in the text format of pgvector.
 
-    As whole numbers, which are written and read several times faster than fractions: the length of a
-    vector changes no cosine. They are as fine as the 16 bits that they become.
+    They are scaled to integers, which are several times faster to write and parse than fractions and as
+    precise as 16-bit floats. The scale does not affect the cosine.
 
     Examples
     --------
@@ -110,7 +111,7 @@ def vector_texts(vectors: FloatArray) -> list[str]:
 
 
 def filter_values(filters: Filters) -> dict[str, Any]:
-    """Return the values of the conditions that `conditions` gives."""
+    """Return the parameters of the SQL of `conditions`."""
     values: dict[str, Any] = {
         "labels": list(filters.labels) or None,
         "without_labels": list(filters.without_labels) or None,
@@ -118,7 +119,7 @@ def filter_values(filters: Filters) -> dict[str, Any]:
         "uri_prefix": filters.uri_prefix,
         "where": to_jsonpath(filters.where),
         "excluded": filters.exclude_recording_id,
-        # Never before there were recordings: there the windows lie whose time nobody knows.
+        # Not before the first recording: earlier times mark windows without a known time.
         "since": max(filters.since or FIRST_KNOWN, FIRST_KNOWN).astimezone(UTC),
         "until": filters.until and filters.until.astimezone(UTC),
     }
@@ -130,14 +131,14 @@ def filter_values(filters: Filters) -> dict[str, Any]:
 
 
 def is_narrowed(filters: Filters) -> bool:
-    """Tell whether there is a filter of label, tags or path."""
+    """Return whether there is a filter of label, tags or path."""
     return bool(
         filters.labels or filters.without_labels or filters.tags or filters.uri_prefix or filters.where
     )
 
 
 def conditions(collection: Collection, filters: Filters) -> str:
-    """Return the conditions of a search in a collection, for the placeholder ``{filters}``."""
+    """Return the SQL conditions of a search for the placeholder ``{filters}``."""
     found = []
     if is_narrowed(filters):
         found.append(collection.statement("filter_files"))
@@ -155,35 +156,35 @@ def conditions(collection: Collection, filters: Filters) -> str:
 def _best_hits(
     cursor: Cursor, collection: Collection, vectors: Mapping[int, str], top_k: int, filters: Filters
 ) -> list[Hit]:
-    """Return the hits of the `top_k` best recordings, from as many as that takes."""
+    """Return the hits of the `top_k` best recordings; requests more hits until they are certain."""
     narrowed = conditions(collection, filters)
     hits: list[Hit] = []
     limit, ask = first_limit(top_k), _plain_hits
     if narrowed:
-        # The index is scanned on for each row that passes, and all of that again by the next question.
+        # A larger first limit: each further query would scan the index from the start again.
         limit += limit // 2
         ask = partial(_narrowed_hits, filters=filters, narrowed=narrowed)
     limits = dict.fromkeys(vectors, limit)
     wanted = list(vectors)
-    standing = TopRecordings(hits)
+    top = TopRecordings(hits)
     while wanted:
         rows = ask(cursor, collection, {number: vectors[number] for number in wanted}, limit)
         hits = [hit for hit in hits if hit.query_window not in wanted]
-        # A stored vector that was too small for 16 bits is all zeros; its score is no number.
+        # A stored vector that was too small for 16 bits is zero; its score is NaN.
         hits += [Hit._make(row) for row in rows if not math.isnan(row[-1])]
-        standing = TopRecordings(hits)
-        wanted = standing.open_windows(limits, top_k)
+        top = TopRecordings(hits)
+        wanted = top.open_windows(limits, top_k)
         limit *= 2
         limits |= dict.fromkeys(wanted, limit)
-    return standing.of_the_best(top_k)
+    return top.hits_of_best(top_k)
 
 
 def _plain_hits(
     cursor: Cursor, collection: Collection, vectors: Mapping[int, str], limit: int
 ) -> list[_Row]:
-    """Return the nearest windows of each vector, by a plan that the server keeps."""
+    """Return the nearest windows of each vector, with a prepared statement."""
     template = collection.statement("search").replace("{filters}", "", 1).replace("{exactly}", "")
-    # Not as a parameter: the server would plan for an unknown number of rows.
+    # A literal, not a parameter: the server would plan for an unknown number of rows.
     statement = template.replace("%(limit)s", str(limit))
     prepared.execute(cursor, statement, _query(vectors), before=_settings(collection, limit))
     return cursor.fetchall()
@@ -198,15 +199,15 @@ def _narrowed_hits(
     filters: Filters,
     narrowed: str,
 ) -> list[_Row]:
-    """Return the nearest windows of each vector that pass."""
+    """Return the nearest windows of each vector that pass the filters."""
     template = collection.statement("search").replace("{filters}", narrowed, 1)
     parameters = {**filter_values(filters), **_query(vectors), "limit": limit}
-    # One message to the server for all of it.
+    # Settings and query in one message.
     cursor.execute(_settings(collection, limit) + template.replace("{exactly}", ""), parameters)
     rows = cursor.fetchall()
     if len(rows) < limit * len(vectors) and exists(cursor, collection.index):
-        # Fewer pass than were asked for, or the index gave up, as it does after some 20,000 rows
-        # that do not pass. Without it nothing is lost.
+        # Fewer rows pass than requested, or the index scan stopped, as it does after about 20,000
+        # rejected rows. Search again without the index.
         cursor.execute(
             _settings(collection, limit) + template.replace("{exactly}", _EXACTLY), parameters
         )
@@ -215,12 +216,12 @@ def _narrowed_hits(
 
 
 def _query(vectors: Mapping[int, str]) -> dict[str, Any]:
-    """Return the parameters that hold the vectors, by the numbers of the query's windows."""
+    """Return the parameters of the vectors and the numbers of their query windows."""
     return {"vectors": list(vectors.values()), "query_windows": list(vectors)}
 
 
 def _ef_search(limit: int, n_chunks: int) -> int:
-    """Return how many candidates to keep in mind, in each chunk, for so many rows in all.
+    """Return the size of the candidate list per chunk for a total number of rows.
 
     Examples
     --------
@@ -234,7 +235,7 @@ def _ef_search(limit: int, n_chunks: int) -> int:
 def _describe(
     cursor: Cursor, collection: Collection, recording_ids: list[str], filters: Filters
 ) -> dict[str, Recording]:
-    """Return recordings by id; none where the collection is not what it was."""
+    """Return recordings by id; none if the collection was deleted or replaced."""
     keys = {
         **{"name": collection.name, "created_at": collection.created_at},
         "recording_ids": recording_ids,

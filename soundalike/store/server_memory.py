@@ -1,4 +1,4 @@
-"""Memory of the embedded server: PostgreSQL's own defaults are meant for very small machines."""
+"""Memory settings of the embedded server; PostgreSQL's defaults suit very small machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psutil
 
 _FILE = "soundalike.conf"
 _INCLUDE = f"include_if_exists '{_FILE}'\n"
-#: Room for the vector index and the windows of about two million windows; taken as they are read.
+#: Enough for the vector index and the rows of about two million windows; allocated on demand.
 _LARGEST_MB = 4096
 _SMALLEST_MB = 128
 _CGROUP_LIMITS = (
@@ -18,24 +18,24 @@ _CGROUP_LIMITS = (
 
 
 def configure(folder: Path) -> None:
-    """Let a server that does not run yet keep its indexes in memory.
+    """Write memory settings before the server starts.
 
-    An index that does not fit is read again and again: a search of 200 000 windows with PostgreSQL's
-    default of 128 MB takes several times as long.
+    An index that does not fit into memory is read repeatedly: a search of 200 000 windows with
+    PostgreSQL's default of 128 MB takes several times as long.
 
     Parameters
     ----------
     folder : Path
-        The server's data. Settings that somebody wrote behind the line that is added here win.
+        Data folder of the server. Settings after the line added to ``postgresql.conf`` take precedence.
     """
     buffers_mb = shared_buffers_mb(_machine_mb())
     (folder / _FILE).write_text(
-        "# Written by Soundalike at every start; put settings of your own into postgresql.conf.\n"
+        "# Written by Soundalike at every start; put your own settings into postgresql.conf.\n"
         f"shared_buffers = '{buffers_mb}MB'\n"
         f"effective_cache_size = '{2 * buffers_mb}MB'\n"
-        # First loads write much at once.
+        # Bulk loads write much at once.
         "max_wal_size = '4GB'\n"
-        # A long statement of a process that was killed ends too.
+        # Cancels long statements of killed clients.
         "client_connection_check_interval = '1s'\n"
     )
     main = folder / "postgresql.conf"
@@ -45,7 +45,7 @@ def configure(folder: Path) -> None:
 
 
 def shared_buffers_mb(machine_mb: int) -> int:
-    """Return how much a server on a machine of so much memory may keep, a quarter of it.
+    """Return the buffer size for a machine's memory, in MB: a quarter, within bounds.
 
     Examples
     --------
@@ -61,6 +61,6 @@ def _machine_mb() -> int:
     for path in _CGROUP_LIMITS:
         try:
             sizes.append(int(path.read_text()))
-        except (OSError, ValueError):  # not there, or "max"
+        except (OSError, ValueError):  # missing, or "max"
             continue
     return min(sizes) >> 20

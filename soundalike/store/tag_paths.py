@@ -1,4 +1,4 @@
-"""Conditions on tags as jsonpath, which the index of the tags serves where they are ``=``."""
+"""Convert conditions on tags to jsonpath; the index of the tags supports ``=``."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from soundalike.filters import Condition
 
 
 def to_jsonpath(conditions: Sequence[Condition]) -> str | None:
-    """Return a predicate for ``tags @@ jsonpath`` that is true where all conditions are met.
+    """Return a predicate for ``tags @@ jsonpath`` that requires all conditions.
 
-    Strict, so that lists are values and not taken apart. Names and texts stand in it as JSON strings.
+    In strict mode, so that lists are not unwrapped. Names and texts are JSON strings.
 
     Examples
     --------
@@ -28,7 +28,7 @@ def _predicate(condition: Condition) -> str:
     place = "$" + "".join(f".{json.dumps(part)}" for part in condition.key)
     values = [json.dumps(value) for value in condition.values]
     if condition.operator == "!=":
-        # Values of different kinds cannot be compared, which is unknown; but they differ.
+        # A comparison of different types is unknown, but the values differ.
         equal = f"{place} == {values[0]}"
         return f"(exists({place}) && (({equal}) is unknown || {place} != {values[0]}))"
     if condition.operator in ("=", "in"):

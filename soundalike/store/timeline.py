@@ -1,4 +1,4 @@
-"""Counting by wall-clock time: what a bucket is, the same for every store."""
+"""Count occurrences by wall-clock time."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 import numpy as np
 
 from soundalike.errors import ParameterError
+from soundalike.filters import Filters
 from soundalike.store import sql
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import extensions
 from soundalike.store.searching import conditions, filter_values, vector_texts
 from soundalike.store.times import FIRST_KNOWN, postgres_zone
-from soundalike.types import Bucket, BucketWidth, Filters, FloatArray, Timeline, Window
+from soundalike.types import Bucket, BucketWidth, FloatArray, Timeline, Window
 
-#: More than anybody looks at; each is a line of output.
+#: Maximum number of buckets; each is a line of output.
 MAX_BUCKETS = 100_000
-#: Windows that lie this close together touch: starts and ends are sums of decimal fractions.
+#: Maximum gap between adjacent windows, for rounding errors of their starts and ends.
 TOUCH_S = 0.001
 
 _SHORTEST = {
@@ -29,17 +30,17 @@ _SHORTEST = {
     "month": timedelta(days=27),
 }
 _INTERVALS = {"hour": "1 hour", "day": "1 day", "week": "7 days", "month": "1 month"}
-#: No start that is stored lies after it.
+#: All stored start times are earlier.
 _END_OF_CALENDAR = datetime(9999, 12, 31, tzinfo=UTC)
 
 
-def begins(windows: Sequence[Window]) -> list[Window]:
-    """Return the first window of each run of windows that overlap or touch.
+def first_windows(windows: Sequence[Window]) -> list[Window]:
+    """Return the first window of each run of overlapping or adjacent windows.
 
     Parameters
     ----------
     windows : sequence of Window
-        Of one recording, in the order of their starts.
+        Windows of one recording, sorted by start.
     """
     found, reach_s = [], -math.inf
     for window in windows:
@@ -56,7 +57,7 @@ def scores(embeddings: FloatArray, vectors: FloatArray) -> FloatArray:
     ----------
     embeddings : (n, dimension) float32
     vectors : (m, dimension) float32
-        Those of zeros are left out.
+        Zero vectors are ignored.
 
     Returns
     -------
@@ -71,10 +72,10 @@ def scores(embeddings: FloatArray, vectors: FloatArray) -> FloatArray:
 
 
 def bucket_start(at: datetime, bucket: BucketWidth, zone: tzinfo) -> datetime:
-    """Return when the bucket began in which a moment lies, in UTC.
+    """Return the start of the bucket that contains a time, in UTC.
 
-    An hour is one of a clock that shows it: where clocks are put back, the same hour comes twice and
-    is two buckets. A day begins with its first moment, whatever the clock shows then.
+    Hours are those of the local clock: an hour that occurs twice at a clock change is two buckets. A day
+    begins with its first moment, even if the clock does not show midnight.
     """
     local = at.astimezone(zone)
     if bucket == "hour":
@@ -95,7 +96,7 @@ def _midnight(day: date, zone: tzinfo) -> datetime:
 
 
 def next_start(start: datetime, bucket: BucketWidth, zone: tzinfo) -> datetime:
-    """Return when the bucket after the one that begins at `start` begins, in UTC."""
+    """Return the start of the next bucket, in UTC."""
     try:
         if bucket == "hour":
             return bucket_start(start + timedelta(hours=1), bucket, zone)
@@ -107,12 +108,12 @@ def next_start(start: datetime, bucket: BucketWidth, zone: tzinfo) -> datetime:
 
 
 def filled(counts: Mapping[datetime, int], bucket: BucketWidth, zone: tzinfo) -> list[Bucket]:
-    """Return buckets without a gap from the first to the last that is counted.
+    """Return consecutive buckets from the first to the last with a count.
 
     Raises
     ------
     ParameterError
-        There would be more than `MAX_BUCKETS`.
+        There are more than `MAX_BUCKETS`.
     """
     if not counts:
         return []
@@ -143,10 +144,10 @@ def count_by_time(
     zone: tzinfo,
     filters: Filters,
 ) -> Timeline:
-    """Count by wall-clock time what resembles any of the vectors.
+    """Count windows similar to any of the vectors by wall-clock time.
 
-    Exact: compares with every window that the filters let through. Windows of one recording that
-    overlap or touch count once, when the first of them begins.
+    Exact: compares all windows that pass the filters. Overlapping or adjacent windows of a recording
+    count once, at the start of the first.
 
     Parameters
     ----------
@@ -154,18 +155,18 @@ def count_by_time(
     collection : Collection
     vectors : (n_query_windows, dimension) float32
     min_score : float
-        A window counts whose best cosine similarity to any of the vectors is at least this.
+        Minimum cosine similarity of a window to any of the vectors.
     bucket : str
-        ``hour``, ``day``, ``week`` (from Monday) or ``month``, of the calendar of `zone`.
+        ``hour``, ``day``, ``week`` (from Monday) or ``month``, in the calendar of `zone`.
     zone : tzinfo
         A `zoneinfo.ZoneInfo`, or a fixed offset.
     filters : Filters
-        Which windows may count.
+        Filters of the windows.
 
     Raises
     ------
     ParameterError
-        There would be too many buckets.
+        There are too many buckets.
     """
     usable = vectors[vectors.any(axis=1)]
     if not len(usable):

@@ -1,4 +1,4 @@
-"""Wall-clock time of windows, as every store understands it."""
+"""Time filters and the wall-clock time of windows."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from soundalike.errors import ParameterError
-from soundalike.types import Filters
+from soundalike.filters import Filters
 
-#: The year of the first recording of sound. What seems older has no start that anybody knows: its
-#: windows begin in `soundalike.store.rows.UNKNOWN_START`.
+#: The year of the first sound recording. Earlier times mean an unknown start time; see
+#: `soundalike.store.rows.UNKNOWN_START`.
 FIRST_KNOWN = datetime(1857, 1, 1, tzinfo=UTC)
 
 _DAY = timedelta(days=1)
-#: Names that the server takes for a fixed offset, and the places whose clocks they stand for.
+#: Names that the server treats as fixed offsets, and equivalent zones.
 _NOT_ABBREVIATIONS = {
     "CET": "Europe/Brussels",
     "EET": "Europe/Athens",
@@ -23,12 +23,12 @@ _NOT_ABBREVIATIONS = {
 
 
 def is_timed(filters: Filters) -> bool:
-    """Tell whether it matters when a window's sound began."""
+    """Return whether there is a time filter."""
     return (filters.since, filters.until, filters.time_of_day) != (None, None, None)
 
 
 def time_of_window(recorded_at: datetime | None, start_s: float) -> datetime | None:
-    """Return when a window's sound began, in UTC; None where nobody knows."""
+    """Return the start time of a window in UTC; None if unknown."""
     if recorded_at is None:
         return None
     at = recorded_at.astimezone(UTC) + timedelta(microseconds=round(start_s * 1e6))
@@ -36,7 +36,7 @@ def time_of_window(recorded_at: datetime | None, start_s: float) -> datetime | N
 
 
 def is_within(filters: Filters, recorded_at: datetime | None, start_s: float) -> bool:
-    """Tell whether a window passes the filters of time."""
+    """Return whether a window passes the time filters."""
     if not is_timed(filters):
         return True
     at = time_of_window(recorded_at, start_s)
@@ -55,41 +55,41 @@ def _is_at_time_of_day(filters: Filters, at: datetime) -> bool:
 
 
 def check_times(filters: Filters) -> None:
-    """Raise `ParameterError` where the filters of time make no sense."""
+    """Raise `ParameterError` if the time filters are invalid."""
     since, until = filters.since, filters.until
     for name, at in (("since", since), ("until", until)):
         if at is not None and at.tzinfo is None:
-            raise ParameterError(f"{name} is {at.isoformat()}, without a zone; give it one")
+            raise ParameterError(f"{name} is {at.isoformat()}, without a time zone; add one")
     if since is not None and until is not None and until <= since:
         raise ParameterError(
-            f"until ({until.isoformat()}) is not after since ({since.isoformat()}); nothing lies between"
+            f"until ({until.isoformat()}) is not after since ({since.isoformat()}); the period is empty"
         )
     if filters.time_of_day is not None:
         begin, end = filters.time_of_day
         if begin == end:
             raise ParameterError(
-                f"time_of_day begins and ends at {begin}; give two times, or leave it out for all day"
+                f"time_of_day begins and ends at {begin}; give two different times, or omit it"
             )
         postgres_zone(filters.time_zone)
 
 
 def offset_in_day(at: time) -> timedelta:
-    """Return how long after midnight a clock shows a time."""
+    """Return the time since midnight."""
     return timedelta(hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
 
 
 def time_until(begin: time, end: time) -> timedelta:
-    """Return how long it is from one time of day to the next time that a clock shows another."""
+    """Return the length of the period between two times of day, which may span midnight."""
     return (offset_in_day(end) - offset_in_day(begin)) % _DAY
 
 
 def postgres_zone(zone: tzinfo) -> str:
-    """Return what PostgreSQL calls a time zone.
+    """Return PostgreSQL's name of a time zone.
 
     Raises
     ------
     ParameterError
-        It has neither a name nor one offset for all times.
+        The zone has neither a name nor a fixed offset.
 
     Examples
     --------
@@ -102,7 +102,7 @@ def postgres_zone(zone: tzinfo) -> str:
     offset = zone.utcoffset(None)
     if offset is None:
         raise ParameterError(f"the time zone {zone!r} has no name; give a zoneinfo.ZoneInfo")
-    # In a zone of POSIX's kind what is east of Greenwich has a minus.
+    # POSIX time zones have a negative sign east of Greenwich.
     sign, opposite = ("+", "-") if offset >= timedelta(0) else ("-", "+")
     hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
     return f"<{sign}{hours:02}:{minutes:02}>{opposite}{hours:02}:{minutes:02}"

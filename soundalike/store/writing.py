@@ -1,4 +1,4 @@
-"""Putting recordings into a collection and taking them out, within the caller's transaction."""
+"""Add and delete recordings within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Row = dict[str, Any]
 
 
 class _Known(NamedTuple):
-    """What is stored of a recording, without its paths."""
+    """A stored recording, without its paths."""
 
     recording: Recording
     decoder_version: int
@@ -30,14 +30,14 @@ class _Known(NamedTuple):
 def add_many(cursor: Cursor, collection: Collection, entries: Sequence[Entry]) -> list[Outcome]:
     """Store recordings, their windows and their paths; see `soundalike.store.Store.add_many`."""
     _lock(cursor, collection, [entry.recording for entry in entries])
-    # Before the paths are read: who was just deleting a recording has taken its paths along.
+    # Before reading the paths: a concurrent deletion of a recording also deletes its paths.
     known = _known(cursor, collection, {entry.recording.recording_id for entry in entries})
     files = _Files(cursor, collection, {entry.recording.uri for entry in entries})
     if not files.would_replace(entry.recording for entry in entries):
         return _add_together(cursor, collection, entries, files, known)
     outcomes = []
     for entry in entries:
-        # Content may go with its last path while a later entry brings it back.
+        # An entry may delete content with its last path, and a later entry may add it again.
         known = _known(cursor, collection, {entry.recording.recording_id})
         outcomes += _add_together(cursor, collection, [entry], files, known)
     return outcomes
@@ -50,7 +50,7 @@ def _add_together(
     files: _Files,
     known: dict[str, _Known],
 ) -> list[Outcome]:
-    """Write what is new in few statements; what is known in some way goes one by one."""
+    """Write new content in few statements, and known content one by one."""
     fresh: dict[str, Entry] = {}
     for entry in entries:
         if entry.recording.recording_id not in known:
@@ -82,7 +82,7 @@ def link(cursor: Cursor, collection: Collection, recording: Recording, *, renew:
 
 
 def delete(cursor: Cursor, collection: Collection, key: str) -> int:
-    """Delete a path, a folder's or a recording's paths; return how many went."""
+    """Delete the paths of a path, folder or recording; return their number."""
     names = {
         **{"collection": collection.collection_id, "key": key, "recording_id": as_id(key)},
         "folder": folder_prefix(key),
@@ -96,7 +96,7 @@ def delete(cursor: Cursor, collection: Collection, key: str) -> int:
 
 
 def delete_files(cursor: Cursor, collection: Collection, uris: Sequence[str]) -> list[str]:
-    """Delete exactly these paths; return those that were there."""
+    """Delete these paths; return the ones that were stored."""
     names = {"collection": collection.collection_id, "uris": list(uris)}
     cursor.execute(sql.queries()["lock_recordings_under"], names)
     cursor.execute(sql.queries()["delete_named_files"], names)
@@ -107,7 +107,7 @@ def delete_files(cursor: Cursor, collection: Collection, uris: Sequence[str]) ->
 
 
 class _Files:
-    """The paths of one transaction: those that nobody knew are kept back and written together."""
+    """The paths of one transaction; new paths are buffered and written together."""
 
     def __init__(self, cursor: Cursor, collection: Collection, uris: Iterable[str]) -> None:
         self._cursor = cursor
@@ -120,7 +120,7 @@ class _Files:
         self._stored: dict[str, tuple[Any, ...]] = {uri: tuple(row) for uri, *row in cursor.fetchall()}
 
     def would_replace(self, recordings: Iterable[Recording]) -> bool:
-        """Tell whether a path of these has, or gets among them, more than one content."""
+        """Return whether a path would get other content than it has, or several contents."""
         contents = {uri: row[0] for uri, row in self._stored.items()}
         return any(
             contents.setdefault(recording.uri, recording.recording_id) != recording.recording_id
@@ -128,7 +128,7 @@ class _Files:
         )
 
     def put(self, recording: Recording, *, is_new: bool) -> Outcome:
-        """Store a path and say what became of it."""
+        """Store a path, and return the outcome."""
         stat = recording.stat or (None, None)
         now = (recording.recording_id, recording.label, dict(recording.tags))
         before = self._stored.get(recording.uri)
@@ -150,7 +150,7 @@ class _Files:
         return "unchanged" if before[:3] == now else "updated"
 
     def flush(self) -> None:
-        """Write what was kept back."""
+        """Write the buffered paths."""
         if self._waiting:
             self._write(list(self._waiting.values()))
             self._waiting.clear()
@@ -164,7 +164,7 @@ def _key(collection: Collection, recording_id: str) -> _Row:
 
 
 def _lock(cursor: Cursor, collection: Collection, recordings: Sequence[Recording]) -> None:
-    """Keep other writers from these recordings and paths until the transaction ends."""
+    """Lock these recordings and paths until the transaction ends."""
     keys = {key for recording in recordings for key in (recording.recording_id, recording.uri)}
     cursor.execute(
         sql.queries()["lock_recordings"],
@@ -173,7 +173,7 @@ def _lock(cursor: Cursor, collection: Collection, recordings: Sequence[Recording
 
 
 def _known(cursor: Cursor, collection: Collection, ids: Iterable[str]) -> dict[str, _Known]:
-    """Return what is stored of recordings, by id; nobody deletes them until the transaction ends."""
+    """Return stored recordings by id, locked against deletion until the transaction ends."""
     cursor.execute(
         sql.queries()["find_recordings"],
         {"collection": collection.collection_id, "recording_ids": list(ids)},
@@ -206,34 +206,34 @@ def _put_contents(cursor: Cursor, collection: Collection, entries: Iterable[Entr
 
 
 def _is_later(known: _Known, entry: Entry) -> bool:
-    """Tell whether a known recording comes with a better known start, or from a later decoder."""
+    """Return whether an entry has a more reliable start time, or comes from a newer decoder."""
     return (
         start_differs(known.recording, entry.recording) or known.decoder_version < entry.decoder_version
     )
 
 
 def _renew(cursor: Cursor, collection: Collection, known: dict[str, _Known], entry: Entry) -> bool:
-    """Write a known recording anew where that changes something; tell whether it did.
+    """Replace a known recording if its start time or content changes; return whether it did.
 
-    Its start may be better known, or a later decoder may make something else of it. Its paths stay.
+    The paths are unchanged.
     """
     key = entry.recording.recording_id
     stored = known[key]
     if not _is_later(stored, entry):
         return False
-    kept = renewed(stored.recording, entry.recording)
-    known[key] = _Known(kept, entry.decoder_version)
+    recording = renewed(stored.recording, entry.recording)
+    known[key] = _Known(recording, entry.decoder_version)
     names = {**_key(collection, key), "decoder_version": entry.decoder_version}
     if not start_differs(stored.recording, entry.recording):
         content = read_one(cursor, collection, key, WHOLE)
         if content and is_same(content, entry):
             cursor.execute(sql.queries()["set_decoder_version"], names)
             return False
-    _write_anew(cursor, collection, names, entry._replace(recording=kept))
+    _replace(cursor, collection, names, entry._replace(recording=recording))
     return True
 
 
-def _write_anew(cursor: Cursor, collection: Collection, names: _Row, entry: Entry) -> None:
+def _replace(cursor: Cursor, collection: Collection, names: _Row, entry: Entry) -> None:
     values = {
         **{"duration_s": entry.recording.duration_s, "recorded_at": entry.recording.recorded_at},
         **{"source": start_source(entry.recording), "n_windows": len(entry.windows)},

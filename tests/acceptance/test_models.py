@@ -217,7 +217,7 @@ def test_a_mirror_that_breaks_off_goes_on_next_time(models: Models, mirror: Publ
     mirror.breaks_off_after = 300_000
     done = models.download(f"{mirror.url}/audio/vggish")
     assert (done.returncode, done.stdout) == (4, "")
-    assert "(300000 bytes are here)" in done.stderr
+    assert "(300000 bytes received)" in done.stderr
     assert models.here() == {f"{CHECKPOINT}.part": CONTENT[CHECKPOINT][:300_000]}
 
     mirror.breaks_off_after = None

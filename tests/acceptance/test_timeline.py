@@ -132,7 +132,7 @@ def test_nothing_like_it_is_said(timeline: Cli):
     ("options", "said"),
     [
         (["--min-score", "2"], "min_score is 2.0; choose a cosine similarity from -1 to 1"),
-        (["--since", "2025-05-02", "--until", "2025-05-01"], "nothing lies between"),
+        (["--since", "2025-05-02", "--until", "2025-05-01"], "the period is empty"),
         (["--plot", "calls.png"], "plot is 'calls.png'; give a file that ends in .svg"),
         (["--plot", "nowhere/calls.svg"], "cannot be written there"),
         (["--time-zone", "Berlin"], "time zone 'Berlin' is unknown"),

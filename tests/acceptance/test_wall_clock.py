@@ -121,7 +121,7 @@ def test_times_narrow_a_search(
     ("options", "said"),
     [
         (["--since", "sunrise"], "since is 'sunrise'; give a date or an ISO-8601 time"),
-        (["--since", "2025-05-02", "--until", "2025-05-01"], "nothing lies between"),
+        (["--since", "2025-05-02", "--until", "2025-05-01"], "the period is empty"),
         (["--time-of-day", "5-8"], "time_of_day is '5-8'; give two times of a clock"),
         (["--time-of-day", "05:00-05:00"], "time_of_day begins and ends at 05:00:00"),
         (["--time-zone", "Berlin"], "time zone 'Berlin' is unknown"),

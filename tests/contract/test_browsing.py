@@ -9,8 +9,8 @@ import pytest
 
 from soundalike.audio.excerpt import Excerpt
 from soundalike.errors import ParameterError
-from soundalike.filters import parse_conditions
-from soundalike.types import FileStat, Filters
+from soundalike.filters import Filters, parse_conditions
+from soundalike.types import FileStat
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError
+from soundalike.filters import Filters
 from soundalike.store.base import rebuild_name
-from soundalike.types import Filters, Recording
+from soundalike.types import Recording
 
 if TYPE_CHECKING:
     from soundalike.store import Store

@@ -15,9 +15,10 @@ import pytest
 from soundalike.archive import Rebase, export_collection, import_collection, open_archive
 from soundalike.archive import importing as importing_module
 from soundalike.errors import IndexEmpty, ModelMismatch, ParameterError, StoreError
+from soundalike.filters import Filters
 from soundalike.store import MemoryStore
 from soundalike.store.base import Entry, import_name
-from soundalike.types import FileStat, Filters, Window
+from soundalike.types import FileStat, Window
 
 if TYPE_CHECKING:
     from soundalike.store import Store
@@ -219,7 +220,7 @@ def test_paths_that_would_become_one_are_refused(store: Store, collection: Colle
     collection.add("/one/a.wav")
     collection.add("/two/a.wav")
     export_collection(store, tmp_path / "x.zip")
-    with pytest.raises(StoreError, match="two paths have become one"):
+    with pytest.raises(StoreError, match="two paths were moved"):
         _import(store, tmp_path / "x.zip", collection="twin", rebase=[Rebase("/one", "/two")])
     assert list(store.collections()) == ["default"]
 

@@ -65,7 +65,7 @@ def test_a_label_with_many_recordings_hides_no_other(voices: Collection):
 
 
 def test_filters_narrow_groups_too(voices: Collection):
-    from soundalike.types import Filters
+    from soundalike.filters import Filters
 
     assert _labels(voices, 2, filters=Filters(labels=("bert", "cleo"))) == [
         ("/b.wav", "bert"),

@@ -15,7 +15,7 @@ from soundalike.errors import (
     ModelMismatch,
     ParameterError,
 )
-from soundalike.types import Filters
+from soundalike.filters import Filters
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

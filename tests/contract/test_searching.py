@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from soundalike.errors import ParameterError
-from soundalike.filters import parse_conditions
-from soundalike.types import Filters, Window
+from soundalike.filters import Filters, parse_conditions
+from soundalike.types import Window
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

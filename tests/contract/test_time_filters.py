@@ -152,10 +152,10 @@ def test_only_the_windows_in_time_count(collection: Collection):
 @pytest.mark.parametrize(
     ("filters", "message"),
     [
-        ({"since": datetime(2025, 5, 1)}, "since is 2025-05-01T00:00:00, without a zone"),
-        ({"until": datetime(2025, 5, 1)}, "until is 2025-05-01T00:00:00, without a zone"),
+        ({"since": datetime(2025, 5, 1)}, "since is 2025-05-01T00:00:00, without a time zone"),
+        ({"until": datetime(2025, 5, 1)}, "until is 2025-05-01T00:00:00, without a time zone"),
         ({"since": AT, "until": AT}, "is not after since"),
-        ({"since": AT, "until": AT - TICK}, "nothing lies between"),
+        ({"since": AT, "until": AT - TICK}, "the period is empty"),
         ({"time_of_day": (time(5), time(5))}, "begins and ends at 05:00:00"),
     ],
 )

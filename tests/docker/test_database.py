@@ -12,8 +12,9 @@ import psycopg2
 import pytest
 
 from soundalike.config import Settings
+from soundalike.filters import Filters
 from soundalike.store import open_store
-from soundalike.types import Filters, IndexSpec, Recording, Window
+from soundalike.types import IndexSpec, Recording, Window
 
 #: Characters that would need escaping in a URL, in a shell, or in SQL.
 PASSWORD = "a@b:c/d%20'e\\f\"g"

@@ -30,8 +30,9 @@ from executors.messages.documents import (
 from executors.messages.hits import get_hits, write_hits
 from executors.messages.parameters import SearchParameters
 from soundalike.errors import AudioNotFound, ParameterError, UnreadableAudio
+from soundalike.filters import Filters
 from soundalike.store import SearchResult
-from soundalike.types import Filters, Hit, IndexSpec, Recording, Window
+from soundalike.types import Hit, IndexSpec, Recording, Window
 
 KEY = "00000000-0000-0000-0000-000000000001"
 TAGS = {"text": "va'l\"ue 🦤", "number": 1.5, "none": None, "list": [1, [True]], "deep": {"ü": {}}}

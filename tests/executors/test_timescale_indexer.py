@@ -85,7 +85,7 @@ def test_a_sound_of_which_the_encoder_makes_nothing_is_told_of(indexer: Any, emb
 
     assert (found.outcome, found.n_windows, found.n_searchable) == ("added", 4, 0)
     assert found.warnings == [
-        "zero: the encoder makes nothing of any window, and no search can find them"
+        "zero: the embeddings of all windows are zero, and no search can find them"
     ]
     assert (other.n_searchable, other.warnings) == (4, [])
     assert _status(indexer).unsearchable == 1

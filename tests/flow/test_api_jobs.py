@@ -105,7 +105,7 @@ def test_what_is_no_sound_is_left_out_and_named(
         assert (job["total"], job["done"], job["failed"], job["errors"]) == (3, 3, 0, [])
         assert (job["skipped"], job["left_out"]) == (1, 1)
         assert [Path(file["uri"]).name for file in job["left_out_files"]] == ["notes.txt", "film.mkv"]
-        assert job["left_out_files"][0]["reason"].startswith("neither its name nor its beginning")
+        assert job["left_out_files"][0]["reason"].startswith("neither its name nor its content")
         assert job["left_out_files"][1]["reason"].startswith("a film without sound")
 
 

@@ -81,7 +81,7 @@ def test_parquet_and_one_bad_recording(service: Service, matrix: Any):
     ("name", "vectors", "rows", "said"),
     [
         ("mine.npy", b"no array", ROWS, "'mine.npy' cannot be read"),
-        ("mine.txt", b"1", ROWS, "not of a known kind"),
+        ("mine.txt", b"1", ROWS, "unknown suffix"),
         ("mine.npy", None, b"recording\na\n", "'rows.csv' has 1 rows, and 'mine.npy' 3 vectors"),
     ],
 )

@@ -95,8 +95,7 @@ def test_of_opposite_channels_one_is_kept(
     waveform = load_audio(opposed)
     np.testing.assert_array_equal(waveform.samples, load_audio(alone).samples)
     assert waveform.warnings == (
-        "opposite channels: for 4.0 s they cancel each other out in the mix, so that the loudest "
-        "channel is used there",
+        "opposite channels: the mix cancels out for 4.0 s; the loudest channel is used there",
     )
 
 

@@ -100,7 +100,7 @@ def test_tags_behind_an_mp3_without_a_header_are_no_damage(tail: bytes, made: Ma
 def test_wav_header_that_promises_more(wav: bytes):
     waveform = load_audio(with_number(wav, b"data", 2 * number_behind(wav, b"data")))
     assert waveform.duration_s == FIRST_S
-    assert waveform.warnings == ("truncated: the header promises 12.6 s, 6.3 s could be decoded",)
+    assert waveform.warnings == ("truncated: the header declares 12.6 s, 6.3 s could be decoded",)
 
 
 @pytest.mark.parametrize("share", [0, 0.5])

@@ -103,7 +103,7 @@ def test_a_file_that_was_joined_to_a_container_is_told_of(one: Format, made: Mak
     waveform = both_ways(path)
     assert waveform.duration_s == pytest.approx(FIRST_S, abs=TOLERANCE_S)
     (warning,) = waveform.warnings
-    assert "another file was joined" in warning
+    assert "another file is appended" in warning
 
 
 @named(CHANGING)
@@ -132,7 +132,7 @@ def test_a_file_that_ends_early_gives_what_there_is(one: Format, made: Maker, tm
         return
     assert waveform.duration_s == pytest.approx(there_s, abs=2 * TOLERANCE_S)
     if one.name in PROMISING:
-        assert any("truncated: the header promises" in warning for warning in waveform.warnings)
+        assert any("truncated: the header declares" in warning for warning in waveform.warnings)
 
 
 @named(AFTER_ZEROS)

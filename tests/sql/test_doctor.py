@@ -56,7 +56,7 @@ def test_a_healthy_installation(filled: Collection, doctor: Doctor):
 
     assert {check.state for check in found.values()} == {"ok"}
     assert tuple(found)[-len(DATABASE_CHECKS) :] == DATABASE_CHECKS
-    assert found["plan"].message == "searches go by the index"
+    assert found["plan"].message == "searches use the index"
     assert "hnsw" in found["index"].message
     assert "of 50 stored windows" in found["recall"].message
     assert not [check.remedy for check in found.values() if check.remedy]
@@ -118,7 +118,7 @@ def test_an_index_that_was_not_built_to_its_end(
             )
         interrupted.close()
     check = doctor.sick("index", "warn")
-    assert "not built to its end" in check.message
+    assert "is incomplete" in check.message
 
     doctor.mend(check)
     doctor.healthy()
@@ -262,7 +262,7 @@ def test_tables_of_an_older_version(doctor: Doctor, sql: Sql):
     sql("CREATE EXTENSION vector")
     sql((Path(__file__).parent / "old" / "schema_1.sql").read_text(encoding="utf-8"))
     check = doctor.sick("tables", "warn")
-    assert check.message.startswith("version 1; the next command brings them to")
+    assert check.message.startswith("version 1; the next command migrates them to")
 
     doctor.mend(check)
     doctor.healthy()

@@ -62,7 +62,7 @@ def test_the_spool(doctor: Doctor, clean_environ: Path):
         (spool / name).write_bytes(bytes(2048))
         os.utime(spool / name, (time.time() - age_s,) * 2)
     check = doctor.sick("spool", "warn")
-    assert "2 forgotten files with 4 KB" in check.message
+    assert "2 stale files with 4 KB" in check.message
     assert check.remedy is not None
     assert os.system(check.remedy) == 0
     doctor.healthy()

@@ -15,8 +15,9 @@ import pytest
 from soundalike.archive import export_collection, import_collection, open_archive
 from soundalike.config import Settings
 from soundalike.errors import ModelMismatch
+from soundalike.filters import Filters
 from soundalike.store import PostgresStore, open_store
-from soundalike.types import FileStat, Filters
+from soundalike.types import FileStat
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

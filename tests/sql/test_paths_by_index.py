@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
+from soundalike.filters import Filters
 from soundalike.store import listing, writing
 from soundalike.store.collections import find
-from soundalike.types import Filters
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

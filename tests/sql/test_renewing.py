@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from soundalike.filters import Filters
 from soundalike.store import PostgresStore, writing
 from soundalike.store.base import Entry
-from soundalike.types import DECODER_VERSION, Filters
+from soundalike.types import DECODER_VERSION
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

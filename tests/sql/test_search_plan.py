@@ -11,9 +11,10 @@ import numpy as np
 import psycopg2
 import pytest
 
+from soundalike.filters import Filters
 from soundalike.store import MemoryStore, PostgresStore
 from soundalike.store.connection import Database
-from soundalike.types import Filters, FloatArray
+from soundalike.types import FloatArray
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

@@ -11,9 +11,9 @@ import psycopg2
 import pytest
 
 from soundalike.clock.start_time import zone_named
+from soundalike.filters import Filters
 from soundalike.store import MemoryStore, PostgresStore
 from soundalike.store.connection import Database
-from soundalike.types import Filters
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

@@ -10,7 +10,7 @@ import soundfile
 
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.encoders import clips
-from soundalike.encoders.clips import embed_audio, embed_files, embed_seconds
+from soundalike.encoders.clips import embed_audio, embed_files
 from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.errors import (
@@ -91,15 +91,15 @@ def test_number_of_seconds(
     write_wav: WriteWav,
 ):
     path = write_wav(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, n_samples))
-    assert embed_seconds(path, Modulation(), example_hop_s=hop_s).shape == (count, 128)
+    assert embed_audio(path, encoder=Modulation(), example_hop_s=hop_s).shape == (count, 128)
 
 
 def test_more_seconds_than_a_batch_holds(rng: np.random.Generator, tmp_path: Path, write_wav: WriteWav):
     samples = rng.uniform(-0.5, 0.5, 70 * RATE).astype(np.float32)
-    vectors = embed_seconds(write_wav(tmp_path / "a.wav", samples), Modulation())
+    vectors = embed_audio(write_wav(tmp_path / "a.wav", samples), encoder=Modulation())
     assert vectors.shape == (70, 128)
     last = write_wav(tmp_path / "last.wav", samples[-RATE:])
-    np.testing.assert_allclose(vectors[-1], embed_seconds(last, Modulation())[0], atol=1e-4)
+    np.testing.assert_allclose(vectors[-1], embed_audio(last, encoder=Modulation())[0], atol=1e-4)
 
 
 def test_a_short_file_is_repeated(rng: np.random.Generator, tmp_path: Path, write_wav: WriteWav):
@@ -107,7 +107,9 @@ def test_a_short_file_is_repeated(rng: np.random.Generator, tmp_path: Path, writ
     short = write_wav(tmp_path / "short.wav", samples)
     three_times = write_wav(tmp_path / "long.wav", np.tile(samples, 3))
     np.testing.assert_allclose(
-        embed_seconds(short, Modulation()), embed_seconds(three_times, Modulation()), atol=1e-5
+        embed_audio(short, encoder=Modulation()),
+        embed_audio(three_times, encoder=Modulation()),
+        atol=1e-5,
     )
 
 
@@ -238,7 +240,7 @@ def test_postprocessed_seconds_are_pooled_without_overflow(sound: Path, pca: Pat
 
 def test_postprocess_belongs_to_vggish(sound: Path):
     with pytest.raises(
-        ParameterError, match="postprocess belongs to vggish; the encoder is logmel-modulation"
+        ParameterError, match="postprocess works with vggish only; the encoder is logmel-modulation"
     ):
         embed_audio(sound, postprocess=True, encoder=Modulation())
 
@@ -273,7 +275,7 @@ def test_files_are_embedded_in_order_and_a_broken_one_is_passed_over(sound: Path
         type(None),
     ]
     for result in (results[1], results[3]):
-        np.testing.assert_array_equal(result.vectors, embed_seconds(sound, Modulation()))
+        np.testing.assert_array_equal(result.vectors, embed_audio(sound, encoder=Modulation()))
         assert [window.start_s for window in result.windows] == [0, 1, 2, 3, 4]
     assert results[0].vectors is None
 

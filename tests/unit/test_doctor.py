@@ -36,7 +36,7 @@ def test_a_check_that_raises_has_found_a_failure():
     assert guarded("a", missing) == Check("a", "fail", "none here", code="model.weights_missing")
     found = guarded("b", broken)
     assert (found.state, found.code) == ("fail", "soundalike.error")
-    assert found.message == "the check itself failed: ZeroDivisionError: by zero"
+    assert found.message == "the check raised ZeroDivisionError: by zero"
 
 
 def test_commands_are_quoted_and_name_the_collection():

@@ -54,7 +54,7 @@ def test_unknown_model(tmp_path: Path):
 
 @pytest.mark.parametrize("model", ["auto", "vggish"])
 def test_own_checkpoint_that_is_missing(model: str, tmp_path: Path):
-    with pytest.raises(WeightsMissing, match="no checkpoint is at"):
+    with pytest.raises(WeightsMissing, match="there is no checkpoint at"):
         load_encoder(model, tmp_path, tmp_path / "mine.ckpt")
 
 

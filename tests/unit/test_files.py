@@ -167,12 +167,12 @@ def test_what_is_left_out_is_named_with_the_reason(tree: Path):
     found = find_files([str(tree)])
     reasons = {str(Path(path).relative_to(tree)): reason for path, reason in found.left_out.items()}
     assert reasons == {
-        "code.ts": "a text, whose name a film or a sound may have too",
-        "deep/cover.jpg": "neither its name nor its beginning is that of a sound",
-        "deep/list": "a list of sounds, which holds none itself",
+        "code.ts": "a text file with a suffix that films or sounds also use",
+        "deep/cover.jpg": "neither its name nor its content looks like sound",
+        "deep/list": "a playlist, which contains no sound itself",
         "gone.flac": "it cannot be read: No such file or directory",
-        "list.m3u": "a list of sounds, which holds none itself",
-        "notes.txt": "neither its name nor its beginning is that of a sound",
+        "list.m3u": "a playlist, which contains no sound itself",
+        "notes.txt": "neither its name nor its content looks like sound",
         "pipe.wav": "not a regular file",
     }
     assert found.skipped == len(reasons)
@@ -228,8 +228,8 @@ def test_a_film_that_is_named_is_not_passed_over(tree: Path):
     for name in ("a.mp4", "b.mp4"):
         (tree / name).write_bytes(b"film")
     found = find_files([".", "a.mp4"])
-    assert not found.may_pass_over(tree / "a.mp4", "audio.no_track")
-    assert found.may_pass_over(tree / "b.mp4", "audio.no_track")
+    assert not found.may_skip(tree / "a.mp4", "audio.no_track")
+    assert found.may_skip(tree / "b.mp4", "audio.no_track")
 
 
 @pytest.mark.timeout(20)  # reading from a pipe would wait for ever

@@ -296,8 +296,8 @@ def test_a_forked_process_knows_nothing_of_its_parent(monkeypatch: pytest.Monkey
 
 _LARGE = """
 import numpy as np
-import soundalike.segmenter, soundfile
-from soundalike.isolation import ProcessPool
+import soundalike.audio.segmenter, soundfile
+from soundalike.audio.sandbox import ProcessPool
 large = bytearray(1 << 30)
 pool = ProcessPool(1, 256)
 pool.start(1, may_fork=True)

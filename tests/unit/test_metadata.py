@@ -120,12 +120,16 @@ def test_typed(text: str, value: Any):
         ("t.csv", "file,label\n,x\n", "line 2 has no"),
         ("t.csv", "file,label\n", "names no file"),
         ("t.csv", "file,recorded_at\na.wav,noon\n", "line 2: recorded_at is 'noon'"),
-        ("t.csv", "file,site\na.wav,po\0nd\n", "line 2 holds the character NUL"),
-        ("t.jsonl", '{"file": "a.wav", "x": NaN}', "line 1 holds a value that cannot be stored"),
-        ("t.jsonl", '{"file": "a.wav", "x": "\\ud800"}', "line 1 holds a value that cannot be stored"),
+        ("t.csv", "file,site\na.wav,po\0nd\n", "line 2 contains the character NUL"),
+        ("t.jsonl", '{"file": "a.wav", "x": NaN}', "line 1 contains a value that cannot be stored"),
+        (
+            "t.jsonl",
+            '{"file": "a.wav", "x": "\\ud800"}',
+            "line 1 contains a value that cannot be stored",
+        ),
         ("t.jsonl", '{"file": "a.wav", "label": ["x"]}', "line 1: label is"),
         ("t.jsonl", '{"label": "x"}', "line 1 has no file_name"),
-        ("t.jsonl", "[1]", "line 1 is no JSON object"),
+        ("t.jsonl", "[1]", "line 1 is not a JSON object"),
         ("t.csv", b"file,label\na.wav,caf\xe9\n", "cannot be read as CSV in UTF-8"),
     ],
 )
@@ -135,7 +139,7 @@ def test_wrong_tables(name: str, content: str | bytes, complaint: str, folder: P
 
 
 def test_a_table_that_is_not_there(folder: Path):
-    with pytest.raises(MetadataError, match="no file is at"):
+    with pytest.raises(MetadataError, match="there is no file at"):
         read_file_metadata(folder / "none.csv", [folder], UTC)
 
 
@@ -148,6 +152,18 @@ def test_one_table_is_good_for_every_command(column: str, tmp_path: Path):
     (told,) = read_file_metadata(table, [tmp_path], UTC).items()
     (clip,) = read_metadata(table, tmp_path)
     assert (told[0], told[1].label) == (clip.path, clip.label) == (sound, "owl")
+
+
+def test_every_command_refuses_the_same_table(tmp_path: Path):
+    table = tmp_path / "t.csv"
+    (tmp_path / "a.wav").touch()
+    table.write_text("file,label,note,note\na.wav,owl,x,y\n")
+    for read in (
+        lambda: read_file_metadata(table, [tmp_path], UTC),
+        lambda: read_metadata(table, tmp_path),
+    ):
+        with pytest.raises(MetadataError, match="two columns 'note'"):
+            read()
 
 
 def test_of_several_tables_the_one_at_fault_is_named(tmp_path: Path):

@@ -14,13 +14,14 @@ from soundalike.audio.sandbox import IsolatedDecoding, shared
 from soundalike.audio.sources import recording_id_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.wall_clock import StartTimeRules
-from soundalike.encoders.clips import embed_source
+from soundalike.encoders.clips import embed_searchable
 from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioNotFound, AudioTooShort, IndexEmpty, ModelMismatch, SilentQuery
+from soundalike.filters import Filters
 from soundalike.indexing.pipeline import BATCH_RECORDINGS, PAGE_FILES, IndexItem, IndexResult, Pipeline
 from soundalike.limits import Limits
 from soundalike.store import MemoryStore
-from soundalike.types import Filters, FloatArray, Recording
+from soundalike.types import FloatArray, Recording
 
 RATE = 16_000
 NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
@@ -325,7 +326,7 @@ def test_a_sound_of_which_the_encoder_makes_nothing_is_told_of(
     (result,) = index(pipeline, sounds / "low" / "low.wav")
     assert (result.outcome, result.n_searchable) == ("added", 0)
     assert result.warnings == (
-        "zero: the encoder makes nothing of any window, and no search can find them",
+        "zero: the embeddings of all windows are zero, and no search can find them",
     )
     assert pipeline.store.status().unsearchable == 1
 
@@ -355,11 +356,11 @@ def test_embed(pipeline: Pipeline, sounds: Path):
     assert len(segments.windows) == 11
 
 
-def test_embed_source_leaves_out_silent_windows(sounds: Path, write_wav: WriteWav):
+def test_embed_searchable_leaves_out_silent_windows(sounds: Path, write_wav: WriteWav):
     plan = WindowPlan(1.0, 1.0)
-    assert embed_source(sounds / "beep" / "beep.wav", Modulation(), plan).shape == (1, 128)
+    assert embed_searchable(sounds / "beep" / "beep.wav", Modulation(), plan)[1].shape == (1, 128)
     silent = write_wav(sounds / "silent.wav", np.zeros(2 * RATE, np.float32))
-    assert embed_source(silent, Modulation(), plan).shape == (0, 128)
+    assert embed_searchable(silent, Modulation(), plan)[1].shape == (0, 128)
 
 
 def start_of(pipeline: Pipeline, path: Path) -> tuple[datetime | None, str | None]:

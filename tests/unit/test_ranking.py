@@ -1,14 +1,15 @@
 """From window hits to recordings."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.errors import ParameterError
-from soundalike.search.ranking import rank
+from soundalike.search.ranking import rank_collections
+from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Match, Recording, Window
 
 QUERY = [Window(0, 0.0, 4.0), Window(1, 2.0, 6.0), Window(2, 3.5, 7.5)]
@@ -16,6 +17,18 @@ RECORDINGS = {
     key: Recording(key, f"/sounds/{name}.wav", 10.0, label, {"n": 1})
     for key, name, label in [("x", "b", "bell"), ("y", "a", "rain"), ("z", "c", None)]
 }
+
+
+def rank(
+    hits: Sequence[Hit],
+    recordings: Mapping[str, Recording],
+    query_windows: Sequence[Window],
+    *,
+    top_k: int,
+    min_score: float = -1.0,
+) -> list[Match]:
+    found = {"default": SearchResult(list(hits), dict(recordings))}
+    return rank_collections(found, query_windows, top_k=top_k, min_score=min_score)
 
 
 def hit(key: str, score: float, query: int = 0, window: int = 0) -> Hit:

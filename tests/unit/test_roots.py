@@ -105,7 +105,7 @@ def test_relative_paths_begin_at_the_working_folder(
 @pytest.mark.parametrize("uri", ["http://127.0.0.1/a.wav", "ftp://x/y", "S3://bucket/key"])
 def test_nothing_is_fetched(settings: Settings, uri: str):
     everything = AllowedRoots(replace(settings, roots=(Path("/"),)), Path("/"))
-    assert "fetches nothing" in refused(everything, uri)
+    assert "downloads nothing" in refused(everything, uri)
 
 
 @pytest.mark.parametrize("uri", ["/sounds/\0.wav", "/sounds/\ud800.wav"])

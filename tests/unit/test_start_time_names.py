@@ -370,9 +370,9 @@ def test_the_first_pattern_that_finds_a_time_counts():
         ("%Y%m%d", "lacks %H %M"),
         ("%y%m%dT%H", "lacks %M"),
         ("%H%M%S", "lacks %Y %m %d"),
-        ("%Y%m%d_%H%M%S_%Y", "holds %Y twice"),
-        ("%Y%j_%H%M%S", "holds %j; choose from %Y %y"),
-        ("%Y%m%d_%H%M%", "holds %; choose"),
+        ("%Y%m%d_%H%M%S_%Y", "contains %Y twice"),
+        ("%Y%j_%H%M%S", "contains %j; choose from %Y %y"),
+        ("%Y%m%d_%H%M%", "contains %; choose"),
     ],
 )
 def test_patterns_that_cannot_be_used(pattern: str, words: str):
@@ -485,8 +485,8 @@ except ConfigError as exc:
         check=True,
     )
     assert done.stdout == (
-        "UTC UTC+02:00\nthis machine has no time zone data to look 'Europe/Berlin' up in; install the "
-        "package tzdata, or give an offset like +02:00\n"
+        "UTC UTC+02:00\nthis machine has no time zone data for 'Europe/Berlin'; install the package "
+        "tzdata, or give an offset like +02:00\n"
     )
 
 

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from soundalike.types import Filters, Hit, IndexSpec, Match, Recording, Window
+from soundalike.filters import Filters
+from soundalike.types import Hit, IndexSpec, Match, Recording, Window
 
 
 def test_spec_describes_itself_in_a_sentence():

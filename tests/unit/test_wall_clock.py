@@ -14,7 +14,8 @@ from soundalike.clock.wall_clock import (
     with_times,
 )
 from soundalike.errors import ParameterError
-from soundalike.types import Filters, Recording
+from soundalike.filters import Filters
+from soundalike.types import Recording
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

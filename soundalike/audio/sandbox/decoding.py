@@ -1,4 +1,4 @@
-"""Decoding in processes that may crash or hang, with the errors of decoding for what goes wrong."""
+"""Decode in processes that may crash or hang, and report failures as audio errors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from soundalike.audio.sandbox.pool import ProcessPool
 from soundalike.audio.sandbox.process import ProcessCrashed, ProcessFailure, ProcessTooSlow
+from soundalike.audio.sources import shown_source
 from soundalike.errors import (
     AudioError,
     AudioNotFound,
@@ -25,17 +26,17 @@ _MB = 1 << 20
 
 
 class IsolatedDecoding:
-    """Runs functions that read sounds, each in a process of its own.
+    """Runs functions that read sounds in separate processes.
 
     Parameters
     ----------
     limits : Limits
     processes : int, optional
-        At the same time; one a processor by default.
+        Number of processes; one per processor by default.
     started : int
-        How many are started now.
+        Number of processes to start now.
     is_eager : bool
-        Each loads all that it may need before its first call.
+        Processes load all modules before their first call.
     """
 
     def __init__(
@@ -60,10 +61,10 @@ class IsolatedDecoding:
         folder: Path | None = None,
         **keywords: Any,
     ) -> _Result:
-        """Return what a function makes of a sound, or raise what it raises.
+        """Call a function with a sound in another process; return its result or raise its error.
 
-        After a crash, a hang or want of memory it is called again without the decoder that was at work,
-        as long as there is another one.
+        After a crash, a timeout or a lack of memory the function is called again without the decoder
+        that was running, as long as another decoder remains.
 
         Parameters
         ----------
@@ -72,20 +73,20 @@ class IsolatedDecoding:
         source : Path or bytes
             A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
         folder : Path, optional
-            Where long recordings are kept on their way back.
+            Folder for long recordings in the result.
 
         Raises
         ------
         AudioNotFound
-            The file has vanished.
+            The file does not exist any more.
         UnreadableAudio
-            A decoder has crashed.
+            A decoder crashed.
         AudioTooSlow
-            It took longer than it may.
+            Decoding exceeded the time limit.
         AudioTooLarge
-            It needs more memory than it may have.
+            Decoding exceeded the memory limit.
         UnexpectedFault
-            The function has raised what it should not; see `soundalike.faults.recording_error`.
+            The function raised an unexpected error; see `soundalike.faults.recording_error`.
         """
         timeout_s = self._base_s + _size_bytes(source) / _MB
         excluded: set[str] = set()
@@ -107,33 +108,33 @@ class IsolatedDecoding:
                     raise failure from exc
                 excluded.add(exc.decoder)
             except (UnreadableAudio, EmptyAudio) as exc:
-                # Those that were left can do nothing with it, which is no news.
+                # The remaining decoders cannot read it; the first failure is the useful message.
                 raise failure or exc from exc
             except Exception as exc:
-                raise recording_error(exc, _name(source)) from exc
+                name = shown_source(source) if isinstance(source, bytes) else str(source)
+                raise recording_error(exc, name) from exc
 
     def _described(self, exc: ProcessFailure, source: Path | bytes, timeout_s: float) -> AudioError:
-        """Return the error of a sound that a process could not cope with."""
+        """Return the audio error for a failed process."""
+        shown = shown_source(source)
         if isinstance(exc, ProcessCrashed):
-            return UnreadableAudio(
-                f"a decoder has crashed on {_shown(source)} ({exc}); convert it to WAV or FLAC"
-            )
+            return UnreadableAudio(f"a decoder crashed on {shown} ({exc}); convert it to WAV or FLAC")
         if isinstance(exc, ProcessTooSlow):
             return AudioTooSlow(
-                f"decoding {_shown(source)} took longer than {timeout_s:.0f} s; convert it to WAV or "
-                "FLAC, or raise SOUNDALIKE_DECODE_S"
+                f"decoding {shown} took longer than {timeout_s:.0f} s; convert it to WAV or FLAC, or "
+                "raise SOUNDALIKE_DECODE_S"
             )
         return AudioTooLarge(
-            f"decoding {_shown(source)} needs more than {self._memory_mb} MB; convert it to WAV or "
-            "FLAC, or raise SOUNDALIKE_DECODER_MEMORY_MB"
+            f"decoding {shown} needs more than {self._memory_mb} MB; convert it to WAV or FLAC, or "
+            "raise SOUNDALIKE_DECODER_MEMORY_MB"
         )
 
     def start(self, count: int, *, may_fork: bool = False) -> None:
-        """Start processes that will be needed soon; takes what `ProcessPool.start` does."""
+        """Start processes in advance; see `ProcessPool.start`."""
         self._pool.start(count, may_fork=may_fork)
 
     def abandon(self) -> None:
-        """Let go of processes that are another one's, after a fork."""
+        """Forget processes that belong to the parent, after a fork."""
         self._pool.abandon()
 
     def close(self) -> None:
@@ -148,11 +149,3 @@ def _size_bytes(source: Path | bytes) -> int:
         return source.stat().st_size
     except OSError as exc:
         raise AudioNotFound(f"{str(source)!r}: {exc.strerror}; check the path") from exc
-
-
-def _name(source: Path | bytes) -> str:
-    return f"the upload of {len(source)} bytes" if isinstance(source, bytes) else str(source)
-
-
-def _shown(source: Path | bytes) -> str:
-    return _name(source) if isinstance(source, bytes) else repr(str(source))

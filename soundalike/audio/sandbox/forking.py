@@ -1,4 +1,4 @@
-"""A process for decoding that is forked from this one, and so has loaded what this one has."""
+"""Decoding processes forked from this one, which share its loaded modules."""
 
 from __future__ import annotations
 
@@ -8,42 +8,40 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-#: Of the environment, and nothing else: keys and passwords are none of a decoder's business.
+#: Environment variables of decoding processes; they must not see keys and passwords.
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONTZPATH", "PYTHONUTF8")
-
-
-#: Of the socket in the child, behind those of the three standard streams.
+#: Descriptor of the socket in the child, after the three standard streams.
 _DESCRIPTOR = 3
 
 
-def kept_environment() -> dict[str, str]:
-    """Return what a process for decoding may know of the environment."""
+def safe_environment() -> dict[str, str]:
+    """Return the environment variables that a decoding process may see."""
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
 
 
 class ForkedWorker:
-    """A child that answers at a socket; of `subprocess.Popen` it has what a pool needs.
+    """A forked child that answers at a socket, with the part of `subprocess.Popen` that a pool uses.
 
-    This process must have no other thread: what such a one holds at that moment stays held in the child.
+    This process must have a single thread: locks held by other threads would stay locked in the child.
 
     Parameters
     ----------
     descriptor : int
-        Of the child's end of the socket.
+        The child's end of the socket.
     memory_mb : int
-        Megabytes that it may hold, besides those that this process holds already.
+        Memory limit in megabytes, in addition to the memory of this process.
     scratch : str
-        Its temporary folder.
+        Temporary folder of the child.
 
     Attributes
     ----------
     pid : int
     returncode : int or None
-        As that of `subprocess.Popen`.
+        As in `subprocess.Popen`.
     """
 
     def __init__(self, descriptor: int, memory_mb: int, scratch: str) -> None:
-        # Loaded before, so that children share it.
+        # Imported before the fork, so that children share it.
         from soundalike.audio.sandbox import worker
 
         self.returncode: int | None = None
@@ -57,11 +55,11 @@ class ForkedWorker:
                 os._exit(1)
 
     def poll(self) -> int | None:
-        """Return how it ended; None while it runs."""
+        """Return the exit status; None while the process runs."""
         return self._collect(os.WNOHANG)
 
     def wait(self) -> int | None:
-        """Wait for its end, and return how it ended."""
+        """Wait for the process to end, and return the exit status."""
         return self._collect(0)
 
     def _collect(self, options: int) -> int | None:
@@ -76,7 +74,7 @@ class ForkedWorker:
 
 
 def _held_mb() -> int:
-    """Return the megabytes that count for the limit in this process already; 0 where nobody says so."""
+    """Return the megabytes of this process that count for the limit; 0 if unknown."""
     with suppress(OSError):
         pages = int(Path("/proc/self/statm").read_text().split()[5])
         return pages * os.sysconf("SC_PAGE_SIZE") >> 20
@@ -84,7 +82,7 @@ def _held_mb() -> int:
 
 
 def _forget_the_parent(descriptor: int, scratch: str) -> None:
-    """Keep nothing but the socket: no file, no terminal, no folder, no environment."""
+    """Release the parent's files, terminal, folder and environment; keep only the socket."""
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -95,7 +93,7 @@ def _forget_the_parent(descriptor: int, scratch: str) -> None:
     os.dup2(descriptor, _DESCRIPTOR, inheritable=False)
     os.closerange(_DESCRIPTOR + 1, os.sysconf("SC_OPEN_MAX"))
     os.chdir("/")
-    kept = {**kept_environment(), "TMPDIR": scratch}
+    environment = {**safe_environment(), "TMPDIR": scratch}
     os.environ.clear()
-    os.environ.update(kept)
+    os.environ.update(environment)
     tempfile.tempdir = None

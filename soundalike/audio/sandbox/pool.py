@@ -1,4 +1,4 @@
-"""A few processes that are kept warm, run one function at a time each, and can be killed."""
+"""A pool of warm processes that run one function at a time and can be killed."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from soundalike.audio.sandbox.process import Process, ProcessFailure, ProcessToo
 from soundalike.errors import ServiceError
 
 _Result = TypeVar("_Result")
-#: Decoders leak a little now and then; after so many calls a process makes room for a fresh one.
+#: Decoders may leak memory; a process is replaced after this many calls.
 _MOST_CALLS = 500
 
 
 class ProcessPool:
-    """Processes for calls that may crash, hang or grow.
+    """Processes for calls that may crash, hang or use too much memory.
 
-    Safe to be used from several threads: each call has a process of its own, and where all are busy it
-    waits for one. A process that crashed or was killed is replaced at once.
+    Thread-safe: each call has its own process, and waits for one if all are busy. A process that crashed
+    or was killed is replaced at once.
 
     Parameters
     ----------
     size : int
-        Processes at the same time.
+        Maximum number of processes.
     memory_mb : int
-        Megabytes that each may hold.
+        Memory limit of each process in megabytes.
     started : int
-        How many are started now; the others when they are needed.
+        Number of processes to start now; the others start on demand.
     is_eager : bool
-        Each loads all that it may need before its first call.
+        Processes load all modules before their first call.
     """
 
     def __init__(self, size: int, memory_mb: int, *, started: int = 0, is_eager: bool = True) -> None:
         self._size = size
         self._memory_mb = memory_mb
         self._is_eager = is_eager
-        self._places = threading.BoundedSemaphore(size)
+        self._slots = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._idle: list[Process] = []
-        self._everybody: set[Process] = set()
+        self._processes: set[Process] = set()
         self._is_closed = False
         self.start(started)
 
     def start(self, count: int, *, may_fork: bool = False) -> None:
-        """Start processes that will be needed soon, up to this number and the pool's size.
+        """Start processes in advance, up to this number and the pool's size.
 
         Parameters
         ----------
         count : int
         may_fork : bool
-            Fork this process, which spares them all that it has loaded already, where it has one thread.
+            Fork this process if it has a single thread; the children then share its loaded modules.
         """
-        for _ in range(min(count, self._size) - len(self._everybody)):
-            # Behind those that are ready.
+        for _ in range(min(count, self._size) - len(self._processes)):
+            # Ready processes are taken first.
             self._idle.insert(0, self._start(may_fork=may_fork and threading.active_count() == 1))
 
     def call(
@@ -66,27 +66,27 @@ class ProcessPool:
         excluded: Collection[str] = (),
         **keywords: Any,
     ) -> _Result:
-        """Return what a function returns, or raise what it raises.
+        """Run a function in a process; return its result or raise its error.
 
         Parameters
         ----------
         function : callable
-            That can be found again by its module and name, or a method of what can be pickled.
+            Picklable: a function of a module, or a method of a picklable object.
         timeout_s : float
-            From the moment when a process is free for it.
+            Time limit in seconds, counted from the moment when a process is free.
         folder : Path, optional
-            Where large arrays are written to on their way back; they come back mapped.
+            Folder for large arrays in the result, which are memory-mapped.
         excluded : collection of str
-            Decoders that are not to be asked.
+            Decoders to skip.
 
         Raises
         ------
         ProcessCrashed, ProcessTooSlow, ProcessTooLarge
-            See there.
+            The process failed.
         ServiceError
-            No process can be started, or the pool was closed.
+            No process can be started, or the pool is closed.
         """
-        with self._places:
+        with self._slots:
             process = self._take()
             is_well = False
             try:
@@ -99,21 +99,21 @@ class ProcessPool:
             finally:
                 self._give_back(process, is_well=is_well)
         if not has_returned:
-            raise _told(value, process.decoder)
+            raise _raised(value, process.decoder)
         result: _Result = value
         return result
 
     def abandon(self) -> None:
-        """Let go of processes that are another one's, after a fork; they are not ended."""
-        for process in self._everybody:
+        """Forget processes that belong to the parent, after a fork, without ending them."""
+        for process in self._processes:
             process.abandon()
 
     def close(self) -> None:
-        """End all processes; calls that are under way fail."""
+        """End all processes; running calls fail."""
         with self._lock:
             self._is_closed = True
-            everybody, self._idle = list(self._everybody), []
-        for process in everybody:
+            processes, self._idle = list(self._processes), []
+        for process in processes:
             self._end(process)
 
     def _take(self) -> Process:
@@ -124,7 +124,7 @@ class ProcessPool:
                 return self._start()
             if process.is_alive():
                 return process
-            # Somebody has killed it, such as the kernel where memory was short.
+            # Killed from outside, for example by the kernel when memory was short.
             self._end(process)
 
     def _give_back(self, process: Process, *, is_well: bool) -> None:
@@ -143,17 +143,17 @@ class ProcessPool:
             if self._is_closed:
                 raise ServiceError("the service is stopping; ask again when it is back")
             process = Process(self._memory_mb, is_eager=self._is_eager, is_forked=may_fork)
-            self._everybody.add(process)
+            self._processes.add(process)
         return process
 
     def _end(self, process: Process) -> None:
         process.kill()
         with self._lock:
-            self._everybody.discard(process)
+            self._processes.discard(process)
 
 
-def _told(exc: Exception, decoder: str | None) -> Exception:
-    """Return what a call has raised; where memory was short, with the decoder that was at work."""
+def _raised(exc: Exception, decoder: str | None) -> Exception:
+    """Return the error of a call; a MemoryError becomes `ProcessTooLarge` with the running decoder."""
     if not isinstance(exc, MemoryError):
         return exc
     failure = ProcessTooLarge(*exc.args)

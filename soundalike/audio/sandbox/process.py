@@ -1,4 +1,4 @@
-"""One process that runs functions, and what can happen to it."""
+"""One process that runs functions, and its failures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import soundalike
-from soundalike.audio.sandbox.forking import ForkedWorker, kept_environment
+from soundalike.audio.sandbox.forking import ForkedWorker, safe_environment
 from soundalike.audio.sandbox.transport import Channel
 from soundalike.errors import ServiceError
 
@@ -23,47 +23,47 @@ _START_TIMEOUT_S = 60.0
 
 
 class ProcessFailure(Exception):
-    """A call did not come to its end.
+    """A call did not finish.
 
     Attributes
     ----------
     decoder : str or None
-        Which one was at work, where one was announced; see `soundalike.audio.attempts`.
+        The running decoder, if it was reported; see `soundalike.audio.attempts`.
     """
 
     decoder: str | None = None
 
 
 class ProcessCrashed(ProcessFailure):
-    """The process ended in the middle of a call; the message says how."""
+    """The process ended during a call; the message has the signal or exit status."""
 
 
 class ProcessTooSlow(ProcessFailure):
-    """The call took longer than it may, and its process was killed."""
+    """The call exceeded its time limit, and its process was killed."""
 
 
 class ProcessTooLarge(ProcessFailure, MemoryError):
-    """The call needed more memory than the process may hold."""
+    """The call exceeded the memory limit of the process."""
 
 
 class Process:
-    """One process, in a session of its own so that what it starts ends with it.
+    """One process, in its own session so that its children end with it.
 
     Parameters
     ----------
     memory_mb : int
-        Megabytes that it may hold.
+        Memory limit in megabytes.
     is_eager : bool
-        It loads all that it may need before its first call.
+        The process loads all modules before its first call.
     is_forked : bool
-        It is forked from this one, which must have a single thread.
+        Fork this process, which must have a single thread.
 
     Attributes
     ----------
     n_calls : int
-        How many it was given.
+        Number of calls so far.
     decoder : str or None
-        The one that was announced last in the call that is under way.
+        The decoder that the running call reported last.
     """
 
     def __init__(self, memory_mb: int, *, is_eager: bool, is_forked: bool) -> None:
@@ -84,18 +84,18 @@ class Process:
             self._channel.close()
             shutil.rmtree(self._scratch, ignore_errors=True)
             raise ServiceError(
-                f"a process for decoding cannot be started: {exc.strerror}; see the machine's limits"
+                f"a decoding process cannot be started: {exc.strerror}; check the machine's limits"
             ) from exc
 
     def ask(self, question: Any, timeout_s: float) -> tuple[bool, Any]:
-        """Return whether a call has returned, and what it has returned or raised.
+        """Run a call; return whether it has returned, and its result or error.
 
         Raises
         ------
         ProcessCrashed, ProcessTooSlow
-            See there.
+            The process failed.
         ServiceError
-            It did not even start.
+            The process did not start.
         """
         self.n_calls += 1
         self.decoder = None
@@ -107,10 +107,10 @@ class Process:
             self._channel.send(question)
             while True:
                 self._channel.settimeout(max(0.001, ends - time.monotonic()))
-                is_answer, *told = self._channel.receive()
+                is_answer, *content = self._channel.receive()
                 if is_answer:
-                    return told[0], told[1]
-                (self.decoder,) = told
+                    return content[0], content[1]
+                (self.decoder,) = content
         except TimeoutError:
             raise ProcessTooSlow from None
         except (EOFError, ConnectionError):
@@ -125,26 +125,26 @@ class Process:
             self._channel.receive()
         except (EOFError, ConnectionError, TimeoutError) as exc:
             raise ServiceError(
-                f"a process for decoding does not start ({type(exc).__name__}); see whether this works: "
+                f"a decoding process does not start ({type(exc).__name__}); check whether this works: "
                 "python -m soundalike.audio.sandbox.worker"
             ) from exc
         self._is_ready = True
 
     def abandon(self) -> None:
-        """Let go of a process that is another one's."""
+        """Forget a process that belongs to the parent."""
         self._channel.close()
 
     def is_alive(self) -> bool:
-        """Tell whether it runs."""
+        """Return whether the process runs."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it and whatever it has started, and remove what it has left."""
+        """Kill the process and its children, and remove its temporary files."""
         self._channel.close()
         if self._process.poll() is None:
-            # It may not lead its group yet.
+            # It may not be the leader of its process group yet.
             os.kill(self._process.pid, signal.SIGKILL)
-        # Its group may have outlived it.
+        # Its children may have outlived it.
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -164,7 +164,7 @@ def _spawned(descriptor: int, memory_mb: int, scratch: str, is_eager: bool) -> s
             *(str(descriptor), str(memory_mb), "eager" if is_eager else "lazy", *_own_folders()),
         ],
         env={
-            **kept_environment(),
+            **safe_environment(),
             "PYTHONPATH": str(Path(soundalike.__file__).parents[1]),
             "TMPDIR": scratch,
             "OPENBLAS_NUM_THREADS": "1",
@@ -173,7 +173,7 @@ def _spawned(descriptor: int, memory_mb: int, scratch: str, is_eager: bool) -> s
         cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
-        # Some decoders complain there of every bit that they do not like.
+        # Some decoders print many warnings.
         stderr=subprocess.DEVNULL,
         pass_fds=[descriptor],
         start_new_session=True,
@@ -181,6 +181,6 @@ def _spawned(descriptor: int, memory_mb: int, scratch: str, is_eager: bool) -> s
 
 
 def _own_folders() -> list[str]:
-    """Return where this program looks for modules besides its interpreter's own folders."""
+    """Return the module folders of this program, without those of the interpreter."""
     prefixes = tuple({sys.prefix, sys.base_prefix})
     return [path for path in sys.path if os.path.isabs(path) and not path.startswith(prefixes)]

@@ -1,4 +1,4 @@
-"""What is made of a sound that comes in; runs in a process that may be killed."""
+"""Decode and segment recordings; runs in a process that may be killed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from soundalike.clock.wall_clock import StartTimeRules
 
 @dataclass(frozen=True, slots=True)
 class RecordingReader:
-    """How sounds are cut, and how it is found out when they began.
+    """Reads recordings: splits them into windows and finds their start time.
 
     Attributes
     ----------
     plan : WindowPlan
     start_rules : StartTimeRules
     spool_dir : Path, optional
-        Where long recordings are kept while they are cut; the system's temporary folder by default.
+        Folder for long recordings; the system's temporary folder by default.
     longest_s : float
-        Seconds of sound that are taken.
+        Maximum length of a recording in seconds.
     """
 
     plan: WindowPlan
@@ -34,7 +34,7 @@ class RecordingReader:
     spool_dir: Path | None = None
     longest_s: float = math.inf
 
-    def take(
+    def read(
         self,
         source: AudioSource,
         excerpt: Excerpt = WHOLE,
@@ -43,7 +43,7 @@ class RecordingReader:
         given: datetime | None = None,
         is_upload: bool = False,
     ) -> tuple[Segments, StartTime]:
-        """Return a sound's windows, and when it began.
+        """Return the windows of a recording, and its start time.
 
         Parameters
         ----------

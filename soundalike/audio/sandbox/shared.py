@@ -1,4 +1,4 @@
-"""The decoding processes of this program, for all that decodes in it."""
+"""The decoding processes that the whole program shares."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _found: IsolatedDecoding | None = None
 
 
 def shared() -> IsolatedDecoding:
-    """Return the decoding that the whole process shares; nobody needs to close it.
+    """Return the shared decoding; callers need not close it.
 
-    Its processes are started when they are needed, and end with this one, however it ends. After a fork
-    the child gets others.
+    Its processes start on demand and end with this one, however it ends. After a fork the child starts
+    its own.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def shared() -> IsolatedDecoding:
 
 
 def close_shared() -> None:
-    """End the shared processes; calls that are under way fail, and later ones start others."""
+    """End the shared processes; running calls fail, and later calls start new processes."""
     global _found
     with _lock:
         found, _found = _found, None
@@ -41,7 +41,7 @@ def close_shared() -> None:
 
 
 def _forget() -> None:
-    """Leave the parent's processes to the parent: two askers at one socket would get mixed answers."""
+    """Forget the parent's processes: two clients of one socket would receive mixed answers."""
     global _found, _lock
     found, _found, _lock = _found, None, threading.Lock()
     if found is not None:

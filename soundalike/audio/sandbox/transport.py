@@ -1,4 +1,4 @@
-"""Objects between two processes: small ones through a socket, arrays through files in memory."""
+"""Send objects between two processes: through a socket, and large arrays through memory files."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import tempfile
 from pathlib import Path
 from typing import IO, Any
 
-#: Buffers from the first size on travel in a file: one in memory that serves again and again, from the
-#: second on one of their own that both map, and from the third on one on the disk.
+#: Sizes from which a buffer is sent in a reused memory file, in its own mapped memory file, and in a
+#: file on the disk.
 _FILE_BYTES, _MAP_BYTES, _DISK_BYTES = 1 << 16, 1 << 22, 1 << 24
 _BLOCK_BYTES = 1 << 22
-#: Length of the pickled object and of the buffer beside it, and how that comes.
+#: Length of the pickled object, length of the buffer, and kind of the buffer's file.
 _HEAD = struct.Struct("!QQB")
 _NOTHING, _OWN_FILE, _SHARED_FILE = range(3)
 
@@ -35,7 +35,7 @@ class Channel:
         self._receiving: int | None = None
 
     def settimeout(self, seconds: float) -> None:
-        """Let later calls wait so long at most."""
+        """Set the timeout of later calls."""
         self._socket.settimeout(seconds)
 
     def fileno(self) -> int:
@@ -43,7 +43,7 @@ class Channel:
         return self._socket.fileno()
 
     def close(self) -> None:
-        """Close it; the other side comes to its end."""
+        """Close the channel; the other side receives the end of the stream."""
         self._socket.close()
         for descriptor in (self._sending, self._receiving):
             if descriptor is not None:
@@ -56,9 +56,9 @@ class Channel:
         Parameters
         ----------
         value : object
-            What pickle takes. At most one array in it may be large.
+            Picklable. At most one array in it may be large.
         folder : Path, optional
-            Where a large array is written to, in a file without a name.
+            Folder for the unnamed file of a large array.
         """
         buffers: list[pickle.PickleBuffer] = []
 
@@ -81,7 +81,7 @@ class Channel:
             self._socket.sendall(data)
 
     def _send_shared(self, data: bytes, view: memoryview) -> None:
-        """Send a buffer in the file that serves for all, whose pages need not be cleared again."""
+        """Send a buffer in the reused file, whose pages need not be cleared again."""
         head = _HEAD.pack(len(data), view.nbytes, _SHARED_FILE)
         if self._sending is None:
             self._sending = os.memfd_create("soundalike")
@@ -98,9 +98,9 @@ class Channel:
         Raises
         ------
         EOFError
-            The other side is gone.
+            The other side has closed the channel.
         TimeoutError
-            The socket's timeout has passed.
+            The timeout has expired.
         """
         head, descriptors = b"", []
         while len(head) < _HEAD.size:
@@ -147,9 +147,9 @@ def _write_at_start(descriptor: int, view: memoryview) -> None:
 def _write(file: IO[bytes], view: memoryview) -> None:
     for begin in range(0, view.nbytes, _BLOCK_BYTES):
         file.write(view[begin : begin + _BLOCK_BYTES])
-        # What is mapped from a file would count as this process's memory once it was looked at.
+        # Pages of a mapped file count as memory of this process once they are read.
         owner: Any = view.obj
-        # Views and arrays, down to what they are views and arrays of.
+        # Follow views and arrays to their owner.
         while owner is not None and not isinstance(owner, mmap.mmap):
             owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
         if isinstance(owner, mmap.mmap):

@@ -1,4 +1,4 @@
-"""What runs in a process of the pool: functions of this package, one after the other."""
+"""Main loop of a process of the pool: runs functions of this package one after the other."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ _STACK_BYTES = 1 << 18
 
 
 def main(descriptor: int, memory_mb: int, *, is_eager: bool) -> None:
-    """Answer until the other side is gone.
+    """Answer calls until the other side closes the socket.
 
     Parameters
     ----------
     descriptor : int
-        Of a Unix socket.
+        Descriptor of a Unix socket.
     memory_mb : int
-        Megabytes that may be held; files that are mapped do not count.
+        Memory limit in megabytes; mapped files do not count.
     is_eager : bool
-        Load also those decoders that few recordings need.
+        Load all decoders now, including rarely used ones.
     """
-    # A dump of the memory would hold the sound.
+    # A core dump would contain the sound.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * _MB, memory_mb * _MB))
     keep_freed_memory()
@@ -59,7 +59,7 @@ def main(descriptor: int, memory_mb: int, *, is_eager: bool) -> None:
 
 
 def _end_with_the_other_side(descriptor: int) -> None:
-    """Wait until the other side is gone, and end this process, whatever it is at."""
+    """Wait until the other side closes the socket, then end this process at once."""
     poll = select.poll()
     poll.register(descriptor, select.POLLRDHUP)
     poll.poll()
@@ -67,17 +67,17 @@ def _end_with_the_other_side(descriptor: int) -> None:
 
 
 def leave() -> None:
-    """End this process and all that it has started, and remove what it has left."""
+    """End this process and its children, and remove its temporary files."""
     shutil.rmtree(os.environ.get("TMPDIR", ""), ignore_errors=True)
     with suppress(OSError):
-        # The leader of a group: somebody may have started this module by hand.
+        # Only as the leader of a process group: this module may have been started by hand.
         if os.getpgid(0) == os.getpid():
             os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 
 def _import_decoders(*, is_eager: bool) -> None:
-    """Import what takes long before somebody waits for it."""
+    """Import slow modules before the first call."""
     import soundfile  # noqa: F401
 
     import soundalike.audio.segmenter
@@ -89,9 +89,9 @@ def _import_decoders(*, is_eager: bool) -> None:
 
 
 def _limit_processor_time(timeout_s: float) -> None:
-    """End this process after so long; needed where nobody is left to end it.
+    """Limit the processor time of a call, in case the parent has ended and cannot kill this process.
 
-    Two processors may be busy, with the ``ffmpeg`` program's threads or NumPy's.
+    The limit allows for two busy processors (threads of the ``ffmpeg`` program or of NumPy).
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = round(used.ru_utime + used.ru_stime + 2 * timeout_s) + 2
@@ -100,21 +100,21 @@ def _limit_processor_time(timeout_s: float) -> None:
 
 
 def _answer(function: Any, arguments: Any, keywords: Any) -> tuple[bool, bool, Any]:
-    """Return that it is an answer, whether all went well, and what the function returns or raises."""
+    """Return True (this is an answer), whether the call succeeded, and its result or error."""
     try:
         return True, True, function(*arguments, **keywords)
     except Exception as exc:
         if not isinstance(exc, SoundalikeError):
             if _is_short_of_memory(exc):
                 return True, False, MemoryError(str(exc))
-            # The traceback stays here.
+            # Tracebacks cannot be pickled.
             exc.add_note("".join(traceback.format_exception(exc)))
         exc.__traceback__ = exc.__cause__ = exc.__context__ = None
         return True, False, exc
 
 
 def _is_short_of_memory(exc: BaseException | None) -> bool:
-    """Tell whether memory was short: what else goes wrong then may be raised in the place of that."""
+    """Return whether an error, or one of its causes, is a lack of memory."""
     while exc is not None:
         if isinstance(exc, MemoryError) or (isinstance(exc, OSError) and exc.errno == errno.ENOMEM):
             return True
@@ -123,19 +123,19 @@ def _is_short_of_memory(exc: BaseException | None) -> bool:
 
 
 def _send(channel: Channel, answer: tuple[bool, bool, Any], folder: Path | None) -> None:
-    """Send an answer, or why it cannot be sent, as where the disk is full."""
+    """Send an answer, or the error that prevents sending it, such as a full disk."""
     try:
-        channel.send(answer if answer[1] else (True, False, _able_to_travel(answer[2])), folder)
+        channel.send(answer if answer[1] else (True, False, _picklable(answer[2])), folder)
     except ConnectionError:
         raise
     except Exception as exc:
-        channel.send((True, False, _able_to_travel(exc)))
+        channel.send((True, False, _picklable(exc)))
 
 
-def _able_to_travel(exc: Exception) -> Exception:
-    """Return an exception, or one with its name and message where it cannot be sent."""
+def _picklable(exc: Exception) -> Exception:
+    """Return an exception, or a RuntimeError with its name and message if it cannot be pickled."""
     try:
-        pickle.loads(pickle.dumps(exc))  # noqa: S301 - of our own
+        pickle.loads(pickle.dumps(exc))  # noqa: S301 - our own data
     except Exception:
         return RuntimeError(f"{type(exc).__name__}: {exc}")
     return exc
@@ -144,5 +144,5 @@ def _able_to_travel(exc: Exception) -> Exception:
 if __name__ == "__main__":
     sys.path.extend(sys.argv[4:])
     main(int(sys.argv[1]), int(sys.argv[2]), is_eager=sys.argv[3] == "eager")
-    # Leaving the usual way, decoders take their time to tidy up.
+    # A normal exit would wait for the cleanup of the decoders.
     leave()

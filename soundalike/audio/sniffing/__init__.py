@@ -1,7 +1,7 @@
-"""Recognise media files by their beginning and their name, without decoding.
+"""Recognise media files by their first bytes and their name, without decoding.
 
-One rule for all who ask: which files of a folder are sounds, and what a browser is told that a file is.
-Nothing here imports more than the standard library, since most commands ask.
+Indexing and the HTTP service share these rules. The package imports only the standard library, because
+most commands use it.
 """
 
 from soundalike.audio.sniffing.content import format_of, is_play_list, is_text, read_beginning

@@ -1,4 +1,4 @@
-"""The format of a file, by what it begins with: what FFmpeg and libsndfile know again by content."""
+"""Detect the format of a file by its first bytes: the formats that FFmpeg and libsndfile recognise."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 
 from soundalike.audio.sniffing.frames import frames_of
 
-#: Two of the longest frames that there are fit in.
+#: Long enough for two frames of any format.
 HEAD_BYTES = 1 << 14
 #: Some programs write zeros before the first frame.
 _MOST_ZEROS = 1 << 16
-#: A shorter text may be the first letters of a recording that broke off.
+#: A shorter text may be the beginning of a truncated recording.
 _SHORTEST_TEXT = 24
 _TEXT_BYTES = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\v\f\r\x1b"})
 _WIDE_TEXT = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _GUID_ASF = rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"
 _GUID_W64 = rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 _GUID_WTV = rb"\xb7\xd8\x00\x20\x37\x49\xda\x11\xa6\x4e\x00\x07\xe9\x5e\xad\x8d"
-#: The first of a file's partitions; some bytes may come before it.
+#: Key of the first partition; a few bytes may precede it.
 _MXF = b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02"
-#: By the first bytes alone. Bytes of a file that ends before its kind is told count for sound.
+#: Patterns of the first bytes. A file that ends before its subtype counts as sound.
 _SIGNATURES = {
     "wav": rb"(?:RIF[FX]|RF64|BW64).{4}(?:WAVE|XWMA)",
     "avi": rb"RIF[FX].{4}(?:AVI[ X\x19]|AMV )",
@@ -75,9 +75,9 @@ _SIGNATURES = {
 _KNOWN = re.compile(
     b"|".join(b"(?P<%s>%s)" % (name.encode(), rule) for name, rule in _SIGNATURES.items()), re.DOTALL
 )
-#: Boxes that a file of the family of MP4 and QuickTime may begin with.
+#: Possible first boxes of MP4 and QuickTime files.
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"styp", b"moof", b"sidx", b"pnot")
-#: Kinds of that family that are pictures: HEIF with its image sequences, AVIF, Canon's raw pictures.
+#: Brands of pictures in MP4 boxes: HEIF with image sequences, AVIF, Canon's raw pictures.
 _PICTURES = frozenset(
     (
         *(b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2"),
@@ -95,14 +95,14 @@ _PLAY_LIST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What a file begins with.
+    """First bytes of a file.
 
     Attributes
     ----------
     head : bytes
-        Its first 16 KB. Where they begin with zeros and say nothing, 16 KB of what follows the zeros.
+        The first 16 KB; if they begin with zeros and have no known format, 16 KB after the zeros.
     is_whole : bool
-        Nothing follows.
+        `head` is the whole file.
     """
 
     head: bytes
@@ -110,17 +110,17 @@ class Beginning:
 
     @property
     def format(self) -> str | None:
-        """What it may hold; see `format_of`."""
+        """The format; see `format_of`."""
         return format_of(self.head, is_whole=self.is_whole)
 
 
 def read_beginning(path: Path | str) -> Beginning:
-    """Read as much of a file as tells its format, at most 80 KB.
+    """Read the bytes that determine the format of a file, at most 80 KB.
 
     Raises
     ------
     OSError
-        It cannot be read.
+        The file cannot be read.
     """
     with open(path, "rb", buffering=0) as file:
         head = file.read(HEAD_BYTES)
@@ -132,20 +132,20 @@ def read_beginning(path: Path | str) -> Beginning:
 
 
 def format_of(head: bytes, *, is_whole: bool = False) -> str | None:
-    """Return the format of a file that may hold sound, by its beginning.
+    """Return the format of a file that may contain sound.
 
     Parameters
     ----------
     head : bytes
-        What it begins with, `HEAD_BYTES` where there is so much.
+        The first `HEAD_BYTES` of the file, or all of it.
     is_whole : bool
-        Nothing follows.
+        `head` is the whole file.
 
     Returns
     -------
     format : str or None
-        A short name such as ``wav``, ``iso`` (MP4 and QuickTime), ``id3`` (a tag, behind which MP3 and
-        others may follow) or ``matroska``. None: no format that is known to hold sound.
+        A short name such as ``wav``, ``iso`` (MP4 and QuickTime), ``id3`` (a tag, before MP3 or another
+        format) or ``matroska``. None if the format is unknown or never contains sound.
     """
     if is_text(head):
         return None
@@ -160,24 +160,24 @@ def format_of(head: bytes, *, is_whole: bool = False) -> str | None:
 
 
 def is_text(head: bytes) -> bool:
-    """Tell whether bytes are the beginning of a text: no sound goes without control characters."""
+    """Return whether a file is text: sound always contains control characters."""
     if len(head) < _SHORTEST_TEXT:
         return False
     return not head.translate(None, _TEXT_BYTES) or _is_wide_text(head)
 
 
 def is_play_list(head: bytes) -> bool:
-    """Tell whether bytes are the beginning of a list of sounds, or of a description where they are."""
+    """Return whether a file is a playlist or a manifest of a stream."""
     return b"\0" not in head and _PLAY_LIST.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def _is_wide_text(head: bytes) -> bool:
-    """Tell whether a text of UTF-16 begins, whose mark looks like a frame of MPEG audio."""
+    """Return whether a file is UTF-16 text; its byte order mark looks like an MPEG audio frame."""
     coding = _WIDE_TEXT.get(head[:2])
     if coding is None:
         return False
     try:
-        # Its last letter may be cut.
+        # The last character may be incomplete.
         codecs.getincrementaldecoder(coding)().decode(head)
     except UnicodeDecodeError:
         return False
@@ -185,11 +185,11 @@ def _is_wide_text(head: bytes) -> bool:
 
 
 def _is_iso(head: bytes) -> bool:
-    """Tell whether a box of the family of MP4 and QuickTime begins, and not one of a picture."""
+    """Return whether a file begins with a box of MP4 or QuickTime, and is not a picture."""
     if head[4:8] not in _BOXES:
         return False
     if head[4:8] in (b"ftyp", b"styp"):
         return head[8:12] not in _PICTURES
     size = int.from_bytes(head[:4], "big")
-    # In a short text, letters before a word like "free" make a size beyond all measure.
+    # In a short text, the letters before a word like "free" would be a huge size.
     return size in (0, 1) or 8 <= size < (1 << 29 if len(head) < _SHORTEST_TEXT else 1 << 32)

@@ -1,11 +1,11 @@
-"""Streams of frames that have no header of their own: one frame is an accident, two are a format."""
+"""Detect formats without a file header by two consecutive frames; a single match may be an accident."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-#: Kilobits a second of each layer, by the index in a header of MPEG audio: version 1, and later ones.
+#: Kilobits per second of each layer, by the index in a header of MPEG audio: version 1, and later ones.
 _RATES_1 = {
     1: (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     2: (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
@@ -15,11 +15,11 @@ _RATES_2 = {
     1: (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
     **dict.fromkeys((2, 3), (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)),
 }
-#: By the two bits of a header; 25 stands for 2.5, and 0 for none.
+#: Version by the two bits of a header; 25 stands for 2.5, and 0 is invalid.
 _VERSIONS = (25, 0, 2, 1)
 _SAMPLE_RATES = (44_100, 48_000, 32_000)
 _AC3_RATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
-#: A packet of MPEG-TS, as it is, with the time of its arrival before it, and with a checksum behind it.
+#: Length of an MPEG-TS packet: plain, with a time stamp before it, and with a checksum after it.
 _PACKETS = (188, 192, 204)
 _ENOUGH_PACKETS = 5
 _GSM_FRAME, _ENOUGH_GSM = 33, 10
@@ -28,14 +28,14 @@ _Length = Callable[[bytes, int], int]
 
 
 def frames_of(head: bytes, *, is_whole: bool) -> str | None:
-    """Return the format of the frames that a file begins with.
+    """Return the format of a file that begins with frames.
 
     Parameters
     ----------
     head : bytes
-        What it begins with, without zeros before it.
+        First bytes of the file, after leading zeros.
     is_whole : bool
-        Nothing follows.
+        `head` is the whole file.
 
     Returns
     -------
@@ -47,20 +47,20 @@ def frames_of(head: bytes, *, is_whole: bool) -> str | None:
             return name
     if head[:2] == b"\x77\x0b" and _repeats(_swapped(head), _ac3_length):
         return "ac3"
-    # As long as one frame: an accident of another kind is less likely than with the rarer layers.
+    # A file of a single frame, only in layer 3: the rarer layers would match by accident.
     if is_whole and _is_layer_3(head) and len(head) <= _mpeg_length(head, 0) + 4:
         return "mp3"
     return _packets_of(head)
 
 
 def _repeats(head: bytes, length_of: _Length) -> bool:
-    """Tell whether one frame begins at the start, and another one where it ends."""
+    """Return whether a frame begins at the start, and another one at its end."""
     length = length_of(head, 0)
     return length > 0 and length_of(head, length) > 0
 
 
 class MpegHeader(NamedTuple):
-    """What the four bytes say that begin a frame of MPEG audio.
+    """Header of an MPEG audio frame (four bytes).
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class MpegHeader(NamedTuple):
     is_mono : bool
     rate_hz : int
     n_bytes : int
-        Length of the frame, or, where it does not say its bit rate, of what is there up to the next.
+        Length of the frame; without a bit rate, the distance to the next frame.
     """
 
     version: int
@@ -82,7 +82,7 @@ class MpegHeader(NamedTuple):
 
 
 def mpeg_header(content: bytes, at: int = 0) -> MpegHeader | None:
-    """Return what the header of a frame of MPEG audio says; None where no frame begins."""
+    """Return the header of an MPEG audio frame; None if no frame begins here."""
     if len(content) < at + 4 or content[at] != 0xFF or content[at + 1] & 0xE0 != 0xE0:
         return None
     version, layer = _VERSIONS[content[at + 1] >> 3 & 3], 4 - (content[at + 1] >> 1 & 3)
@@ -103,15 +103,15 @@ def mpeg_header(content: bytes, at: int = 0) -> MpegHeader | None:
 
 
 def _mpeg_length(head: bytes, at: int) -> int:
-    """Return the length of a frame of MPEG audio, or 0 where none begins."""
+    """Return the length of an MPEG audio frame, or 0 if none begins here."""
     header = mpeg_header(head, at)
     return header.n_bytes if header else 0
 
 
 def _free_length(head: bytes, at: int) -> int:
-    """Return the distance to the next frame of a stream that does not say its bit rate."""
+    """Return the distance to the next frame of a stream without a declared bit rate."""
     following = head.find(head[at : at + 2] + bytes([head[at + 2] & ~2]), at + 24)
-    # Behind the last frame there is none.
+    # The last frame has no successor.
     return following - at if following > 0 else len(head)
 
 
@@ -134,7 +134,7 @@ def _loas_length(head: bytes, at: int) -> int:
 
 
 def _ac3_length(head: bytes, at: int) -> int:
-    """Return the length of a frame of AC-3, or of the E-AC-3 that may follow each of them."""
+    """Return the length of a frame of AC-3 or E-AC-3, which may alternate."""
     if head[at : at + 2] != b"\x0b\x77" or len(head) < at + 6 or head[at + 5] >> 3 > 16:
         return 0
     if head[at + 5] >> 3 > 10:
@@ -156,7 +156,7 @@ _FRAMES: dict[str, _Length] = {
 
 
 def _swapped(head: bytes) -> bytes:
-    """Return the bytes with each pair turned round."""
+    """Return the bytes with each pair swapped."""
     even = len(head) // 2 * 2
     turned = bytearray(even)
     turned[::2], turned[1::2] = head[1:even:2], head[:even:2]
@@ -173,7 +173,7 @@ def _packets_of(head: bytes) -> str | None:
 
 
 def _are_packets(head: bytes, size: int) -> bool:
-    """Tell whether packets of MPEG-TS follow each other; what a receiver writes may begin within one."""
+    """Return whether the content is MPEG-TS packets; the first one may be incomplete."""
     at = head.find(b"G", 0, size)
     while at >= 0:
         if _is_packet_chain(head, at, size):
@@ -183,7 +183,7 @@ def _are_packets(head: bytes, size: int) -> bool:
 
 
 def _is_packet_chain(head: bytes, at: int, size: int) -> bool:
-    """Tell whether all packets are without an error and with content."""
+    """Return whether all packets are free of errors and have content."""
     begins = range(at, len(head) - 3, size)
     return len(begins) >= _ENOUGH_PACKETS and all(
         head[i] == 0x47 and not head[i + 1] & 0x80 and head[i + 3] & 0x30 for i in begins

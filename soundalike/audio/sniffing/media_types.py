@@ -1,4 +1,4 @@
-"""What a browser is told that a sound file is."""
+"""Media types of sound files for browsers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from soundalike.audio.sniffing.content import HEAD_BYTES, Beginning, format_of, read_beginning
 
 _UNKNOWN = "application/octet-stream"
-#: Of formats that hold nothing but sound, or of which nobody plays the rest.
+#: Media types of formats that need no closer look.
 _TYPES = {
     "wav": "audio/wav",
     "aiff": "audio/aiff",
@@ -45,18 +45,17 @@ _TYPES = {
     },
 }
 _MOST_BOXES = 64
-#: The coding of a track, whose name begins so where it is one of pictures.
+#: Codec id of a video track.
 _PICTURES_OF_MATROSKA = re.compile(rb"\x86[\x81-\xbf]V_")
-#: What Apple's programs call MP4 that holds sound, and perhaps a picture of the cover.
+#: Brands of Apple's MP4 files with sound, which may contain a cover picture.
 _SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ")
 
 
 def media_type_of(path: Path) -> str:
-    """Return the media type of a sound file, by its beginning and then by its name.
+    """Return the media type of a sound file by its first bytes, then by its name.
 
-    Of containers that may hold a film it is ``video/...`` where one is inside. Anything that is not
-    known to be sound or film is ``application/octet-stream``, so that no browser takes a file of another
-    kind for a page.
+    A container with video has a type ``video/...``. Other files have the type
+    ``application/octet-stream``, so that no browser displays them as a page.
     """
     try:
         found = read_beginning(path)
@@ -76,7 +75,7 @@ def _by_name(path: Path) -> str:
 
 
 def _behind_tag(path: Path, head: bytes) -> str:
-    """Return the format that follows a tag of ID3: MP3, unless another one can be seen."""
+    """Return the format after an ID3 tag: MP3, unless another one is recognised."""
     if len(head) < 10:
         return "mp3"
     size = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(head[6:10])))
@@ -92,7 +91,7 @@ def _of_ogg(path: Path, found: Beginning) -> str:
 
 
 def _of_matroska(path: Path, found: Beginning) -> str:
-    """Tell WebM by its name for itself, or by sound that it may hold, which then is played as well."""
+    """Return WebM if the file declares it or has a codec of WebM, which browsers then play."""
     is_webm = b"matroska" not in found.head or b"A_OPUS" in found.head or b"A_VORBIS" in found.head
     kind = "video" if _PICTURES_OF_MATROSKA.search(found.head) else "audio"
     return f"{kind}/{'webm' if is_webm and b'V_MPEG' not in found.head else 'x-matroska'}"
@@ -107,12 +106,12 @@ def _of_iso(path: Path, found: Beginning) -> str:
     kind = "video" if brand not in _SOUND_BRANDS and _has_picture(path) else "audio"
     if brand.startswith((b"3gp", b"3gr", b"3gs", b"3ge")):
         return f"{kind}/3gpp"
-    # Sound alone is played as MP4 whichever of the two programs wrote it.
+    # Browsers play QuickTime files without video as MP4.
     return "video/quicktime" if (kind, brand) == ("video", b"qt  ") else f"{kind}/mp4"
 
 
 def _has_picture(path: Path) -> bool:
-    """Tell whether a file of the family of MP4 has a video track."""
+    """Return whether an MP4 or QuickTime file has a video track."""
     with path.open("rb") as file:
         index = _first_box(file, (0, os.fstat(file.fileno()).st_size), b"moov")
         if index is None:
@@ -132,7 +131,7 @@ def _first_box(file: BinaryIO, within: tuple[int, int], name: bytes) -> tuple[in
 
 
 def _boxes(file: BinaryIO, within: tuple[int, int], name: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where the content of each box of a name begins and ends, without going into others."""
+    """Yield the bounds of the content of each box with a name, at one level."""
     begin, end = within
     for _ in range(_MOST_BOXES):
         file.seek(begin)

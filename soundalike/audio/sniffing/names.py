@@ -1,8 +1,8 @@
-"""Endings of file names."""
+"""File name suffixes."""
 
 from __future__ import annotations
 
-#: Films, and containers that hold films as well as sound.
+#: Films, and containers for both films and sound.
 FILM_SUFFIXES = frozenset(
     (
         *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3gpp", ".3g2", ".3gpp2", ".f4v", ".ismv", ".insv"),
@@ -12,8 +12,8 @@ FILM_SUFFIXES = frozenset(
         *(".nsv", ".lrv"),
     )
 )
-#: In a folder, files of these names are taken for sounds, so that a broken one is reported instead
-#: of passed over.
+#: Files in a folder with these suffixes count as sound, so that a broken one is reported instead of
+#: skipped.
 AUDIO_SUFFIXES = FILM_SUFFIXES | frozenset(
     (
         *(".wav", ".wave", ".bwf", ".rf64", ".bw64", ".w64", ".aif", ".aiff", ".aifc", ".afc", ".caf"),
@@ -25,10 +25,10 @@ AUDIO_SUFFIXES = FILM_SUFFIXES | frozenset(
         *(".qcp", ".oma", ".aa3", ".at3", ".vqf", ".aa", ".aax", ".qoa"),
     )
 )
-#: Endings that texts have as well: programs, descriptions of devices, tables, word lists. A text of
-#: such a name is no broken recording.
+#: Suffixes that text files also use: programs, device descriptions, tables, word lists. Such a text file
+#: is not a broken recording.
 TEXT_SUFFIXES = frozenset((".ts", ".mts", ".dts", ".nut", ".tod", ".tp", ".voc", ".sds", ".rm", ".aa"))
-#: Lists and descriptions of sounds that lie elsewhere.
+#: Playlists and manifests.
 PLAY_LIST_SUFFIXES = frozenset(
     (
         *(".m3u", ".m3u8", ".pls", ".cue", ".xspf", ".asx", ".wax", ".wvx", ".wpl", ".zpl", ".b4s"),

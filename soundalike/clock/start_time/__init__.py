@@ -1,4 +1,4 @@
-"""Find out when a recording began: from the caller, its header, its name, or its last change."""
+"""Find the start time of a recording: from the caller, its header, its name or its modification time."""
 
 from soundalike.clock.start_time.finding import Source, StartTime, start_time, start_time_of_upload
 from soundalike.clock.start_time.patterns import DEFAULT_PATTERNS, NamePattern, compile_pattern

@@ -1,6 +1,7 @@
-"""When a recording began: from what the caller says, its header, its name, or its last change.
+"""Find the start time of a recording.
 
-Search by wall-clock time is worth no more than these, so each comes with its source.
+The sources are the caller, the header, the file name and the modification time. They differ in
+reliability, so every start time has its source.
 """
 
 from __future__ import annotations
@@ -25,43 +26,42 @@ from soundalike.clock.start_time.patterns import (
 from soundalike.clock.start_time.zones import fixed_zone
 from soundalike.errors import ParameterError
 
-#: In falling trust. A name is written by the recorder too, but people rename files; any copy may
-#: change the time of the last change.
+#: Sources by decreasing reliability. Recorders write file names too, but people rename files, and
+#: copying may change the modification time.
 Source = Literal["given", "metadata", "filename", "mtime", "unknown"]
 
 #: The year of the first recording of sound.
 _EARLIEST = datetime(1857, 1, 1, tzinfo=UTC)
-#: A recorder in another zone may be ahead of this machine's clock.
+#: A recorder in another time zone may be ahead of this machine's clock.
 _AHEAD = timedelta(days=1)
-#: The days on which clocks begin that nobody has set: MP4, Unix, FAT.
+#: Dates of clocks that were never set: MP4, Unix, FAT.
 _UNSET_DAYS = (date(1904, 1, 1), date(1970, 1, 1), date(1980, 1, 1))
-#: No file system that is in use tells of files from before it; in any zone.
+#: Earlier modification times are invalid in all common file systems, in any time zone.
 _EARLIEST_CHANGE = datetime(1980, 1, 3, tzinfo=UTC)
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: AudioMoth, which writes names in hexadecimal, is sold since then. Most other names of eight such
-#: digits fall before it or in the future.
+#: First year of AudioMoth, which writes names in hexadecimal. Most other names of eight hexadecimal
+#: digits give an earlier or a future time.
 _EARLIEST_HEX = datetime(2017, 1, 1, tzinfo=UTC)
 
-#: Tags that may tell the start, in falling trust. They are written by recorders, and for this.
+#: Tags in which recorders write the start time, by decreasing reliability.
 _TAGS = (
     *("guano", "wamd", "bext", "recordingstart", "com.apple.quicktime.creationdate"),
     *("date_recorded", "recorded date", "icrd"),
 )
-#: These are written by editors, converters and shops as well, at a time of theirs. A name is better.
+#: Tags that editors, converters and shops also write, with other times. A file name is more reliable.
 _VAGUE_TAGS = ("date", "creation_time")
 
 
 @dataclass(frozen=True, slots=True)
 class StartTime:
-    """When a recording began.
+    """Start time of a recording.
 
     Attributes
     ----------
     at : datetime or None
-        In UTC, so that seconds can be added to it whatever clocks are changed in between. None
-        where nothing tells it.
+        In UTC; None if unknown.
     source : str
-        Where it comes from: ``given``, ``metadata``, ``filename``, ``mtime`` or ``unknown``.
+        ``given``, ``metadata``, ``filename``, ``mtime`` or ``unknown``.
     """
 
     at: datetime | None
@@ -76,38 +76,38 @@ def start_time(
     zone: tzinfo = UTC,
     duration_s: float = 0.0,
 ) -> StartTime:
-    """Return when a recording began, from the most trusted source that tells it.
+    """Return the start time of a recording from the most reliable source that has one.
 
-    A source that is damaged, or tells what cannot be, is passed over: a time before 1857 or more
-    than a day ahead, the day on which a clock begins that nobody has set, and a day without a time,
-    which is no second to count from. In a header the minute is enough. The name and the last change
-    take 15 microseconds, the header up to half a millisecond; see `soundalike.audio.tags.read_tags`.
+    Damaged and impossible values are ignored: times before 1857 or more than a day ahead, dates of
+    clocks that were never set, and dates without a time of day. A header may omit the seconds. The name
+    and the modification time take 15 microseconds, the header up to half a millisecond; see
+    `soundalike.audio.tags.read_tags`.
 
     Parameters
     ----------
     path : Path
         The file.
     given : datetime, optional
-        What the caller knows; believed as it is.
+        Start time from the caller; used unchanged.
     patterns : sequence of NamePattern
-        How the time stands in the name; the first that finds one counts.
+        Patterns of times in file names; the first match counts.
     zone : tzinfo
-        The zone of times that name none; see `zone_named`. Of an hour that comes twice when clocks
-        are changed, the first is meant; one that is left out is counted on from before.
+        Time zone for times without one; see `zone_named`. An hour that occurs twice at a clock change
+        is the first one; a skipped hour continues the time before the change.
     duration_s : float
-        Length of the recording in seconds. Recorders close a file when they stop, so that it is
-        taken from the time of the last change.
+        Length of the recording in seconds, subtracted from the modification time, because recorders
+        close a file when they stop.
 
     Raises
     ------
     ParameterError
-        `given` lies at the end of the calendar.
+        `given` is outside the calendar in UTC.
     """
     if given is not None:
         return StartTime(_given(given, zone), "given")
     status = _regular_file(path)
     source = path if status is not None else None
-    found = _told(source, path.name, patterns, zone)
+    found = _from_content(source, path.name, patterns, zone)
     if found.at is None and status is not None:
         changed = _last_change(status, duration_s)
         return StartTime(changed, "mtime") if changed else found
@@ -122,38 +122,38 @@ def start_time_of_upload(
     patterns: Sequence[NamePattern] = DEFAULT_PATTERNS,
     zone: tzinfo = UTC,
 ) -> StartTime:
-    """Return when an upload began; like `start_time`, without a time of last change.
+    """Return the start time of an upload; like `start_time`, without the modification time.
 
     Parameters
     ----------
     source : Path or bytes
-        The content of a sound file, or where it was written to.
+        The content of a sound file, or the file that holds it.
     name : str or None
-        What it was called; folders before the name are left out.
+        File name of the upload; folders in it are ignored.
     given, patterns, zone
         See `start_time`.
 
     Raises
     ------
     ParameterError
-        `given` lies at the end of the calendar.
+        `given` is outside the calendar in UTC.
     """
     if given is not None:
         return StartTime(_given(given, zone), "given")
-    return _told(source, re.split(r"[/\\]", name or "")[-1], patterns, zone)
+    return _from_content(source, re.split(r"[/\\]", name or "")[-1], patterns, zone)
 
 
 def _given(given: datetime, zone: tzinfo) -> datetime:
     try:
         return (given if given.tzinfo else given.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError as exc:
-        raise ParameterError(f"start time {given} has no counterpart in UTC; give another") from exc
+        raise ParameterError(f"start time {given} is outside the calendar in UTC; give another") from exc
 
 
-def _told(
+def _from_content(
     source: Path | bytes | None, name: str, patterns: Sequence[NamePattern], zone: tzinfo
 ) -> StartTime:
-    """Look into the header and the name."""
+    """Return the start time from the header or the name."""
     tags = _tags_of(source) if source else {}
     if at := _from_recorder(tags, zone):
         return StartTime(at, "metadata")
@@ -165,11 +165,11 @@ def _told(
 
 
 def _tags_of(source: Path | bytes) -> dict[str, str]:
-    # Imports numpy and the decoders; patterns and zones are asked for before they are needed.
+    # A late import: this loads NumPy and the decoders, which patterns and zones do not need.
     from soundalike.audio.tags import read_tags
 
     tags = {key: value.strip("\0 \t\r\n") for key, value in read_tags(source).items()}
-    # A day, and no time.
+    # Ignore dates without a time of day.
     return {key: value for key, value in tags.items() if key != "date" or not RELEASE.fullmatch(value)}
 
 
@@ -186,7 +186,7 @@ def _first_time(tags: Mapping[str, str], keys: Sequence[str], zone: tzinfo) -> d
 
 def _from_name(name: str, patterns: Sequence[NamePattern], zone: tzinfo) -> datetime | None:
     stem, suffix = os.path.splitext(name)
-    # What follows the last full stop may be a part of the time.
+    # The part after the last dot may belong to the time.
     text = name if suffix[1:].isdigit() else stem
     if bracketed := ZONE_IN_BRACKETS.search(text):
         zone = fixed_zone(bracketed["z"])
@@ -196,7 +196,7 @@ def _from_name(name: str, patterns: Sequence[NamePattern], zone: tzinfo) -> date
 
 
 def _everywhere(regex: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """Yield matches, also those that begin inside another one."""
+    """Yield all matches, including overlapping ones."""
     position = 0
     while match := regex.search(text, position):
         yield match
@@ -204,7 +204,7 @@ def _everywhere(regex: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
 
 
 def _time_of(match: re.Match[str], zone: tzinfo) -> datetime | None:
-    """Return the time in UTC that a match means, or None where it cannot be one."""
+    """Return the time of a match in UTC, or None if it is impossible."""
     parts = {name: text for name, text in match.groupdict().items() if text}
     try:
         if "hex" in parts:
@@ -223,7 +223,7 @@ def _time_of(match: re.Match[str], zone: tzinfo) -> datetime | None:
 
 
 def _calendar_time(parts: dict[str, str]) -> datetime:
-    """Return date and time as they are written, without a zone."""
+    """Return date and time without a time zone."""
     numbers = {name: int(parts.get(name, "0")) for name in "YymdHMS"}
     year = numbers["Y"] if "Y" in parts else numbers["y"] + (1900 if numbers["y"] >= 69 else 2000)
     hour, minute, second = (numbers[name] for name in "HMS")
@@ -232,7 +232,7 @@ def _calendar_time(parts: dict[str, str]) -> datetime:
     later = _fraction(parts)
     if (hour, minute, second) == (24, 0, 0):
         hour, later = 0, later + timedelta(days=1)
-    # Leap seconds end an hour of UTC, in zones of broken hours a quarter of one.
+    # Leap seconds end an hour of UTC, which is a quarter of an hour in some zones.
     if second == 60 and minute % 15 == 14:
         second, later = 59, later + timedelta(seconds=1)
     return datetime(year, numbers["m"], numbers["d"], hour, minute, second) + later
@@ -247,7 +247,7 @@ def _latest() -> datetime:
 
 
 def _regular_file(path: Path) -> os.stat_result | None:
-    """Return the status of a file; None where there is none, or a pipe that would never answer."""
+    """Return the status of a regular file; None for other paths, such as pipes."""
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""How times are written: in names of files by recorders and by people, and in headers."""
+"""Patterns of times in file names and headers."""
 
 from __future__ import annotations
 
@@ -9,54 +9,54 @@ from soundalike.clock.start_time.zones import OFFSET
 from soundalike.errors import ParameterError
 
 _DAY = r"(?P<Y>[0-9]{4})(?P<ds>[-_./: ]?)(?P<m>[0-9]{2})(?P=ds)(?P<d>[0-9 ][0-9])"
-#: An hour of one digit only where what is around it shows that it is one: ``at 6.30.00``.
+#: A one-digit hour only in an unambiguous context: ``at 6.30.00``.
 _HOUR = r"(?P<H>[0-9]{2}|(?<=[ T])[0-9](?=[-.:]))"
 _MINUTE = r"(?P<ts>[-_.: ]?)(?P<M>[0-9]{2})"
 _SECOND = r"(?P=ts)(?P<S>[0-9]{2})(?:[.,](?P<f>[0-9]{1,9}))?"
-#: No place between two digits: a longer number is not cut into pieces.
+#: Not between two digits: a match must not be part of a longer number.
 _EDGE = r"(?:(?<![0-9])|(?![0-9]))"
-#: Between day and time: recorders have ``_`` or ``$`` in place of the T, Apple and WhatsApp the "at" of
-#: their language, BirdNET-Pi words.
+#: Between date and time: recorders write ``_`` or ``$`` instead of the T, Apple and WhatsApp the word
+#: "at" in the user's language, BirdNET-Pi its name.
 _BETWEEN = r"(?:(?P<T>T)|[ _.$-]{0,3}| (?:at|um|om|kl\.?|à|alle|a las|às) |-birdnet-(?:[^-]{1,32}-)?)"
-#: Of a time with AM or PM; blanks are narrow ones on Apple's.
+#: AM or PM; Apple's systems use narrow spaces.
 _HALF = "(?:[ \u00a0\u202f]?(?P<p>[AP])[.]?M(?![a-z]))?"
-#: ``-01`` behind the time is mostly a count. It is an offset where the T shows that ISO 8601 is meant
-#: and it has four digits.
+#: ``-01`` after the time is usually a counter. It is an offset only in ISO 8601 (with a T) and with four
+#: digits.
 _ZONE = (
     rf"(?:[ _]?(?P<z>Z(?![a-z])|(?:UTC|GMT)(?:[+-]{OFFSET})?|[+](?=[0-9]{{2}}){OFFSET}"
     rf"|(?(T)-(?:0[0-9]|1[0-2]):?(?:00|15|30|45)(?![0-9])|(?!))))?"
 )
-#: ``GMT20240115-063000``, as of video calls.
+#: ``GMT20240115-063000``, in recordings of video calls.
 _ZONE_BEFORE = r"(?:(?<![a-z])(?P<before>GMT|UTC)[ _-]?)?"
-#: ISO 8601 with its separators as names can hold them, and what recorders make of it.
+#: ISO 8601 with separators that are allowed in file names, and the variants of recorders.
 _SECONDS = rf"{_EDGE}{_ZONE_BEFORE}{_DAY}{_BETWEEN}{_HOUR}{_MINUTE}{_SECOND}{_HALF}{_ZONE}{_EDGE}"
-#: Milliseconds behind the seconds without anything between: phones.
+#: Milliseconds directly after the seconds: phones.
 _MILLISECONDS = (
     r"(?<![0-9])(?P<Y>[0-9]{4})(?P<m>[0-9]{2})(?P<d>[0-9]{2})[_T-]"
     r"(?P<H>[0-9]{2})(?P<M>[0-9]{2})(?P<S>[0-9]{2})(?P<f>[0-9]{3})(?![0-9])"
 )
-#: Without seconds: something is between day and time, and nothing goes on behind the minute. 0001 to
-#: 0059 are counts, unless they are multiples of five minutes, as recorders are set to.
+#: Without seconds: requires a separator between date and time and no digit after the minute. 0001 to
+#: 0059 are counters, except multiples of five minutes, which are usual settings of recorders.
 _MINUTES = (
     rf"{_EDGE}{_ZONE_BEFORE}{_DAY}(?![0-9]){_BETWEEN}(?!00[0-5][1-46-9](?![0-9]))"
     rf"{_HOUR}(?P<ts>[-.:_]?)(?P<M>[0-9]{{2}})(?![0-9]|(?P=ts)[0-9]){_HALF}{_ZONE}"
 )
-#: Years of two digits, as of field recorders and voice recorders: year, month, day, and seconds too.
+#: Two-digit years of field and voice recorders: year, month, day, with seconds.
 _SHORT_YEARS = (
     r"(?<![0-9])(?P<y>[0-6][0-9])(?P<m>[0-9]{2})(?P<d>[0-9]{2})[_-]"
     r"(?P<H>[0-9]{2})(?P<M>[0-9]{2})(?P<S>[0-9]{2})(?![0-9])"
 )
-#: The zone of the time in a name, wherever it stands in that.
+#: Time zone anywhere in a file name.
 ZONE_IN_BRACKETS = re.compile(rf"[(\[](?P<z>(?:UTC|GMT)(?:[+-]{OFFSET})?)[)\]]", re.IGNORECASE)
-#: In a header. The hour may lack its leading zero, or have a blank for it.
+#: In a header. The hour may have a space instead of its leading zero, or lack it.
 IN_TAGS = re.compile(
     rf"{_DAY}[T ](?P<H>[0-9 ][0-9]|[0-9](?=[-_.:])){_MINUTE}(?:{_SECOND})?"
     rf"(?: ?(?P<z>Z|(?:UTC|GMT)?(?:[+-]{OFFSET})|UTC|GMT))?",
     re.IGNORECASE,
 )
-#: What shops write for a day: its first second, there or in California.
+#: Shops write a date as its first second, in UTC or in California.
 RELEASE = re.compile(r"[^T ]+[T ](?:00:00(?::00(?:[.]0+)?)?(?: ?(?:Z|[+-]00:?00))?|0[78]:00:00Z)")
-#: AudioMoth's comment. Its first firmware names no zone and keeps to UTC.
+#: AudioMoth's comment. Its first firmware writes UTC without naming it.
 AUDIOMOTH = re.compile(
     r"Recorded at (?P<H>[0-9]{2}):(?P<M>[0-9]{2}):(?P<S>[0-9]{2})(?:[.](?P<f>[0-9]{1,9}))?"
     rf" (?P<d>[0-9]{{2}})/(?P<m>[0-9]{{2}})/(?P<Y>[0-9]{{4}})(?: \((?P<z>UTC(?:[+-]{OFFSET})?)\))?"
@@ -72,16 +72,16 @@ _DIRECTIVES = {
 
 @dataclass(frozen=True, slots=True)
 class NamePattern:
-    """How a recorder writes the time into names.
+    """A pattern of times in file names.
 
     Attributes
     ----------
     text : str
-        What a person calls it.
+        Description for users.
     regex : re.Pattern
-        Finds it anywhere in a name. Its groups are called like the directives of `compile_pattern`;
-        ``hex`` is Unix time in hexadecimal, ``p`` the A or P of AM and PM, and ``before`` a zone that
-        stands before the day.
+        Matches anywhere in a name. Its groups have the names of the directives of `compile_pattern`;
+        also ``hex`` (Unix time in hexadecimal), ``p`` (the A or P of AM and PM) and ``before`` (a time
+        zone before the date).
     """
 
     text: str
@@ -98,23 +98,23 @@ DEFAULT_PATTERNS = (
 
 
 def compile_pattern(text: str) -> NamePattern:
-    """Return the pattern that a person describes like for ``strptime``.
+    """Compile a pattern in the style of ``strptime``.
 
-    It is looked for anywhere in a name without its extension, in any case, and never within a
-    longer number.
+    It matches anywhere in a file name without its suffix, ignoring case, but never inside a longer
+    number.
 
     Parameters
     ----------
     text : str
-        Plain text and directives. ``%Y`` or ``%y`` (2069 is 1969), ``%m``, ``%d``, ``%H`` (0 to 24)
-        and ``%M`` are needed and ``%S`` nearly always, each with all its digits; or ``%s``, Unix
-        time. ``%f`` is a fraction of a second, ``%z`` an offset like ``Z``, ``+0200`` or ``UTC+2``,
-        ``%%`` a percent sign. SoundTrap's names are ``%y%m%d%H%M%S``.
+        Plain text and directives. ``%Y`` or ``%y`` (69 is 1969), ``%m``, ``%d``, ``%H`` (0 to 24) and
+        ``%M`` are required, with all digits, and ``%S`` is usual; or ``%s`` for Unix time. ``%f`` is a
+        fraction of a second, ``%z`` an offset like ``Z``, ``+0200`` or ``UTC+2``, ``%%`` a percent
+        sign. SoundTrap's names are ``%y%m%d%H%M%S``.
 
     Raises
     ------
     ParameterError
-        A directive is unknown, comes twice, or the time of day is missing.
+        A directive is unknown, repeated or missing.
     """
     pieces = re.split(r"%(.?)", text, flags=re.DOTALL)
     literals, directives = pieces[::2], pieces[1::2]
@@ -122,12 +122,12 @@ def compile_pattern(text: str) -> NamePattern:
     for directive, literal in zip(directives, literals[1:], strict=True):
         if directive not in (*_DIRECTIVES, "%"):
             known = " ".join(f"%{name}" for name in (*_DIRECTIVES, "%"))
-            raise ParameterError(f"name pattern {text!r} holds %{directive}; choose from {known}")
+            raise ParameterError(f"name pattern {text!r} contains %{directive}; choose from {known}")
         regex += "%" if directive == "%" else f"(?P<{directive}>{_DIRECTIVES[directive]})"
         regex += re.escape(literal)
     named = [directive for directive in directives if directive != "%"]
     if twice := [name for name in _DIRECTIVES if named.count(name) > 1]:
-        raise ParameterError(f"name pattern {text!r} holds %{twice[0]} twice; give it once")
+        raise ParameterError(f"name pattern {text!r} contains %{twice[0]} twice; give it once")
     year = "%y" if "y" in named else "%Y"
     missing = [name for name in (year, "%m", "%d", "%H", "%M") if name[1] not in named]
     if "s" not in named and missing:

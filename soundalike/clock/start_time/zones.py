@@ -1,4 +1,4 @@
-"""Time zones that a person or a recorder names."""
+"""Parse time zones."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from datetime import UTC, timedelta, timezone, tzinfo
 
 from soundalike.errors import ConfigError, ParameterError
 
-#: Hours, and perhaps minutes, that a zone is from UTC.
+#: Hours and optional minutes of an offset from UTC.
 OFFSET = r"(?:0?[0-9]|1[0-4])(?::?[0-5][0-9])?(?![0-9])"
 _FIXED_ZONE = re.compile(rf"(?:UTC|GMT|Z)|(?:UTC|GMT)?[+-]{OFFSET}", re.IGNORECASE)
 _SIGNED = re.compile(r"([+-])([0-9]{1,2})(?::?([0-9]{2}))?\Z")
 
 
 def zone_named(text: str) -> tzinfo:
-    """Return the time zone that a person names.
+    """Return a time zone by its name or offset.
 
     Parameters
     ----------
     text : str
-        A name like ``Europe/Berlin``, or an offset like ``+02:00`` or ``UTC-3``, which suits
-        recorders that stay on winter time. ``UTC`` and offsets need no time zone data.
+        A name like ``Europe/Berlin``, or an offset like ``+02:00`` or ``UTC-3``, for recorders without
+        daylight saving time. ``UTC`` and offsets need no time zone data.
 
     Raises
     ------
     ParameterError
-        There is no such zone.
+        The zone is unknown.
     ConfigError
         This machine has no time zone data.
     """
@@ -40,8 +40,8 @@ def zone_named(text: str) -> tzinfo:
         known = zoneinfo.available_timezones()
         if not known:
             raise ConfigError(
-                f"this machine has no time zone data to look {text!r} up in; install the package "
-                "tzdata, or give an offset like +02:00"
+                f"this machine has no time zone data for {text!r}; install the package tzdata, or give "
+                "an offset like +02:00"
             ) from exc
         by_lower = {name.lower(): name for name in known}
         close = difflib.get_close_matches(text.lower(), sorted(by_lower), n=1)
@@ -52,7 +52,7 @@ def zone_named(text: str) -> tzinfo:
 
 
 def fixed_zone(text: str) -> tzinfo:
-    """Return the zone that ``UTC``, ``Z`` or an offset from it names."""
+    """Return the time zone of ``UTC``, ``Z`` or an offset from it."""
     signed = _SIGNED.search(text)
     if not signed:
         return UTC

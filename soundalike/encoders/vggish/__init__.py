@@ -1,1 +1,1 @@
-"""VGGish: its network and its postprocessing, split as upstream splits them."""
+"""VGGish: network and post-processing, divided as in upstream's code."""

@@ -1,8 +1,8 @@
-"""VGGish in bfloat16: the same network, faster where the processor multiplies bfloat16 itself.
+"""VGGish in bfloat16: the same network, faster on processors with bfloat16 instructions.
 
-Weights and activations are bfloat16 from the start to the embedding: cast at every call, the 72 million
-weights would cost more than they save. Written in TensorFlow's own functions, because tf-slim's layers
-run only in a session, which is slower here.
+Weights and activations are bfloat16 throughout: casting the 72 million weights at every call would cost
+more than it saves. The code uses TensorFlow's functions, because tf-slim's layers need a session, which
+is slower here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CPU_FLAGS = Path("/proc/cpuinfo")
 
 
 def is_supported() -> bool:
-    """Tell whether the processor has instructions for bfloat16; without them float32 is faster."""
+    """Return whether the processor has bfloat16 instructions; without them float32 is faster."""
     try:
         text = _CPU_FLAGS.read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -37,12 +37,12 @@ def load(checkpoint: Path) -> Callable[[FloatArray], FloatArray]:
     Parameters
     ----------
     checkpoint : Path
-        Has been checked by `soundalike.encoders.vggish.network.check_checkpoint`.
+        Checked by `soundalike.encoders.vggish.network.check_checkpoint`.
     """
     import tensorflow as tf
 
     reader = tf.train.load_checkpoint(str(checkpoint))
-    # Cast by NumPy: TensorFlow would keep the memory of the float32 tensors for itself.
+    # Cast by NumPy: TensorFlow would not release the memory of the float32 tensors.
     weights = {
         name: tf.Variable(reader.get_tensor(name).astype(tf.bfloat16.as_numpy_dtype), trainable=False)
         for name in variable_shapes()
@@ -56,7 +56,7 @@ def load(checkpoint: Path) -> Callable[[FloatArray], FloatArray]:
     def run(log_mel: FloatArray) -> FloatArray:
         return np.asarray(embed(tf.constant(log_mel)).numpy(), dtype=np.float32)
 
-    # The first calls trace the graph and let oneDNN lay the weights out for its kernels.
+    # The first call traces the graph and lets oneDNN arrange the weights for its kernels.
     run(np.zeros((1, front_end.PATCH_FRAMES, front_end.N_MEL_BANDS), dtype=np.float32))
     return run
 

@@ -1,4 +1,4 @@
-"""The layers of VGGish, and the names and shapes of their variables in the published checkpoint."""
+"""Layers of VGGish, with the names and shapes of their variables in the published checkpoint."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ EMBEDDING_LAYER = "fc2"
 
 
 def layers_of(block: str) -> list[str]:
-    """Return the names of a block's layers: tf-slim names a lone one after its block."""
+    """Return the names of a block's layers; tf-slim names a single layer like its block."""
     count = len(CONV_BLOCKS[block])
     return [block] if count == 1 else [f"{block}/{block}_{n}" for n in range(1, count + 1)]
 
 
 def flat_size() -> int:
-    """Return how many numbers the last pooling layer leaves of a patch."""
+    """Return the size of the last pooling layer's output for a patch."""
     pooling: int = 2 ** len(CONV_BLOCKS)
     channels = CONV_BLOCKS["conv4"][-1]
     return (front_end.PATCH_FRAMES // pooling) * (front_end.N_MEL_BANDS // pooling) * channels

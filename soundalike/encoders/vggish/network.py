@@ -1,6 +1,6 @@
 """The VGGish network: tf-slim graph, weights from the published single-file checkpoint.
 
-TensorFlow is imported by the functions that need it, not by importing this module.
+Importing this module does not import TensorFlow; the functions do.
 """
 
 from __future__ import annotations
@@ -65,30 +65,29 @@ def define_vggish(log_mel: Any) -> Any:
 
 
 class VGGishNetwork:
-    """VGGish with loaded weights: an `soundalike.encoders.base.Encoder`.
+    """VGGish with loaded weights: a `soundalike.encoders.base.Encoder`.
 
     Parameters
     ----------
     checkpoint : Path
-        A TensorFlow checkpoint of the single-file (V1) format, as published, or the prefix of a
-        later one.
+        A TensorFlow checkpoint in the published single-file (V1) format, or the prefix of one in the
+        V2 format.
     precision : str
-        ``float32`` (the tf-slim graph, the reference), ``bfloat16``, or ``auto``: bfloat16 where the
-        processor multiplies it itself. Embeddings of both may be compared: the cosine between them is
-        above 0.999, so they share a fingerprint.
+        ``float32`` (the tf-slim graph, the reference), ``bfloat16``, or ``auto``: bfloat16 if the
+        processor supports it. Embeddings of both are comparable: their cosine is above 0.999, so they
+        share a fingerprint.
 
     Attributes
     ----------
     precision : str
-        ``float32`` or ``bfloat16``: what is used.
+        The number format in use: ``float32`` or ``bfloat16``.
 
     Raises
     ------
     WeightsCorrupt
-        The file is no checkpoint, or lacks a variable of the network, or has one of another shape;
-        the message names it.
+        The file is not a checkpoint, or a variable of the network is missing or has another shape.
     ParameterError
-        `precision` is none of the three.
+        `precision` is invalid.
     """
 
     name = "vggish"
@@ -112,7 +111,7 @@ class VGGishNetwork:
 def _loaded(
     load: Callable[[Path], Callable[[FloatArray], FloatArray]], checkpoint: Path
 ) -> Callable[[FloatArray], FloatArray]:
-    """Load weights whose names and shapes are right; their values may still be damaged."""
+    """Load weights with correct names and shapes; their values may still be damaged."""
     import tensorflow as tf
 
     try:
@@ -125,11 +124,11 @@ def _loaded(
 
 
 def _prepare_tensorflow(fast: bool) -> None:
-    """Set what TensorFlow reads when it is first imported."""
+    """Set the environment variables that TensorFlow reads at its first import."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     if fast:
-        # The weights never change: oneDNN may keep them laid out for its kernels between calls.
+        # The weights never change, so oneDNN may keep its arrangement of them between calls.
         os.environ.setdefault("TF_ONEDNN_ASSUME_FROZEN_WEIGHTS", "1")
 
 
@@ -139,21 +138,21 @@ def load_float32(checkpoint: Path) -> Callable[[FloatArray], FloatArray]:
     Parameters
     ----------
     checkpoint : Path
-        Has been checked by `check_checkpoint`.
+        Checked by `check_checkpoint`.
     """
     import tensorflow.compat.v1 as tf
 
     tf.get_logger().setLevel("ERROR")
     graph = tf.Graph()
     with graph.as_default(), warnings.catch_warnings():
-        # tf-slim calls layers by a name that Keras calls deprecated.
+        # tf-slim uses a method that Keras deprecates.
         warnings.filterwarnings("ignore", message="`layer.apply` is deprecated")
         log_mel = tf.placeholder(
             tf.float32, (None, front_end.PATCH_FRAMES, front_end.N_MEL_BANDS), "log_mel"
         )
         embeddings = define_vggish(log_mel)
         session = tf.Session(graph=graph)
-        # Outside of the graph's context TensorFlow 2 would restore eagerly, and fail.
+        # Outside of the graph's context TensorFlow 2 would restore eagerly and fail.
         tf.train.Saver().restore(session, str(checkpoint))
 
     def run(patches: FloatArray) -> FloatArray:
@@ -164,7 +163,7 @@ def load_float32(checkpoint: Path) -> Callable[[FloatArray], FloatArray]:
 
 
 def check_checkpoint(checkpoint: Path) -> None:
-    """Raise `WeightsCorrupt` unless the file holds every variable of the network.
+    """Raise `WeightsCorrupt` unless the file has every variable of the network.
 
     Parameters
     ----------
@@ -179,14 +178,16 @@ def check_checkpoint(checkpoint: Path) -> None:
         reason = str(exc).splitlines()[0][:200]
         raise WeightsCorrupt(
             f"{checkpoint} is not a TensorFlow checkpoint ({reason}); "
-            "fetch the published one with: soundalike models download"
+            "download the published one with: soundalike models download"
         ) from exc
     for name, shape in variable_shapes().items():
         if name not in found:
-            raise WeightsCorrupt(f"{checkpoint} lacks the variable {name}; it is not VGGish's")
+            raise WeightsCorrupt(
+                f"{checkpoint} lacks the variable {name}; it is not a checkpoint of VGGish"
+            )
         if tuple(found[name]) != shape:
             raise WeightsCorrupt(
-                f"{checkpoint}: {name} has shape {tuple(found[name])}, VGGish's is {shape}"
+                f"{checkpoint}: {name} has shape {tuple(found[name])}, expected {shape}"
             )
 
 

@@ -1,4 +1,4 @@
-"""PCA, whitening and 8-bit quantisation, as the AudioSet release was processed. Off by default."""
+"""PCA, whitening and 8-bit quantisation of the AudioSet release. Off by default."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEVELS = 255.0
 
 
 class Postprocessor:
-    """Turns raw VGGish embeddings into those of the AudioSet release.
+    """Converts raw VGGish embeddings to the format of the AudioSet release.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ class Postprocessor:
     Raises
     ------
     WeightsCorrupt
-        The file is no npz file, lacks an array, or has one of another shape.
+        The file is not an npz file, or an array is missing or has another shape.
 
     Notes
     -----
-    The last components saturate: of a whitened component with tiny variance mostly 0 or 255 is left. For
-    retrieval the raw embeddings are better; see docs/adr/0010.
+    The last components saturate: whitened components with tiny variance are mostly 0 or 255. Raw
+    embeddings are better for retrieval; see docs/adr/0010.
 
     References
     ----------
@@ -47,7 +47,7 @@ class Postprocessor:
                 matrix, means = arrays[_MATRIX], arrays[_MEANS]
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
             raise WeightsCorrupt(
-                f"{pca_params} cannot be used ({exc}); fetch the published one with: "
+                f"{pca_params} cannot be used ({exc}); download the published one with: "
                 "soundalike models download"
             ) from exc
         size = front_end.EMBEDDING_DIM
@@ -70,7 +70,7 @@ class Postprocessor:
         Returns
         -------
         quantised : (n, 128) uint8
-            -2 becomes 0 and 2 becomes 255; what lies between is cut off, not rounded, as upstream does.
+            -2 becomes 0 and 2 becomes 255; values between are truncated, not rounded, as in upstream.
 
         Raises
         ------

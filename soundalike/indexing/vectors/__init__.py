@@ -1,7 +1,7 @@
-"""Collections of vectors that other programs computed: read them from files and store them.
+"""Index vectors that other programs computed.
 
-`soundalike.indexing.vectors.indexing` stores them. It is not imported here, because the gateway, which
-only reads them, has no way to a database.
+`soundalike.indexing.vectors.indexing` stores them. It is not imported here, because the gateway only
+reads them and has no database.
 """
 
 from soundalike.indexing.vectors.reading import read_vectors

@@ -1,4 +1,4 @@
-"""Read the vectors themselves: NumPy arrays, Parquet columns, JSON lines."""
+"""Read vectors from NumPy arrays, Parquet files and JSON lines."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import MetadataError
+from soundalike.faults import one_line
 from soundalike.indexing.metadata import read_rows
 from soundalike.types import FloatArray
 
-#: Endings of the files that hold vectors.
+#: Suffixes of files with vectors.
 SUFFIXES = (".npy", ".parquet", ".jsonl", ".ndjson")
-#: Names of the column of vectors; the first that is there counts.
+#: Names of the column of vectors; the first one in a file counts.
 VECTOR_COLUMNS = ("vector", "embedding", "audioVector")
 
 
@@ -26,7 +27,7 @@ class Vectors(NamedTuple):
     ----------
     matrix : (n, dimension) float32
     rows : list of dict, or None
-        The other columns of each vector's row, by name; None where the file has no other columns.
+        The other columns of each row by name; None if the file has only vectors.
     """
 
     matrix: FloatArray
@@ -34,24 +35,24 @@ class Vectors(NamedTuple):
 
 
 def read_arrays(path: Path) -> Vectors:
-    """Read the vectors of a file, and the columns beside them.
+    """Read the vectors and other columns of a file.
 
     Parameters
     ----------
     path : Path
         A ``.npy`` file of shape ``(n, dimension)``; or a ``.parquet`` file or JSON lines with a column
-        of lists of numbers, which is called ``vector``, ``embedding`` or ``audioVector``.
+        ``vector``, ``embedding`` or ``audioVector`` of lists of numbers.
 
     Raises
     ------
     MetadataError
-        The file cannot be read, or holds something else.
+        The file cannot be read, or has other content.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise MetadataError(f"{str(path)!r} is not of a known kind; give one of {', '.join(SUFFIXES)}")
+        raise MetadataError(f"{str(path)!r} has an unknown suffix; give one of {', '.join(SUFFIXES)}")
     if not path.is_file():
-        raise MetadataError(f"no file is at {str(path)!r}; give the file that holds the vectors")
+        raise MetadataError(f"there is no file at {str(path)!r}; give the file of the vectors")
     try:
         if suffix == ".npy":
             return Vectors(_checked(np.load(path, mmap_mode="r", allow_pickle=False), path), None)
@@ -62,16 +63,15 @@ def read_arrays(path: Path) -> Vectors:
     except (ValueError, EOFError) as exc:
         if isinstance(exc, MetadataError):
             raise
-        reason = " ".join(str(exc).split())
         raise MetadataError(
-            f"{str(path)!r} cannot be read as {suffix}: {reason}; write it again"
+            f"{str(path)!r} cannot be read as {suffix}: {one_line(exc)}; write it again"
         ) from exc
 
 
 def _checked(found: npt.NDArray[Any], path: Path) -> FloatArray:
     if found.dtype.kind not in "fiu" or found.ndim != 2 or 0 in found.shape:
         raise MetadataError(
-            f"{str(path)!r} holds {found.dtype} of shape {found.shape}; give numbers of shape "
+            f"{str(path)!r} contains {found.dtype} of shape {found.shape}; give numbers of shape "
             "(rows, dimension)"
         )
     return found.astype(np.float32, copy=False)
@@ -80,7 +80,7 @@ def _checked(found: npt.NDArray[Any], path: Path) -> FloatArray:
 def _from_json(path: Path) -> Vectors:
     rows = [dict(row) for _, row in read_rows(path, [VECTOR_COLUMNS])]
     if not rows:
-        raise MetadataError(f"{str(path)!r} holds no vectors")
+        raise MetadataError(f"{str(path)!r} contains no vectors")
     column = next((name for name in VECTOR_COLUMNS if name in rows[0]), None)
     if column is None:
         raise MetadataError(
@@ -91,7 +91,7 @@ def _from_json(path: Path) -> Vectors:
         matrix = np.array([row.pop(column) for row in rows], dtype=np.float32)
     except (KeyError, TypeError, ValueError) as exc:
         raise MetadataError(
-            f"{column} of {str(path)!r} is not the same number of numbers in each line ({exc})"
+            f"{column} of {str(path)!r} does not have the same length in each line ({exc})"
         ) from exc
     return Vectors(_checked(matrix, path), rows)
 
@@ -108,24 +108,24 @@ def _from_parquet(path: Path) -> Vectors:
     try:
         table = pyarrow.parquet.read_table(path)
     except pyarrow.ArrowException as exc:
-        reason = " ".join(str(exc).split())[:200]
+        reason = one_line(exc)[:200]
         raise MetadataError(f"{str(path)!r} cannot be read as Parquet: {reason}") from exc
     column = _vector_column(table.schema, path)
-    # One after the other and all of one length: a view of the file's numbers, not a list of lists.
+    # Consecutive vectors of one length: a view of the file's numbers instead of a list of lists.
     lists = table.column(column).combine_chunks()
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     lengths = set(pyarrow.compute.list_value_length(lists).to_pylist())
     if not table.num_rows:
-        raise MetadataError(f"{str(path)!r} holds no vectors")
+        raise MetadataError(f"{str(path)!r} contains no vectors")
     if lists.null_count or len(lengths) != 1:
-        raise MetadataError(f"the vectors in {column!r} of {str(path)!r} are not of one length")
-    # Times and decimals become tags, which are JSON.
+        raise MetadataError(f"the vectors in {column!r} of {str(path)!r} have different lengths")
+    # Tags are JSON, so times and decimals become text.
     rows = [json.loads(json.dumps(row, default=str)) for row in table.drop_columns([column]).to_pylist()]
     return Vectors(_checked(flat.reshape(table.num_rows, -1), path), rows)
 
 
 def _vector_column(schema: Any, path: Path) -> str:
-    """Return the name of the column of vectors: a usual one, or the only one that holds lists."""
+    """Return the name of the column of vectors: a known name, or the only column of lists."""
     import pyarrow
 
     lists = [
@@ -138,7 +138,7 @@ def _vector_column(schema: Any, path: Path) -> str:
     named = [name for name in VECTOR_COLUMNS if name in lists] or lists
     if len(named) != 1 and not set(named) & set(VECTOR_COLUMNS):
         raise MetadataError(
-            f"{str(path)!r} has {len(lists)} columns of lists; call the one that holds the vectors "
+            f"{str(path)!r} has {len(lists)} columns of lists; name the one with the vectors "
             f"{VECTOR_COLUMNS[0]!r}"
         )
     return named[0]

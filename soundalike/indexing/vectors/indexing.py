@@ -1,4 +1,4 @@
-"""Store recordings that are known by their vectors."""
+"""Store recordings of external vectors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from soundalike.errors import ModelMismatch, ParameterError, SoundalikeError
 from soundalike.indexing.items import IndexResult, failed_result
 from soundalike.indexing.vectors.recordings import Refused, VectorRecording
 from soundalike.store.base import Entry
-from soundalike.store.each import add_each
+from soundalike.store.each import add_each, batches
 from soundalike.store.protocol import Store
-from soundalike.store.renewal import count_searchable, hidden_by_encoder
+from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import EXTERNAL, FloatArray, IndexSpec
 
-#: Windows that are stored in one transaction.
+#: Number of windows per transaction.
 _BATCH_WINDOWS = 2000
 _ENCODER_NAME = re.compile(r"[\w.:/+-]{1,80}")
 _DIGITS = 6
@@ -35,30 +35,30 @@ def external_spec(
     encoder: str = EXTERNAL,
     collection: str = DEFAULT_COLLECTION,
 ) -> IndexSpec:
-    """Return what the collection of such vectors is made with.
+    """Return the specification of a collection of external vectors.
 
     Parameters
     ----------
     store : Store
     recordings : sequence of VectorRecording or Refused
-        The usual length and distance of their windows are those of a new collection.
+        A new collection gets the most frequent length and distance of their windows.
     dimension : int
-        Numbers in each vector.
+        Length of a vector.
     encoder : str
-        What computed the vectors.
+        Name of the program that computed the vectors.
     collection : str
-        One that is there keeps what it was made with.
+        An existing collection keeps its specification.
 
     Raises
     ------
     ModelMismatch
-        The collection holds other vectors.
+        The collection has other vectors.
     ParameterError
-        `encoder` is not a name.
+        `encoder` is not a valid name.
     """
     if not _ENCODER_NAME.fullmatch(encoder):
         raise ParameterError(
-            f"the encoder is called {encoder[:80]!r}; use up to 80 letters, digits and . : / + - _"
+            f"the encoder is {encoder[:80]!r}; use up to 80 letters, digits and . : / + - _"
         )
     window_s, stride_s = _usual_windows(recordings)
     wanted = IndexSpec(encoder, EXTERNAL, dimension, window_s, stride_s)
@@ -74,7 +74,7 @@ def external_spec(
 
 
 def _usual_windows(recordings: Iterable[Found]) -> tuple[float, float]:
-    """Return the most frequent length of a window, and the most frequent distance, in seconds."""
+    """Return the most frequent length and distance of windows, in seconds."""
     lengths: Counter[float] = Counter()
     distances: Counter[float] = Counter()
     for found in recordings:
@@ -95,42 +95,33 @@ def index_vectors(
     collection: str = DEFAULT_COLLECTION,
     uri_of: Callable[[str], str] = str,
 ) -> Iterator[IndexResult]:
-    """Store recordings by their vectors; yield one result each, in their order.
+    """Store recordings with their vectors, and yield their results in order.
 
-    One that cannot be stored yields a ``failed`` result, and the rest goes on. One whose vectors have
-    changed replaces what was stored under its name.
+    A recording that cannot be stored yields a ``failed`` result, and the rest goes on. A recording with
+    changed vectors replaces the stored one with its name.
 
     Parameters
     ----------
     store : Store
     recordings : sequence of VectorRecording or Refused
     spec : IndexSpec
-        From `external_spec`.
+        Result of `external_spec`.
     collection : str
     uri_of : callable
-        Returns the path or name that a recording is stored under; may raise a `SoundalikeError`.
+        Returns the path or name to store for a recording; may raise a `SoundalikeError`.
 
     Raises
     ------
     StoreError
-        The database cannot be used, or the collection holds other vectors.
+        The database cannot be used, or the collection has other vectors.
     """
-    for batch in _batches(recordings):
+    for batch in batches(recordings, _size, _BATCH_WINDOWS):
         yield from _store(store, batch, spec, collection, uri_of)
     store.finish_batch(collection=collection)
 
 
-def _batches(recordings: Sequence[Found]) -> Iterator[list[Found]]:
-    batch: list[Found] = []
-    n_windows = 0
-    for found in recordings:
-        batch.append(found)
-        n_windows += len(found.windows) if isinstance(found, VectorRecording) else 0
-        if n_windows >= _BATCH_WINDOWS:
-            yield batch
-            batch, n_windows = [], 0
-    if batch:
-        yield batch
+def _size(found: Found) -> int:
+    return len(found.windows) if isinstance(found, VectorRecording) else 0
 
 
 def _store(
@@ -157,7 +148,7 @@ def _prepared(found: Found, uri_of: Callable[[str], str]) -> Entry | IndexResult
 
 
 def _of_length_1(vectors: FloatArray) -> FloatArray:
-    """Return vectors of the same directions that half precision can hold; zeros stay zeros."""
+    """Return vectors scaled to length 1 for half precision; zero vectors are unchanged."""
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     return (wide / np.where(lengths == 0, 1, lengths)).astype(np.float32)
@@ -173,6 +164,6 @@ def _result(entry: Entry, outcome: str | SoundalikeError) -> IndexResult:
         recording.recording_id,
         len(entry.windows),
         recording.duration_s,
-        tuple(hidden_by_encoder(entry.windows, entry.embeddings)),
+        tuple(zero_warning(entry.windows, entry.embeddings)),
         n_searchable=count_searchable(entry.windows, entry.embeddings),
     )

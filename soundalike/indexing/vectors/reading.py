@@ -1,4 +1,4 @@
-"""Read a file of vectors together with the table that says what its rows are."""
+"""Read a file of vectors and the table of its rows."""
 
 from __future__ import annotations
 
@@ -23,23 +23,22 @@ from soundalike.types import FloatArray
 
 _ROW_COLUMN = "row"
 _NO_BOUNDS = (
-    "the table has no columns start and end: each vector of a recording is taken for one second, in "
-    "their order"
+    "the table has no columns start and end: each vector of a recording counts as one second, in order"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class VectorTable:
-    """What files of vectors say.
+    """Recordings of a file of vectors.
 
     Attributes
     ----------
     recordings : list of VectorRecording or Refused
-        In the order in which the table names them.
+        In the order of their first rows.
     dimension : int
-        Numbers in each vector.
+        Length of a vector.
     warnings : tuple of str
-        What was assumed.
+        Assumptions.
     """
 
     recordings: list[VectorRecording | Refused]
@@ -48,29 +47,30 @@ class VectorTable:
 
 
 def read_vectors(vectors: Path, rows: Path | None = None, zone: tzinfo = UTC) -> VectorTable:
-    """Read vectors and what they belong to.
+    """Read vectors and the recordings of their rows.
 
     Parameters
     ----------
     vectors : Path
         As for `soundalike.indexing.vectors.arrays.read_arrays`.
     rows : Path, optional
-        CSV or JSON lines with a row for each vector, in their order, or with a column ``row`` that
-        counts them from 0. The columns: ``recording`` (or ``uri``, ``file_name``, ``fileName`` and
-        others), ``start`` and ``end`` in seconds, ``duration``, ``label``, ``tags`` (a JSON object) and
-        ``recorded_at``; other columns become tags. By default the columns beside the vectors.
+        CSV or JSON lines with a row per vector, in the same order, or with a column ``row`` that has the
+        position of the vector, from 0. The columns are ``recording`` (or ``uri``, ``file_name``,
+        ``fileName`` and others), ``start`` and ``end`` in seconds, ``duration``, ``label``, ``tags`` (a
+        JSON object) and ``recorded_at``; other columns become tags. By default the columns of the file
+        of vectors.
     zone : tzinfo
-        The zone of starts that name none.
+        Time zone of start times without one.
 
     Raises
     ------
     MetadataError
-        A file cannot be read, or the two do not agree.
+        A file cannot be read, or the files do not match.
     """
     found = read_arrays(vectors)
     if rows is None and found.rows is None:
         raise MetadataError(
-            f"{str(vectors)!r} holds vectors alone; give the table of its rows with --rows FILE.csv"
+            f"{str(vectors)!r} contains only vectors; give the table of its rows with --rows FILE.csv"
         )
     table, matrix = _joined(found, vectors, rows)
     warnings = () if has_bounds(table) else (_NO_BOUNDS,)
@@ -78,7 +78,7 @@ def read_vectors(vectors: Path, rows: Path | None = None, zone: tzinfo = UTC) ->
 
 
 def _joined(found: Vectors, vectors: Path, rows: Path | None) -> tuple[list[Row], FloatArray]:
-    """Return the rows, and for each of them its vector."""
+    """Return the rows and their vectors."""
     if rows is None:
         return list(enumerate(found.rows or [], start=1)), found.matrix
     table: list[Row] = [(line, row) for line, row in read_rows(rows, [RECORDING_COLUMNS])]
@@ -93,8 +93,8 @@ def _joined(found: Vectors, vectors: Path, rows: Path | None) -> tuple[list[Row]
         return table, found.matrix
     if sorted(places) != list(range(n_vectors)):
         raise MetadataError(
-            f"the column row of {str(rows)!r} does not count from 0 to {n_vectors - 1}; leave it out, "
-            "or number the vectors"
+            f"the column row of {str(rows)!r} does not have the numbers 0 to {n_vectors - 1}; remove "
+            "it, or number the vectors"
         )
     return table, found.matrix[np.array(places)]
 
@@ -103,4 +103,4 @@ def _place(value: object, line: int) -> int:
     try:
         return int(str(value))
     except ValueError as exc:
-        raise MetadataError(f"line {line}: row is {value!r}; give the vector's place from 0") from exc
+        raise MetadataError(f"line {line}: row is {value!r}; give the vector's position from 0") from exc

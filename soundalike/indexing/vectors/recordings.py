@@ -1,4 +1,4 @@
-"""Make recordings of the rows of vectors: which row belongs to which recording, and where in it."""
+"""Group the rows of a table of vectors into recordings."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from soundalike.errors import InvalidSamples, MetadataError, ParameterError, Sou
 from soundalike.indexing.metadata import FILE_COLUMNS, LABEL_COLUMNS, START_COLUMN, text_of, typed
 from soundalike.types import FloatArray, Recording, Tags, Window
 
-#: Names of columns, the first that is there counts. ``fileName`` is what Azure's notebooks write.
+#: Names of columns; the first one in a table counts. Azure's notebooks write ``fileName``.
 RECORDING_COLUMNS = ("recording", "uri", *FILE_COLUMNS, "fileName")
 BEGIN_COLUMNS = ("start", "start_s")
 END_COLUMNS = ("end", "end_s")
 LENGTH_COLUMNS = ("duration", "duration_s")
 TAGS_COLUMN = "tags"
-#: Columns that `soundalike embed` writes and that say nothing of the recording.
+#: Columns of `soundalike embed` that describe windows, not recordings.
 _OF_WINDOWS = ("row", "index", "encoder", "is_silent", "is_clipped")
 
 
 @dataclass(frozen=True, slots=True)
 class VectorRecording:
-    """A recording that is known by its vectors.
+    """A recording with external vectors.
 
     Attributes
     ----------
     name : str
-        As the table gives it.
+        Name in the table.
     windows : list of Window
-        In the order of their starts.
+        Sorted by start.
     vectors : (n_windows, dimension) float32
     duration_s : float
-        Length in seconds; the end of the last window where the table does not say.
+        Length in seconds; by default the end of the last window.
     label : str or None
     tags : mapping
     recorded_at : datetime or None
@@ -54,9 +54,10 @@ class VectorRecording:
     recorded_at: datetime | None = None
 
     def as_recording(self, uri: str) -> Recording:
-        """Return the recording under a path or name; its id is made of bounds and vectors.
+        """Return the recording with a path or name.
 
-        The same vectors thus have the same id whatever they are called, and new ones replace old ones.
+        The id is derived from bounds and vectors, so equal vectors have the same id under any name, and
+        changed vectors replace old ones.
         """
         bounds = np.array([(window.start_s, window.end_s) for window in self.windows], dtype="<f8")
         content = bounds.tobytes() + np.ascontiguousarray(self.vectors, dtype="<f4").tobytes()
@@ -67,7 +68,7 @@ class VectorRecording:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A recording whose rows cannot be used, and why."""
+    """A recording with invalid rows, and the error."""
 
     name: str
     error: SoundalikeError
@@ -79,15 +80,15 @@ Row = tuple[int, Mapping[str, Any]]
 def recordings_of(
     rows: Sequence[Row], matrix: FloatArray, zone: tzinfo
 ) -> Iterator[VectorRecording | Refused]:
-    """Yield the recordings of a table, in the order in which they are first named.
+    """Yield the recordings of a table in the order of their first rows.
 
     Parameters
     ----------
     rows : sequence of (int, mapping)
-        The number of the line, and what it says of the vector with the same position in `matrix`.
+        Line number and values of each row; the vector has the same position in `matrix`.
     matrix : (n_rows, dimension) float32
     zone : tzinfo
-        The zone of starts that name none.
+        Time zone of start times without one.
 
     Raises
     ------
@@ -113,13 +114,13 @@ def _name_of(row: Mapping[str, Any], line: int) -> str:
         )
     name = text_of(row[column], column, line)
     if not name:
-        raise MetadataError(f"line {line} has no {column}; every vector needs the recording's name")
+        raise MetadataError(f"line {line} has no {column}; every vector needs the name of its recording")
     return name
 
 
 def _recording(name: str, rows: Sequence[Row], vectors: FloatArray, zone: tzinfo) -> VectorRecording:
     if not np.isfinite(vectors).all():
-        raise InvalidSamples(f"a vector of {name!r} holds NaN or infinite numbers; compute it again")
+        raise InvalidSamples(f"a vector of {name!r} contains NaN or infinite numbers; compute it again")
     bounds = [_bounds(row, line, place) for place, (line, row) in enumerate(rows)]
     order = sorted(range(len(rows)), key=lambda place: bounds[place])
     windows = [
@@ -142,20 +143,20 @@ def _recording(name: str, rows: Sequence[Row], vectors: FloatArray, zone: tzinfo
 
 
 def _bounds(row: Mapping[str, Any], line: int, place: int) -> tuple[float, float]:
-    """Return begin and end in seconds; without columns of them, rows follow second by second."""
+    """Return start and end in seconds; without these columns each row is one second."""
     begin_s, end_s = _number(row, BEGIN_COLUMNS, line), _number(row, END_COLUMNS, line)
     if begin_s is None and end_s is None:
         return float(place), float(place + 1)
     if begin_s is None or end_s is None or not 0 <= begin_s < end_s:
         raise MetadataError(
-            f"line {line}: the vector lies from {begin_s} s to {end_s} s; give both start and end, the "
-            "end behind the start"
+            f"line {line}: the vector is from {begin_s} s to {end_s} s; give both start and end, with "
+            "the end after the start"
         )
     return begin_s, end_s
 
 
 def has_bounds(rows: Sequence[Row]) -> bool:
-    """Tell whether a table says where in their recordings the vectors lie."""
+    """Return whether a table has the bounds of the vectors."""
     return bool(rows) and any(name in rows[0][1] for name in (*BEGIN_COLUMNS, *END_COLUMNS))
 
 
@@ -183,14 +184,14 @@ def _label(rows: Sequence[Row], name: str) -> str | None:
     if len(labels) > 1:
         shown = ", ".join(sorted(repr(label) for label in labels)[:3])
         raise MetadataError(
-            f"the rows of {name!r} have {len(labels)} labels ({shown}), and a recording has one; leave "
-            "the column out, or give each labelled part a name of its own"
+            f"the rows of {name!r} have {len(labels)} labels ({shown}), but a recording has one; remove "
+            "the column, or give each labelled part its own name"
         )
     return labels.pop() if labels else None
 
 
 def _tags(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the columns that say the same in all rows of a recording, and those in ``tags``."""
+    """Return the columns with the same value in all rows of a recording, and those in ``tags``."""
     line, first = rows[0]
     known = {
         *(*RECORDING_COLUMNS, *BEGIN_COLUMNS, *END_COLUMNS, *LENGTH_COLUMNS, *LABEL_COLUMNS),
@@ -210,22 +211,22 @@ def _given_tags(value: Any, line: int) -> dict[str, Any]:
     try:
         found = json.loads(value) if isinstance(value, str) else value
     except ValueError as exc:
-        raise MetadataError(f"line {line}: {TAGS_COLUMN} is no JSON ({exc}); give one object") from exc
+        raise MetadataError(f"line {line}: {TAGS_COLUMN} is not JSON ({exc}); give one object") from exc
     if not isinstance(found, dict):
         raise MetadataError(f"line {line}: {TAGS_COLUMN} is {str(value)[:80]!r}; give one JSON object")
     return found
 
 
 def check_is_plain_name(name: str) -> str:
-    """Return a name that stands for no file of this machine.
+    """Return a name, and check that it is not a path.
 
     Raises
     ------
     ParameterError
-        It is an absolute path or a ``file:`` URL.
+        The name is an absolute path or a ``file:`` URL.
     """
     if name.startswith("/") or name.lower().startswith("file:"):
         raise ParameterError(
-            f"the recording is called {name[:200]!r}, a path; a service takes names such as birds/1.wav"
+            f"the recording is named {name[:200]!r}, a path; use a name such as birds/1.wav"
         )
     return name

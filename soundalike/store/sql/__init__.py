@@ -1,4 +1,4 @@
-"""The store's SQL: every statement is in this folder, named and described."""
+"""The SQL statements of the store, by name."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ _COMMENT = re.compile(r"^--(?! name: ).*\n", re.MULTILINE)
 def queries() -> dict[str, str]:
     """Return the statements of ``queries.sql`` by name.
 
-    The comment lines after a name describe the statement to its reader and are left out.
+    Comment lines are removed.
     """
     parts = _NAME.split(_COMMENT.sub("", _read("queries.sql")))[1:]
-    return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+    found = dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
+    for name in ("filter_files", "describe_filtered"):
+        found[name] = found[name].replace("{narrowed}", found["narrow_files"])
+    return found
 
 
 def schema() -> str:
@@ -26,12 +29,12 @@ def schema() -> str:
 
 
 def windows_table() -> str:
-    """Return ``windows.sql``, with ``{collection}`` and ``{dimension}`` to be filled in."""
+    """Return ``windows.sql``, with the placeholders ``{collection}`` and ``{dimension}``."""
     return _read("windows.sql")
 
 
 def migrations() -> dict[int, str]:
-    """Return the scripts that bring an older schema up to date, by the version that they lead to."""
+    """Return the migration scripts by target version."""
     folder = resources.files(__package__).joinpath("migrations")
     scripts = {int(file.name[:4]): file.read_text("utf-8") for file in folder.iterdir()}
     return dict(sorted(scripts.items()))

@@ -1,12 +1,11 @@
 -- name: extensions
--- Which of the extensions that matter the server offers, and which are in this database.
+-- Available and installed versions of the relevant extensions.
 SELECT name, installed_version, default_version
 FROM pg_available_extensions
 WHERE name IN ('vector', 'timescaledb', 'vectorscale');
 
 -- name: table_exists
--- Asks the catalog and not to_regclass, whose cache may still say no when another process has just
--- created the table.
+-- Uses the catalog instead of to_regclass, whose cache may lack a table that another process has just created.
 SELECT EXISTS (
     SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = 'soundalike' AND c.relname = %(name)s
@@ -19,15 +18,15 @@ SELECT version FROM soundalike.schema_version;
 UPDATE soundalike.schema_version SET version = %(version)s;
 
 -- name: lock_schema
--- Two processes that start at once must not both create the schema.
+-- Prevents two processes from creating the schema at once.
 SELECT pg_advisory_xact_lock(hashtext('soundalike.schema'));
 
 -- name: drop_schema
 DROP SCHEMA IF EXISTS soundalike CASCADE;
 
 -- name: find_collection
--- One row, whether there is such a collection or not: the schema's version, and the collection with the
--- number of chunks that its windows lie in, 0 without TimescaleDB.
+-- Always one row: the schema's version, and the collection, if it exists, with its number of chunks (0 without
+-- TimescaleDB).
 SELECT v.version, c.collection_id, c.name, c.created_at,
        (SELECT count(*)::integer FROM pg_catalog.pg_inherits
         WHERE inhparent = to_regclass('soundalike.windows_' || c.collection_id)),
@@ -44,18 +43,18 @@ VALUES (%(name)s, %(encoder)s, %(fingerprint)s, %(dimension)s, %(window_s)s, %(s
 RETURNING collection_id, created_at;
 
 -- name: lock_collection
--- Keeps everybody from adding to a collection or taking from it until the transaction ends.
+-- Prevents changes to a collection by others until the transaction ends.
 SELECT FROM soundalike.collections WHERE collection_id = %(collection)s FOR UPDATE;
 
 -- name: share_collection
--- Waits for, and keeps off, those who replace or drop the collection; adding by several goes on.
+-- Excludes replacing or dropping the collection; allows concurrent additions.
 SELECT FROM soundalike.collections WHERE collection_id = %(collection)s FOR KEY SHARE;
 
 -- name: rename_collection
 UPDATE soundalike.collections SET name = %(name)s WHERE collection_id = %(collection)s;
 
 -- name: drop_collection
--- The windows go first: row by row, as the cascade would take them, is slow.
+-- The windows first: a cascade would delete them slowly, row by row.
 DROP TABLE soundalike.windows_{collection};
 DELETE FROM soundalike.collections WHERE collection_id = {collection};
 
@@ -66,13 +65,13 @@ SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(colle
         WHERE collection_id = %(collection)s);
 
 -- name: count_starts
--- How many recordings have their start from which source; NULL where nobody said.
+-- Number of recordings per source of the start time; NULL if unknown.
 SELECT CASE WHEN recorded_at IS NOT NULL THEN coalesce(recorded_at_source, 'given') END,
        count(*), min(recorded_at), max(recorded_at)
 FROM soundalike.recordings WHERE collection_id = %(collection)s GROUP BY 1;
 
 -- name: count_shortcomings
--- Recordings that an earlier decoder has decoded, and recordings that no search can find.
+-- Number of recordings from an earlier decoder, and of unsearchable recordings.
 SELECT count(*) FILTER (WHERE decoder_version < %(decoder_version)s),
        count(*) FILTER (WHERE n_searchable = 0)
 FROM soundalike.recordings WHERE collection_id = %(collection)s;
@@ -83,14 +82,14 @@ SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_tim
                          create_default_indexes => false);
 
 -- name: create_time_index
--- A few bytes for every 32 pages: which times are in them. Recordings are mostly indexed in the order in
--- which they were made, so a narrow filter of time reads few pages.
+-- Stores the range of times of every 32 pages. Recordings are usually indexed in chronological order, so a
+-- narrow time filter reads few pages.
 CREATE INDEX IF NOT EXISTS windows_{collection}_time ON soundalike.windows_{collection}
 USING brin (window_time) WITH (pages_per_range = 32);
 
 -- name: lock_recordings
--- Serialises writers of the same recordings or paths until the transaction ends; always in the same
--- order, so that two writers never wait for each other.
+-- Serialises writers of the same recordings or paths until the transaction ends; in a fixed order, to prevent
+-- deadlocks.
 SELECT pg_advisory_xact_lock(hashtextextended(key, %(collection)s)) FROM unnest(%(keys)s) AS key
 ORDER BY key;
 
@@ -99,15 +98,15 @@ SELECT uri, recording_id::text, label, tags, size_bytes, mtime_ns FROM soundalik
 WHERE collection_id = %(collection)s AND uri = ANY (%(uris)s);
 
 -- name: find_recordings
--- Waits for those who are just deleting one of them, and keeps others from it.
+-- Excludes the deletion of these recordings.
 SELECT recording_id::text, duration_s, recorded_at, recorded_at_source, decoder_version
 FROM soundalike.recordings
 WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[])
 ORDER BY soundalike.recordings.recording_id FOR NO KEY UPDATE;
 
 -- name: list_files
--- A page of the paths in a collection, in their order. First the page, then what belongs to it: planned as
--- one join, it reads every path to the end for each page as long as the tables have no figures.
+-- A page of the paths of a collection, sorted. Selects the page before the join: with a plain join and without
+-- statistics the planner would read all remaining paths for each page.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns, r.n_windows
 FROM (
@@ -122,7 +121,7 @@ CROSS JOIN LATERAL (
 ORDER BY f.uri;
 
 -- name: outdated_files
--- As list_files, the paths of recordings that an earlier decoder has decoded.
+-- Like list_files, for recordings from an earlier decoder.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns, r.n_windows
 FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
@@ -131,7 +130,8 @@ WHERE f.collection_id = %(collection)s AND f.uri > %(after)s
 ORDER BY f.uri LIMIT %(limit)s;
 
 -- name: narrow_files
--- Goes into list_files when only some paths are wanted; as filter_files does into a search.
+-- Filters of label, tags and path on a row f of files, for list_files, filter_files and describe_filtered.
+-- Containment uses the index, but also accepts part of a nested value; the equality of each tag is required.
 AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
 AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
 AND f.tags @> %(tags)s::jsonb
@@ -142,7 +142,7 @@ AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
 AND starts_with(f.uri, %(uri_prefix)s)
 
 -- name: first_files
--- Recordings by id, each under its first path.
+-- Recordings by id, each with its first path.
 SELECT DISTINCT ON (f.recording_id)
        f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns, r.n_windows
@@ -156,14 +156,13 @@ WHERE collection_id = %(collection)s AND label IS NOT NULL
 GROUP BY label ORDER BY count(*) DESC, label LIMIT %(limit)s;
 
 -- name: count_folders
--- Folders in which there are paths; an upload's name without a folder is in none.
+-- Folders with paths; the name of an upload has no folder.
 SELECT coalesce(nullif(left(uri, -strpos(reverse(uri), '/')), ''), '/') AS folder, count(*)
 FROM soundalike.files WHERE collection_id = %(collection)s AND position('/' IN uri) > 0
 GROUP BY folder ORDER BY folder LIMIT %(limit)s;
 
 -- name: known_files
--- Path by path through the primary keys, whatever the planner guesses: of tables that are still growing it
--- has no figures, and would read all of them for each page.
+-- Looks up each path by primary key: without statistics of growing tables the planner would read all rows.
 SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at, r.recorded_at_source,
        f.size_bytes, f.mtime_ns, r.n_windows
 FROM unnest(%(uris)s::text[]) AS u (uri)
@@ -180,14 +179,14 @@ CROSS JOIN LATERAL (
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 
 -- name: recordings_page
--- The next recordings of a collection, in the order of their ids.
+-- The next recordings of a collection, sorted by id.
 SELECT recording_id::text, n_windows FROM soundalike.recordings
 WHERE collection_id = %(collection)s
   AND (%(after)s IS NULL OR recording_id > %(after)s::uuid)
 ORDER BY recording_id LIMIT %(limit)s;
 
 -- name: files_of_page
--- All paths of some recordings, with what is known of these.
+-- All paths of some recordings, with metadata.
 SELECT f.recording_id::text, f.uri, f.label, f.tags, f.size_bytes, f.mtime_ns, r.duration_s, r.recorded_at,
        r.recorded_at_source, r.decoder_version
 FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
@@ -195,7 +194,7 @@ WHERE f.collection_id = %(collection)s AND f.recording_id = ANY (%(recording_ids
 ORDER BY f.recording_id, f.uri COLLATE "C";
 
 -- name: windows_of_page
--- All windows of some recordings; vectors in binary, which is exact and several times faster than text.
+-- All windows of some recordings, with binary vectors, which are exact and several times faster than text.
 SELECT recording_id::text, window_index, start_s, end_s, quality, halfvec_send(embedding)
 FROM soundalike.windows_{collection} WHERE recording_id = ANY (%(recording_ids)s::uuid[])
 ORDER BY recording_id, window_index;
@@ -220,7 +219,7 @@ SET duration_s = %(duration_s)s, recorded_at = %(recorded_at)s, recorded_at_sour
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
 -- name: set_decoder_version
--- Of a recording of which a later decoder makes the same.
+-- For a recording that is unchanged by a newer decoder.
 UPDATE soundalike.recordings SET decoder_version = %(decoder_version)s
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid;
 
@@ -247,7 +246,7 @@ SET recording_id = excluded.recording_id, label = excluded.label, tags = exclude
     size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns;
 
 -- name: delete_orphan
--- A recording that no path refers to any more goes, and its windows with it.
+-- Deletes a recording without paths, with its windows.
 DELETE FROM soundalike.recordings AS r
 WHERE r.collection_id = %(collection)s AND r.recording_id = %(recording_id)s::uuid
   AND NOT EXISTS (
@@ -256,7 +255,7 @@ WHERE r.collection_id = %(collection)s AND r.recording_id = %(recording_id)s::uu
   );
 
 -- name: lock_recordings_of
--- Waits for those who are just adding a path to one of these recordings, and keeps others from it.
+-- Excludes adding paths to these recordings.
 SELECT r.recording_id::text FROM soundalike.recordings AS r
 WHERE r.collection_id = %(collection)s AND r.recording_id IN (
     SELECT f.recording_id FROM soundalike.files AS f
@@ -266,19 +265,19 @@ WHERE r.collection_id = %(collection)s AND r.recording_id IN (
 ORDER BY r.recording_id FOR UPDATE;
 
 -- name: lock_recording_row
--- As above, for one recording.
+-- Like lock_recordings_of, for one recording.
 SELECT FROM soundalike.recordings
 WHERE collection_id = %(collection)s AND recording_id = %(recording_id)s::uuid FOR UPDATE;
 
 -- name: delete_files
--- By exact path, by folder (every path below it), or by recording.
+-- By exact path, by folder (all paths inside), or by recording.
 DELETE FROM soundalike.files
 WHERE collection_id = %(collection)s
   AND (uri = %(key)s OR starts_with(uri, %(folder)s) OR recording_id = %(recording_id)s::uuid)
 RETURNING recording_id::text;
 
 -- name: lock_recordings_under
--- As lock_recordings_of, for exact paths.
+-- Like lock_recordings_of, for exact paths.
 SELECT r.recording_id::text FROM soundalike.recordings AS r
 WHERE r.collection_id = %(collection)s AND r.recording_id IN (
     SELECT f.recording_id FROM soundalike.files AS f
@@ -296,7 +295,7 @@ SELECT recording_id::text, duration_s FROM soundalike.recordings
 WHERE collection_id = %(collection)s AND recording_id = ANY (%(recording_ids)s::uuid[]);
 
 -- name: missing_files
--- Paths of one collection that another one has not.
+-- Paths of one collection that are missing in another one.
 SELECT f.uri FROM soundalike.files AS f
 WHERE f.collection_id = %(collection)s AND NOT EXISTS (
     SELECT FROM soundalike.files AS g WHERE g.collection_id = %(other)s AND g.uri = f.uri
@@ -304,7 +303,7 @@ WHERE f.collection_id = %(collection)s AND NOT EXISTS (
 ORDER BY f.uri;
 
 -- name: delete_vanished
--- What was deleted from a collection while its successor was being built.
+-- Deletes paths that were deleted from a collection while its successor was being built.
 DELETE FROM soundalike.files AS f
 WHERE f.collection_id = %(other)s AND NOT EXISTS (
     SELECT FROM soundalike.files AS g WHERE g.collection_id = %(collection)s AND g.uri = f.uri
@@ -312,15 +311,15 @@ WHERE f.collection_id = %(other)s AND NOT EXISTS (
 RETURNING f.recording_id::text;
 
 -- name: search_settings
--- A vector index makes the planner expect costs at which it would compile the statement, for longer than
--- the search takes.
+-- The planner overestimates the cost of a vector index and would compile the statement, which takes longer than
+-- the search.
 SET LOCAL jit = off;
 SET LOCAL hnsw.iterative_scan = 'relaxed_order';
 SET LOCAL hnsw.ef_search = {ef_search};
 
 -- name: search
--- All windows of the query in one round trip. The inner query has the form that an HNSW index can
--- serve: ORDER BY the bare distance, LIMIT; parents are merged outside.
+-- All windows of the query in one round trip. The inner query has the form that an HNSW index supports:
+-- ORDER BY the plain distance, LIMIT.
 SELECT q.query_window, h.recording_id::text, h.window_index, h.start_s, h.end_s, 1 - h.distance
 FROM unnest(%(vectors)s::halfvec[], %(query_windows)s::integer[]) AS q (embedding, query_window)
 CROSS JOIN LATERAL (
@@ -332,39 +331,30 @@ CROSS JOIN LATERAL (
 ) AS h;
 
 -- name: filter_files
--- Goes into the search when it is narrowed by label, tags or path. Containment finds the rows by index,
--- but takes a part of a nested value for the whole; equality of each tag is what was asked for.
+-- Part of a search with filters of label, tags or path.
 AND EXISTS (
     SELECT FROM soundalike.files AS f
     WHERE f.collection_id = {collection} AND f.recording_id = w.recording_id
-      AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
-      AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
-      AND f.tags @> %(tags)s::jsonb
-      AND NOT EXISTS (
-          SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
-      )
-      AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
-      AND starts_with(f.uri, %(uri_prefix)s)
+      {narrowed}
 )
 
 -- name: filter_excluded
 AND w.recording_id <> %(excluded)s::uuid
 
 -- name: filter_since
--- A range of the column itself with constants, by which TimescaleDB leaves out chunks when it plans.
+-- A comparison of the plain column with a constant, which lets TimescaleDB exclude chunks.
 AND w.window_time >= %(since)s
 
 -- name: filter_until
 AND w.window_time < %(until)s
 
 -- name: filter_time_of_day
--- The day is turned so that the interval begins at midnight; so it may go over midnight.
+-- Shifts the clock so that the period begins at midnight; it may span midnight.
 AND (w.window_time AT TIME ZONE %(zone)s)::time - %(day_begin)s < %(day_length)s
 
 -- name: count_by_time
--- Compares every window with the query. Windows of a recording that overlap or touch are one
--- occurrence, which begins with the first of them. The offset tells apart the two hours of which a
--- clock that was put back shows the same time.
+-- Compares all windows with the query. Overlapping or adjacent windows of a recording are one occurrence, which
+-- begins with the first. The offset distinguishes the two equal hours of a clock change.
 WITH alike AS (
     SELECT w.recording_id, w.window_time, w.start_s, w.end_s
     FROM soundalike.windows_{collection} AS w
@@ -393,15 +383,15 @@ SELECT CASE WHEN is_dated THEN {bucket} END,
 FROM begun GROUP BY 1, 2;
 
 -- name: time_bucket
--- Where the server has TimescaleDB; its weeks begin on Monday.
+-- With TimescaleDB; weeks begin on Monday.
 time_bucket(%(width)s::interval, clock)
 
 -- name: date_trunc
 date_trunc(%(unit)s, clock)
 
 -- name: describe_filtered
--- The recordings behind the hits, each under its first path that passes the filters of files; none
--- unless the collection is still there and has its name.
+-- The recordings of the hits, each with its first path that passes the filters; none if the collection was
+-- deleted or renamed.
 SELECT DISTINCT ON (r.recording_id)
        r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
 FROM soundalike.recordings AS r
@@ -410,19 +400,12 @@ WHERE r.collection_id = (
     SELECT collection_id FROM soundalike.collections
     WHERE collection_id = %(collection)s AND name = %(name)s::text AND created_at = %(created_at)s
 ) AND r.recording_id = ANY (%(recording_ids)s::uuid[])
-  AND (%(labels)s::text[] IS NULL OR f.label = ANY (%(labels)s))
-  AND (%(without_labels)s::text[] IS NULL OR (f.label = ANY (%(without_labels)s)) IS NOT TRUE)
-  AND f.tags @> %(tags)s::jsonb
-  AND NOT EXISTS (
-      SELECT FROM jsonb_each(%(tags)s::jsonb) AS t WHERE f.tags -> t.key IS DISTINCT FROM t.value
-  )
-  AND (%(where)s::jsonpath IS NULL OR f.tags @@ %(where)s::jsonpath)
-  AND starts_with(f.uri, %(uri_prefix)s)
+  {narrowed}
 ORDER BY r.recording_id, f.uri;
 
 -- name: describe
--- The recordings behind the hits, each under its first path; none unless the collection is still there
--- and has its name. Planned in half the time of the one above.
+-- The recordings of the hits, each with its first path; none if the collection was deleted or renamed. Half the
+-- planning time of describe_filtered.
 SELECT r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
 FROM soundalike.collections AS c
 JOIN soundalike.recordings AS r ON r.collection_id = c.collection_id
@@ -442,11 +425,11 @@ CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_
 USING hnsw (embedding halfvec_cosine_ops) WITH (m = 24, ef_construction = 128);
 
 -- name: stop_if_alone
--- Lets the server look now and then whether the program that waits for it is still there. From version 14.
+-- Lets the server check regularly whether the client is still connected. From version 14 on.
 SELECT set_config(name, '2s', true) FROM pg_settings WHERE name = 'client_connection_check_interval';
 
 -- name: set_index_aside
--- Before the index is built anew; until the end of the transaction searches go on by this one.
+-- Before rebuilding the index; searches use the old one until the end of the transaction.
 ALTER INDEX soundalike.windows_{collection}_embedding RENAME TO windows_{collection}_embedding_old;
 
 -- name: drop_index_aside
@@ -456,7 +439,7 @@ DROP INDEX IF EXISTS soundalike.windows_{collection}_embedding_old;
 ANALYZE soundalike.windows_{collection};
 
 -- name: may_create_vector
--- Whether this role may create the extension in this database.
+-- Whether this role may create the extension.
 SELECT EXISTS (
     SELECT FROM pg_available_extension_versions AS v JOIN pg_roles AS r ON r.rolname = current_user
     WHERE v.name = 'vector'
@@ -468,7 +451,7 @@ SELECT EXISTS (
 SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'soundalike';
 
 -- name: quality_of_sample
--- How many windows there are, and how many hold nothing, in the first recordings by id: ids are hashes.
+-- Number of windows, and of those without an embedding, in the first recordings by id, a random sample.
 SELECT count(*), count(*) FILTER (WHERE quality <> 'ok') FROM soundalike.windows_{collection}
 WHERE recording_id IN (
     SELECT recording_id FROM soundalike.recordings WHERE collection_id = {collection}
@@ -476,7 +459,7 @@ WHERE recording_id IN (
 );
 
 -- name: least_useful
--- Paths of the recordings in the same sample with the highest share of such windows, above a limit.
+-- Paths of the recordings in the same sample with the highest share of such windows.
 SELECT (SELECT min(f.uri) FROM soundalike.files AS f
         WHERE f.collection_id = {collection} AND f.recording_id = w.recording_id)
 FROM soundalike.windows_{collection} AS w JOIN (
@@ -495,7 +478,7 @@ WHERE r.collection_id = %(collection)s AND NOT EXISTS (
 );
 
 -- name: delete_orphans
--- For a person to run: recordings that nothing refers to.
+-- For users: deletes recordings without paths.
 DELETE FROM soundalike.recordings AS r
 WHERE r.collection_id = {collection} AND NOT EXISTS (
     SELECT FROM soundalike.files AS f
@@ -503,7 +486,7 @@ WHERE r.collection_id = {collection} AND NOT EXISTS (
 );
 
 -- name: wrong_counts
--- Recordings of a sample that have not as many windows as was noted, with a path of each.
+-- Recordings of a sample whose number of windows differs from the stored one, each with a path.
 SELECT r.recording_id::text, (SELECT min(f.uri) FROM soundalike.files AS f
                               WHERE f.collection_id = {collection} AND f.recording_id = r.recording_id)
 FROM (
@@ -516,7 +499,7 @@ WHERE r.n_windows <> (
 ORDER BY r.recording_id;
 
 -- name: sample_windows
--- Vectors of a collection's own, of no more recordings than vectors; the same ones at each call.
+-- A fixed sample of the collection's vectors.
 SELECT halfvec_send(w.embedding)
 FROM soundalike.windows_{collection} AS w JOIN (
     SELECT recording_id FROM soundalike.recordings WHERE collection_id = {collection}
@@ -526,7 +509,7 @@ WHERE w.embedding IS NOT NULL
 ORDER BY md5(w.recording_id::text || w.window_index) LIMIT %(limit)s;
 
 -- name: vector_indexes
--- Name, validity and bytes of the vector index, and of its parts in the chunks of a hypertable.
+-- Name, validity and size of the vector index, and of its parts in the chunks of a hypertable.
 SELECT c.relname, i.indisvalid, pg_relation_size(c.oid)
 FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS m ON m.oid = c.relam
 WHERE m.amname = 'hnsw' AND i.indrelid IN (
@@ -546,7 +529,7 @@ SELECT pg_size_bytes(current_setting('shared_buffers')),
        pg_size_bytes(current_setting('maintenance_work_mem'));
 
 -- name: chunks
--- How many chunks a hypertable has, and how many of them are compressed.
+-- Number of chunks of a hypertable, and of compressed chunks.
 SELECT count(*), count(*) FILTER (WHERE is_compressed) FROM timescaledb_information.chunks
 WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows_{collection}';
 
@@ -556,7 +539,7 @@ WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'windows_{collectio
   AND proc_name IN ('policy_compression', 'policy_columnstore');
 
 -- name: stop_compression
--- For a person to run, as the next one.
+-- For users, like the next statement.
 SELECT remove_compression_policy('soundalike.windows_{collection}', true);
 
 -- name: decompress

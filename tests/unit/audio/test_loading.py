@@ -169,7 +169,7 @@ def test_truncated_file_gives_what_is_there(container: str, subtype: str, rng: n
 def test_truncated_file_is_reported(container: str, subtype: str, rng: np.random.Generator):
     content = encoded(noise(rng, 10 * RATE), container, subtype)
     part = load_audio(content[: len(content) // 2])
-    text = f"truncated: the header promises 10.0 s, {part.duration_s:.1f} s could be decoded"
+    text = f"truncated: the header declares 10.0 s, {part.duration_s:.1f} s could be decoded"
     assert text in part.warnings
 
 

@@ -217,7 +217,7 @@ def test_report(run: Run, sounds: Path, tmp_path: Path):
 
     assert status == 0
     assert f"report: {page}" in err
-    assert dict(table_of(found, "What was searched")[1:])["Query pattern"] == "[12]"
+    assert dict(table_of(found, "Data")[1:])["Query pattern"] == "[12]"
     assert table_of(found, "Means over 6 queries")[1][1].startswith(f"{row['p_at_1']:.3f} [")
 
 
@@ -249,13 +249,13 @@ WRONG: list[tuple[Sequence[str], str, str]] = [
     (["--compare", "example_hop=0"], "parameter.invalid", "example_hop is 0.0 s"),
     (["--compare", "model=yamnet"], "parameter.invalid", "model is 'yamnet'; choose one of"),
     (["--compare", "precision=float16"], "parameter.invalid", "precision is 'float16'; choose one of"),
-    (["--compare", "model=vggish"], "model.weights_missing", "fetch it with"),
+    (["--compare", "model=vggish"], "model.weights_missing", "download it with"),
     (["--compare", "stride=1"] * 6, "parameter.invalid", "give --compare at most 5 times"),
     (["--example-hop", "nan"], "parameter.invalid", "example_hop is nan s"),
     (["--example-hop", "0.001"], "parameter.invalid", "give a distance from 0.01 s"),
     (["--query-pattern", "("], "parameter.invalid", "query pattern '('"),
     (["--query-pattern", "x"], "parameter.invalid", "matches none of 10"),
-    (["--metadata", "gone.csv"], "parameter.metadata", "no file is at 'gone.csv'"),
+    (["--metadata", "gone.csv"], "parameter.metadata", "there is no file at 'gone.csv'"),
     (["--report", "r.wav"], "parameter.invalid", "give a file that ends in .html"),
     (["--report", "gone/r.html"], "parameter.invalid", "cannot be written there"),
 ]

@@ -15,7 +15,7 @@ from soundalike.types import FloatArray
 from tests.fixtures.films import write_mute_film
 
 Capture = pytest.CaptureFixture[str]
-NO_SOUND = "neither its name nor its beginning is that of a sound"
+NO_SOUND = "neither its name nor its content looks like sound"
 FILM = "a film without sound, or a container of something else"
 
 
@@ -122,7 +122,7 @@ def test_a_list_of_sounds_that_is_named_says_what_to_name(run: Run, folder: Path
     (folder / "list.m3u").write_text("#EXTM3U\nlow/a.wav\n")
     status, _, said = run("embed", "list.m3u")
     assert status == 3
-    assert any("is a list of sounds and holds none itself; name the files" in line for line in said)
+    assert any("is a playlist and contains no sound itself; name the files" in line for line in said)
     status, rows, _ = run("index", "list.m3u", "low/a.wav", "--json")
     assert [row["outcome"] for row in rows] == ["failed", "added"]
 

@@ -158,7 +158,7 @@ def test_embed_says_what_was_damaged(toy_data: Path, tmp_path: Path, capsys: Cap
     content = (toy_data / "rain/rain_1.mp3").read_bytes()
     (tmp_path / "half.mp3").write_bytes(content[: len(content) // 2])
     assert run("embed", tmp_path / "half.mp3") == 0
-    assert "half.mp3: truncated: the header promises" in capsys.readouterr().err
+    assert "half.mp3: truncated: the header declares" in capsys.readouterr().err
 
 
 def test_evaluate_json(toy_data: Path, tmp_path: Path, capsys: Capture):

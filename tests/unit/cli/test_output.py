@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from soundalike.cli import output
+from soundalike.search.match_json import match_from_json, match_to_json
 from soundalike.types import Match, Recording
 
 RECORDING = Recording("0000-id", "/sounds/rain/a.wav", 12.5, "rain", {"site": "pond"})
@@ -52,7 +53,7 @@ def test_json_line_never_writes_what_is_no_json(capsys: pytest.CaptureFixture[st
 
 
 def test_match_values():
-    assert output.match_values(MATCH, "/q.wav", "vggish") == {
+    assert match_to_json(MATCH, "/q.wav", "vggish") == {
         "query": "/q.wav",
         "rank": 1,
         "uri": "/sounds/rain/a.wav",
@@ -74,16 +75,27 @@ def test_match_values():
     }
 
 
+def test_a_match_survives_its_json():
+    recording = replace(
+        RECORDING,
+        recorded_at=datetime(2025, 5, 1, 6, tzinfo=UTC),
+        recorded_at_source="filename",
+    )
+    match = replace(MATCH, recording=recording, score=0.125)
+    row = json.loads(json.dumps(match_to_json(match, "/q.wav", "vggish", ZoneInfo("Europe/Berlin"))))
+    assert match_from_json(row) == match
+
+
 def test_match_values_of_a_recording_without_label():
     match = Match(1, Recording("id", "/a.wav", 1.0), 1.0, 0.0, 1.0, 0.0, 1.0, 1, "default")
-    values = output.match_values(match, "/q.wav", "vggish")
+    values = match_to_json(match, "/q.wav", "vggish")
     assert (values["label"], values["tags"]) == (None, {})
     assert output.match_table([values])[1].split()[-1] == "s"
 
 
 def test_match_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
-    row = output.match_values(MATCH, "/q.wav", "vggish")
+    row = match_to_json(MATCH, "/q.wav", "vggish")
     lines = output.match_table([row, {**row, "rank": 10, "uri": str(tmp_path / "b.wav"), "label": None}])
     assert lines == [
         "rank  score  clip                at         query at   label",
@@ -93,7 +105,7 @@ def test_match_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def test_a_vector_has_no_seconds_in_the_table():
-    row = output.match_values(replace(MATCH, query_start_s=None, query_end_s=None), "", "vggish")
+    row = match_to_json(replace(MATCH, query_start_s=None, query_end_s=None), "", "vggish")
     assert (row["query_start_s"], row["query_end_s"]) == (None, None)
     assert output.match_table([row])[1].split()[-2:] == ["-", "rain"]
 
@@ -136,7 +148,7 @@ def test_progress_stays_off_stdout(capsys: pytest.CaptureFixture[str]):
 def _row(at: datetime | None, source: str | None = "metadata") -> dict[str, Any]:
     recording = replace(RECORDING, recorded_at=at, recorded_at_source=source)
     match = replace(MATCH, recording=recording, start_s=3600.5)
-    return output.match_values(match, "/q.wav", "vggish", ZoneInfo("Europe/Berlin"))
+    return match_to_json(match, "/q.wav", "vggish", ZoneInfo("Europe/Berlin"))
 
 
 def test_a_match_says_when_it_was_heard():

@@ -41,7 +41,7 @@ def test_options_become_a_query(tmp_path: Path):
         ([], "give FILE, --recording-id or --vector"),
         (["a.wav", "--recording-id", "x"], "exactly one"),
         (["a.wav", "--at", "4", "--end", "5"], "a slice or a moment"),
-        (["a.wav", "--start", "5", "--end", "4"], "the end comes after"),
+        (["a.wav", "--start", "5", "--end", "4"], "the end must be after"),
         (["--vector", "none.json"], "none.json' cannot be read: No such file"),
     ],
 )

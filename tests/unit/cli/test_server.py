@@ -113,7 +113,7 @@ def test_problems_are_the_errors_that_they_stand_for(pretender: Pretender, capsy
 
 
 @pytest.mark.parametrize(
-    ("key", "said"), [(None, "SOUNDALIKE_API_KEY is not set"), (KEY, "SOUNDALIKE_API_KEY holds another")]
+    ("key", "said"), [(None, "SOUNDALIKE_API_KEY is not set"), (KEY, "SOUNDALIKE_API_KEY is wrong")]
 )
 def test_a_key_that_is_missing_or_wrong(
     pretender: Pretender, monkeypatch: pytest.MonkeyPatch, capsys: Capture, key: str | None, said: str
@@ -136,7 +136,7 @@ def test_the_key_goes_to_the_service_and_nowhere_else(
     ((path, headers, _),) = pretender.asked
     assert (path, headers["X-API-Key"]) == ("GET /sounds/api/status?collection=default", KEY)
     said = capsys.readouterr().err
-    assert f"leads to {pretender.url}/elsewhere;" in said
+    assert f"redirects to {pretender.url}/elsewhere;" in said
     assert "secret" not in said
 
 

@@ -148,7 +148,7 @@ def test_wrong_csv(content: str | bytes, complaint: str, folder: Path, write: Wr
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ('{"file_name": "a.wav", "label": "rain"}\n["a.wav"]', "line 2 is no JSON object"),
+        ('{"file_name": "a.wav", "label": "rain"}\n["a.wav"]', "line 2 is not a JSON object"),
         ('{"file_name": "a.wav"}', "line 1 has no label or category"),
         ('{"label": "rain"}', "line 1 has no file_name or filename or file or path"),
         ('{"file_name": "a.wav", "label": null}', "line 1 has no label"),
@@ -157,7 +157,7 @@ def test_wrong_csv(content: str | bytes, complaint: str, folder: Path, write: Wr
         ('{"file_name": "a.wav", "label": NaN}', "label is nan"),
         ("file_name,label", "line 1 is not JSON"),
         ("[" * 100_000, "line 1 is not JSON"),
-        (b'{"file_name": "\xff"}', "not written in UTF-8"),
+        (b'{"file_name": "\xff"}', "not in UTF-8"),
         ('{"file_name": "a\\u0000.wav", "label": "x"}', "none of the 1 files"),
         ('{"file_name": "\\ud800.wav", "label": "x"}', "none of the 1 files"),
     ],
@@ -169,5 +169,5 @@ def test_wrong_json(content: str | bytes, complaint: str, folder: Path, write: W
 
 @pytest.mark.parametrize("name", ["gone.csv", "clips"])
 def test_table_that_is_no_file(name: str, tmp_path: Path, folder: Path):
-    with pytest.raises(MetadataError, match="no file is at"):
+    with pytest.raises(MetadataError, match="there is no file at"):
         read_metadata(tmp_path / name, folder)

@@ -35,11 +35,11 @@ def test_one_setting(make_evaluation: Make):
 
     assert text_of(found.find("head/title")) == "Evaluation of clips"
     assert "2026-01-02 03:04 UTC" in text_of(found)
-    settings = dict(table_of(found, "What was searched")[1:])
+    settings = dict(table_of(found, "Data")[1:])
     assert settings["Clips"] == "/clips"
     assert settings["Fold_pattern"] == "x"
     assert settings["Queries"] == "5, of 2 labels"
-    assert table_of(found, "With what")[1] == [
+    assert table_of(found, "Encoder and windows")[1] == [
         "toy",
         "float32",
         "4 s",
@@ -144,7 +144,10 @@ def test_settings_stand_side_by_side(make_evaluation: Make):
     second = make_evaluation([("owl", "owl"), *PAIRS[1:4], ("owl", "owl")], encoder="other")
     found = report(first, second)
 
-    assert [row[:2] for row in table_of(found, "With what")[1:]] == [["A", "toy"], ["B", "other"]]
+    assert [row[:2] for row in table_of(found, "Encoder and windows")[1:]] == [
+        ["A", "toy"],
+        ["B", "other"],
+    ]
     assert [row[0] for row in table_of(found, "Means over 5 queries")[1:]] == ["A", "B"]
     ((name, difference, *_),) = table_of(found, "Differences")[1:]
     assert name == "B - A"

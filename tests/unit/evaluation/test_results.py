@@ -132,7 +132,7 @@ def test_paired_interval_is_narrower_than_the_two_apart(make_evaluation: Make, r
 
 
 def test_other_queries_cannot_be_compared(make_evaluation: Make):
-    with pytest.raises(ParameterError, match="7 queries, another has 6 or others"):
+    with pytest.raises(ParameterError, match="7 queries, another has 6 or different ones"):
         differences(make_evaluation(PAIRS), make_evaluation(PAIRS[:6]))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.clips import embed_source
+from soundalike.encoders.clips import embed_searchable
 from soundalike.encoders.modulation import Modulation
 from soundalike.errors import ParameterError
 from soundalike.evaluation import Evaluation, LabelledClip, evaluate, labelled_clips, with_queries
@@ -40,7 +40,7 @@ def test_clear_classes_are_told_apart(clips: list[Path]):
 
 def test_folds_that_leave_nothing_to_find(clips: list[Path]):
     one_fold_a_class = [LabelledClip(path, path.parent.name, path.parent.name) for path in clips]
-    with pytest.raises(ParameterError, match="no clip has another one of its label to find"):
+    with pytest.raises(ParameterError, match="no query has a candidate with its label"):
         evaluate(one_fold_a_class, Modulation(), PLAN)
 
 
@@ -94,7 +94,7 @@ def test_too_few_clips(n_clips: int, clips: list[Path]):
 
 
 def test_every_clip_of_another_class(clips: list[Path]):
-    with pytest.raises(ParameterError, match="no clip has another one of its label"):
+    with pytest.raises(ParameterError, match="no query has a candidate with its label"):
         run([clips[0], clips[3]])
 
 
@@ -155,7 +155,7 @@ def test_copies_among_the_queries_do_not_help(clips: list[Path]):
 
 def test_queries_without_candidates_of_their_label(clips: list[Path]):
     parted = [replace(clip, is_candidate=False) for clip in labelled_clips(clips)]
-    with pytest.raises(ParameterError, match="no clip has another one of its label to find"):
+    with pytest.raises(ParameterError, match="no query has a candidate with its label"):
         evaluate(parted, Modulation(), PLAN)
 
 
@@ -194,7 +194,9 @@ def test_example_hop_is_that_of_the_vectors(clips: list[Path], monkeypatch: pyte
     plan = WindowPlan(2.0, 1.0)
     result = evaluate(labelled_clips(clips), Modulation(), plan, example_hop_s=0.5)
     assert result.setting.example_hop_s == 0.5
-    first, second = (embed_source(path, Modulation(), plan, example_hop_s=0.5) for path in clips[:2])
+    first, second = (
+        embed_searchable(path, Modulation(), plan, example_hop_s=0.5)[1] for path in clips[:2]
+    )
     assert first.shape == (1, 3 * 128)
     answer = result.queries[0].answer
     assert answer is not None
@@ -258,7 +260,9 @@ def test_everything_equals_a_slow_implementation(folds: str | None, queries: str
     clips = with_queries(labelled_clips(files, folds), queries)
     plan = WindowPlan(4.0, 2.0)
     result = evaluate(clips, Modulation(), plan)
-    slow = slowly(clips, {clip.path: embed_source(clip.path, Modulation(), plan) for clip in clips})
+    slow = slowly(
+        clips, {clip.path: embed_searchable(clip.path, Modulation(), plan)[1] for clip in clips}
+    )
 
     assert result.n_queries == (16 if queries is None else 8)
     np.testing.assert_allclose(result.values.T, slow.values, atol=1e-12)

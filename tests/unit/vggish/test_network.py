@@ -173,7 +173,7 @@ def test_checkpoint_that_lacks_its_last_variable(tmp_path: Path):
 def test_variable_of_another_shape_is_named(tmp_path: Path):
     path = small_checkpoint(tmp_path / "wide.ckpt", {"vggish/conv1/weights": (3, 3, 1, 32)})
     with pytest.raises(
-        WeightsCorrupt, match=r"conv1/weights has shape \(3, 3, 1, 32\), VGGish's is \(3, 3, 1, 64\)"
+        WeightsCorrupt, match=r"conv1/weights has shape \(3, 3, 1, 32\), expected \(3, 3, 1, 64\)"
     ):
         VGGishNetwork(path)
 

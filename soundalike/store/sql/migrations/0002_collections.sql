@@ -1,4 +1,4 @@
--- Several named indexes side by side; the one that was there becomes the collection "default".
+-- Add named collections; the existing index becomes the collection "default".
 CREATE TABLE soundalike.collections (
     collection_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     name text NOT NULL UNIQUE,
@@ -24,7 +24,7 @@ ALTER TABLE soundalike.windows_1
 ALTER INDEX IF EXISTS soundalike.windows_embedding RENAME TO windows_1_embedding;
 CREATE INDEX windows_1_time ON soundalike.windows_1 USING brin (window_time) WITH (pages_per_range = 32);
 UPDATE soundalike.windows_1 SET quality = 'silent' WHERE embedding IS NULL;
--- Windows of recordings whose start nobody knows leave 1970, in which there are real recordings.
+-- Move windows of recordings without a known start time from 1970, which may be a real start time.
 WITH moved AS (
     DELETE FROM soundalike.windows_1 AS w USING soundalike.recordings AS r
     WHERE r.recording_id = w.recording_id AND r.recorded_at IS NULL

@@ -1,6 +1,6 @@
--- By which decoder a recording was decoded, and how many of its windows a search can find.
+-- Add the version of the decoder and the number of searchable windows of each recording.
 
--- Windows are counted before anything is locked; that reads every window.
+-- Count windows, which reads all of them, before locking tables.
 CREATE TABLE soundalike.counted (collection_id integer, recording_id uuid, n integer);
 DO $$
 DECLARE number integer;
@@ -22,7 +22,7 @@ FROM soundalike.counted AS c
 WHERE c.collection_id = r.collection_id AND c.recording_id = r.recording_id;
 DROP TABLE soundalike.counted;
 
--- What was added since, and what has no windows, which should not be.
+-- Recordings added since, and faulty ones without windows.
 DO $$
 DECLARE number integer;
 BEGIN

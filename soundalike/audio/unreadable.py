@@ -1,33 +1,32 @@
-"""What is said of content that no decoder can read."""
+"""Errors for content that no decoder can read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from soundalike.audio.sniffing import is_play_list, read_beginning
-from soundalike.audio.sources import AudioSource
+from soundalike.audio.sources import AudioSource, shown_source
 from soundalike.errors import NoAudioTrack, UnreadableAudio
 
-#: What the decoder of containers says of one that it knows, and in which there is no sound.
+#: Reason that the container decoder gives for a container without sound.
 _NO_TRACK = "no audio track inside"
 
 
-def refusal(source: AudioSource, shown: str, reasons: Sequence[str]) -> UnreadableAudio:
+def unreadable_error(source: AudioSource, reasons: Sequence[str]) -> UnreadableAudio:
     """Return the error for content that no decoder can read.
 
     Parameters
     ----------
     source : Path or bytes
-    shown : str
-        What the user calls it.
     reasons : sequence of str
-        What each decoder says.
+        Reasons of the decoders.
     """
+    shown = shown_source(source)
     if any(reason.endswith(f": {_NO_TRACK}") for reason in reasons):
-        return NoAudioTrack(f"{shown} has no audio track; give a film with sound, or leave this one out")
+        return NoAudioTrack(f"{shown} has no audio track; choose a film with sound, or skip this one")
     if _is_play_list(source):
         return UnreadableAudio(
-            f"{shown} is a list of sounds and holds none itself; name the files that it lists"
+            f"{shown} is a playlist and contains no sound itself; name the files that it lists"
         )
     return UnreadableAudio(
         f"no decoder can read {shown} as audio ({'; '.join(reasons)}); check that it is a sound file, "
