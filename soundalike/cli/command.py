@@ -19,7 +19,7 @@ class Command(click.Command):
     """A command that reads some words as argparse did, for the sake of scripts.
 
     The beginning of an option stands for the option. The next option is not taken for a value that is
-    missing. A text with blanks, like an SQL comment, is no option although it begins with a dash.
+    missing. A text with blanks that begins with a dash, like an SQL comment, is an argument.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

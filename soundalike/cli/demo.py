@@ -35,10 +35,10 @@ _REQUEST_TIMEOUT_S = 300
 _STOP_TIMEOUT_S = 30
 _BATCH = 8
 _SHOWN = 3
-#: Apart from the recordings of whoever tries it.
+#: A collection of its own, apart from the user's recordings.
 _COLLECTION = "demo"
 _READY = "soundalike: ready"
-#: Below those that Linux gives to outgoing connections, and those that Jina gives to its executors.
+#: Below the ports that Linux uses for outgoing connections and Jina for its executors.
 _PORTS = range(20_000, 32_000)
 
 
@@ -147,7 +147,7 @@ def running_service(flow: Path, settings: Settings) -> Iterator[Service]:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on.
+    """Return free ports.
 
     Any of them: two demos that start together would both take the first that is free.
     """

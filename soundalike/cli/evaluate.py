@@ -270,7 +270,7 @@ def parse_setting(text: str) -> dict[str, str | float]:
         key, _, value = part.partition("=")
         if key not in COMPARE_KEYS or not value:
             raise ParameterError(
-                f"--compare {text!r}: {part!r} is no setting; write KEY=VALUE with one of "
+                f"--compare {text!r}: {part!r} is not a setting; write KEY=VALUE with one of "
                 f"{', '.join(COMPARE_KEYS)}, and commas between them"
             )
         if key in found:
@@ -283,7 +283,7 @@ def _number(key: str, value: str, text: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise ParameterError(f"--compare {text!r}: {key} is {value!r}, which is no number") from None
+        raise ParameterError(f"--compare {text!r}: {key} is {value!r}, which is not a number") from None
 
 
 def _encoders(wanted: Sequence[Setting]) -> list[Encoder]:

@@ -265,7 +265,7 @@ def _wanted(
     items = [IndexItem(str(path), request.label, request.tags, began) for path in files.files]
     if not tables:
         return _Wanted(items, files)
-    # Those that were found name the files beside them.
+    # Tables that were found name the files beside them.
     folders = [Path(path) if os.path.isdir(path) else Path(path).parent for path in paths]
     is_named = bool(request.tables.named)
     told = read_file_metadata(tables, folders if is_named else [], start_rules.zone)

@@ -85,7 +85,7 @@ def index_folders(service: Service, request: IndexRequest, report: Report) -> No
 
 
 def _batches(items: Sequence[IndexItem]) -> Iterator[list[IndexItem]]:
-    """Yield files that go together: those that follow each other and are described alike."""
+    """Yield batches: neighbouring files with the same description."""
     described = [replace(item, label=_label(item)) for item in items]
     for _, alike in groupby(described, lambda item: replace(item, uri="")):
         batch: list[IndexItem] = []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from soundalike.indexing.pipeline import Pipeline
     from soundalike.store import Store
 
-#: For `start_decoding` where nobody has counted yet: as many as there may be.
+#: For `start_decoding` before the files are counted: as many as there may be.
 UNKNOWN = sys.maxsize
 
 
@@ -86,7 +86,7 @@ def encoder_of(settings: Settings) -> Encoder:
 
 
 def confirmed(question: str) -> bool:
-    """Ask for a yes; where nobody can answer it is a no."""
+    """Ask for a yes; without a terminal the answer is no."""
     if not sys.stdin.isatty():
         return False
     output.note(question)

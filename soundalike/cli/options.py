@@ -72,7 +72,7 @@ def second(text: str) -> float:
     """
     found = re.fullmatch(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)", text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no time; give seconds, or 1:02:05.5")
+        raise ValueError(f"{text!r} is not a time; give seconds, or 1:02:05.5")
     hours, minutes, seconds = (float(part or 0) for part in found.groups())
     return 3600 * hours + 60 * minutes + seconds
 

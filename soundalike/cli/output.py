@@ -50,7 +50,7 @@ def table(lines: Sequence[str]) -> None:
 def styled(text: str, style: str) -> str:
     """Return text for stdout in a style: ``bold``, ``green``, ``yellow`` or ``red``.
 
-    It stays plain where stdout is no terminal, where that is ``dumb``, and where ``NO_COLOR`` is set.
+    It stays plain if stdout is not a terminal, if ``TERM`` is ``dumb``, and if ``NO_COLOR`` is set.
     """
     if not to_terminal() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
@@ -59,7 +59,7 @@ def styled(text: str, style: str) -> str:
 
 def data_bytes(content: bytes) -> None:
     """Write bytes to stdout."""
-    if sys.stdout is None:  # closed by whoever started this
+    if sys.stdout is None:  # closed by the parent process
         raise ParameterError("stdout is closed; write to a file with --output")
     with _stdout():
         sys.stdout.buffer.write(content)

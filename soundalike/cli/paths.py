@@ -1,4 +1,4 @@
-"""The files that paths on the command line mean, and what is said of those that are left out."""
+"""Files that paths on the command line name, and reports of ignored files."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class LeftOut:
         """Say how many files of folders are left out, if there are any."""
         if n_files:
             what = (
-                "1 file that is no sound was"
+                "1 file that is not a sound was"
                 if n_files == 1
-                else f"{n_files} files that are no sound were"
+                else f"{n_files} files that are not sounds were"
             )
             how = (
                 "" if self.is_listed else "; --list-skipped names " + ("it" if n_files == 1 else "them")

@@ -57,7 +57,7 @@ class Report:
         self._as_json = as_json
         self._is_dry_run = is_dry_run
         self._left_out = LeftOut(is_listed=lists_left_out, as_json=as_json)
-        #: Files of folders that are no sounds, beside those that were looked at.
+        #: Ignored files of folders, beside the files that were examined.
         self.n_left_out = 0
         self._counts: Counter[str] = Counter()
         self._failures: defaultdict[str, list[str]] = defaultdict(list)

@@ -112,7 +112,7 @@ def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
 
 
 def filters_of(given: dict[str, Any], place: Place) -> Filters:
-    """Take the options of filters out of those that were given, and return the filters.
+    """Remove the options of filters from the given ones, and return the filters.
 
     Raises
     ------

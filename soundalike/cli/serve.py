@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from soundalike.cli.place import Place
     from soundalike.config import Settings
 
-#: The Flow is no part of the core package: it is reached as a program of its own.
+#: The Flow is not part of the core package: it runs as a program of its own.
 LAUNCHER = "executors.launcher"
 _LAST_PORT = 65535
 
@@ -30,7 +30,7 @@ class _Port(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         text = str(value)
         if not (text.isdecimal() and 1 <= int(text) <= _LAST_PORT):
-            self.fail(f"{text!r} is no port; give a number from 1 to {_LAST_PORT}", param, ctx)
+            self.fail(f"{text!r} is not a port; give a number from 1 to {_LAST_PORT}", param, ctx)
         return int(text)
 
 

@@ -135,7 +135,7 @@ def _tell(buckets: Sequence[Bucket], undated: int, width: BucketWidth) -> None:
         output.note("nothing is like it; loosen the filters or --min-score")
     if undated:
         output.note(
-            f"left out, because nobody knows when they were heard: {undated} more; give their "
+            f"left out, because their time is unknown: {undated} more; give their "
             "recordings a start: soundalike index --recorded-at TIME FILE"
         )
 

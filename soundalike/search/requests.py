@@ -112,7 +112,9 @@ class SearchRequest:
     query: Query
     filters: Filters = field(default_factory=Filters)
     exclude_self: bool = field(default=False, metadata=about("leave out the query's own recording"))
-    top_k: int = field(default=10, metadata=about("at most this many matches", ge=1, le=MAX_TOP_K))
+    top_k: int = field(
+        default=10, metadata=about("at most this many matches, 1 to 1000", ge=1, le=MAX_TOP_K)
+    )
     min_score: float = field(default=-1.0, metadata=about("leave out matches with a lower score"))
     collections: tuple[str, ...] = field(
         default=(DEFAULT_COLLECTION,),

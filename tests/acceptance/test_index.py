@@ -42,7 +42,7 @@ def test_a_folder_is_indexed_with_all_below_it(
     assert {(row["outcome"], row["n_windows"], row["duration_s"]) for row in rows} == {
         ("added", 4, 10.0)
     }
-    assert "1 file that is no sound was left out; --list-skipped names it" in done.stderr
+    assert "1 file that is not a sound was left out; --list-skipped names it" in done.stderr
     assert "3 files in" in done.stderr
     assert "3 added" in done.stderr
     assert (status()["recordings"], status()["windows"]) == (3, 12)

@@ -94,7 +94,7 @@ def test_tables_beside_the_files_are_found(cli: Cli, rows_of: Rows, data_set: Pa
         assert f"{table} (found beside the files; --no-metadata leaves it out)" in done.stderr
     assert "clips/metadata.csv (found" not in done.stderr
     # They are no files that were left out; the recorder's list is.
-    assert "1 file that is no sound was left out" in done.stderr
+    assert "1 file that is not a sound was left out" in done.stderr
     assert "1 of 4 files are not named by" in done.stderr
     query = data_set / "test" / "a.wav"
     labels = {"train/a.wav": "hum", "clips/b.wav": "whistle", "clips/c.wav": "clips"}

@@ -91,7 +91,7 @@ def test_calls_are_counted_by_the_hour(timeline: Cli, rows_of: Callable[..., Any
         ("2025-10-26T05:00:00+01:00", "2025-10-26T06:00:00+01:00", 3),
     ]
     assert "6 occurrences" in done.stderr
-    assert "nobody knows when they were heard: 1 more" in done.stderr
+    assert "their time is unknown: 1 more" in done.stderr
 
 
 def test_a_table_with_bars_is_printed_for_people(timeline: Cli):

@@ -80,7 +80,7 @@ def test_files_are_sent_with_what_is_said_of_them(
         "audio.unreadable",
     )
     assert str(uploads) not in said
-    assert "1 file that is no sound was left out; --list-skipped names it" in said
+    assert "1 file that is not a sound was left out; --list-skipped names it" in said
     assert "4 files in" in said
     assert "3 added, 1 failed" in said
     stored = _recordings(service)

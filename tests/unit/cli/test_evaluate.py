@@ -239,10 +239,10 @@ def test_figures_are_not_lost_where_the_report_cannot_be_written(run: Run, sound
 
 
 WRONG: list[tuple[Sequence[str], str, str]] = [
-    (["--compare", "speed=2"], "parameter.invalid", "'speed=2' is no setting; write KEY=VALUE"),
-    (["--compare", ""], "parameter.invalid", "'' is no setting"),
-    (["--compare", "stride="], "parameter.invalid", "'stride=' is no setting"),
-    (["--compare", "stride=fast"], "parameter.invalid", "stride is 'fast', which is no number"),
+    (["--compare", "speed=2"], "parameter.invalid", "'speed=2' is not a setting; write KEY=VALUE"),
+    (["--compare", ""], "parameter.invalid", "'' is not a setting"),
+    (["--compare", "stride="], "parameter.invalid", "'stride=' is not a setting"),
+    (["--compare", "stride=fast"], "parameter.invalid", "stride is 'fast', which is not a number"),
     (["--compare", "stride=nan"], "parameter.invalid", "stride is nan"),
     (["--compare", "stride=1,stride=2"], "parameter.invalid", "gives stride twice"),
     (["--compare", "window_size=0.5"], "parameter.invalid", "window_size is 0.5 s"),
@@ -286,7 +286,7 @@ def test_refused_before_a_clip_is_read(
 )
 def test_parse_setting(text: str, expected: dict[str, object] | None):
     if expected is None:
-        with pytest.raises(ParameterError, match=r"'b=c/x\.ckpt' is no setting"):
+        with pytest.raises(ParameterError, match=r"'b=c/x\.ckpt' is not a setting"):
             parse_setting(text)
     else:
         assert parse_setting(text) == expected

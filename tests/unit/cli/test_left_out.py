@@ -69,7 +69,7 @@ def test_a_film_without_sound_in_a_folder_is_no_failure(
 ):
     status, _, said = run(*with_json(command, "."))
     assert status == 0
-    assert "2 files that are no sound were left out; --list-skipped names them" in said
+    assert "2 files that are not sounds were left out; --list-skipped names them" in said
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -81,7 +81,7 @@ def test_what_is_left_out_is_listed_for_programs(command: tuple[str, ...], run: 
         {"left_out": str(folder / "low" / "notes.txt"), "reason": NO_SOUND},
         {"left_out": str(folder / "low" / "film.mp4"), "reason": FILM},
     ]
-    assert "2 files that are no sound were left out" in said
+    assert "2 files that are not sounds were left out" in said
 
 
 def test_what_is_left_out_is_listed_for_people(run: Run, folder: Path):
@@ -108,7 +108,7 @@ def test_a_film_without_sound_that_is_named_is_a_failure(
     status, _, said = run(*with_json(command, "low/film.mp4", "."))
     assert status == 3
     assert any("has no audio track" in line and "[audio.no_track]" in line for line in said)
-    assert "1 file that is no sound was left out; --list-skipped names it" in said
+    assert "1 file that is not a sound was left out; --list-skipped names it" in said
 
 
 def test_a_sound_by_name_that_holds_none_is_a_failure(run: Run, folder: Path):

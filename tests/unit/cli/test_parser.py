@@ -127,8 +127,8 @@ def test_what_follows_two_dashes_is_no_option():
         (["models"], "status|download|verify"),
         (["models", "upload"], "'upload' is not one of"),
         (["status", "--unheard-of"], "No such option '--unheard-of'"),
-        (["serve", "--port", "http"], "'http' is no port"),
-        (["serve", "--port", "0"], "'0' is no port"),
+        (["serve", "--port", "http"], "'http' is not a port"),
+        (["serve", "--port", "0"], "'0' is not a port"),
         (["serve", "--grpc-port", "99999"], "give a number from 1 to 65535"),
     ],
 )

@@ -56,7 +56,7 @@ def test_what_cannot_be_asked_is_said_before_anything_is_opened(
 @pytest.mark.parametrize("text", ["", "-1", "1:x", "1:2:3:4", "nan", "1h"])
 def test_what_is_no_time_is_refused(text: str, capsys: pytest.CaptureFixture[str]):
     assert main(["search", "a.wav", f"--at={text}"]) == 2
-    assert "is no time; give seconds, or 1:02:05.5" in capsys.readouterr().err
+    assert "is not a time; give seconds, or 1:02:05.5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("array", [np.arange(4), np.ones((1, 4), np.float64)], ids=str)

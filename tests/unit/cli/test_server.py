@@ -331,7 +331,7 @@ def test_what_the_service_leaves_out_is_named(
     assert "and 29 more are left out, which the service does not name" in said
     assert "2 files in" in said
     assert "1 added, 1 skipped" in said
-    assert "31 files that are no sound were left out\n" in said
+    assert "31 files that are not sounds were left out\n" in said
 
 
 def test_what_a_job_tells_of_the_index_is_told(

@@ -104,7 +104,7 @@ def test_index_says_what_it_left_out(run: Run, sounds: Path):
     (sounds / "low" / "notes.txt").write_text("notes")
     status, rows, said = run("index", "low")
     assert (status, len(rows)) == (0, 2)
-    assert "1 file that is no sound was left out; --list-skipped names it" in said
+    assert "1 file that is not a sound was left out; --list-skipped names it" in said
 
 
 def test_index_of_a_folder_without_sounds(run: Run, sounds: Path):
