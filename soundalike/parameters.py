@@ -1,4 +1,4 @@
-"""Parameters: describe them, reject unknown names, and resolve aliases.
+"""Describe parameters, reject unknown names and resolve aliases.
 
 The command line, Python, HTTP forms and JSON, and Jina's endpoints all use these functions. Unknown
 names are errors, because a misspelt ``collection`` would otherwise select the default collection and a

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
-
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 

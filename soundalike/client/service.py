@@ -91,9 +91,9 @@ class Service:
         return self._connection.shown
 
     def search(self, request: SearchRequest, *, on_server: bool = False) -> tuple[Answer, str]:
-        """Search; return the result without windows, and the name of the encoder.
+        """Return what resembles a query, and the encoder's name.
 
-        With `on_server` the query is a file of the server; otherwise it is sent.
+        A file is sent unless it is `on_server`; the answer's `windows` stay there.
         """
         query, collections = request.query, request.collections
         parameters = {
@@ -112,7 +112,7 @@ class Service:
             return answer, found["encoder"]
 
     def timeline(self, request: TimelineRequest, *, on_server: bool = False) -> tuple[Timeline, str]:
-        """Return the timeline of a query, and the name of the query."""
+        """Return when something like a query was heard, and the query's name."""
         query = request.query
         parameters = {
             **_filter_fields(request.filters, exclude_self=request.exclude_self),
@@ -196,7 +196,7 @@ class Service:
         )
 
     def index_folder(self, folder: str, request: IndexRequest) -> Job:
-        """Index a folder on the server: one of the paths of a request."""
+        """Let the service index a folder that it can read: one of the paths of a request."""
         wanted = {
             "folder": folder,
             "collection": request.collection,

@@ -41,7 +41,7 @@ class Answer:
 
 
 def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Answer:
-    """Find recordings similar to an embedded query.
+    """Find the recordings that hold something like a query whose vectors are known.
 
     Parameters
     ----------

@@ -188,7 +188,7 @@ def test_collections_of_different_kinds_are_refused(service: Service, stored: li
         ({"recording_id": UNKNOWN}, "store.not_found", UNKNOWN),
         ({"recording_id": "siren"}, "parameter.invalid", "'siren'"),
         ({"vector": [1.0, 2.0]}, "store.dimension_mismatch", "(512,)"),
-        ({"vector": [0.0] * 512}, "parameter.invalid", "zeros"),
+        ({"vector": [0.0] * 512}, "parameter.invalid", "zero"),
         ({"vector": [1.0] * 512, "at_s": 4}, "parameter.invalid", "at_s"),
         ({"vector": [1.0] * 512, "recording_id": UNKNOWN}, "parameter.invalid", "give one"),
         ({"uri": "SOUND", "start_s": 99}, "parameter.invalid", "ends at 10 s"),
