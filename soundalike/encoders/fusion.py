@@ -49,7 +49,7 @@ def parse_model(text: str) -> list[tuple[str, float]]:
     Raises
     ------
     ConfigError
-        A weight is no number above 0, or a name comes twice.
+        A weight is not a positive number, or a name comes twice.
 
     Examples
     --------

@@ -186,7 +186,7 @@ def read_manifest(path: Path) -> Manifest:
     Raises
     ------
     ParameterError
-        It is no YAML, or a fact is missing, unknown or wrong; the message names it.
+        It is not YAML, or a fact is missing, unknown or wrong; the message names it.
     """
     if path.stat().st_size > _MOST_BYTES:
         raise ParameterError(f"{path} is larger than a manifest can be")
@@ -209,7 +209,7 @@ def _parsed(text: str, name: str) -> Manifest:
         manifest = Manifest.model_validate(given)
         layout = manifest.layout
     except yaml.YAMLError as exc:
-        raise ParameterError(f"{name} is no YAML ({' '.join(str(exc).split())[:200]})") from exc
+        raise ParameterError(f"{name} is not YAML ({' '.join(str(exc).split())[:200]})") from exc
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the manifest"

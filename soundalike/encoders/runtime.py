@@ -49,7 +49,7 @@ def open_session(path: Path, given: str, wanted: str, *, precision: str = "auto"
     ParameterError
         `precision` is none of the three.
     WeightsCorrupt
-        The file is no ONNX network, is damaged, or has no such input or output.
+        The file is not an ONNX network, is damaged, or has no such input or output.
     ModelError
         Neither runtime is installed.
     """

@@ -54,12 +54,12 @@ def read_tensors(path: Path) -> Tensors:
     Returns
     -------
     tensors : dict of str to array
-        Names of nested dictionaries are joined by dots; what is no tensor is left out.
+        Names of nested dictionaries are joined by dots; other values are left out.
 
     Raises
     ------
     WeightsCorrupt
-        The file is no checkpoint of PyTorch, is cut off, or would run code.
+        The file is not a PyTorch checkpoint, is cut off, or would run code.
     """
     try:
         with path.open("rb") as file:

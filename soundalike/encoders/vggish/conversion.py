@@ -42,7 +42,7 @@ def converted(checkpoint: Path, *, half: bool = False) -> tuple[Path, str]:
     Raises
     ------
     WeightsCorrupt
-        It is no checkpoint of VGGish.
+        It is not a checkpoint of VGGish.
     ServiceError
         No folder can be written to, or the process for the conversion ended without a reason.
     """
@@ -72,7 +72,7 @@ def convert(checkpoint: Path, path: Path) -> None:
     Raises
     ------
     WeightsCorrupt
-        It is no checkpoint of VGGish, or the two differ.
+        It is not a checkpoint of VGGish, or the two differ.
     """
     import onnx
 
@@ -136,7 +136,7 @@ def _known_sha256(checkpoint: Path, folder: Path) -> str:
         if kept["files"] == stamp:
             return str(kept["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
-        # There is none yet, or somebody has spoilt it.
+        # There is no note yet, or it is damaged.
         pass
     sha256 = file_sha256(checkpoint)
     note.write_text(json.dumps({"files": stamp, "sha256": sha256}), encoding="utf-8")

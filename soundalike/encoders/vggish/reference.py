@@ -69,7 +69,7 @@ def reference_embeddings(checkpoint: Path, log_mel: FloatArray) -> FloatArray:
     Raises
     ------
     WeightsCorrupt
-        The file is no checkpoint, or lacks a variable of the network, or has one of another shape, or a
+        The file is not a checkpoint, or lacks a variable of the network, or has one of another shape, or a
         damaged one; the message names it.
     """
     _prepare_tensorflow()
