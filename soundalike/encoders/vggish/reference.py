@@ -69,8 +69,8 @@ def reference_embeddings(checkpoint: Path, log_mel: FloatArray) -> FloatArray:
     Raises
     ------
     WeightsCorrupt
-        The file is not a checkpoint, or lacks a variable of the network, or has one of another shape, or a
-        damaged one; the message names it.
+        The file is not a checkpoint, or lacks a variable of the network, or has one of another shape,
+        or a damaged one; the message names it.
     """
     _prepare_tensorflow()
     check_checkpoint(checkpoint)
