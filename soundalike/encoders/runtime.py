@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,13 +80,23 @@ def has_bfloat16() -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(flags))
 
 
+def _openvino() -> Any:
+    """Import OpenVINO without the package that reports each start to its makers."""
+    hidden = "openvino_telemetry"
+    if "openvino" not in sys.modules:
+        sys.modules[hidden] = None  # type: ignore[assignment]
+        try:
+            return importlib.import_module("openvino")
+        finally:
+            del sys.modules[hidden]
+    return sys.modules["openvino"]
+
+
 class _OpenVino:
     """OpenVINO's own threads share the work of a batch."""
 
     def __init__(self, path: Path, given: str, wanted: str, precision: str) -> None:
-        import openvino
-
-        core = openvino.Core()
+        core = _openvino().Core()
         with _told(path):
             model = core.read_model(path)
         _check_names(path, given, wanted, _names(model.inputs), _names(model.outputs))
