@@ -99,6 +99,6 @@ def _disk_full(exc: OSError) -> int:
 
 def _stop_decoding() -> None:
     """End the decoding processes: threads may wait for one that has minutes to go."""
-    isolation = sys.modules.get("soundalike.audio.sandbox")
-    if isolation is not None:
-        isolation.close_shared()
+    sandbox = sys.modules.get("soundalike.audio.sandbox")
+    if sandbox is not None:
+        sandbox.close_shared()

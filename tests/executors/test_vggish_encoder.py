@@ -233,7 +233,7 @@ def test_a_checkpoint_makes_the_encoder_vggish(
         encoder = load_executor("vggish_encoder")
     else:
         encoder = load_executor("vggish_encoder", checkpoint=str(v1_checkpoint), precision="float32")
-        assert encoder._encoder._encoder.precision == "float32"
+        assert encoder._encoder._inner.precision == "float32"
     first, second = encoder.encode(segmented(tone_file("a.wav"), tone_file("b.wav", 3000.0)))
     (status,) = encoder.status(DocList[Status]([Status()]))
 

@@ -53,7 +53,7 @@ def _upload(service: Service, path: str, data: bytes) -> Answer:
 
 def _lasting_mb(service: Service) -> float:
     """Return the memory of the processes that live as long as the service."""
-    lasting = [one for one in service.program.everybody() if "isolation" not in " ".join(one.cmdline())]
+    lasting = [one for one in service.program.everybody() if "sandbox" not in " ".join(one.cmdline())]
     return sum(one.memory_info().rss for one in lasting) / (1 << 20)
 
 
@@ -161,7 +161,7 @@ def test_processes_that_die_take_nobody_along(
 ):
     good = (toy_data / "siren" / "siren_1.mp3").read_bytes()
     _found(stored, good)
-    decoders = [one for one in stored.program.everybody() if "isolation" in " ".join(one.cmdline())]
+    decoders = [one for one in stored.program.everybody() if "sandbox" in " ".join(one.cmdline())]
     assert decoders
     for one in decoders:
         one.kill()

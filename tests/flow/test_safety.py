@@ -237,7 +237,7 @@ def test_the_page_asks_for_the_key_and_fetches_sound_and_pictures_with_it(
     assert locked.request("/index", body, headers={"X-API-Key": KEY}).status == 200
     browser_page.goto(locked.url)
     said = browser_page.locator("#key-text")
-    expect(said).to_contain_text("answers only those who have its key")
+    expect(said).to_contain_text("requires an API key")
     browser_page.get_by_label("Key", exact=True).fill("another")
     browser_page.keyboard.press("Enter")
     expect(said).to_contain_text("does not accept this key")

@@ -15,9 +15,9 @@ from soundalike.audio.segmenter import (
     CLIPPED_LEVEL,
     SILENCE_PEAK_TO_PEAK,
     cut_seconds,
-    hidden,
     pad_to,
     segment,
+    unsearchable_warning,
 )
 from soundalike.audio.windows import WindowPlan
 from soundalike.errors import AudioTooShort, EmptyAudio, InvalidSamples, ParameterError, UnreadableAudio
@@ -304,7 +304,7 @@ def test_samples_without_a_scale():
 )
 def test_limits_of_samples_without_a_scale(clipped: int, ok: int, peak: float, begins: str):
     windows = [Window(n, 2.0 * n, 2.0 * n + 4, is_clipped=n < clipped) for n in range(clipped + ok)]
-    assert "".join(hidden(windows, peak)).partition(":")[0] == begins
+    assert "".join(unsearchable_warning(windows, peak)).partition(":")[0] == begins
 
 
 def test_a_mix_that_goes_a_little_beyond_full_scale():

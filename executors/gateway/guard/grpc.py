@@ -14,7 +14,7 @@ from jina.types.request.data import DataRequest
 
 from executors.gateway.guard.access import NO_KEY
 from executors.gateway.guard.forwarded import FORWARDED_FOR
-from executors.gateway.guard.load import Load, Rejection, Slots
+from executors.gateway.guard.load import Load, Rejection, Reservation, Slots
 from executors.gateway.guard.policy import Access, keys_in
 from executors.jina_fixes.request_steps import Forward
 from soundalike.errors import Unauthorized
@@ -23,8 +23,21 @@ from soundalike.errors import Unauthorized
 _HEALTH, _OWN = "/grpc.health.", "/grpc."
 #: Jina's readiness check tells nothing but health, and `jina ping` sends no key.
 _DRY_RUN = "/jina.JinaGatewayDryRunRPC/"
+
+
+class _Call:
+    """A gRPC call whose requests still need a slot."""
+
+    reservation: Optional[Reservation] = None
+
+    def release(self) -> None:
+        """Give the call's reservation back, if it has one."""
+        if self.reservation is not None:
+            self.reservation.release()
+
+
 #: Requests over HTTP have a slot when they come to the streamer; requests over gRPC do not.
-_NEEDS_SLOT: ContextVar[bool] = ContextVar("needs_slot", default=False)
+_CALL: ContextVar[Optional[_Call]] = ContextVar("call", default=None)
 
 
 class CallGuard(grpc.aio.ServerInterceptor):
@@ -83,7 +96,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
     async def _answers(
         self, handler: Any, messages: AsyncIterator[Any], context: grpc.aio.ServicerContext
     ) -> AsyncIterator[Any]:
-        _NEEDS_SLOT.set(True)
+        call = _Call()
+        _CALL.set(call)
         client = self._client(context)
         ahead = asyncio.Semaphore(self._most_ahead)
         rejection: Optional[Rejection] = None
@@ -103,6 +117,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
                     rejection = self._load.slots.rejection()
                 if rejection is not None:
                     return
+                if is_first:
+                    call.reservation = self._load.slots.reserve()
                 is_first = False
                 yield message
 
@@ -114,6 +130,7 @@ class CallGuard(grpc.aio.ServerInterceptor):
             # Jina goes on to read messages of a call that has ended.
             is_over = True
             ahead.release()
+            call.release()
         if rejection is not None:
             await _reject(context, rejection)
 
@@ -131,10 +148,12 @@ class SlotTurns:
 
     async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
         """Forward a request when it has a slot."""
-        if not _NEEDS_SLOT.get():
+        call = _CALL.get()
+        if call is None:
             return await forward(request)
         # Requests that the gateway makes on behalf of this one must not wait for a slot as well.
-        _NEEDS_SLOT.set(False)
+        _CALL.set(None)
+        call.release()
         await self._slots.take()
         try:
             return await forward(request)

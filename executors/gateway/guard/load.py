@@ -100,15 +100,21 @@ class Slots:
 
     def __init__(self, limits: Limits) -> None:
         self._free = asyncio.Semaphore(limits.max_running)
-        self._most_waiting = limits.max_waiting
-        self._waiting = 0
+        self._most = limits.max_running + limits.max_waiting
+        self._running = self._waiting = self._reserved = 0
 
     def rejection(self) -> Rejection | None:
         """Return why one more request cannot even wait, where that is so."""
-        if not self._free.locked() or self._waiting < self._most_waiting:
+        if self._running + self._waiting + self._reserved < self._most:
             return None
-        busy = f"{self._waiting} requests are waiting already; come again in {_BUSY_S} s"
+        waiting = self._waiting + self._reserved
+        busy = f"{waiting} requests are waiting already; come again in {_BUSY_S} s"
         return Rejection(ServiceBusy(busy), _BUSY_S)
+
+    def reserve(self) -> Reservation:
+        """Count a request that was admitted and does not wait yet."""
+        self._reserved += 1
+        return Reservation(self)
 
     async def take(self) -> None:
         """Wait for a slot."""
@@ -117,10 +123,28 @@ class Slots:
             await self._free.acquire()
         finally:
             self._waiting -= 1
+        self._running += 1
 
     def give_back(self) -> None:
         """Give a slot back."""
+        self._running -= 1
         self._free.release()
+
+
+class Reservation:
+    """The place of a request between its admission and its waiting.
+
+    Without it a burst of calls would be admitted before the first of them waits.
+    """
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots: Slots | None = slots
+
+    def release(self) -> None:
+        """Count the request no longer; a second call does nothing."""
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            slots._reserved -= 1
 
 
 @dataclass(frozen=True)
