@@ -11,7 +11,14 @@ import pytest
 from docarray import DocList
 
 from executors.messages.documents import Clip, EmbeddedClip, SegmentedClip, Status
+from soundalike.audio.windows import WindowPlan
+from soundalike.config import Settings
+from soundalike.encoders.choice import load_encoder
+from soundalike.encoders.installed import add_model
 from soundalike.errors import ConfigError, ParameterError, WeightsCorrupt, WeightsMissing
+from soundalike.indexing.pipeline import Pipeline
+from soundalike.store import MemoryStore
+from tests.fixtures.models import WAVEFORM, Make
 
 Load = Callable[..., Any]
 Write = Callable[..., Path]
@@ -241,3 +248,47 @@ def test_a_checkpoint_makes_the_encoder_vggish(
     assert (first.dimension, _rows(first).shape) == (512, (4, 512))
     np.testing.assert_allclose(np.linalg.norm(_rows(first), axis=1), 1, atol=1e-4)
     assert _rows(first)[0] @ _rows(first)[1] > _rows(first)[0] @ _rows(second)[0]
+
+
+@pytest.fixture
+def high(load_executor: Load, make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a model for samples at 44.1 kHz, beside the weight-free encoder."""
+    facts = {**WAVEFORM, "sample_rate_hz": 44_100, "samples": 44_100}
+    add_model(*make_model((44_100,), "high", input=facts), tmp_path / "weights")
+    monkeypatch.setenv("SOUNDALIKE_WEIGHTS_DIR", str(tmp_path / "weights"))
+    monkeypatch.setenv("SOUNDALIKE_MODEL", "logmel-modulation+high")
+
+
+def test_segmenter_and_encoder_agree_on_the_rate(
+    high: None, load_executor: Load, segmented: Callable[..., Any], tone_file: Write
+):
+    path = tone_file()
+    docs = segmented(path)
+    (doc,) = load_executor("vggish_encoder").encode(docs)
+
+    assert docs[0].sample_rate_hz == 44_100
+    assert (doc.encoder, doc.dimension) == ("logmel-modulation+high", 512 + 6)
+    settings = Settings.from_env()
+    encoder = load_encoder(settings.model, settings.weights_dir)
+    _, rows = Pipeline(MemoryStore(), encoder, WindowPlan()).embed(path)
+    np.testing.assert_allclose(_rows(doc), rows, atol=1e-5)
+
+
+def test_samples_of_a_lower_rate_fail_as_that_clips_fault(
+    high: None, load_executor: Load, segmented: Callable[..., Any], tone_file: Write
+):
+    docs = segmented(tone_file(), model="logmel-modulation")
+    (doc,) = load_executor("vggish_encoder").encode(docs)
+
+    assert doc.error_code == "parameter.invalid"
+    assert "cut at 16000 Hz; the encoder logmel-modulation+high needs sample_rate_hz=44100" in doc.error
+
+
+def test_windows_that_are_too_short_for_the_encoder_fail(
+    high: None, load_executor: Load, segmented: Callable[..., Any], tone_file: Write
+):
+    docs = segmented(tone_file(), window_size=0.98)
+    (doc,) = load_executor("vggish_encoder").encode(docs)
+
+    assert doc.error_code == "parameter.invalid"
+    assert "this encoder needs windows of at least 1.0 s" in doc.error
