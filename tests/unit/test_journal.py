@@ -249,6 +249,8 @@ def test_a_cancelled_job_that_still_counts_is_not_resumed(open_journal: Callable
         assert not job.is_finished
         _kill(jobs)
         await jobs.close()
+        # As Jina does, where a signal stops the server and its end shuts it down.
+        await jobs.close()
 
     asyncio.run(run())
     (record,) = open_journal().load()

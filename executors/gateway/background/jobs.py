@@ -179,7 +179,10 @@ class Jobs:
         return job
 
     async def close(self) -> None:
-        """Stop all jobs at once, to be resumed by the next service, and end all `watch`."""
+        """Stop all jobs at once, to be resumed by the next service, and end all `watch`.
+
+        A second call does nothing: Jina may shut a server down twice, at a signal and at its end.
+        """
         self._closed.set()
         # One that is cancelled before its first step ends without leaving the list.
         while tasks := [task for task in self._tasks.values() if not task.done()]:
@@ -187,8 +190,9 @@ class Jobs:
                 task.cancel()
             await asyncio.wait(tasks, timeout=_POLL_S)
         await self.notify()
-        if self._journal is not None:
-            await self._write(self._journal.close)
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            await self._write(journal.close)
             self._writer.shutdown()
 
     async def notify(self) -> None:
