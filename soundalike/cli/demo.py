@@ -260,7 +260,8 @@ def _print_encoder(answers: Sequence[list[dict[str, Any]]]) -> None:
     if encoder != "vggish":
         output.note(
             "  weight-free: it compares the level and movement of 64 frequency bands and has learned "
-            f"nothing.\n  For VGGish, trained by Google, run: {GET_WEIGHTS}"
+            f"nothing.\n  For a trained encoder from the package index, run: {GET_WEIGHTS} aisfx\n"
+            f"  For VGGish, trained by Google, run: {GET_WEIGHTS}"
         )
 
 

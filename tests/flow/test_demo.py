@@ -98,7 +98,8 @@ def test_it_says_which_encoder_was_used_and_how_to_get_the_other(
 ):
     assert "encoder: logmel-modulation" in first.stderr
     assert "weight-free" in first.stderr
-    assert "soundalike models download" in first.stderr
+    assert "soundalike models download aisfx\n" in first.stderr
+    assert "soundalike models download\n" in first.stderr
 
 
 def test_a_second_run_adds_nothing_and_prints_tables(second: subprocess.CompletedProcess[str]):
