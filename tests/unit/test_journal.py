@@ -57,6 +57,13 @@ def _kill(jobs: Jobs) -> None:
     jobs._journal.close()
 
 
+async def _until_written(jobs: Jobs, job: Job) -> None:
+    """Wait until the journal has the state of a job; it is written in a thread."""
+    assert jobs._journal is not None
+    while job.state not in [each.job.state for each in jobs._journal.load() if each.job.id == job.id]:
+        await asyncio.sleep(0.01)
+
+
 async def _nothing(_: Job) -> None:
     await asyncio.sleep(0)
 
@@ -165,6 +172,7 @@ def test_what_has_not_finished_is_resumed_and_the_rest_is_listed(open_journal: C
             await jobs.start(job, _for_ever, request={"id": job.id})
         await jobs.cancel(cancelled.id)
         await _until(jobs, running, "running")
+        await _until_written(jobs, running)
         running.added = 7
         _kill(jobs)
         return [job.model_copy(deep=True) for job in jobs.newest_first()]
