@@ -192,8 +192,9 @@ def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None =
     ParameterError
         The windows are too short for the encoder.
     """
-    hop = "" if example_hop_s in (None, 1.0) else f"+hop{example_hop_s:g}"
     layouts = [part.network.layout for part in encoder.parts]
+    is_own = example_hop_s is None or all(layout.hop_s == example_hop_s for layout in layouts)
+    hop = "" if is_own else f"+hop{example_hop_s:g}"
     counts = [layout.examples_per_window(plan, example_hop_s) for layout in layouts]
     return IndexSpec(
         encoder=encoder.name,

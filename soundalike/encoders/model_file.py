@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from soundalike.encoders.base import OneNetwork
-from soundalike.encoders.manifest import LogMelInput, Manifest
+from soundalike.encoders.manifest import Manifest
 from soundalike.encoders.runtime import Session, open_session
 from soundalike.errors import WeightsCorrupt
 from soundalike.types import FloatArray
@@ -33,7 +33,9 @@ class ModelFile(OneNetwork):
         self.name = manifest.name
         self.layout = manifest.layout
         self.fingerprint = fingerprint(path, manifest)
-        self._manifest = manifest
+        self._facts = manifest.input
+        # It keeps its window and its bands.
+        self._spectrogram = manifest.input.spectrogram() if manifest.input.kind == "log_mel" else None
         self._centre = manifest.centre_vector
         self._path = path
         self._session: Session = open_session(
@@ -45,9 +47,9 @@ class ModelFile(OneNetwork):
 
     def front_end(self, samples: FloatArray) -> FloatArray:
         """Return what the network takes of ``(n, n_samples)`` float32 examples."""
-        facts = self._manifest.input
-        if isinstance(facts, LogMelInput):
-            found = facts.spectrogram()(samples)
+        facts = self._facts
+        if self._spectrogram is not None:
+            found = self._spectrogram(samples)
             if facts.axes in ("mel_time", "channel_mel_time"):
                 found = found.swapaxes(1, 2)
             return np.ascontiguousarray(found[:, None] if facts.axes.startswith("channel") else found)

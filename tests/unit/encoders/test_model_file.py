@@ -111,6 +111,13 @@ def test_each_fact_that_decides_on_vectors_is_part_of_the_identity(make_model: M
     assert fingerprint(path, read_manifest(manifest)) != first
 
 
+def test_another_distance_of_examples_is_another_index(make_model: Make):
+    encoder = load(make_model((SAMPLES,), input=WAVEFORM, hop_s=0.5))
+    prints = {hop: index_spec(encoder, PLAN, hop).fingerprint for hop in (None, 0.5, 1.0)}
+    assert prints[None] == prints[0.5] == encoder.fingerprint
+    assert prints[1.0] == f"{encoder.fingerprint}+hop1"
+
+
 def test_windows_shorter_than_an_example_are_refused(make_model: Make):
     encoder = load(make_model((SAMPLES,), input=WAVEFORM))
     with pytest.raises(ParameterError, match=r"window_size is 0\.98 s; .* at least 1\.0 s"):
