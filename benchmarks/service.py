@@ -19,8 +19,9 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.cli.demo import running_service
 from soundalike.cli.serve import find_flow
 from soundalike.config import Settings
-from soundalike.encoders.base import CutRecording, Encoder, embed_windows, index_spec
+from soundalike.encoders.base import Encoder, index_spec
 from soundalike.encoders.choice import load_encoder
+from soundalike.encoders.embedding import CutRecording, embed_windows
 from soundalike.store import open_store
 from soundalike.store.base import Entry
 from soundalike.types import IndexSpec, Recording, Window

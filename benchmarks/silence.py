@@ -23,7 +23,8 @@ from soundalike.audio.segmenter import segment
 from soundalike.audio.sources import resolve_path
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import CutRecording, embed_windows, index_spec
+from soundalike.encoders.base import index_spec
+from soundalike.encoders.embedding import CutRecording, embed_windows
 from soundalike.encoders.modulation import Modulation
 from soundalike.filters import Filters
 from soundalike.store import PostgresStore

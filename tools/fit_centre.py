@@ -15,8 +15,9 @@ import numpy as np
 from soundalike.audio.segmenter import segment
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import embed_patches_at, only_network, plan_for
+from soundalike.encoders.base import only_network, plan_for
 from soundalike.encoders.choice import load_encoder
+from soundalike.encoders.embedding import embed_patches_at
 from soundalike.types import FloatArray
 
 TOY_DATA = Path(__file__).resolve().parents[1] / "toy-data"

@@ -25,9 +25,10 @@ from executors.messages.parameters import (
 )
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import CutRecording, embed_each, index_spec
+from soundalike.encoders.base import index_spec
 from soundalike.encoders.batching import SHARED_BATCH_PATCHES, share_batches
 from soundalike.encoders.choice import load_encoder
+from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
 from soundalike.types import FloatArray
 

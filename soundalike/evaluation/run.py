@@ -69,7 +69,7 @@ def evaluate(
     encoder : Encoder
     plan : WindowPlan
     example_hop_s : float, optional
-        As for `soundalike.encoders.base.embed_windows`.
+        As for `soundalike.encoders.embedding.embed_windows`.
     on_progress : callable, optional
         Called with the number of finished clips and of all clips.
 

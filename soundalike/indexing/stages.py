@@ -15,7 +15,8 @@ from soundalike.audio.sources import FileSnapshot
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.start_time import StartTime
 from soundalike.clock.wall_clock import StartTimeRules, start_from_mtime, with_start
-from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec
+from soundalike.encoders.base import Encoder, index_spec
+from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.indexing.items import IndexItem, IndexResult, ScannedFile, failed_result, identified

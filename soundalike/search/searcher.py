@@ -10,7 +10,8 @@ from soundalike.audio.segmenter import Segments, segment
 from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.encoders.base import CutRecording, Encoder, embed_each, index_spec, plan_for
+from soundalike.encoders.base import Encoder, index_spec, plan_for
+from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import SoundalikeError
 from soundalike.filters import Filters
 from soundalike.ranges import GroupBy

@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.audio.segmenter import pad_to
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import (
-    VGGISH_LAYOUT,
-    CutRecording,
-    OneNetwork,
-    embed_windows,
-    index_spec,
-    normalised,
-)
+from soundalike.encoders.base import VGGISH_LAYOUT, OneNetwork, index_spec
+from soundalike.encoders.embedding import CutRecording, embed_windows, normalised
 from soundalike.encoders.modulation import Modulation
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray, IndexSpec, Window

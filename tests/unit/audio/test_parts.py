@@ -18,7 +18,7 @@ from soundalike.audio.loading import load_audio
 from soundalike.audio.pictures import write_cut_out
 from soundalike.audio.segmenter import segment
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import CutRecording, embed_windows
+from soundalike.encoders.embedding import CutRecording, embed_windows
 from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray

@@ -9,7 +9,8 @@ import pytest
 import soxr
 
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import CutRecording, embed_windows, index_spec, only_network, plan_for
+from soundalike.encoders.base import index_spec, only_network, plan_for
+from soundalike.encoders.embedding import CutRecording, embed_windows
 from soundalike.encoders.fusion import Fusion, fused_fingerprint, parse_model
 from soundalike.encoders.manifest import read_manifest
 from soundalike.encoders.model_file import ModelFile
@@ -61,7 +62,7 @@ def test_pieces_of_a_long_recording_are_resampled_alike(
     fused = Fusion([Modulation(), high], [1.0, 1.0])
     sound = recording(rng, 7)
     (whole,) = embed_windows([sound], fused, PLAN)
-    monkeypatch.setattr("soundalike.encoders.base._PIECE_WINDOWS", 2)
+    monkeypatch.setattr("soundalike.encoders.embedding._PIECE_WINDOWS", 2)
 
     (pieces,) = embed_windows([sound], fused, PLAN)
 

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import CutRecording, embed_windows, index_spec
+from soundalike.encoders.base import index_spec
+from soundalike.encoders.embedding import CutRecording, embed_windows
 from soundalike.encoders.manifest import Manifest, read_manifest, shipped_manifests
 from soundalike.encoders.model_file import ModelFile, fingerprint
 from soundalike.errors import ParameterError, WeightsCorrupt

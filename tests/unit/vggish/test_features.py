@@ -13,7 +13,8 @@ import pytest
 from soundalike.audio import front_end
 from soundalike.audio.log_mel import hertz_to_mel, log_mel_spectrogram, mel_matrix
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import CutRecording, OneNetwork, embed_windows
+from soundalike.encoders.base import OneNetwork
+from soundalike.encoders.embedding import CutRecording, embed_windows
 from soundalike.errors import AudioTooShort, ParameterError
 from soundalike.types import FloatArray, Window
 
