@@ -80,7 +80,7 @@ def encoder_of(settings: Settings) -> Encoder:
     encoder = load_encoder(
         settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision
     )
-    hint = "" if encoder.name == "vggish" else f"; for VGGish run: {GET_WEIGHTS}"
+    hint = f"; for VGGish run: {GET_WEIGHTS}" if encoder.name == "logmel-modulation" else ""
     output.note(f"encoder: {encoder.name} ({encoder.description}{hint})")
     return encoder
 

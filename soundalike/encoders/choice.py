@@ -7,7 +7,7 @@ from pathlib import Path
 
 from soundalike.config import DOWNLOADABLE, MODELS
 from soundalike.encoders.base import Encoder, Network
-from soundalike.encoders.fusion import Fusion, fused_fingerprint, parse_model
+from soundalike.encoders.fusion import Fusion, fused_fingerprint, fused_name, parse_model
 from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.weights import CHECKPOINT, GET_WEIGHTS, verified_path
 from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
@@ -120,7 +120,9 @@ def _published(model: str, weights_dir: Path) -> Path | None:
 
 def chosen_name(model: str, weights_dir: Path, checkpoint: Path | None = None) -> str:
     """Return the name of the encoder that `load_encoder` selects, without loading it."""
-    return "+".join(_chosen_one(name, weights_dir, checkpoint) for name, _ in parse_model(model))
+    return fused_name(
+        [(weight, _chosen_one(name, weights_dir, checkpoint)) for name, weight in parse_model(model)]
+    )
 
 
 def _chosen_one(model: str, weights_dir: Path, checkpoint: Path | None) -> str:
@@ -144,7 +146,8 @@ def chosen(model: str, weights_dir: Path, checkpoint: Path | None = None) -> tup
     identity = fused_fingerprint(
         [(weight, one[1]) for (_, weight), one in zip(named, found, strict=True)]
     )
-    return "+".join(name for name, _ in found), identity
+    name = fused_name([(weight, one[0]) for (_, weight), one in zip(named, found, strict=True)])
+    return name, identity
 
 
 def _identity(model: str, weights_dir: Path, checkpoint: Path | None) -> tuple[str, str]:

@@ -28,12 +28,28 @@ class Fusion:
         self.parts = tuple(
             Part(weight / total, network) for network, weight in zip(networks, weights, strict=True)
         )
-        self.name = "+".join(network.name for network in networks)
+        self.name = fused_name([(part.weight, part.network.name) for part in self.parts])
         shares = ", ".join(f"{part.network.name} {part.weight:.0%}" for part in self.parts)
         self.description = f"{shares} of the similarity"
         self.fingerprint = fused_fingerprint(
             [(part.weight, part.network.fingerprint) for part in self.parts]
         )
+
+
+def fused_name(parts: Sequence[tuple[float, str]]) -> str:
+    """Return the name of networks with some weights, as ``--model`` takes it.
+
+    Examples
+    --------
+    >>> fused_name([(0.5, "a"), (0.5, "b")]), fused_name([(2, "a"), (6, "b")])
+    ('a+b', 'a:1+b:3')
+    """
+    least = min(weight for weight, _ in parts)
+    ratios = [f"{weight / least:.4g}" for weight, _ in parts]
+    names = [name for _, name in parts]
+    if set(ratios) == {"1"}:
+        return "+".join(names)
+    return "+".join(f"{name}:{ratio}" for name, ratio in zip(names, ratios, strict=True))
 
 
 def fused_fingerprint(parts: Sequence[tuple[float, str]]) -> str:

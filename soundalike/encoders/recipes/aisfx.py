@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soundalike.encoders.graph import Graph
 from soundalike.encoders.torch_file import Tensors
 from soundalike.errors import WeightsCorrupt
 
@@ -40,20 +41,8 @@ def build(tensors: Tensors) -> onnx.ModelProto:
     WeightsCorrupt
         A tensor of the network is missing.
     """
-    from onnx import TensorProto, helper
-
-    nodes, weights = [], []
-
-    def add(kind: str, given: list[str], made: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(kind, given, [made], **attributes))
-        return made
-
-    def keep(name: str, values: Any, dtype: Any = np.float32) -> str:
-        from onnx import numpy_helper
-
-        weights.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
-        return name
-
+    graph = Graph()
+    add, keep = graph.add, graph.constant
     flow = add("Unsqueeze", ["log_mel", keep("axis_1", [1], np.int64)], "picture")
     for block in range(1, _N_BLOCKS + 1):
         for layer in (1, 2):
@@ -66,14 +55,7 @@ def build(tensors: Tensors) -> onnx.ModelProto:
             flow = add("MaxPool", [flow], f"pool{block}", kernel_shape=[2, 2], strides=[2, 2])
     flow = add("ReduceMean", [flow, keep("axis_3", [3], np.int64)], "over_bands", keepdims=0)
     add("ReduceMax", [flow, keep("axis_2", [2], np.int64)], "embedding", keepdims=0)
-    graph = helper.make_graph(
-        nodes,
-        "aisfx",
-        [helper.make_tensor_value_info("log_mel", TensorProto.FLOAT, ["n", _FRAMES, _BANDS])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", _DIMENSION])],
-        weights,
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    return graph.model("aisfx", "log_mel", (_FRAMES, _BANDS), "embedding", _DIMENSION)
 
 
 def _folded(tensors: Tensors, block: int, layer: int) -> tuple[Any, Any]:

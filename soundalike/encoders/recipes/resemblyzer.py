@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from soundalike.encoders.graph import Graph
 from soundalike.encoders.torch_file import Tensors
 from soundalike.errors import WeightsCorrupt
 
@@ -40,23 +41,14 @@ def build(tensors: Tensors) -> onnx.ModelProto:
     WeightsCorrupt
         A tensor of the network is missing.
     """
-    from onnx import TensorProto, helper, numpy_helper
-
-    nodes, weights = [], []
+    graph = Graph()
+    add, keep = graph.add, graph.constant
 
     def tensor(name: str) -> Any:
         try:
             return tensors[_PREFIX + name]
         except KeyError as exc:
             raise WeightsCorrupt(f"the checkpoint of Resemblyzer has no tensor {exc.args[0]!r}") from exc
-
-    def add(kind: str, given: list[str], made: list[str], **attributes: Any) -> str:
-        nodes.append(helper.make_node(kind, given, made, **attributes))
-        return made[0]
-
-    def keep(name: str, values: Any, dtype: Any = np.float32) -> str:
-        weights.append(numpy_helper.from_array(np.ascontiguousarray(values, dtype), name))
-        return name
 
     # ONNX wants time first, and gives a direction between time and examples.
     flow = add("Transpose", ["mel"], ["time_first"], perm=[1, 0, 2])
@@ -76,14 +68,7 @@ def build(tensors: Tensors) -> onnx.ModelProto:
     length = add("ReduceL2", [flow, keep("axis_1", [1], np.int64)], ["length"], keepdims=1)
     # Without speech all may be zero.
     add("Div", [flow, add("Max", [length, keep("tiny", [1e-12])], ["divisor"])], ["embedding"])
-    graph = helper.make_graph(
-        nodes,
-        "resemblyzer",
-        [helper.make_tensor_value_info("mel", TensorProto.FLOAT, ["n", _FRAMES, _BANDS])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", _DIMENSION])],
-        weights,
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    return graph.model("resemblyzer", "mel", (_FRAMES, _BANDS), "embedding", _DIMENSION)
 
 
 def _gates(values: Any) -> Any:

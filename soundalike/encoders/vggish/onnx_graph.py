@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soundalike.audio import front_end
+from soundalike.encoders.graph import Graph
 from soundalike.encoders.vggish.layout import CONV_BLOCKS, EMBEDDING_LAYER, HIDDEN_LAYERS, layers_of
 from soundalike.types import FloatArray
 
@@ -30,28 +31,21 @@ def build(variables: Mapping[str, FloatArray], *, half: bool = False) -> onnx.Mo
         Keep the weights in half precision, which halves the file. It is closer to float32 than bfloat16
         is.
     """
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto
 
-    nodes, weights = [], []
-
-    def add(kind: str, given: list[str], made: str, **attributes: Any) -> str:
-        nodes.append(helper.make_node(kind, given, [made], **attributes))
-        return made
-
-    def constant(name: str, values: Any) -> str:
-        weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
+    graph = Graph()
+    add, constant = graph.add, graph.constant
 
     def weight(name: str, values: FloatArray) -> str:
         if not half:
             return constant(name, values)
-        kept = constant(f"{name}/half", values.astype(np.float16))
+        kept = constant(f"{name}/half", values, np.float16)
         return add("Cast", [kept], name, to=TensorProto.FLOAT)
 
     def parameters(layer: str) -> tuple[FloatArray, FloatArray]:
         return variables[f"vggish/{layer}/weights"], variables[f"vggish/{layer}/biases"]
 
-    flow = add("Unsqueeze", [INPUT, constant("axis", np.array([1]))], "picture")
+    flow = add("Unsqueeze", [INPUT, constant("axis", [1], np.int64)], "picture")
     for block in CONV_BLOCKS:
         for layer in layers_of(block):
             kernel, bias = parameters(layer)
@@ -73,12 +67,5 @@ def build(variables: Mapping[str, FloatArray], *, half: bool = False) -> onnx.Mo
         add("Gemm", [flow, weight(f"{layer}/matrix", matrix), constant(f"{layer}/bias", bias)], made)
         if layer != EMBEDDING_LAYER:
             flow = add("Relu", [layer], f"{layer}/relu")
-    shape: list[str | int] = ["n", front_end.PATCH_FRAMES, front_end.N_MEL_BANDS]
-    graph = helper.make_graph(
-        nodes,
-        "vggish",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", front_end.EMBEDDING_DIM])],
-        weights,
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    shape = (front_end.PATCH_FRAMES, front_end.N_MEL_BANDS)
+    return graph.model("vggish", INPUT, shape, OUTPUT, front_end.EMBEDDING_DIM)

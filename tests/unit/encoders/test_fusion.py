@@ -96,6 +96,8 @@ def test_identity(high: ModelFile):
     prints = [Modulation().fingerprint, high.fingerprint]
     assert identity(1, 2) == fused_fingerprint([(1, prints[0]), (2, prints[1])])
     assert Fusion([Modulation(), high], [1, 1]).name == "logmel-modulation+high"
+    # As --model takes it, which the advice of a mismatch needs.
+    assert Fusion([Modulation(), high], [2, 6]).name == "logmel-modulation:1+high:3"
 
 
 def test_vectors_of_seconds_need_one_network(high: ModelFile):

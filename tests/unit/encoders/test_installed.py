@@ -119,7 +119,9 @@ def test_a_model_of_ones_own(make_model: Make, tmp_path: Path):
     assert load_encoder("tiny", weights).name == chosen_name("tiny", weights) == "tiny"
     assert load_encoder("logmel-modulation+tiny", weights).name == "logmel-modulation+tiny"
     both = load_encoder("logmel-modulation:1+tiny:3", weights)
-    assert chosen("logmel-modulation:1+tiny:3", weights) == (both.name, both.fingerprint)
+    assert chosen("logmel-modulation:2+tiny:6", weights) == (both.name, both.fingerprint)
+    assert chosen_name("logmel-modulation:2+tiny:6", weights) == both.name
+    assert load_encoder(both.name, weights).fingerprint == both.fingerprint
     with pytest.raises(ParameterError, match="is here already"):
         add_model(path, manifest, weights)
     (weights / "tiny" / "manifest.yml").write_text(manifest.read_text().replace("tiny", "other"))
