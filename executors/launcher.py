@@ -121,7 +121,8 @@ def _serve(config: dict[str, Any], folder: Path, access: Access, start_timeout_s
             os._exit(0)
         if is_up:
             stop.set()
-        else:
+        # Executors that end now are not the reason. Where one was, this program is ending already.
+        elif _giving_up.acquire(blocking=False):
             _end(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -95,6 +95,24 @@ def test_a_signal_while_it_starts_ends_everything(
     wait_until(lambda: not _in_session(program.process.pid), "nobody is left", 10)
 
 
+def test_executors_that_a_signal_ends_are_not_the_reason(
+    start_launcher: Callable[..., Service],
+    service_environ: dict[str, str],
+    copy_flow: Callable[..., tuple[Path, list[int]]],
+    wait_until: Callable[..., Any],
+    tmp_path: Path,
+):
+    """One executor takes its time to end, and the others have ended by then."""
+    words = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    flow, _ = copy_flow(_faulty(tmp_path, inside=f"self.logger.error('deaf'); {words}"))
+    program = start_launcher(service_environ, flow, wait=False).program
+    wait_until(lambda: "deaf" in program.said, "one executor is deaf", 60)
+    os.kill(program.process.pid, signal.SIGTERM)
+
+    assert program.process.wait(STOP_TIMEOUT_S) == 128 + signal.SIGTERM, program.said
+    assert "cannot start" not in program.said
+
+
 def _in_session(leader: int) -> list[int]:
     found = []
     for pid in psutil.pids():
