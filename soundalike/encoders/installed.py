@@ -121,11 +121,25 @@ def add_model(
     with _new_folder(folder, facts.name) as place:
         shutil.copyfile(model, place / MODEL)
         (place / MANIFEST).write_text(written, encoding="utf-8")
+        _check_alone(place / MODEL, facts, model)
         if text is not None and tokenizer is not None:
             shutil.copyfile(text, place / TEXT)
             shutil.copyfile(tokenizer, place / TOKENIZER)
             text_network(place, facts)
     return find_model(facts.name, folder)
+
+
+def _check_alone(copy: Path, facts: Manifest, model: Path) -> None:
+    """Raise `WeightsCorrupt` where a model that could be used cannot be used without other files."""
+    from soundalike.encoders.model_file import ModelFile
+
+    try:
+        ModelFile(copy, facts)
+    except WeightsCorrupt as exc:
+        raise WeightsCorrupt(
+            f"{model} keeps its weights in other files beside it; save it as one file: "
+            "onnx.save(onnx.load(path), path)"
+        ) from exc
 
 
 def _written(manifest: Path) -> str:

@@ -41,7 +41,6 @@ class ModelFile(OneNetwork):
     ) -> None:
         self.name = manifest.name
         self.layout = manifest.layout
-        self.fingerprint = fingerprint(path, manifest)
         self._facts, self._output = manifest.input, manifest.output
         # It keeps its window and its bands.
         self._spectrogram = manifest.input.spectrogram() if manifest.input.kind == "log_mel" else None
@@ -56,6 +55,7 @@ class ModelFile(OneNetwork):
         mark = "" if manifest.status == "verified" else ", unverified"
         self.description = f"{manifest.title}, in {self._session.precision}{mark}"
         self._check()
+        self.fingerprint = fingerprint(path, manifest)
 
     def front_end(self, samples: FloatArray) -> FloatArray:
         """Return what the network takes of ``(n, n_samples)`` float32 examples."""

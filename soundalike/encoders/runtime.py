@@ -14,6 +14,7 @@ import numpy as np
 
 from soundalike.config import PRECISIONS
 from soundalike.encoders.compiled import Keeping, KeptNetwork, Numbers, Run
+from soundalike.encoders.onnx_header import check_onnx
 from soundalike.encoders.quiet_import import import_openvino
 from soundalike.errors import ModelError, ParameterError, SoundalikeError, WeightsCorrupt
 from soundalike.types import FloatArray
@@ -84,6 +85,7 @@ def open_session(
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise WeightsCorrupt(f"{path} has {size >> 20} MB, more than any network that embeds sound")
+    check_onnx(path)
     names = Names(path, given if isinstance(given, tuple) else (given,), wanted)
     if importlib.util.find_spec("openvino") is not None:
         return _OpenVino(names, precision, keeping)
@@ -180,6 +182,8 @@ def _runner(names: Names, model: Any, compiled: Any) -> Run:
     places, wanted = names.places(inputs, outputs)
     types = [model.inputs[place].get_element_type().to_dtype() for place in places]
     request = compiled.create_infer_request()
+    shape = model.inputs[places[0]].partial_shape
+    is_single = shape.rank.is_static and len(shape) > 1 and shape[0] == 1
 
     def run(*given: Numbers) -> FloatArray:
         arrays = zip(places, given, types, strict=True)
@@ -187,7 +191,17 @@ def _runner(names: Names, model: Any, compiled: Any) -> Run:
         # The request uses its memory again.
         return np.array(request.get_output_tensor(wanted).data, dtype=np.float32)
 
-    return run
+    return _one_by_one(run) if is_single else run
+
+
+def _one_by_one(run: Run) -> Run:
+    """Return a function for batches of a network that takes one example at a time."""
+
+    def each(*given: Numbers) -> FloatArray:
+        rows = [run(*(batch[row : row + 1] for batch in given)) for row in range(len(given[0]))]
+        return np.concatenate(rows)
+
+    return each
 
 
 class _OnnxRuntime:
@@ -202,12 +216,17 @@ class _OnnxRuntime:
         places, wanted = names.places([{one.name} for one in inputs], [{one.name} for one in outputs])
         self._given = [(inputs[place].name, _ONNX_TYPES.get(inputs[place].type)) for place in places]
         self._wanted, self._path = outputs[wanted].name, names.path
+        shape = inputs[places[0]].shape
+        self._is_single = len(shape) > 1 and shape[0] == 1
 
     def __call__(self, *inputs: Numbers) -> FloatArray:
         with _told(self._path):
-            named = zip(self._given, inputs, strict=True)
-            given = {name: array.astype(dtype or array.dtype) for (name, dtype), array in named}
-            (found,) = self._session.run([self._wanted], given)
+            return (_one_by_one(self._run) if self._is_single else self._run)(*inputs)
+
+    def _run(self, *inputs: Numbers) -> FloatArray:
+        named = zip(self._given, inputs, strict=True)
+        given = {name: array.astype(dtype or array.dtype) for (name, dtype), array in named}
+        (found,) = self._session.run([self._wanted], given)
         return np.asarray(found, dtype=np.float32)
 
 
