@@ -268,6 +268,13 @@ class Status(BaseDoc):
     encoder: Optional[str] = None
     configured_encoder: Optional[str] = None
     encoder_description: Optional[str] = None
+    encoder_licence: Optional[str] = Field(default=None, description="of the configured encoder")
+    encoder_attribution: Optional[str] = Field(
+        default=None, description="how the makers of the configured encoder want to be named"
+    )
+    takes_text: bool = Field(
+        default=False, description="whether the configured encoder takes texts as queries"
+    )
     recordings: int = 0
     files: int = 0
     windows: int = 0

@@ -29,6 +29,7 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
 from soundalike.encoders.base import embed_text, index_spec
 from soundalike.encoders.batching import SHARED_BATCH_PATCHES, share_batches
+from soundalike.encoders.catalogue import credits_of
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
@@ -84,13 +85,15 @@ class VGGishEncoder(Executor):
                 f"batch_size is {batch_size} and example_hop_seconds is {example_hop_seconds}; "
                 "both must be above 0"
             )
+        folder = Path(weights_dir) if weights_dir else settings.weights_dir
         encoder = load_encoder(
             model or settings.model,
-            Path(weights_dir) if weights_dir else settings.weights_dir,
+            folder,
             Path(checkpoint) if checkpoint else settings.checkpoint,
             precision=precision or settings.precision,
         )
         self._encoder = share_batches(encoder, self._batch_size)
+        self._credits = credits_of(encoder, folder)
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
 
     @requests(on="/index")
@@ -135,8 +138,17 @@ class VGGishEncoder(Executor):
         self, docs: DocList[given.Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
     ) -> DocList[Status]:
         """Begin a status with the encoder that is in use."""
-        name, description = self._encoder.name, self._encoder.description
-        return DocList[Status]([Status(configured_encoder=name, encoder_description=description)])
+        return DocList[Status](
+            [
+                Status(
+                    configured_encoder=self._encoder.name,
+                    encoder_description=self._encoder.description,
+                    encoder_licence=self._credits.licence,
+                    encoder_attribution=self._credits.attribution,
+                    takes_text=self._credits.takes_text,
+                )
+            ]
+        )
 
     def _started(self, doc: SegmentedClip) -> EmbeddedClip:
         return EmbeddedClip(

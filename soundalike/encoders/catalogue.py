@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundalike.config import MODELS
+from soundalike.encoders.base import Encoder
 from soundalike.encoders.installed import find_model, installed_names
 from soundalike.encoders.manifest import Manifest, shipped_manifests
 from soundalike.encoders.text import TEXT
@@ -94,6 +95,37 @@ def _built_in(
     name: str, state: str, good_for: str, licence: str, attribution: str = "", page: str = ""
 ) -> ModelInfo:
     return ModelInfo(name, state, good_for, licence, attribution, page, "verified", takes_text=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Credits:
+    """Licences and makers of an encoder.
+
+    Attributes
+    ----------
+    licence, attribution : str
+        Of each of its networks; empty where nobody is to be named.
+    takes_text : bool
+        Whether texts can be queries.
+    """
+
+    licence: str
+    attribution: str
+    takes_text: bool
+
+
+def credits_of(encoder: Encoder, folder: Path) -> Credits:
+    """Return the credits of a loaded encoder; `folder` is that of the weights."""
+    infos = [model_info(part.network.name, folder) for part in encoder.parts]
+
+    def joined(name: str) -> str:
+        found = [(info.name, getattr(info, name)) for info in infos]
+        if len(found) == 1:
+            return str(found[0][1])
+        return "; ".join(f"{model}: {value}" for model, value in found if value)
+
+    takes_text = len(infos) == 1 and infos[0].takes_text
+    return Credits(joined("licence"), joined("attribution"), takes_text)
 
 
 def facts_of(name: str, folder: Path) -> Manifest:

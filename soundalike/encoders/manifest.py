@@ -6,6 +6,7 @@ prints, and the reference in the documentation is written from the same fields.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -248,6 +249,11 @@ def manifest_text(path: Path) -> str:
 
 def shipped_manifests() -> dict[str, Manifest]:
     """Return the manifests that come with this program, by name."""
+    return dict(_shipped())
+
+
+@functools.cache
+def _shipped() -> dict[str, Manifest]:
     folder = resources.files("soundalike.encoders").joinpath("manifests")
     texts = {
         file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".yml")

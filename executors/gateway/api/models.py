@@ -207,6 +207,41 @@ class Health(BaseModel):
     executors: Dict[str, str]
 
 
+class EncoderInUse(BaseModel):
+    """The encoder of this service."""
+
+    name: Optional[str]
+    description: Optional[str]
+    licence: Optional[str]
+    attribution: Optional[str] = Field(description="how its makers want to be named")
+    takes_text: bool = Field(description="whether a search by `text` works")
+
+
+class ModelSummary(BaseModel):
+    """A model that this program knows."""
+
+    name: str = Field(description="for SOUNDALIKE_MODEL and soundalike models")
+    state: str = Field(
+        description="built in; installed; not here: soundalike models download NAME fetches it; file "
+        "needed: its facts are known, and its file is added with soundalike models add"
+    )
+    good_for: str
+    licence: str
+    attribution: str
+    page: str
+    status: str = Field(
+        description="verified or unverified: whether its facts were checked with its weights"
+    )
+    takes_text: bool
+
+
+class Models(BaseModel):
+    """The encoder in use, and the models that are known on the gateway's machine."""
+
+    encoder: EncoderInUse
+    models: List[ModelSummary]
+
+
 _MORE_STATUS = {
     "api_key": (bool, Field(description="whether requests need the API key")),
     "roots": (List[str], Field(description="folders that may be indexed and searched by path")),
