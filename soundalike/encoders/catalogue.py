@@ -29,7 +29,7 @@ class ModelInfo:
         ``built in``; ``installed``; ``not here``: ``soundalike models download`` fetches it; ``file
         needed``: its facts are known, and its file must be added.
     good_for, licence, attribution, page : str
-        Empty where nobody is to be named, or there is no page.
+        Empty if unknown.
     status : str
         ``verified`` or ``unverified``: whether its facts were checked against its code and weights.
     takes_text : bool
@@ -104,7 +104,7 @@ class Credits:
     Attributes
     ----------
     licence, attribution : str
-        Of each of its networks; empty where nobody is to be named.
+        Of each of its networks; empty if unknown.
     takes_text : bool
         Whether texts can be queries.
     """

@@ -235,7 +235,7 @@ def manifest_text(path: Path) -> str:
     Raises
     ------
     ParameterError
-        It cannot be read, or is no text.
+        It cannot be read, or is not text.
     """
     try:
         if path.stat().st_size > _MOST_BYTES:
@@ -244,7 +244,7 @@ def manifest_text(path: Path) -> str:
     except OSError as exc:
         raise ParameterError(f"the manifest {path} cannot be read: {exc.strerror}") from exc
     except UnicodeDecodeError as exc:
-        raise ParameterError(f"{path} is not a manifest: it is no text in UTF-8") from exc
+        raise ParameterError(f"{path} is not a manifest: it is not text in UTF-8") from exc
 
 
 def shipped_manifests() -> dict[str, Manifest]:

@@ -116,7 +116,7 @@ class Names:
     wanted: Name
 
     def places(self, inputs: list[set[str]], outputs: list[set[str]]) -> tuple[list[int], int]:
-        """Return the positions of inputs and output among those that the file has, each with its names.
+        """Return the positions of inputs and output in the lists of the file, each entry with its names.
 
         Raises
         ------

@@ -120,6 +120,6 @@ def _opened(path: Path) -> Any:
         return Tokenizer.from_file(str(path))
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as exc:  # a panic of the library is no Exception
+    except BaseException as exc:  # a panic of the library is not an Exception
         reason = " ".join(str(exc).split())[:200] or type(exc).__name__
         raise WeightsCorrupt(f"{path} cannot be used as a tokenizer ({reason})") from exc
