@@ -30,7 +30,7 @@ from soundalike.types import Bucket, Timeline
 STATUS = (
     *("collection", "encoder", "configured_encoder", "recordings", "files", "windows", "window_s"),
     *("stride_s", "dimension", "index", "database", "extensions", "starts"),
-    *("earliest_start", "latest_start", "earlier_decoder", "unsearchable"),
+    *("earliest_start", "latest_start", "earlier_decoder", "unsearchable", "unrelated_scores"),
 )
 
 
@@ -101,6 +101,7 @@ class Service:
             "top_k": request.top_k,
             "min_score": request.min_score,
             "group_by": request.group_by,
+            "max_false_alarms": request.max_false_alarms,
             "collection": collections[0],
             "collections": list(collections) if len(collections) > 1 else [],
         }

@@ -197,12 +197,15 @@ class PostgresStore(PostgresReader, Store):
         )
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Build a missing HNSW index if the collection has enough windows."""
+        """Build a missing HNSW index if the collection has enough windows, and renew the null model."""
         self._run_in(
             collection,
             lambda cursor, found: indexing.build_if_missing(cursor, found, self._exact_below),
             None,
         )
+        found = self._current(collection, is_fresh=True)
+        if found is not None:
+            self._null_models.look_for_growth(found.unchunked())
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Rebuild the HNSW index, or drop it if the collection has too few windows.
