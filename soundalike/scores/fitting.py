@@ -94,12 +94,16 @@ def fit(
     if len(line) < MIN_RECORDINGS * (MIN_RECORDINGS - 1) // 4 or line.max() == line.min():
         return None
     growth = _growth(rows, pairs)
-    size = float(np.exp(np.log(pairs.sizes).mean()))
-    knots = _knots(line, (pairs.sizes / size) ** growth)
+    usual = float(np.quantile(pairs.sizes, 0.05)), float(np.quantile(pairs.sizes, 0.95))
+    size = float(np.exp(np.log(np.clip(pairs.sizes, *usual)).mean()))
+    usual_growth = _usual_growth(pairs, growth)
+    knots = _knots(line, (np.clip(pairs.sizes, *usual) / size) ** usual_growth)
     return NullModel(
         scores=tuple(float(np.tanh(at)) for at, _ in knots),
         log_rates=tuple(log_rate for _, log_rate in knots),
         size=size,
+        usual_sizes=usual,
+        usual_growth=usual_growth,
         growth=growth,
         n_pairs=len(line),
         n_recordings=len(usable),
@@ -187,6 +191,24 @@ def _growth(rows: Sequence[FloatArray], pairs: _Pairs) -> float:
     exponents = np.linspace(0, 1, 101)
     expected = -np.expm1(-share * different ** exponents[:, np.newaxis]) @ counts
     return float(np.interp(n_reached, expected, exponents))
+
+
+def _usual_growth(pairs: _Pairs, growth: float) -> float:
+    """Return the exponent between recordings of different sizes: the likeliest one up to `growth`."""
+    score = float(np.quantile(pairs.scores, 1 - _GROWTH_SHARE))
+    sizes, which = np.unique(pairs.sizes, return_inverse=True)
+    n_all = np.bincount(which)
+    n_above = np.bincount(which, weights=pairs.scores >= score)
+    logs = np.linspace(-20.0, 5.0, 501)
+    best = (-np.inf, 0.0)
+    for exponent in np.linspace(0, growth, 21).tolist():
+        chances = sizes**exponent
+        expected = -np.expm1(-np.exp(logs)[:, np.newaxis] * chances) @ n_all
+        chances = np.exp(np.interp(n_above.sum(), expected, logs)) * chances
+        # Of pairs above and below the score.
+        likelihood = n_above @ np.log(-np.expm1(-chances)) - (n_all - n_above) @ chances
+        best = max(best, (float(likelihood), exponent))
+    return best[1]
 
 
 def _knots(line: Floats, sizes: Floats) -> list[tuple[float, float]]:

@@ -6,8 +6,10 @@ The *null model* describes the best cosine of two unrelated recordings. Its rate
 dimensions.
 
 A score is the best of n x m pairs of windows. The number of chances grows with ``(n * m) ** growth``,
-where a `growth` of 1 means independent windows; windows of one recording resemble each other, so it is
-smaller.
+where a growth of 1 means independent windows; windows of one recording resemble each other, so it is
+smaller. Between recordings of the collection it is smaller still, or nothing: a recording with fewer
+windows may also be of another kind, such as a short sound, that resembles more recordings. So
+`usual_growth` holds between the usual numbers of windows, and `growth` beyond.
 """
 
 from __future__ import annotations
@@ -43,8 +45,12 @@ class NullModel:
         unrelated recordings with `size` pairs; decreasing.
     size : float
         Number of pairs of windows that `log_rates` refer to.
+    usual_sizes : tuple of float
+        Nine in ten pairs of recordings have a number of pairs of windows between these two.
+    usual_growth : float
+        Exponent of the number of pairs of windows between `usual_sizes`, 0 to `growth`.
     growth : float
-        Exponent of the number of pairs of windows, 0 to 1.
+        Exponent of the number of pairs of windows outside of `usual_sizes`, 0 to 1.
     n_pairs, n_recordings : int
         Numbers of pairs and of recordings that were compared.
     collection_size : int
@@ -56,6 +62,8 @@ class NullModel:
     scores: tuple[float, ...]
     log_rates: tuple[float, ...]
     size: float
+    usual_sizes: tuple[float, float]
+    usual_growth: float
     growth: float
     n_pairs: int
     n_recordings: int
@@ -141,8 +149,9 @@ class NullModel:
         KeyError, TypeError, ValueError
             The object has another form.
         """
+        names = ("scores", "log_rates", "usual_sizes")
         found = {**values, "made_at": datetime.fromisoformat(values["made_at"])}
-        found |= {name: tuple(map(float, found[name])) for name in ("scores", "log_rates")}
+        found |= {name: tuple(map(float, found[name])) for name in names}
         return cls(**found)
 
     def summary(self) -> dict[str, Any]:
@@ -165,7 +174,8 @@ class NullModel:
     def _log_chances(self, n_query_windows: int, n_windows: Any) -> Any:
         """Return the logarithm of the number of chances, relative to `size`."""
         pairs = max(1, n_query_windows) * np.maximum(1, n_windows)
-        return self.growth * np.log(pairs / self.size)
+        usual = np.clip(pairs, *self.usual_sizes)
+        return self.usual_growth * np.log(usual / self.size) + self.growth * np.log(pairs / usual)
 
 
 def _to_line(scores: Floats) -> Floats:

@@ -13,8 +13,8 @@ SAMPLE_RECORDINGS = 600
 _MAX_WINDOWS = 4096
 #: Largest number of products when each window is compared with each: about half a second.
 _MAX_PRODUCTS = 9e9
-#: Adjacent windows of a recording, fewer if there are too many.
-_LONGEST, _SHORTEST = 32, 4
+#: Adjacent windows of a recording, fewer if there is no room for so many recordings.
+_LONGEST, _MIN_RECORDINGS = 32, 100
 
 
 class Block(NamedTuple):
@@ -35,14 +35,11 @@ def choose_blocks(recordings: Iterable[tuple[str, int]], dimension: int) -> list
     dimension : int
         Length of a vector.
     """
-    known = list(recordings)
     room = min(_MAX_WINDOWS, int(math.sqrt(_MAX_PRODUCTS / dimension)))
-    length = _LONGEST
-    while length > _SHORTEST and sum(min(n, length) for _, n in known) > room:
-        length //= 2
+    longest = max(1, min(_LONGEST, room // _MIN_RECORDINGS))
     blocks: list[Block] = []
-    for recording_id, n_windows in known:
-        size = min(n_windows, length)
+    for recording_id, n_windows in recordings:
+        size = min(n_windows, longest)
         if blocks and size > room:
             break
         room -= size
