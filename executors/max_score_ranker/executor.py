@@ -13,7 +13,6 @@ from executors.messages.hits import get_hits
 from executors.messages.parameters import SearchParameters
 from soundalike.clock.start_time import zone_named
 from soundalike.scores.words import word_for
-from soundalike.search.match_json import rounded_rate
 from soundalike.search.ranking import rank_collections
 from soundalike.types import Match
 
@@ -64,7 +63,7 @@ def _document(match: Match, zone: tzinfo) -> MatchDoc:
         rank=match.rank,
         uri=recording.uri,
         score=match.score,
-        false_alarm_rate=rounded_rate(match.false_alarm_rate),
+        false_alarm_rate=match.false_alarm_rate,
         strength=word_for(match.false_alarm_rate),
         start_s=match.start_s,
         end_s=match.end_s,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import NamedTuple
 
 import numpy as np
@@ -112,4 +114,4 @@ def _group(name: str) -> str:
 
 
 def _id(name: str) -> uuid.UUID:
-    return uuid.uuid5(uuid.NAMESPACE_URL, name)
+    return uuid.UUID(bytes=sha256(os.fsencode(name)).digest()[:16])

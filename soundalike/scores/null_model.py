@@ -26,6 +26,8 @@ from soundalike.errors import ParameterError
 
 #: Identical vectors, stored as 16-bit floats, have cosines slightly above and below 1.
 _MAX_SCORE = 1 - 1e-6
+#: A collection that has grown or shrunk by this factor needs another model.
+_MAX_GROWTH = 1.3
 #: Of the number of chances; more make a rate of 1.
 _MAX_LOG = 10.0
 
@@ -135,6 +137,10 @@ class NullModel:
     def quantile(self, share: float) -> float:
         """Return the score that a share of unrelated pairs, of the usual size, stays below."""
         return self._score_at(np.log(-np.log(share)))
+
+    def fits(self, collection_size: int) -> bool:
+        """Return whether the collection still has about as many recordings as it had."""
+        return 1 / _MAX_GROWTH < collection_size / self.collection_size < _MAX_GROWTH
 
     def to_json(self) -> dict[str, Any]:
         """Return the model as a JSON object."""

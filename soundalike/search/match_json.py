@@ -20,7 +20,7 @@ def match_to_json(match: Match, query: str, encoder: str, zone: tzinfo = UTC) ->
         "rank": values.pop("rank"),
         "uri": recording["uri"],
         "score": round(values.pop("score"), 6),
-        "false_alarm_rate": rounded_rate(values.pop("false_alarm_rate")),
+        "false_alarm_rate": values.pop("false_alarm_rate"),
         "strength": word_for(match.false_alarm_rate),
         **values,
         "occurred_at": local_time(match.occurred_at, zone),
@@ -61,11 +61,6 @@ def match_from_json(row: Mapping[str, Any]) -> Match:
         false_alarm_rate=row.get("false_alarm_rate"),
         **{name: row[name] for name in names},
     )
-
-
-def rounded_rate(rate: float | None) -> float | None:
-    """Return a false-alarm rate with the digits that mean something."""
-    return None if rate is None else float(f"{rate:.2g}")
 
 
 def local_time(at: datetime | None, zone: tzinfo) -> str | None:

@@ -18,4 +18,6 @@ def rated(found: SearchResult, store: Store, collection: str, n_query_windows: i
         best[hit.recording_id] = max(hit.score, best.get(hit.recording_id, hit.score))
     sizes = [found.n_windows.get(key, 1) for key in best]
     rates = model.rates(list(best.values()), n_query_windows, sizes)
-    return replace(found, false_alarm_rates=dict(zip(best, rates.tolist(), strict=True)))
+    # More digits mean nothing, and all doors and words are to agree.
+    rounded = [float(f"{rate:.2g}") for rate in rates.tolist()]
+    return replace(found, false_alarm_rates=dict(zip(best, rounded, strict=True)))

@@ -276,8 +276,8 @@ class MemoryStore(Store):
         return self._null_models.current(found) if found else None
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Check that the collection exists; a store in memory has no index."""
-        self._existing(collection)
+        """Renew the scores of unrelated recordings; a store in memory has no index."""
+        self._null_models.renew(self._existing(collection))
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection."""

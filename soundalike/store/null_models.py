@@ -15,8 +15,6 @@ from soundalike.scores.null_model import NullModel
 
 _log = logging.getLogger(__name__)
 _Key = TypeVar("_Key", bound=Hashable)
-#: A model is made again when the collection has this many times the recordings.
-GROWTH = 1.3
 #: How long a model is used before it is read again, and how often growth is looked for.
 _KEEP_S, _LOOK_S = 60.0, 10.0
 
@@ -88,8 +86,13 @@ class NullModels(Generic[_Key]):
         except StoreError as exc:
             _log.debug("the recordings were not counted: %s", exc)
             return
-        if kept.model is None or not 1 / GROWTH < size / kept.model.collection_size < GROWTH:
+        if kept.model is None or not kept.model.fits(size):
             self._make(key)
+
+    def renew(self, key: _Key) -> None:
+        """Make the model again."""
+        self._read(key)
+        self._make(key)
 
     def _read(self, key: _Key) -> _Kept:
         try:

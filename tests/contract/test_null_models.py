@@ -60,9 +60,9 @@ def test_the_first_search_makes_the_model(collection: Collection):
     assert model is not None
     assert (model.n_recordings, model.collection_size) == (30, 30)
     assert model.n_pairs == 30 * 29 // 2
-    assert [match.false_alarm_rate for match in matches] == [
-        model.rate(match.score, 2, 4) for match in matches
-    ]
+    assert [match.false_alarm_rate for match in matches] == pytest.approx(
+        [model.rate(match.score, 2, 4) for match in matches], rel=0.05
+    )
     assert collection.store.null_model() == model
 
 
@@ -183,7 +183,7 @@ def test_a_copy_of_the_query_is_a_strong_match_and_chance_is_none(collection: Co
 
     (found,) = _ranked(collection, query, max_false_alarms=0.001)
     assert found.recording.uri == "/copy.wav"
-    assert found.false_alarm_rate == 1 / (60 * 59 // 2)
+    assert found.false_alarm_rate == pytest.approx(1 / (60 * 59 // 2), rel=0.05)
 
 
 def test_searches_at_once_make_one_model(collection: Collection, monkeypatch: pytest.MonkeyPatch):
@@ -265,7 +265,7 @@ def test_a_store_that_cannot_be_written_still_has_a_model(rng: np.random.Generat
 
     rows = rng.standard_normal((30, 1, DIMENSION)).astype(np.float32)
     sample = Sample([SampledRecording(frozenset(), row) for row in rows], 30)
-    models = NullModels[str](refuse, refuse, lambda _: sample, refuse)
+    models = NullModels[str](refuse, refuse, lambda _: sample, lambda _: 30)
     models.look_for_growth("c")
 
     model = models.current("c")

@@ -1,4 +1,4 @@
-"""The fit of unrelated scores on distributions whose rates are known, and the arithmetic of the model."""
+"""The fit of unrelated scores on distributions whose rates are known, and the model's arithmetic."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_windows_that_are_the_same_are_one_chance(rng: np.random.Generator):
 
 
 def test_kinds_with_fewer_windows_may_score_higher(rng: np.random.Generator):
-    """Between recordings of the collection, more windows do not raise the rate here; beyond them, they do."""
+    """Between recordings of the collection more windows do not raise the rate, but beyond them."""
     short = [SampledRecording(frozenset(), directions(rng, 1, 4)) for _ in range(100)]
     long = [SampledRecording(frozenset(), directions(rng, 6, 64)) for _ in range(100)]
     wide = [SampledRecording(frozenset(), np.pad(each.rows, ((0, 0), (0, 60)))) for each in short]
