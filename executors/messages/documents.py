@@ -19,6 +19,7 @@ from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
 from soundalike.audio.sources import AudioSource, resolve_path
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, UnreadableAudio
+from soundalike.scores.words import UNKNOWN
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class RecordingDoc(BaseDoc):
     recorded_at: Optional[str] = None
     recorded_at_source: Optional[str] = None
     collection: str = DEFAULT_COLLECTION
+    false_alarm_rate: Optional[float] = None
 
 
 class SearchHits(_Carried):
@@ -190,6 +192,16 @@ class MatchDoc(BaseDoc):
     rank: int = 0
     uri: str = ""
     score: float = 0.0
+    false_alarm_rate: Optional[float] = Field(
+        default=None,
+        description="probability that an unrelated recording of the collection scores as high; null: "
+        "unknown, as in collections of fewer than 20 recordings",
+    )
+    strength: str = Field(
+        default=UNKNOWN,
+        description="of the match, by the false-alarm rate: strong (up to 0.001), likely (0.01), weak "
+        "(0.1), chance or unknown",
+    )
     start_s: float = 0.0
     end_s: float = 0.0
     query_start_s: Optional[float] = Field(default=None, description="seconds; null for a vector")
@@ -217,6 +229,10 @@ class Found(BaseDoc):
     duration_s: float = Field(default=0.0, description="length of the query, in seconds")
     encoder: Optional[str] = None
     matches: DocList[MatchDoc] = DocList[MatchDoc]()
+    good_match: Optional[bool] = Field(
+        default=None,
+        description="whether a match is within max_false_alarms; null: the request sets no limit",
+    )
     warnings: List[str] = []
     error_code: Optional[str] = None
     error: Optional[str] = None
@@ -285,6 +301,11 @@ class Status(BaseDoc):
     )
     unsearchable: int = Field(
         default=0, description="recordings that hold nothing that a search can find"
+    )
+    unrelated_scores: Dict[str, Any] = Field(
+        default={},
+        description="scores of unrelated recordings: median, p99 (99 % score less), numbers of pairs "
+        "and recordings compared, and when; empty: not compared yet, or fewer than 20 recordings",
     )
 
 

@@ -75,7 +75,8 @@ def test_an_upload_is_searched_and_a_match_plays_from_its_second(searched: Any):
     first = match(searched, 1)
     expect(first.get_by_role("heading")).to_have_text(re.compile(r"dog_bark_\d\.mp3"))
     expect(first.locator(".label")).to_contain_text("dog_bark")
-    expect(first.locator(".words")).to_have_text("similar")
+    # So few recordings tell nothing about unrelated ones.
+    expect(first.locator(".words")).to_have_count(0)
     expect(first.locator(".region")).to_be_visible()
     expect(first.locator(".mel")).to_have_js_property("complete", True)
     assert first.locator(".wave path").get_attribute("d").startswith("M0")
@@ -184,8 +185,6 @@ def test_filters_narrow_and_can_be_taken_off(searched: Any):
     searched.get_by_role("checkbox", name="rain").check()
     searched.get_by_role("button", name="Search", exact=True).click()
     expect(searched.locator(".match")).to_have_count(1)
-    # Rain is not much like a bark.
-    expect(searched.locator("#results .notice")).to_contain_text("No close matches")
     expect(searched.locator("#filter-count")).to_have_text("1 active")
 
     searched.get_by_label("Tags").fill("depth_m > 3")

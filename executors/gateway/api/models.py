@@ -118,6 +118,7 @@ class SearchRequest(Narrowing):
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
     min_score: float = pydantic_field(core.SearchRequest, "min_score")
     group_by: GroupBy = pydantic_field(core.SearchRequest, "group_by")
+    max_false_alarms: Optional[float] = pydantic_field(core.SearchRequest, "max_false_alarms")
 
 
 class TimelineRequest(Narrowing):
@@ -135,6 +136,7 @@ class Answer(BaseModel):
     duration_s: float
     encoder: Optional[str]
     matches: List[Match]  # type: ignore[valid-type]
+    good_match: Optional[bool]
     warnings: List[str]
 
 
