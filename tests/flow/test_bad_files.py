@@ -42,23 +42,6 @@ def empty(harmed: Service, database_server: Any, service_database: str) -> Servi
     return harmed
 
 
-@pytest.fixture
-def finish(empty: Service, wait_until: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Wait until the job that an answer names is finished; return it."""
-
-    def wait(answer: requests.Response) -> dict[str, Any]:
-        assert answer.status_code == 202, answer.text
-
-        def finished() -> Any:
-            job = requests.get(f"{empty.url}/api/jobs/{answer.json()['id']}", timeout=60).json()
-            return job if job["finished_at"] else None
-
-        found: dict[str, Any] = wait_until(finished, "the job is finished")
-        return found
-
-    return wait
-
-
 def _paths(bad_files: Path) -> list[Path]:
     return sorted(bad_files.iterdir())
 
