@@ -98,6 +98,10 @@ def test_with_weights(v1_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.M
     stand_in = WeightsFile(CHECKPOINT.name, CHECKPOINT.url, file_md5(v1_checkpoint))
     monkeypatch.setattr(choice, "CHECKPOINT", stand_in)
     (tmp_path / CHECKPOINT.name).symlink_to(v1_checkpoint)
+    # Where the made-up checkpoint was converted, which takes seconds.
+    converted = v1_checkpoint.with_name("converted")
+    converted.mkdir(exist_ok=True)
+    (tmp_path / converted.name).symlink_to(converted)
     assert [chosen_name(model, tmp_path) for model in ("auto", "vggish")] == ["vggish"] * 2
     assert_vggish(load_encoder("auto", tmp_path))
     assert load_encoder("logmel-modulation", tmp_path).name == "logmel-modulation"
