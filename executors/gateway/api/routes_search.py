@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -30,6 +30,8 @@ router = APIRouter(tags=["search"], generate_unique_id_function=named_after_func
 _SEARCH_FAILURES = problems(*BODY, 404, 409, 415)
 _UPLOAD_FAILURES = problems(*BODY, 409, 415, 507)
 _BY_ID = {"recording_id": SIREN_ID}
+#: A query and its file, which is there as long as the context is.
+_Reading = AbstractAsyncContextManager[tuple[models.Narrowing, Optional[UploadFile]]]
 
 
 @router.post(
@@ -40,8 +42,7 @@ _BY_ID = {"recording_id": SIREN_ID}
 )
 async def search(context: GivenContext, request: Request) -> models.Answer:
     """Take one of `uri`, `recording_id` and `vector`, and return the most similar recordings."""
-    async with read_query(request, models.SearchRequest) as (query, upload):
-        return await _search(context, query, upload)
+    return await _search(context, read_query(request, models.SearchRequest))
 
 
 @router.post(
@@ -52,8 +53,7 @@ async def search(context: GivenContext, request: Request) -> models.Answer:
 )
 async def search_upload(context: GivenContext, request: Request) -> models.Answer:
     """Return the recordings that are most similar to the file, which is not kept."""
-    async with read_upload(request, models.SearchRequest) as (query, upload):
-        return await _search(context, query, upload)
+    return await _search(context, read_upload(request, models.SearchRequest))
 
 
 @router.post(
@@ -64,8 +64,7 @@ async def search_upload(context: GivenContext, request: Request) -> models.Answe
 )
 async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
     """Take one of `uri`, `recording_id` and `vector`, and count by hour, day, week or month."""
-    async with read_query(request, models.TimelineRequest) as (query, upload):
-        return await _timeline(context, query, upload)
+    return await _timeline(context, read_query(request, models.TimelineRequest))
 
 
 @router.post(
@@ -76,22 +75,17 @@ async def timeline(context: GivenContext, request: Request) -> models.TimelineAn
 )
 async def timeline_upload(context: GivenContext, request: Request) -> models.TimelineAnswer:
     """Count by hour, day, week or month what is similar to the file, which is not kept."""
-    async with read_upload(request, models.TimelineRequest) as (query, upload):
-        return await _timeline(context, query, upload)
+    return await _timeline(context, read_upload(request, models.TimelineRequest))
 
 
-async def _search(
-    context: Context, query: models.SearchRequest, upload: Optional[UploadFile]
-) -> models.Answer:
-    async with _clip(context, query, upload) as (clip, name):
+async def _search(context: Context, reading: _Reading) -> models.Answer:
+    async with reading as (query, upload), _clip(context, query, upload) as (clip, name):
         found = await context.flow.one("/search", clip, Found, query.parameters)
     return models.Answer(**_finished(found, clip, name))
 
 
-async def _timeline(
-    context: Context, query: models.TimelineRequest, upload: Optional[UploadFile]
-) -> models.TimelineAnswer:
-    async with _clip(context, query, upload) as (clip, name):
+async def _timeline(context: Context, reading: _Reading) -> models.TimelineAnswer:
+    async with reading as (query, upload), _clip(context, query, upload) as (clip, name):
         counted = await context.flow.one("/timeline", clip, Counted, query.parameters)
     return models.TimelineAnswer(**_finished(counted, clip, name))
 

@@ -1,9 +1,9 @@
 /** Brings the parts of the page together. */
 
 import { byId, el, put } from "./dom.js";
-import { forgetOld, keep } from "./kept.js";
 import { choose, showLibrary } from "./library.js";
 import * as options from "./options.js";
+import { forgetOld, keep } from "./query-files.js";
 import { setUpRecorder } from "./recorder.js";
 import { RecordingList } from "./recordings.js";
 import { address, current, go, watch, withCollection } from "./route.js";

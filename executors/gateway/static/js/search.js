@@ -3,8 +3,8 @@
 import { request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
-import { recall } from "./kept.js";
 import * as options from "./options.js";
+import { recall } from "./query-files.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
 import { address, current, go, withCollection } from "./route.js";
