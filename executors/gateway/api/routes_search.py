@@ -1,4 +1,4 @@
-"""Search by an upload, a path, a stored recording or a vector."""
+"""Search by an upload, a path, a stored recording, a vector or a text."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _Reading = AbstractAsyncContextManager[tuple[models.Narrowing, Optional[UploadFi
     "/api/search",
     responses=_SEARCH_FAILURES,
     openapi_extra=body(JSON, "SearchRequest", {**_BY_ID, "top_k": 3}),
-    summary="Search by a path, a stored recording or a vector",
+    summary="Search by a path, a stored recording, a vector or a text",
 )
 async def search(context: GivenContext, request: Request) -> models.Answer:
-    """Take one of `uri`, `recording_id` and `vector`, and return the most similar recordings."""
+    """Take one of `uri`, `recording_id`, `vector` and `text`, and return the most similar recordings."""
     return await _search(context, read_query(request, models.SearchRequest))
 
 
@@ -60,10 +60,10 @@ async def search_upload(context: GivenContext, request: Request) -> models.Answe
     "/api/timeline",
     responses=_SEARCH_FAILURES,
     openapi_extra=body(JSON, "TimelineRequest", {**_BY_ID, "min_score": 0.5}),
-    summary="Count over time what resembles a path, a stored recording or a vector",
+    summary="Count over time what resembles a path, a stored recording, a vector or a text",
 )
 async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
-    """Take one of `uri`, `recording_id` and `vector`, and count by hour, day, week or month."""
+    """Take one of `uri`, `recording_id`, `vector` and `text`, and count by hour, day, week or month."""
     return await _timeline(context, read_query(request, models.TimelineRequest))
 
 

@@ -54,7 +54,7 @@ async function learn() {
 /** Whether there is no query. */
 function isIdle() {
   const { view, params } = current();
-  return view === "search" && !params.has("recording") && !params.has("file");
+  return view === "search" && !["recording", "file", "text"].some((name) => params.has(name));
 }
 
 function offer() {
