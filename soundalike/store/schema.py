@@ -8,9 +8,8 @@ from soundalike.errors import ExtensionMissing, SchemaMismatch
 from soundalike.faults import one_line
 from soundalike.store import sql
 from soundalike.store.connection import Cursor
-from soundalike.types import IndexSpec
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 MIN_PGVECTOR = (0, 8)
 #: Maximum number of dimensions of a halfvec index of pgvector.
 _MAX_DIMENSION = 4000
@@ -85,7 +84,7 @@ def exists(cursor: Cursor, name: str) -> bool:
     return cursor.fetchone() == (True,)
 
 
-def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
+def ensure_schema(cursor: Cursor, dimension: int) -> str | None:
     """Create missing extensions and shared tables; return TimescaleDB's version, or None.
 
     Raises
@@ -95,9 +94,9 @@ def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
     ExtensionMissing
         The server has no pgvector 0.8 or later, or the dimension is too large for its index.
     """
-    if spec.dimension > _MAX_DIMENSION:
+    if dimension > _MAX_DIMENSION:
         raise ExtensionMissing(
-            f"pgvector indexes up to {_MAX_DIMENSION} dimensions, this index has {spec.dimension}; "
+            f"pgvector indexes up to {_MAX_DIMENSION} dimensions, this index has {dimension}; "
             f"choose windows of up to {_MAX_DIMENSION // 128} s"
         )
     timescaledb = _create_extensions(cursor)

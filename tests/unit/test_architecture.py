@@ -36,6 +36,7 @@ ROOMS = (
     "indexing",
     "archive",
     "evaluation",
+    "speakers",
     "doctor",
     "client",
     "cli",
