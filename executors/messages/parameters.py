@@ -196,7 +196,10 @@ class SpeakersParameters(RequestParameters):
 class UtterancesParameters(RequestParameters):
     """Parameters of ``/utterances``."""
 
-    speaker: str = Field(description="name of the speaker")
+    speaker: Optional[str] = Field(default=None, description="name of the speaker")
+    uri: Optional[str] = Field(
+        default=None, description="in place of a speaker: tell whether this path is a recording of one"
+    )
 
 
 class RemoveSpeakerParameters(RequestParameters):

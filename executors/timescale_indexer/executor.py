@@ -54,13 +54,13 @@ from executors.messages.speakers import (
     VerifiedDoc,
     VoiceDoc,
     speaker_doc,
-    utterance_doc,
 )
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
 from executors.timescale_indexer.speaking import (
     enrol_voices,
     identify_voices,
+    list_utterances,
     remove_voices,
     verify_voices,
 )
@@ -378,14 +378,16 @@ class TimescaleIndexer(Executor):
     def utterances(
         self, docs: DocList[given.SpokenClip], parameters: UtterancesParameters, **kwargs: Any
     ) -> DocList[UtteranceDoc]:
-        """Return the recordings that a speaker was enrolled from.
+        """Return the recordings that a speaker was enrolled from, or the one at a path.
 
         Raises
         ------
         SpeakerNotFound
             There is no speaker of this name.
+        ParameterError
+            Neither is named, or both.
         """
-        return DocList[UtteranceDoc](map(utterance_doc, self._store.utterances(parameters.speaker)))
+        return list_utterances(self._store, parameters)
 
     @requests(on="/remove_speaker")
     def remove_speaker(

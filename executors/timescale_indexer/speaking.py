@@ -9,12 +9,14 @@ from executors.messages.failures import document_at_fault
 from executors.messages.parameters import (
     IdentifyParameters,
     RemoveSpeakerParameters,
+    UtterancesParameters,
     VerifyParameters,
 )
 from executors.messages.speakers import (
     EnrolledDoc,
     IdentifiedDoc,
     RemovedDoc,
+    UtteranceDoc,
     VerifiedDoc,
     VoiceDoc,
     enrolled_doc,
@@ -22,15 +24,16 @@ from executors.messages.speakers import (
     to_utterance,
     to_voice,
     to_voice_spec,
+    utterance_doc,
     verified_doc,
 )
-from soundalike.errors import DimensionMismatch
+from soundalike.errors import DimensionMismatch, ParameterError, SpeakerNotFound
 from soundalike.speakers.recognition import EnrolmentResult, identify_voice, verify_voice
 from soundalike.store import Store
 from soundalike.store.voices import checked_name, speaker_not_found
 
 #: Errors that one document of a request is to blame for; the others are answered.
-_OF_DOCUMENT = (DimensionMismatch,)
+_OF_DOCUMENT = (DimensionMismatch, SpeakerNotFound)
 _Answer = TypeVar("_Answer", IdentifiedDoc, VerifiedDoc)
 
 
@@ -106,6 +109,26 @@ def verify_voices(
         return verified_doc(found, doc.id)
 
     return DocList[VerifiedDoc](_judged(doc, VerifiedDoc(speaker=name), judge) for doc in docs)
+
+
+def list_utterances(store: Store, parameters: UtterancesParameters) -> DocList[UtteranceDoc]:
+    """Return the recordings of a speaker, or the one at a path.
+
+    Raises
+    ------
+    SpeakerNotFound
+        There is no speaker of this name.
+    ParameterError
+        Neither is named, or both.
+    """
+    speaker, uri = parameters.speaker, parameters.uri
+    if (speaker is None) == (uri is None):
+        raise ParameterError(f"speaker is {speaker!r} and uri is {uri!r}; give one of them")
+    if speaker is not None:
+        return DocList[UtteranceDoc](map(utterance_doc, store.utterances(speaker)))
+    assert uri is not None
+    found = [UtteranceDoc(id=uri, uri=uri)] if store.is_utterance(uri) else []
+    return DocList[UtteranceDoc](found)
 
 
 def remove_voices(store: Store, parameters: RemoveSpeakerParameters) -> DocList[RemovedDoc]:

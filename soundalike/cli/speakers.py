@@ -244,7 +244,13 @@ def _list(place: Place, words: Sequence[str], *, as_json: bool) -> int:
         spec = store.voice_spec()
     if as_json:
         for row in rows:
-            output.json_line({**row, "enrolled_at": row["enrolled_at"].isoformat()})
+            output.json_line(
+                {
+                    **row,
+                    "speech_s": round(row["speech_s"], 3),
+                    "enrolled_at": row["enrolled_at"].isoformat(),
+                }
+            )
         return 0
     if not rows:
         output.note("no speakers are enrolled; enrol one: soundalike speakers enrol NAME FILE")

@@ -106,15 +106,13 @@ def upload_form_of(model: Type[BaseModel], without: tuple[str, ...], text: str) 
     fields = {name: field for name, field in schema["properties"].items() if name not in without}
     # An object as text: clients differ in how they send objects, and Swagger UI takes everything
     # that has a contentMediaType for a file.
-    own = {
-        "file": {**BYTES, "description": "a sound file"},
-        **fields,
-        "tags": {
+    own = {"file": {**BYTES, "description": "a sound file"}, **fields}
+    if "tags" in fields:
+        own["tags"] = {
             "type": "string",
             "title": "Tags",
             "default": "",
             "description": f"{fields['tags']['description']}, as JSON",
-        },
-    }
+        }
     required = ["file", *schema.get("required", [])]
     return {**schema, "description": text, "properties": own, "required": required}

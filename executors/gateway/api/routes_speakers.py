@@ -10,7 +10,7 @@ from typing import Annotated, Any, Dict, List, Optional, TypeVar
 from docarray import BaseDoc
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.datastructures import UploadFile
 
 from executors.gateway.api.context import Context, GivenContext
@@ -35,6 +35,7 @@ from executors.gateway.problems import document_failed
 from executors.messages.listings import StoredDoc
 from executors.messages.request_fields import pydantic_field
 from executors.messages.speakers import (
+    CandidateDoc,
     EnrolledDoc,
     IdentifiedDoc,
     RemovedDoc,
@@ -58,7 +59,12 @@ _Answer = TypeVar("_Answer", bound=BaseDoc)
 Speaker = fields_of(SpeakerDoc, "Speaker")
 Utterance = fields_of(UtteranceDoc, "Utterance")
 Enrolment = fields_of(EnrolledDoc, "Enrolment")
-Identification = fields_of(IdentifiedDoc, "Identification")
+Candidate = fields_of(CandidateDoc, "Candidate")
+Identification = fields_of(
+    IdentifiedDoc,
+    "Identification",
+    candidates=(List[Candidate], Field(description="the best three, best first")),  # type: ignore[valid-type]
+)
 Verification = fields_of(VerifiedDoc, "Verification")
 
 SpeakerName = Annotated[
