@@ -8,7 +8,7 @@ come as base64 text, and times as ISO-8601 text. Those of lists of what is store
 
 import base64
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Protocol
 
 import numpy as np
 from docarray import BaseDoc, DocList
@@ -322,7 +322,12 @@ class Status(BaseDoc):
     )
 
 
-def audio_source(clip: Clip) -> AudioSource:
+class _HasAudio(Protocol):
+    uri: Optional[str]
+    audio_base64: Optional[str]
+
+
+def audio_source(clip: _HasAudio) -> AudioSource:
     """Return the audio to decode.
 
     Raises

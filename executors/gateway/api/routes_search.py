@@ -117,13 +117,17 @@ def _finished(found: Any, clip: Clip, name: Optional[str]) -> dict[str, Any]:
     """
     if name is not None:
         found.uri = f"upload:{found.recording_id}"
-        own = str(clip.uri)
-        hide = (repr(own), repr(name)), (own, name), (Path(own).name, name)
-        found.error = found.error and _replaced(found.error, hide)
-        found.warnings = [_replaced(text, hide) for text in found.warnings]
+        hide_upload(found, str(clip.uri), name)
     if found.error_code:
         raise document_failed(found)
     return _plain(found)
+
+
+def hide_upload(found: Any, path: str, name: str) -> None:
+    """Name an upload in the messages of an answer as its client does, not by its path here."""
+    hide = (repr(path), repr(name)), (path, name), (Path(path).name, name)
+    found.error = found.error and _replaced(found.error, hide)
+    found.warnings = [_replaced(text, hide) for text in found.warnings]
 
 
 def _plain(doc: BaseDoc) -> dict[str, Any]:
