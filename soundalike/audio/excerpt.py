@@ -141,3 +141,9 @@ def past_end_error(begin_s: float, duration_s: float) -> ParameterError:
 
 #: The whole recording.
 WHOLE = Excerpt()
+
+
+def check_whole(excerpt: Excerpt, kind: str) -> None:
+    """Raise `ParameterError` where a part of a vector or of a text is asked for."""
+    if not excerpt.is_whole:
+        raise ParameterError(f"a {kind} has no time axis; omit start_s, end_s and at_s")

@@ -51,19 +51,21 @@ _PNG: Dict[int | str, Dict[str, Any]] = {
     }
 }
 _SOUND: Dict[str, Any] = {"content": {"audio/*": {"schema": BYTES}}}
-_RANGE = {
+#: The header that asks for a part of a file.
+RANGE = {
     "in": "header",
     "name": "Range",
     "description": "which bytes to send; without it, all",
     "schema": {"type": "string", "examples": ["bytes=0-1023"]},
 }
-_SOUNDS: Dict[int | str, Dict[str, Any]] = {
+#: Answers with a sound.
+SOUNDS: Dict[int | str, Dict[str, Any]] = {
     200: {"description": "The file as it is, or the part as WAV", **_SOUND},
     206: {"description": "The bytes of the range", **_SOUND},
 }
 
 
-class _Sound(FileResponse):
+class Sound(FileResponse):
     """A file of which a range may be asked for."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +91,7 @@ class _Sound(FileResponse):
         await super().__call__(scope, receive, send_or_refuse)
 
 
-class _CutOut(_Sound):
+class _CutOut(Sound):
     """A file for one answer, which is removed however the answer ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,8 +118,8 @@ SoundFile = Annotated[UploadFile, File(description="a sound file")]
 @router.get(
     "/api/recordings/{recording_id}/audio",
     response_class=FileResponse,
-    responses={**_SOUNDS, **problems(400, 404, 409, 413, 415, 416, 507)},
-    openapi_extra={"parameters": [_RANGE]},
+    responses={**SOUNDS, **problems(400, 404, 409, 413, 415, 416, 507)},
+    openapi_extra={"parameters": [RANGE]},
     summary="Play a recording",
 )
 async def get_audio(
@@ -133,7 +135,7 @@ async def get_audio(
     name = path.name.encode(errors="replace").decode()
     if start is None and end is None:
         kind = await context.decoding.run(media_type_of, path)
-        return _Sound(path, media_type=kind, filename=name, content_disposition_type="inline")
+        return Sound(path, media_type=kind, filename=name, content_disposition_type="inline")
     begin_s, end_s = start or 0.0, stored.duration_s if end is None else end
     cut_out = await context.decoding.run(_cut_out, context, path, Excerpt(begin_s, end_s))
     return _CutOut(

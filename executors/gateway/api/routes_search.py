@@ -1,4 +1,4 @@
-"""Search by an upload, a path, a stored recording or a vector."""
+"""Search by an upload, a path, a stored recording, a vector or a text."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ _Reading = AbstractAsyncContextManager[tuple[models.Narrowing, Optional[UploadFi
     "/api/search",
     responses=_SEARCH_FAILURES,
     openapi_extra=body(JSON, "SearchRequest", {**_BY_ID, "top_k": 3}),
-    summary="Search by a path, a stored recording or a vector",
+    summary="Search by a path, a stored recording, a vector or a text",
 )
 async def search(context: GivenContext, request: Request) -> models.Answer:
-    """Take one of `uri`, `recording_id` and `vector`, and return the most similar recordings."""
+    """Take one of `uri`, `recording_id`, `vector` and `text`, and return the most similar recordings."""
     return await _search(context, read_query(request, models.SearchRequest))
 
 
@@ -60,10 +60,10 @@ async def search_upload(context: GivenContext, request: Request) -> models.Answe
     "/api/timeline",
     responses=_SEARCH_FAILURES,
     openapi_extra=body(JSON, "TimelineRequest", {**_BY_ID, "min_score": 0.5}),
-    summary="Count over time what resembles a path, a stored recording or a vector",
+    summary="Count over time what resembles a path, a stored recording, a vector or a text",
 )
 async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
-    """Take one of `uri`, `recording_id` and `vector`, and count by hour, day, week or month."""
+    """Take one of `uri`, `recording_id`, `vector` and `text`, and count by hour, day, week or month."""
     return await _timeline(context, read_query(request, models.TimelineRequest))
 
 
@@ -117,13 +117,17 @@ def _finished(found: Any, clip: Clip, name: Optional[str]) -> dict[str, Any]:
     """
     if name is not None:
         found.uri = f"upload:{found.recording_id}"
-        own = str(clip.uri)
-        hide = (repr(own), repr(name)), (own, name), (Path(own).name, name)
-        found.error = found.error and _replaced(found.error, hide)
-        found.warnings = [_replaced(text, hide) for text in found.warnings]
+        hide_upload(found, str(clip.uri), name)
     if found.error_code:
         raise document_failed(found)
     return _plain(found)
+
+
+def hide_upload(found: Any, path: str, name: str) -> None:
+    """Name an upload in the messages of an answer as its client does, not by its path here."""
+    hide = (repr(path), repr(name)), (path, name), (Path(path).name, name)
+    found.error = found.error and _replaced(found.error, hide)
+    found.warnings = [_replaced(text, hide) for text in found.warnings]
 
 
 def _plain(doc: BaseDoc) -> dict[str, Any]:
