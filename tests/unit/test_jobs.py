@@ -104,6 +104,38 @@ def test_a_job_that_fails_says_why(error: Exception, code: str, said: str):
     assert job.finished_at is not None
 
 
+def test_a_job_is_tidied_up_after_however_it_ends_but_not_where_the_service_stops():
+    async def run() -> list[str]:
+        jobs, tidied, begun = Jobs(), [], asyncio.Event()
+
+        async def fail(_: Job) -> None:
+            raise StoreUnavailable("no server")
+
+        async def wait(_: Job) -> None:
+            begun.set()
+            await asyncio.sleep(60)
+
+        async def start(name: str, work: Any) -> Job:
+            async def tidy_up() -> None:
+                tidied.append(name)
+
+            return await jobs.start(_job(), work, tidy_up)
+
+        for name, work in (("done", _nothing), ("failed", fail)):
+            assert (await _finished(jobs, await start(name, work))).state == name
+        running, waiting = await start("running", wait), await start("waiting", wait)
+        await begun.wait()
+        for job in (waiting, running):
+            assert (await jobs.cancel(job.id)).state == "cancelled"
+        begun.clear()
+        await start("stopped", wait)
+        await begun.wait()
+        await jobs.close()
+        return tidied
+
+    assert asyncio.run(run()) == ["done", "failed", "waiting", "running"]
+
+
 def test_a_job_counts_from_zero_and_keeps_the_first_of_a_long_list():
     job = Job(kind="folder", collection="default")
     counts = {value for value in job.model_dump().values() if isinstance(value, int)}
