@@ -13,6 +13,8 @@ GroupBy = Literal["recording", "label"]
 GROUPS: tuple[GroupBy, ...] = get_args(GroupBy)
 BUCKET_WIDTHS: tuple[BucketWidth, ...] = get_args(BucketWidth)
 MAX_TOP_K = 1000
+#: Characters of a text that describes a sound.
+MAX_TEXT_LENGTH = 1000
 #: What an embedding stands for, and how those of seconds become a file's.
 Granularity = Literal["window", "second", "file"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
@@ -52,3 +54,13 @@ def check_count(min_score: float, bucket: str) -> None:
         raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
     if bucket not in BUCKET_WIDTHS:
         raise ParameterError(f"bucket is {bucket!r}; choose one of {', '.join(BUCKET_WIDTHS)}")
+
+
+def check_text(text: str) -> None:
+    """Raise `ParameterError` unless a text can be searched for."""
+    if not text.strip():
+        raise ParameterError("the text is empty; describe a sound, like: dog barking far away")
+    if len(text) > MAX_TEXT_LENGTH:
+        raise ParameterError(
+            f"the text has {len(text)} characters; describe a sound in {MAX_TEXT_LENGTH} at most"
+        )

@@ -11,6 +11,7 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 #: Rooms of `soundalike/` by floor, the top one first. A room imports from lower floors only.
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
+    (("speakers", "voices of people"),),
     (
         ("doctor", "checks"),
         ("evaluation", "measures"),

@@ -8,7 +8,7 @@ come as base64 text, and times as ISO-8601 text. Those of lists of what is store
 
 import base64
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Protocol
 
 import numpy as np
 from docarray import BaseDoc, DocList
@@ -36,7 +36,7 @@ keep_sizes_out_of_environment()
 class Clip(BaseDoc):
     """A sound to index or to look for: a path that the server can read, or uploaded bytes.
 
-    A query can also be a stored recording or a vector, and a part of a sound or recording.
+    A query can also be a stored recording, a vector or a text, and a part of a sound or recording.
     """
 
     uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
@@ -46,6 +46,11 @@ class Clip(BaseDoc):
     )
     vector: Optional[List[float]] = Field(
         default=None, description="of the collection's dimension, in place of a sound; queries only"
+    )
+    text: Optional[str] = Field(
+        default=None,
+        description="a description of a sound, in place of one, where the encoder takes texts; queries "
+        "only",
     )
     start_s: Optional[float] = Field(
         default=None,
@@ -94,10 +99,11 @@ class _Query(_Carried):
     """A query before it has vectors.
 
     `kind` is ``audio``; ``stored``, where the indexer is to fetch what it holds of `recording_id`, or of
-    the part that is given by the seconds; or ``vector``, which the one chunk has already.
+    the part that is given by the seconds; ``vector``, which the one chunk has already; or ``text``.
     """
 
     kind: str = "audio"
+    text: Optional[str] = None
     start_s: Optional[float] = None
     end_s: Optional[float] = None
     at_s: Optional[float] = None
@@ -278,6 +284,13 @@ class Status(BaseDoc):
     encoder: Optional[str] = None
     configured_encoder: Optional[str] = None
     encoder_description: Optional[str] = None
+    encoder_licence: Optional[str] = Field(default=None, description="of the configured encoder")
+    encoder_attribution: Optional[str] = Field(
+        default=None, description="how the makers of the configured encoder want to be named"
+    )
+    takes_text: bool = Field(
+        default=False, description="whether the configured encoder takes texts as queries"
+    )
     recordings: int = 0
     files: int = 0
     windows: int = 0
@@ -309,7 +322,12 @@ class Status(BaseDoc):
     )
 
 
-def audio_source(clip: Clip) -> AudioSource:
+class _HasAudio(Protocol):
+    uri: Optional[str]
+    audio_base64: Optional[str]
+
+
+def audio_source(clip: _HasAudio) -> AudioSource:
     """Return the audio to decode.
 
     Raises
@@ -328,8 +346,8 @@ def audio_source(clip: Clip) -> AudioSource:
             raise UnreadableAudio(f"audio_base64 is not base64 ({exc}); encode the file again") from exc
     if not clip.uri:
         raise ParameterError(
-            "the document has neither uri nor audio_base64, nor, as a query, recording_id or vector; "
-            "give one of them"
+            "the document has neither uri nor audio_base64, nor, as a query, recording_id, vector or "
+            "text; give one of them"
         )
     return resolve_path(clip.uri)
 
@@ -379,6 +397,11 @@ def to_windows(chunks: DocList[WindowDoc]) -> List[Window]:
 def to_spec(doc: EmbeddedClip) -> IndexSpec:
     """Return the encoder and windows of a clip's embeddings."""
     return IndexSpec(doc.encoder, doc.fingerprint, doc.dimension, doc.window_s, doc.stride_s)
+
+
+def write_spec(doc: EmbeddedClip, spec: IndexSpec) -> None:
+    """Write the encoder of a clip's embeddings into its document."""
+    doc.encoder, doc.fingerprint, doc.dimension = spec.encoder, spec.fingerprint, spec.dimension
 
 
 def to_recording(doc: EmbeddedClip) -> Recording:

@@ -15,6 +15,7 @@ from soundalike.audio.files import NO_TRACK, FileList
 from soundalike.audio.windows import WindowPlan
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
+from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.paths import LeftOut, metadata_tables, sound_files
 from soundalike.config import PRECISIONS, Settings, check_model
 from soundalike.errors import AudioError, AudioNotFound, ConfigError, ParameterError
@@ -116,7 +117,7 @@ class EvaluateRequest:
                 f"{MAX_SETTINGS - 1} times"
             )
         if self.report:
-            _check_report(self.report)
+            check_place("report", self.report, ".html", ".htm")
 
 
 @make_command(
@@ -385,26 +386,11 @@ def _note_what_is_odd(result: Evaluation) -> None:
         )
 
 
-def _check_report(path: Path) -> None:
-    if path.suffix.lower() not in (".html", ".htm"):
-        # So that a slip does not overwrite a recording or the metadata.
-        raise ParameterError(f"report is {str(path)!r}; give a file that ends in .html")
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ParameterError(f"report {str(path)!r} cannot be written there; give a file in a folder")
-
-
 def _write_report(path: Path, request: EvaluateRequest, results: Sequence[Evaluation]) -> None:
     from soundalike.evaluation.report import render
 
     page = render(results, Path(os.path.abspath(request.folder)), _options(request))
-    try:
-        # Names that are no UTF-8 are shown escaped, as on stdout.
-        path.write_bytes(page.encode("utf-8", errors="backslashreplace"))
-    except OSError as exc:
-        raise ParameterError(
-            f"report {str(path)!r} cannot be written: {exc.strerror}; give another place"
-        ) from exc
-    output.note(f"report: {output.visible(str(path))}")
+    write_page("report", path, page)
 
 
 def _options(request: EvaluateRequest) -> dict[str, str]:

@@ -37,6 +37,7 @@ class Sought:
     file: str | None = None
     recording_id: str | None = None
     vector: Path | None = None
+    text: str | None = None
     start_s: float | None = None
     end_s: float | None = None
     at_s: float | None = None
@@ -52,11 +53,13 @@ class Sought:
         from soundalike.audio.excerpt import Excerpt
         from soundalike.search.queries import Query
 
-        if self.file is None and self.recording_id is None and self.vector is None:
-            raise ParameterError("there is nothing to look for; give FILE, --recording-id or --vector")
+        if all(one is None for one in (self.file, self.recording_id, self.vector, self.text)):
+            raise ParameterError(
+                "there is nothing to look for; give FILE, --recording-id, --vector or --text"
+            )
         vector = None if self.vector is None else read_vector(self.vector)
         excerpt = Excerpt(self.start_s, self.end_s, self.at_s)
-        return Query(self.file, self.recording_id, vector, excerpt)
+        return Query(self.file, self.recording_id, vector, excerpt, self.text)
 
 
 @make_command(
@@ -165,7 +168,7 @@ def filters_of(given: dict[str, Any], place: Place) -> Filters:
 def opened_query(
     query: Query, place: Place, collections: Sequence[str]
 ) -> Iterator[tuple[Store, EmbeddedQuery]]:
-    """Yield the store, and what is looked for; the encoder is loaded only where there is a sound.
+    """Yield the store, and what is looked for; the encoder is loaded only for a sound or a text.
 
     Parameters
     ----------
@@ -176,11 +179,12 @@ def opened_query(
     """
     from soundalike.search.queries import query_without_sound
 
-    if query.source is None:
+    if query.source is None and query.text is None:
         with opening.opened_store(place.settings()) as store:
             yield store, query_without_sound(store, query, collections)
     else:
-        opening.start_decoding(1)
+        if query.source is not None:
+            opening.start_decoding(1)
         with opening.opened_pipeline(place, collections[0]) as pipeline:
             yield pipeline.store, pipeline.embedded(query)
 

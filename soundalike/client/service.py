@@ -268,7 +268,7 @@ class Service:
         excerpt, vector = query.excerpt, query.vector
         values = {
             **{"start_s": excerpt.start_s, "end_s": excerpt.end_s, "at_s": excerpt.at_s},
-            **{"recording_id": query.recording_id, **parameters},
+            **{"recording_id": query.recording_id, "text": query.text, **parameters},
             "vector": None if vector is None else np.asarray(vector, dtype=float).tolist(),
         }
         given = {name: value for name, value in values.items() if value is not None}
@@ -322,7 +322,7 @@ class Service:
 def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
     """Return the name of a query; the service does not know the path of an uploaded file."""
     if query.source is None or on_server:
-        return found["uri"] or ""
+        return found["uri"] or query.text or ""
     assert not isinstance(query.source, bytes)
     return uri_of(resolve_path(query.source))
 

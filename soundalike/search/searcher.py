@@ -10,13 +10,20 @@ from soundalike.audio.segmenter import Segments, segment
 from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.encoders.base import Encoder, index_spec, plan_for
+from soundalike.encoders.base import Encoder, embed_text, index_spec, plan_for
 from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import SoundalikeError
 from soundalike.filters import Filters
 from soundalike.ranges import GroupBy
 from soundalike.search.find import Answer, answer_to
-from soundalike.search.queries import EmbeddedQuery, Query, non_silent, query_without_sound, sound_query
+from soundalike.search.queries import (
+    EmbeddedQuery,
+    Query,
+    non_silent,
+    query_without_sound,
+    sound_query,
+    text_query,
+)
 from soundalike.search.requests import SearchRequest
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray
@@ -128,6 +135,8 @@ class Searcher:
         """
         if not isinstance(query, Query):
             query = Query(query)
+        if query.text is not None:
+            return text_query(query.text, embed_text(self.encoder, query.text), self.spec)
         if query.source is None:
             return query_without_sound(self.store, query, [*collections, self.collection])
         return self._embed_sound(query)

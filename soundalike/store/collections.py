@@ -77,7 +77,7 @@ def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:
     found = find(cursor, name) if has_schema(cursor) else None
     if found is None:
         lock_schema(cursor)
-        timescaledb = ensure_schema(cursor, spec)
+        timescaledb = ensure_schema(cursor, spec.dimension)
         found = find(cursor, name) or _create(cursor, name, spec, timescaledb)
     check_spec(found.spec, spec)
     cursor.execute(sql.queries()["share_collection"], {"collection": found.collection_id})

@@ -38,15 +38,17 @@ from soundalike.store.base import (
     starts_by_trust,
 )
 from soundalike.store.memory_collection import MemoryCollection
+from soundalike.store.memory_speakers import MemorySpeakers
 from soundalike.store.null_models import NullModels
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(Store):
+class MemoryStore(MemorySpeakers, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._collections: dict[str, MemoryCollection] = {}
         self._null_models = NullModels[MemoryCollection](
             lambda found: found.null_model,
@@ -333,6 +335,7 @@ class MemoryStore(Store):
     def reset(self) -> None:
         """Delete everything."""
         self._collections.clear()
+        self.forget_speakers()
 
     def close(self) -> None:
         """Do nothing: a store in memory has no connections."""

@@ -27,8 +27,8 @@ from soundalike.store.base import (
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
+from soundalike.store.postgres_speakers import PostgresSpeakers
 from soundalike.store.protocol import Store
-from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import lock_schema
 from soundalike.store.timeline import count_by_time
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
@@ -50,7 +50,7 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore(PostgresReader, Store):
+class PostgresStore(PostgresSpeakers, Store):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 
     Parameters

@@ -20,11 +20,12 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(Protocol):
-    """Stores recordings and windows in named collections; every call is one transaction."""
+class Store(SpeakerStore, Protocol):
+    """Stores recordings in named collections, and speakers; every call is one transaction."""
 
     def add(
         self,

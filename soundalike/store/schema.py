@@ -8,7 +8,6 @@ from soundalike.errors import ExtensionMissing, SchemaMismatch
 from soundalike.faults import one_line
 from soundalike.store import sql
 from soundalike.store.connection import Cursor
-from soundalike.types import IndexSpec
 
 SCHEMA_VERSION = 8
 MIN_PGVECTOR = (0, 8)
@@ -87,7 +86,7 @@ def exists(cursor: Cursor, name: str) -> bool:
     return cursor.fetchone() == (True,)
 
 
-def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
+def ensure_schema(cursor: Cursor, dimension: int) -> str | None:
     """Create missing extensions and shared tables; return TimescaleDB's version, or None.
 
     Raises
@@ -97,9 +96,9 @@ def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
     ExtensionMissing
         The server has no pgvector 0.8 or later, or the dimension is too large for its index.
     """
-    if spec.dimension > _MAX_DIMENSION:
+    if dimension > _MAX_DIMENSION:
         raise ExtensionMissing(
-            f"pgvector indexes up to {_MAX_DIMENSION} dimensions, this index has {spec.dimension}; "
+            f"pgvector indexes up to {_MAX_DIMENSION} dimensions, this index has {dimension}; "
             f"choose windows of up to {_MAX_DIMENSION // 128} s"
         )
     timescaledb = _create_extensions(cursor)

@@ -37,6 +37,7 @@ ROOMS = (
     "indexing",
     "archive",
     "evaluation",
+    "speakers",
     "doctor",
     "client",
     "cli",

@@ -579,3 +579,65 @@ SELECT remove_compression_policy('soundalike.windows_{collection}', true);
 
 -- name: decompress
 SELECT decompress_chunk(chunk, true) FROM show_chunks('soundalike.windows_{collection}') AS chunk;
+
+-- name: lock_speakers
+-- Serialises enrolments and removals until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('soundalike.speakers'));
+
+-- name: voice_encoder
+SELECT encoder, fingerprint, dimension FROM soundalike.voice_encoder;
+
+-- name: put_voice_encoder
+INSERT INTO soundalike.voice_encoder (encoder, fingerprint, dimension)
+VALUES (%(encoder)s, %(fingerprint)s, %(dimension)s) ON CONFLICT DO NOTHING;
+
+-- name: forget_voice_encoder
+-- Once no speaker is left.
+DELETE FROM soundalike.voice_encoder WHERE NOT EXISTS (SELECT FROM soundalike.speakers);
+
+-- name: put_speaker
+INSERT INTO soundalike.speakers (name) VALUES (%(name)s) ON CONFLICT DO NOTHING;
+
+-- name: find_speaker
+SELECT speaker_id FROM soundalike.speakers WHERE name = %(name)s;
+
+-- name: uri_of_utterance
+SELECT uri FROM soundalike.utterances
+WHERE speaker_id = %(speaker)s AND recording_id = %(recording_id)s::uuid;
+
+-- name: put_utterance
+INSERT INTO soundalike.utterances (speaker_id, recording_id, uri, duration_s, speech_s, embedding)
+VALUES (%(speaker)s, %(recording_id)s::uuid, %(uri)s, %(duration_s)s, %(speech_s)s, %(vector)s::vector)
+ON CONFLICT (speaker_id, recording_id) DO UPDATE SET uri = excluded.uri;
+
+-- name: list_speakers
+SELECT s.name, count(*), sum(u.speech_s), s.enrolled_at
+FROM soundalike.speakers AS s JOIN soundalike.utterances AS u USING (speaker_id)
+GROUP BY s.speaker_id ORDER BY s.name;
+
+-- name: list_utterances
+SELECT u.recording_id::text, u.uri, u.duration_s, u.speech_s, u.enrolled_at
+FROM soundalike.utterances AS u JOIN soundalike.speakers AS s USING (speaker_id)
+WHERE s.name = %(name)s ORDER BY u.enrolled_at, u.recording_id;
+
+-- name: score_speakers
+-- The cosine of the angle to the mean of a speaker's utterances.
+SELECT s.name, 1 - (avg(u.embedding) <=> %(vector)s::vector) AS score
+FROM soundalike.speakers AS s JOIN soundalike.utterances AS u USING (speaker_id)
+WHERE %(name)s::text IS NULL OR s.name = %(name)s
+GROUP BY s.speaker_id ORDER BY score DESC, s.name LIMIT %(limit)s;
+
+-- name: remove_speaker
+DELETE FROM soundalike.speakers WHERE name = %(name)s;
+
+-- name: remove_utterance
+DELETE FROM soundalike.utterances AS u USING soundalike.speakers AS s
+WHERE s.speaker_id = u.speaker_id AND s.name = %(name)s AND u.recording_id = %(recording_id)s::uuid;
+
+-- name: forget_silent_speakers
+-- Speakers without utterances.
+DELETE FROM soundalike.speakers AS s
+WHERE NOT EXISTS (SELECT FROM soundalike.utterances AS u WHERE u.speaker_id = s.speaker_id);
+
+-- name: is_utterance
+SELECT EXISTS (SELECT FROM soundalike.utterances WHERE uri = %(uri)s);

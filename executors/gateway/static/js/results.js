@@ -2,9 +2,9 @@
 
 import { button, el, icon, put } from "./dom.js";
 import { count, length, shortFolder, span } from "./format.js";
-import { heard } from "./heard.js";
 import { play, watch } from "./player.js";
 import { showPlaying } from "./query.js";
+import { recordingTime } from "./recording-time.js";
 import { address, collection as chosen, withCollection } from "./route.js";
 import { EXPLANATION, frequency, meaning, WEIGHT_FREE } from "./score.js";
 import { Signal } from "./signal.js";
@@ -121,7 +121,7 @@ class Card {
       ["at", `${span(start, end)} of ${length(whole)}`],
       ["like", from === null ? null : `${span(from, to)} of the query`],
       ["false alarms", frequency(this.match)],
-      ["heard", heard(this.match.occurred_at, this.match.recorded_at_source)],
+      ["heard", recordingTime(this.match.occurred_at, this.match.recorded_at_source)],
       ["in", collection === (chosen() || "default") ? null : collection],
     ];
     return el(

@@ -3,14 +3,14 @@
 import { request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
-import { recall } from "./kept.js";
 import * as options from "./options.js";
+import { recall } from "./query-files.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
 import { address, current, go, withCollection } from "./route.js";
 import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
-import { FileSound, StoredSound } from "./sounds.js";
+import { FileSound, StoredSound, TextSound } from "./sounds.js";
 import { empty, failure, loading, notice } from "./states.js";
 
 const results = byId("results");
@@ -52,7 +52,7 @@ export async function showSearch(params) {
 /** Search with another query and the same options. */
 export function look(changes) {
   const params = options.collect(current().params);
-  for (const name of ["recording", "file", "start", "end"]) params.delete(name);
+  for (const name of ["recording", "file", "text", "start", "end"]) params.delete(name);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
   // The pressed button may be gone; the keyboard goes on at the new results.
@@ -62,12 +62,13 @@ export function look(changes) {
 function keyOf(params) {
   const recording = params.get("recording");
   if (recording) return `${params.get("collection") || ""}/${recording}`;
-  return params.get("file");
+  return params.has("text") ? `text ${params.get("text")}` : params.get("file");
 }
 
 async function found(params) {
   const id = params.get("recording");
   if (id) return new StoredSound(await request(`/api/recordings/${encodeURIComponent(id)}?${withCollection()}`));
+  if (params.has("text")) return new TextSound(params.get("text"));
   const file = await recall(params.get("file"));
   return file && new FileSound(file);
 }
@@ -149,6 +150,7 @@ function showNoGoodMatch(params) {
 
 function showStart() {
   say("");
+  byId("text-field").hidden = !service.status.takes_text;
   const { files } = service.status;
   if (files === undefined) return answer(loading("Loading the library …"));
   if (files === 0) {
@@ -206,11 +208,17 @@ function onOther() {
 function setButton(params) {
   const part = held.sound ? query.part() : params.has("start");
   byId("search-button").lastElementChild.textContent = part ? "Search for this part" : "Search";
-  byId("search-button").disabled = !keyOf(params);
+  byId("search-button").disabled = !keyOf(params) && !typed();
+}
+
+/** @returns {string} the text that was typed in place of a sound */
+function typed() {
+  return byId("source").hidden || byId("text-field").hidden ? "" : byId("text").value.trim();
 }
 
 byId("search-form").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (typed()) return look({ text: typed() });
   const params = options.collect(current().params);
   const part = query.part();
   params.delete("start");
@@ -219,7 +227,9 @@ byId("search-form").addEventListener("submit", (event) => {
     params.set("start", part.start.toFixed(1));
     if (part.end !== null) params.set("end", part.end.toFixed(1));
   }
-  go("search", params);
+  return go("search", params);
 });
+
+byId("text").addEventListener("input", () => setButton(current().params));
 
 byId("clear-filters").addEventListener("click", () => go("search", options.withoutFilters(current().params)));
