@@ -34,6 +34,14 @@ def check_min_score(min_score: float) -> None:
         raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
 
 
+def check_max_false_alarms(rate: float | None) -> None:
+    """Raise `ParameterError` unless a limit of the false-alarm rate is a probability, or None."""
+    if rate is not None and not 0 < rate <= 1:
+        raise ParameterError(
+            f"max_false_alarms is {rate}; choose a rate above 0, like 0.01, and up to 1"
+        )
+
+
 def check_group_by(group_by: str) -> None:
     """Raise `ParameterError` unless matches can be grouped like this."""
     if group_by not in GROUPS:

@@ -1,7 +1,7 @@
 """AudioSegmenter: from paths and uploads to windows of 16 kHz mono audio."""
 
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Tuple, Union
 from uuid import uuid4
 
 import numpy as np
@@ -19,14 +19,23 @@ from executors.messages.documents import (
     time_text,
 )
 from executors.messages.failures import document_at_fault
-from executors.messages.parameters import IndexParameters, SearchParameters, TimelineParameters
+from executors.messages.parameters import (
+    EnrolParameters,
+    IdentifyParameters,
+    IndexParameters,
+    SearchParameters,
+    TimelineParameters,
+    VerifyParameters,
+)
 from executors.messages.queries import excerpt_of, kind_of
+from executors.messages.speakers import SpeechClip, SpokenClip
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.excerpt import Excerpt, check_whole
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sandbox.reading import RecordingReader
 from soundalike.audio.segmenter import Segments
 from soundalike.audio.sources import AudioSource, folder_label, recording_id_of, uri_of
+from soundalike.audio.speech import cut_speech
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import Settings
@@ -41,7 +50,7 @@ discover_endpoints_once()
 
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
 INLINE_BYTES = 32 << 20
-_STANDARD, _SEARCH = IndexParameters(), SearchParameters()
+_STANDARD, _SEARCH, _IDENTIFY = IndexParameters(), SearchParameters(), IdentifyParameters()
 
 
 class AudioSegmenter(Executor):
@@ -106,6 +115,59 @@ class AudioSegmenter(Executor):
     ) -> DocList[SegmentedClip]:
         """Cut queries of a timeline, as above."""
         return self._all_cut(docs, parameters, is_query=True)
+
+    @requests(on="/enrol")
+    def speech_to_enrol(
+        self, docs: DocList[given.SpokenClip], parameters: EnrolParameters, **kwargs: Any
+    ) -> DocList[SpeechClip]:
+        """Cut the speech out of every document; one that cannot be used comes back with its error."""
+        return self._speech_of_all(docs)
+
+    @requests(on="/identify")
+    def speech_to_identify(
+        self,
+        docs: DocList[given.SpokenClip],
+        parameters: IdentifyParameters = _IDENTIFY,
+        **kwargs: Any,
+    ) -> DocList[SpeechClip]:
+        """Cut the speech out of every document, as above."""
+        return self._speech_of_all(docs)
+
+    @requests(on="/verify")
+    def speech_to_verify(
+        self, docs: DocList[given.SpokenClip], parameters: VerifyParameters, **kwargs: Any
+    ) -> DocList[SpeechClip]:
+        """Cut the speech out of every document, as above."""
+        return self._speech_of_all(docs)
+
+    def _speech_of_all(self, docs: DocList[given.SpokenClip]) -> DocList[SpeechClip]:
+        results = DocList[SpeechClip]()
+        inline_bytes = 0
+        apply = map_ahead if len(docs) > 1 else map
+        for result, samples in apply(self._speech_of, docs):
+            if samples is not None:
+                with document_at_fault(result):
+                    inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
+            results.append(result)
+        return results
+
+    def _speech_of(self, clip: SpokenClip) -> Tuple[SpeechClip, Optional[FloatArray]]:
+        """Return a recording's document, and the samples of its speech where it can be used."""
+        result = SpeechClip(id=clip.id or uuid4().hex, uri=clip.uri)
+        with document_at_fault(result):
+            if clip.uri and not clip.audio_base64:
+                self._roots.check(clip.uri)
+            source = audio_source(clip)
+            result.recording_id = recording_id_of(source)
+            if isinstance(source, Path):
+                result.uri = uri_of(source)
+            else:
+                result.uri = clip.uri or f"upload:{result.recording_id}"
+            speech = self._decoding.run(cut_speech, source, folder=self._spool_dir)
+            result.duration_s, result.speech_s = speech.duration_s, speech.speech_s
+            result.warnings = list(speech.warnings)
+            return result, speech.samples
+        return result, None
 
     def _all_cut(
         self, docs: DocList[given.Clip], parameters: IndexParameters, *, is_query: bool
@@ -199,7 +261,9 @@ class AudioSegmenter(Executor):
         self._decoding.close()
         super().close()
 
-    def _attach(self, samples: FloatArray, result: SegmentedClip, room_bytes: int) -> int:
+    def _attach(
+        self, samples: FloatArray, result: Union[SegmentedClip, SpeechClip], room_bytes: int
+    ) -> int:
         """Put samples into the document, or into a file where room is short; return bytes put."""
         if samples.nbytes <= room_bytes:
             result.samples = samples

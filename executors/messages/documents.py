@@ -8,7 +8,7 @@ come as base64 text, and times as ISO-8601 text. Those of lists of what is store
 
 import base64
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Protocol
 
 import numpy as np
 from docarray import BaseDoc, DocList
@@ -19,6 +19,7 @@ from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
 from soundalike.audio.sources import AudioSource, resolve_path
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, UnreadableAudio
+from soundalike.scores.words import UNKNOWN
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ class RecordingDoc(BaseDoc):
     recorded_at: Optional[str] = None
     recorded_at_source: Optional[str] = None
     collection: str = DEFAULT_COLLECTION
+    false_alarm_rate: Optional[float] = None
 
 
 class SearchHits(_Carried):
@@ -196,6 +198,16 @@ class MatchDoc(BaseDoc):
     rank: int = 0
     uri: str = ""
     score: float = 0.0
+    false_alarm_rate: Optional[float] = Field(
+        default=None,
+        description="probability that an unrelated recording of the collection scores as high; null: "
+        "unknown, as in collections of fewer than 20 recordings and for texts",
+    )
+    strength: str = Field(
+        default=UNKNOWN,
+        description="of the match, by the false-alarm rate: strong (up to 0.001), likely (0.01), weak "
+        "(0.1), chance or unknown",
+    )
     start_s: float = 0.0
     end_s: float = 0.0
     query_start_s: Optional[float] = Field(default=None, description="seconds; null for a vector")
@@ -223,6 +235,10 @@ class Found(BaseDoc):
     duration_s: float = Field(default=0.0, description="length of the query, in seconds")
     encoder: Optional[str] = None
     matches: DocList[MatchDoc] = DocList[MatchDoc]()
+    good_match: Optional[bool] = Field(
+        default=None,
+        description="whether a match is within max_false_alarms; null: the request sets no limit",
+    )
     warnings: List[str] = []
     error_code: Optional[str] = None
     error: Optional[str] = None
@@ -299,9 +315,19 @@ class Status(BaseDoc):
     unsearchable: int = Field(
         default=0, description="recordings that hold nothing that a search can find"
     )
+    unrelated_scores: Dict[str, Any] = Field(
+        default={},
+        description="scores of unrelated recordings: median, p99 (99 % score less), numbers of pairs "
+        "and recordings compared, and when; empty: not compared yet, or fewer than 20 recordings",
+    )
 
 
-def audio_source(clip: Clip) -> AudioSource:
+class _HasAudio(Protocol):
+    uri: Optional[str]
+    audio_base64: Optional[str]
+
+
+def audio_source(clip: _HasAudio) -> AudioSource:
     """Return the audio to decode.
 
     Raises

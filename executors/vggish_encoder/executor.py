@@ -1,7 +1,9 @@
 """VGGishEncoder: from windows to embeddings."""
 
+import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 from docarray import DocList
@@ -21,10 +23,15 @@ from executors.messages.documents import (
 from executors.messages.failures import document_at_fault, mark_failed
 from executors.messages.parameters import (
     CollectionParameters,
+    EnrolParameters,
+    IdentifyParameters,
     IndexParameters,
     SearchParameters,
     TimelineParameters,
+    VerifyParameters,
 )
+from executors.messages.speakers import SpeechClip, VoiceDoc, spoken_fields
+from soundalike.audio.speech import Speech
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
 from soundalike.encoders.base import embed_text, index_spec
@@ -33,11 +40,13 @@ from soundalike.encoders.catalogue import credits_of
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
+from soundalike.speakers.voice import VoiceEncoder, open_voice_encoder
 from soundalike.types import FloatArray
 
 discover_endpoints_once()
 
 _COLLECTION, _INDEX, _SEARCH = CollectionParameters(), IndexParameters(), SearchParameters()
+_IDENTIFY = IdentifyParameters()
 
 
 class VGGishEncoder(Executor):
@@ -94,6 +103,9 @@ class VGGishEncoder(Executor):
         )
         self._encoder = share_batches(encoder, self._batch_size)
         self._credits = credits_of(encoder, folder)
+        self._settings = replace(settings, weights_dir=folder)
+        self._voices: Optional[VoiceEncoder] = None
+        self._voices_lock = threading.Lock()
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
 
     @requests(on="/index")
@@ -133,6 +145,48 @@ class VGGishEncoder(Executor):
         self._embed(cuts)
         return results
 
+    @requests(on="/enrol")
+    def encode_voices_to_enrol(
+        self, docs: DocList[SpeechClip], parameters: EnrolParameters, **kwargs: Any
+    ) -> DocList[VoiceDoc]:
+        """Embed the voice of every document that has speech and no error."""
+        return self._voices_of(docs)
+
+    @requests(on="/identify")
+    def encode_voices_to_identify(
+        self, docs: DocList[SpeechClip], parameters: IdentifyParameters = _IDENTIFY, **kwargs: Any
+    ) -> DocList[VoiceDoc]:
+        """Embed voices, as above."""
+        return self._voices_of(docs)
+
+    @requests(on="/verify")
+    def encode_voices_to_verify(
+        self, docs: DocList[SpeechClip], parameters: VerifyParameters, **kwargs: Any
+    ) -> DocList[VoiceDoc]:
+        """Embed voices, as above."""
+        return self._voices_of(docs)
+
+    def _voices_of(self, docs: DocList[SpeechClip]) -> DocList[VoiceDoc]:
+        results = DocList[VoiceDoc](VoiceDoc(**spoken_fields(doc)) for doc in docs)
+        for doc, result in zip(docs, results, strict=True):
+            if result.error_code:
+                continue
+            with document_at_fault(result, (ServiceError,)):
+                encoder = self._voice_encoder()
+                speech = Speech(self._samples(doc), doc.speech_s, doc.duration_s)
+                result.embedding = encoder.voice_of(speech).vector
+                result.encoder, result.fingerprint = encoder.spec.encoder, encoder.spec.fingerprint
+                result.dimension = encoder.spec.dimension
+        return results
+
+    def _voice_encoder(self) -> VoiceEncoder:
+        """Return the encoder of voices, loaded by the first request that needs it."""
+        with self._voices_lock:
+            if self._voices is None:
+                self._voices = open_voice_encoder(self._settings)
+                self.logger.info(f"encoder of voices: {self._voices.spec.encoder}")
+            return self._voices
+
     @requests(on="/status")
     def status(
         self, docs: DocList[given.Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
@@ -164,7 +218,7 @@ class VGGishEncoder(Executor):
             chunks=doc.chunks,
         )
 
-    def _samples(self, doc: SegmentedClip) -> FloatArray:
+    def _samples(self, doc: Union[SegmentedClip, SpeechClip]) -> FloatArray:
         if doc.spool_name:
             return spool.take(self._spool_dir, doc.spool_name)
         if doc.samples is None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
+#: Exit status of a search with --max-false-alarms that found no match.
+NO_GOOD_MATCH = 8
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
@@ -65,6 +67,14 @@ class Sought:
     *options.query(),
     options.option_of(SearchRequest, "top_k", "--top-k", "-k", metavar="N"),
     options.option_of(SearchRequest, "min_score", "--min-score", metavar="S"),
+    options.option_of(
+        SearchRequest,
+        "max_false_alarms",
+        "--max-false-alarms",
+        type=float,
+        metavar="RATE",
+        more=f"; exit status {NO_GOOD_MATCH} if none is left",
+    ),
     options.option_of(SearchRequest, "group_by", "--group-by", type=click.Choice(GROUPS)),
     options.collections(),
     *options.filters(),
@@ -77,6 +87,7 @@ def command(
     as_json: bool,
     top_k: int,
     min_score: float,
+    max_false_alarms: float | None,
     group_by: GroupBy,
     exclude_self: bool,
     collections: Sequence[str],
@@ -86,7 +97,14 @@ def command(
     filters = filters_of(given, place)
     names = tuple(collections) or (DEFAULT_COLLECTION,)
     request = SearchRequest(
-        Sought(**given).query(), filters, exclude_self, top_k, min_score, names, group_by
+        Sought(**given).query(),
+        filters,
+        exclude_self,
+        top_k,
+        min_score,
+        names,
+        group_by,
+        max_false_alarms,
     )
     return run(request, place, as_json=as_json)
 
@@ -109,9 +127,23 @@ def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
             output.json_line(row)
     elif rows:
         output.table(output.match_table(rows))
-    if not rows:
+    if rows:
+        return 0
+    if request.max_false_alarms is None:
         output.note("no recording matches; loosen the filters or --min-score")
-    return 0
+        return 0
+    if as_json:
+        output.json_line(no_good_match(answer.query, request.max_false_alarms))
+    output.note(
+        f"no good match: no recording has a false-alarm rate of {request.max_false_alarms:g} or less; "
+        "rates are unknown for texts and in collections of fewer than 20 recordings"
+    )
+    return NO_GOOD_MATCH
+
+
+def no_good_match(query: str, max_false_alarms: float) -> dict[str, Any]:
+    """Return the JSON object that stands in the place of matches."""
+    return {"query": query, "good_match": False, "max_false_alarms": max_false_alarms}
 
 
 def filters_of(given: dict[str, Any], place: Place) -> Filters:

@@ -73,6 +73,7 @@ class Searcher:
         min_score: float = SearchRequest.min_score,
         collections: Sequence[str] = (),
         group_by: GroupBy = SearchRequest.group_by,
+        max_false_alarms: float | None = SearchRequest.max_false_alarms,
     ) -> Answer:
         """Find recordings that contain sounds similar to a query.
 
@@ -92,6 +93,8 @@ class Searcher:
             Collections to search; by default the searcher's collection.
         group_by : str
             ``recording``, or ``label`` for the best match of each label.
+        max_false_alarms : float, optional
+            Maximum false-alarm rate of a match; without it, matches of unknown rates remain.
 
         Raises
         ------
@@ -112,6 +115,7 @@ class Searcher:
             min_score,
             tuple(collections) or (self.collection,),
             group_by,
+            max_false_alarms,
         )
         return answer_to(request, self.embedded(query, collections), self.store)
 

@@ -86,8 +86,10 @@ class Context:
             await self.forget_upload(path)
 
     async def forget_upload(self, path: Path) -> None:
-        """Remove a kept file, unless it is in a collection or waits to be indexed."""
+        """Remove a kept file, unless it is in a collection, a speaker's, or waits to be indexed."""
         if not self.uploads.holds(path) or self.uploads.is_needed(path):
+            return
+        if await self.library.is_utterance(str(path)):
             return
         for found in await self.library.collections():
             if await self.library.known([str(path)], found.name):

@@ -23,7 +23,7 @@ ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 _INTERNAL = {"id", "error_code", "error"}
 
 
-def _fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
+def fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
     """Return a model with a document's fields."""
     fields: Dict[str, Any] = {
         key: (field.annotation, field) for key, field in doc.model_fields.items() if key not in _INTERNAL
@@ -31,12 +31,12 @@ def _fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
     return create_model(name, __doc__=doc.__doc__, **{**fields, **more})
 
 
-Match = _fields_of(MatchDoc, "Match")
-Recording = _fields_of(StoredDoc, "Recording")
-Collection = _fields_of(CollectionDoc, "Collection")
-LabelCount = _fields_of(LabelDoc, "LabelCount")
-FolderCount = _fields_of(FolderDoc, "FolderCount")
-Bucket = _fields_of(BucketDoc, "Bucket")
+Match = fields_of(MatchDoc, "Match")
+Recording = fields_of(StoredDoc, "Recording")
+Collection = fields_of(CollectionDoc, "Collection")
+LabelCount = fields_of(LabelDoc, "LabelCount")
+FolderCount = fields_of(FolderDoc, "FolderCount")
+Bucket = fields_of(BucketDoc, "Bucket")
 
 
 class Problem(BaseModel):
@@ -122,6 +122,7 @@ class SearchRequest(Narrowing):
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
     min_score: float = pydantic_field(core.SearchRequest, "min_score")
     group_by: GroupBy = pydantic_field(core.SearchRequest, "group_by")
+    max_false_alarms: Optional[float] = pydantic_field(core.SearchRequest, "max_false_alarms")
 
 
 class TimelineRequest(Narrowing):
@@ -139,6 +140,7 @@ class Answer(BaseModel):
     duration_s: float
     encoder: Optional[str]
     matches: List[Match]  # type: ignore[valid-type]
+    good_match: Optional[bool]
     warnings: List[str]
 
 
@@ -248,4 +250,4 @@ _MORE_STATUS = {
     "limits": (Dict[str, float], Field(description="the most that may be asked for")),
     "version": (str, Field(description="of Soundalike")),
 }
-ServiceStatus = _fields_of(Status, "ServiceStatus", **_MORE_STATUS)
+ServiceStatus = fields_of(Status, "ServiceStatus", **_MORE_STATUS)

@@ -141,7 +141,7 @@ async function rescan(folder) {
 }
 
 /** Ask before deleting. */
-async function isSure(title, text) {
+export async function isSure(title, text) {
   const dialog = byId("confirm-dialog");
   byId("confirm-title").textContent = title;
   byId("confirm-text").textContent = text;

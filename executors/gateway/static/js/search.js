@@ -3,12 +3,12 @@
 import { request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
-import { recall } from "./kept.js";
 import * as options from "./options.js";
+import { recall } from "./query-files.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
 import { address, current, go, withCollection } from "./route.js";
-import { isPoor, meaning } from "./score.js";
+import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
 import { FileSound, StoredSound, TextSound } from "./sounds.js";
 import { empty, failure, loading, notice } from "./states.js";
@@ -102,10 +102,10 @@ function showAnswer(found, sound, params) {
   if (!found.matches.length) return showNothing(params);
   const place = el("div", {});
   const [best] = found.matches;
-  const poor = isPoor(best.score, found.encoder);
+  const poor = isPoor(best);
   put(results, poor && poorNotice(best), place);
   giveBack = showMatches(place, found, sound, { onLike });
-  const words = meaning(best.score, found.encoder);
+  const words = meaning(best);
   const first = `${nameOf(best).name}, score ${best.score.toFixed(2)}${words && `, ${words}`}`;
   say(`${found.matches.length} matches. First: ${first}`);
   return showWhereTheyAre();
@@ -115,7 +115,7 @@ function poorNotice(best) {
   const filtered = options.isFiltered(current().params);
   const part = query.part() === null && query.sound()?.durationS > 4;
   return notice(
-    el("p", {}, el("strong", {}, `No close matches: the best score is ${best.score.toFixed(2)}.`)),
+    el("p", {}, el("strong", {}, `No good match: the best score is ${best.score.toFixed(2)}, and ${frequency(best)}.`)),
     el(
       "p",
       {},
@@ -130,6 +130,7 @@ function poorNotice(best) {
 }
 
 function showNothing(params) {
+  if (params.has("max_false_alarms")) return showNoGoodMatch(params);
   say("No matches");
   if (!options.isFiltered(params)) {
     const library = el("a", { class: "button", href: address("library", withCollection()) }, "Open the library");
@@ -137,6 +138,14 @@ function showNothing(params) {
   }
   const unfiltered = button("again", "Search without filters", () => go("search", options.withoutFilters(params)));
   return answer(empty("No matches with these filters", "Remove a filter or widen the times. Recordings without a known start time are excluded.", unfiltered));
+}
+
+function showNoGoodMatch(params) {
+  say("No good match");
+  const rate = Number(params.get("max_false_alarms"));
+  const anyway = button("again", "Show the best matches anyway", () => go("search", options.without(params, "max_false_alarms")));
+  const reason = `No recording has a false-alarm rate of ${rate} or less. Rates are unknown below 20 recordings.`;
+  return answer(empty("No good match", reason, anyway));
 }
 
 function showStart() {
