@@ -1,4 +1,4 @@
-"""Indexing and searching with VGGish through the Flow, beside the way of the tutorials: a session run a window.
+"""VGGish through the Flow, indexing and searching, beside the way of tutorials: a session run a window.
 
 The weights are made up; the time does not depend on them.
 """
