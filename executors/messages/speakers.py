@@ -61,7 +61,7 @@ class VoiceDoc(_Spoken):
 
 
 class EnrolledDoc(BaseDoc):
-    """What became of a recording that was to be enrolled."""
+    """Result of enrolling a recording."""
 
     uri: Optional[str] = None
     speaker: str = ""
@@ -101,7 +101,7 @@ class _Judged(BaseDoc):
 
 
 class IdentifiedDoc(_Judged):
-    """Who speaks in a recording."""
+    """The answer to who speaks in a recording."""
 
     speaker: Optional[str] = Field(default=None, description="null: no enrolled speaker")
     candidates: DocList[CandidateDoc] = DocList[CandidateDoc]()

@@ -28,7 +28,7 @@ _ANY = Acceptance()
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentResult:
-    """What became of a recording that was to be enrolled.
+    """Result of enrolling a recording.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class EnrolmentResult:
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """Who speaks in a recording.
+    """The answer to who speaks in a recording.
 
     Attributes
     ----------

@@ -24,8 +24,8 @@ MAX_NAME = 100
 #: Words that addresses of the service use in the place of a name.
 RESERVED_NAMES = ("identify",)
 
-#: What became of an utterance: it is new, or was enrolled under this path (``unchanged``) or another one
-#: (``updated``).
+#: Result of enrolling an utterance: new, or enrolled under this path (``unchanged``) or another
+#: one (``updated``).
 Enrolment = Literal["added", "unchanged", "updated"]
 
 
