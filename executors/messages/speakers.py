@@ -13,9 +13,8 @@ from pydantic import Field
 from executors.messages.documents import time_text
 from soundalike.errors import ParameterError
 from soundalike.speakers.answer_json import identification_json, verification_json
-from soundalike.speakers.recognition import EnrolmentResult, Identification, Verification
-from soundalike.speakers.voice import Voice
-from soundalike.store.voices import Speaker, Utterance, VoiceSpec
+from soundalike.speakers.values import EnrolmentResult, Identification, Verification
+from soundalike.types import Speaker, Utterance, Voice, VoiceSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,8 @@ from soundalike.speakers.requests import Acceptance
 
 if TYPE_CHECKING:
     from soundalike.cli.place import Place
-    from soundalike.speakers.recognition import EnrolmentResult, Recognition
+    from soundalike.speakers.recognition import Recognition
+    from soundalike.speakers.values import EnrolmentResult
     from soundalike.speakers.voice import VoiceEncoder
 
 #: Exit status of an answer that is no: an unknown voice, or another speaker's.
