@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import requests
 
+from soundalike.cli.main import main
 from tests.fixtures.service import uploaded_files
 from tests.fixtures.voices import voice
 
@@ -184,3 +186,65 @@ def test_searches_and_speakers_do_not_touch_each_other(service: Service, voices:
     assert len(answer["matches"]) == 1
     requests.delete(f"{service.url}/api/collections/default", timeout=60)
     assert len(service.post("/speakers").json["data"]) == 1
+
+
+@pytest.fixture
+def command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, service_database: str
+) -> Callable[..., tuple[int, list[Any], str]]:
+    """Run a command with --json; return its status, rows and notes."""
+    monkeypatch.setenv("SOUNDALIKE_SPEAKER_MODEL", "logmel-modulation")
+
+    def run(*words: Any) -> tuple[int, list[Any], str]:
+        capsys.readouterr()
+        status = main(["speakers", *map(str, words), "--json"])
+        written = capsys.readouterr()
+        return status, [json.loads(line) for line in written.out.splitlines()], written.err
+
+    return run
+
+
+def test_the_command_line_gives_the_same_on_the_service_and_on_its_machine(
+    service: Service,
+    service_database: str,
+    command: Callable[..., tuple[int, list[Any], str]],
+    voices: dict[str, Path],
+    tmp_path: Path,
+):
+    there, here = ("--server", service.url), ("--database-url", service_database)
+    text = tmp_path / "text.wav"
+    text.write_text("no sound")
+    status, rows, said = command("enrol", "Ann Example", voices["low 1"], text, *there)
+    assert (status, [row["outcome"] for row in rows]) == (3, ["added", "failed"])
+    assert f"{str(text)!r}" in said
+    assert command("enrol", "Bo", voices["high"], *here)[0] == 0
+
+    for words in (
+        ("identify", voices["low 2"], "--threshold", 0.8),
+        ("identify", voices["low 2"], "--max-false-accepts", 0.05),
+        ("identify", voices["low 2"], "--threshold", 1.0),
+        ("verify", voices["low 2"], "Bo"),
+        ("verify", voices["high"], "Bo", "--max-false-accepts", 0.1),
+        ("list",),
+        ("list", "Bo"),
+        ("list", "Nemo"),
+        ("verify", voices["low 2"], "Nemo"),
+        ("identify", text),
+        ("identify", voices["low 2"], "--max-false-accepts", 1e-9),
+    ):
+        ours, theirs = command(*words, *here), command(*words, *there)
+        assert theirs[0] == ours[0], words
+        assert theirs[1] == ours[1], words
+
+    (own,) = command("list", "Ann Example", *there)[1]
+    removed = ("remove", "Ann Example", own["recording_id"])
+    assert command(*removed, *there)[0] == 0
+    assert command("remove", "Bo", "--yes", *there)[1] == [{"speaker": "Bo", "removed": 1}]
+    assert command("remove", "Bo", "--yes", *there)[0] == 5
+    assert command("list", *there)[1] == []
+    for wrong in (
+        ("evaluate", tmp_path),
+        ("list", "--model", "vggish"),
+        ("list", "--precision", "auto"),
+    ):
+        assert command(*wrong, *there)[0] == 2, wrong
