@@ -17,6 +17,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("indexing", "add, sync, prune, reindex"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
+    (("scores", "false-alarm rates"),),
     (("audio.sandbox", "processes that may die"),),
     (("clock", "start times"),),
     (("audio", "decode, resample, cut"),),

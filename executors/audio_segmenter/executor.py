@@ -30,7 +30,7 @@ from executors.messages.parameters import (
 from executors.messages.queries import excerpt_of, kind_of
 from executors.messages.speakers import SpeechClip, SpokenClip
 from soundalike.audio.allowed_roots import AllowedRoots
-from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.excerpt import Excerpt, check_whole
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sandbox.reading import RecordingReader
 from soundalike.audio.segmenter import Segments
@@ -42,6 +42,7 @@ from soundalike.config import Settings
 from soundalike.encoders.rates import decoding_rate_hz
 from soundalike.errors import ParameterError
 from soundalike.limits import Limits
+from soundalike.ranges import check_text
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import DECODER_VERSION, FloatArray
 
@@ -218,8 +219,8 @@ class AudioSegmenter(Executor):
         kind, excerpt = kind_of(clip), excerpt_of(clip)
         if not is_query and (kind != "audio" or not excerpt.is_whole):
             raise ParameterError(
-                "recording_id, vector, start_s, end_s and at_s are for queries; give a whole sound to "
-                "be indexed"
+                "recording_id, vector, text, start_s, end_s and at_s are for queries; give a whole "
+                "sound to be indexed"
             )
         if kind != "audio":
             _put_query(clip, kind, excerpt, result)
@@ -275,9 +276,12 @@ def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -
     """Write a query without audio into the document for the indexer."""
     result.kind, result.recording_id = kind, clip.recording_id
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
+    if kind in ("vector", "text"):
+        check_whole(excerpt, kind)
+    if clip.text is not None:
+        check_text(clip.text)
+        result.text = clip.text
     if clip.vector is not None:
-        if not excerpt.is_whole:
-            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
         vector = np.asarray(clip.vector, dtype=np.float32)
         result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 

@@ -150,6 +150,7 @@ class SearchParameters(NarrowedParameters):
     top_k: int = pydantic_field(SearchRequest, "top_k")
     min_score: float = pydantic_field(SearchRequest, "min_score")
     group_by: str = pydantic_field(SearchRequest, "group_by")
+    max_false_alarms: Optional[float] = pydantic_field(SearchRequest, "max_false_alarms")
 
 
 class TimelineParameters(NarrowedParameters):

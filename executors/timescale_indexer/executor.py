@@ -272,6 +272,7 @@ class TimescaleIndexer(Executor):
             doc.earliest_start = time_text(stored.earliest_start)
             doc.latest_start = time_text(stored.latest_start)
             doc.earlier_decoder, doc.unsearchable = stored.earlier_decoder, stored.unsearchable
+            doc.unrelated_scores = stored.null_model.summary() if stored.null_model else {}
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension

@@ -15,8 +15,10 @@ from executors.messages.documents import (
     EmbeddedClip,
     SegmentedClip,
     Status,
+    WindowDoc,
     carried_fields,
     to_windows,
+    write_spec,
 )
 from executors.messages.failures import document_at_fault, mark_failed
 from executors.messages.parameters import (
@@ -32,8 +34,9 @@ from executors.messages.speakers import SpeechClip, VoiceDoc, spoken_fields
 from soundalike.audio.speech import Speech
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import index_spec
+from soundalike.encoders.base import embed_text, index_spec
 from soundalike.encoders.batching import SHARED_BATCH_PATCHES, share_batches
+from soundalike.encoders.catalogue import credits_of
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
@@ -91,16 +94,16 @@ class VGGishEncoder(Executor):
                 f"batch_size is {batch_size} and example_hop_seconds is {example_hop_seconds}; "
                 "both must be above 0"
             )
+        folder = Path(weights_dir) if weights_dir else settings.weights_dir
         encoder = load_encoder(
             model or settings.model,
-            Path(weights_dir) if weights_dir else settings.weights_dir,
+            folder,
             Path(checkpoint) if checkpoint else settings.checkpoint,
             precision=precision or settings.precision,
         )
         self._encoder = share_batches(encoder, self._batch_size)
-        self._settings = replace(
-            settings, weights_dir=Path(weights_dir) if weights_dir else settings.weights_dir
-        )
+        self._credits = credits_of(encoder, folder)
+        self._settings = replace(settings, weights_dir=folder)
         self._voices: Optional[VoiceEncoder] = None
         self._voices_lock = threading.Lock()
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
@@ -130,6 +133,9 @@ class VGGishEncoder(Executor):
         results = DocList[EmbeddedClip](self._started(doc) for doc in docs)
         cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]] = []
         for doc, result in zip(docs, results, strict=True):
+            if not result.error_code and result.kind == "text":
+                with document_at_fault(result, (ServiceError,)):
+                    self._embed_text(doc, result)
             if result.error_code or result.kind != "audio":
                 continue
             with document_at_fault(result, (ServiceError,)):
@@ -186,13 +192,23 @@ class VGGishEncoder(Executor):
         self, docs: DocList[given.Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
     ) -> DocList[Status]:
         """Begin a status with the encoder that is in use."""
-        name, description = self._encoder.name, self._encoder.description
-        return DocList[Status]([Status(configured_encoder=name, encoder_description=description)])
+        return DocList[Status](
+            [
+                Status(
+                    configured_encoder=self._encoder.name,
+                    encoder_description=self._encoder.description,
+                    encoder_licence=self._credits.licence,
+                    encoder_attribution=self._credits.attribution,
+                    takes_text=self._credits.takes_text,
+                )
+            ]
+        )
 
     def _started(self, doc: SegmentedClip) -> EmbeddedClip:
         return EmbeddedClip(
             **carried_fields(doc),
             kind=doc.kind,
+            text=doc.text,
             start_s=doc.start_s,
             end_s=doc.end_s,
             at_s=doc.at_s,
@@ -208,6 +224,12 @@ class VGGishEncoder(Executor):
         if doc.samples is None:
             raise ParameterError("the document has no audio; send it through the segmenter")
         return np.asarray(doc.samples, dtype=np.float32)
+
+    def _embed_text(self, doc: SegmentedClip, result: EmbeddedClip) -> None:
+        (vector,) = embed_text(self._encoder, str(doc.text))
+        plan = WindowPlan(doc.window_s, doc.stride_s, doc.sample_rate_hz)
+        write_spec(result, index_spec(self._encoder, plan, self._hop_s))
+        result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 
     def _embed(self, cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]]) -> None:
         if not cuts:
@@ -232,7 +254,6 @@ class VGGishEncoder(Executor):
             if isinstance(rows, SoundalikeError):
                 mark_failed(result, rows)
                 continue
-            result.encoder, result.fingerprint = spec.encoder, spec.fingerprint
-            result.dimension = spec.dimension
+            write_spec(result, spec)
             for chunk, row in zip(result.chunks, rows, strict=True):
                 chunk.embedding = row

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.audio.loading import load_audio
+from soundalike.audio.parts import Part
 from soundalike.audio.sources import AudioSource, shown_source
 from soundalike.errors import TooLittleSpeech
 from soundalike.types import FloatArray
@@ -73,7 +74,7 @@ def cut_speech(source: AudioSource) -> Speech:
     UnreadableAudio, EmptyAudio, InvalidSamples, AudioTooShort
         As for `soundalike.audio.loading.load_audio`.
     """
-    waveform = load_audio(source, end_s=LONGEST_S, sample_rate_hz=SPEECH_RATE_HZ)
+    waveform = load_audio(source, Part(end_s=LONGEST_S), sample_rate_hz=SPEECH_RATE_HZ)
     samples, speech_s = speech_in(waveform.samples)
     if speech_s < MIN_SPEECH_S:
         raise TooLittleSpeech(

@@ -46,9 +46,13 @@ class Collection:
         """Return a statement of ``queries.sql`` for this collection's table."""
         return sql.queries()[name].replace("{collection}", str(int(self.collection_id)))
 
+    def unchunked(self) -> Collection:
+        """Return the collection without its number of chunks, which may change."""
+        return changed(self, n_chunks=0)
+
     def is_same(self, other: Collection | None) -> bool:
         """Return whether another lookup found this same collection, not a recreated one."""
-        return other is not None and changed(self, n_chunks=other.n_chunks) == other
+        return other is not None and self.unchunked() == other.unchunked()
 
 
 def find(cursor: Cursor, name: str) -> Collection | None:

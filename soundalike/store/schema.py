@@ -9,7 +9,7 @@ from soundalike.faults import one_line
 from soundalike.store import sql
 from soundalike.store.connection import Cursor
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 8
 MIN_PGVECTOR = (0, 8)
 #: Maximum number of dimensions of a halfvec index of pgvector.
 _MAX_DIMENSION = 4000
@@ -49,7 +49,7 @@ def stored_version(cursor: Cursor) -> int | None:
 
 
 def migrate_once(cursor: Cursor) -> bool:
-    """Migrate older tables by one version; return whether a migration was needed.
+    """Migrate older tables to the next version; return whether a migration was needed.
 
     Raises
     ------
@@ -61,15 +61,17 @@ def migrate_once(cursor: Cursor) -> bool:
         return False
     lock_schema(cursor)
     if stored_version(cursor) == version:
+        scripts = sql.migrations()
+        following = min(number for number in scripts if number > version)
         try:
-            cursor.execute(sql.migrations()[version + 1])
+            cursor.execute(scripts[following])
         except (pg_errors.InsufficientPrivilege, pg_errors.FeatureNotSupported) as exc:
             raise SchemaMismatch(
-                f"the tables of schema version {version} could not be migrated to {version + 1} "
+                f"the tables of schema version {version} could not be migrated to {following} "
                 f"({one_line(exc)}); drop views that use them, and run as the role that owns them: "
                 "soundalike status"
             ) from exc
-        cursor.execute(sql.queries()["set_schema_version"], {"version": version + 1})
+        cursor.execute(sql.queries()["set_schema_version"], {"version": following})
     return True
 
 

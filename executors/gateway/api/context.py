@@ -40,6 +40,8 @@ class Context:
     metrics : Metrics
     roots : AllowedRoots
         Folders that requests may name on this machine.
+    weights_dir : Path
+        Folder of the models.
     """
 
     flow: FlowClient
@@ -50,6 +52,7 @@ class Context:
     jobs: Jobs
     metrics: Metrics
     roots: AllowedRoots
+    weights_dir: Path
 
     @classmethod
     def of(cls, flow: FlowClient, settings: Settings, metrics: Metrics) -> Context:
@@ -65,6 +68,7 @@ class Context:
             jobs=jobs,
             metrics=metrics,
             roots=AllowedRoots(settings, Path.cwd()),
+            weights_dir=settings.weights_dir,
         )
 
     async def uploads_under(self, uri: str, collection: str) -> List[StoredDoc]:

@@ -50,7 +50,7 @@ _SCHEMES = {
     },
 }
 #: Sources of a query beside a file.
-_OTHER_SOURCES = ("uri", "recording_id", "vector")
+_OTHER_SOURCES = ("uri", "recording_id", "vector", "text")
 
 
 def describe(app: FastAPI, *, has_key: bool) -> None:

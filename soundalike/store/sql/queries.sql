@@ -393,7 +393,8 @@ date_trunc(%(unit)s, clock)
 -- The recordings of the hits, each with its first path that passes the filters; none if the collection was
 -- deleted or renamed.
 SELECT DISTINCT ON (r.recording_id)
-       r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
+       r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source,
+       r.n_searchable
 FROM soundalike.recordings AS r
 JOIN soundalike.files AS f USING (collection_id, recording_id)
 WHERE r.collection_id = (
@@ -406,7 +407,8 @@ ORDER BY r.recording_id, f.uri;
 -- name: describe
 -- The recordings of the hits, each with its first path; none if the collection was deleted or renamed. Half the
 -- planning time of describe_filtered.
-SELECT r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
+SELECT r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source,
+       r.n_searchable
 FROM soundalike.collections AS c
 JOIN soundalike.recordings AS r ON r.collection_id = c.collection_id
 CROSS JOIN LATERAL (
@@ -507,6 +509,39 @@ FROM soundalike.windows_{collection} AS w JOIN (
 ) AS r USING (recording_id)
 WHERE w.embedding IS NOT NULL
 ORDER BY md5(w.recording_id::text || w.window_index) LIMIT %(limit)s;
+
+-- name: load_null_model
+SELECT model FROM soundalike.null_models WHERE collection_id = %(collection)s;
+
+-- name: save_null_model
+-- Nothing happens if the collection was deleted meanwhile.
+INSERT INTO soundalike.null_models (collection_id, made_at, model)
+SELECT collection_id, %(made_at)s, %(model)s FROM soundalike.collections
+WHERE collection_id = %(collection)s FOR KEY SHARE
+ON CONFLICT (collection_id) DO UPDATE SET made_at = excluded.made_at, model = excluded.model;
+
+-- name: count_recordings
+SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(collection)s;
+
+-- name: sample_recordings
+-- The first searchable recordings by id, a random sample, with the labels of their paths.
+SELECT r.recording_id::text, r.n_windows,
+       (SELECT array_agg(DISTINCT f.label) FROM soundalike.files AS f
+        WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id AND f.label IS NOT NULL)
+FROM soundalike.recordings AS r
+WHERE r.collection_id = %(collection)s AND r.n_searchable > 0
+ORDER BY r.recording_id LIMIT %(limit)s;
+
+-- name: sample_blocks
+-- Adjacent windows of some recordings.
+SELECT w.recording_id::text, halfvec_send(w.embedding)
+FROM unnest(%(recording_ids)s::uuid[], %(firsts)s::integer[], %(lengths)s::integer[])
+     AS s (recording_id, first, length)
+JOIN soundalike.windows_{collection} AS w
+  ON w.recording_id = s.recording_id
+ AND w.window_index >= s.first AND w.window_index < s.first + s.length
+WHERE w.embedding IS NOT NULL
+ORDER BY w.recording_id, w.window_index;
 
 -- name: vector_indexes
 -- Name, validity and size of the vector index, and of its parts in the chunks of a hypertable.

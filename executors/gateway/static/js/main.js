@@ -1,9 +1,9 @@
 /** Brings the parts of the page together. */
 
 import { byId, el, put } from "./dom.js";
-import { forgetOld, keep } from "./kept.js";
 import { choose, showLibrary } from "./library.js";
 import * as options from "./options.js";
+import { forgetOld, keep } from "./query-files.js";
 import { setUpRecorder } from "./recorder.js";
 import { RecordingList } from "./recordings.js";
 import { address, current, go, watch, withCollection } from "./route.js";
@@ -58,7 +58,7 @@ async function learn() {
 /** Whether there is no query. */
 function isIdle() {
   const { view, params } = current();
-  return view === "search" && !params.has("recording") && !params.has("file");
+  return view === "search" && !["recording", "file", "text"].some((name) => params.has(name));
 }
 
 function offer() {
