@@ -41,10 +41,11 @@ class HeldOut:
 
 def hold_out(
     recordings: Sequence[NormalRecording],
+    sessions: Sequence[str],
     method: type[Neighbours] | type[Mahalanobis] | type[Both],
     n_worst: int,
 ) -> HeldOut:
-    """Score each recording by a model that was fitted without it and its group.
+    """Score each recording by a model that was fitted without it and its session.
 
     Anomalies are unknown while learning. Copies that are shifted in a random direction, as far as
     normal recordings are from each other, stand for them.
@@ -52,7 +53,8 @@ def hold_out(
     Parameters
     ----------
     recordings : sequence of NormalRecording
-        Of at least two groups.
+    sessions : sequence of str
+        The session of each; those of one are left out together. At least three different ones.
     method : type
         One of `soundalike.anomalies.distances.METHODS`.
     n_worst : int
@@ -60,7 +62,7 @@ def hold_out(
     """
     scores, peaks, shifted = np.empty(len(recordings)), np.empty(len(recordings)), []
     rng = np.random.default_rng(_SEED)
-    for left_out in folds([found.group for found in recordings]):
+    for left_out in folds(sessions):
         others = [found for row, found in enumerate(recordings) if row not in left_out]
         vectors, owners = stacked(others)
         distance = method(vectors, owners)

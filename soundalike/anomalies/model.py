@@ -37,6 +37,8 @@ class NormalModel:
         What was learned.
     method : str
         One of `METHODS`.
+    asked_method : str
+        The same, or ``auto``.
     n_worst : int
         Number of the most unusual windows whose mean is a recording's score.
     false_alarm_rate : float
@@ -50,6 +52,7 @@ class NormalModel:
     spec: IndexSpec
     recordings: tuple[NormalRecording, ...]
     method: str
+    asked_method: str
     n_worst: int
     false_alarm_rate: float
     held_out: HeldOut
@@ -165,21 +168,25 @@ def fit(
         raise ParameterError(f"method is {method!r}; choose auto, {', '.join(METHODS)}")
     if not 0 < false_alarm_rate < 1:
         raise ParameterError(f"false_alarm_rate is {false_alarm_rate}; give a share from 0 to 1")
-    learned = _distinct(recordings)
-    n_groups = len({found.group for found in learned})
-    if n_groups < MIN_RECORDINGS:
-        what = "recordings" if n_groups == len(learned) else "groups of recordings"
+    learned = distinct(recordings)
+    if len(learned) < MIN_RECORDINGS:
         raise ParameterError(
-            f"there are {n_groups} different normal {what} with a sound; give at least {MIN_RECORDINGS}"
+            f"there are {len(learned)} different normal recordings with a sound; give at least "
+            f"{MIN_RECORDINGS}"
         )
+    # Too few sessions to leave one out: then the interval alone says how little is known.
+    sessions = [found.group for found in learned]
+    if len(set(sessions)) < MIN_RECORDINGS:
+        sessions = [found.recording_id for found in learned]
     n_worst = worst_windows([len(found.vectors) for found in learned])
     candidates = tuple(METHODS) if method == "auto" else (method,)
-    found = {name: hold_out(learned, METHODS[name], n_worst) for name in candidates}
+    found = {name: hold_out(learned, sessions, METHODS[name], n_worst) for name in candidates}
     chosen = choose({name: one.power for name, one in found.items()})
     return NormalModel(
         spec=spec,
         recordings=tuple(learned),
         method=chosen,
+        asked_method=method,
         n_worst=n_worst,
         false_alarm_rate=false_alarm_rate,
         held_out=found[chosen],
@@ -201,7 +208,7 @@ def worst_windows(counts: Sequence[int]) -> int:
     return max(_FEWEST_WINDOWS, min(_MOST_WINDOWS, half))
 
 
-def _distinct(recordings: Sequence[NormalRecording]) -> list[NormalRecording]:
+def distinct(recordings: Sequence[NormalRecording]) -> list[NormalRecording]:
     """Return recordings with a sound, each once, with vectors as precise as they are stored."""
     by_id = {found.recording_id: found for found in recordings if len(found.vectors)}
     return [

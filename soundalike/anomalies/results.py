@@ -31,6 +31,8 @@ class NormalRecording:
         Of length 1.
     group : str
         Recordings of one group, as of one session, are left out together; by default each is its own.
+    is_accepted : bool
+        It was learned later, after a person had checked it.
     """
 
     recording_id: str
@@ -38,6 +40,7 @@ class NormalRecording:
     spans: Sequence[tuple[float, float]]
     vectors: FloatArray
     group: str = ""
+    is_accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Score:
     Attributes
     ----------
     score : float
-        Mean score of the most unusual windows; 1 is the threshold's scale only where the threshold is 1.
+        Mean score of the most unusual windows.
     threshold : float
         Recordings above it are anomalous.
     is_anomalous : bool
