@@ -14,8 +14,8 @@ RATE_HZ = 16_000
 #: Levels of a fault relative to the machine, over the whole recording.
 LEVELS_DB = (-6, 0, 6)
 _HUM_RMS = 0.05
-#: Level of the hall relative to the machine.
-_HALL_DB = -12.0
+#: Level of the hall relative to the machine, and how it varies between recordings.
+_HALL_DB, _HALL_VARIES_DB = 0.0, 3.0
 _Samples = npt.NDArray[np.float64]
 
 
@@ -44,8 +44,8 @@ def hum(rng: np.random.Generator, speed_hz: float, seconds: float, drift: float 
         swell = 1 + 0.2 * _slow(rng, n)
         found += share * number**-tilt * swell * np.sin(number * phase + rng.uniform(0, 2 * np.pi))
     level = _HUM_RMS * 10 ** (3 * drift / 20) * 10 ** (rng.normal(0, 1) / 20)
-    hall = _scaled(_coloured(rng, n), level * 10 ** (_HALL_DB / 20))
-    return _scaled(found, level) + hall
+    hall_db = _HALL_DB + rng.normal(0, _HALL_VARIES_DB)
+    return _scaled(found, level) + _scaled(_hall(rng, n), level * 10 ** (hall_db / 20))
 
 
 def bearing_tick(rng: np.random.Generator, speed_hz: float, n: int) -> _Samples:
@@ -135,6 +135,19 @@ def _coloured(rng: np.random.Generator, n: int) -> _Samples:
     spectrum = np.fft.rfft(rng.normal(size=n))
     spectrum /= np.sqrt(np.maximum(np.arange(spectrum.size), 1))
     return np.fft.irfft(spectrum, n)
+
+
+def _hall(rng: np.random.Generator, n: int) -> _Samples:
+    """Return the noise of a hall: a rumble that falls with frequency, and things that are put down."""
+    found = _scaled(_coloured(rng, n), 1.0)
+    for _ in range(rng.poisson(n / RATE_HZ / 4)):
+        length = round(rng.uniform(0.05, 0.4) * RATE_HZ)
+        start = int(rng.integers(0, max(1, n - length)))
+        part = found[start : start + length]
+        ring = np.sin(2 * np.pi * rng.uniform(300, 3000) * np.arange(len(part)) / RATE_HZ)
+        noise = rng.normal(size=len(part))
+        part += rng.uniform(1, 3) * (noise + ring) * np.exp(-4 * np.arange(len(part)) / length)
+    return found
 
 
 def _rms(samples: _Samples) -> float:
