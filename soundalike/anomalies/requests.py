@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from soundalike.errors import ParameterError
-from soundalike.parameters import about
+from soundalike.parameters import about, field_of
 
 #: How to choose the distance of a model.
 CHOICES = ("auto", "both", "neighbours", "mahalanobis")
@@ -88,3 +88,72 @@ class LearnRequest:
         if found is None:
             return ""
         return found.group(1 if found.re.groups else 0) or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchRequest:
+    """How a folder is watched, what is told anomalies, and which events are shown.
+
+    Raises
+    ------
+    ParameterError
+        A value is out of its range.
+    """
+
+    once: bool = field(
+        default=False,
+        metadata=about("score what is new, and end: exit status 1 if a recording is anomalous"),
+    )
+    settle_s: float = field(
+        default=2.0,
+        metadata=about("a file is complete after so many seconds without a change", ge=0, le=3600),
+    )
+    rescan_s: float = field(
+        default=60.0,
+        metadata=about("list the folder this often, for disks without notifications", ge=1, le=86400),
+    )
+    command: str | None = field(
+        default=None,
+        metadata=about(
+            "run this program for each anomaly, which it gets as JSON on its standard input; words are "
+            "split as a shell does, but no shell runs"
+        ),
+    )
+    webhook: str | None = field(
+        default=None,
+        metadata=about(
+            "post each anomaly as JSON to this address, signed with SOUNDALIKE_WEBHOOK_SECRET; its host "
+            "must be allowed"
+        ),
+    )
+    webhook_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "host that webhooks may be sent to, like example.org or 10.0.0.5:8080; default: "
+            "SOUNDALIKE_WEBHOOK_HOSTS, separated by commas"
+        ),
+    )
+    syslog: str | None = field(
+        default=None,
+        metadata=about("write each anomaly to a system log: local, HOST or HOST:PORT by UDP"),
+    )
+    metrics_port: int | None = field(
+        default=None, metadata=about("serve metrics for Prometheus at this port, under /metrics")
+    )
+    metrics_host: str = field(default="127.0.0.1", metadata=about("address that metrics are served at"))
+    hours: float = field(default=24.0, metadata=about("show the events of so many hours", ge=0, le=1e6))
+    limit: int = field(default=100, metadata=about("show at most so many events", ge=1, le=10_000))
+    only_anomalous: bool = field(default=False, metadata=about("show anomalies alone"))
+
+    def __post_init__(self) -> None:
+        for name in ("settle_s", "rescan_s", "hours", "limit"):
+            limits = field_of(type(self), name).metadata["limits"]
+            value = getattr(self, name)
+            if not limits["ge"] <= value <= limits["le"]:
+                raise ParameterError(
+                    f"{name} is {value:g}; give a number from {limits['ge']:g} to {limits['le']:g}"
+                )
+        if self.metrics_port is not None and not 0 < self.metrics_port < 65536:
+            raise ParameterError(f"metrics_port is {self.metrics_port}; give a port from 1 to 65535")
+        if self.once and self.metrics_port is not None:
+            raise ParameterError("metrics are for a running watch; leave out --once or --metrics-port")

@@ -12,6 +12,7 @@ import click
 from soundalike.anomalies.requests import CHOICES, LearnRequest
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
+from soundalike.cli.normal_options import WATCH_OPTIONS, watch_request
 from soundalike.cli.paths import sound_files
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.search.requests import Narrowing
@@ -35,6 +36,8 @@ _WORDS: dict[str, tuple[int, float, str]] = {
     "list": (0, 0, ""),
     "show": (1, 1, "NAME"),
     "remove": (1, 1, "NAME"),
+    "watch": (2, 2, "NAME FOLDER"),
+    "events": (1, 1, "NAME"),
 }
 
 
@@ -46,7 +49,8 @@ _WORDS: dict[str, tuple[int, float, str]] = {
         default="list",
         help="learn NAME FOLDER...: add normal recordings to a model; score NAME FILE...: score "
         "recordings, exit status 1 if one is anomalous; list: show all models; show NAME: show one; "
-        "remove NAME: remove one; default: list",
+        "remove NAME: remove one; watch NAME FOLDER: score each new recording of a folder; "
+        "events NAME: show what watching has found; default: list",
     ),
     click.Argument(["words"], nargs=-1, type=options.FileName(str), metavar="[NAME] [PATH]..."),
     options.option_of(
@@ -77,6 +81,7 @@ _WORDS: dict[str, tuple[int, float, str]] = {
         callback=lambda ctx, param, value: options.prefix_below(value),
     ),
     options.flag("--yes", help="remove without asking"),
+    *WATCH_OPTIONS,
     *options.encoding(),
     server="refused",
 )
@@ -96,6 +101,7 @@ def command(
         raise ParameterError(f"give: soundalike normal {action} {usage}".rstrip())
     from soundalike.cli.search import filters_of
 
+    watching = watch_request(action, given)
     filters = filters_of(given, place)
     request = LearnRequest(**given)
     _check_options(action, request, collection, filters)
@@ -105,6 +111,12 @@ def command(
         return _score(place, words[0], words[1:], as_json=as_json)
     if action == "remove":
         return _remove(place, words[0], yes=yes)
+    if action in ("watch", "events"):
+        from soundalike.cli import normal_watch
+
+        if action == "events":
+            return normal_watch.events(place, words[0], watching, as_json=as_json)
+        return normal_watch.run(place, words[0], Path(words[1]), watching, as_json=as_json)
     return _show(place, words[0] if words else None, as_json=as_json)
 
 
