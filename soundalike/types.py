@@ -188,7 +188,7 @@ class Match:
         The collection that holds the recording.
     false_alarm_rate : float or None
         Probability that an unrelated recording of the collection scores as high; None if it is unknown,
-        as in collections of fewer than 20 recordings.
+        as in collections of fewer than 20 recordings and for texts.
     """
 
     rank: int

@@ -27,7 +27,7 @@ from soundalike.types import FloatArray
 #: Fewer speakers do not show how people differ.
 MIN_SPEAKERS = 4
 _RESAMPLES = 500
-#: Splits into halves; all of them where there are no more.
+#: At most this many splits into halves; all of them where there are fewer.
 _MOST_SPLITS = 50
 
 
