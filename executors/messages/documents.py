@@ -262,6 +262,9 @@ class Status(BaseDoc):
     encoder: Optional[str] = None
     configured_encoder: Optional[str] = None
     encoder_description: Optional[str] = None
+    encoder_level: Optional[str] = Field(
+        default=None, description="what the configured encoder does about the level of a recording"
+    )
     recordings: int = 0
     files: int = 0
     windows: int = 0

@@ -25,7 +25,7 @@ from executors.messages.parameters import (
 )
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import index_spec
+from soundalike.encoders.base import index_spec, level_of
 from soundalike.encoders.batching import SHARED_BATCH_PATCHES, share_batches
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.embedding import CutRecording, embed_each
@@ -131,7 +131,15 @@ class VGGishEncoder(Executor):
     ) -> DocList[Status]:
         """Begin a status with the encoder that is in use."""
         name, description = self._encoder.name, self._encoder.description
-        return DocList[Status]([Status(configured_encoder=name, encoder_description=description)])
+        return DocList[Status](
+            [
+                Status(
+                    configured_encoder=name,
+                    encoder_description=description,
+                    encoder_level=level_of(self._encoder),
+                )
+            ]
+        )
 
     def _started(self, doc: SegmentedClip) -> EmbeddedClip:
         return EmbeddedClip(

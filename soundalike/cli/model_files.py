@@ -91,7 +91,9 @@ def _manifest(name: str, folder: Path) -> Manifest:
 
 def _show(name: str, folder: Path, *, as_json: bool) -> int:
     if name in _BUILT_IN:
-        row = _row(name, folder, ())
+        from soundalike.encoders.choice import network_level
+
+        row = {**_row(name, folder, ()), "level": network_level(name, folder)}
         if as_json:
             output.json_line(row)
         else:
@@ -101,6 +103,7 @@ def _show(name: str, folder: Path, *, as_json: bool) -> int:
     manifest = _manifest(name, folder)
     facts = manifest.model_dump(mode="json", exclude_defaults=True, exclude={"centre", "checks"})
     layout = manifest.layout
+    facts["level"] = manifest.shown_level
     facts["example_s"] = round(layout.n_samples / layout.sample_rate_hz, 3)
     if as_json:
         output.json_line(facts)

@@ -62,6 +62,10 @@ def find_model(name: str, folder: Path) -> Installed:
     manifest = read_manifest(place / MANIFEST)
     if manifest.name != name:
         raise ParameterError(f"{place / MANIFEST} is the manifest of {manifest.name!r}")
+    shipped = shipped_manifests().get(name)
+    if shipped is not None and shipped.source == manifest.source:
+        # An earlier version installed the same file, and its copy has the facts of that version.
+        manifest = shipped
     return Installed(place / MODEL, manifest)
 
 

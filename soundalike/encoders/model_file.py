@@ -32,10 +32,12 @@ class ModelFile(OneNetwork):
     def __init__(self, path: Path, manifest: Manifest, *, precision: str = "auto") -> None:
         self.name = manifest.name
         self.layout = manifest.layout
+        self.level = manifest.shown_level
         self.fingerprint = fingerprint(path, manifest)
         self._facts = manifest.input
         # It keeps its window and its bands.
         self._spectrogram = manifest.input.spectrogram() if manifest.input.kind == "log_mel" else None
+        self._level = manifest.level
         self._centre = manifest.centre_vector
         self._path = path
         self._session: Session = open_session(
@@ -44,6 +46,10 @@ class ModelFile(OneNetwork):
         mark = "" if manifest.status == "verified" else ", unverified"
         self.description = f"{manifest.title}, in {self._session.precision}{mark}"
         self._check()
+
+    def window_gain(self, samples: FloatArray) -> float:
+        """Return the factor that brings a window to the level of the manifest."""
+        return 1.0 if self._level is None else self._level.gain(samples)
 
     def front_end(self, samples: FloatArray) -> FloatArray:
         """Return what the network takes of ``(n, n_samples)`` float32 examples."""

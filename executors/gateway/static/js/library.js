@@ -59,7 +59,7 @@ function draw(state) {
 }
 
 function drawEncoder() {
-  const { encoder, configured_encoder: configured, encoder_description: description } = service.status;
+  const { encoder, configured_encoder: configured, encoder_description: description, encoder_level: level } = service.status;
   const { window_s: window, stride_s: stride, dimension } = service.status;
   const name = encoder || configured || "unknown";
   const code = (text) => el("code", {}, text);
@@ -67,6 +67,7 @@ function drawEncoder() {
     byId("encoder"),
     el("p", {}, el("strong", {}, name), name === WEIGHT_FREE && el("span", { class: "label warn" }, "weight-free")),
     el("p", { class: "quiet" }, name === configured && description ? sentence(description) : ""),
+    name === configured && level && el("p", { class: "quiet small" }, `Level of a recording: ${level}.`),
     window && el("p", { class: "quiet small" }, `Windows of ${window} s, one every ${stride} s; ${dimension} dimensions.`),
     name === WEIGHT_FREE &&
       el(
