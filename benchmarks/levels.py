@@ -1,6 +1,6 @@
-"""Whether level, sample format, bandwidth and noise of a recording decide the answer, on labelled clips.
+r"""Whether level, sample format, bandwidth and noise decide the answer, on labelled clips.
 
-``python -m benchmarks.levels FOLDER --fold-pattern '^(\\d)'`` makes quieter, narrower and noisier copies
+``python -m benchmarks.levels FOLDER --fold-pattern '^(\d)'`` makes quieter, narrower and noisier copies
 of the clips in a temporary folder. For each kind of copy it reports where a copy as the query finds its
 own source among the originals, and how well copies find copies of their class.
 """
