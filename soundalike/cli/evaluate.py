@@ -15,6 +15,7 @@ from soundalike.audio.files import NO_TRACK, FileList
 from soundalike.audio.windows import WindowPlan
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
+from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.paths import LeftOut, metadata_tables, sound_files
 from soundalike.config import PRECISIONS, Settings, check_model
 from soundalike.errors import AudioError, AudioNotFound, ConfigError, ParameterError
@@ -116,7 +117,7 @@ class EvaluateRequest:
                 f"{MAX_SETTINGS - 1} times"
             )
         if self.report:
-            _check_report(self.report)
+            check_place("report", self.report, ".html", ".htm")
 
 
 @make_command(
@@ -327,6 +328,7 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
         "per_class": [asdict(found) for found in per_class(result)],
         "confusion": [asdict(cell) for cell in confusion(result)],
         "failures": [failure._asdict() for failure in result.failed],
+        "false_alarms": _false_alarms(result),
     }
     if result is not first:
         found = differences(first, result)
@@ -335,6 +337,20 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
             **{f"{name}_ci": list(found[name][1:]) for name in METRICS},
         }
     return row
+
+
+def _false_alarms(result: Evaluation) -> dict[str, Any] | None:
+    """Return expected and observed false-alarm rates; None if there are too few clips."""
+    from soundalike.evaluation.reliability import EXPECTED
+
+    found = result.reliability
+    if found is None:
+        return None
+    rates = [
+        {"expected": expected, "observed": observed}
+        for expected, observed in zip(EXPECTED, found.observed, strict=True)
+    ]
+    return {"pairs": found.n_pairs, "rates": rates}
 
 
 def _is_film(failure: Failure, files: FileList) -> bool:
@@ -370,26 +386,11 @@ def _note_what_is_odd(result: Evaluation) -> None:
         )
 
 
-def _check_report(path: Path) -> None:
-    if path.suffix.lower() not in (".html", ".htm"):
-        # So that a slip does not overwrite a recording or the metadata.
-        raise ParameterError(f"report is {str(path)!r}; give a file that ends in .html")
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ParameterError(f"report {str(path)!r} cannot be written there; give a file in a folder")
-
-
 def _write_report(path: Path, request: EvaluateRequest, results: Sequence[Evaluation]) -> None:
     from soundalike.evaluation.report import render
 
     page = render(results, Path(os.path.abspath(request.folder)), _options(request))
-    try:
-        # Names that are no UTF-8 are shown escaped, as on stdout.
-        path.write_bytes(page.encode("utf-8", errors="backslashreplace"))
-    except OSError as exc:
-        raise ParameterError(
-            f"report {str(path)!r} cannot be written: {exc.strerror}; give another place"
-        ) from exc
-    output.note(f"report: {output.visible(str(path))}")
+    write_page("report", path, page)
 
 
 def _options(request: EvaluateRequest) -> dict[str, str]:

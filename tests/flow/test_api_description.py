@@ -21,7 +21,14 @@ METHODS = {
     "search": {"search", "search_upload", "timeline", "timeline_upload"},
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
-        *("list_folders", "delete_collection", "delete_path", "delete_recording", "delete_label"),
+        *(
+            "list_folders",
+            "list_models",
+            "delete_collection",
+            "delete_path",
+            "delete_recording",
+            "delete_label",
+        ),
     },
     "indexing": {
         *(
