@@ -249,7 +249,7 @@ def embed_patches_at(
     encoder: Network,
     batch_patches: int = BATCH_PATCHES,
 ) -> FloatArray:
-    """Return the encoder's raw vector of each patch of a recording.
+    """Return the encoder's raw vector of each patch of a recording; each counts as a window.
 
     Parameters
     ----------
@@ -271,7 +271,10 @@ def embed_patches_at(
     InvalidSamples
         A sample is too large for the encoder.
     """
-    patches = [_Patch(samples, start) for start in starts]
+    length = encoder.layout.n_samples
+    patches = [
+        _Patch(samples, start, encoder.window_gain(samples[start : start + length])) for start in starts
+    ]
     return np.concatenate(list(_embedded(patches, encoder, batch_patches)))
 
 
