@@ -10,19 +10,14 @@ from soundalike.store.connection import Cursor
 from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import ensure_schema, has_schema, lock_schema
 from soundalike.store.voices import (
-    Candidate,
-    Enrolment,
-    Speaker,
     SpeakerStore,
-    Utterance,
-    VoiceSpec,
     check_utterance,
     check_voice,
     check_voice_spec,
     checked_name,
     speaker_not_found,
 )
-from soundalike.types import FloatArray
+from soundalike.types import Candidate, Enrolment, FloatArray, Speaker, Utterance, VoiceSpec
 
 
 class PostgresSpeakers(PostgresReader, SpeakerStore):
