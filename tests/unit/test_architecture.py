@@ -33,6 +33,7 @@ ROOMS = (
     "encoders",
     "store",
     "search",
+    "events",
     "indexing",
     "archive",
     "evaluation",
