@@ -103,13 +103,14 @@ def line(row: Mapping[str, Any]) -> str:
     return f"{row['score']:6.3f}  {at:<21}  {asked:<15}  {when:<25}  {clip}{label}"
 
 
-def _progress() -> Callable[[int, int], None]:
+def _progress() -> Callable[[int, int | None], None]:
     """Return a function that shows how many recordings are done, if that takes long."""
     show: Callable[[int], None] | None = None
 
-    def on_progress(done: int, total: int) -> None:
+    def on_progress(done: int, total: int | None) -> None:
         nonlocal show
-        show = show or output.progress(total, "recordings")
-        show(done)
+        if total is not None:
+            show = show or output.progress(total, "recordings")
+            show(done)
 
     return on_progress
