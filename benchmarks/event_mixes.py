@@ -127,7 +127,7 @@ def _hum(rng: np.random.Generator) -> FloatArray:
 
 
 def background(kind: str, n_samples: int, rng: np.random.Generator) -> FloatArray:
-    """Return ``pink`` or ``brown`` noise, or ``street``: noise that swells, with passing cars and steps."""
+    """Return ``pink`` or ``brown`` noise, or ``street``: noise that swells, with cars and steps."""
     power = {"pink": 1.0, "brown": 2.0, "street": 1.3}[kind]
     size = scipy.fft.next_fast_len(n_samples)
     frequencies = np.fft.rfftfreq(size, 1 / RATE_HZ)

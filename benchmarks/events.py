@@ -1,6 +1,6 @@
 """Events in long recordings: how well they are found, and how fast.
 
-``python -m benchmarks.events --clips FOLDER --output bench-events.json`` mixes labelled clips into noise.
+``python -m benchmarks.events --clips FOLDER --output events.json`` mixes labelled clips into noise.
 Their names have a fold; queries and events are of different folds. Without ``--clips`` only made sounds
 are mixed, and only speed is measured with ``--no-quality``.
 """

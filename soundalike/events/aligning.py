@@ -14,6 +14,8 @@ from soundalike.types import FloatArray
 
 #: An alignment belongs to a part whose begin is at most this far from its own.
 _NEAR_S = 0.75
+#: An alignment stands out if it is so many deviations above the middle one.
+_RARE = 6.0
 #: Share of the alignment in the score; the other is that of the sound as a whole.
 _ALIGNED = 0.5
 #: What a part loses that is e times as long as the query, or as short.
@@ -58,7 +60,7 @@ def align(
             count = min(len(aligned), len(cosines))
             aligned[:count] += track.weight / len(heard) * cosines[:count]
     spans = joined(stretch.active, gap_s)
-    spans += _peaks(aligned, length_s, stretch.duration_s)
+    spans += _peaks(aligned, length_s, stretch.duration_s, [begin_s for begin_s, _ in spans])
     if not spans:
         return []
     whole = np.zeros(len(spans))
@@ -96,21 +98,27 @@ def _diagonal(vectors: FloatArray, query: FloatArray) -> npt.NDArray[np.float64]
     return cosines
 
 
-def _peaks(aligned: npt.NDArray[np.float64], length_s: float, duration_s: float) -> list[Span]:
-    """Return where the query itself may be: the best alignments."""
+def _peaks(
+    aligned: npt.NDArray[np.float64], length_s: float, duration_s: float, begins_s: Sequence[float]
+) -> list[Span]:
+    """Return where the query itself seems to be, far from the begin of any active part.
+
+    There it hides in a louder sound, or is too quiet for a part of its own.
+    """
+    middle = float(np.median(aligned))
+    least = middle + _RARE * 1.4826 * float(np.median(np.abs(aligned - middle)))
     room = max(1, round(length_s / HOP_S / 2))
-    found: list[Span] = []
     left = aligned.copy()
-    for _ in range(1 + int(duration_s / max(length_s, 1.0)) // 4):
+    for begin_s in begins_s:
+        left[max(0, int((begin_s - _NEAR_S) / HOP_S)) : int((begin_s + _NEAR_S) / HOP_S) + 1] = 0.0
+    found: list[Span] = []
+    while left.any():
         row = int(left.argmax())
-        if left[row] <= 0.0:
+        if left[row] <= least:
             break
         left[max(0, row - room) : row + room + 1] = 0.0
-        begin_s = row * HOP_S
-        end_s = min(begin_s + length_s, duration_s)
-        if end_s - begin_s >= HOP_S:
-            found.append((begin_s, end_s))
-    return found
+        found.append((row * HOP_S, min(row * HOP_S + length_s, duration_s)))
+    return [(begin_s, end_s) for begin_s, end_s in found if end_s - begin_s >= HOP_S]
 
 
 def _best_near(aligned: npt.NDArray[np.float64], begin_s: float) -> float:
