@@ -21,6 +21,8 @@ _LEAST_SPREAD = 0.05
 _LEAST_RISE = 1e-3
 #: Smoothing of the profile in frames: to find events, and to find their bounds.
 _COARSE, _FINE = 12.0, 2.0
+#: The coarse smoothing moves the bounds of a loud sound by this many frames at most.
+_BLUR_FRAMES = round(3 * _COARSE)
 #: An event rises this many deviations of the profile above its median somewhere, and stays above the
 #: second everywhere.
 _HIGH, _LOW = 8.0, 2.5
@@ -106,11 +108,13 @@ def _runs(flags: npt.NDArray[np.bool_]) -> Spans:
 
 
 def _trimmed(loud: npt.NDArray[np.bool_], begin: int, end: int) -> tuple[int, int]:
-    """Return the bounds without what only smoothing has added."""
+    """Return the bounds without what only smoothing may have added, where nothing is loud."""
     rows = np.flatnonzero(loud[begin:end])
     if not len(rows):
         return begin, end
-    return begin + int(rows[0]), begin + int(rows[-1]) + 1
+    most = min(_BLUR_FRAMES, (end - begin) // 2 - 1)
+    first, last = min(int(rows[0]), most), max(int(rows[-1]) + 1, end - begin - most)
+    return begin + first, begin + last
 
 
 def active_part(samples: FloatArray, rate_hz: int) -> tuple[int, int]:

@@ -16,6 +16,8 @@ from soundalike.types import FloatArray
 _NEAR_S = 0.75
 #: An alignment stands out if it is so many deviations above the middle one.
 _RARE = 6.0
+#: Within active parts so many times as long as the query, or longer, its own place is looked for.
+_LONG = 2.0
 #: Share of the alignment in the score; the other is that of the sound as a whole.
 _ALIGNED = 0.5
 #: What a part loses that is e times as long as the query, or as short.
@@ -60,7 +62,7 @@ def align(
             count = min(len(aligned), len(cosines))
             aligned[:count] += track.weight / len(heard) * cosines[:count]
     spans = joined(stretch.active, gap_s)
-    spans += _peaks(aligned, length_s, stretch.duration_s, [begin_s for begin_s, _ in spans])
+    spans += _peaks(aligned, length_s, stretch.duration_s, spans)
     if not spans:
         return []
     whole = np.zeros(len(spans))
@@ -99,24 +101,24 @@ def _diagonal(vectors: FloatArray, query: FloatArray) -> npt.NDArray[np.float64]
 
 
 def _peaks(
-    aligned: npt.NDArray[np.float64], length_s: float, duration_s: float, begins_s: Sequence[float]
+    aligned: npt.NDArray[np.float64], length_s: float, duration_s: float, active: Sequence[Span]
 ) -> list[Span]:
-    """Return where the query itself seems to be, far from the begin of any active part.
-
-    There it hides in a louder sound, or is too quiet for a part of its own.
-    """
+    """Return where the query itself seems to be within longer sounds, and where nothing is active."""
     middle = float(np.median(aligned))
     least = middle + _RARE * 1.4826 * float(np.median(np.abs(aligned - middle)))
     room = max(1, round(length_s / HOP_S / 2))
     left = aligned.copy()
-    for begin_s in begins_s:
-        left[max(0, int((begin_s - _NEAR_S) / HOP_S)) : int((begin_s + _NEAR_S) / HOP_S) + 1] = 0.0
+    for begin_s, end_s in active:
+        if end_s - begin_s <= _LONG * length_s:
+            # The query would begin before the end of this part, and end after its begin.
+            first = max(0, int((begin_s - length_s) / HOP_S) + 1)
+            left[first : int(end_s / HOP_S) + 1] = -1.0
     found: list[Span] = []
-    while left.any():
+    for _ in range(len(left)):
         row = int(left.argmax())
         if left[row] <= least:
             break
-        left[max(0, row - room) : row + room + 1] = 0.0
+        left[max(0, row - room) : row + room + 1] = -1.0
         found.append((row * HOP_S, min(row * HOP_S + length_s, duration_s)))
     return [(begin_s, end_s) for begin_s, end_s in found if end_s - begin_s >= HOP_S]
 
