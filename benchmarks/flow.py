@@ -26,7 +26,7 @@ def measure(sounds: Sequence[Path], settings: Settings) -> dict[str, Any]:
         ready_s = time.perf_counter() - started
         index_s = _index(service, sounds)
         latencies = _search(service, sounds)
-        memory = _memory_mb()
+        memory = memory_by_process()
     return {
         "ready_s": round(ready_s, 2),
         "index_s": round(index_s, 2),
@@ -56,20 +56,7 @@ def _search(service: Service, sounds: Sequence[Path]) -> list[float]:
 
 
 def memory_by_process() -> dict[str, int]:
-    """Return the resident memory of the Flow's processes in MB, the largest first."""
-    launcher = psutil.Process().children()[0]
-    sizes = [round(p.memory_info().rss / 2**20) for p in [launcher, *launcher.children(recursive=True)]]
-    return {"sum": sum(sizes), "largest": max(sizes)}
-
-
-def _memory_mb() -> dict[str, int]:
-    """Return the resident memory of the Flow's processes and of the database's, summed up."""
-    launcher = psutil.Process().children()[0]
-    flow = [launcher, *launcher.children(recursive=True)]
-    servers = [p for p in psutil.process_iter(["name"]) if p.info["name"] == "postgres"]
-    return {
-        "flow_processes": len(flow),
-        "flow_rss_sum": round(sum(process.memory_info().rss for process in flow) / 2**20),
-        "flow_rss_largest": round(max(process.memory_info().rss for process in flow) / 2**20),
-        "postgres_processes": len(servers),
-    }
+    """Return the resident memory of the Flow's processes in MB: of all, and of the largest."""
+    below = psutil.Process().children(recursive=True)
+    sizes = [round(process.memory_info().rss / 2**20) for process in below]
+    return {"processes": len(sizes), "sum": sum(sizes), "largest": max(sizes)}

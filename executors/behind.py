@@ -25,6 +25,16 @@ from executors.messages.documents import (
 )
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.messages.parameters import PARAMETERS
+from executors.messages.speakers import (
+    EnrolledDoc,
+    IdentifiedDoc,
+    RemovedDoc,
+    SpeakerDoc,
+    SpeechClip,
+    UtteranceDoc,
+    VerifiedDoc,
+    VoiceDoc,
+)
 
 discover_endpoints_once()
 
@@ -40,7 +50,14 @@ _STORED: _Documents = {
     "drop": CollectionDoc,
     "labels": LabelDoc,
     "folders": FolderDoc,
+    "enrol": EnrolledDoc,
+    "identify": IdentifiedDoc,
+    "verify": VerifiedDoc,
+    "speakers": SpeakerDoc,
+    "utterances": UtteranceDoc,
+    "remove_speaker": RemovedDoc,
 }
+_VOICES = ("enrol", "identify", "verify")
 
 
 def _passing(endpoint: str, doc: Type[BaseDoc]) -> Any:
@@ -63,11 +80,18 @@ def _base(name: str, documents: _Documents) -> Any:
 
 
 AfterSegmenter = _base(
-    "AfterSegmenter", {"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip}
+    "AfterSegmenter",
+    {
+        **{"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip},
+        **dict.fromkeys(_VOICES, SpeechClip),
+    },
 )
 AfterEncoder = _base(
     "AfterEncoder",
-    {"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+    {
+        **{"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+        **dict.fromkeys(_VOICES, VoiceDoc),
+    },
 )
 AfterIndexer = _base("AfterIndexer", {**_STORED, "search": SearchHits})
 AfterRanker = _base("AfterRanker", {**_STORED, "search": Found})

@@ -11,16 +11,14 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 #: Rooms of `soundalike/` by floor, the top one first. A room imports from lower floors only.
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
-    (
-        ("doctor", "checks"),
-        ("evaluation", "measures"),
-        ("archive", "export, import"),
-        ("client", "running service"),
-    ),
+    (("doctor", "checks"), ("client", "running service")),
+    (("speakers", "voices of people"),),
+    (("evaluation", "measures"), ("archive", "export, import")),
     (("indexing", "add, sync, prune, reindex"),),
     (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
+    (("scores", "false-alarm rates"),),
     (("audio.sandbox", "processes that may die"),),
     (("clock", "start times"),),
     (("audio", "decode, resample, cut"),),

@@ -27,6 +27,7 @@ from executors.gateway.api import (
     routes_media,
     routes_search,
     routes_service,
+    routes_speakers,
     routes_vectors,
 )
 from executors.gateway.api.context import Context
@@ -52,6 +53,10 @@ from soundalike.config import Settings
 from soundalike.limits import Limits
 
 _DOC_FILES = "/_docs"
+_ROUTES = (
+    *(routes_search, routes_library, routes_jobs, routes_vectors, routes_media),
+    routes_speakers,
+)
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.
 _UNCUT = 1_000_000
@@ -92,7 +97,7 @@ class SoundalikeHTTPServer(HTTPServer):
         context.uploads.prepare()
         resume_jobs(context)
         app.include_router(routes_service.router)
-        for routes in (routes_search, routes_library, routes_jobs, routes_vectors, routes_media):
+        for routes in _ROUTES:
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
         access = Access.from_env(self.host, any_origin=self._any_origin)

@@ -12,7 +12,13 @@ from executors.messages.documents import (
 )
 from executors.messages.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
-from soundalike.search.queries import EmbeddedQuery, sound_query, stored_query, vector_query
+from soundalike.search.queries import (
+    EmbeddedQuery,
+    sound_query,
+    stored_query,
+    text_query,
+    vector_query,
+)
 from soundalike.store import Store
 
 #: Errors that one document of a request is to blame for; the others are answered.
@@ -40,6 +46,9 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
     rows = to_embeddings(doc)
     if doc.kind == "vector":
         return vector_query(store, rows[0], collections)
+    if doc.kind == "text":
+        # Answers name paths, which a text is not.
+        return text_query("", rows[:1], to_spec(doc))
     return sound_query(
         doc.uri or "",
         doc.recording_id,

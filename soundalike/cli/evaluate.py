@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.anomalies.requests import CHOICES, LearnRequest
 from soundalike.audio.files import NO_TRACK, FileList
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
-from soundalike.cli.evaluation_output import check_report, note_failures, write_page
+from soundalike.cli.evaluation_output import note_failures
 from soundalike.cli.evaluation_settings import (
     COMPARE_KEYS,
     MAX_SETTINGS,
@@ -21,6 +22,7 @@ from soundalike.cli.evaluation_settings import (
     encoders_of,
     parse_setting,
 )
+from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.paths import LeftOut, metadata_tables, sound_files
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.indexing.requests import TableChoice
@@ -67,7 +69,7 @@ class EvaluateRequest:
                 f"{MAX_SETTINGS - 1} times"
             )
         if self.report:
-            check_report(self.report)
+            check_place("report", self.report, ".html", ".htm")
 
 
 @make_command(
@@ -80,6 +82,22 @@ class EvaluateRequest:
     ),
     *options.metadata(
         "label (or category), and if need be fold. Where it is named, only its clips are taken"
+    ),
+    options.flag(
+        "--anomaly",
+        help="measure how well soundalike normal finds anomalies instead: DIR has the recordings of one "
+        "machine or several, as train/normal, test/OK_* and test/KO_*, or as MIMII or DCASE have them",
+    ),
+    options.option_of(
+        LearnRequest,
+        "false_alarm_rate",
+        "--false-alarm-rate",
+        more="; with --anomaly",
+        type=float,
+        metavar="RATE",
+    ),
+    options.option_of(
+        LearnRequest, "method", "--method", more="; with --anomaly", type=click.Choice(CHOICES)
     ),
     click.Option(
         ["--fold-pattern"],
@@ -142,23 +160,36 @@ def command(
     list_skipped: bool,
     events: Path | None,
     min_score: float | None,
+    anomaly: bool,
+    false_alarm_rate: float | None,
+    method: str | None,
     **given: Any,
 ) -> int:
     """Read the request, evaluate, print the metrics, and write the report where one is asked for."""
+    learning = LearnRequest(false_alarm_rate=false_alarm_rate, method=method)
+    if anomaly:
+        from soundalike.cli import evaluate_anomaly
+
+        asked = evaluate_anomaly.EvaluateAnomalyRequest(
+            folder=Path(given["folder"]), learning=learning, report=given["report"]
+        )
+        return evaluate_anomaly.run(asked, place, as_json=as_json)
+    if learning != LearnRequest():
+        raise ParameterError("--false-alarm-rate and --method are for anomalies; add --anomaly")
     first = Setting(place.settings(), place.windows(), example_hop)
     others = [parse_setting(text) for text in compare]
     settings = (first, *map(first.changed, others))
     if events is not None:
         from soundalike.cli import evaluate_events
 
-        asked = evaluate_events.EvaluateEventsRequest(
+        events_request = evaluate_events.EvaluateEventsRequest(
             truth=events,
             queries=given["folder"],
             settings=settings,
             min_score=min_score,
             report=given["report"],
         )
-        return evaluate_events.run(asked, as_json=as_json)
+        return evaluate_events.run(events_request, as_json=as_json)
     if min_score is not None:
         raise ParameterError("--min-score is for events; give their table with --events")
     request = EvaluateRequest(
@@ -264,6 +295,7 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
         "per_class": [asdict(found) for found in per_class(result)],
         "confusion": [asdict(cell) for cell in confusion(result)],
         "failures": [failure._asdict() for failure in result.failed],
+        "false_alarms": _false_alarms(result),
     }
     if result is not first:
         found = differences(first, result)
@@ -272,6 +304,20 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
             **{f"{name}_ci": list(found[name][1:]) for name in METRICS},
         }
     return row
+
+
+def _false_alarms(result: Evaluation) -> dict[str, Any] | None:
+    """Return expected and observed false-alarm rates; None if there are too few clips."""
+    from soundalike.evaluation.reliability import EXPECTED
+
+    found = result.reliability
+    if found is None:
+        return None
+    rates = [
+        {"expected": expected, "observed": observed}
+        for expected, observed in zip(EXPECTED, found.observed, strict=True)
+    ]
+    return {"pairs": found.n_pairs, "rates": rates}
 
 
 def _is_film(failure: Failure, files: FileList) -> bool:
@@ -302,7 +348,8 @@ def _note_what_is_odd(result: Evaluation) -> None:
 def _write_report(path: Path, request: EvaluateRequest, results: Sequence[Evaluation]) -> None:
     from soundalike.evaluation.report import render
 
-    write_page(path, render(results, Path(os.path.abspath(request.folder)), _options(request)))
+    page = render(results, Path(os.path.abspath(request.folder)), _options(request))
+    write_page("report", path, page)
 
 
 def _options(request: EvaluateRequest) -> dict[str, str]:

@@ -283,6 +283,12 @@ def query() -> list[click.Parameter]:
             help="search with this vector instead of FILE: a .npy file with one row, or a JSON list; as "
             "many numbers as the index's vectors have",
         ),
+        click.Option(
+            ["--text"],
+            metavar="TEXT",
+            help="search with this description of a sound instead of FILE, like 'dog barking far away'; "
+            "only for a model with a network for texts",
+        ),
         option_of(Excerpt, "at_s", "--at", more="; 42 or 1:02:05.5", type=Second(), metavar="TIME"),
         option_of(Excerpt, "start_s", "--start", type=Second(), metavar="TIME"),
         option_of(Excerpt, "end_s", "--end", type=Second(), metavar="TIME"),

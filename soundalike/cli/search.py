@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
+#: Exit status of a search with --max-false-alarms that found no match.
+NO_GOOD_MATCH = 8
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
@@ -35,6 +37,7 @@ class Sought:
     file: str | None = None
     recording_id: str | None = None
     vector: Path | None = None
+    text: str | None = None
     start_s: float | None = None
     end_s: float | None = None
     at_s: float | None = None
@@ -50,11 +53,13 @@ class Sought:
         from soundalike.audio.excerpt import Excerpt
         from soundalike.search.queries import Query
 
-        if self.file is None and self.recording_id is None and self.vector is None:
-            raise ParameterError("there is nothing to look for; give FILE, --recording-id or --vector")
+        if all(one is None for one in (self.file, self.recording_id, self.vector, self.text)):
+            raise ParameterError(
+                "there is nothing to look for; give FILE, --recording-id, --vector or --text"
+            )
         vector = None if self.vector is None else read_vector(self.vector)
         excerpt = Excerpt(self.start_s, self.end_s, self.at_s)
-        return Query(self.file, self.recording_id, vector, excerpt)
+        return Query(self.file, self.recording_id, vector, excerpt, self.text)
 
 
 @make_command(
@@ -62,6 +67,14 @@ class Sought:
     *options.query(),
     options.option_of(SearchRequest, "top_k", "--top-k", "-k", metavar="N"),
     options.option_of(SearchRequest, "min_score", "--min-score", metavar="S"),
+    options.option_of(
+        SearchRequest,
+        "max_false_alarms",
+        "--max-false-alarms",
+        type=float,
+        metavar="RATE",
+        more=f"; exit status {NO_GOOD_MATCH} if none is left",
+    ),
     options.option_of(SearchRequest, "group_by", "--group-by", type=click.Choice(GROUPS)),
     options.collections(),
     *options.filters(),
@@ -74,6 +87,7 @@ def command(
     as_json: bool,
     top_k: int,
     min_score: float,
+    max_false_alarms: float | None,
     group_by: GroupBy,
     exclude_self: bool,
     collections: Sequence[str],
@@ -83,7 +97,14 @@ def command(
     filters = filters_of(given, place)
     names = tuple(collections) or (DEFAULT_COLLECTION,)
     request = SearchRequest(
-        Sought(**given).query(), filters, exclude_self, top_k, min_score, names, group_by
+        Sought(**given).query(),
+        filters,
+        exclude_self,
+        top_k,
+        min_score,
+        names,
+        group_by,
+        max_false_alarms,
     )
     return run(request, place, as_json=as_json)
 
@@ -106,9 +127,23 @@ def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
             output.json_line(row)
     elif rows:
         output.table(output.match_table(rows))
-    if not rows:
+    if rows:
+        return 0
+    if request.max_false_alarms is None:
         output.note("no recording matches; loosen the filters or --min-score")
-    return 0
+        return 0
+    if as_json:
+        output.json_line(no_good_match(answer.query, request.max_false_alarms))
+    output.note(
+        f"no good match: no recording has a false-alarm rate of {request.max_false_alarms:g} or less; "
+        "rates are unknown for texts and in collections of fewer than 20 recordings"
+    )
+    return NO_GOOD_MATCH
+
+
+def no_good_match(query: str, max_false_alarms: float) -> dict[str, Any]:
+    """Return the JSON object that stands in the place of matches."""
+    return {"query": query, "good_match": False, "max_false_alarms": max_false_alarms}
 
 
 def filters_of(given: dict[str, Any], place: Place) -> Filters:
@@ -133,7 +168,7 @@ def filters_of(given: dict[str, Any], place: Place) -> Filters:
 def opened_query(
     query: Query, place: Place, collections: Sequence[str]
 ) -> Iterator[tuple[Store, EmbeddedQuery]]:
-    """Yield the store, and what is looked for; the encoder is loaded only where there is a sound.
+    """Yield the store, and what is looked for; the encoder is loaded only for a sound or a text.
 
     Parameters
     ----------
@@ -144,11 +179,12 @@ def opened_query(
     """
     from soundalike.search.queries import query_without_sound
 
-    if query.source is None:
+    if query.source is None and query.text is None:
         with opening.opened_store(place.settings()) as store:
             yield store, query_without_sound(store, query, collections)
     else:
-        opening.start_decoding(1)
+        if query.source is not None:
+            opening.start_decoding(1)
         with opening.opened_pipeline(place, collections[0]) as pipeline:
             yield pipeline.store, pipeline.embedded(query)
 

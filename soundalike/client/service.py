@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 from soundalike.audio.sources import resolve_path, uri_of
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
-from soundalike.errors import AudioError, RecordingNotFound, ServiceError, SoundalikeError, class_of
+from soundalike.client.speakers import RemoteSpeakers
+from soundalike.errors import AudioError, RecordingNotFound, ServiceError, class_of
 from soundalike.filters import Filters
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.requests import IndexRequest, VectorsRequest
@@ -90,6 +90,11 @@ class Service:
         """Address of the service, without a password."""
         return self._connection.shown
 
+    @property
+    def speakers(self) -> RemoteSpeakers:
+        """The speakers of the service."""
+        return RemoteSpeakers(self._connection)
+
     def search(self, request: SearchRequest, *, on_server: bool = False) -> tuple[Answer, str]:
         """Return what resembles a query, and the encoder's name.
 
@@ -101,11 +106,12 @@ class Service:
             "top_k": request.top_k,
             "min_score": request.min_score,
             "group_by": request.group_by,
+            "max_false_alarms": request.max_false_alarms,
             "collection": collections[0],
             "collections": list(collections) if len(collections) > 1 else [],
         }
         found = self._ask("/api/search", query, parameters, on_server=on_server)
-        with self._expected_form():
+        with self._connection.expected_form():
             name = _name_of(query, found, on_server=on_server)
             matches = [match_from_json(row) for row in found["matches"]]
             answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
@@ -121,7 +127,7 @@ class Service:
             "collection": request.collection,
         }
         found = self._ask("/api/timeline", query, parameters, on_server=on_server)
-        with self._expected_form():
+        with self._connection.expected_form():
             buckets = [
                 Bucket(_moment(row["start"]), _moment(row["end"]), row["count"])
                 for row in found["buckets"]
@@ -130,17 +136,19 @@ class Service:
             return Timeline(buckets, found["undated"], tuple(found["warnings"])), name
 
     def status(self, collection: str) -> dict[str, Any]:
-        """Return the status of a collection with the fields of `STATUS`, times as datetime."""
+        """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""
         found = self._connection.get("/api/status", collection=collection)
-        with self._expected_form():
+        with self._connection.expected_form():
             values = {name: found[name] for name in STATUS}
+            # Earlier versions of the service do not report it.
+            values["unrelated_scores"] = found.get("unrelated_scores", {})
             for name in ("earliest_start", "latest_start"):
                 values[name] = values[name] and _moment(values[name])
             return values
 
     def collections(self) -> list[dict[str, Any]]:
         """Return the collections."""
-        with self._expected_form():
+        with self._connection.expected_form():
             return list(self._connection.get("/api/collections")["collections"])
 
     def drop(self, collection: str) -> bool:
@@ -149,7 +157,7 @@ class Service:
             found = self._connection.delete(f"/api/collections/{quote(collection, safe='')}")
         except RecordingNotFound:
             return False
-        with self._expected_form():
+        with self._connection.expected_form():
             return bool(found["dropped"] == collection)
 
     def delete(self, key: str, *, is_id: bool, collection: str) -> int:
@@ -161,7 +169,7 @@ class Service:
             found = self._connection.delete(path, collection=collection, **which)
         except RecordingNotFound:
             return 0
-        with self._expected_form():
+        with self._connection.expected_form():
             return int(found["deleted"])
 
     def upload(
@@ -221,7 +229,7 @@ class Service:
         values = _texts({"encoder_name": request.encoder, "collection": request.collection})
         files = [("vectors", request.vectors), *([("rows", request.rows)] if request.rows else [])]
         found = self._connection.post("/api/vectors", Form(values, files))
-        with self._expected_form():
+        with self._connection.expected_form():
             for warning in found["warnings"]:
                 on_warning(warning)
             return [
@@ -241,7 +249,7 @@ class Service:
     def results_of(self, job: Job, paths: Sequence[Path]) -> list[IndexResult]:
         """Return the results of uploaded files, with their local paths."""
         found = self._connection.get(f"/api/jobs/{job.job_id}/files")
-        with self._expected_form():
+        with self._connection.expected_form():
             return [
                 IndexResult(
                     **{
@@ -265,7 +273,7 @@ class Service:
         excerpt, vector = query.excerpt, query.vector
         values = {
             **{"start_s": excerpt.start_s, "end_s": excerpt.end_s, "at_s": excerpt.at_s},
-            **{"recording_id": query.recording_id, **parameters},
+            **{"recording_id": query.recording_id, "text": query.text, **parameters},
             "vector": None if vector is None else np.asarray(vector, dtype=float).tolist(),
         }
         given = {name: value for name, value in values.items() if value is not None}
@@ -281,7 +289,7 @@ class Service:
             raise type(exc)(_with_path(exc.message, file)) from exc
 
     def _job(self, found: Mapping[str, Any]) -> Job:
-        with self._expected_form():
+        with self._connection.expected_form():
             for error in found["errors"]:
                 if error["uri"] is None:
                     raise (class_of(error["code"]) or ServiceError)(error["detail"])
@@ -305,21 +313,11 @@ class Service:
                 {row["uri"]: row["reason"] for row in found.get("left_out_files", [])},
             )
 
-    @contextmanager
-    def _expected_form(self) -> Iterator[None]:
-        """Convert errors of an unexpected answer."""
-        try:
-            yield
-        except SoundalikeError:
-            raise
-        except (KeyError, TypeError, ValueError) as exc:
-            raise self._connection.unknown_service() from exc
-
 
 def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
     """Return the name of a query; the service does not know the path of an uploaded file."""
     if query.source is None or on_server:
-        return found["uri"] or ""
+        return found["uri"] or query.text or ""
     assert not isinstance(query.source, bytes)
     return uri_of(resolve_path(query.source))
 

@@ -245,6 +245,8 @@ def _alike_part(
         return float(starts_s[0]), float(ends_s[-1])
     products = (windows.embeddings[rows].astype(np.float32) - background) * alike
     shares = products.reshape(len(alike), n_examples, -1).sum(axis=2)
+    if shares.max() <= 0.0:
+        return float(starts_s[0]), float(ends_s[-1])
     length_s = (ends_s - starts_s)[:, np.newaxis] / n_examples
     times_s = starts_s[:, np.newaxis] + np.arange(n_examples) * length_s
     matching = times_s[shares >= _MATCHING * shares.max()]

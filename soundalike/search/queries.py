@@ -1,4 +1,4 @@
-"""Queries: a sound, a stored recording, or a vector."""
+"""Queries: a sound, a stored recording, a vector, or a text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio.excerpt import WHOLE, Excerpt
+from soundalike.audio.excerpt import WHOLE, Excerpt, check_whole
 from soundalike.errors import DimensionMismatch, ModelMismatch, ParameterError, SilentQuery
 from soundalike.filters import Filters
+from soundalike.ranges import check_text
 from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
@@ -19,7 +20,7 @@ from soundalike.types import FloatArray, IndexSpec, Window
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query: exactly one of a sound, a stored recording and a vector.
+    """A query: exactly one of a sound, a stored recording, a vector and a text.
 
     Attributes
     ----------
@@ -31,17 +32,21 @@ class Query:
         A vector with the dimension of the collection.
     excerpt : Excerpt
         Part of the sound or the recording.
+    text : str or None
+        A description of a sound, for an encoder that takes texts.
 
     Raises
     ------
     ParameterError
-        Not exactly one of the three is given, or an excerpt of a vector is requested.
+        Not exactly one of the four is given, an excerpt of a vector or of a text is requested, or the
+        text is empty or too long.
     """
 
     source: str | Path | bytes | None = None
     recording_id: str | None = None
     vector: Sequence[float] | FloatArray | None = None
     excerpt: Excerpt = WHOLE
+    text: str | None = None
 
     def __post_init__(self) -> None:
         given = [
@@ -50,16 +55,19 @@ class Query:
                 ("a sound", self.source),
                 ("recording_id", self.recording_id),
                 ("vector", self.vector),
+                ("text", self.text),
             )
             if value is not None
         ]
         if len(given) != 1:
             raise ParameterError(
-                f"the query has {' and '.join(given) or 'no sound, recording_id or vector'}; give "
+                f"the query has {' and '.join(given) or 'no sound, recording_id, vector or text'}; give "
                 "exactly one of them"
             )
-        if self.vector is not None and not self.excerpt.is_whole:
-            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
+        if self.vector is not None or self.text is not None:
+            check_whole(self.excerpt, "text" if self.vector is None else "vector")
+        if self.text is not None:
+            check_text(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,8 @@ class EmbeddedQuery:
         Length of the query in seconds; 0.0 for a vector.
     warnings : tuple of str
         Damage that did not stop the decoding, and reasons why matches may be unreliable.
+    is_text : bool
+        Whether the vector stands for a text, not for a sound.
     """
 
     name: str
@@ -91,6 +101,21 @@ class EmbeddedQuery:
     spec: IndexSpec
     duration_s: float
     warnings: tuple[str, ...] = ()
+    is_text: bool = False
+
+
+def text_query(text: str, vector: FloatArray, spec: IndexSpec) -> EmbeddedQuery:
+    """Return the query of a text.
+
+    Parameters
+    ----------
+    text : str
+        Its name in the answer.
+    vector : (1, spec.dimension) float32
+    spec : IndexSpec
+        Of the encoder that has computed the vector.
+    """
+    return EmbeddedQuery(text, None, [Window(0, 0.0, 0.0)], vector, spec, 0.0, is_text=True)
 
 
 def sound_query(

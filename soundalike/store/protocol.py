@@ -9,6 +9,7 @@ from typing import Protocol
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.filters import Filters
+from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -20,11 +21,16 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.normal_models import NormalStore
+from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(Protocol):
-    """Stores recordings and windows in named collections; every call is one transaction."""
+class Store(SpeakerStore, NormalStore, Protocol):
+    """Stores recordings in named collections, speakers, and models of what is normal.
+
+    Every call is one transaction.
+    """
 
     def add(
         self,
@@ -173,6 +179,10 @@ class Store(Protocol):
 
         Recordings with the earliest known start come first, those without one last; equal ones by path.
         """
+        ...
+
+    def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
+        """Return the scores of unrelated recordings, made now if missing; None if there are too few."""
         ...
 
     def count_by_time(

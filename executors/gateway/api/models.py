@@ -23,7 +23,7 @@ ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 _INTERNAL = {"id", "error_code", "error"}
 
 
-def _fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
+def fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
     """Return a model with a document's fields."""
     fields: Dict[str, Any] = {
         key: (field.annotation, field) for key, field in doc.model_fields.items() if key not in _INTERNAL
@@ -31,12 +31,12 @@ def _fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
     return create_model(name, __doc__=doc.__doc__, **{**fields, **more})
 
 
-Match = _fields_of(MatchDoc, "Match")
-Recording = _fields_of(StoredDoc, "Recording")
-Collection = _fields_of(CollectionDoc, "Collection")
-LabelCount = _fields_of(LabelDoc, "LabelCount")
-FolderCount = _fields_of(FolderDoc, "FolderCount")
-Bucket = _fields_of(BucketDoc, "Bucket")
+Match = fields_of(MatchDoc, "Match")
+Recording = fields_of(StoredDoc, "Recording")
+Collection = fields_of(CollectionDoc, "Collection")
+LabelCount = fields_of(LabelDoc, "LabelCount")
+FolderCount = fields_of(FolderDoc, "FolderCount")
+Bucket = fields_of(BucketDoc, "Bucket")
 
 
 class Problem(BaseModel):
@@ -69,7 +69,7 @@ class StrictModel(BaseModel):
 
 
 #: Fields that say what is looked for; the others say how.
-_SOURCE = {"uri", "recording_id", "vector", "start_s", "end_s", "at_s"}
+_SOURCE = {"uri", "recording_id", "vector", "text", "start_s", "end_s", "at_s"}
 
 
 class Narrowing(StrictModel):
@@ -81,6 +81,10 @@ class Narrowing(StrictModel):
     recording_id: Optional[str] = Field(default=None, description="id of a stored recording")
     vector: Optional[List[float]] = Field(
         default=None, description="an embedding, of the collection's dimension"
+    )
+    text: Optional[str] = Field(
+        default=None,
+        description="a description of a sound, where the encoder takes texts; see /api/models",
     )
     start_s: Optional[float] = pydantic_field(Excerpt, "start_s")
     end_s: Optional[float] = pydantic_field(Excerpt, "end_s")
@@ -112,16 +116,17 @@ class Narrowing(StrictModel):
 
 
 class SearchRequest(Narrowing):
-    """A search by one of `uri`, `recording_id` and `vector`."""
+    """A search by one of `uri`, `recording_id`, `vector` and `text`."""
 
     collections: List[str] = pydantic_field(core.SearchRequest, "collections", default=[])
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
     min_score: float = pydantic_field(core.SearchRequest, "min_score")
     group_by: GroupBy = pydantic_field(core.SearchRequest, "group_by")
+    max_false_alarms: Optional[float] = pydantic_field(core.SearchRequest, "max_false_alarms")
 
 
 class TimelineRequest(Narrowing):
-    """A count over time of what resembles one of `uri`, `recording_id` and `vector`."""
+    """A count over time of what resembles one of `uri`, `recording_id`, `vector` and `text`."""
 
     min_score: float = pydantic_field(core.TimelineRequest, "min_score", examples=[0.5])
     by: BucketWidth = pydantic_field(core.TimelineRequest, "by")
@@ -135,6 +140,7 @@ class Answer(BaseModel):
     duration_s: float
     encoder: Optional[str]
     matches: List[Match]  # type: ignore[valid-type]
+    good_match: Optional[bool]
     warnings: List[str]
 
 
@@ -203,10 +209,45 @@ class Health(BaseModel):
     executors: Dict[str, str]
 
 
+class EncoderInUse(BaseModel):
+    """The encoder of this service."""
+
+    name: Optional[str]
+    description: Optional[str]
+    licence: Optional[str]
+    attribution: Optional[str] = Field(description="how its makers want to be named")
+    takes_text: bool = Field(description="whether a search by `text` works")
+
+
+class ModelSummary(BaseModel):
+    """A model that this program knows."""
+
+    name: str = Field(description="for SOUNDALIKE_MODEL and soundalike models")
+    state: str = Field(
+        description="built in; installed; not here: soundalike models download NAME fetches it; file "
+        "needed: its facts are known, and its file is added with soundalike models add"
+    )
+    good_for: str
+    licence: str
+    attribution: str
+    page: str
+    status: str = Field(
+        description="verified or unverified: whether its facts were checked with its weights"
+    )
+    takes_text: bool
+
+
+class Models(BaseModel):
+    """The encoder in use, and the models that are known on the gateway's machine."""
+
+    encoder: EncoderInUse
+    models: List[ModelSummary]
+
+
 _MORE_STATUS = {
     "api_key": (bool, Field(description="whether requests need the API key")),
     "roots": (List[str], Field(description="folders that may be indexed and searched by path")),
     "limits": (Dict[str, float], Field(description="the most that may be asked for")),
     "version": (str, Field(description="of Soundalike")),
 }
-ServiceStatus = _fields_of(Status, "ServiceStatus", **_MORE_STATUS)
+ServiceStatus = fields_of(Status, "ServiceStatus", **_MORE_STATUS)

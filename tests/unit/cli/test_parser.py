@@ -123,7 +123,7 @@ def test_what_follows_two_dashes_is_no_option():
         (["search", "a.wav", "--top-k", "many"], "'many' is not a valid integer"),
         (["search", "a.wav", "--min-score", "high"], "'high' is not a valid float"),
         (["delete"], "PATH"),
-        (["models"], "list|show|add"),
+        (["models"], "list|show|schema|add"),
         (["models", "upload"], "'upload' is not one of"),
         (["status", "--unheard-of"], "No such option '--unheard-of'"),
         (["serve", "--port", "http"], "'http' is not a port"),

@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from soundalike.audio.spectrogram import Compression, LogMel
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import index_spec
 from soundalike.encoders.embedding import CutRecording, embed_windows
-from soundalike.encoders.manifest import Manifest, read_manifest, shipped_manifests
+from soundalike.encoders.manifest import (
+    LogMelInput,
+    Manifest,
+    WaveformInput,
+    read_manifest,
+    shipped_manifests,
+)
 from soundalike.encoders.model_file import ModelFile, fingerprint
 from soundalike.errors import ParameterError, WeightsCorrupt
 from soundalike.types import Window
@@ -27,6 +35,7 @@ from tests.fixtures.models import (
     WAVEFORM,
     Make,
     matrix,
+    network,
 )
 
 PLAN = WindowPlan(4.0, 2.0)
@@ -166,6 +175,62 @@ def test_a_wrong_fact_is_named(change: dict[str, Any], said: str, make_model: Ma
         read_manifest(manifest)
 
 
+@pytest.mark.parametrize(
+    ("place", "least", "most", "step"),
+    [
+        ("input.sample_rate_hz", 1000, 384_000, 1),
+        ("input.frame_length", 1, None, 1),
+        ("input.fft_length", 1, None, 1),
+        ("input.hop_length", 1, None, 1),
+        ("input.n_mels", 1, None, 1),
+        ("input.frames", 1, None, 1),
+        ("input.min_hz", 0.0, None, 0.1),
+        ("input.pre_emphasis", 0.0, 0.99, 0.01),
+        ("input.max_hz", 0.1, None, 0.1),
+        ("input.deviation", 0.1, None, 0.1),
+        ("input.compression.gain", 0.1, None, 0.1),
+        ("input.compression.offset", 0.0, None, 0.1),
+        ("input.compression.floor", 0.0, None, 0.1),
+        ("input.compression.reference", 0.1, None, 0.1),
+        ("input.compression.top_db", 0.1, None, 0.1),
+        ("source.size_bytes", 1, None, 1),
+        ("output.dimension", 1, 16_000, 1),
+        ("hop_s", 0.1, None, 0.1),
+    ],
+)
+def test_limits_of_facts(place: str, least: float, most: float | None, step: float):
+    def changed(value: float) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(json.dumps(FACTS))
+        *folders, name = place.split(".")
+        inner = facts
+        for folder in folders:
+            inner = inner[folder]
+        inner[name] = value
+        return facts
+
+    taken = [least] if most is None else [least, most]
+    for value in taken:
+        Manifest.model_validate(changed(value))
+    for value in [round(least - step, 2), *([] if most is None else [round(most + step, 2)])]:
+        with pytest.raises(ValidationError, match=place.rpartition(".")[2]):
+            Manifest.model_validate(changed(value))
+
+
+def test_facts_that_are_left_out_change_nothing():
+    left_out = {name: value for name, value in LOG_MEL.items() if name != "compression"}
+    compression = {"kind": "ln"}
+    found = Manifest.model_validate({**FACTS, "input": {**left_out, "compression": compression}})
+    assert isinstance(found.input, LogMelInput)
+    given = {key: value for key, value in left_out.items() if key in LogMel.__dataclass_fields__}
+    assert found.input.spectrogram() == LogMel(**given, compression=Compression("ln"))
+    assert (found.centre, found.checks, found.source.size_bytes) == (None, [], None)
+    waveform = Manifest.model_validate({**FACTS, "input": WAVEFORM}).input
+    assert isinstance(waveform, WaveformInput)
+    assert (waveform.input_gain, waveform.axes) == (1.0, "time")
+    with pytest.raises(ValidationError, match="frozen"):
+        found.title = "Another title"  # type: ignore[misc]
+
+
 def test_a_missing_fact_is_named(make_model: Make):
     _, manifest = make_model()
     for fact in FACTS:
@@ -190,3 +255,149 @@ def test_the_shipped_manifests():
         # As a file beside a downloaded model.
         again = Manifest.model_validate(json.loads(manifest.model_dump_json(exclude_defaults=True)))
         assert again == manifest
+
+
+def save(model: Any, path: Path) -> None:
+    import onnx
+
+    onnx.save(model, str(path))
+
+
+def add_output(model: Any, name: str, shape: tuple[Any, ...], node: Any) -> Any:
+    """Give a network a second output."""
+    from onnx import TensorProto, helper
+
+    model.graph.node.append(node)
+    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+    return model
+
+
+def test_one_of_several_outputs(make_model: Make, samples: Any):
+    from onnx import helper
+
+    path, manifest = make_model((SAMPLES,), input=WAVEFORM)
+    two = add_output(
+        network((SAMPLES,)),
+        "classes",
+        ("n", DIMENSION),
+        helper.make_node("Neg", ["wanted"], ["classes"]),
+    )
+    save(two, path)
+    first = ModelFile(path, read_manifest(manifest), precision="float32").embed_patches(samples)
+    np.testing.assert_allclose(first, samples @ matrix(SAMPLES), rtol=1e-3, atol=1e-3)
+    _, manifest = make_model(
+        (SAMPLES,), "other", input=WAVEFORM, output={"tensor": "classes", "dimension": DIMENSION}
+    )
+    second = ModelFile(path, read_manifest(manifest), precision="float32").embed_patches(samples)
+    np.testing.assert_array_equal(second, -first)
+    _, manifest = make_model((SAMPLES,), "none", input=WAVEFORM, output={"dimension": DIMENSION})
+    with pytest.raises(
+        WeightsCorrupt, match="several of the outputs, so name one; it has: classes, wanted"
+    ):
+        ModelFile(path, read_manifest(manifest))
+
+
+def test_the_only_input_and_output_need_no_names(make_model: Make, samples: Any):
+    facts = {key: value for key, value in WAVEFORM.items() if key != "tensor"}
+    encoder = load(
+        make_model((SAMPLES,), input=facts, output={"dimension": DIMENSION}), precision="float32"
+    )
+    np.testing.assert_allclose(
+        encoder.embed_patches(samples), samples @ matrix(SAMPLES), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_a_second_input_is_not_left_empty(make_model: Make):
+    from onnx import TensorProto, helper
+
+    path, manifest = make_model((SAMPLES,), input=WAVEFORM)
+    model = network((SAMPLES,))
+    model.graph.node[1].output[0] = "product"
+    model.graph.node.append(helper.make_node("Mul", ["product", "factor"], ["wanted"]))
+    model.graph.input.append(helper.make_tensor_value_info("factor", TensorProto.FLOAT, ["n", 1]))
+    save(model, path)
+    with pytest.raises(WeightsCorrupt, match="has more inputs than the manifest says: factor"):
+        ModelFile(path, read_manifest(manifest))
+
+
+@pytest.mark.parametrize("frames", ["mean", "max"])
+def test_a_network_that_gives_a_vector_for_each_frame(frames: str, make_model: Make, samples: Any):
+    output = {"tensor": "wanted", "dimension": DIMENSION, "frames": frames}
+    path, manifest = make_model((SAMPLES,), input=WAVEFORM, output=output)
+    save(framed(["n", SAMPLES], [0, 4, SAMPLES // 4]), path)
+
+    found = ModelFile(path, read_manifest(manifest), precision="float32").embed_patches(samples)
+
+    each = samples.reshape(3, 4, SAMPLES // 4) @ matrix(SAMPLES // 4)
+    expected = each.mean(axis=1) if frames == "mean" else each.max(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    _, manifest = make_model((SAMPLES,), "none", input=WAVEFORM)
+    with pytest.raises(WeightsCorrupt, match=r"gives \(2, 4, 6\) for 2 examples"):
+        ModelFile(path, read_manifest(manifest))
+
+
+@pytest.mark.parametrize("frames", ["none", "mean"])
+def test_a_network_that_takes_one_example_at_a_time(frames: str, make_model: Make, samples: Any):
+    """As those of TensorFlow Hub: samples in, a vector for each frame out, and no axis of examples."""
+    facts = {**WAVEFORM, "axes": "samples"}
+    output = {"tensor": "wanted", "dimension": DIMENSION, "frames": frames}
+    n_frames = 1 if frames == "none" else 4
+    path, manifest = make_model((SAMPLES,), input=facts, output=output)
+    save(framed([SAMPLES], [n_frames, SAMPLES // n_frames]), path)
+    encoder = ModelFile(path, read_manifest(manifest), precision="float32")
+
+    found = encoder.embed_patches(encoder.front_end(samples))
+
+    each = samples.reshape(3, n_frames, SAMPLES // n_frames) @ matrix(SAMPLES // n_frames)
+    np.testing.assert_allclose(found, each.mean(axis=1), rtol=1e-3, atol=1e-3)
+    assert encoder.embed_patches(samples[:0]).shape == (0, DIMENSION)
+
+
+def framed(given: list[Any], shape: list[int]) -> Any:
+    """Return a network that multiplies each frame of an example with a matrix."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node("Reshape", ["given", "shape"], ["frames"]),
+        helper.make_node("MatMul", ["frames", "matrix"], ["wanted"]),
+    ]
+    constants = [
+        numpy_helper.from_array(matrix(shape[-1]), "matrix"),
+        numpy_helper.from_array(np.array(shape, np.int64), "shape"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "framed",
+        [helper.make_tensor_value_info("given", TensorProto.FLOAT, given)],
+        [helper.make_tensor_value_info("wanted", TensorProto.FLOAT, None)],
+        constants,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_standardised_and_centred_bands(make_model: Make, samples: Any):
+    """Of each band its mean over the example first, then constants of the training data."""
+    mean, deviation = [float(n) for n in range(MELS)], [1.0 + n for n in range(MELS)]
+    facts = {**LOG_MEL, "centre_bands": True, "mean": mean, "deviation": deviation}
+    encoder = load(make_model(input=facts), precision="float32")
+    plain = load(make_model(name="plain"), precision="float32")
+    examples = samples[:, : encoder.layout.n_samples]
+
+    found = encoder.front_end(examples)
+
+    log_mel = plain.front_end(examples)
+    expected = (log_mel - log_mel.mean(axis=1, keepdims=True) - np.array(mean)) / np.array(deviation)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    for wrong in ({"mean": [1.0, 2.0]}, {"deviation": [1.0] * 7}, {"deviation": [1.0] * 7 + [0.0]}):
+        with pytest.raises(ParameterError, match=r"m\.yml|plain\.yml|tiny\.yml|numbers|above 0"):
+            read_manifest(make_model(input={**LOG_MEL, **wrong})[1])
+
+
+def test_later_facts_leave_the_identity_of_earlier_models_alone():
+    # Digests of the release before `output.frames`; indexes were made with them.
+    found = shipped_manifests()
+    assert found["aisfx"].digest().startswith("b76ecb91")
+    assert found["resemblyzer"].digest().startswith("097ce4e7")
+    changed = found["resemblyzer"].model_dump()
+    changed["output"]["frames"] = "mean"
+    assert Manifest.model_validate(changed).digest() != found["resemblyzer"].digest()
