@@ -15,6 +15,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("speakers", "voices of people"),),
     (("evaluation", "measures"), ("archive", "export, import")),
     (("indexing", "add, sync, prune, reindex"),),
+    (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
     (("scores", "false-alarm rates"),),
