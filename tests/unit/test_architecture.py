@@ -38,6 +38,7 @@ ROOMS = (
     "archive",
     "evaluation",
     "speakers",
+    "anomalies",
     "doctor",
     "client",
     "cli",
