@@ -21,7 +21,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
     (("audio.sandbox", "processes that may die"),),
-    (("clock", "start times"),),
+    (("clock", "start times"), ("annotations", "labels of spans")),
     (("audio", "decode, resample, cut"),),
     (("audio.sniffing", "recognise media files"), ("ranges", "valid values")),
     (

@@ -30,6 +30,7 @@ ROOMS = (
     "audio",
     "clock",
     "audio.sandbox",
+    "annotations",
     "encoders",
     "store",
     "search",
