@@ -32,30 +32,17 @@ from soundalike.store.base import (
     checked_id,
     folder_prefix,
     is_under,
-    not_indexed,
     start_source,
     starts_by_trust,
 )
+from soundalike.store.memory_annotations import MemoryAnnotations
 from soundalike.store.memory_collection import MemoryCollection
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(Store):
+class MemoryStore(MemoryAnnotations, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
-
-    def __init__(self) -> None:
-        self._collections: dict[str, MemoryCollection] = {}
-
-    def _find(self, name: str) -> MemoryCollection | None:
-        check_collection_name(name)
-        return self._collections.get(name)
-
-    def _existing(self, name: str) -> MemoryCollection:
-        found = self._find(name)
-        if found is None:
-            raise not_indexed(name)
-        return found
 
     def _ensure(self, name: str, spec: IndexSpec) -> MemoryCollection:
         found = self._find(name) or self._collections.setdefault(name, MemoryCollection(spec))
@@ -310,6 +297,7 @@ class MemoryStore(Store):
         if old.paths.keys() - new.paths.keys() - without:
             return False
         new.delete(list(new.paths.keys() - old.paths.keys()))
+        new.annotate(old.annotations)
         self._collections[name] = self._collections.pop(successor)
         return True
 

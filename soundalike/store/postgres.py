@@ -12,6 +12,7 @@ from soundalike.errors import StoreError
 from soundalike.filters import Filters
 from soundalike.ranges import check_count, check_top_k
 from soundalike.store import collections, indexing, searching, writing
+from soundalike.store.annotations import PostgresAnnotations
 from soundalike.store.base import (
     Entry,
     Outcome,
@@ -28,7 +29,6 @@ from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
 from soundalike.store.protocol import Store
-from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import lock_schema
 from soundalike.store.timeline import count_by_time
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
@@ -50,7 +50,7 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore(PostgresReader, Store):
+class PostgresStore(PostgresAnnotations, Store):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 
     Parameters

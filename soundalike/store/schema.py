@@ -10,7 +10,7 @@ from soundalike.store import sql
 from soundalike.store.connection import Cursor
 from soundalike.types import IndexSpec
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 9
 MIN_PGVECTOR = (0, 8)
 #: Maximum number of dimensions of a halfvec index of pgvector.
 _MAX_DIMENSION = 4000
@@ -50,7 +50,7 @@ def stored_version(cursor: Cursor) -> int | None:
 
 
 def migrate_once(cursor: Cursor) -> bool:
-    """Migrate older tables by one version; return whether a migration was needed.
+    """Migrate older tables by one script; return whether a migration was needed.
 
     Raises
     ------
@@ -62,15 +62,17 @@ def migrate_once(cursor: Cursor) -> bool:
         return False
     lock_schema(cursor)
     if stored_version(cursor) == version:
+        # Versions that were never released have no script.
+        target = min(number for number in sql.migrations() if number > version)
         try:
-            cursor.execute(sql.migrations()[version + 1])
+            cursor.execute(sql.migrations()[target])
         except (pg_errors.InsufficientPrivilege, pg_errors.FeatureNotSupported) as exc:
             raise SchemaMismatch(
-                f"the tables of schema version {version} could not be migrated to {version + 1} "
+                f"the tables of schema version {version} could not be migrated to {target} "
                 f"({one_line(exc)}); drop views that use them, and run as the role that owns them: "
                 "soundalike status"
             ) from exc
-        cursor.execute(sql.queries()["set_schema_version"], {"version": version + 1})
+        cursor.execute(sql.queries()["set_schema_version"], {"version": target})
     return True
 
 

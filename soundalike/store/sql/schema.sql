@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (4);
+INSERT INTO soundalike.schema_version (version) VALUES (9);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -58,3 +58,26 @@ CREATE TABLE soundalike.files (
 CREATE INDEX files_recording_id ON soundalike.files (collection_id, recording_id);
 CREATE INDEX files_label ON soundalike.files (label);
 CREATE INDEX files_tags ON soundalike.files USING gin (tags jsonb_path_ops);
+
+-- Labels of spans inside recordings. The times belong to the content, so a changed file loses them.
+CREATE TABLE soundalike.annotations (
+    annotation_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    collection_id integer NOT NULL,
+    recording_id uuid NOT NULL,
+    -- In seconds from the recording's start; equal for a point.
+    start_s double precision NOT NULL CHECK (start_s >= 0),
+    end_s double precision NOT NULL CHECK (end_s >= start_s AND end_s < 'Infinity'),
+    -- NULL if unknown.
+    low_hz double precision,
+    high_hz double precision,
+    label text COLLATE "C" NOT NULL CHECK (label <> ''),
+    -- Path of the label file, or the name of another origin.
+    source text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    FOREIGN KEY (collection_id, recording_id) REFERENCES soundalike.recordings ON DELETE CASCADE
+);
+-- Importing a file twice changes nothing.
+CREATE UNIQUE INDEX annotations_once ON soundalike.annotations (
+    collection_id, recording_id, start_s, end_s, label, coalesce(low_hz, -1), coalesce(high_hz, -1)
+);
+CREATE INDEX annotations_label ON soundalike.annotations (collection_id, label);
