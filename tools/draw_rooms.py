@@ -18,6 +18,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
         ("client", "running service"),
     ),
     (("indexing", "add, sync, prune, reindex"),),
+    (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
     (("audio.sandbox", "processes that may die"),),

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from soundalike.annotations.types import StoredAnnotation
 from soundalike.config import DEFAULT_COLLECTION
@@ -164,6 +165,25 @@ class Content:
     windows: list[Window]
     embeddings: HalfArray
     decoder_version: int = DECODER_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class SearchableWindows:
+    """The windows of one recording that can be found and pass the filters.
+
+    Attributes
+    ----------
+    recording : Recording
+        Under its first path that passes the filters.
+    starts_s, ends_s : (n_windows,) float64
+        Increasing, in seconds; at least one window.
+    embeddings : (n_windows, dimension) float16
+    """
+
+    recording: Recording
+    starts_s: npt.NDArray[np.float64]
+    ends_s: npt.NDArray[np.float64]
+    embeddings: HalfArray
 
 
 def rebuild_name(collection: str) -> str:

@@ -19,6 +19,7 @@ from soundalike.store.base import (
     Content,
     Entry,
     Outcome,
+    SearchableWindows,
     SearchResult,
     StoredFile,
     StoreStatus,
@@ -202,6 +203,18 @@ class MemoryStore(MemoryAnnotations, Store):
         check_spec(found.spec, spec)
         check_embeddings(vectors, None, spec)
         return found.search(vectors, top_k, filters)
+
+    def searchable_windows(
+        self,
+        filters: Filters,
+        *,
+        recording_id: str | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Iterator[SearchableWindows]:
+        """Yield the windows that can be found; see `soundalike.store.Store.searchable_windows`."""
+        check_filters(filters)
+        key = None if recording_id is None else checked_id(recording_id)
+        yield from self._existing(collection).searchable_windows(filters, key)
 
     def count_by_time(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
@@ -15,6 +15,7 @@ from soundalike.store.base import (
     Content,
     Entry,
     Outcome,
+    SearchableWindows,
     SearchResult,
     StoredFile,
     first_limit,
@@ -195,6 +196,32 @@ class MemoryCollection:
                 undated += at is None
                 counts.update([bucket_start(at, bucket, zone)] if at else [])
         return Timeline(filled(counts, bucket, zone), undated)
+
+    def searchable_windows(
+        self, filters: Filters, recording_id: str | None
+    ) -> Iterator[SearchableWindows]:
+        """Yield the windows that can be found, recording by recording, in order of time."""
+        never = datetime.max.replace(tzinfo=UTC)
+        recordings = [
+            recording for key, recording in self._allowed(filters).items() if recording_id in (None, key)
+        ]
+        for recording in sorted(recordings, key=lambda one: (one.recorded_at or never, one.uri)):
+            content = self.contents.get(recording.recording_id)
+            if content is None:
+                continue
+            windows, embeddings = as_stored(content.windows, content.embeddings)
+            rows = [
+                row
+                for row, window in enumerate(windows)
+                if window.quality == "ok" and is_within(filters, recording.recorded_at, window.start_s)
+            ]
+            if rows:
+                yield SearchableWindows(
+                    recording,
+                    np.array([windows[row].start_s for row in rows]),
+                    np.array([windows[row].end_s for row in rows]),
+                    embeddings[rows],
+                )
 
     def _allowed(self, filters: Filters) -> dict[str, Recording]:
         allowed: dict[str, Recording] = {}

@@ -16,6 +16,7 @@ from soundalike.store.base import (
     Content,
     Entry,
     Outcome,
+    SearchableWindows,
     SearchResult,
     StoredFile,
     StoreStatus,
@@ -160,6 +161,19 @@ class Store(Protocol):
         collection: str = DEFAULT_COLLECTION,
     ) -> SearchResult:
         """Return the hits of the `top_k` best recordings, or of all if there are fewer."""
+        ...
+
+    def searchable_windows(
+        self,
+        filters: Filters,
+        *,
+        recording_id: str | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Iterator[SearchableWindows]:
+        """Yield the windows that can be found, recording by recording, in order of time.
+
+        Recordings with the earliest known start come first, those without one last; equal ones by path.
+        """
         ...
 
     def count_by_time(

@@ -57,7 +57,7 @@ def search(
     hits = _best_hits(cursor, collection, texts, top_k, filters)
     if not hits:
         return SearchResult([], {}) if collection.is_same(find(cursor, collection.name)) else None
-    recordings = _describe(cursor, collection, list({hit.recording_id for hit in hits}), filters)
+    recordings = describe(cursor, collection, list({hit.recording_id for hit in hits}), filters)
     return SearchResult(hits, recordings) if recordings else None
 
 
@@ -232,7 +232,7 @@ def _ef_search(limit: int, n_chunks: int) -> int:
     return min(max(round(wanted), _MIN_EF_SEARCH), _MAX_EF_SEARCH)
 
 
-def _describe(
+def describe(
     cursor: Cursor, collection: Collection, recording_ids: list[str], filters: Filters
 ) -> dict[str, Recording]:
     """Return recordings by id; none if the collection was deleted or replaced."""

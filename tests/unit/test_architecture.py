@@ -34,6 +34,7 @@ ROOMS = (
     "encoders",
     "store",
     "search",
+    "events",
     "indexing",
     "archive",
     "evaluation",

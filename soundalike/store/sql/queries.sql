@@ -208,6 +208,26 @@ SELECT window_index, halfvec_send(embedding) FROM soundalike.windows_{collection
 WHERE recording_id = %(recording_id)s::uuid AND window_index = ANY (%(windows)s)
   AND embedding IS NOT NULL;
 
+-- name: recordings_in_time
+-- Ids and numbers of windows of the recordings that pass the filters of label, tags and path, in order of time.
+SELECT uuid_send(r.recording_id), r.n_searchable
+FROM soundalike.recordings AS r
+CROSS JOIN LATERAL (
+    SELECT min(f.uri) AS uri FROM soundalike.files AS f
+    WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id {narrowed}
+) AS f
+WHERE r.collection_id = %(collection)s AND r.n_searchable > 0 AND f.uri IS NOT NULL
+  AND (%(recording)s IS NULL OR r.recording_id = %(recording)s::uuid)
+  AND (%(excluded)s IS NULL OR r.recording_id <> %(excluded)s::uuid)
+ORDER BY r.recorded_at NULLS LAST, f.uri;
+
+-- name: searchable_windows
+-- The windows of some recordings that have a vector and pass the filters of time, for a binary COPY.
+SELECT w.recording_id, w.start_s, w.end_s, halfvec_send(w.embedding)
+FROM soundalike.windows_{collection} AS w
+WHERE w.recording_id = ANY (%(recording_ids)s::uuid[]) AND w.embedding IS NOT NULL {filters}
+ORDER BY w.recording_id, w.window_index
+
 -- name: delete_windows
 DELETE FROM soundalike.windows_{collection} WHERE recording_id = %(recording_id)s::uuid;
 
