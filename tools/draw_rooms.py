@@ -17,7 +17,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
         ("archive", "export, import"),
         ("client", "running service"),
     ),
-    (("indexing", "add, sync, prune, reindex"),),
+    (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),
     (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),

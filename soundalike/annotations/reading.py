@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from soundalike.annotations.text import read_lines
 from soundalike.annotations.types import Annotation, BadRow
@@ -49,10 +49,18 @@ _Row = tuple[int, Mapping[str, Any]]
 _SHOWN = 80
 
 
+class _Labels(NamedTuple):
+    """Label of rows without one, and the column of the labels."""
+
+    default: str
+    column: str | None
+
+
 def read_annotations(
     path: Path,
     format: AnnotationFormat | None = None,  # noqa: A002 - as users call it
     *,
+    label: str | None = None,
     label_column: str | None = None,
     on_bad: Callable[[BadRow], None] | None = None,
 ) -> list[Annotation]:
@@ -64,6 +72,8 @@ def read_annotations(
     format : str, optional
         ``audacity``, ``raven``, ``csv`` (separated by commas, semicolons or tabs) or ``jsonl``; by
         default recognised by name and first line.
+    label : str, optional
+        Label of rows without one.
     label_column : str, optional
         Column of the labels in a table.
     on_bad : callable, optional
@@ -80,7 +90,7 @@ def read_annotations(
         The file cannot be read, lacks a column, or has an unusable row.
     """
     found: list[Annotation] = []
-    for item in _items(path, format or format_of(path), label_column):
+    for item in _items(path, format or format_of(path), _Labels(label or "", label_column)):
         if isinstance(item, BadRow):
             if on_bad is None:
                 raise MetadataError(f"line {item.line} of {str(path)!r}: {item.reason}")
@@ -131,19 +141,17 @@ def guarded(text: str) -> str:
     return f"'{text}" if text.lstrip("'").startswith(_FORMULA) else text
 
 
-def _items(
-    path: Path, kind: AnnotationFormat, label_column: str | None
-) -> Iterator[Annotation | BadRow]:
+def _items(path: Path, kind: AnnotationFormat, labels: _Labels) -> Iterator[Annotation | BadRow]:
     if kind == "audacity":
-        yield from _audacity(read_lines(path))
+        yield from _audacity(read_lines(path), labels)
     elif kind == "raven":
-        yield from _raven(path, label_column)
+        yield from _raven(path, labels)
     else:
         rows = _json_rows(path) if kind == "jsonl" else _table_rows(path)
-        yield from (row if isinstance(row, BadRow) else _from_row(*row, label_column) for row in rows)
+        yield from (row if isinstance(row, BadRow) else _from_row(*row, labels) for row in rows)
 
 
-def _audacity(lines: Iterator[str]) -> Iterator[Annotation | BadRow]:
+def _audacity(lines: Iterator[str], labels: _Labels) -> Iterator[Annotation | BadRow]:
     """Read Audacity's labels: begin, end and text; a line with a backslash has the frequencies."""
     waiting: Annotation | None = None
     for number, line in enumerate(lines, start=1):
@@ -159,14 +167,14 @@ def _audacity(lines: Iterator[str]) -> Iterator[Annotation | BadRow]:
                 yield waiting
                 waiting = None
             if line.strip():
-                waiting = _checked(_audacity_label(cells, number))
+                waiting = _checked(_audacity_label(cells, number, labels))
         except ValueError as exc:
             yield BadRow(number, _reason(exc))
     if waiting is not None:
         yield waiting
 
 
-def _audacity_label(cells: Sequence[str], line: int) -> Annotation:
+def _audacity_label(cells: Sequence[str], line: int, labels: _Labels) -> Annotation:
     if len(cells) < 2:
         raise ParameterError("the line is not of the form BEGIN tab END tab LABEL")
     start_s = _seconds(cells[0])
@@ -177,7 +185,8 @@ def _audacity_label(cells: Sequence[str], line: int) -> Annotation:
         if len(cells) > 2:
             raise
         return Annotation(start_s, start_s, cells[1], line=line)
-    return Annotation(start_s, end_s, cells[2] if len(cells) > 2 else "", line=line)
+    label = cells[2] if len(cells) > 2 and cells[2].strip() else labels.default
+    return Annotation(start_s, end_s, label, line=line)
 
 
 def _frequency(text: str) -> float | None:
@@ -186,7 +195,7 @@ def _frequency(text: str) -> float | None:
     return None if value < 0 else value
 
 
-def _raven(path: Path, label_column: str | None) -> Iterator[Annotation | BadRow]:
+def _raven(path: Path, labels: _Labels) -> Iterator[Annotation | BadRow]:
     rows: list[_Row] = []
     for item in _table_rows(path):
         if isinstance(item, BadRow):
@@ -215,7 +224,7 @@ def _raven(path: Path, label_column: str | None) -> Iterator[Annotation | BadRow
                 yield BadRow(number, _reason(exc))
                 continue
             row = {**row, _BEGIN: offset_s, _END: round(offset_s + length_s, 9)}
-        yield _from_row(number, row, label_column)
+        yield _from_row(number, row, labels)
 
 
 def _table_rows(path: Path) -> Iterator[_Row | BadRow]:
@@ -264,13 +273,14 @@ def _json_rows(path: Path) -> Iterator[_Row | BadRow]:
         yield (number, row) if isinstance(row, dict) else BadRow(number, "it is not a JSON object")
 
 
-def _from_row(line: int, row: Mapping[str, Any], label_column: str | None) -> Annotation | BadRow:
+def _from_row(line: int, row: Mapping[str, Any], labels: _Labels) -> Annotation | BadRow:
     try:
         start_s = _seconds(_cell(row, "start"))
         end = _cell(row, "end")
         end_s = start_s + _seconds(_cell(row, "duration")) if end == "" else _seconds(end)
-        label = str(row.get(label_column) or "") if label_column else _cell(row, "label")
+        label = str(row.get(labels.column) or "") if labels.column else _cell(row, "label")
         low, high = (_optional(_cell(row, name)) for name in ("low", "high"))
+        label = label if label.strip() else labels.default
         return _checked(Annotation(start_s, end_s, label, low, high, _cell(row, "file"), line))
     except ValueError as exc:
         return BadRow(line, _reason(exc))
@@ -292,7 +302,7 @@ def _seconds(value: object) -> float:
     Raises
     ------
     ParameterError
-        It is no finite number.
+        It is not a finite number.
     """
     text = str(value).strip()
     try:

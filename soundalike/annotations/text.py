@@ -27,7 +27,7 @@ def read_lines(path: Path) -> Iterator[str]:
     Raises
     ------
     MetadataError
-        The file cannot be read, is no text, or has a line of more than `MAX_LINE` characters.
+        The file cannot be read, is not text, or has a line of more than `MAX_LINE` characters.
     """
     shown = f"{str(path)!r}"
     with _opened(path) as file:
@@ -39,7 +39,7 @@ def read_lines(path: Path) -> Iterator[str]:
                     f"line {number} of {shown} has more than {MAX_LINE} characters; give a label file"
                 )
             if "\0" in line:
-                raise MetadataError(f"{shown} is no text: line {number} contains NUL; give a label file")
+                raise MetadataError(f"{shown} is not text: line {number} contains NUL; give a label file")
             yield line
 
 

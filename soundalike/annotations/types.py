@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,6 +81,8 @@ class StoredAnnotation:
         Origin: path of the label file, or a name.
     created_at : datetime or None
         Time of storing.
+    duration_s : float
+        Length of the recording; 0.0 before the annotation is stored.
     """
 
     annotation_id: int
@@ -90,6 +91,7 @@ class StoredAnnotation:
     annotation: Annotation
     source: str
     created_at: datetime | None = None
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,3 @@ class BadRow:
 
     line: int
     reason: str
-
-
-def labels_of(annotations: Sequence[Annotation]) -> list[str]:
-    """Return the distinct labels, sorted."""
-    return sorted({annotation.label for annotation in annotations})

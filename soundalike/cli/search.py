@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import opening, options, output
+from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
@@ -20,11 +20,14 @@ from soundalike.search.match_json import match_to_json
 from soundalike.search.requests import Narrowing, SearchRequest
 
 if TYPE_CHECKING:
+    from soundalike.cli.exporting import Export
     from soundalike.cli.place import Place
     from soundalike.filters import Filters
+    from soundalike.search.find import Answer
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
+_NOTHING = "no recording matches; loosen the filters or --min-score"
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
@@ -65,6 +68,7 @@ class Sought:
     options.option_of(SearchRequest, "group_by", "--group-by", type=click.Choice(GROUPS)),
     options.collections(),
     *options.filters(),
+    *exporting.export_options(),
     *options.server(what_is_there=QUERY_THERE),
     *options.encoding(),
 )
@@ -79,26 +83,53 @@ def command(
     collections: Sequence[str],
     **given: Any,
 ) -> int:
-    """Read the request, search, and print the matches."""
+    """Read the request, search, and print or export the matches."""
+    export = exporting.taken(given)
     filters = filters_of(given, place)
     names = tuple(collections) or (DEFAULT_COLLECTION,)
     request = SearchRequest(
         Sought(**given).query(), filters, exclude_self, top_k, min_score, names, group_by
     )
-    return run(request, place, as_json=as_json)
+    return run(request, place, export, as_json=as_json)
 
 
-def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
-    """Search and print the matches."""
+def run(request: SearchRequest, place: Place, export: Export, *, as_json: bool) -> int:
+    """Search, and print or export the matches."""
     from soundalike.search.find import answer_to
 
-    if service := place.service():
+    if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
         answer, encoder = service.search(request, on_server=place.on_server)
-    else:
-        with opened_query(request.query, place, request.collections) as (store, query):
-            answer, encoder = answer_to(request, query, store), query.spec.encoder
+        return _give(request, answer, encoder, export, as_json=as_json)
+    with opened_query(request.query, place, request.collections) as (store, query):
+        answer, encoder = answer_to(request, query, store), query.spec.encoder
+        return _give(request, answer, encoder, export, store, as_json=as_json)
+
+
+def _give(
+    request: SearchRequest,
+    answer: Answer,
+    encoder: str,
+    export: Export,
+    store: Store | None = None,
+    *,
+    as_json: bool,
+) -> int:
+    """Print the matches, and write the export; return the exit status."""
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
+    if not export.is_to_stdout:
+        _print(request, answer, encoder, as_json=as_json)
+    elif not answer.matches:
+        output.note(_NOTHING)
+    if not export.is_wanted:
+        return 0
+    from soundalike.results.spans import span_of
+
+    spans = (span_of(match, export.export_label) for match in answer.matches)
+    return export.write(spans, exporting.stat_in(store))
+
+
+def _print(request: SearchRequest, answer: Answer, encoder: str, *, as_json: bool) -> None:
     zone = request.filters.time_zone
     rows = [match_to_json(match, answer.query, encoder, zone) for match in answer.matches]
     if as_json:
@@ -107,8 +138,7 @@ def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
     elif rows:
         output.table(output.match_table(rows))
     if not rows:
-        output.note("no recording matches; loosen the filters or --min-score")
-    return 0
+        output.note(_NOTHING)
 
 
 def filters_of(given: dict[str, Any], place: Place) -> Filters:

@@ -12,6 +12,7 @@ import numpy as np
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.errors import DimensionMismatch, ModelMismatch, ParameterError, SilentQuery
 from soundalike.filters import Filters
+from soundalike.search.annotated import label_examples
 from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
@@ -230,6 +231,39 @@ def vector_query(
             "the vector is zero, or contains NaN or infinite numbers; give one with a direction"
         )
     return EmbeddedQuery("", None, [Window(0, 0.0, 0.0)], row[np.newaxis], spec, 0.0)
+
+
+def annotated_query(store: Store, label: str, collections: Sequence[str]) -> EmbeddedQuery:
+    """Return the query of all annotated spans with a label; a search compares with the best one.
+
+    Parameters
+    ----------
+    store : Store
+    label : str
+    collections : sequence of str
+        Collections to search for annotations; the first one that has the label counts.
+
+    Raises
+    ------
+    RecordingNotFound
+        No annotation has the label.
+    SilentQuery
+        All examples are silent or clipped.
+    IndexEmpty, StoreError
+        No collection exists, or the database failed.
+    """
+    found = label_examples(store, label, collections)
+    n_examples = len(found.windows) + found.n_left_out
+    warnings = (f"{found.n_left_out} of {n_examples} examples are not used",)
+    return EmbeddedQuery(
+        f"label:{label}",
+        None,
+        found.windows,
+        found.vectors,
+        found.spec,
+        found.duration_s,
+        warnings if found.n_left_out else (),
+    )
 
 
 def query_without_sound(store: Store, query: Query, collections: Sequence[str]) -> EmbeddedQuery:

@@ -118,6 +118,7 @@ def _stored(
     high_hz: float | None,
     source: str,
     created_at: Any,
+    duration_s: float,
 ) -> StoredAnnotation:
     annotation = Annotation(start_s, end_s, label, low_hz, high_hz)
-    return StoredAnnotation(number, recording_id, uri, annotation, source, created_at)
+    return StoredAnnotation(number, recording_id, uri, annotation, source, created_at, duration_s)

@@ -57,7 +57,8 @@ class MemoryAnnotations:
             chosen, key=lambda one: (one.recording_id, one.annotation.start_s, one.annotation_id)
         ):
             assert found is not None
-            yield replace(one, uri=found.content(one.recording_id).files[0].uri)
+            first = found.content(one.recording_id).files[0]
+            yield replace(one, uri=first.uri, duration_s=first.duration_s)
 
     def annotation_labels(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION

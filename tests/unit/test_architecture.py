@@ -35,6 +35,7 @@ ROOMS = (
     "store",
     "search",
     "events",
+    "results",
     "indexing",
     "archive",
     "evaluation",

@@ -353,7 +353,7 @@ AND (%(source)s::text IS NULL OR a.source = %(source)s)
 -- name: list_annotations
 -- A page, by recording and time, each with the first path of the recording.
 SELECT a.annotation_id, a.recording_id::text, f.uri, a.start_s, a.end_s, a.label, a.low_hz, a.high_hz,
-       a.source, a.created_at
+       a.source, a.created_at, r.duration_s
 FROM (
     SELECT * FROM soundalike.annotations AS a
     WHERE {chosen}
@@ -361,6 +361,7 @@ FROM (
            > (%(after_recording)s::uuid, %(after_s)s::double precision, %(after_id)s::bigint))
     ORDER BY a.recording_id, a.start_s, a.annotation_id LIMIT %(limit)s
 ) AS a
+JOIN soundalike.recordings AS r USING (collection_id, recording_id)
 CROSS JOIN LATERAL (
     SELECT uri FROM soundalike.files AS f
     WHERE f.collection_id = a.collection_id AND f.recording_id = a.recording_id ORDER BY f.uri LIMIT 1

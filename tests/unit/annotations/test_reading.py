@@ -126,7 +126,7 @@ def test_json_lines_are_read(write: Write):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"\x00\x01\x02", "is no text: line 1 contains NUL"),
+        ("a.txt", b"\x00\x01\x02", "is not text: line 1 contains NUL"),
         ("a.txt", b"RIFF\xff\xfe\xfa", "is not in UTF-8"),
         ("a.txt", b"\xff\xfe\x00", "is not in UTF-8"),
         ("a.txt", b"1\t2\t" + b"x" * 70_000, "line 1 of .* has more than 65536 characters"),

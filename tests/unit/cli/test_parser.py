@@ -17,6 +17,7 @@ COMMANDS = (
         "collections",
         "export",
         "import",
+        "annotations",
         "sql",
         "reset",
         "serve",
