@@ -12,7 +12,13 @@ from executors.messages.documents import (
 )
 from executors.messages.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
-from soundalike.search.queries import EmbeddedQuery, sound_query, stored_query, vector_query
+from soundalike.search.queries import (
+    EmbeddedQuery,
+    annotated_query,
+    sound_query,
+    stored_query,
+    vector_query,
+)
 from soundalike.store import Store
 
 #: Errors that one document of a request is to blame for; the others are answered.
@@ -37,6 +43,8 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
     """
     if doc.kind == "stored":
         return stored_query(store, str(doc.recording_id), excerpt_of(doc), collections)
+    if doc.kind == "label":
+        return annotated_query(store, str(doc.like_label), collections)
     rows = to_embeddings(doc)
     if doc.kind == "vector":
         return vector_query(store, rows[0], collections)

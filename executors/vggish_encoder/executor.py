@@ -137,6 +137,7 @@ class VGGishEncoder(Executor):
         return EmbeddedClip(
             **carried_fields(doc),
             kind=doc.kind,
+            like_label=doc.like_label,
             start_s=doc.start_s,
             end_s=doc.end_s,
             at_s=doc.at_s,

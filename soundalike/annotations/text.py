@@ -39,7 +39,9 @@ def read_lines(path: Path) -> Iterator[str]:
                     f"line {number} of {shown} has more than {MAX_LINE} characters; give a label file"
                 )
             if "\0" in line:
-                raise MetadataError(f"{shown} is not text: line {number} contains NUL; give a label file")
+                raise MetadataError(
+                    f"{shown} is not text: line {number} contains NUL; give a label file"
+                )
             yield line
 
 

@@ -38,6 +38,7 @@ class Sought:
     file: str | None = None
     recording_id: str | None = None
     vector: Path | None = None
+    like_label: str | None = None
     start_s: float | None = None
     end_s: float | None = None
     at_s: float | None = None
@@ -53,11 +54,13 @@ class Sought:
         from soundalike.audio.excerpt import Excerpt
         from soundalike.search.queries import Query
 
-        if self.file is None and self.recording_id is None and self.vector is None:
-            raise ParameterError("there is nothing to look for; give FILE, --recording-id or --vector")
+        if {self.file, self.recording_id, self.vector, self.like_label} == {None}:
+            raise ParameterError(
+                "there is nothing to look for; give FILE, --recording-id, --vector or --like-label"
+            )
         vector = None if self.vector is None else read_vector(self.vector)
         excerpt = Excerpt(self.start_s, self.end_s, self.at_s)
-        return Query(self.file, self.recording_id, vector, excerpt)
+        return Query(self.file, self.recording_id, vector, excerpt, self.like_label)
 
 
 @make_command(

@@ -1,4 +1,4 @@
-"""Queries: a sound, a stored recording, or a vector."""
+"""Queries: a sound, a stored recording, a vector, or the annotations with a label."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
 
+_SOURCES = ("a sound", "recording_id", "vector", "like_label")
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query: exactly one of a sound, a stored recording and a vector.
+    """A query: exactly one of a sound, a stored recording, a vector and a label of annotations.
 
     Attributes
     ----------
@@ -32,33 +34,38 @@ class Query:
         A vector with the dimension of the collection.
     excerpt : Excerpt
         Part of the sound or the recording.
+    like_label : str or None
+        Label of annotations, all of which are examples.
 
     Raises
     ------
     ParameterError
-        Not exactly one of the three is given, or an excerpt of a vector is requested.
+        Not exactly one of the four is given, or an excerpt of a vector or of a label is requested.
     """
 
     source: str | Path | bytes | None = None
     recording_id: str | None = None
     vector: Sequence[float] | FloatArray | None = None
     excerpt: Excerpt = WHOLE
+    like_label: str | None = None
 
     def __post_init__(self) -> None:
         given = [
             name
-            for name, value in (
-                ("a sound", self.source),
-                ("recording_id", self.recording_id),
-                ("vector", self.vector),
+            for name, value in zip(
+                _SOURCES,
+                (self.source, self.recording_id, self.vector, self.like_label),
+                strict=True,
             )
             if value is not None
         ]
         if len(given) != 1:
             raise ParameterError(
-                f"the query has {' and '.join(given) or 'no sound, recording_id or vector'}; give "
-                "exactly one of them"
+                f"the query has {' and '.join(given) or 'none of ' + ', '.join(_SOURCES)}; give exactly "
+                "one of them"
             )
+        if self.like_label is not None and not self.excerpt.is_whole:
+            raise ParameterError("a label has no time axis; omit start_s, end_s and at_s")
         if self.vector is not None and not self.excerpt.is_whole:
             raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
 
@@ -267,7 +274,12 @@ def annotated_query(store: Store, label: str, collections: Sequence[str]) -> Emb
 
 
 def query_without_sound(store: Store, query: Query, collections: Sequence[str]) -> EmbeddedQuery:
-    """Return the query of a stored recording or a vector; see `stored_query` and `vector_query`."""
+    """Return the query of a stored recording, a label or a vector.
+
+    See `stored_query`, `annotated_query` and `vector_query`.
+    """
+    if query.like_label is not None:
+        return annotated_query(store, query.like_label, collections)
     if query.recording_id is not None:
         return stored_query(store, query.recording_id, query.excerpt, collections)
     assert query.vector is not None

@@ -49,7 +49,7 @@ _SCHEMES = {
     },
 }
 #: Sources of a query beside a file.
-_OTHER_SOURCES = ("uri", "recording_id", "vector")
+_OTHER_SOURCES = ("uri", "recording_id", "vector", "like_label")
 
 
 def describe(app: FastAPI, *, has_key: bool) -> None:

@@ -69,7 +69,7 @@ class StrictModel(BaseModel):
 
 
 #: Fields that say what is looked for; the others say how.
-_SOURCE = {"uri", "recording_id", "vector", "start_s", "end_s", "at_s"}
+_SOURCE = {"uri", "recording_id", "vector", "like_label", "start_s", "end_s", "at_s"}
 
 
 class Narrowing(StrictModel):
@@ -81,6 +81,9 @@ class Narrowing(StrictModel):
     recording_id: Optional[str] = Field(default=None, description="id of a stored recording")
     vector: Optional[List[float]] = Field(
         default=None, description="an embedding, of the collection's dimension"
+    )
+    like_label: Optional[str] = Field(
+        default=None, description="a label of annotations, all of which are examples"
     )
     start_s: Optional[float] = pydantic_field(Excerpt, "start_s")
     end_s: Optional[float] = pydantic_field(Excerpt, "end_s")
@@ -112,7 +115,7 @@ class Narrowing(StrictModel):
 
 
 class SearchRequest(Narrowing):
-    """A search by one of `uri`, `recording_id` and `vector`."""
+    """A search by one of `uri`, `recording_id`, `vector` and `like_label`."""
 
     collections: List[str] = pydantic_field(core.SearchRequest, "collections", default=[])
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
@@ -121,7 +124,7 @@ class SearchRequest(Narrowing):
 
 
 class TimelineRequest(Narrowing):
-    """A count over time of what resembles one of `uri`, `recording_id` and `vector`."""
+    """A count over time of what resembles one of `uri`, `recording_id`, `vector` and `like_label`."""
 
     min_score: float = pydantic_field(core.TimelineRequest, "min_score", examples=[0.5])
     by: BucketWidth = pydantic_field(core.TimelineRequest, "by")

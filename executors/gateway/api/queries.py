@@ -147,8 +147,11 @@ def _validated(model: Type[_Query], fields: Dict[str, Any]) -> _Query:
 
 
 def _check_sources(query: Narrowing, upload: Optional[UploadFile]) -> None:
-    given = [name for name in ("uri", "recording_id", "vector") if getattr(query, name) is not None]
+    sources = ("uri", "recording_id", "vector", "like_label")
+    given = [name for name in sources if getattr(query, name) is not None]
     given += ["file"] if upload is not None else []
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
-        raise ParameterError(f"give one of file, uri, recording_id and vector; there is {found}")
+        raise ParameterError(
+            f"give one of file, uri, recording_id, vector and like_label; there is {found}"
+        )

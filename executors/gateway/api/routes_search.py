@@ -39,7 +39,7 @@ _BY_ID = {"recording_id": SIREN_ID}
     summary="Search by a path, a stored recording or a vector",
 )
 async def search(context: GivenContext, request: Request) -> models.Answer:
-    """Take one of `uri`, `recording_id` and `vector`, and return the most similar recordings."""
+    """Take one of `uri`, `recording_id`, `vector` and `like_label`; return similar recordings."""
     async with read_query(request, models.SearchRequest) as (query, upload):
         return await _search(context, query, upload)
 
@@ -63,7 +63,7 @@ async def search_upload(context: GivenContext, request: Request) -> models.Answe
     summary="Count over time what resembles a path, a stored recording or a vector",
 )
 async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
-    """Take one of `uri`, `recording_id` and `vector`, and count by hour, day, week or month."""
+    """Take one of `uri`, `recording_id`, `vector` and `like_label`, and count by time."""
     async with read_query(request, models.TimelineRequest) as (query, upload):
         return await _timeline(context, query, upload)
 

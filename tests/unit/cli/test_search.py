@@ -38,7 +38,7 @@ def test_options_become_a_query(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give FILE, --recording-id or --vector"),
+        ([], "give FILE, --recording-id, --vector or --like-label"),
         (["a.wav", "--recording-id", "x"], "exactly one"),
         (["a.wav", "--at", "4", "--end", "5"], "a slice or a moment"),
         (["a.wav", "--start", "5", "--end", "4"], "the end must be after"),
