@@ -22,6 +22,7 @@ from jina.serve.runtimes.servers.http import HTTPServer
 
 from executors.gateway.api import (
     description,
+    routes_export,
     routes_jobs,
     routes_library,
     routes_media,
@@ -92,7 +93,10 @@ class SoundalikeHTTPServer(HTTPServer):
         context.uploads.prepare()
         resume_jobs(context)
         app.include_router(routes_service.router)
-        for routes in (routes_search, routes_library, routes_jobs, routes_vectors, routes_media):
+        for routes in (
+            *(routes_search, routes_export, routes_library, routes_jobs, routes_vectors),
+            routes_media,
+        ):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
         access = Access.from_env(self.host, any_origin=self._any_origin)

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
 METHODS = {
-    "search": {"search", "search_upload", "timeline", "timeline_upload"},
+    "search": {
+        *("search", "search_upload", "timeline", "timeline_upload", "export_search", "export_spans"),
+    },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
         *("list_folders", "delete_collection", "delete_path", "delete_recording", "delete_label"),
@@ -53,7 +55,10 @@ METHODS = {
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 #: Sends a body of one of them, or a file to play, to the disk.
-WRITING = {*METHODS["indexing"], "search_upload", "timeline_upload", "jina_index", "get_audio"} - {
+WRITING = {
+    *METHODS["indexing"],
+    *("search_upload", "timeline_upload", "jina_index", "get_audio", "export_search", "export_spans"),
+} - {
     *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),
 }
 

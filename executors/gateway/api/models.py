@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Type
+from uuid import UUID
 
 from docarray import BaseDoc
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -11,9 +12,12 @@ from executors.messages.documents import BucketDoc, MatchDoc, Status
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.messages.names import FIELD_ALIASES, PARAMETER_ALIASES, aliases_of
 from executors.messages.request_fields import pydantic_field
+from soundalike.audio.cut_outs import CutOutFormat
 from soundalike.audio.excerpt import Excerpt
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.parameters import refuse_unknown, resolve_aliases
-from soundalike.ranges import GroupBy
+from soundalike.ranges import MAX_TOP_K, GroupBy
+from soundalike.results.cut_outs import CutOutRequest
 from soundalike.search import requests as core
 from soundalike.types import BucketWidth
 
@@ -121,6 +125,46 @@ class SearchRequest(Narrowing):
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
     min_score: float = pydantic_field(core.SearchRequest, "min_score")
     group_by: GroupBy = pydantic_field(core.SearchRequest, "group_by")
+
+
+ExportFormat = Literal["csv", "jsonl", "parquet", "audacity", "raven", "m3u", "zip"]
+FORMAT = "csv, jsonl, parquet, audacity, raven, m3u, or zip: a cut-out of each span"
+
+
+class ExportForm(StrictModel):
+    """The form of an exported file."""
+
+    format: ExportFormat = Field(default="csv", description=FORMAT)
+    padding_s: float = pydantic_field(CutOutRequest, "padding_s", is_limited=True)
+    audio: CutOutFormat = pydantic_field(CutOutRequest, "audio")
+    pictures: bool = pydantic_field(CutOutRequest, "pictures")
+
+
+class ExportedSpan(StrictModel):
+    """A span of a stored recording."""
+
+    recording_id: UUID = Field(description="id of the recording")
+    start_s: float = Field(ge=0, description="begin in seconds", allow_inf_nan=False)
+    end_s: float = Field(ge=0, description="end in seconds", allow_inf_nan=False)
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
+    label: Optional[str] = Field(default=None, description="default: the recording's")
+    score: Optional[float] = Field(default=None, description="similarity", allow_inf_nan=False)
+    false_alarm_rate: Optional[float] = Field(
+        default=None, description="false-alarm rate", allow_inf_nan=False
+    )
+    rank: Optional[int] = Field(default=None, description="from 1")
+    query_start_s: Optional[float] = Field(
+        default=None, description="begin of the matching part of the query", allow_inf_nan=False
+    )
+    query_end_s: Optional[float] = Field(
+        default=None, description="end of the matching part of the query", allow_inf_nan=False
+    )
+
+
+class ExportRequest(ExportForm):
+    """Spans of stored recordings, and the form of the file."""
+
+    spans: List[ExportedSpan] = Field(max_length=MAX_TOP_K, description="at most 1000 spans")
 
 
 class TimelineRequest(Narrowing):

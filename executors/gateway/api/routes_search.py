@@ -83,9 +83,22 @@ async def timeline_upload(context: GivenContext, request: Request) -> models.Tim
 async def _search(
     context: Context, query: models.SearchRequest, upload: Optional[UploadFile]
 ) -> models.Answer:
+    return models.Answer(**await find(context, query, upload))
+
+
+async def find(
+    context: Context, query: models.SearchRequest, upload: Optional[UploadFile]
+) -> dict[str, Any]:
+    """Return the fields of the answer to a search.
+
+    Raises
+    ------
+    HTTPException
+        The query has failed.
+    """
     async with _clip(context, query, upload) as (clip, name):
         found = await context.flow.one("/search", clip, Found, query.parameters)
-    return models.Answer(**_finished(found, clip, name))
+    return _finished(found, clip, name)
 
 
 async def _timeline(
