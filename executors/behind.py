@@ -23,7 +23,16 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
 )
-from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.listings import (
+    AnnotatedDoc,
+    AnnotationDoc,
+    AnnotationLabelDoc,
+    CollectionDoc,
+    FolderDoc,
+    LabelDoc,
+    RemovedDoc,
+    StoredDoc,
+)
 from executors.messages.parameters import PARAMETERS
 
 discover_endpoints_once()
@@ -40,6 +49,10 @@ _STORED: _Documents = {
     "drop": CollectionDoc,
     "labels": LabelDoc,
     "folders": FolderDoc,
+    "annotations": AnnotationDoc,
+    "annotate": AnnotatedDoc,
+    "annotation_labels": AnnotationLabelDoc,
+    "remove_annotations": RemovedDoc,
 }
 
 

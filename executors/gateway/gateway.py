@@ -22,6 +22,7 @@ from jina.serve.runtimes.servers.http import HTTPServer
 
 from executors.gateway.api import (
     description,
+    routes_annotations,
     routes_export,
     routes_jobs,
     routes_library,
@@ -95,7 +96,7 @@ class SoundalikeHTTPServer(HTTPServer):
         app.include_router(routes_service.router)
         for routes in (
             *(routes_search, routes_export, routes_library, routes_jobs, routes_vectors),
-            routes_media,
+            *(routes_annotations, routes_media),
         ):
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)

@@ -83,24 +83,64 @@ def import_annotations(
     StoreError
         The database failed.
     """
-    recordings = _Recordings(store, collection)
-    only = None if recording is None else recordings.named(recording)
+    recordings = RecordingNames(store, collection)
+    if recording is not None:
+        recordings.named(recording)
     for path in paths:
         bad: list[BadRow] = []
         try:
             rows = read_annotations(
                 path, format, label=label, label_column=label_column, on_bad=bad.append
             )
-            find = recordings.finder(path) if only is None else lambda _: only
-            placed = list(_placed(rows, find, str(path.absolute()), bad))
         except MetadataError as exc:
             yield path, exc
             continue
-        added = sum(
-            store.annotate(some, collection=collection)
-            for some in batches(placed, lambda one: 1, _BATCH)
+        source = str(path.absolute()).encode(errors="backslashreplace").decode()
+        found = add_annotations(
+            recordings, rows, name=path.name, folder=path.parent, source=source, recording=recording
         )
-        yield ImportedFile(path, added, len(placed) - added, sorted(bad, key=lambda row: row.line))
+        yield replace(found, path=path, bad=sorted((*bad, *found.bad), key=lambda row: row.line))
+
+
+def add_annotations(
+    recordings: RecordingNames,
+    rows: Sequence[Annotation],
+    *,
+    name: str,
+    source: str,
+    folder: Path | None = None,
+    recording: str | None = None,
+) -> ImportedFile:
+    """Add the rows of a label file.
+
+    Parameters
+    ----------
+    recordings : RecordingNames
+    rows : sequence of Annotation
+    name : str
+        Name of the label file.
+    source : str
+        Origin to store.
+    folder : Path, optional
+        Folder of the label file, to which names of recordings are relative.
+    recording : str, optional
+        As for `import_annotations`.
+
+    Raises
+    ------
+    RecordingNotFound
+        `recording` is not stored.
+    StoreError
+        The database failed.
+    """
+    bad: list[BadRow] = []
+    only = None if recording is None else recordings.named(recording)
+    find = recordings.finder(name, folder) if only is None else lambda _: only
+    placed = list(_placed(rows, find, source, bad))
+    store, collection = recordings.store, recordings.collection
+    batched = batches(placed, lambda one: 1, _BATCH)
+    added = sum(store.annotate(some, collection=collection) for some in batched)
+    return ImportedFile(Path(name), added, len(placed) - added, bad)
 
 
 def _placed(
@@ -110,7 +150,6 @@ def _placed(
     bad: list[BadRow],
 ) -> Iterator[StoredAnnotation]:
     """Yield rows with their recordings."""
-    shown = source.encode(errors="backslashreplace").decode()
     for row in rows:
         try:
             recording = find(row.file)
@@ -123,14 +162,20 @@ def _placed(
         # Some programs let the last span end a little after the sound.
         end_s = min(row.end_s, max(recording.duration_s, row.start_s))
         span = replace(row, end_s=end_s, file="", line=0)
-        yield StoredAnnotation(0, recording.recording_id, recording.uri, span, shown)
+        yield StoredAnnotation(0, recording.recording_id, recording.uri, span, source)
 
 
-class _Recordings:
-    """Finds stored recordings by path, name or id; reads the list of names once, if needed."""
+class RecordingNames:
+    """Finds stored recordings by path, name or id; reads the list of names once, if needed.
+
+    Parameters
+    ----------
+    store : Store
+    collection : str
+    """
 
     def __init__(self, store: Store, collection: str) -> None:
-        self._store, self._collection = store, collection
+        self.store, self.collection = store, collection
         self._by_name: dict[str, dict[str, Recording]] | None = None
         self._found: dict[str, Recording | None] = {}
 
@@ -145,33 +190,34 @@ class _Recordings:
         for name in (key, *stored_names(key)):
             if found := self._at(name):
                 return found
-        raise RecordingNotFound(f"{key!r} is not in the collection {self._collection!r}; index it first")
+        raise RecordingNotFound(f"{key!r} is not in the collection {self.collection!r}; index it first")
 
-    def finder(self, path: Path) -> Callable[[str], Recording]:
-        """Return the function that finds the recording that a row of a file names."""
+    def finder(self, name: str, folder: Path | None) -> Callable[[str], Recording]:
+        """Return the function that finds the recording that a row of a label file names."""
 
-        def find(name: str) -> Recording:
-            return self._of_row(path, name) if name else self._of_file(path)
+        def find(named: str) -> Recording:
+            return self._of_row(folder, named) if named else self._of_file(name, folder)
 
         return find
 
-    def _of_row(self, path: Path, name: str) -> Recording:
+    def _of_row(self, folder: Path | None, name: str) -> Recording:
         # Raven on Windows writes backslashes.
         parts = name.replace("\\", "/")
-        beside = os.path.abspath(path.parent / parts)
-        for place in (name, beside):
+        beside = [] if folder is None else [os.path.abspath(folder / parts)]
+        for place in (name, *beside):
             if found := self._at(place):
                 return found
         return self._only_one(PurePath(parts).name, parts)
 
-    def _of_file(self, path: Path) -> Recording:
-        stem = PurePath(path.name).stem
+    def _of_file(self, name: str, folder: Path | None) -> Recording:
+        stem = PurePath(name).stem
         stems = list(dict.fromkeys((stem, _LABEL_FILE.sub("", stem))))
-        for one in stems:
+        for one in stems if folder is not None else ():
+            assert folder is not None
             same = [
                 recording
                 for uri, recording in self._with_stem(one).items()
-                if os.path.dirname(uri) == str(path.parent.absolute())
+                if os.path.dirname(uri) == str(folder.absolute())
             ]
             if len(same) == 1:
                 return same[0]
@@ -179,7 +225,7 @@ class _Recordings:
             if found := self._with_stem(one):
                 return _unique(found, one)
         raise RecordingNotFound(
-            f"the rows name no recording, and none in the collection {self._collection!r} is called "
+            f"the rows name no recording, and none in the collection {self.collection!r} is called "
             f"{stems[-1]!r}; give --recording"
         )
 
@@ -188,20 +234,20 @@ class _Recordings:
             uri: one for uri, one in self._with_stem(PurePath(name).stem).items() if _name(uri) == name
         }
         if not found:
-            raise RecordingNotFound(f"{shown!r} is not in the collection {self._collection!r}")
+            raise RecordingNotFound(f"{shown!r} is not in the collection {self.collection!r}")
         return _unique(found, name)
 
     def _with_stem(self, stem: str) -> dict[str, Recording]:
         """Return the stored paths whose names have a stem."""
         if self._by_name is None:
             self._by_name = defaultdict(dict)
-            for recording in self._store.files(collection=self._collection):
+            for recording in self.store.files(collection=self.collection):
                 self._by_name[PurePath(_name(recording.uri)).stem][recording.uri] = recording
         return self._by_name.get(stem, {})
 
     def _at(self, key: str) -> Recording | None:
         if key not in self._found:
-            found = self._store.files_named([key], collection=self._collection).get(key)
+            found = self.store.files_named([key], collection=self.collection).get(key)
             self._found[key] = found and found.recording
         return self._found[key]
 

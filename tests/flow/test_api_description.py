@@ -24,6 +24,7 @@ METHODS = {
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
         *("list_folders", "delete_collection", "delete_path", "delete_recording", "delete_label"),
+        *("list_annotations", "list_annotation_labels", "upload_annotations", "delete_annotations"),
     },
     "indexing": {
         *(
@@ -51,6 +52,7 @@ METHODS = {
             "jina_labels",
         ),
         *("jina_folders", "jina_collections", "jina_status", "jina_delete", "jina_drop"),
+        *("jina_annotations", "jina_annotation_labels", "jina_annotate", "jina_remove_annotations"),
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -58,6 +60,7 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas
 WRITING = {
     *METHODS["indexing"],
     *("search_upload", "timeline_upload", "jina_index", "get_audio", "export_search", "export_spans"),
+    "upload_annotations",
 } - {
     *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),
 }
@@ -235,6 +238,8 @@ class _Caller:
         for field in schema["required"]:
             if field in ("file", "files"):
                 files[field] = ("siren.mp3", self._sound)
+            elif field == "labels":
+                files[field] = ("siren_1.txt", b"1\t2\tsiren\n")
             elif field == "vectors":
                 files[field] = ("v.jsonl", b'{"recording": "a", "vector": [0.6, 0.8]}')
             else:

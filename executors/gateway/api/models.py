@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Type
+from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Tuple, Type
 from uuid import UUID
 
 from docarray import BaseDoc
@@ -27,20 +27,22 @@ ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 _INTERNAL = {"id", "error_code", "error"}
 
 
-def _fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
-    """Return a model with a document's fields."""
+def fields_of(doc: Type[BaseDoc], name: str, *, without: Tuple[str, ...] = (), **more: Any) -> Any:
+    """Return a model with a document's fields but those `without`."""
     fields: Dict[str, Any] = {
-        key: (field.annotation, field) for key, field in doc.model_fields.items() if key not in _INTERNAL
+        key: (field.annotation, field)
+        for key, field in doc.model_fields.items()
+        if key not in {*_INTERNAL, *without}
     }
     return create_model(name, __doc__=doc.__doc__, **{**fields, **more})
 
 
-Match = _fields_of(MatchDoc, "Match")
-Recording = _fields_of(StoredDoc, "Recording")
-Collection = _fields_of(CollectionDoc, "Collection")
-LabelCount = _fields_of(LabelDoc, "LabelCount")
-FolderCount = _fields_of(FolderDoc, "FolderCount")
-Bucket = _fields_of(BucketDoc, "Bucket")
+Match = fields_of(MatchDoc, "Match")
+Recording = fields_of(StoredDoc, "Recording")
+Collection = fields_of(CollectionDoc, "Collection")
+LabelCount = fields_of(LabelDoc, "LabelCount")
+FolderCount = fields_of(FolderDoc, "FolderCount")
+Bucket = fields_of(BucketDoc, "Bucket")
 
 
 class Problem(BaseModel):
@@ -250,10 +252,10 @@ class Health(BaseModel):
     executors: Dict[str, str]
 
 
-_MORE_STATUS = {
+_MORE_STATUS: Dict[str, Any] = {
     "api_key": (bool, Field(description="whether requests need the API key")),
     "roots": (List[str], Field(description="folders that may be indexed and searched by path")),
     "limits": (Dict[str, float], Field(description="the most that may be asked for")),
     "version": (str, Field(description="of Soundalike")),
 }
-ServiceStatus = _fields_of(Status, "ServiceStatus", **_MORE_STATUS)
+ServiceStatus = fields_of(Status, "ServiceStatus", **_MORE_STATUS)
