@@ -30,10 +30,20 @@ from executors.messages.listings import (
     CollectionDoc,
     FolderDoc,
     LabelDoc,
-    RemovedDoc,
+    RemovedAnnotationsDoc,
     StoredDoc,
 )
 from executors.messages.parameters import PARAMETERS
+from executors.messages.speakers import (
+    EnrolledDoc,
+    IdentifiedDoc,
+    RemovedDoc,
+    SpeakerDoc,
+    SpeechClip,
+    UtteranceDoc,
+    VerifiedDoc,
+    VoiceDoc,
+)
 
 discover_endpoints_once()
 
@@ -52,8 +62,15 @@ _STORED: _Documents = {
     "annotations": AnnotationDoc,
     "annotate": AnnotatedDoc,
     "annotation_labels": AnnotationLabelDoc,
-    "remove_annotations": RemovedDoc,
+    "remove_annotations": RemovedAnnotationsDoc,
+    "enrol": EnrolledDoc,
+    "identify": IdentifiedDoc,
+    "verify": VerifiedDoc,
+    "speakers": SpeakerDoc,
+    "utterances": UtteranceDoc,
+    "remove_speaker": RemovedDoc,
 }
+_VOICES = ("enrol", "identify", "verify")
 
 
 def _passing(endpoint: str, doc: Type[BaseDoc]) -> Any:
@@ -76,11 +93,18 @@ def _base(name: str, documents: _Documents) -> Any:
 
 
 AfterSegmenter = _base(
-    "AfterSegmenter", {"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip}
+    "AfterSegmenter",
+    {
+        **{"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip},
+        **dict.fromkeys(_VOICES, SpeechClip),
+    },
 )
 AfterEncoder = _base(
     "AfterEncoder",
-    {"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+    {
+        **{"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+        **dict.fromkeys(_VOICES, VoiceDoc),
+    },
 )
 AfterIndexer = _base("AfterIndexer", {**_STORED, "search": SearchHits})
 AfterRanker = _base("AfterRanker", {**_STORED, "search": Found})

@@ -65,6 +65,7 @@ def main() -> int:
 
 
 def _parse() -> argparse.Namespace:
+    # Not Click: `soundalike serve` becomes this program with arguments that Click has checked there.
     parser = argparse.ArgumentParser(prog="executors.launcher", description=__doc__)
     parser.add_argument("flow", type=Path)
     parser.add_argument("--host")

@@ -13,6 +13,8 @@ from soundalike.errors import ConfigError
 MODELS = ("auto", "vggish", "logmel-modulation")
 #: Encoders whose model files ``soundalike models download`` fetches.
 DOWNLOADABLE = ("aisfx", "resemblyzer")
+#: Encoder of voices.
+SPEAKER_MODEL = "resemblyzer"
 #: Collection of requests that name none.
 DEFAULT_COLLECTION = "default"
 #: Number formats of VGGish; ``auto`` selects bfloat16 if the processor supports it.
@@ -50,6 +52,9 @@ class Settings:
     roots : tuple of Path or None
         Folders that requests to the service may read (``SOUNDALIKE_ROOTS``, separated as in ``PATH``;
         ``/`` allows everything). None: see `soundalike.audio.allowed_roots.AllowedRoots`.
+    speaker_model : str
+        Encoder of voices: the name of a model file, or ``logmel-modulation``
+        (``SOUNDALIKE_SPEAKER_MODEL``; default ``resemblyzer``).
     """
 
     database_url: str | None
@@ -62,6 +67,7 @@ class Settings:
     time_zone: str = "UTC"
     uploads_dir: Path = Path()
     roots: tuple[Path, ...] | None = None
+    speaker_model: str = SPEAKER_MODEL
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -90,6 +96,7 @@ class Settings:
             time_zone=env.get("SOUNDALIKE_TIME_ZONE") or "UTC",
             uploads_dir=_folder(env, "SOUNDALIKE_UPLOADS_DIR", data_dir / "uploads"),
             roots=_folders(env.get("SOUNDALIKE_ROOTS")),
+            speaker_model=env.get("SOUNDALIKE_SPEAKER_MODEL") or SPEAKER_MODEL,
         )
         settings.validate()
         return settings
@@ -122,12 +129,14 @@ class Settings:
             "SOUNDALIKE_TIME_ZONE": self.time_zone,
             "SOUNDALIKE_UPLOADS_DIR": self.uploads_dir.absolute(),
             "SOUNDALIKE_ROOTS": None if self.roots is None else os.pathsep.join(map(str, self.roots)),
+            "SOUNDALIKE_SPEAKER_MODEL": self.speaker_model,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
     def validate(self) -> None:
         """Raise `ConfigError` if a value is invalid."""
         check_model(self.model, self.weights_dir)
+        check_model(self.speaker_model, self.weights_dir, "SOUNDALIKE_SPEAKER_MODEL")
         _check_choice("SOUNDALIKE_PRECISION", self.precision, PRECISIONS)
         url = self.database_url
         if url and not url.startswith(("postgresql://", "postgres://")):

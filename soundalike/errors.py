@@ -12,6 +12,7 @@
     │   │   └── NoAudioTrack
     │   ├── EmptyAudio
     │   ├── AudioTooShort
+    │   │   └── TooLittleSpeech
     │   ├── InvalidSamples
     │   ├── SilentQuery
     │   └── UnexpectedFault
@@ -31,7 +32,8 @@
     │   ├── ModelMismatch
     │   ├── DimensionMismatch
     │   ├── IndexEmpty
-    │   └── RecordingNotFound
+    │   ├── RecordingNotFound
+    │   └── SpeakerNotFound
     ├── ArchiveError          an exported collection cannot be written or read
     │   ├── ArchiveInvalid
     │   └── ArchiveTooNew
@@ -123,6 +125,10 @@ class AudioTooShort(AudioError, code="audio.too_short"):
     """The recording is shorter than one analysis frame (25 ms)."""
 
 
+class TooLittleSpeech(AudioTooShort, code="audio.too_little_speech"):
+    """The recording holds too little speech to tell a voice."""
+
+
 class InvalidSamples(AudioError, code="audio.invalid_samples"):
     """The recording holds NaN or infinite samples."""
 
@@ -203,6 +209,10 @@ class IndexEmpty(StoreError, code="store.index_empty", http_status=409):
 
 class RecordingNotFound(StoreError, code="store.not_found", http_status=404):
     """No such recording or collection is stored."""
+
+
+class SpeakerNotFound(StoreError, code="store.speaker_not_found", http_status=404):
+    """No speaker of this name is enrolled, or none at all."""
 
 
 class ArchiveError(SoundalikeError, code="archive.error", exit_status=7, http_status=422):

@@ -13,6 +13,8 @@ GroupBy = Literal["recording", "label"]
 GROUPS: tuple[GroupBy, ...] = get_args(GroupBy)
 BUCKET_WIDTHS: tuple[BucketWidth, ...] = get_args(BucketWidth)
 MAX_TOP_K = 1000
+#: Characters of a text that describes a sound.
+MAX_TEXT_LENGTH = 1000
 #: What an embedding stands for, and how those of seconds become a file's.
 Granularity = Literal["window", "second", "file"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
@@ -32,6 +34,14 @@ def check_min_score(min_score: float) -> None:
         raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
 
 
+def check_max_false_alarms(rate: float | None) -> None:
+    """Raise `ParameterError` unless a limit of the false-alarm rate is a probability, or None."""
+    if rate is not None and not 0 < rate <= 1:
+        raise ParameterError(
+            f"max_false_alarms is {rate}; choose a rate above 0, like 0.01, and up to 1"
+        )
+
+
 def check_group_by(group_by: str) -> None:
     """Raise `ParameterError` unless matches can be grouped like this."""
     if group_by not in GROUPS:
@@ -44,3 +54,13 @@ def check_count(min_score: float, bucket: str) -> None:
         raise ParameterError(f"min_score is {min_score}; choose a cosine similarity from -1 to 1")
     if bucket not in BUCKET_WIDTHS:
         raise ParameterError(f"bucket is {bucket!r}; choose one of {', '.join(BUCKET_WIDTHS)}")
+
+
+def check_text(text: str) -> None:
+    """Raise `ParameterError` unless a text can be searched for."""
+    if not text.strip():
+        raise ParameterError("the text is empty; describe a sound, like: dog barking far away")
+    if len(text) > MAX_TEXT_LENGTH:
+        raise ParameterError(
+            f"the text has {len(text)} characters; describe a sound in {MAX_TEXT_LENGTH} at most"
+        )

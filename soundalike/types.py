@@ -186,6 +186,9 @@ class Match:
         Number of different windows of the recording among the compared hits.
     collection : str
         The collection that holds the recording.
+    false_alarm_rate : float or None
+        Probability that an unrelated recording of the collection scores as high; None if it is unknown,
+        as in collections of fewer than 20 recordings.
     """
 
     rank: int
@@ -197,6 +200,7 @@ class Match:
     query_end_s: float | None
     n_hits: int
     collection: str
+    false_alarm_rate: float | None = None
 
     @property
     def occurred_at(self) -> datetime | None:

@@ -38,6 +38,14 @@ def pytest_report_header() -> str:
     )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that start a Flow or load a network first: at the end, workers would wait for one."""
+    long = {item.path for item in items if item.get_closest_marker("flow")}
+    long |= {item.path for item in items if item.get_closest_marker("model")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Random numbers that are the same in every run."""

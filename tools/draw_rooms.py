@@ -11,6 +11,7 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 #: Rooms of `soundalike/` by floor, the top one first. A room imports from lower floors only.
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
+    (("speakers", "voices of people"),),
     (
         ("doctor", "checks"),
         ("evaluation", "measures"),
@@ -21,6 +22,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
+    (("scores", "false-alarm rates"),),
     (("audio.sandbox", "processes that may die"),),
     (("clock", "start times"), ("annotations", "labels of spans")),
     (("audio", "decode, resample, cut"),),

@@ -1,7 +1,7 @@
 """AudioSegmenter: from paths and uploads to windows of 16 kHz mono audio."""
 
 from pathlib import Path
-from typing import Any, Optional, Tuple
+from typing import Any, Optional, Tuple, Union
 from uuid import uuid4
 
 import numpy as np
@@ -19,20 +19,30 @@ from executors.messages.documents import (
     time_text,
 )
 from executors.messages.failures import document_at_fault
-from executors.messages.parameters import IndexParameters, SearchParameters, TimelineParameters
+from executors.messages.parameters import (
+    EnrolParameters,
+    IdentifyParameters,
+    IndexParameters,
+    SearchParameters,
+    TimelineParameters,
+    VerifyParameters,
+)
 from executors.messages.queries import excerpt_of, kind_of
+from executors.messages.speakers import SpeechClip, SpokenClip
 from soundalike.audio.allowed_roots import AllowedRoots
-from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.excerpt import Excerpt, check_whole
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sandbox.reading import RecordingReader
 from soundalike.audio.segmenter import Segments
 from soundalike.audio.sources import AudioSource, folder_label, recording_id_of, uri_of
+from soundalike.audio.speech import cut_speech
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import Settings
 from soundalike.encoders.rates import decoding_rate_hz
 from soundalike.errors import ParameterError
 from soundalike.limits import Limits
+from soundalike.ranges import check_text
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import DECODER_VERSION, FloatArray
 
@@ -40,7 +50,7 @@ discover_endpoints_once()
 
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
 INLINE_BYTES = 32 << 20
-_STANDARD, _SEARCH = IndexParameters(), SearchParameters()
+_STANDARD, _SEARCH, _IDENTIFY = IndexParameters(), SearchParameters(), IdentifyParameters()
 
 
 class AudioSegmenter(Executor):
@@ -106,6 +116,59 @@ class AudioSegmenter(Executor):
         """Cut queries of a timeline, as above."""
         return self._all_cut(docs, parameters, is_query=True)
 
+    @requests(on="/enrol")
+    def speech_to_enrol(
+        self, docs: DocList[given.SpokenClip], parameters: EnrolParameters, **kwargs: Any
+    ) -> DocList[SpeechClip]:
+        """Cut the speech out of every document; one that cannot be used comes back with its error."""
+        return self._speech_of_all(docs)
+
+    @requests(on="/identify")
+    def speech_to_identify(
+        self,
+        docs: DocList[given.SpokenClip],
+        parameters: IdentifyParameters = _IDENTIFY,
+        **kwargs: Any,
+    ) -> DocList[SpeechClip]:
+        """Cut the speech out of every document, as above."""
+        return self._speech_of_all(docs)
+
+    @requests(on="/verify")
+    def speech_to_verify(
+        self, docs: DocList[given.SpokenClip], parameters: VerifyParameters, **kwargs: Any
+    ) -> DocList[SpeechClip]:
+        """Cut the speech out of every document, as above."""
+        return self._speech_of_all(docs)
+
+    def _speech_of_all(self, docs: DocList[given.SpokenClip]) -> DocList[SpeechClip]:
+        results = DocList[SpeechClip]()
+        inline_bytes = 0
+        apply = map_ahead if len(docs) > 1 else map
+        for result, samples in apply(self._speech_of, docs):
+            if samples is not None:
+                with document_at_fault(result):
+                    inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
+            results.append(result)
+        return results
+
+    def _speech_of(self, clip: SpokenClip) -> Tuple[SpeechClip, Optional[FloatArray]]:
+        """Return a recording's document, and the samples of its speech where it can be used."""
+        result = SpeechClip(id=clip.id or uuid4().hex, uri=clip.uri)
+        with document_at_fault(result):
+            if clip.uri and not clip.audio_base64:
+                self._roots.check(clip.uri)
+            source = audio_source(clip)
+            result.recording_id = recording_id_of(source)
+            if isinstance(source, Path):
+                result.uri = uri_of(source)
+            else:
+                result.uri = clip.uri or f"upload:{result.recording_id}"
+            speech = self._decoding.run(cut_speech, source, folder=self._spool_dir)
+            result.duration_s, result.speech_s = speech.duration_s, speech.speech_s
+            result.warnings = list(speech.warnings)
+            return result, speech.samples
+        return result, None
+
     def _all_cut(
         self, docs: DocList[given.Clip], parameters: IndexParameters, *, is_query: bool
     ) -> DocList[SegmentedClip]:
@@ -156,8 +219,8 @@ class AudioSegmenter(Executor):
         kind, excerpt = kind_of(clip), excerpt_of(clip)
         if not is_query and (kind != "audio" or not excerpt.is_whole):
             raise ParameterError(
-                "recording_id, vector, like_label, start_s, end_s and at_s are for queries; give a "
-                "whole sound to be indexed"
+                "recording_id, vector, text, like_label, start_s, end_s and at_s are for queries; give "
+                "a whole sound to be indexed"
             )
         if kind != "audio":
             _put_query(clip, kind, excerpt, result)
@@ -198,7 +261,9 @@ class AudioSegmenter(Executor):
         self._decoding.close()
         super().close()
 
-    def _attach(self, samples: FloatArray, result: SegmentedClip, room_bytes: int) -> int:
+    def _attach(
+        self, samples: FloatArray, result: Union[SegmentedClip, SpeechClip], room_bytes: int
+    ) -> int:
         """Put samples into the document, or into a file where room is short; return bytes put."""
         if samples.nbytes <= room_bytes:
             result.samples = samples
@@ -211,12 +276,13 @@ def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -
     """Write a query without audio into the document for the indexer."""
     result.kind, result.recording_id = kind, clip.recording_id
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
+    if kind in ("vector", "text", "label"):
+        check_whole(excerpt, kind)
     result.like_label = clip.like_label
-    if clip.like_label is not None and not excerpt.is_whole:
-        raise ParameterError("a label has no time axis; omit start_s, end_s and at_s")
+    if clip.text is not None:
+        check_text(clip.text)
+        result.text = clip.text
     if clip.vector is not None:
-        if not excerpt.is_whole:
-            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
         vector = np.asarray(clip.vector, dtype=np.float32)
         result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 

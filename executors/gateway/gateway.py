@@ -29,6 +29,7 @@ from executors.gateway.api import (
     routes_media,
     routes_search,
     routes_service,
+    routes_speakers,
     routes_vectors,
 )
 from executors.gateway.api.context import Context
@@ -54,6 +55,10 @@ from soundalike.config import Settings
 from soundalike.limits import Limits
 
 _DOC_FILES = "/_docs"
+_ROUTES = (
+    *(routes_search, routes_export, routes_library, routes_jobs, routes_vectors, routes_media),
+    *(routes_annotations, routes_speakers),
+)
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.
 _UNCUT = 1_000_000
@@ -94,10 +99,7 @@ class SoundalikeHTTPServer(HTTPServer):
         context.uploads.prepare()
         resume_jobs(context)
         app.include_router(routes_service.router)
-        for routes in (
-            *(routes_search, routes_export, routes_library, routes_jobs, routes_vectors),
-            *(routes_annotations, routes_media),
-        ):
+        for routes in _ROUTES:
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)
         access = Access.from_env(self.host, any_origin=self._any_origin)

@@ -12,6 +12,7 @@ from executors.messages.failures import request_at_fault
 from executors.messages.hits import get_hits
 from executors.messages.parameters import SearchParameters
 from soundalike.clock.start_time import zone_named
+from soundalike.scores.words import word_for
 from soundalike.search.ranking import rank_collections
 from soundalike.types import Match
 
@@ -47,9 +48,11 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
             top_k=parameters.top_k,
             min_score=parameters.min_score,
             group_by=parameters.group_by,
+            max_false_alarms=parameters.max_false_alarms,
         )
         zone = zone_named(parameters.zone_name)
         found.matches = DocList[MatchDoc](_document(match, zone) for match in matches)
+        found.good_match = None if parameters.max_false_alarms is None else bool(matches)
     return found
 
 
@@ -60,6 +63,8 @@ def _document(match: Match, zone: tzinfo) -> MatchDoc:
         rank=match.rank,
         uri=recording.uri,
         score=match.score,
+        false_alarm_rate=match.false_alarm_rate,
+        strength=word_for(match.false_alarm_rate),
         start_s=match.start_s,
         end_s=match.end_s,
         query_start_s=match.query_start_s,

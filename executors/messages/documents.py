@@ -8,7 +8,7 @@ come as base64 text, and times as ISO-8601 text. Those of lists of what is store
 
 import base64
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Protocol
 
 import numpy as np
 from docarray import BaseDoc, DocList
@@ -19,6 +19,7 @@ from executors.jina_fixes.message_sizes import keep_sizes_out_of_environment
 from soundalike.audio.sources import AudioSource, resolve_path
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError, UnreadableAudio
+from soundalike.scores.words import UNKNOWN
 from soundalike.types import IndexSpec, Recording, Window
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ keep_sizes_out_of_environment()
 class Clip(BaseDoc):
     """A sound to index or to look for: a path that the server can read, or uploaded bytes.
 
-    A query can also be a stored recording, a vector or a label of annotations, and a part of a sound or
-    recording.
+    A query can also be a stored recording, a vector, a text or a label of annotations, and a part of a
+    sound or recording.
     """
 
     uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
@@ -46,6 +47,11 @@ class Clip(BaseDoc):
     )
     vector: Optional[List[float]] = Field(
         default=None, description="of the collection's dimension, in place of a sound; queries only"
+    )
+    text: Optional[str] = Field(
+        default=None,
+        description="a description of a sound, in place of one, where the encoder takes texts; queries "
+        "only",
     )
     like_label: Optional[str] = Field(
         default=None,
@@ -99,10 +105,11 @@ class _Query(_Carried):
 
     `kind` is ``audio``; ``stored``, where the indexer is to fetch what it holds of `recording_id`, or of
     the part that is given by the seconds; ``label``, where it is to fetch the annotated windows of
-    `like_label`; or ``vector``, which the one chunk has already.
+    `like_label`; ``vector``, which the one chunk has already; or ``text``.
     """
 
     kind: str = "audio"
+    text: Optional[str] = None
     like_label: Optional[str] = None
     start_s: Optional[float] = None
     end_s: Optional[float] = None
@@ -167,6 +174,7 @@ class RecordingDoc(BaseDoc):
     recorded_at: Optional[str] = None
     recorded_at_source: Optional[str] = None
     collection: str = DEFAULT_COLLECTION
+    false_alarm_rate: Optional[float] = None
 
 
 class SearchHits(_Carried):
@@ -197,6 +205,16 @@ class MatchDoc(BaseDoc):
     rank: int = 0
     uri: str = ""
     score: float = 0.0
+    false_alarm_rate: Optional[float] = Field(
+        default=None,
+        description="probability that an unrelated recording of the collection scores as high; null: "
+        "unknown, as in collections of fewer than 20 recordings",
+    )
+    strength: str = Field(
+        default=UNKNOWN,
+        description="of the match, by the false-alarm rate: strong (up to 0.001), likely (0.01), weak "
+        "(0.1), chance or unknown",
+    )
     start_s: float = 0.0
     end_s: float = 0.0
     query_start_s: Optional[float] = Field(default=None, description="seconds; null for a vector")
@@ -224,6 +242,10 @@ class Found(BaseDoc):
     duration_s: float = Field(default=0.0, description="length of the query, in seconds")
     encoder: Optional[str] = None
     matches: DocList[MatchDoc] = DocList[MatchDoc]()
+    good_match: Optional[bool] = Field(
+        default=None,
+        description="whether a match is within max_false_alarms; null: the request sets no limit",
+    )
     warnings: List[str] = []
     error_code: Optional[str] = None
     error: Optional[str] = None
@@ -269,6 +291,13 @@ class Status(BaseDoc):
     encoder: Optional[str] = None
     configured_encoder: Optional[str] = None
     encoder_description: Optional[str] = None
+    encoder_licence: Optional[str] = Field(default=None, description="of the configured encoder")
+    encoder_attribution: Optional[str] = Field(
+        default=None, description="how the makers of the configured encoder want to be named"
+    )
+    takes_text: bool = Field(
+        default=False, description="whether the configured encoder takes texts as queries"
+    )
     recordings: int = 0
     files: int = 0
     windows: int = 0
@@ -293,9 +322,19 @@ class Status(BaseDoc):
     unsearchable: int = Field(
         default=0, description="recordings that hold nothing that a search can find"
     )
+    unrelated_scores: Dict[str, Any] = Field(
+        default={},
+        description="scores of unrelated recordings: median, p99 (99 % score less), numbers of pairs "
+        "and recordings compared, and when; empty: not compared yet, or fewer than 20 recordings",
+    )
 
 
-def audio_source(clip: Clip) -> AudioSource:
+class _HasAudio(Protocol):
+    uri: Optional[str]
+    audio_base64: Optional[str]
+
+
+def audio_source(clip: _HasAudio) -> AudioSource:
     """Return the audio to decode.
 
     Raises
@@ -314,8 +353,8 @@ def audio_source(clip: Clip) -> AudioSource:
             raise UnreadableAudio(f"audio_base64 is not base64 ({exc}); encode the file again") from exc
     if not clip.uri:
         raise ParameterError(
-            "the document has neither uri nor audio_base64, nor, as a query, recording_id or vector; "
-            "give one of them"
+            "the document has neither uri nor audio_base64, nor, as a query, recording_id, vector or "
+            "text; give one of them"
         )
     return resolve_path(clip.uri)
 
@@ -365,6 +404,11 @@ def to_windows(chunks: DocList[WindowDoc]) -> List[Window]:
 def to_spec(doc: EmbeddedClip) -> IndexSpec:
     """Return the encoder and windows of a clip's embeddings."""
     return IndexSpec(doc.encoder, doc.fingerprint, doc.dimension, doc.window_s, doc.stride_s)
+
+
+def write_spec(doc: EmbeddedClip, spec: IndexSpec) -> None:
+    """Write the encoder of a clip's embeddings into its document."""
+    doc.encoder, doc.fingerprint, doc.dimension = spec.encoder, spec.fingerprint, spec.dimension
 
 
 def to_recording(doc: EmbeddedClip) -> Recording:

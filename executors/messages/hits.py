@@ -1,7 +1,7 @@
 """Hits on their way from the indexer to the ranker: from the core's types to columns, and back."""
 
 from collections import defaultdict
-from typing import Dict, List, Mapping, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from docarray import DocList
@@ -26,7 +26,10 @@ def write_hits(doc: SearchHits, results: Mapping[str, SearchResult]) -> None:
     for collection, result in results.items():
         order = {key: len(doc.recordings) + n for n, key in enumerate(result.recordings)}
         hits += [(order[hit.recording_id], hit) for hit in result.hits if hit.recording_id in order]
-        doc.recordings.extend(_document(found, collection) for found in result.recordings.values())
+        doc.recordings.extend(
+            _document(found, collection, result.false_alarm_rates.get(key))
+            for key, found in result.recordings.items()
+        )
     doc.hit_query = np.array([hit.query_window for _, hit in hits], dtype=np.int32)
     doc.hit_recording = np.array([row for row, _ in hits], dtype=np.int32)
     doc.hit_window = np.array([hit.window_index for _, hit in hits], dtype=np.int32)
@@ -39,7 +42,10 @@ def get_hits(doc: SearchHits) -> Dict[str, SearchResult]:
     """Return the hits and recordings that `write_hits` has written, by collection."""
     results: Dict[str, SearchResult] = defaultdict(lambda: SearchResult([], {}))
     for found in doc.recordings:
-        results[found.collection].recordings[str(found.id)] = _recording(found)
+        of_collection = results[found.collection]
+        of_collection.recordings[str(found.id)] = _recording(found)
+        if found.false_alarm_rate is not None:
+            of_collection.false_alarm_rates[str(found.id)] = found.false_alarm_rate
     if doc.hit_query is None:
         return dict(results)
     columns = (
@@ -59,7 +65,7 @@ def get_hits(doc: SearchHits) -> Dict[str, SearchResult]:
     return dict(results)
 
 
-def _document(found: Recording, collection: str) -> RecordingDoc:
+def _document(found: Recording, collection: str, false_alarm_rate: Optional[float]) -> RecordingDoc:
     return RecordingDoc(
         id=found.recording_id,
         uri=found.uri,
@@ -69,6 +75,7 @@ def _document(found: Recording, collection: str) -> RecordingDoc:
         recorded_at=time_text(found.recorded_at),
         recorded_at_source=found.recorded_at_source,
         collection=collection,
+        false_alarm_rate=false_alarm_rate,
     )
 
 

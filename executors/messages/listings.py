@@ -93,7 +93,7 @@ class AnnotationLabelDoc(BaseDoc):
     annotations: int = 0
 
 
-class RemovedDoc(BaseDoc):
+class RemovedAnnotationsDoc(BaseDoc):
     """The number of removed annotations."""
 
     removed: int = 0

@@ -18,6 +18,7 @@ from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
+from soundalike.speakers.requests import Acceptance
 from soundalike.store.base import MAX_PAGE
 
 
@@ -174,6 +175,7 @@ class SearchParameters(NarrowedParameters):
     top_k: int = pydantic_field(SearchRequest, "top_k")
     min_score: float = pydantic_field(SearchRequest, "min_score")
     group_by: str = pydantic_field(SearchRequest, "group_by")
+    max_false_alarms: Optional[float] = pydantic_field(SearchRequest, "max_false_alarms")
 
 
 class TimelineParameters(NarrowedParameters):
@@ -181,6 +183,58 @@ class TimelineParameters(NarrowedParameters):
 
     min_score: float = pydantic_field(TimelineRequest, "min_score")
     by: str = pydantic_field(TimelineRequest, "by")
+
+
+class IdentifyParameters(RequestParameters):
+    """Parameters of ``/identify``."""
+
+    max_false_accepts: Optional[float] = pydantic_field(Acceptance, "max_false_accepts")
+    threshold: Optional[float] = pydantic_field(Acceptance, "threshold")
+
+    @property
+    def acceptance(self) -> Acceptance:
+        """The core's request.
+
+        Raises
+        ------
+        ParameterError
+            A value is out of its range.
+        """
+        return Acceptance(max_false_accepts=self.max_false_accepts, threshold=self.threshold)
+
+
+class VerifyParameters(IdentifyParameters):
+    """Parameters of ``/verify``."""
+
+    speaker: str = Field(description="name of the speaker")
+
+
+class EnrolParameters(RequestParameters):
+    """Parameters of ``/enrol``."""
+
+    speaker: str = Field(description="name of the speaker")
+
+
+class SpeakersParameters(RequestParameters):
+    """Parameters of ``/speakers``."""
+
+
+class UtterancesParameters(RequestParameters):
+    """Parameters of ``/utterances``."""
+
+    speaker: Optional[str] = Field(default=None, description="name of the speaker")
+    uri: Optional[str] = Field(
+        default=None, description="in place of a speaker: tell whether this path is a recording of one"
+    )
+
+
+class RemoveSpeakerParameters(RequestParameters):
+    """Parameters of ``/remove_speaker``."""
+
+    speaker: str = Field(description="name of the speaker")
+    recording_id: Optional[str] = Field(
+        default=None, description="remove only this recording of the speaker"
+    )
 
 
 #: The model of each endpoint.
@@ -200,4 +254,10 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "annotate": AnnotateParameters,
     "annotation_labels": CountParameters,
     "remove_annotations": AnnotationChoice,
+    "enrol": EnrolParameters,
+    "identify": IdentifyParameters,
+    "verify": VerifyParameters,
+    "speakers": SpeakersParameters,
+    "utterances": UtterancesParameters,
+    "remove_speaker": RemoveSpeakerParameters,
 }

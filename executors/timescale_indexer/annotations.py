@@ -10,7 +10,7 @@ from executors.messages.listings import (
     AnnotatedDoc,
     AnnotationDoc,
     AnnotationLabelDoc,
-    RemovedDoc,
+    RemovedAnnotationsDoc,
 )
 from executors.messages.parameters import (
     AnnotateParameters,
@@ -86,7 +86,7 @@ def annotate(
     )
 
 
-def remove_annotations(store: Store, parameters: AnnotationChoice) -> DocList[RemovedDoc]:
+def remove_annotations(store: Store, parameters: AnnotationChoice) -> DocList[RemovedAnnotationsDoc]:
     """Remove the chosen annotations.
 
     Raises
@@ -97,7 +97,9 @@ def remove_annotations(store: Store, parameters: AnnotationChoice) -> DocList[Re
     chosen = _chosen(parameters)
     if len(chosen) == 1:
         raise ParameterError("name what to remove: give label, recording_id or source")
-    return DocList[RemovedDoc]([RemovedDoc(removed=store.remove_annotations(**chosen))])
+    return DocList[RemovedAnnotationsDoc](
+        [RemovedAnnotationsDoc(removed=store.remove_annotations(**chosen))]
+    )
 
 
 def _chosen(parameters: AnnotationChoice) -> Dict[str, Any]:

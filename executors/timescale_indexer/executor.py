@@ -34,7 +34,7 @@ from executors.messages.listings import (
     CollectionDoc,
     FolderDoc,
     LabelDoc,
-    RemovedDoc,
+    RemovedAnnotationsDoc,
     StoredDoc,
 )
 from executors.messages.parameters import (
@@ -45,15 +45,38 @@ from executors.messages.parameters import (
     CollectionsParameters,
     CountParameters,
     DropParameters,
+    EnrolParameters,
+    IdentifyParameters,
     IndexParameters,
     RecordingsParameters,
+    RemoveSpeakerParameters,
     SearchParameters,
+    SpeakersParameters,
     TimelineParameters,
+    UtterancesParameters,
     VectorsParameters,
+    VerifyParameters,
+)
+from executors.messages.speakers import (
+    EnrolledDoc,
+    IdentifiedDoc,
+    RemovedDoc,
+    SpeakerDoc,
+    UtteranceDoc,
+    VerifiedDoc,
+    VoiceDoc,
+    speaker_doc,
 )
 from executors.timescale_indexer import annotations
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
+from executors.timescale_indexer.speaking import (
+    enrol_voices,
+    identify_voices,
+    list_utterances,
+    remove_voices,
+    verify_voices,
+)
 from executors.timescale_indexer.vectors import store_vectors
 from soundalike.audio.sources import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
@@ -70,6 +93,7 @@ discover_endpoints_once()
 
 _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 _VECTORS = VectorsParameters()
+_IDENTIFY, _SPEAKERS = IdentifyParameters(), SpeakersParameters()
 _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
 _ANNOTATIONS, _ANNOTATE, _CHOICE = AnnotationsParameters(), AnnotateParameters(), AnnotationChoice()
 #: Documents that are committed together.
@@ -262,6 +286,7 @@ class TimescaleIndexer(Executor):
             doc.earliest_start = time_text(stored.earliest_start)
             doc.latest_start = time_text(stored.latest_start)
             doc.earlier_decoder, doc.unsearchable = stored.earlier_decoder, stored.unsearchable
+            doc.unrelated_scores = stored.null_model.summary() if stored.null_model else {}
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension
@@ -332,6 +357,66 @@ class TimescaleIndexer(Executor):
         self._check_known(bool(found), parameters.collection)
         return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
 
+    @requests(on="/enrol")
+    def enrol(
+        self, docs: DocList[VoiceDoc], parameters: EnrolParameters, **kwargs: Any
+    ) -> DocList[EnrolledDoc]:
+        """Enrol the recordings of a speaker; a failure affects only its own document."""
+        return enrol_voices(docs, self._store, parameters.speaker)
+
+    @requests(on="/identify")
+    def identify(
+        self, docs: DocList[VoiceDoc], parameters: IdentifyParameters = _IDENTIFY, **kwargs: Any
+    ) -> DocList[IdentifiedDoc]:
+        """Tell who speaks in each recording; `speaker` is null for a stranger."""
+        return identify_voices(docs, self._store, parameters)
+
+    @requests(on="/verify")
+    def verify(
+        self, docs: DocList[VoiceDoc], parameters: VerifyParameters, **kwargs: Any
+    ) -> DocList[VerifiedDoc]:
+        """Tell of each recording whether a speaker is the one in it."""
+        return verify_voices(docs, self._store, parameters)
+
+    @requests(on="/speakers")
+    def speakers(
+        self,
+        docs: DocList[given.SpokenClip],
+        parameters: SpeakersParameters = _SPEAKERS,
+        **kwargs: Any,
+    ) -> DocList[SpeakerDoc]:
+        """Return all speakers, by name."""
+        spec = self._store.voice_spec()
+        return DocList[SpeakerDoc](speaker_doc(found, spec) for found in self._store.speakers())
+
+    @requests(on="/utterances")
+    def utterances(
+        self, docs: DocList[given.SpokenClip], parameters: UtterancesParameters, **kwargs: Any
+    ) -> DocList[UtteranceDoc]:
+        """Return the recordings that a speaker was enrolled from, or the one at a path.
+
+        Raises
+        ------
+        SpeakerNotFound
+            There is no speaker of this name.
+        ParameterError
+            Neither is named, or both.
+        """
+        return list_utterances(self._store, parameters)
+
+    @requests(on="/remove_speaker")
+    def remove_speaker(
+        self, docs: DocList[given.SpokenClip], parameters: RemoveSpeakerParameters, **kwargs: Any
+    ) -> DocList[RemovedDoc]:
+        """Remove a speaker, or one recording of a speaker.
+
+        Raises
+        ------
+        SpeakerNotFound
+            There is no such speaker, or no such recording of the speaker.
+        """
+        return remove_voices(self._store, parameters)
+
     @requests(on="/annotations")
     def annotations(
         self,
@@ -369,7 +454,7 @@ class TimescaleIndexer(Executor):
         docs: DocList[given.AnnotationDoc],
         parameters: AnnotationChoice = _CHOICE,
         **kwargs: Any,
-    ) -> DocList[RemovedDoc]:
+    ) -> DocList[RemovedAnnotationsDoc]:
         """Remove annotations by label, recording or origin."""
         return annotations.remove_annotations(self._store, parameters)
 

@@ -17,6 +17,7 @@ from soundalike.search.queries import (
     annotated_query,
     sound_query,
     stored_query,
+    text_query,
     vector_query,
 )
 from soundalike.store import Store
@@ -48,6 +49,9 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
     rows = to_embeddings(doc)
     if doc.kind == "vector":
         return vector_query(store, rows[0], collections)
+    if doc.kind == "text":
+        # Answers name paths, which a text is not.
+        return text_query("", rows[:1], to_spec(doc))
     return sound_query(
         doc.uri or "",
         doc.recording_id,

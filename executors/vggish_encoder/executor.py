@@ -1,7 +1,9 @@
 """VGGishEncoder: from windows to embeddings."""
 
+import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 import numpy as np
 from docarray import DocList
@@ -13,28 +15,38 @@ from executors.messages.documents import (
     EmbeddedClip,
     SegmentedClip,
     Status,
+    WindowDoc,
     carried_fields,
     to_windows,
+    write_spec,
 )
 from executors.messages.failures import document_at_fault, mark_failed
 from executors.messages.parameters import (
     CollectionParameters,
+    EnrolParameters,
+    IdentifyParameters,
     IndexParameters,
     SearchParameters,
     TimelineParameters,
+    VerifyParameters,
 )
+from executors.messages.speakers import SpeechClip, VoiceDoc, spoken_fields
+from soundalike.audio.speech import Speech
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import index_spec
+from soundalike.encoders.base import embed_text, index_spec
 from soundalike.encoders.batching import SHARED_BATCH_PATCHES, share_batches
+from soundalike.encoders.catalogue import credits_of
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
+from soundalike.speakers.voice import VoiceEncoder, open_voice_encoder
 from soundalike.types import FloatArray
 
 discover_endpoints_once()
 
 _COLLECTION, _INDEX, _SEARCH = CollectionParameters(), IndexParameters(), SearchParameters()
+_IDENTIFY = IdentifyParameters()
 
 
 class VGGishEncoder(Executor):
@@ -82,13 +94,18 @@ class VGGishEncoder(Executor):
                 f"batch_size is {batch_size} and example_hop_seconds is {example_hop_seconds}; "
                 "both must be above 0"
             )
+        folder = Path(weights_dir) if weights_dir else settings.weights_dir
         encoder = load_encoder(
             model or settings.model,
-            Path(weights_dir) if weights_dir else settings.weights_dir,
+            folder,
             Path(checkpoint) if checkpoint else settings.checkpoint,
             precision=precision or settings.precision,
         )
         self._encoder = share_batches(encoder, self._batch_size)
+        self._credits = credits_of(encoder, folder)
+        self._settings = replace(settings, weights_dir=folder)
+        self._voices: Optional[VoiceEncoder] = None
+        self._voices_lock = threading.Lock()
         self.logger.info(f"encoder: {self._encoder.name} ({self._encoder.description})")
 
     @requests(on="/index")
@@ -116,6 +133,9 @@ class VGGishEncoder(Executor):
         results = DocList[EmbeddedClip](self._started(doc) for doc in docs)
         cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]] = []
         for doc, result in zip(docs, results, strict=True):
+            if not result.error_code and result.kind == "text":
+                with document_at_fault(result, (ServiceError,)):
+                    self._embed_text(doc, result)
             if result.error_code or result.kind != "audio":
                 continue
             with document_at_fault(result, (ServiceError,)):
@@ -125,19 +145,71 @@ class VGGishEncoder(Executor):
         self._embed(cuts)
         return results
 
+    @requests(on="/enrol")
+    def encode_voices_to_enrol(
+        self, docs: DocList[SpeechClip], parameters: EnrolParameters, **kwargs: Any
+    ) -> DocList[VoiceDoc]:
+        """Embed the voice of every document that has speech and no error."""
+        return self._voices_of(docs)
+
+    @requests(on="/identify")
+    def encode_voices_to_identify(
+        self, docs: DocList[SpeechClip], parameters: IdentifyParameters = _IDENTIFY, **kwargs: Any
+    ) -> DocList[VoiceDoc]:
+        """Embed voices, as above."""
+        return self._voices_of(docs)
+
+    @requests(on="/verify")
+    def encode_voices_to_verify(
+        self, docs: DocList[SpeechClip], parameters: VerifyParameters, **kwargs: Any
+    ) -> DocList[VoiceDoc]:
+        """Embed voices, as above."""
+        return self._voices_of(docs)
+
+    def _voices_of(self, docs: DocList[SpeechClip]) -> DocList[VoiceDoc]:
+        results = DocList[VoiceDoc](VoiceDoc(**spoken_fields(doc)) for doc in docs)
+        for doc, result in zip(docs, results, strict=True):
+            if result.error_code:
+                continue
+            with document_at_fault(result, (ServiceError,)):
+                encoder = self._voice_encoder()
+                speech = Speech(self._samples(doc), doc.speech_s, doc.duration_s)
+                result.embedding = encoder.voice_of(speech).vector
+                result.encoder, result.fingerprint = encoder.spec.encoder, encoder.spec.fingerprint
+                result.dimension = encoder.spec.dimension
+        return results
+
+    def _voice_encoder(self) -> VoiceEncoder:
+        """Return the encoder of voices, loaded by the first request that needs it."""
+        with self._voices_lock:
+            if self._voices is None:
+                self._voices = open_voice_encoder(self._settings)
+                self.logger.info(f"encoder of voices: {self._voices.spec.encoder}")
+            return self._voices
+
     @requests(on="/status")
     def status(
         self, docs: DocList[given.Status], parameters: CollectionParameters = _COLLECTION, **kwargs: Any
     ) -> DocList[Status]:
         """Begin a status with the encoder that is in use."""
-        name, description = self._encoder.name, self._encoder.description
-        return DocList[Status]([Status(configured_encoder=name, encoder_description=description)])
+        return DocList[Status](
+            [
+                Status(
+                    configured_encoder=self._encoder.name,
+                    encoder_description=self._encoder.description,
+                    encoder_licence=self._credits.licence,
+                    encoder_attribution=self._credits.attribution,
+                    takes_text=self._credits.takes_text,
+                )
+            ]
+        )
 
     def _started(self, doc: SegmentedClip) -> EmbeddedClip:
         return EmbeddedClip(
             **carried_fields(doc),
             kind=doc.kind,
             like_label=doc.like_label,
+            text=doc.text,
             start_s=doc.start_s,
             end_s=doc.end_s,
             at_s=doc.at_s,
@@ -147,12 +219,18 @@ class VGGishEncoder(Executor):
             chunks=doc.chunks,
         )
 
-    def _samples(self, doc: SegmentedClip) -> FloatArray:
+    def _samples(self, doc: Union[SegmentedClip, SpeechClip]) -> FloatArray:
         if doc.spool_name:
             return spool.take(self._spool_dir, doc.spool_name)
         if doc.samples is None:
             raise ParameterError("the document has no audio; send it through the segmenter")
         return np.asarray(doc.samples, dtype=np.float32)
+
+    def _embed_text(self, doc: SegmentedClip, result: EmbeddedClip) -> None:
+        (vector,) = embed_text(self._encoder, str(doc.text))
+        plan = WindowPlan(doc.window_s, doc.stride_s, doc.sample_rate_hz)
+        write_spec(result, index_spec(self._encoder, plan, self._hop_s))
+        result.chunks = DocList[WindowDoc]([WindowDoc(embedding=vector)])
 
     def _embed(self, cuts: list[tuple[EmbeddedClip, CutRecording, WindowPlan]]) -> None:
         if not cuts:
@@ -177,7 +255,6 @@ class VGGishEncoder(Executor):
             if isinstance(rows, SoundalikeError):
                 mark_failed(result, rows)
                 continue
-            result.encoder, result.fingerprint = spec.encoder, spec.fingerprint
-            result.dimension = spec.dimension
+            write_spec(result, spec)
             for chunk, row in zip(result.chunks, rows, strict=True):
                 chunk.embedding = row

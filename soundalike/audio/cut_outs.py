@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from soundalike.audio.content import open_content
 from soundalike.audio.excerpt import Excerpt
-from soundalike.audio.parts import OpenPart, with_first_decoder
+from soundalike.audio.parts import OpenPart, Part, with_first_decoder
 from soundalike.audio.pictures import MAX_CUT_OUT_S
 from soundalike.audio.streams import DecodeError
 from soundalike.errors import ParameterError
@@ -120,7 +120,7 @@ def _decoded(source: Path, target: Path, start_s: float, end_s: float, audio: Cu
         blocks = (np.clip(block[:, np.newaxis], -1.0, 1.0) for block in part.blocks())
         return _write(target, blocks, part.sample_rate_hz, 1, "PCM_16", audio)
 
-    return with_first_decoder(source, cut, start_s=start_s, end_s=end_s, has_side_effects=True)
+    return with_first_decoder(source, cut, Part(start_s, end_s), has_side_effects=True)
 
 
 def _write(

@@ -50,9 +50,9 @@ class Excerpt:
             raise ParameterError(
                 f"at_s is {self.at_s:g} and start_s or end_s is set; give a slice or a moment"
             )
-        if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
+        if self.stop_s <= self.begin_s:
             raise ParameterError(
-                f"end_s is {self.end_s:g} and start_s is {self.start_s or 0.0:g}; the end must be after "
+                f"end_s is {self.end_s:g} and start_s is {self.begin_s:g}; the end must be after "
                 "the start"
             )
 
@@ -60,6 +60,16 @@ class Excerpt:
     def is_whole(self) -> bool:
         """Whether this is the whole recording."""
         return (self.start_s, self.end_s, self.at_s) == (None, None, None)
+
+    @property
+    def begin_s(self) -> float:
+        """First second of the slice."""
+        return self.start_s or 0.0
+
+    @property
+    def stop_s(self) -> float:
+        """Last second of the slice; infinite for the end of the recording."""
+        return math.inf if self.end_s is None else self.end_s
 
     def windows_of(self, windows: Sequence[Window]) -> list[Window]:
         """Select the windows of the excerpt.
@@ -105,7 +115,7 @@ class Excerpt:
         most = max(windows, key=lambda window: inside[window.index])
         if not chosen and inside[most.index] <= 0:
             raise ParameterError(
-                f"the recording has no window from {self.start_s or 0.0:g} s to {self.end_s:g} s; "
+                f"the recording has no window from {self.begin_s:g} s to {self.end_s:g} s; "
                 "its windows are further apart than they are long"
             )
         return chosen or [most]
@@ -114,12 +124,11 @@ class Excerpt:
         """Raise `ParameterError` if a recording of this length ends before the excerpt begins."""
         if self.at_s is not None and self.at_s > duration_s:
             raise past_end_error(self.at_s, duration_s)
-        if (self.start_s or 0.0) >= duration_s:
-            raise past_end_error(self.start_s or 0.0, duration_s)
+        if self.begin_s >= duration_s:
+            raise past_end_error(self.begin_s, duration_s)
 
     def _overlap_s(self, window: Window) -> float:
-        end_s = math.inf if self.end_s is None else self.end_s
-        return min(window.end_s, end_s) - max(window.start_s, self.start_s or 0.0)
+        return min(window.end_s, self.stop_s) - max(window.start_s, self.begin_s)
 
 
 def past_end_error(begin_s: float, duration_s: float) -> ParameterError:
@@ -132,3 +141,9 @@ def past_end_error(begin_s: float, duration_s: float) -> ParameterError:
 
 #: The whole recording.
 WHOLE = Excerpt()
+
+
+def check_whole(excerpt: Excerpt, kind: str) -> None:
+    """Raise `ParameterError` where a part of a vector or of a text is asked for."""
+    if not excerpt.is_whole:
+        raise ParameterError(f"a {kind} has no time axis; omit start_s, end_s and at_s")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import mmap
 import tempfile
 from dataclasses import dataclass
@@ -11,8 +10,7 @@ from typing import IO
 
 import numpy as np
 
-from soundalike.audio.excerpt import past_end_error
-from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
+from soundalike.audio.parts import EVERYTHING, OpenPart, Part, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.windows import SAMPLE_RATE_HZ
 from soundalike.errors import AudioTooShort
@@ -47,13 +45,10 @@ class Waveform:
 
 def load_audio(
     source: AudioSource,
+    part: Part = EVERYTHING,
     *,
-    start_s: float = 0.0,
-    end_s: float = math.inf,
     inline_limit_s: float = INLINE_LIMIT_S,
     spool_dir: Path | None = None,
-    longest_s: float = math.inf,
-    asked_s: float | None = None,
     sample_rate_hz: int = SAMPLE_RATE_HZ,
 ) -> Waveform:
     """Decode a recording, or a part of it, to mono samples of one rate.
@@ -64,18 +59,12 @@ def load_audio(
     ----------
     source : Path or bytes
         A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
-    start_s, end_s : float
-        The part to decode, in seconds from the recording's start. Sound before it is decoded only if the
-        format does not support seeking; sound after it is never decoded.
+    part : Part
     inline_limit_s : float
         Longer recordings are stored in a temporary file and memory-mapped.
     spool_dir : Path, optional
         Folder of the temporary file; the system's temporary folder by default. The file is unlinked,
         so it disappears even if the process is killed.
-    longest_s : float
-        Maximum number of seconds to decode.
-    asked_s : float, optional
-        The second to name in errors if decoding starts earlier than the caller asked for.
     sample_rate_hz : int
         Rate of the samples.
 
@@ -93,25 +82,22 @@ def load_audio(
     InvalidSamples
         A sample is NaN or infinite; the message has its time.
     ParameterError
-        The recording ends before `start_s`.
+        The recording ends before the part begins.
     AudioTooLarge
-        The recording is longer than `longest_s`.
+        The recording is longer than the part's `longest_s`.
     """
 
-    def collect(part: OpenPart) -> Waveform:
+    def collect(opened: OpenPart) -> Waveform:
         sink = _Sink(round(inline_limit_s * sample_rate_hz), spool_dir)
-        for block in resampled(part.blocks(), part.sample_rate_hz, sample_rate_hz):
+        for block in resampled(opened.blocks(), opened.sample_rate_hz, sample_rate_hz):
             sink.append(block)
         samples = sink.finish()
         if not len(samples):
-            asked = start_s if asked_s is None else asked_s
-            raise past_end_error(asked, part.read_to_s) if start_s else _too_short(part)
+            raise part.past_end_error(opened.read_to_s) if part.start_s else _too_short(opened)
         duration_s = len(samples) / sample_rate_hz
-        return Waveform(samples, duration_s, part.stream.decoder, part.warnings())
+        return Waveform(samples, duration_s, opened.stream.decoder, opened.warnings())
 
-    return with_first_decoder(
-        source, collect, start_s=start_s, end_s=end_s, longest_s=longest_s, asked_s=asked_s
-    )
+    return with_first_decoder(source, collect, part)
 
 
 def map_samples(file: IO[bytes]) -> FloatArray:

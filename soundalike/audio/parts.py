@@ -47,34 +47,50 @@ class _PastEndError(DecodeError):
         self.error = error
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a recording to decode, in seconds from its start; everything by default.
+
+    Attributes
+    ----------
+    start_s, end_s : float
+        Sound before the part is decoded only if the format does not support seeking; sound after it is
+        never decoded.
+    longest_s : float
+        Maximum number of seconds to decode.
+    asked_s : float or None
+        The second to name in errors if decoding starts earlier than the caller asked for.
+    """
+
+    start_s: float = 0.0
+    end_s: float = math.inf
+    longest_s: float = math.inf
+    asked_s: float | None = None
+
+    def past_end_error(self, duration_s: float) -> ParameterError:
+        """Return the error if a recording of this length ends before the part begins."""
+        return past_end_error(self.start_s if self.asked_s is None else self.asked_s, duration_s)
+
+
+EVERYTHING = Part()
+
+
 class OpenPart:
     """A part of a recording that is being read.
 
     Parameters
     ----------
     stream : AudioStream
-    start_s, end_s : float
-        In seconds from the recording's start.
-    longest_s : float
-        Maximum number of seconds to read.
-    asked_s : float, optional
-        The second to name in errors instead of `start_s`.
+    part : Part
     """
 
-    def __init__(
-        self,
-        stream: AudioStream,
-        start_s: float,
-        end_s: float,
-        longest_s: float = math.inf,
-        asked_s: float | None = None,
-    ) -> None:
+    def __init__(self, stream: AudioStream, part: Part) -> None:
         self.stream = stream
-        self._longest_s = longest_s
-        self._asked_s = start_s if asked_s is None else asked_s
-        self._start = round(start_s * stream.sample_rate_hz)
-        last = max(self._start + 1, round(end_s * stream.sample_rate_hz)) if end_s < math.inf else None
-        self._end = last
+        self._part = part
+        rate_hz = stream.sample_rate_hz
+        self._start = round(part.start_s * rate_hz)
+        is_bounded = part.end_s < math.inf
+        self._end = max(self._start + 1, round(part.end_s * rate_hz)) if is_bounded else None
         self._position = stream.first_frame
         self._mix_down = MixDown(stream.sample_rate_hz, stream.first_frame)
 
@@ -101,17 +117,17 @@ class OpenPart:
         ParameterError
             The recording ends before the part begins.
         AudioTooLarge
-            The sound is longer than `longest_s`.
+            The sound is longer than the part's `longest_s`.
         """
         is_found = False
         for block in self._mixed():
             first = max(0, self._start - self._position)
             last = None if self._end is None else max(0, self._end - self._position)
             self._position += len(block)
-            if self.read_to_s - self.stream.first_frame / self.sample_rate_hz > self._longest_s:
+            if self.read_to_s - self.stream.first_frame / self.sample_rate_hz > self._part.longest_s:
                 raise AudioTooLarge(
-                    f"the sound is longer than the limit of {self._longest_s:g} s; send a part of it, "
-                    "or raise the limit (see docs/security.md)"
+                    f"the sound is longer than the limit of {self._part.longest_s:g} s; send a part of "
+                    "it, or raise the limit (see docs/security.md)"
                 )
             if len(block[first:last]):
                 is_found = True
@@ -138,7 +154,7 @@ class OpenPart:
     def _nothing_found(self) -> Exception:
         if not self._position:
             return _NoSamplesError()
-        error = past_end_error(self._asked_s, self.read_to_s)
+        error = self._part.past_end_error(self.read_to_s)
         doubt = self.stream.doubt()
         return error if doubt is None else _PastEndError(doubt, error)
 
@@ -177,11 +193,8 @@ def resampled(
 def with_first_decoder(
     source: AudioSource,
     use: Callable[[OpenPart], _Result],
+    part: Part = EVERYTHING,
     *,
-    start_s: float = 0.0,
-    end_s: float = math.inf,
-    longest_s: float = math.inf,
-    asked_s: float | None = None,
     has_side_effects: bool = False,
 ) -> _Result:
     """Return the result of `use` for a part of a recording, with the first decoder that succeeds.
@@ -191,11 +204,12 @@ def with_first_decoder(
 
     Parameters
     ----------
-    source, start_s, end_s, longest_s, asked_s
+    source : Path or bytes
         As for `load_audio`.
     use : callable
         Reads the blocks; called again with another decoder if reading breaks off or may have ended too
         early.
+    part : Part
     has_side_effects : bool
         `use` has a side effect, such as writing a file: the result of its last call is returned then.
 
@@ -208,12 +222,12 @@ def with_first_decoder(
         raise EmptyAudio("the upload has 0 bytes; send the bytes of a sound file")
 
     def attempt(opener: _Opener) -> _Attempt[_Result]:
-        stream = opener(source, start_s)
+        stream = opener(source, part.start_s)
         try:
             _check_format(stream)
-            part = OpenPart(stream, start_s, end_s, longest_s, asked_s)
-            result = use(part)
-            return _Attempt(opener, result, part.read_to_s, part.is_ended or stream.doubt() is None)
+            opened = OpenPart(stream, part)
+            result = use(opened)
+            return _Attempt(opener, result, opened.read_to_s, opened.is_ended or stream.doubt() is None)
         finally:
             # Closes the file if it was not read to the end.
             stream.blocks.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from soundalike.audio import front_end
-from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.audio.log_mel import log_mel_spectrogram
-from soundalike.audio.parts import OpenPart, resampled, with_first_decoder
+from soundalike.audio.parts import OpenPart, Part, resampled, with_first_decoder
 from soundalike.audio.sources import AudioSource
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
@@ -49,19 +48,17 @@ class Peaks:
     values: FloatArray
 
 
-def peaks(
-    source: AudioSource, *, points: int = 600, start_s: float = 0.0, end_s: float = math.inf
-) -> Peaks:
+def peaks(source: AudioSource, excerpt: Excerpt = WHOLE, *, points: int = 600) -> Peaks:
     """Return the outline of a recording at its own sample rate.
 
     Parameters
     ----------
     source : Path or bytes
         A file that `soundalike.audio.sources.resolve_path` has approved, or an upload.
+    excerpt : Excerpt
+        The slice to show; decoding stops at its end.
     points : int
         Number of stretches, 1 to 4000; fewer if there are fewer samples.
-    start_s, end_s : float
-        The part to show, in seconds; decoding stops at its end.
 
     Raises
     ------
@@ -71,7 +68,6 @@ def peaks(
         As for `soundalike.audio.loading.load_audio`.
     """
     _check("points", points, MAX_POINTS)
-    _check_part(start_s, end_s)
 
     def outline(part: OpenPart) -> Peaks:
         columns = _Columns(2)
@@ -79,18 +75,14 @@ def peaks(
             columns.add(np.stack((-block, block)))
         lowest, highest = columns.at_most(points) * np.array([[-1], [1]], dtype=np.float32)
         shown_s = columns.n_added / part.sample_rate_hz
-        return Peaks(start_s, start_s + shown_s, np.stack((lowest, highest), axis=1))
+        begin_s = excerpt.begin_s
+        return Peaks(begin_s, begin_s + shown_s, np.stack((lowest, highest), axis=1))
 
-    return with_first_decoder(source, outline, start_s=start_s, end_s=end_s)
+    return with_first_decoder(source, outline, _part_of(excerpt))
 
 
 def spectrogram_png(
-    source: AudioSource,
-    *,
-    width: int = 600,
-    height: int = 128,
-    start_s: float = 0.0,
-    end_s: float = math.inf,
+    source: AudioSource, excerpt: Excerpt = WHOLE, *, width: int = 600, height: int = 128
 ) -> bytes:
     """Return a picture of the log-mel spectrogram that the encoders use, without axes.
 
@@ -99,7 +91,7 @@ def spectrogram_png(
 
     Parameters
     ----------
-    source, start_s, end_s
+    source, excerpt
         As for `peaks`.
     width, height : int
         In pixels: 1 to 4000, 1 to 1024.
@@ -117,7 +109,6 @@ def spectrogram_png(
     """
     _check("width", width, MAX_WIDTH)
     _check("height", height, MAX_HEIGHT)
-    _check_part(start_s, end_s)
 
     def draw(part: OpenPart) -> bytes:
         columns = _Columns(front_end.N_MEL_BANDS)
@@ -125,15 +116,15 @@ def spectrogram_png(
             columns.add(frames.T)
         return _painted(columns.at_most(width), width, height)
 
-    return with_first_decoder(source, draw, start_s=start_s, end_s=end_s)
+    return with_first_decoder(source, draw, _part_of(excerpt))
 
 
-def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: float) -> None:
+def write_cut_out(source: AudioSource, target: Path, excerpt: Excerpt) -> None:
     """Write a part of a recording as WAV: 16 bit, mono, at the recording's own sample rate.
 
     Parameters
     ----------
-    source, start_s, end_s
+    source, excerpt
         As for `peaks`.
     target : Path
         The file to create or overwrite.
@@ -147,11 +138,10 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
     OSError
         The file cannot be written.
     """
-    _check_part(start_s, end_s)
-    if end_s - start_s > MAX_CUT_OUT_S:
+    if excerpt.stop_s - excerpt.begin_s > MAX_CUT_OUT_S:
         raise ParameterError(
-            f"the part from {start_s:g} to {end_s:g} s is longer than {MAX_CUT_OUT_S:g} s; ask for a "
-            "shorter one, or for the whole file"
+            f"the part from {excerpt.begin_s:g} to {excerpt.stop_s:g} s is longer than "
+            f"{MAX_CUT_OUT_S:g} s; ask for a shorter one, or for the whole file"
         )
 
     def cut(part: OpenPart) -> None:
@@ -162,7 +152,7 @@ def write_cut_out(source: AudioSource, target: Path, *, start_s: float, end_s: f
                 samples = np.rint(np.clip(block, -1.0, 1.0) * _PCM_16_MAX)
                 file.writeframesraw(samples.astype("<i2").tobytes())
 
-    with_first_decoder(source, cut, start_s=start_s, end_s=end_s, has_side_effects=True)
+    with_first_decoder(source, cut, _part_of(excerpt), has_side_effects=True)
 
 
 class _Columns:
@@ -253,5 +243,5 @@ def _check(name: str, value: int, most: int) -> None:
         raise ParameterError(f"{name} is {value}; give 1 to {most}")
 
 
-def _check_part(start_s: float, end_s: float) -> None:
-    Excerpt(start_s, None if end_s == math.inf else end_s)
+def _part_of(excerpt: Excerpt) -> Part:
+    return Part(excerpt.begin_s, excerpt.stop_s)

@@ -13,6 +13,7 @@ import numpy as np
 from soundalike.audio import front_end
 from soundalike.audio.excerpt import WHOLE, Excerpt, past_end_error
 from soundalike.audio.loading import INLINE_LIMIT_S, Waveform, load_audio, release_pages
+from soundalike.audio.parts import Part
 from soundalike.audio.sources import AudioSource
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
 from soundalike.errors import AudioTooShort, ParameterError
@@ -78,8 +79,10 @@ def segment(
     excerpt : Excerpt
         A slice is split like a separate recording. A moment has one window, which lies within the
         recording if that is long enough.
-    inline_limit_s, spool_dir, longest_s
+    inline_limit_s, spool_dir
         As for `soundalike.audio.loading.load_audio`.
+    longest_s : float
+        Maximum number of seconds to decode.
 
     Raises
     ------
@@ -92,18 +95,15 @@ def segment(
     """
     if excerpt.at_s is not None:
         return _around(source, plan, excerpt.at_s, longest_s)
-    start_s, end_s = excerpt.start_s or 0.0, math.inf if excerpt.end_s is None else excerpt.end_s
     waveform = load_audio(
         source,
-        start_s=start_s,
-        end_s=end_s,
+        Part(excerpt.begin_s, excerpt.stop_s, longest_s),
         inline_limit_s=inline_limit_s,
         spool_dir=spool_dir,
-        longest_s=longest_s,
         sample_rate_hz=plan.sample_rate_hz,
     )
     check_long_enough(waveform)
-    return _cut(waveform, plan.starts(len(waveform.samples)), plan, start_s)
+    return _cut(waveform, plan.starts(len(waveform.samples)), plan, excerpt.begin_s)
 
 
 def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float) -> Segments:
@@ -112,14 +112,8 @@ def _around(source: AudioSource, plan: WindowPlan, at_s: float, longest_s: float
     begin_s = max(0.0, at_s - window_s / 2)
     # Start earlier, so that a whole window remains if the recording ends inside this one.
     from_s = max(0.0, at_s - window_s)
-    waveform = load_audio(
-        source,
-        start_s=from_s,
-        end_s=begin_s + window_s,
-        longest_s=longest_s,
-        asked_s=at_s,
-        sample_rate_hz=plan.sample_rate_hz,
-    )
+    part = Part(from_s, begin_s + window_s, longest_s, at_s)
+    waveform = load_audio(source, part, sample_rate_hz=plan.sample_rate_hz)
     ends_s = from_s + waveform.duration_s
     if ends_s < at_s:
         raise past_end_error(at_s, ends_s)

@@ -108,8 +108,8 @@ class LogMel:
         Each frame's samples lose this share of their predecessor; the first one, of itself (Kaldi).
     centre_bands : bool
         Whether each band's mean over the example is subtracted at the end (CMN of speaker models).
-    mean, deviation : float
-        The result is ``(x - mean) / deviation``.
+    mean, deviation : float or tuple of float
+        The result is ``(x - mean) / deviation``; one number, or one for each band.
 
     Raises
     ------
@@ -137,8 +137,8 @@ class LogMel:
     remove_dc: bool = False
     pre_emphasis: float = 0.0
     centre_bands: bool = False
-    mean: float = 0.0
-    deviation: float = 1.0
+    mean: float | tuple[float, ...] = 0.0
+    deviation: float | tuple[float, ...] = 1.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.frame_length <= self.fft_length:
@@ -151,11 +151,16 @@ class LogMel:
                 f"the mel bands go from {self.min_hz} to {self.max_hz} Hz; give a range from 0 to half "
                 f"the sample rate, {self.sample_rate_hz / 2} Hz"
             )
-        if self.hop_length < 1 or self.n_mels < 1 or self.deviation <= 0:
+        if self.hop_length < 1 or self.n_mels < 1 or not np.all(np.asarray(self.deviation) > 0):
             raise ParameterError(
                 f"hop_length is {self.hop_length}, n_mels {self.n_mels} and deviation {self.deviation}; "
                 "all three must be above 0"
             )
+        for name, value in (("mean", self.mean), ("deviation", self.deviation)):
+            if np.shape(value) not in ((), (self.n_mels,)):
+                raise ParameterError(
+                    f"{name} has {np.size(value)} numbers; give one, or {self.n_mels}, one for each band"
+                )
 
     def n_frames(self, n_samples: int) -> int:
         """Return how many frames so many samples give; 0 where there are too few for one."""
@@ -200,7 +205,8 @@ class LogMel:
         result = self.compression.apply(mel, is_power=self.spectrum == "power")
         if self.centre_bands:
             result = result - result.mean(axis=-2, keepdims=True)
-        return ((result - self.mean) / self.deviation).astype(np.float32)
+        scaled: _Float64 = (result - np.asarray(self.mean)) / np.asarray(self.deviation)
+        return scaled.astype(np.float32)
 
     def _frames(self, samples: FloatArray) -> _Float64:
         if self.padding != "none":

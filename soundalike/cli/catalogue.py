@@ -39,6 +39,7 @@ CATALOGUE = {
     "serve": Entry("serve:command", "serve the Flow over HTTP and gRPC"),
     "embed": Entry("embed:command", "write the embeddings of sound files"),
     "models": Entry("models:command", "show, download or verify the encoder's weights"),
+    "speakers": Entry("speakers:command", "enrol, identify and verify speakers"),
     "evaluate": Entry("evaluate:command", "measure retrieval on labelled clips"),
     "completion": Entry("completion:command", "print the script for completion in a shell"),
 }

@@ -264,6 +264,7 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
         "per_class": [asdict(found) for found in per_class(result)],
         "confusion": [asdict(cell) for cell in confusion(result)],
         "failures": [failure._asdict() for failure in result.failed],
+        "false_alarms": _false_alarms(result),
     }
     if result is not first:
         found = differences(first, result)
@@ -272,6 +273,20 @@ def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
             **{f"{name}_ci": list(found[name][1:]) for name in METRICS},
         }
     return row
+
+
+def _false_alarms(result: Evaluation) -> dict[str, Any] | None:
+    """Return expected and observed false-alarm rates; None if there are too few clips."""
+    from soundalike.evaluation.reliability import EXPECTED
+
+    found = result.reliability
+    if found is None:
+        return None
+    rates = [
+        {"expected": expected, "observed": observed}
+        for expected, observed in zip(EXPECTED, found.observed, strict=True)
+    ]
+    return {"pairs": found.n_pairs, "rates": rates}
 
 
 def _is_film(failure: Failure, files: FileList) -> bool:

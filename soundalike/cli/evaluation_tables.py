@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from soundalike.cli import output
+from soundalike.evaluation.reliability import EXPECTED
 from soundalike.evaluation.results import (
     METRICS,
     NO_ANSWER,
@@ -25,7 +26,8 @@ _CLASS_METRICS = ("p_at_1", "map")
 def lines(results: Sequence[Evaluation]) -> list[str]:
     """Return everything about one setting, or about several side by side."""
     means = [_summary(results[0])] if len(results) == 1 else [_settings(results), _means(results)]
-    parts = [*means, _classes(results), _mistakes(results)]
+    parts = [*means, _classes(results), _mistakes(results), _false_alarms(results)]
+    parts = [part for part in parts if part]
     return [line for part in parts for line in ["", *part]][1:]
 
 
@@ -89,6 +91,19 @@ def _classes(results: Sequence[Evaluation]) -> list[str]:
         for same_label in zip(*tables, strict=True)
     ]
     return output.columns([header, *rows], right=range(1, len(header)))
+
+
+def _false_alarms(results: Sequence[Evaluation]) -> list[str]:
+    """Return expected and observed false-alarm rates; nothing if there are too few clips."""
+    found = [result.reliability for result in results if result.reliability]
+    if len(found) < len(results):
+        return []
+    names = ["observed"] if len(results) == 1 else letters(results)
+    rows = [
+        (f"{expected:g}", *(f"{each.observed[number]:.2g}" for each in found))
+        for number, expected in enumerate(EXPECTED)
+    ]
+    return output.columns([("false-alarm rate", *names), *rows], right=range(len(names) + 1))
 
 
 def _label(label: str) -> str:

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import output
-from soundalike.config import DOWNLOADABLE, MODELS, Settings
+from soundalike.config import DOWNLOADABLE, Settings
 from soundalike.errors import ParameterError, WeightsCorrupt, WeightsMissing
 
-if TYPE_CHECKING:
-    from soundalike.encoders.manifest import Manifest
 
-_BUILT_IN = tuple(name for name in MODELS if name != "auto")
+@dataclass(frozen=True, kw_only=True)
+class AddedFiles:
+    """The options that name what ``models add`` adds."""
 
+    manifest: Path | None = None
+    text: Path | None = None
+    tokenizer: Path | None = None
 
-def check_added(action: str, names: Sequence[str], manifest: Path | None) -> None:
-    """Raise `ParameterError` unless one file and its manifest are to be added."""
-    if action != "add":
-        raise ParameterError(f"--manifest belongs to add; the action is {action}")
-    if len(names) != 1 or manifest is None:
-        raise ParameterError(
-            "give one model file and its facts: models add MODEL.onnx --manifest FILE.yml"
-        )
+    def check(self, action: str, names: Sequence[str]) -> None:
+        """Raise `ParameterError` unless one file and its manifest are to be added, or nothing is."""
+        if action == "add":
+            if len(names) != 1 or self.manifest is None:
+                raise ParameterError(
+                    "give one model file and its facts: models add MODEL.onnx --manifest FILE.yml"
+                )
+            return
+        for option in ("manifest", "text", "tokenizer"):
+            if getattr(self, option) is not None:
+                raise ParameterError(f"--{option} belongs to add; the action is {action}")
 
 
 def run(
-    action: str, names: Sequence[str], manifest: Path | None, settings: Settings, *, as_json: bool
+    action: str, names: Sequence[str], added: AddedFiles, settings: Settings, *, as_json: bool
 ) -> int:
     """Run an action on model files; return the exit status."""
     folder = settings.weights_dir
     if action == "list":
         return _list(folder, as_json=as_json)
+    if action == "schema":
+        return _schema()
     if action == "add":
-        assert manifest is not None
-        return _add(Path(names[0]), manifest, folder)
+        return _add(Path(names[0]), added, folder)
     if not names:
         raise ParameterError(f"name a model: soundalike models {action} NAME")
     actions: dict[str, Callable[[str], int]] = {
@@ -48,77 +57,90 @@ def run(
     return max(actions[action](name) for name in names)
 
 
-def _list(folder: Path, *, as_json: bool) -> int:
-    from soundalike.encoders.installed import installed_names
+def chosen_download(folder: Path) -> list[str]:
+    """Show what can be downloaded, and return which the user types; VGGish if nothing."""
+    from soundalike.encoders.catalogue import known_models
 
-    installed = installed_names(folder)
-    rows = [
-        _row(name, folder, installed) for name in dict.fromkeys((*_BUILT_IN, *DOWNLOADABLE, *installed))
-    ]
+    offered = [one for one in known_models(folder) if one.state in ("installed", "not here")]
+    offered = [one for one in offered if one.name in ("vggish", *DOWNLOADABLE)]
+    for line in output.columns(
+        [("model", "", "good for"), *((one.name, one.state, one.good_for) for one in offered)]
+    ):
+        output.note(line)
+    output.note("which ones? (names, separated by spaces; Enter: vggish)")
+    return sys.stdin.readline().split()
+
+
+def _list(folder: Path, *, as_json: bool) -> int:
+    from soundalike.encoders.catalogue import known_models
+
+    found = known_models(folder)
     if as_json:
-        for row in rows:
-            output.json_line(row)
+        for one in found:
+            output.json_line(asdict(one))
         return 0
-    table = [tuple(str(row[key]) for key in ("name", "state", "good_for", "licence")) for row in rows]
+    table = [(one.name, one.state, one.good_for, one.licence) for one in found]
     for line in output.columns([("model", "", "good for", "licence"), *table]):
         output.data(line)
-    if "aisfx" not in installed:
+    if not any(one.name == "aisfx" and one.state == "installed" for one in found):
         output.note("get a trained encoder with: soundalike models download aisfx")
+    if any(one.state == "file needed" for one in found):
+        output.note("where a needed file comes from: soundalike models show NAME")
     return 0
 
 
-def _row(name: str, folder: Path, installed: Sequence[str]) -> dict[str, Any]:
-    from soundalike.encoders.weights import CHECKPOINT
+def _schema() -> int:
+    """Print the JSON schema of manifests."""
+    from soundalike.encoders.manifest import Manifest
 
-    if name == "logmel-modulation":
-        facts = {"good_for": "everything, not trained", "licence": "this project's"}
-        return {"name": name, "state": "built in", **facts}
-    if name == "vggish":
-        state = "installed" if (folder / CHECKPOINT.name).is_file() else "not here"
-        return {"name": name, "state": state, "good_for": "general sounds", "licence": "Apache-2.0"}
-    manifest = _manifest(name, folder)
-    state = "installed" if name in installed else "not here"
-    return {"name": name, "state": state, "good_for": manifest.good_for, "licence": manifest.licence}
-
-
-def _manifest(name: str, folder: Path) -> Manifest:
-    from soundalike.encoders.installed import find_model
-    from soundalike.encoders.manifest import shipped_manifests
-
-    shipped = shipped_manifests().get(name)
-    return shipped or find_model(name, folder).manifest
+    output.data(json.dumps(Manifest.model_json_schema(), indent=2))
+    return 0
 
 
 def _show(name: str, folder: Path, *, as_json: bool) -> int:
-    if name in _BUILT_IN:
-        row = _row(name, folder, ())
+    from soundalike.encoders.catalogue import BUILT_IN, facts_of, model_info
+
+    info = model_info(name, folder)
+    if name in BUILT_IN:
         if as_json:
-            output.json_line(row)
+            output.json_line(asdict(info))
         else:
-            for key, value in row.items():
+            for key, value in asdict(info).items():
                 output.data(f"{key}: {value}")
         return 0
-    manifest = _manifest(name, folder)
+    manifest = facts_of(name, folder)
     facts = manifest.model_dump(mode="json", exclude_defaults=True, exclude={"centre", "checks"})
     layout = manifest.layout
     facts["example_s"] = round(layout.n_samples / layout.sample_rate_hz, 3)
+    facts["state"] = info.state
     if as_json:
         output.json_line(facts)
         return 0
     import yaml
 
     output.data(yaml.safe_dump(facts, sort_keys=False, allow_unicode=True).rstrip())
+    if info.state == "file needed":
+        text = " --text TEXT.onnx --tokenizer tokenizer.json" if manifest.text else ""
+        output.note(f"add its file with: soundalike models add MODEL.onnx --manifest {name}{text}")
+    if manifest.status == "unverified":
+        output.note("its facts were read from its code and not checked against its weights")
     return 0
 
 
-def _add(model: Path, manifest: Path, folder: Path) -> int:
+def _add(model: Path, files: AddedFiles, folder: Path) -> int:
     from soundalike.encoders.installed import add_model
+    from soundalike.encoders.manifest import shipped_text
 
-    for path in (model, manifest):
+    assert files.manifest is not None
+    needed = [path for path in (model, files.text, files.tokenizer) if path is not None]
+    if shipped_text(str(files.manifest)) is None:
+        needed.append(files.manifest)
+    for path in needed:
         if not path.is_file():
             raise ParameterError(f"{path} is not a file")
-    added = add_model(model, manifest, folder)
-    output.note(f"added {added.manifest.name}: use it with --model {added.manifest.name}")
+    added = add_model(model, files.manifest, folder, text=files.text, tokenizer=files.tokenizer)
+    name = added.manifest.name
+    output.note(f"added {name}: use it with --model {name}")
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,17 +40,31 @@ EXPECTED: Expected | None = None
     "models",
     click.Argument(
         ["action"],
-        type=click.Choice(("list", "show", "add", "download", "verify", "remove", "status")),
-        help="list the encoders; show what is known of one; add a model file of your own; download the "
-        "files of VGGish or of the named models and check them; verify: compare with the published "
+        type=click.Choice(("list", "show", "schema", "add", "download", "verify", "remove", "status")),
+        help="list the encoders; show what is known of one; print the JSON schema of manifests; add a "
+        "model file of your own; download the files of VGGish or of the named models and check them "
+        "(without a name a terminal is asked which ones); verify: compare with the published "
         "numbers (exit status 4 if they differ); remove a model file; or show the files of VGGish",
     ),
     click.Argument(["names"], nargs=-1, metavar="[NAME]...", help="of models, or the ONNX file to add"),
     click.Option(
         ["--manifest"],
         type=options.FileName(),
-        metavar="FILE.yml",
-        help="the facts of the model file to add; see docs/encoders.md",
+        metavar="FILE.yml|NAME",
+        help="the facts of the model file to add, or the name of a model in the list whose file is "
+        "needed; see docs/encoders.md",
+    ),
+    click.Option(
+        ["text_network", "--text"],
+        type=options.FileName(),
+        metavar="TEXT.onnx",
+        help="the model's network for texts, where it has one",
+    ),
+    click.Option(
+        ["--tokenizer"],
+        type=options.FileName(),
+        metavar="FILE.json",
+        help="the tokenizer of that network: a tokenizer.json",
     ),
     click.Option(
         ["source", "--from"],
@@ -74,23 +89,36 @@ def command(
     names: tuple[str, ...],
     source: str | None,
     manifest: Path | None,
+    text_network: Path | None,
+    tokenizer: Path | None,
 ) -> int:
     """Run one of the actions."""
     settings = place.settings()
+    added = model_files.AddedFiles(manifest=manifest, text=text_network, tokenizer=tokenizer)
+    added.check(action, names)
     if source is not None and action != "download":
         raise ParameterError(f"--from belongs to download; the action is {action}")
     if place.checkpoint and action != "verify":
         raise ParameterError(f"--checkpoint belongs to verify; the action is {action}")
-    if action == "add" or manifest is not None:
-        model_files.check_added(action, names, manifest)
+    if action == "download" and not names and source is None and _is_asked():
+        names = tuple(model_files.chosen_download(settings.weights_dir))
     own = [name for name in names if name != "vggish"]
+    if action == "download" and own:
+        if len(own) < len(names):
+            _download_all(source, settings)
+        return model_files.run(action, own, added, settings, as_json=as_json)
     if action not in ("verify", "download", "status") or own:
-        return model_files.run(action, names, manifest, settings, as_json=as_json)
+        return model_files.run(action, names, added, settings, as_json=as_json)
     if action == "verify":
         return _verify(settings, as_json=as_json)
     if action == "download":
         _download_all(source, settings)
     return _status(settings.weights_dir, as_json=as_json)
+
+
+def _is_asked() -> bool:
+    """Tell whether a person is at a terminal; scripts download VGGish without a question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _status(folder: Path, *, as_json: bool) -> int:

@@ -284,6 +284,12 @@ def query() -> list[click.Parameter]:
             "many numbers as the index's vectors have",
         ),
         click.Option(
+            ["--text"],
+            metavar="TEXT",
+            help="search with this description of a sound instead of FILE, like 'dog barking far away'; "
+            "only for a model with a network for texts",
+        ),
+        click.Option(
             ["--like-label"],
             metavar="LABEL",
             help="search with all annotated spans that have this label instead of FILE; see annotations",

@@ -140,8 +140,9 @@ def transfer(label: str) -> Iterator[Callable[[int, int | None], None]]:
 def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a ranked table: clip, score, the matching seconds of query and clip, label.
 
-    And the collection where they are from several; and when it was heard, where that is known of any,
-    with ``?`` where only the time of a file's last change tells it.
+    And the strength of the match with its false-alarm rate, where that is known of any; the collection
+    where they are from several; and when it was heard, where that is known of any, with ``?`` where only
+    the time of a file's last change tells it.
     """
     rows = list(rows)
     header = ["rank", "score", "clip", "at", "query at", "label"]
@@ -158,12 +159,20 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
     times = [when(row) for row in rows]
     table = [header, *lines]
+    if any(row.get("false_alarm_rate") is not None for row in rows):
+        strengths = ["match", *map(_strength, rows)]
+        table = [[*line[:2], cell, *line[2:]] for line, cell in zip(table, strengths, strict=True)]
     names = [row["collection"] for row in rows]
     if len(set(names)) > 1:
         table = [[*line, name] for line, name in zip(table, ["collection", *names], strict=True)]
     if any(times):
         table = [[*line, time] for line, time in zip(table, ["heard at", *times], strict=True)]
     return columns(table, right=(0, 1))
+
+
+def _strength(row: Mapping[str, Any]) -> str:
+    rate = row.get("false_alarm_rate")
+    return "unknown" if rate is None else f"{row['strength']} {rate:.2g}"
 
 
 def _query_seconds(row: Mapping[str, Any]) -> str:

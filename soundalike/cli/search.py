@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
-_NOTHING = "no recording matches; loosen the filters or --min-score"
+#: Exit status of a search with --max-false-alarms that found no match.
+NO_GOOD_MATCH = 8
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
@@ -38,6 +39,7 @@ class Sought:
     file: str | None = None
     recording_id: str | None = None
     vector: Path | None = None
+    text: str | None = None
     like_label: str | None = None
     start_s: float | None = None
     end_s: float | None = None
@@ -54,13 +56,15 @@ class Sought:
         from soundalike.audio.excerpt import Excerpt
         from soundalike.search.queries import Query
 
-        if {self.file, self.recording_id, self.vector, self.like_label} == {None}:
+        sources = (self.file, self.recording_id, self.vector, self.text, self.like_label)
+        if all(one is None for one in sources):
             raise ParameterError(
-                "there is nothing to look for; give FILE, --recording-id, --vector or --like-label"
+                "there is nothing to look for; give FILE, --recording-id, --vector, --text or "
+                "--like-label"
             )
         vector = None if self.vector is None else read_vector(self.vector)
         excerpt = Excerpt(self.start_s, self.end_s, self.at_s)
-        return Query(self.file, self.recording_id, vector, excerpt, self.like_label)
+        return Query(self.file, self.recording_id, vector, excerpt, self.text, self.like_label)
 
 
 @make_command(
@@ -68,6 +72,14 @@ class Sought:
     *options.query(),
     options.option_of(SearchRequest, "top_k", "--top-k", "-k", metavar="N"),
     options.option_of(SearchRequest, "min_score", "--min-score", metavar="S"),
+    options.option_of(
+        SearchRequest,
+        "max_false_alarms",
+        "--max-false-alarms",
+        type=float,
+        metavar="RATE",
+        more=f"; exit status {NO_GOOD_MATCH} if none is left",
+    ),
     options.option_of(SearchRequest, "group_by", "--group-by", type=click.Choice(GROUPS)),
     options.collections(),
     *options.filters(),
@@ -81,6 +93,7 @@ def command(
     as_json: bool,
     top_k: int,
     min_score: float,
+    max_false_alarms: float | None,
     group_by: GroupBy,
     exclude_self: bool,
     collections: Sequence[str],
@@ -91,7 +104,14 @@ def command(
     filters = filters_of(given, place)
     names = tuple(collections) or (DEFAULT_COLLECTION,)
     request = SearchRequest(
-        Sought(**given).query(), filters, exclude_self, top_k, min_score, names, group_by
+        Sought(**given).query(),
+        filters,
+        exclude_self,
+        top_k,
+        min_score,
+        names,
+        group_by,
+        max_false_alarms,
     )
     return run(request, place, export, as_json=as_json)
 
@@ -122,14 +142,13 @@ def _give(
         output.note(f"warning: {warning}")
     if not export.is_to_stdout:
         _print(request, answer, encoder, as_json=as_json)
-    elif not answer.matches:
-        output.note(_NOTHING)
+    status = _status(request, answer, as_json=as_json and not export.is_to_stdout)
     if not export.is_wanted:
-        return 0
+        return status
     from soundalike.results.spans import span_of
 
     spans = (span_of(match, export.export_label) for match in answer.matches)
-    return export.write(spans, exporting.stat_in(store))
+    return export.write(spans, exporting.stat_in(store)) or status
 
 
 def _print(request: SearchRequest, answer: Answer, encoder: str, *, as_json: bool) -> None:
@@ -140,8 +159,27 @@ def _print(request: SearchRequest, answer: Answer, encoder: str, *, as_json: boo
             output.json_line(row)
     elif rows:
         output.table(output.match_table(rows))
-    if not rows:
-        output.note(_NOTHING)
+
+
+def _status(request: SearchRequest, answer: Answer, *, as_json: bool) -> int:
+    """Say that there is no match; return the exit status."""
+    if answer.matches:
+        return 0
+    if request.max_false_alarms is None:
+        output.note("no recording matches; loosen the filters or --min-score")
+        return 0
+    if as_json:
+        output.json_line(no_good_match(answer.query, request.max_false_alarms))
+    output.note(
+        f"no good match: no recording has a false-alarm rate of {request.max_false_alarms:g} or less; "
+        "rates are unknown in collections of fewer than 20 recordings"
+    )
+    return NO_GOOD_MATCH
+
+
+def no_good_match(query: str, max_false_alarms: float) -> dict[str, Any]:
+    """Return the JSON object that stands in the place of matches."""
+    return {"query": query, "good_match": False, "max_false_alarms": max_false_alarms}
 
 
 def filters_of(given: dict[str, Any], place: Place) -> Filters:
@@ -166,7 +204,7 @@ def filters_of(given: dict[str, Any], place: Place) -> Filters:
 def opened_query(
     query: Query, place: Place, collections: Sequence[str]
 ) -> Iterator[tuple[Store, EmbeddedQuery]]:
-    """Yield the store, and what is looked for; the encoder is loaded only where there is a sound.
+    """Yield the store, and what is looked for; the encoder is loaded only for a sound or a text.
 
     Parameters
     ----------
@@ -177,11 +215,12 @@ def opened_query(
     """
     from soundalike.search.queries import query_without_sound
 
-    if query.source is None:
+    if query.source is None and query.text is None:
         with opening.opened_store(place.settings()) as store:
             yield store, query_without_sound(store, query, collections)
     else:
-        opening.start_decoding(1)
+        if query.source is not None:
+            opening.start_decoding(1)
         with opening.opened_pipeline(place, collections[0]) as pipeline:
             yield pipeline.store, pipeline.embedded(query)
 

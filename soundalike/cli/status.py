@@ -68,6 +68,7 @@ def _stored(settings: Settings, collection: str) -> dict[str, Any]:
         "latest_start": stored.latest_start,
         "earlier_decoder": stored.earlier_decoder,
         "unsearchable": stored.unsearchable,
+        "unrelated_scores": stored.null_model.summary() if stored.null_model else {},
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,8 @@ import click
 
 from soundalike.cli import options, output
 from soundalike.cli.command import make_command
+from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.search import QUERY_THERE, Sought, filters_of, opened_query
-from soundalike.errors import ParameterError
 from soundalike.ranges import BUCKET_WIDTHS
 from soundalike.search.requests import TimelineRequest
 
@@ -61,7 +60,7 @@ def command(
     # Whatever can be wrong without a second's work is found first.
     filters = filters_of(given, place)
     if plot:
-        _check_plot(plot)
+        check_place("plot", plot, ".svg")
     request = TimelineRequest(
         Sought(**given).query(), min_score, by, filters.time_zone, filters, exclude_self, collection
     )
@@ -140,25 +139,10 @@ def _tell(buckets: Sequence[Bucket], undated: int, width: BucketWidth) -> None:
         )
 
 
-def _check_plot(path: Path) -> None:
-    if path.suffix.lower() != ".svg":
-        # So that a slip does not overwrite a recording.
-        raise ParameterError(f"plot is {str(path)!r}; give a file that ends in .svg")
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise ParameterError(f"plot {str(path)!r} cannot be written there; give a file in a folder")
-
-
 def _write_plot(path: Path, request: TimelineRequest, buckets: Sequence[Bucket], name: str) -> None:
     from soundalike.cli.timeline_plot import render
 
     title = f"{name}: score {request.min_score:g} or more"
     names = [name_of(bucket, request.by) for bucket in buckets]
     page = render(title, request.by, names, [bucket.count for bucket in buckets])
-    try:
-        # Names that are no UTF-8 are shown escaped, as on stdout.
-        path.write_bytes(page.encode("utf-8", errors="backslashreplace"))
-    except OSError as exc:
-        raise ParameterError(
-            f"plot {str(path)!r} cannot be written: {exc.strerror}; give another place"
-        ) from exc
-    output.note(f"plot: {output.visible(str(path))}")
+    write_page("plot", path, page)

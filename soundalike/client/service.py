@@ -101,6 +101,7 @@ class Service:
             "top_k": request.top_k,
             "min_score": request.min_score,
             "group_by": request.group_by,
+            "max_false_alarms": request.max_false_alarms,
             "collection": collections[0],
             "collections": list(collections) if len(collections) > 1 else [],
         }
@@ -130,10 +131,12 @@ class Service:
             return Timeline(buckets, found["undated"], tuple(found["warnings"])), name
 
     def status(self, collection: str) -> dict[str, Any]:
-        """Return the status of a collection with the fields of `STATUS`, times as datetime."""
+        """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""
         found = self._connection.get("/api/status", collection=collection)
         with self._expected_form():
             values = {name: found[name] for name in STATUS}
+            # Earlier versions of the service do not report it.
+            values["unrelated_scores"] = found.get("unrelated_scores", {})
             for name in ("earliest_start", "latest_start"):
                 values[name] = values[name] and _moment(values[name])
             return values
@@ -265,7 +268,8 @@ class Service:
         excerpt, vector = query.excerpt, query.vector
         values = {
             **{"start_s": excerpt.start_s, "end_s": excerpt.end_s, "at_s": excerpt.at_s},
-            **{"recording_id": query.recording_id, "like_label": query.like_label, **parameters},
+            **{"recording_id": query.recording_id, "text": query.text, "like_label": query.like_label},
+            **parameters,
             "vector": None if vector is None else np.asarray(vector, dtype=float).tolist(),
         }
         given = {name: value for name, value in values.items() if value is not None}
@@ -319,7 +323,7 @@ class Service:
 def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
     """Return the name of a query; the service does not know the path of an uploaded file."""
     if query.source is None or on_server:
-        return found["uri"] or ""
+        return found["uri"] or query.text or ""
     assert not isinstance(query.source, bytes)
     return uri_of(resolve_path(query.source))
 

@@ -8,7 +8,8 @@ from soundalike.doctor.database import psql
 from soundalike.encoders.choice import chosen
 from soundalike.encoders.weights import GET_WEIGHTS
 from soundalike.errors import ModelError, ModelMismatch
-from soundalike.store import sql
+from soundalike.scores.fitting import MIN_RECORDINGS
+from soundalike.store import sampling, sql
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.listing import shortcomings
@@ -71,6 +72,25 @@ def quality(cursor: Cursor, collection: Collection) -> Check:
         f"{found}; listen to the recordings, and delete useless ones",
         command("delete", *paths, collection=collection.name),
     )
+
+
+def scores(cursor: Cursor, collection: Collection) -> Check:
+    """Check that the scores of unrelated recordings are known, and of the collection's present size."""
+    size = sampling.count(cursor, collection)
+    model = sampling.load(cursor, collection)
+    if size < MIN_RECORDINGS:
+        few = f"false-alarm rates are unknown below {MIN_RECORDINGS} recordings"
+        return Check("scores", "ok", few)
+    if model is None:
+        return Check("scores", "ok", "the next search compares unrelated recordings")
+    found = (
+        f"half of {model.n_pairs} pairs of unrelated recordings score below {model.quantile(0.5):.2f}, "
+        f"99 % below {model.quantile(0.99):.2f}; compared on {model.made_at:%Y-%m-%d}"
+    )
+    if model.fits(size):
+        return Check("scores", "ok", found)
+    grown = f"{found}, with {model.collection_size} recordings in place of {size}"
+    return Check("scores", "warn", grown, command("collections optimize", collection.name))
 
 
 def integrity(cursor: Cursor, collection: Collection) -> Check:

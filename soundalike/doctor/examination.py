@@ -111,6 +111,7 @@ def _collection(
     yield guarded("encoder", lambda: contents.encoder(settings, found))
     yield look("decoder", lambda cursor: contents.decoder(cursor, found))
     yield look("quality", lambda cursor: contents.quality(cursor, found))
+    yield look("scores", lambda cursor: contents.scores(cursor, found))
     yield look("integrity", lambda cursor: contents.integrity(cursor, found))
     yield look("chunks", lambda cursor: contents.chunks(cursor, found))
     try:

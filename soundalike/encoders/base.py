@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol, cast
 
+import numpy as np
+
 from soundalike.audio import front_end
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
@@ -123,6 +125,16 @@ class Network(Encoder, Protocol):
         """
         ...
 
+    def embed_text(self, text: str) -> FloatArray:
+        """Return the vector of a text, ``(d,)`` float32 of length 1, comparable with those of windows.
+
+        Raises
+        ------
+        ParameterError
+            The network knows sounds only.
+        """
+        ...
+
 
 class Part(NamedTuple):
     """One of an encoder's networks."""
@@ -148,6 +160,14 @@ class OneNetwork:
     def pool(self, vectors: FloatArray) -> FloatArray:
         """Return ``(n_windows, n_examples * dimension)``: the examples' vectors side by side."""
         return vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
+
+    def embed_text(self, text: str) -> FloatArray:
+        """Raise `ParameterError`: the network knows sounds only."""
+        name = cast(Network, self).name
+        raise ParameterError(
+            f"the encoder {name} knows sounds only; a search by a text needs a model that has a network "
+            "for texts, such as clap-htsat-unfused"
+        )
 
 
 def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None = None) -> IndexSpec:
@@ -185,6 +205,24 @@ def only_network(encoder: Encoder) -> Network:
             "choose one of them, or per='window'"
         )
     return encoder.parts[0].network
+
+
+def embed_text(encoder: Encoder, text: str) -> FloatArray:
+    """Return the vector of a text, ``(1, d)`` float32.
+
+    Raises
+    ------
+    ParameterError
+        The encoder knows sounds only, or the text is empty.
+    ModelError
+        The network for texts cannot be used.
+    """
+    if len(encoder.parts) > 1:
+        raise ParameterError(
+            f"the encoder {encoder.name} has several networks and knows sounds only; a search by a text "
+            "needs an index made with one model that has a network for texts"
+        )
+    return encoder.parts[0].network.embed_text(text)[np.newaxis]
 
 
 def plan_for(encoder: Encoder, plan: WindowPlan) -> WindowPlan:

@@ -91,6 +91,10 @@ class SharedBatches(OneNetwork):
         """Return what the network makes of its vectors."""
         return self._inner.pool(vectors)
 
+    def embed_text(self, text: str) -> FloatArray:
+        """Return the network's vector of a text; that has a network of its own."""
+        return self._inner.embed_text(text)
+
     def embed_patches(self, log_mel: FloatArray) -> FloatArray:
         """Embed patches, together with those of other threads."""
         if not len(log_mel):

@@ -66,7 +66,7 @@ def _network(model: str, weights_dir: Path, checkpoint: Path | None, precision: 
         from soundalike.encoders.model_file import ModelFile
 
         found = find_model(model, weights_dir)
-        return ModelFile(found.path, found.manifest, precision=precision)
+        return ModelFile(found.path, found.manifest, precision=precision, is_kept=True)
     path = checkpoint or _published(model, weights_dir)
     if path is None:
         return Modulation()

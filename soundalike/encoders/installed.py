@@ -14,7 +14,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundalike.encoders.manifest import Manifest, Package, read_manifest, shipped_manifests
+from soundalike.config import MODELS
+from soundalike.encoders.manifest import (
+    Manifest,
+    Package,
+    manifest_text,
+    parse_manifest,
+    read_manifest,
+    shipped_manifests,
+    shipped_text,
+)
+from soundalike.encoders.text import TEXT, TOKENIZER
 from soundalike.errors import DownloadFailed, ParameterError, WeightsCorrupt, WeightsMissing
 
 MODEL, MANIFEST, LICENCE = "model.onnx", "manifest.yml", "LICENCE.txt"
@@ -70,31 +80,85 @@ def installed_names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob(f"*/{MODEL}"))
 
 
-def add_model(model: Path, manifest: Path, folder: Path) -> Installed:
+def add_model(
+    model: Path,
+    manifest: Path,
+    folder: Path,
+    *,
+    text: Path | None = None,
+    tokenizer: Path | None = None,
+) -> Installed:
     """Install a model file of the user's own.
+
+    Parameters
+    ----------
+    model : Path
+        The ONNX file.
+    manifest : Path
+        Its manifest, or the name of a shipped one.
+    folder : Path
+        Folder of the weights.
+    text, tokenizer : Path, optional
+        The ONNX file for texts, and its tokenizer.
 
     Raises
     ------
     ParameterError
-        The manifest cannot be used, or a model of its name is here.
+        The manifest cannot be used, a model of its name is here, or only one file for texts was given.
     WeightsCorrupt
-        The file does not do what the manifest says.
+        A file does not do what the manifest says.
     """
-    from soundalike.encoders.model_file import ModelFile
+    from soundalike.encoders.model_file import ModelFile, text_network
 
-    facts = read_manifest(manifest)
-    if facts.name in shipped_manifests() or facts.name in ("vggish", "logmel-modulation", "auto"):
-        raise ParameterError(f"the name {facts.name!r} is taken; choose another one in {manifest}")
-    if (folder / facts.name).exists():
-        raise ParameterError(
-            f"a model {facts.name!r} is here already; remove it with: soundalike models remove "
-            f"{facts.name}"
-        )
+    written = _written(manifest)
+    facts = parse_manifest(written, str(manifest))
+    _check_name(facts.name, manifest, folder)
+    if (text is None) != (tokenizer is None):
+        raise ParameterError("a network for texts needs both files: give --text and --tokenizer")
+    if text is not None and facts.text is None:
+        raise ParameterError(f"{manifest} has no facts of a network for texts; leave out --text")
     ModelFile(model, facts)
     with _new_folder(folder, facts.name) as place:
         shutil.copyfile(model, place / MODEL)
-        shutil.copyfile(manifest, place / MANIFEST)
+        (place / MANIFEST).write_text(written, encoding="utf-8")
+        _check_alone(place / MODEL, facts, model)
+        if text is not None and tokenizer is not None:
+            shutil.copyfile(text, place / TEXT)
+            shutil.copyfile(tokenizer, place / TOKENIZER)
+            text_network(place, facts)
     return find_model(facts.name, folder)
+
+
+def _check_alone(copy: Path, facts: Manifest, model: Path) -> None:
+    """Raise `WeightsCorrupt` where a model that could be used cannot be used without other files."""
+    from soundalike.encoders.model_file import ModelFile
+
+    try:
+        ModelFile(copy, facts)
+    except WeightsCorrupt as exc:
+        raise WeightsCorrupt(
+            f"{model} keeps its weights in other files beside it; save it as one file: "
+            "onnx.save(onnx.load(path), path)"
+        ) from exc
+
+
+def _written(manifest: Path) -> str:
+    """Return a manifest as it is written: of a file, or a shipped one by its name."""
+    shipped = None if manifest.is_file() else shipped_text(str(manifest))
+    return shipped or manifest_text(manifest)
+
+
+def _check_name(name: str, manifest: Path, folder: Path) -> None:
+    is_shipped = not manifest.is_file()
+    if not is_shipped and (name in shipped_manifests() or name in MODELS):
+        raise ParameterError(
+            f"the name {name!r} is taken; choose another one in {manifest}, or give the name itself to "
+            "use the facts that come with this program"
+        )
+    if (folder / name).exists():
+        raise ParameterError(
+            f"a model {name!r} is here already; remove it with: soundalike models remove {name}"
+        )
 
 
 def remove_model(name: str, folder: Path) -> None:

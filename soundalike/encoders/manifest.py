@@ -6,8 +6,10 @@ prints, and the reference in the documentation is written from the same fields.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +26,10 @@ from soundalike.errors import ParameterError
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _SHA256 = r"^[0-9a-f]{64}$"
 _MOST_BYTES = 1 << 20
+_INPUT = "name of the network's input; left out, the network has one"
+#: Facts that earlier manifests cannot have. At their defaults they are no part of the digest, so that
+#: indexes stay valid.
+_LATER = {"output": {"frames": "none"}}
 
 
 class _Strict(BaseModel):
@@ -49,6 +55,7 @@ class Source(_Strict):
     package: Package | None = Field(None, description="the wheel that carries the weights")
     url: str | None = Field(None, description="address of the ONNX file")
     page: str = Field(description="where its makers describe it")
+    how: str | None = Field(None, description="how the ONNX file is found or made")
     size_bytes: int | None = Field(None, ge=1, description="of the ONNX file")
     sha256: str | None = Field(None, pattern=_SHA256, description="of the ONNX file")
 
@@ -68,7 +75,7 @@ class LogMelInput(_Strict):
     """A log-mel spectrogram; `soundalike.audio.spectrogram.LogMel` explains each field."""
 
     kind: Literal["log_mel"]
-    tensor: str = Field(description="name of the network's input")
+    tensor: str | None = Field(None, description=_INPUT)
     sample_rate_hz: int = Field(ge=1000, le=384_000)
     frame_length: int = Field(ge=1, description="samples of a frame")
     fft_length: int = Field(ge=1, description="samples of the Fourier transform")
@@ -89,14 +96,16 @@ class LogMelInput(_Strict):
     remove_dc: bool = False
     pre_emphasis: float = Field(0.0, ge=0, lt=1)
     centre_bands: bool = False
-    mean: float = 0.0
-    deviation: float = Field(1.0, gt=0)
+    mean: float | list[float] = Field(0.0, description="subtracted; one number, or one for each band")
+    deviation: float | list[float] = Field(1.0, description="divisor; one number, or one for each band")
     frames: int = Field(ge=1, description="frames of an example")
     axes: Literal["time_mel", "mel_time", "channel_time_mel", "channel_mel_time"]
 
     def spectrogram(self) -> LogMel:
         """Return the computation."""
         given = self.model_dump(exclude={"kind", "tensor", "compression", "frames", "axes"})
+        for name in ("mean", "deviation"):
+            given[name] = tuple(given[name]) if isinstance(given[name], list) else given[name]
         return LogMel(**given, compression=Compression(**self.compression.model_dump()))
 
     def n_samples(self) -> int:
@@ -108,11 +117,13 @@ class WaveformInput(_Strict):
     """Samples as they are."""
 
     kind: Literal["waveform"]
-    tensor: str = Field(description="name of the network's input")
+    tensor: str | None = Field(None, description=_INPUT)
     sample_rate_hz: int = Field(ge=1000, le=384_000)
     samples: int = Field(ge=1, description="samples of an example")
     input_gain: float = 1.0
-    axes: Literal["time", "channel_time"] = "time"
+    axes: Literal["time", "channel_time", "samples"] = Field(
+        "time", description="samples: the network takes one example, without an axis of examples"
+    )
 
     def n_samples(self) -> int:
         """Return the length of an example in samples."""
@@ -122,8 +133,30 @@ class WaveformInput(_Strict):
 class Output(_Strict):
     """What the network gives."""
 
-    tensor: str = Field(description="name of the network's output")
+    tensor: str | None = Field(
+        None, description="name of the network's output; left out, the network has one"
+    )
     dimension: int = Field(ge=1, le=16_000, description="numbers for an example")
+    frames: Literal["none", "mean", "max"] = Field(
+        "none",
+        description="what stands for an example where the network gives a vector for each of its frames",
+    )
+
+
+class Text(_Strict):
+    """A network that gives texts vectors in the same space, and its tokens."""
+
+    ids: str | None = Field(None, description="name of the input for tokens; left out, there is one")
+    mask: str | None = Field(
+        None, description="name of the input that is 1 for tokens and 0 for padding"
+    )
+    tensor: str | None = Field(None, description="name of the output; left out, there is one")
+    most_tokens: int = Field(ge=1, le=8192, description="longer texts are cut")
+    pad_id: int | None = Field(
+        None,
+        ge=0,
+        description="texts are filled up to `most_tokens` with this token; left out, they are not",
+    )
 
 
 class Check(_Strict):
@@ -156,6 +189,7 @@ class Manifest(_Strict):
     centre: list[float] | None = Field(
         None, description="subtracted from a window's vector; a constant of the model, never of an index"
     )
+    text: Text | None = Field(None, description="the network for texts, where there is one")
     checks: list[Check] = Field(default_factory=list)
 
     @property
@@ -177,6 +211,10 @@ class Manifest(_Strict):
     def digest(self) -> str:
         """Return a hash of all facts that decide on the vectors."""
         facts = self.model_dump(include={"input", "hop_s", "output", "pooling", "centre"}, mode="json")
+        for part, later in _LATER.items():
+            for name, default in later.items():
+                if facts[part].get(name) == default:
+                    del facts[part][name]
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
@@ -188,22 +226,58 @@ def read_manifest(path: Path) -> Manifest:
     ParameterError
         It is not YAML, or a fact is missing, unknown or wrong; the message names it.
     """
-    if path.stat().st_size > _MOST_BYTES:
-        raise ParameterError(f"{path} is larger than a manifest can be")
-    return _parsed(path.read_text(encoding="utf-8"), str(path))
+    return parse_manifest(manifest_text(path), str(path))
+
+
+def manifest_text(path: Path) -> str:
+    """Return what a manifest's file holds.
+
+    Raises
+    ------
+    ParameterError
+        It cannot be read, or is not text.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ParameterError(f"{path} is larger than a manifest can be")
+        return path.read_text(encoding="utf-8")
+    except OSError as exc:
+        raise ParameterError(f"the manifest {path} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ParameterError(f"{path} is not a manifest: it is not text in UTF-8") from exc
 
 
 def shipped_manifests() -> dict[str, Manifest]:
     """Return the manifests that come with this program, by name."""
+    return dict(_shipped())
+
+
+@functools.cache
+def _shipped() -> dict[str, Manifest]:
     folder = resources.files("soundalike.encoders").joinpath("manifests")
     texts = {
         file.name: file.read_text("utf-8") for file in folder.iterdir() if file.name.endswith(".yml")
     }
-    found = [_parsed(text, name) for name, text in sorted(texts.items())]
+    found = [parse_manifest(text, name) for name, text in sorted(texts.items())]
     return {manifest.name: manifest for manifest in found}
 
 
-def _parsed(text: str, name: str) -> Manifest:
+def shipped_text(name: str) -> str | None:
+    """Return a manifest that comes with this program, as it stands; None where there is none."""
+    if not re.fullmatch(_NAME, name):
+        return None
+    file = resources.files("soundalike.encoders").joinpath("manifests", f"{name}.yml")
+    return file.read_text("utf-8") if file.is_file() else None
+
+
+def parse_manifest(text: str, name: str) -> Manifest:
+    """Return the manifest that a text holds; `name` is its name in errors.
+
+    Raises
+    ------
+    ParameterError
+        As for `read_manifest`.
+    """
     try:
         given: Any = yaml.safe_load(text)
         manifest = Manifest.model_validate(given)
@@ -217,5 +291,10 @@ def _parsed(text: str, name: str) -> Manifest:
     if manifest.centre is not None and len(manifest.centre) != layout.dimension:
         raise ParameterError(
             f"{name}: centre has {len(manifest.centre)} numbers and the output {layout.dimension}"
+        )
+    if manifest.text and (manifest.pooling == "concatenate" or manifest.centre is not None):
+        raise ParameterError(
+            f"{name}: a text has a vector like that of one example, so pooling must be mean or max, and "
+            "there can be no centre"
         )
     return manifest

@@ -42,5 +42,5 @@ def _rate_of(name: str, weights_dir: Path) -> int:
             f"the manifest of the model {name!r} is not in {weights_dir}; where recordings are decoded "
             "in another container, it needs the folder of the weights too"
         )
-    text = shipped.read_text("utf-8") if shipped.is_file() else own.read_text("utf-8")
+    text = own.read_text("utf-8") if own.is_file() else shipped.read_text("utf-8")
     return int(yaml.safe_load(text)["input"]["sample_rate_hz"])

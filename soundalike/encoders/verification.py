@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from soundalike.audio import front_end
 from soundalike.audio.log_mel import log_mel_spectrogram
-from soundalike.encoders.vggish.conversion import MIN_COSINE, lowest_cosine
+from soundalike.encoders.compiled import lowest_cosine
+from soundalike.encoders.vggish.conversion import MIN_COSINE
 from soundalike.encoders.vggish.network import VGGishNetwork
 from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.encoders.vggish.reference import reference_embeddings

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from soundalike.errors import ParameterError
 from soundalike.evaluation.bootstrap import FloatRows, intervals
 from soundalike.evaluation.clips import LabelledClip
+from soundalike.evaluation.reliability import Reliability
 from soundalike.types import Window
 
 #: Names of the metrics of a query, in the order of `Evaluation.values`.
@@ -126,6 +127,8 @@ class Evaluation:
     recall_curve : (11,) float64
         Mean interpolated precision at recall 0, 0.1, ... 1.
     failed : list of Failure
+    reliability : Reliability or None
+        Of false-alarm rates; None if there are too few clips.
     """
 
     setting: Setting
@@ -138,6 +141,7 @@ class Evaluation:
     chance: float
     recall_curve: npt.NDArray[np.float64]
     failed: list[Failure]
+    reliability: Reliability | None = None
 
     @property
     def encoder(self) -> str:

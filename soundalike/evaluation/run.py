@@ -22,6 +22,7 @@ from soundalike.evaluation.metrics import (
     precision_at_k,
     reciprocal_rank,
 )
+from soundalike.evaluation.reliability import LabelledRows, reliability
 from soundalike.evaluation.results import METRICS, Answer, Evaluation, Failure, QueryResult, Setting
 from soundalike.evaluation.scores import NO_SCORE, Candidates, best_pair
 from soundalike.faults import recording_error
@@ -145,6 +146,14 @@ def _evaluated(embedded: Sequence[_Embedded], failed: list[Failure], setting: Se
         chance=chance / len(queries),
         recall_curve=curves / len(queries),
         failed=failed,
+        reliability=reliability([_labelled_rows(each) for each in embedded]),
+    )
+
+
+def _labelled_rows(each: _Embedded) -> LabelledRows:
+    clip = each.clip
+    return LabelledRows(
+        str(clip.path), clip.label, clip.fold, clip.is_query, clip.is_candidate, each.rows
     )
 
 

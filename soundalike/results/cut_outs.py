@@ -15,6 +15,7 @@ from typing import IO, Any, Protocol
 
 from soundalike.annotations.reading import guarded
 from soundalike.audio.cut_outs import CUT_OUT_FORMATS, CutOut, CutOutFormat, write_cut_out_as
+from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.pictures import spectrogram_png
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sources import recording_id_of, resolve_path
@@ -288,17 +289,22 @@ def _written(
     form = _form_of(earlier, plan) if earlier else None
     is_kept = form is not None
     needs_picture = request.pictures and not (is_kept and target.existing(picture.name))
-    bounds: dict[str, Any] = {
-        "start_s": plan.start_s,
-        "end_s": max(plan.end_s, plan.start_s + _SHORTEST_S),
-    }
+    end_s = max(plan.end_s, plan.start_s + _SHORTEST_S)
     try:
         if form is None or needs_picture:
             source = locate(plan.span)
             if form is None:
-                form = decoding.run(write_cut_out_as, source, part, audio=request.audio, **bounds)
+                form = decoding.run(
+                    write_cut_out_as,
+                    source,
+                    part,
+                    start_s=plan.start_s,
+                    end_s=end_s,
+                    audio=request.audio,
+                )
             if needs_picture:
-                picture.write_bytes(decoding.run(spectrogram_png, source, **_PICTURE, **bounds))
+                excerpt = Excerpt(plan.start_s, end_s)
+                picture.write_bytes(decoding.run(spectrogram_png, source, excerpt, **_PICTURE))
     except (AudioError, ParameterError) as exc:
         _forget(part, picture)
         return replace(plan, reason=f"{exc.message} [{exc.code}]"), 0

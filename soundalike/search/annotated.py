@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import numpy as np
 
 from soundalike.annotations.types import Annotation, StoredAnnotation
 from soundalike.audio.excerpt import LATEST_S, Excerpt
-from soundalike.errors import RecordingNotFound, SilentQuery
+from soundalike.errors import ParameterError, RecordingNotFound, SilentQuery
 from soundalike.store.base import not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
@@ -110,14 +111,12 @@ def _examples(
     if content is None:
         # Deleted meanwhile.
         return [], []
-    last_s = content.windows[-1].end_s
-    chosen = {
-        window.index: window
-        for span in spans
-        if span.start_s < last_s
-        for window in _excerpt(span).windows_of(content.windows)
-        if window.quality == "ok"
-    }
+    chosen: dict[int, Window] = {}
+    for span in spans:
+        # Vectors of other programs may lie apart, so that a span may have no window.
+        with suppress(ParameterError):
+            found = _excerpt(span).windows_of(content.windows)
+            chosen |= {window.index: window for window in found if window.quality == "ok"}
     places = {window.index: row for row, window in enumerate(content.windows)}
     windows = [chosen[index] for index in sorted(chosen)]
     return windows, [content.embeddings[places[one.index]].astype(np.float32) for one in windows]

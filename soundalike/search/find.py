@@ -9,6 +9,7 @@ from soundalike.filters import Filters
 from soundalike.ranges import MAX_TOP_K, check_group_by
 from soundalike.search.queries import EmbeddedQuery, check_same_kind, exclude_query
 from soundalike.search.ranking import group_of, rank_collections
+from soundalike.search.rates import rated
 from soundalike.search.requests import SearchRequest
 from soundalike.store.base import SearchResult
 from soundalike.store.protocol import Store
@@ -69,6 +70,7 @@ def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Ans
         top_k=request.top_k,
         min_score=request.min_score,
         group_by=request.group_by,
+        max_false_alarms=request.max_false_alarms,
     )
     return Answer(query.name, query.recording_id, query.windows, matches, query.warnings)
 
@@ -100,7 +102,7 @@ def find_hits(
     Returns
     -------
     results : dict of str to SearchResult
-        By collection.
+        By collection, with the false-alarm rates where these are known.
 
     Raises
     ------
@@ -123,7 +125,7 @@ def find_hits(
             return search(filters, top_k)
         return _search_groups(search, top_k, filters)
 
-    return {name: search_in(name) for name in names}
+    return {name: rated(search_in(name), store, name, len(query.windows)) for name in names}
 
 
 def _search_groups(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from soundalike.scores.words import word_for
 from soundalike.types import Match, Recording
 
 
@@ -19,6 +20,8 @@ def match_to_json(match: Match, query: str, encoder: str, zone: tzinfo = UTC) ->
         "rank": values.pop("rank"),
         "uri": recording["uri"],
         "score": round(values.pop("score"), 6),
+        "false_alarm_rate": values.pop("false_alarm_rate"),
+        "strength": word_for(match.false_alarm_rate),
         **values,
         "occurred_at": local_time(match.occurred_at, zone),
         "recorded_at": local_time(recording["recorded_at"], zone),
@@ -52,7 +55,11 @@ def match_from_json(row: Mapping[str, Any]) -> Match:
     )
     names = ("rank", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits")
     return Match(
-        recording=recording, collection=row["collection"], **{name: row[name] for name in names}
+        recording=recording,
+        collection=row["collection"],
+        # Earlier versions of the service do not report it.
+        false_alarm_rate=row.get("false_alarm_rate"),
+        **{name: row[name] for name in names},
     )
 
 

@@ -1,4 +1,4 @@
-"""Queries: a sound, a stored recording, a vector, or the annotations with a label."""
+"""Queries: a sound, a stored recording, a vector, a text, or the annotations with a label."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio.excerpt import WHOLE, Excerpt
+from soundalike.audio.excerpt import WHOLE, Excerpt, check_whole
 from soundalike.errors import DimensionMismatch, ModelMismatch, ParameterError, SilentQuery
 from soundalike.filters import Filters
+from soundalike.ranges import check_text
 from soundalike.search.annotated import label_examples
 from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
 
-_SOURCES = ("a sound", "recording_id", "vector", "like_label")
+_SOURCES = ("a sound", "recording_id", "vector", "text", "like_label")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query: exactly one of a sound, a stored recording, a vector and a label of annotations.
+    """A query: exactly one of a sound, a stored recording, a vector, a text and a label of annotations.
 
     Attributes
     ----------
@@ -34,19 +35,23 @@ class Query:
         A vector with the dimension of the collection.
     excerpt : Excerpt
         Part of the sound or the recording.
+    text : str or None
+        A description of a sound, for an encoder that takes texts.
     like_label : str or None
         Label of annotations, all of which are examples.
 
     Raises
     ------
     ParameterError
-        Not exactly one of the four is given, or an excerpt of a vector or of a label is requested.
+        Not exactly one of the five is given, an excerpt of a vector, a text or a label is requested, or
+        the text is empty or too long.
     """
 
     source: str | Path | bytes | None = None
     recording_id: str | None = None
     vector: Sequence[float] | FloatArray | None = None
     excerpt: Excerpt = WHOLE
+    text: str | None = None
     like_label: str | None = None
 
     def __post_init__(self) -> None:
@@ -54,7 +59,7 @@ class Query:
             name
             for name, value in zip(
                 _SOURCES,
-                (self.source, self.recording_id, self.vector, self.like_label),
+                (self.source, self.recording_id, self.vector, self.text, self.like_label),
                 strict=True,
             )
             if value is not None
@@ -64,10 +69,11 @@ class Query:
                 f"the query has {' and '.join(given) or 'none of ' + ', '.join(_SOURCES)}; give exactly "
                 "one of them"
             )
-        if self.like_label is not None and not self.excerpt.is_whole:
-            raise ParameterError("a label has no time axis; omit start_s, end_s and at_s")
-        if self.vector is not None and not self.excerpt.is_whole:
-            raise ParameterError("a vector has no time axis; omit start_s, end_s and at_s")
+        for name, value in (("vector", self.vector), ("text", self.text), ("label", self.like_label)):
+            if value is not None:
+                check_whole(self.excerpt, name)
+        if self.text is not None:
+            check_text(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,20 @@ class EmbeddedQuery:
     spec: IndexSpec
     duration_s: float
     warnings: tuple[str, ...] = ()
+
+
+def text_query(text: str, vector: FloatArray, spec: IndexSpec) -> EmbeddedQuery:
+    """Return the query of a text.
+
+    Parameters
+    ----------
+    text : str
+        Its name in the answer.
+    vector : (1, spec.dimension) float32
+    spec : IndexSpec
+        Of the encoder that has computed the vector.
+    """
+    return EmbeddedQuery(text, None, [Window(0, 0.0, 0.0)], vector, spec, 0.0)
 
 
 def sound_query(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from soundalike.ranges import check_group_by, check_min_score, check_top_k
+from soundalike.ranges import check_group_by, check_max_false_alarms, check_min_score, check_top_k
 from soundalike.store.base import SearchResult
 from soundalike.types import Hit, Match, Recording, Window
 
@@ -18,6 +18,7 @@ def rank_collections(
     top_k: int,
     min_score: float = -1.0,
     group_by: str = "recording",
+    max_false_alarms: float | None = None,
 ) -> list[Match]:
     """Group window hits into matches, best first.
 
@@ -34,6 +35,8 @@ def rank_collections(
     group_by : str
         ``recording``, or ``label`` for the best recording of each label; recordings without a label
         form their own groups.
+    max_false_alarms : float, optional
+        Maximum false-alarm rate of a match; without it, matches of unknown rates remain.
 
     Returns
     -------
@@ -44,16 +47,17 @@ def rank_collections(
     Raises
     ------
     ParameterError
-        `top_k` is out of range, `min_score` is NaN, or `group_by` is invalid.
+        `top_k` or `max_false_alarms` is out of range, `min_score` is NaN, or `group_by` is invalid.
     """
     check_top_k(top_k)
     check_group_by(group_by)
     check_min_score(min_score)
+    check_max_false_alarms(max_false_alarms)
     matches = [
         match
         for name, found in results.items()
         for match in _matches(found, query_windows, name)
-        if match.score >= min_score
+        if match.score >= min_score and _is_rare(match, max_false_alarms)
     ]
     matches.sort(
         key=lambda match: (
@@ -76,6 +80,11 @@ def group_of(recording: Recording) -> object:
     return (recording.label,) if recording.label is not None else recording.recording_id
 
 
+def _is_rare(match: Match, max_false_alarms: float | None) -> bool:
+    rate = match.false_alarm_rate
+    return max_false_alarms is None or (rate is not None and rate <= max_false_alarms)
+
+
 def _matches(found: SearchResult, query_windows: Sequence[Window], collection: str) -> list[Match]:
     by_recording: dict[str, list[Hit]] = defaultdict(list)
     for hit in found.hits:
@@ -93,6 +102,7 @@ def _matches(found: SearchResult, query_windows: Sequence[Window], collection: s
             query_end_s=_seconds(query_windows[hit.query_window])[1],
             n_hits=len({other.window_index for other in by_recording[hit.recording_id]}),
             collection=collection,
+            false_alarm_rate=found.false_alarm_rates.get(hit.recording_id),
         )
         for hit in best
     ]

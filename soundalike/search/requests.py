@@ -21,6 +21,7 @@ from soundalike.ranges import (
     GroupBy,
     check_count,
     check_group_by,
+    check_max_false_alarms,
     check_min_score,
     check_top_k,
 )
@@ -127,8 +128,16 @@ class SearchRequest:
             "for itself"
         ),
     )
+    max_false_alarms: float | None = field(
+        default=None,
+        metadata=about(
+            "leave out matches whose false-alarm rate is higher or unknown, like 0.01: one unrelated "
+            "recording in a hundred scores as high"
+        ),
+    )
 
     def __post_init__(self) -> None:
+        check_max_false_alarms(self.max_false_alarms)
         check_top_k(self.top_k)
         check_min_score(self.min_score)
         check_group_by(self.group_by)

@@ -10,13 +10,20 @@ from soundalike.audio.segmenter import Segments, segment
 from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION
-from soundalike.encoders.base import Encoder, index_spec, plan_for
+from soundalike.encoders.base import Encoder, embed_text, index_spec, plan_for
 from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import SoundalikeError
 from soundalike.filters import Filters
 from soundalike.ranges import GroupBy
 from soundalike.search.find import Answer, answer_to
-from soundalike.search.queries import EmbeddedQuery, Query, non_silent, query_without_sound, sound_query
+from soundalike.search.queries import (
+    EmbeddedQuery,
+    Query,
+    non_silent,
+    query_without_sound,
+    sound_query,
+    text_query,
+)
 from soundalike.search.requests import SearchRequest
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray
@@ -66,6 +73,7 @@ class Searcher:
         min_score: float = SearchRequest.min_score,
         collections: Sequence[str] = (),
         group_by: GroupBy = SearchRequest.group_by,
+        max_false_alarms: float | None = SearchRequest.max_false_alarms,
     ) -> Answer:
         """Find recordings that contain sounds similar to a query.
 
@@ -85,6 +93,8 @@ class Searcher:
             Collections to search; by default the searcher's collection.
         group_by : str
             ``recording``, or ``label`` for the best match of each label.
+        max_false_alarms : float, optional
+            Maximum false-alarm rate of a match; without it, matches of unknown rates remain.
 
         Raises
         ------
@@ -105,6 +115,7 @@ class Searcher:
             min_score,
             tuple(collections) or (self.collection,),
             group_by,
+            max_false_alarms,
         )
         return answer_to(request, self.embedded(query, collections), self.store)
 
@@ -124,6 +135,8 @@ class Searcher:
         """
         if not isinstance(query, Query):
             query = Query(query)
+        if query.text is not None:
+            return text_query(query.text, embed_text(self.encoder, query.text), self.spec)
         if query.source is None:
             return query_without_sound(self.store, query, [*collections, self.collection])
         return self._embed_sound(query)

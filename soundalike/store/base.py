@@ -24,6 +24,7 @@ from soundalike.errors import (
     RecordingNotFound,
 )
 from soundalike.filters import Filters
+from soundalike.scores.null_model import NullModel
 from soundalike.store.times import check_times
 from soundalike.types import (
     DECODER_VERSION,
@@ -62,10 +63,16 @@ class SearchResult:
         Unordered.
     recordings : dict of str to Recording
         The recordings of the hits by id.
+    n_windows : dict of str to int
+        Numbers of searchable windows of these recordings.
+    false_alarm_rates : dict of str to float
+        Of the best hit of each recording; empty if unknown. The search adds them, not the store.
     """
 
     hits: list[Hit]
     recordings: dict[str, Recording]
+    n_windows: dict[str, int] = field(default_factory=dict)
+    false_alarm_rates: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,8 @@ class StoreStatus:
         Recordings decoded by an earlier version; see `soundalike.types.DECODER_VERSION`.
     unsearchable : int
         Recordings without a searchable window.
+    null_model : NullModel or None
+        The scores of unrelated recordings; None if they were not compared yet.
     """
 
     database: str
@@ -107,6 +116,7 @@ class StoreStatus:
     latest_start: datetime | None = None
     earlier_decoder: int = 0
     unsearchable: int = 0
+    null_model: NullModel | None = None
 
 
 class StoredFile(NamedTuple):

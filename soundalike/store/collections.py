@@ -46,9 +46,13 @@ class Collection:
         """Return a statement of ``queries.sql`` for this collection's table."""
         return sql.queries()[name].replace("{collection}", str(int(self.collection_id)))
 
+    def unchunked(self) -> Collection:
+        """Return the collection without its number of chunks, which may change."""
+        return changed(self, n_chunks=0)
+
     def is_same(self, other: Collection | None) -> bool:
         """Return whether another lookup found this same collection, not a recreated one."""
-        return other is not None and changed(self, n_chunks=other.n_chunks) == other
+        return other is not None and self.unchunked() == other.unchunked()
 
 
 def find(cursor: Cursor, name: str) -> Collection | None:
@@ -73,7 +77,7 @@ def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:
     found = find(cursor, name) if has_schema(cursor) else None
     if found is None:
         lock_schema(cursor)
-        timescaledb = ensure_schema(cursor, spec)
+        timescaledb = ensure_schema(cursor, spec.dimension)
         found = find(cursor, name) or _create(cursor, name, spec, timescaledb)
     check_spec(found.spec, spec)
     cursor.execute(sql.queries()["share_collection"], {"collection": found.collection_id})

@@ -13,6 +13,7 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.filters import Filters
 from soundalike.ranges import check_count, check_top_k
+from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -33,17 +34,40 @@ from soundalike.store.base import (
     checked_id,
     folder_prefix,
     is_under,
+    not_indexed,
     start_source,
     starts_by_trust,
 )
 from soundalike.store.memory_annotations import MemoryAnnotations
 from soundalike.store.memory_collection import MemoryCollection
+from soundalike.store.memory_speakers import MemorySpeakers
+from soundalike.store.null_models import NullModels
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(MemoryAnnotations, Store):
+class MemoryStore(MemorySpeakers, MemoryAnnotations, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._collections: dict[str, MemoryCollection] = {}
+        self._null_models = NullModels[MemoryCollection](
+            lambda found: found.null_model,
+            lambda found, model: setattr(found, "null_model", model),
+            lambda found: found.sample(),
+            lambda found: len(found.contents),
+        )
+
+    def _find(self, name: str) -> MemoryCollection | None:
+        check_collection_name(name)
+        return self._collections.get(name)
+
+    def _existing(self, name: str) -> MemoryCollection:
+        found = self._find(name)
+        if found is None:
+            raise not_indexed(name)
+        return found
 
     def _ensure(self, name: str, spec: IndexSpec) -> MemoryCollection:
         found = self._find(name) or self._collections.setdefault(name, MemoryCollection(spec))
@@ -257,11 +281,19 @@ class MemoryStore(MemoryAnnotations, Store):
         return gone
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Do nothing: a store in memory has no index."""
+        """Renew the scores of unrelated recordings; a store in memory has no index."""
+        found = self._find(collection)
+        if found is not None:
+            self._null_models.look_for_growth(found)
+
+    def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
+        """Return the scores of unrelated recordings, made now if missing; None if there are too few."""
+        found = self._find(collection)
+        return self._null_models.current(found) if found else None
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Check that the collection exists; a store in memory has no index."""
-        self._existing(collection)
+        """Renew the scores of unrelated recordings; a store in memory has no index."""
+        self._null_models.renew(self._existing(collection))
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection."""
@@ -281,7 +313,8 @@ class MemoryStore(MemoryAnnotations, Store):
             earliest_start=min(known, default=None),
             latest_start=max(known, default=None),
             earlier_decoder=len({file.recording_id for file in found.outdated()}),
-            unsearchable=sum(content.is_unsearchable for content in found.contents.values()),
+            unsearchable=sum(not content.n_searchable for content in found.contents.values()),
+            null_model=found.null_model,
         )
 
     def collections(self) -> dict[str, IndexSpec]:
@@ -317,6 +350,7 @@ class MemoryStore(MemoryAnnotations, Store):
     def reset(self) -> None:
         """Delete everything."""
         self._collections.clear()
+        self.forget_speakers()
 
     def close(self) -> None:
         """Do nothing: a store in memory has no connections."""

@@ -11,10 +11,8 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.store.base import (
     MAX_PAGE,
     check_annotations,
-    check_collection_name,
     check_page,
     checked_id,
-    not_indexed,
 )
 from soundalike.store.memory_collection import MemoryCollection
 
@@ -22,18 +20,11 @@ from soundalike.store.memory_collection import MemoryCollection
 class MemoryAnnotations:
     """The part of `MemoryStore` for annotations."""
 
-    def __init__(self) -> None:
-        self._collections: dict[str, MemoryCollection] = {}
-
     def _find(self, name: str) -> MemoryCollection | None:
-        check_collection_name(name)
-        return self._collections.get(name)
+        raise NotImplementedError
 
     def _existing(self, name: str) -> MemoryCollection:
-        found = self._find(name)
-        if found is None:
-            raise not_indexed(name)
-        return found
+        raise NotImplementedError
 
     def annotate(
         self, annotations: Sequence[StoredAnnotation], *, collection: str = DEFAULT_COLLECTION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -11,6 +11,8 @@ import numpy as np
 
 from soundalike.annotations.types import StoredAnnotation
 from soundalike.filters import Filters
+from soundalike.scores.fitting import SampledRecording
+from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
     Content,
     Entry,
@@ -22,7 +24,9 @@ from soundalike.store.base import (
     start_differs,
     start_source,
 )
+from soundalike.store.blocks import SAMPLE_RECORDINGS, choose_blocks
 from soundalike.store.merging import TopRecordings
+from soundalike.store.null_models import Sample
 from soundalike.store.renewal import as_stored, count_searchable, is_same, renewed
 from soundalike.store.timeline import bucket_start, filled, first_windows, scores
 from soundalike.store.times import is_within, time_of_window
@@ -46,9 +50,9 @@ class _Content:
     decoder_version: int
 
     @property
-    def is_unsearchable(self) -> bool:
-        """Whether no window is searchable."""
-        return not count_searchable(self.windows, self.embeddings)
+    def n_searchable(self) -> int:
+        """Number of searchable windows."""
+        return count_searchable(self.windows, self.embeddings)
 
 
 class MemoryCollection:
@@ -66,6 +70,7 @@ class MemoryCollection:
         self.paths: dict[str, Recording] = {}
         self.annotations: list[StoredAnnotation] = []
         self._last_annotation = 0
+        self.null_model: NullModel | None = None
 
     def add(self, entry: Entry) -> Outcome:
         """Store a recording."""
@@ -130,6 +135,21 @@ class MemoryCollection:
         files = [self.described(uri) for uri in uris]
         return Content(files, windows, embeddings, content.decoder_version)
 
+    def sample(self) -> Sample:
+        """Return a random sample of the recordings."""
+        labels: dict[str, set[str]] = defaultdict(set)
+        for file in self.paths.values():
+            labels[file.recording_id].update([file.label] if file.label else [])
+        searchable = [key for key in sorted(self.contents) if self.contents[key].n_searchable]
+        chosen = searchable[:SAMPLE_RECORDINGS]
+        counts = [(key, len(self.contents[key].windows)) for key in chosen]
+        recordings = []
+        for key, first, length in choose_blocks(counts, self.spec.dimension):
+            content = self.contents[key]
+            rows = as_stored(content.windows, content.embeddings)[1][first : first + length]
+            recordings.append(SampledRecording(frozenset(labels[key]), rows[rows.any(axis=1)]))
+        return Sample(recordings, len(self.contents))
+
     def outdated(self) -> list[Recording]:
         """Return the paths of recordings from an earlier decoder, sorted."""
         files = [self.described(uri) for uri in sorted(self.paths)]
@@ -149,7 +169,8 @@ class MemoryCollection:
             open_windows = top.open_windows(limits, top_k)
             if not open_windows:
                 best = top.hits_of_best(top_k)
-                return SearchResult(best, {hit.recording_id: allowed[hit.recording_id] for hit in best})
+                found = {hit.recording_id: allowed[hit.recording_id] for hit in best}
+                return SearchResult(best, found, {key: self.contents[key].n_searchable for key in found})
             limits |= {window: 4 * limits[window] for window in open_windows}
 
     def _scan(

@@ -28,6 +28,7 @@ from soundalike.store.base import (
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
+from soundalike.store.postgres_speakers import PostgresSpeakers
 from soundalike.store.protocol import Store
 from soundalike.store.schema import lock_schema
 from soundalike.store.timeline import count_by_time
@@ -50,7 +51,7 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore(PostgresAnnotations, Store):
+class PostgresStore(PostgresAnnotations, PostgresSpeakers, Store):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 
     Parameters
@@ -197,21 +198,27 @@ class PostgresStore(PostgresAnnotations, Store):
         )
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Build a missing HNSW index if the collection has enough windows."""
+        """Build a missing HNSW index if the collection has enough windows, and renew the null model."""
         self._run_in(
             collection,
             lambda cursor, found: indexing.build_if_missing(cursor, found, self._exact_below),
             None,
         )
+        found = self._current(collection, is_fresh=True)
+        if found is not None:
+            self._null_models.look_for_growth(found.unchunked())
 
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Rebuild the HNSW index, or drop it if the collection has too few windows.
+        """Rebuild the HNSW index, or drop it from a small collection, and renew the null model.
 
         Searches use the old index until the new one is complete; additions wait.
         """
         self._run_in_existing(
             collection, lambda cursor, found: indexing.rebuild(cursor, found, self._exact_below)
         )
+        found = self._current(collection, is_fresh=True)
+        if found is not None:
+            self._null_models.renew(found.unchunked())
 
     def create_collection(self, name: str, spec: IndexSpec) -> None:
         """Create an empty collection; an existing one must have the same specification."""

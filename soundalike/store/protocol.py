@@ -10,6 +10,7 @@ from soundalike.annotations.types import StoredAnnotation
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.filters import Filters
+from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -21,11 +22,12 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(Protocol):
-    """Stores recordings and windows in named collections; every call is one transaction."""
+class Store(SpeakerStore, Protocol):
+    """Stores recordings in named collections, and speakers; every call is one transaction."""
 
     def add(
         self,
@@ -174,6 +176,10 @@ class Store(Protocol):
 
         Recordings with the earliest known start come first, those without one last; equal ones by path.
         """
+        ...
+
+    def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
+        """Return the scores of unrelated recordings, made now if missing; None if there are too few."""
         ...
 
     def count_by_time(

@@ -14,7 +14,8 @@ from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import StoreError
 from soundalike.filters import Filters
-from soundalike.store import collections, contents, listing, sql, windows
+from soundalike.scores.null_model import NullModel
+from soundalike.store import collections, contents, listing, sampling, sql, windows
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -34,6 +35,7 @@ from soundalike.store.base import (
 )
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
+from soundalike.store.null_models import NullModels
 from soundalike.store.schema import exists, extensions, has_schema, migrate_once
 from soundalike.types import IndexSpec, Recording
 
@@ -58,6 +60,12 @@ class PostgresReader:
         self._sql = sql.queries()
         self._has_schema = False
         self._cache: dict[str, tuple[float, Collection]] = {}
+        self._null_models = NullModels[Collection](
+            lambda key: self._each(lambda cursor: sampling.load(cursor, key)),
+            lambda key, model: self._db.run(lambda cursor: sampling.save(cursor, key, model)),
+            lambda key: self._each(lambda cursor: sampling.sample(cursor, key)),
+            lambda key: self._each(lambda cursor: sampling.count(cursor, key)),
+        )
 
     def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
         """Run a function in a transaction, after migrating the tables to this program's version."""
@@ -129,6 +137,19 @@ class PostgresReader:
             if not isinstance(exc.__cause__, (pg_errors.UndefinedTable, pg_errors.DataException)):
                 raise
             return None
+
+    def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
+        """Return the scores of unrelated recordings of a collection.
+
+        Made, and stored if this role may write, at the first call. None if the collection does not exist
+        or has fewer than 20 searchable recordings.
+        """
+        found = self._current(collection, is_fresh=False)
+        return self._null_models.current(found.unchunked()) if found else None
+
+    def _each(self, work: Callable[[Cursor], _Result]) -> _Result:
+        """Run a reading function outside a transaction."""
+        return self._db.run(work, in_transaction=False)
 
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
@@ -359,6 +380,7 @@ class PostgresReader:
                 min((first.astimezone(UTC) for *_, first, _ in starts if first), default=None),
                 max((last.astimezone(UTC) for *_, last in starts if last), default=None),
                 *lacks,
+                null_model=sampling.load(cursor, found) if found else None,
             )
 
         return self._run(work)

@@ -8,7 +8,6 @@ from soundalike.errors import ExtensionMissing, SchemaMismatch
 from soundalike.faults import one_line
 from soundalike.store import sql
 from soundalike.store.connection import Cursor
-from soundalike.types import IndexSpec
 
 SCHEMA_VERSION = 9
 MIN_PGVECTOR = (0, 8)
@@ -50,7 +49,7 @@ def stored_version(cursor: Cursor) -> int | None:
 
 
 def migrate_once(cursor: Cursor) -> bool:
-    """Migrate older tables by one script; return whether a migration was needed.
+    """Migrate older tables to the next version; return whether a migration was needed.
 
     Raises
     ------
@@ -62,17 +61,17 @@ def migrate_once(cursor: Cursor) -> bool:
         return False
     lock_schema(cursor)
     if stored_version(cursor) == version:
-        # Versions that were never released have no script.
-        target = min(number for number in sql.migrations() if number > version)
+        scripts = sql.migrations()
+        following = min(number for number in scripts if number > version)
         try:
-            cursor.execute(sql.migrations()[target])
+            cursor.execute(scripts[following])
         except (pg_errors.InsufficientPrivilege, pg_errors.FeatureNotSupported) as exc:
             raise SchemaMismatch(
-                f"the tables of schema version {version} could not be migrated to {target} "
+                f"the tables of schema version {version} could not be migrated to {following} "
                 f"({one_line(exc)}); drop views that use them, and run as the role that owns them: "
                 "soundalike status"
             ) from exc
-        cursor.execute(sql.queries()["set_schema_version"], {"version": target})
+        cursor.execute(sql.queries()["set_schema_version"], {"version": following})
     return True
 
 
@@ -87,7 +86,7 @@ def exists(cursor: Cursor, name: str) -> bool:
     return cursor.fetchone() == (True,)
 
 
-def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
+def ensure_schema(cursor: Cursor, dimension: int) -> str | None:
     """Create missing extensions and shared tables; return TimescaleDB's version, or None.
 
     Raises
@@ -97,9 +96,9 @@ def ensure_schema(cursor: Cursor, spec: IndexSpec) -> str | None:
     ExtensionMissing
         The server has no pgvector 0.8 or later, or the dimension is too large for its index.
     """
-    if spec.dimension > _MAX_DIMENSION:
+    if dimension > _MAX_DIMENSION:
         raise ExtensionMissing(
-            f"pgvector indexes up to {_MAX_DIMENSION} dimensions, this index has {spec.dimension}; "
+            f"pgvector indexes up to {_MAX_DIMENSION} dimensions, this index has {dimension}; "
             f"choose windows of up to {_MAX_DIMENSION // 128} s"
         )
     timescaledb = _create_extensions(cursor)

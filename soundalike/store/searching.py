@@ -57,8 +57,9 @@ def search(
     hits = _best_hits(cursor, collection, texts, top_k, filters)
     if not hits:
         return SearchResult([], {}) if collection.is_same(find(cursor, collection.name)) else None
-    recordings = describe(cursor, collection, list({hit.recording_id for hit in hits}), filters)
-    return SearchResult(hits, recordings) if recordings else None
+    ids = list({hit.recording_id for hit in hits})
+    recordings, n_windows = describe(cursor, collection, ids, filters)
+    return SearchResult(hits, recordings, n_windows) if recordings else None
 
 
 def nearest(
@@ -234,8 +235,8 @@ def _ef_search(limit: int, n_chunks: int) -> int:
 
 def describe(
     cursor: Cursor, collection: Collection, recording_ids: list[str], filters: Filters
-) -> dict[str, Recording]:
-    """Return recordings by id; none if the collection was deleted or replaced."""
+) -> tuple[dict[str, Recording], dict[str, int]]:
+    """Return recordings and their numbers of windows by id; none if the collection was deleted."""
     keys = {
         **{"name": collection.name, "created_at": collection.created_at},
         "recording_ids": recording_ids,
@@ -245,4 +246,5 @@ def describe(
         cursor.execute(sql.queries()["describe_filtered"], values)
     else:
         prepared.execute(cursor, collection.statement("describe"), keys)
-    return {row[0]: Recording(*row) for row in cursor.fetchall()}
+    rows = cursor.fetchall()
+    return {row[0]: Recording(*row[:-1]) for row in rows}, {row[0]: row[-1] for row in rows}

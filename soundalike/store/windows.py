@@ -53,7 +53,7 @@ def read_windows(
     cursor: Cursor, collection: Collection, recording_ids: Sequence[str], filters: Filters
 ) -> list[SearchableWindows]:
     """Return the windows of these recordings, in their order."""
-    recordings = describe(cursor, collection, list(recording_ids), filters)
+    recordings, _ = describe(cursor, collection, list(recording_ids), filters)
     values = {**filter_values(filters), "recording_ids": list(recording_ids)}
     statement = collection.statement("searchable_windows")
     statement = statement.replace("{filters}", conditions(collection, _only_time(filters)))

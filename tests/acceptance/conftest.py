@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,31 @@ def cli(soundalike: Callable[..., Done], database_url: str) -> Callable[..., Don
         return done
 
     return run
+
+
+@pytest.fixture
+def start(
+    command_environ: dict[str, str], database_url: str
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a command on the test's database in a process of its own, and do not wait for it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str | Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "soundalike", *arguments],
+            env={**command_environ, "SOUNDALIKE_DATABASE_URL": database_url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 @pytest.fixture(scope="session")

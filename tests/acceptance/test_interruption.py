@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,32 +26,6 @@ def many(tmp_path_factory: pytest.TempPathFactory, write_wav: Callable[..., Path
     for number, wave in enumerate(noise):
         write_wav(folder / f"{number:02}.wav", wave, subtype="PCM_16")
     return folder
-
-
-@pytest.fixture
-def start_indexing(
-    many: Path, command_environ: dict[str, str], database_url: str
-) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Start to index in a process of its own."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start() -> subprocess.Popen[str]:
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "soundalike", "index", str(many), "--json"],
-                env={**command_environ, "SOUNDALIKE_DATABASE_URL": database_url},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return started[-1]
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def _dump(sql: Sql) -> dict[str, Any]:
@@ -103,9 +76,9 @@ def _after_first_rows(process: subprocess.Popen[str], count: int) -> list[str]:
 
 
 def test_ctrl_c_keeps_what_was_finished(
-    start_indexing: Callable[..., Any], cli: Cli, rows_of: Callable[..., Any], many: Path, sql: Sql
+    start: Callable[..., Any], cli: Cli, rows_of: Callable[..., Any], many: Path, sql: Sql
 ):
-    process = start_indexing()
+    process = start("index", many, "--json")
     rows = _after_first_rows(process, 3)
     process.send_signal(signal.SIGINT)
     rest, said = process.communicate(timeout=60)
@@ -126,9 +99,9 @@ def test_ctrl_c_keeps_what_was_finished(
 
 
 def test_after_a_kill_the_next_run_gives_what_an_undisturbed_one_gives(
-    undisturbed: dict[str, Any], start_indexing: Callable[..., Any], cli: Cli, many: Path, sql: Sql
+    undisturbed: dict[str, Any], start: Callable[..., Any], cli: Cli, many: Path, sql: Sql
 ):
-    process = start_indexing()
+    process = start("index", many, "--json")
     _after_first_rows(process, 20)
     process.kill()
     process.communicate(timeout=60)
@@ -141,9 +114,9 @@ def test_after_a_kill_the_next_run_gives_what_an_undisturbed_one_gives(
 
 
 def test_two_at_once_give_what_one_gives(
-    undisturbed: dict[str, Any], start_indexing: Callable[..., Any], sql: Sql
+    undisturbed: dict[str, Any], start: Callable[..., Any], many: Path, sql: Sql
 ):
-    processes = [start_indexing(), start_indexing()]
+    processes = [start("index", many, "--json"), start("index", many, "--json")]
     said = [process.communicate(timeout=120) for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0], said

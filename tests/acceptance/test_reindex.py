@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,36 +125,10 @@ def many(tmp_path: Path, write_wav: Callable[..., Path], cli: Cli) -> Path:
     return tmp_path / "many"
 
 
-@pytest.fixture
-def start_reindexing(
-    command_environ: dict[str, str], database_url: str
-) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start to reindex in a process of its own, with some options."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*options: str) -> subprocess.Popen[str]:
-        started.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "soundalike", "reindex", *options, "--json"],
-                env={**command_environ, "SOUNDALIKE_DATABASE_URL": database_url},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return started[-1]
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
 def test_the_old_index_serves_until_a_killed_run_has_been_finished(
-    many: Path, cli: Cli, rows_of: Rows, sql: Sql, start_reindexing: Callable[..., Any]
+    many: Path, cli: Cli, rows_of: Rows, sql: Sql, start: Callable[..., Any]
 ):
-    process = start_reindexing(*SHORT)
+    process = start("reindex", *SHORT, "--json")
     for _ in range(17):
         assert process.stdout.readline()
     process.kill()
@@ -289,11 +261,11 @@ def test_a_file_that_is_gone_keeps_its_windows(cut: Path, cli: Cli, rows_of: Row
 
 
 def test_a_killed_run_goes_on_where_it_was(
-    many: Path, cli: Cli, rows_of: Rows, sql: Sql, start_reindexing: Callable[..., Any]
+    many: Path, cli: Cli, rows_of: Rows, sql: Sql, start: Callable[..., Any]
 ):
     before = _windows(sql), _recordings(sql)
     _cut(sql)
-    process = start_reindexing()
+    process = start("reindex", "--json")
     for _ in range(17):
         assert process.stdout.readline()
     process.kill()

@@ -52,6 +52,37 @@ def indexed_url(database_server: Any, folder: Path) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def many_url(database_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Index so many noises of different colour that false-alarm rates are known."""
+    folder = tmp_path_factory.mktemp("many")
+    rng = np.random.default_rng(3)
+    with database_server.database() as url:
+        store = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}))
+        pipeline = Pipeline(store, load_encoder("logmel-modulation", Path()), WindowPlan())
+        items = []
+        for number in range(40):
+            spectrum = np.fft.rfft(rng.standard_normal(64_000)) * _bands(rng)
+            sound = np.fft.irfft(spectrum)
+            items.append(IndexItem(str(_written(folder / f"{number}.wav", sound))))
+        assert {result.outcome for result in pipeline.index(items)} == {"added"}
+        assert store.null_model() is not None
+        store.close()
+        yield url
+
+
+def _bands(rng: np.random.Generator) -> Any:
+    """Return the gains of 16 random bands, for 32 001 frequencies."""
+    return np.interp(np.linspace(0, 15, 32_001), np.arange(16), 10 ** rng.uniform(-2, 0, 16))
+
+
+def _written(path: Path, sound: Any) -> Path:
+    import soundfile
+
+    soundfile.write(path, 0.3 * sound / np.abs(sound).max(), 16_000, subtype="PCM_16")
+    return path
+
+
 @pytest.fixture
 def query(tmp_path: Path, write_tone: Callable[..., Path]) -> Path:
     """Make a file that is not indexed; it sounds exactly like the beginning of low 1."""
@@ -231,3 +262,61 @@ def test_a_recording_that_is_not_stored_is_said(soundalike: Cli, indexed_url: st
     assert (done.returncode, done.stdout) == (5, "")
     assert unknown in done.stderr
     assert done.stderr.rstrip().endswith("[store.not_found]")
+
+
+def test_a_copy_is_a_strong_match_and_the_limit_leaves_out_the_rest(
+    soundalike: Cli, rows_of: Any, many_url: str
+):
+    url = {"SOUNDALIKE_DATABASE_URL": many_url}
+    (first,) = rows_of(soundalike("collections", "--json", **url))[:1]
+    assert first["recordings"] == 40
+    key = _any_id(many_url)
+    rows = rows_of(soundalike("search", "--recording-id", key, "--json", **url))
+    assert [row["rank"] for row in rows] == list(range(1, 11))
+    assert (rows[0]["strength"], rows[0]["recording_id"]) == ("likely", key)
+    assert rows[0]["false_alarm_rate"] == pytest.approx(1 / (40 * 39 / 2), rel=0.05)
+    rates = [row["false_alarm_rate"] for row in rows]
+    assert rates == sorted(rates)
+
+    limit = rates[4]
+    limited = soundalike("search", "--recording-id", key, "--max-false-alarms", limit, "--json", **url)
+    assert limited.returncode == 0
+    assert rows_of(limited) == [row for row in rows if row["false_alarm_rate"] <= limit]
+    table = soundalike("search", "--recording-id", key, **url).stdout.splitlines()
+    assert table[0].split()[:4] == ["rank", "score", "match", "clip"]
+    assert table[1].split()[2:4] == ["likely", "0.0013"]
+
+
+def test_no_good_match_has_its_own_status(soundalike: Cli, rows_of: Any, many_url: str):
+    arguments = ("search", "--recording-id", _any_id(many_url), "--exclude-self")
+    limited = (*arguments, "--max-false-alarms", "0.0001", "--json")
+    found = soundalike(*limited, SOUNDALIKE_DATABASE_URL=many_url)
+
+    assert found.returncode == 8
+    (row,) = rows_of(found)
+    assert (row["good_match"], row["max_false_alarms"]) == (False, 0.0001)
+    assert "no good match: no recording has a false-alarm rate of 0.0001 or less" in found.stderr
+    assert soundalike(*arguments, SOUNDALIKE_DATABASE_URL=many_url).returncode == 0
+
+
+def test_status_shows_the_scores_of_unrelated_recordings(soundalike: Cli, rows_of: Any, many_url: str):
+    (found,) = rows_of(soundalike("status", "--json", SOUNDALIKE_DATABASE_URL=many_url))
+    scores = found["unrelated_scores"]
+    assert (scores["pairs"], scores["recordings"]) == (780, 40)
+    assert -1 < scores["median"] < scores["p99"] < 1
+    shown = soundalike("status", SOUNDALIKE_DATABASE_URL=many_url).stdout
+    assert f"unrelated_scores    median {scores['median']}" in shown
+
+
+@pytest.mark.parametrize("rate", ["0", "1.5", "nan", "often"])
+def test_a_limit_of_false_alarms_is_a_probability(soundalike: Cli, many_url: str, rate: str):
+    found = soundalike("search", "x.wav", "--max-false-alarms", rate, SOUNDALIKE_DATABASE_URL=many_url)
+    assert found.returncode == 2
+    assert "max" in found.stderr
+
+
+def _any_id(url: str) -> str:
+    store = open_store(Settings.from_env({"SOUNDALIKE_DATABASE_URL": url}))
+    (first, *_) = store.files()
+    store.close()
+    return first.recording_id

@@ -92,9 +92,10 @@ def embed(clips: Path) -> None:
     graph = helper.make_graph(
         [helper.make_node("Relu", ["given"], ["wanted"])], "tiny", [given], [wanted]
     )
-    path = clips.with_name("tiny.onnx")
-    onnx.save(helper.make_model(graph, ir_version=8), str(path))
-    assert open_session(path, "given", "wanted")(np.ones((1, 4), np.float32)).shape == (1, 4)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.onnx"
+        onnx.save(helper.make_model(graph, ir_version=8), str(path))
+        assert open_session(path, "given", "wanted")(np.ones((1, 4), np.float32)).shape == (1, 4)
 
 
 def index(clips: Path) -> None:

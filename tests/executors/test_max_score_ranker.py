@@ -95,6 +95,46 @@ def test_each_parameter_has_its_effect(load_executor: Load, parameters: dict[str
     assert [match.uri for match in found.matches] == uris
 
 
+def test_false_alarm_rates_come_from_the_indexer(load_executor: Load):
+    query = _query()
+    rates = {A: 0.02, B: 0.0001}
+    write_hits(query, {"default": SearchResult(HITS, RECORDINGS, {}, rates)})
+
+    (found,) = _ranked(load_executor, query)
+    assert [(match.false_alarm_rate, match.strength) for match in found.matches] == [
+        (0.0001, "strong"),
+        (0.02, "weak"),
+        (None, "unknown"),
+    ]
+    assert found.good_match is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "uris"), [(1.0, ["/b.wav", "/a.wav"]), (0.02, ["/b.wav", "/a.wav"]), (0.019, ["/b.wav"])]
+)
+def test_a_limit_of_false_alarms_leaves_out_higher_and_unknown_rates(
+    load_executor: Load, limit: float, uris: list[str]
+):
+    query = _query()
+    write_hits(query, {"default": SearchResult(HITS, RECORDINGS, {}, {A: 0.02, B: 0.0001})})
+
+    (found,) = _ranked(load_executor, query, max_false_alarms=limit)
+    assert [match.uri for match in found.matches] == uris
+    assert found.good_match is True
+
+
+def test_no_good_match_is_an_answer(load_executor: Load):
+    (found,) = _ranked(load_executor, _query(), max_false_alarms=0.01)
+
+    assert (found.good_match, len(found.matches), found.error) == (False, 0, None)
+
+
+@pytest.mark.parametrize("limit", [0.0, -0.1, 1.1, float("nan")])
+def test_a_limit_of_false_alarms_is_a_probability(load_executor: Load, limit: float):
+    with pytest.raises(ParameterError, match="max_false_alarms"):
+        _ranked(load_executor, _query(), max_false_alarms=limit)
+
+
 def test_the_order_of_the_hits_does_not_matter(load_executor: Load):
     forwards, backwards = _ranked(load_executor, _query(), _query(HITS[::-1]))
 

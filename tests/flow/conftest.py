@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import numpy as np
 import pytest
@@ -58,12 +59,12 @@ def uploads(service: Service, service_environ: dict[str, str]) -> Path:
 
 
 @pytest.fixture
-def finish(service: Service, wait_until: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+def finish(wait_until: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
     """Wait until the job that an answer names is finished; return it."""
 
     def wait(answer: requests.Response) -> dict[str, Any]:
         assert answer.status_code == 202, answer.text
-        address = service.url + answer.headers["location"]
+        address = urljoin(answer.url, answer.headers["location"])
         assert address.endswith(f"/api/jobs/{answer.json()['id']}")
 
         def finished() -> dict[str, Any] | None:

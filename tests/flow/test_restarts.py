@@ -51,7 +51,7 @@ class Restarts:
         """Start the service."""
         self.service = self._start()
 
-    def restart(self, how: str = "SIGKILL") -> None:
+    def restart(self, how: str) -> None:
         """End the service and start it again."""
         self.end(how)
         self.begin()
@@ -99,28 +99,20 @@ class Restarts:
         return found
 
 
-@pytest.fixture(params=["own server", "embedded server"])
-def database_settings(
-    request: pytest.FixtureRequest, service_database: str, database_server: Any
-) -> dict[str, str]:
-    if request.param == "embedded server":
-        return {"SOUNDALIKE_DATABASE_URL": ""}
-    database_server.sql("DROP SCHEMA IF EXISTS soundalike CASCADE", url=service_database)
-    return {"SOUNDALIKE_DATABASE_URL": service_database}
-
-
-@pytest.fixture
+@pytest.fixture(scope="module", params=["own server", "embedded server"])
 def restarts(
-    database_settings: dict[str, str],
+    request: pytest.FixtureRequest,
+    database_server: Any,
     start_launcher: Callable[..., Service],
     service_environ: dict[str, str],
     server_folder: Callable[..., Any],
     wait_until: Callable[..., Any],
 ) -> Iterator[Restarts]:
-    with server_folder() as folder:
+    """Start a service for all tests of a database: each start takes seconds."""
+    with server_folder() as folder, database_server.database() as url:
         environ = {
             **service_environ,
-            **database_settings,
+            "SOUNDALIKE_DATABASE_URL": url if request.param == "own server" else "",
             "SOUNDALIKE_DATA_DIR": str(folder / "data"),
         }
         found = Restarts(lambda: start_launcher(environ), wait_until, folder / "data" / "uploads")
@@ -128,62 +120,12 @@ def restarts(
         found.end("SIGTERM")
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
-def test_a_folder_job_is_resumed(restarts: Restarts, small_files: Callable[[int], list[Path]], how: str):
-    (folder,) = {path.parent for path in small_files(N_FILES)}
-    job_id = restarts.sync(folder, label="noise")
-    restarts.begun(job_id)
-    restarts.restart(how)
-
-    job = restarts.finished(job_id)
-    assert (job["state"], job["folder"], job["failed"]) == ("done", str(folder), 0)
-    assert (job["total"], job["done"]) == (N_FILES, N_FILES)
-    assert 0 < job["unchanged"] < N_FILES
-    assert job["added"] + job["unchanged"] == N_FILES
-    assert job["interrupted"] == (how == "SIGKILL")
-    (collection,) = restarts.get("/api/collections")["collections"]
-    assert collection["recordings"] == N_FILES
-    assert restarts.get("/api/labels")["labels"] == [{"label": "noise", "files": N_FILES}]
-
-
-@pytest.mark.parametrize("database_settings", ["own server"], indirect=True)
-def test_finished_jobs_are_listed_with_their_results(
-    restarts: Restarts, small_files: Callable[[int], list[Path]], toy_data: Path, tmp_path: Path
-):
-    (folder,) = {path.parent for path in small_files(N_FILES)}
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    shutil.copy(toy_data / "rain" / "rain_1.mp3", gone)
-    ids = [
-        restarts.sync(gone),
-        restarts.upload(toy_data / "README.md", toy_data / "siren" / "siren_1.mp3"),
-    ]
-    for job_id in ids:
-        restarts.finished(job_id)
-    (gone / "rain_1.mp3").unlink()
-    ids.append(restarts.sync(gone, prune=True))
-    assert restarts.finished(ids[-1])["state"] == "failed"
-    ids.append(restarts.sync(folder))
-    restarts.begun(ids[-1])
-    ids.append(restarts.sync(folder, collection="never"))
-    for job_id in ids[-2:]:
-        assert restarts.cancel(job_id)["state"] == "cancelled"
-
-    before = restarts.get("/api/jobs"), restarts.get(f"/api/jobs/{ids[1]}/files")
-    assert [job["id"] for job in before[0]["jobs"]] == ids[::-1]
-    restarts.restart()
-    assert (restarts.get("/api/jobs"), restarts.get(f"/api/jobs/{ids[1]}/files")) == before
-    assert [collection["name"] for collection in restarts.get("/api/collections")["collections"]] == [
-        "default"
-    ]
-
-
-@pytest.mark.parametrize("database_settings", ["own server"], indirect=True)
+@pytest.mark.parametrize("restarts", ["own server"], indirect=True)
 def test_an_upload_is_resumed_where_its_files_are_there(
     restarts: Restarts, small_files: Callable[[int], list[Path]], toy_data: Path
 ):
     (folder,) = {path.parent for path in small_files(N_FILES)}
-    running = restarts.sync(folder)
+    running = restarts.sync(folder, collection="running")
     siren, rain = (toy_data / name / f"{name}_1.mp3" for name in ("siren", "rain"))
     kept, lost = restarts.upload(siren), restarts.upload(rain)
     restarts.begun(running)
@@ -202,3 +144,55 @@ def test_an_upload_is_resumed_where_its_files_are_there(
     assert (file["uri"], file["outcome"]) == (siren.name, "added")
     assert [path.read_bytes() for path in uploads.glob("*.mp3")] == [siren.read_bytes()]
     assert (uploads / FILE_NAME).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("restarts", ["own server"], indirect=True)
+def test_finished_jobs_are_listed_with_their_results(
+    restarts: Restarts, small_files: Callable[[int], list[Path]], toy_data: Path, tmp_path: Path
+):
+    (folder,) = {path.parent for path in small_files(N_FILES)}
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    shutil.copy(toy_data / "rain" / "rain_1.mp3", gone)
+    ids = [
+        restarts.sync(gone),
+        restarts.upload(toy_data / "README.md", toy_data / "siren" / "siren_1.mp3"),
+    ]
+    for job_id in ids:
+        restarts.finished(job_id)
+    (gone / "rain_1.mp3").unlink()
+    ids.append(restarts.sync(gone, prune=True))
+    assert restarts.finished(ids[-1])["state"] == "failed"
+    ids.append(restarts.sync(folder, collection="listed"))
+    restarts.begun(ids[-1])
+    ids.append(restarts.sync(folder, collection="never"))
+    for job_id in ids[-2:]:
+        assert restarts.cancel(job_id)["state"] == "cancelled"
+
+    before = restarts.get("/api/jobs"), restarts.get(f"/api/jobs/{ids[1]}/files")
+    assert [job["id"] for job in before[0]["jobs"]][: len(ids)] == ids[::-1]
+    restarts.restart("SIGKILL")
+    assert (restarts.get("/api/jobs"), restarts.get(f"/api/jobs/{ids[1]}/files")) == before
+    names = {found["name"] for found in restarts.get("/api/collections")["collections"]}
+    assert "listed" in names
+    assert "never" not in names
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
+def test_a_folder_job_is_resumed(restarts: Restarts, small_files: Callable[[int], list[Path]], how: str):
+    (folder,) = {path.parent for path in small_files(N_FILES)}
+    name = how.lower()
+    job_id = restarts.sync(folder, label="noise", collection=name)
+    restarts.begun(job_id)
+    restarts.restart(how)
+
+    job = restarts.finished(job_id)
+    assert (job["state"], job["folder"], job["failed"]) == ("done", str(folder), 0)
+    assert (job["total"], job["done"]) == (N_FILES, N_FILES)
+    assert 0 < job["unchanged"] < N_FILES
+    assert job["added"] + job["unchanged"] == N_FILES
+    assert job["interrupted"] == (how == "SIGKILL")
+    collections = restarts.get("/api/collections")["collections"]
+    assert {found["name"]: found["recordings"] for found in collections}[name] == N_FILES
+    labels = restarts.get(f"/api/labels?collection={name}")["labels"]
+    assert labels == [{"label": "noise", "files": N_FILES}]

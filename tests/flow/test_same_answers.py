@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from soundalike.scores.fitting import MIN_RECORDINGS
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
@@ -19,6 +21,7 @@ LABELS = ["church_bell", "rain", "siren"]
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "top_k": st.integers(1, 5),
     "min_score": st.sampled_from([0.2, 0.9]),
+    "max_false_alarms": st.sampled_from([0.01, 0.3]),
     "group_by": st.just("label"),
     "exclude_self": st.just(True),
     "labels": st.lists(st.sampled_from(LABELS), unique=True, min_size=1, max_size=2),
@@ -38,7 +41,7 @@ KINDS = st.sampled_from(["file", "upload", "recording", "moment", "slice"])
 
 @pytest.fixture
 def stored(service: Service, toy_data: Path) -> list[dict[str, Any]]:
-    """Index three recordings of each of three labels, with tags and of three days."""
+    """Index three recordings of each of three labels, with tags and of three days, among others."""
     clips = [
         {
             "uri": str(path),
@@ -48,9 +51,16 @@ def stored(service: Service, toy_data: Path) -> list[dict[str, Any]]:
         for label in LABELS
         for day, path in enumerate(sorted((toy_data / label).iterdir())[:3], start=1)
     ]
-    rows: list[dict[str, Any]] = service.post("/index", *clips).json["data"]
+    # Enough that false-alarm rates are known.
+    others = [
+        {"uri": str(path)}
+        for label in ("bird_song", "dog_bark", "engine", "guitar")
+        for path in sorted((toy_data / label).iterdir())
+    ]
+    rows: list[dict[str, Any]] = service.post("/index", *clips, *others).json["data"]
     assert not [row for row in rows if row["error"]]
-    return rows
+    assert len(rows) >= MIN_RECORDINGS
+    return rows[: len(clips)]
 
 
 def _clip(kind: str, row: dict[str, Any]) -> dict[str, Any]:

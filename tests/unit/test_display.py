@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.pictures import MAX_CUT_OUT_S, peaks, spectrogram_png, write_cut_out
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.errors import DiskFull, EmptyAudio, ParameterError, UnreadableAudio
@@ -72,7 +73,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, write_wav: Callabl
 
 def test_a_part_is_what_lies_in_it(noise: tuple[Path, np.ndarray]):
     path, samples = noise
-    found = peaks(path, points=1, start_s=3.0, end_s=5.0)
+    found = peaks(path, Excerpt(3.0, 5.0), points=1)
     stretch = samples[3 * RATE_HZ : 5 * RATE_HZ]
     assert found.values.tolist() == [[stretch.min(), stretch.max()]]
     assert (found.start_s, found.end_s) == (3.0, 5.0)
@@ -109,7 +110,7 @@ def test_silence_is_dark(tmp_path: Path, write_wav: Callable[..., Path]):
 def test_a_cut_out_is_sixteen_bits_at_the_own_rate(noise: tuple[Path, np.ndarray], tmp_path: Path):
     path, samples = noise
     target = tmp_path / "part.wav"
-    write_cut_out(path, target, start_s=1.0, end_s=1.5)
+    write_cut_out(path, target, Excerpt(1.0, 1.5))
     found, rate_hz = soundfile.read(target, dtype="float32")
     assert (rate_hz, soundfile.info(target).subtype) == (RATE_HZ, "PCM_16")
     np.testing.assert_allclose(found, samples[RATE_HZ : RATE_HZ * 3 // 2], atol=1e-4)
@@ -119,7 +120,7 @@ def test_a_full_disk_is_told_from_a_sound_that_cannot_be_read(noise: tuple[Path,
     decoding = IsolatedDecoding(Limits(), 1)
     try:
         with pytest.raises(DiskFull):
-            decoding.run(write_cut_out, noise[0], Path("/dev/full"), start_s=0.0, end_s=30.0)
+            decoding.run(write_cut_out, noise[0], Path("/dev/full"), Excerpt(0.0, 30.0))
     finally:
         decoding.close()
 
@@ -129,14 +130,14 @@ def test_a_full_disk_is_told_from_a_sound_that_cannot_be_read(noise: tuple[Path,
     [
         lambda path: peaks(path, points=0),
         lambda path: peaks(path, points=4_001),
-        lambda path: peaks(path, start_s=40.0),
-        lambda path: peaks(path, start_s=-1.0),
-        lambda path: peaks(path, start_s=2.0, end_s=2.0),
-        lambda path: peaks(path, start_s=float("nan")),
+        lambda path: peaks(path, Excerpt(40.0)),
+        lambda path: peaks(path, Excerpt(-1.0)),
+        lambda path: peaks(path, Excerpt(2.0, 2.0)),
+        lambda path: peaks(path, Excerpt(float("nan"))),
         lambda path: spectrogram_png(path, width=0),
         lambda path: spectrogram_png(path, height=1_025),
-        lambda path: spectrogram_png(path, start_s=41.0),
-        lambda path: write_cut_out(path, path.with_name("x"), start_s=0.0, end_s=MAX_CUT_OUT_S + 1),
+        lambda path: spectrogram_png(path, Excerpt(41.0)),
+        lambda path: write_cut_out(path, path.with_name("x"), Excerpt(0.0, MAX_CUT_OUT_S + 1)),
     ],
 )
 def test_what_cannot_be_asked_for(noise: tuple[Path, np.ndarray], ask: Callable[[Path], object]):

@@ -34,6 +34,7 @@ TASKS = [name for name in PAGES if name == "README.md" or re.fullmatch(r"docs/[^
 COMMANDS = (
     *("demo", "index", "search", "timeline", "status", "doctor", "delete", "reindex", "collections"),
     *("export", "import", "sql", "reset", "serve", "embed", "models", "evaluate"),
+    "speakers",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {

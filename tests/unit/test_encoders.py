@@ -7,6 +7,7 @@ import pytest
 from soundalike.encoders import choice
 from soundalike.encoders.base import Encoder
 from soundalike.encoders.choice import chosen_name, load_encoder
+from soundalike.encoders.vggish import conversion
 from soundalike.encoders.weights import CHECKPOINT, WeightsFile, file_md5
 from soundalike.errors import ConfigError, WeightsCorrupt, WeightsMissing
 
@@ -65,9 +66,13 @@ def test_own_checkpoint_is_not_used_by_the_weight_free_encoder(tmp_path: Path):
     assert chosen_name("logmel-modulation", tmp_path, tmp_path / "mine.ckpt") == "logmel-modulation"
 
 
-@pytest.mark.model
 @pytest.mark.parametrize("model", ["auto", "vggish"])
-def test_own_checkpoint_that_is_none(model: str, tmp_path: Path):
+def test_own_checkpoint_that_is_none(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(checkpoint: Path, _: Path) -> None:
+        raise WeightsCorrupt(f"{checkpoint} is not a TensorFlow checkpoint")
+
+    # What TensorFlow says of it is tested with the network.
+    monkeypatch.setattr(conversion, "_convert_apart", refuse)
     (tmp_path / "mine.ckpt").write_text("no checkpoint")
     with pytest.raises(WeightsCorrupt, match="is not a TensorFlow checkpoint"):
         load_encoder(model, tmp_path, tmp_path / "mine.ckpt")
@@ -93,6 +98,10 @@ def test_with_weights(v1_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.M
     stand_in = WeightsFile(CHECKPOINT.name, CHECKPOINT.url, file_md5(v1_checkpoint))
     monkeypatch.setattr(choice, "CHECKPOINT", stand_in)
     (tmp_path / CHECKPOINT.name).symlink_to(v1_checkpoint)
+    # Where the made-up checkpoint was converted, which takes seconds.
+    converted = v1_checkpoint.with_name("converted")
+    converted.mkdir(exist_ok=True)
+    (tmp_path / converted.name).symlink_to(converted)
     assert [chosen_name(model, tmp_path) for model in ("auto", "vggish")] == ["vggish"] * 2
     assert_vggish(load_encoder("auto", tmp_path))
     assert load_encoder("logmel-modulation", tmp_path).name == "logmel-modulation"

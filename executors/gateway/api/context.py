@@ -40,6 +40,8 @@ class Context:
     metrics : Metrics
     roots : AllowedRoots
         Folders that requests may name on this machine.
+    weights_dir : Path
+        Folder of the models.
     """
 
     flow: FlowClient
@@ -50,6 +52,7 @@ class Context:
     jobs: Jobs
     metrics: Metrics
     roots: AllowedRoots
+    weights_dir: Path
 
     @classmethod
     def of(cls, flow: FlowClient, settings: Settings, metrics: Metrics) -> Context:
@@ -65,6 +68,7 @@ class Context:
             jobs=jobs,
             metrics=metrics,
             roots=AllowedRoots(settings, Path.cwd()),
+            weights_dir=settings.weights_dir,
         )
 
     async def uploads_under(self, uri: str, collection: str) -> List[StoredDoc]:
@@ -82,8 +86,10 @@ class Context:
             await self.forget_upload(path)
 
     async def forget_upload(self, path: Path) -> None:
-        """Remove a kept file, unless it is in a collection or waits to be indexed."""
+        """Remove a kept file, unless it is in a collection, a speaker's, or waits to be indexed."""
         if not self.uploads.holds(path) or self.uploads.is_needed(path):
+            return
+        if await self.library.is_utterance(str(path)):
             return
         for found in await self.library.collections():
             if await self.library.known([str(path)], found.name):

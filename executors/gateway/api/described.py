@@ -17,6 +17,8 @@ SIREN, RAIN = "toy-data/siren/siren_1.mp3", "toy-data/rain/rain_1.mp3"
 SIREN_ID = "f68f64a7-959e-dbd5-c956-4fe5a2ba2c00"
 #: A name of something to delete.
 SCRATCH = "scratch"
+#: Name of a speaker in examples.
+SPEAKER = "Ann Example"
 
 CollectionName = Annotated[str, Query(description="name of the collection")]
 RecordingId = Annotated[
@@ -104,15 +106,13 @@ def upload_form_of(model: Type[BaseModel], without: tuple[str, ...], text: str) 
     fields = {name: field for name, field in schema["properties"].items() if name not in without}
     # An object as text: clients differ in how they send objects, and Swagger UI takes everything
     # that has a contentMediaType for a file.
-    own = {
-        "file": {**BYTES, "description": "a sound file"},
-        **fields,
-        "tags": {
+    own = {"file": {**BYTES, "description": "a sound file"}, **fields}
+    if "tags" in fields:
+        own["tags"] = {
             "type": "string",
             "title": "Tags",
             "default": "",
             "description": f"{fields['tags']['description']}, as JSON",
-        },
-    }
+        }
     required = ["file", *schema.get("required", [])]
     return {**schema, "description": text, "properties": own, "required": required}

@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
-from executors.gateway.api import models
+from executors.gateway.api import models, routes_speakers
 from executors.gateway.api.described import schema_of, upload_form_of
 from executors.gateway.api.description_jina import with_examples
 from executors.gateway.api.description_schemas import renamed, tidy_schemas, without_null
@@ -32,6 +32,7 @@ _TAGS = {
     "library": "List, count and delete recordings",
     "indexing": "Upload or index recordings, and watch the job",
     "playback": "Play recordings and draw them",
+    "speakers": "Enrol, identify and verify speakers",
     "service": "Health, metrics and the web page",
     "jina": "The Flow's endpoints, which take and return Jina's documents",
 }
@@ -49,7 +50,7 @@ _SCHEMES = {
     },
 }
 #: Sources of a query beside a file.
-_OTHER_SOURCES = ("uri", "recording_id", "vector", "like_label")
+_OTHER_SOURCES = ("uri", "recording_id", "vector", "text", "like_label")
 
 
 def describe(app: FastAPI, *, has_key: bool) -> None:
@@ -98,6 +99,7 @@ def _description(app: FastAPI, *, has_key: bool) -> Dict[str, Any]:
 def _own_schemas() -> Dict[str, Any]:
     """Return the schemas of bodies that routes read and write by themselves."""
     search, timeline = models.SearchRequest, models.TimelineRequest
+    voice, enrolment = routes_speakers.VoiceRequest, routes_speakers.EnrolRequest
     by_file = "A search by a sound file, which is not kept."
     over_time = "A count over time of sounds similar to a sound file, which is not kept."
     return {
@@ -106,6 +108,17 @@ def _own_schemas() -> Dict[str, Any]:
         "TimelineRequest": schema_of(timeline),
         "Body_search_upload": upload_form_of(search, _OTHER_SOURCES, by_file),
         "Body_timeline_upload": upload_form_of(timeline, _OTHER_SOURCES, over_time),
+        "EnrolRequest": schema_of(enrolment),
+        "VoiceRequest": schema_of(voice),
+        "Body_enrol_speaker_upload": upload_form_of(
+            enrolment, _OTHER_SOURCES, "A recording of a speaker, which is kept."
+        ),
+        **{
+            f"Body_{name}_speaker_upload": upload_form_of(
+                voice, _OTHER_SOURCES, "A recording of a voice, which is not kept."
+            )
+            for name in ("identify", "verify")
+        },
     }
 
 

@@ -7,7 +7,16 @@ from typing import Any, Dict
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from executors.gateway.api.described import BODY, JSON, RAIN, SCRATCH, SIREN, SIREN_ID, only_problems
+from executors.gateway.api.described import (
+    BODY,
+    JSON,
+    RAIN,
+    SCRATCH,
+    SIREN,
+    SIREN_ID,
+    SPEAKER,
+    only_problems,
+)
 
 _QUERY = [{"uri": SIREN}]
 _VECTORS = {"uri": "heron.wav", "vectors": [[0.6, 0.8]], "bounds": [[0.0, 3.0]]}
@@ -34,6 +43,12 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "status": ("Get the status of the index", {"data": []}),
     "delete": ("Delete recordings", {"data": [{"uri": RAIN}]}),
     "drop": ("Delete collections", {"data": [{"name": SCRATCH}]}),
+    "enrol": ("Enrol a speaker", {"data": _QUERY, "parameters": {"speaker": SPEAKER}}),
+    "identify": ("Identify speakers", {"data": _QUERY}),
+    "verify": ("Verify a speaker", {"data": _QUERY, "parameters": {"speaker": SPEAKER}}),
+    "speakers": ("List speakers", {"data": []}),
+    "utterances": ("List a speaker's recordings", {"data": [], "parameters": {"speaker": SPEAKER}}),
+    "remove_speaker": ("Remove a speaker", {"data": [], "parameters": {"speaker": SPEAKER}}),
 }
 _FAILURES = (*BODY, 401, 403, 409, 422, 429, 500, 503, 507)
 

@@ -143,17 +143,9 @@ class FolderSync:
 
     async def _prune(self, job: Job, *, any_left: bool) -> None:
         """Remove recordings whose files were deleted, unless all were: a disk may not be mounted."""
-        after = ""
-        gone: List[str] = []
-        while True:
-            page = await self.context.library.page_if_any(
-                job.collection, under=str(self.folder), after=after, limit=_PAGE
-            )
-            uris = [str(doc.uri) for doc in page]
-            gone += await self.context.decoding.run(_gone, uris)
-            if len(page) < _PAGE:
-                break
-            after = uris[-1]
+        stored = self.context.library.below(str(self.folder), job.collection)
+        uris = [str(doc.uri) async for doc in stored]
+        gone = await self.context.decoding.run(_gone, uris)
         if gone and not any_left:
             raise AudioNotFound(
                 f"nothing is left in {str(self.folder)!r}, but the index holds files of it, so nothing "

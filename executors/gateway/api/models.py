@@ -75,7 +75,7 @@ class StrictModel(BaseModel):
 
 
 #: Fields that say what is looked for; the others say how.
-_SOURCE = {"uri", "recording_id", "vector", "like_label", "start_s", "end_s", "at_s"}
+_SOURCE = {"uri", "recording_id", "vector", "text", "like_label", "start_s", "end_s", "at_s"}
 
 
 class Narrowing(StrictModel):
@@ -87,6 +87,10 @@ class Narrowing(StrictModel):
     recording_id: Optional[str] = Field(default=None, description="id of a stored recording")
     vector: Optional[List[float]] = Field(
         default=None, description="an embedding, of the collection's dimension"
+    )
+    text: Optional[str] = Field(
+        default=None,
+        description="a description of a sound, where the encoder takes texts; see /api/models",
     )
     like_label: Optional[str] = Field(
         default=None, description="a label of annotations, all of which are examples"
@@ -121,12 +125,13 @@ class Narrowing(StrictModel):
 
 
 class SearchRequest(Narrowing):
-    """A search by one of `uri`, `recording_id`, `vector` and `like_label`."""
+    """A search by one of `uri`, `recording_id`, `vector`, `text` and `like_label`."""
 
     collections: List[str] = pydantic_field(core.SearchRequest, "collections", default=[])
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
     min_score: float = pydantic_field(core.SearchRequest, "min_score")
     group_by: GroupBy = pydantic_field(core.SearchRequest, "group_by")
+    max_false_alarms: Optional[float] = pydantic_field(core.SearchRequest, "max_false_alarms")
 
 
 ExportFormat = Literal["csv", "jsonl", "parquet", "audacity", "raven", "m3u", "zip"]
@@ -170,7 +175,7 @@ class ExportRequest(ExportForm):
 
 
 class TimelineRequest(Narrowing):
-    """A count over time of what resembles one of `uri`, `recording_id`, `vector` and `like_label`."""
+    """A count over time of what resembles one of the sources of `SearchRequest`."""
 
     min_score: float = pydantic_field(core.TimelineRequest, "min_score", examples=[0.5])
     by: BucketWidth = pydantic_field(core.TimelineRequest, "by")
@@ -184,6 +189,7 @@ class Answer(BaseModel):
     duration_s: float
     encoder: Optional[str]
     matches: List[Match]  # type: ignore[valid-type]
+    good_match: Optional[bool]
     warnings: List[str]
 
 
@@ -250,6 +256,41 @@ class Health(BaseModel):
 
     status: Literal["ok"]
     executors: Dict[str, str]
+
+
+class EncoderInUse(BaseModel):
+    """The encoder of this service."""
+
+    name: Optional[str]
+    description: Optional[str]
+    licence: Optional[str]
+    attribution: Optional[str] = Field(description="how its makers want to be named")
+    takes_text: bool = Field(description="whether a search by `text` works")
+
+
+class ModelSummary(BaseModel):
+    """A model that this program knows."""
+
+    name: str = Field(description="for SOUNDALIKE_MODEL and soundalike models")
+    state: str = Field(
+        description="built in; installed; not here: soundalike models download NAME fetches it; file "
+        "needed: its facts are known, and its file is added with soundalike models add"
+    )
+    good_for: str
+    licence: str
+    attribution: str
+    page: str
+    status: str = Field(
+        description="verified or unverified: whether its facts were checked with its weights"
+    )
+    takes_text: bool
+
+
+class Models(BaseModel):
+    """The encoder in use, and the models that are known on the gateway's machine."""
+
+    encoder: EncoderInUse
+    models: List[ModelSummary]
 
 
 _MORE_STATUS: Dict[str, Any] = {

@@ -14,11 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from executors.gateway.api.form_names import unescape_name
-from executors.gateway.api.models import Narrowing
+from executors.gateway.api.models import StrictModel
 from executors.gateway.background.uploads import FIELD_LIMITS
 from soundalike.errors import ParameterError
 
-_Query = TypeVar("_Query", bound=Narrowing)
+#: Fields that say what is heard, beside a file.
+_SOURCES = ("uri", "recording_id", "vector", "text", "like_label")
+_Query = TypeVar("_Query", bound=StrictModel)
 
 
 @asynccontextmanager
@@ -87,7 +89,7 @@ async def _json(request: Request) -> Dict[str, Any]:
     return body
 
 
-def _fields(form: FormData, model: Type[Narrowing]) -> tuple[Dict[str, Any], Optional[UploadFile]]:
+def _fields(form: FormData, model: Type[StrictModel]) -> tuple[Dict[str, Any], Optional[UploadFile]]:
     """Return the fields of a form, those that may come again as lists, and the file."""
     fields: Dict[str, Any] = {}
     upload = None
@@ -146,12 +148,11 @@ def _validated(model: Type[_Query], fields: Dict[str, Any]) -> _Query:
         raise RequestValidationError(exc.errors()) from exc
 
 
-def _check_sources(query: Narrowing, upload: Optional[UploadFile]) -> None:
-    sources = ("uri", "recording_id", "vector", "like_label")
-    given = [name for name in sources if getattr(query, name) is not None]
+def _check_sources(query: StrictModel, upload: Optional[UploadFile]) -> None:
+    names = [name for name in _SOURCES if name in type(query).model_fields]
+    given = [name for name in names if getattr(query, name) is not None]
     given += ["file"] if upload is not None else []
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
-        raise ParameterError(
-            f"give one of file, uri, recording_id, vector and like_label; there is {found}"
-        )
+        known = f"{', '.join(['file', *names][:-1])} and {names[-1]}"
+        raise ParameterError(f"give one of {known}; there is {found}")

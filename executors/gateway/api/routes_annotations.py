@@ -21,7 +21,7 @@ from executors.messages.listings import (
     AnnotatedDoc,
     AnnotationDoc,
     AnnotationLabelDoc,
-    RemovedDoc,
+    RemovedAnnotationsDoc,
 )
 from soundalike.annotations.reading import AnnotationFormat, read_annotations
 from soundalike.annotations.types import Annotation as Row
@@ -168,7 +168,7 @@ async def delete_annotations(
 ) -> Removed:
     """Delete by label, recording or label file; at least one of them is needed."""
     chosen = _chosen(collection, label, recording_id, source)
-    (found,) = await context.flow.ask("/remove_annotations", [], RemovedDoc, chosen)
+    (found,) = await context.flow.ask("/remove_annotations", [], RemovedAnnotationsDoc, chosen)
     return Removed(removed=found.removed)
 
 

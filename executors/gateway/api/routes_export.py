@@ -69,8 +69,7 @@ async def export_search(
     pictures: Annotated[bool, Query(description=description_of(CutOutRequest, "pictures"))] = False,
 ) -> Response:
     """Search as `search` does, and return the matches as a table, labels, a playlist or a ZIP."""
-    async with read_query(request, models.SearchRequest) as (query, upload):
-        answer = await find(context, query, upload)
+    answer = await find(context, read_query(request, models.SearchRequest))
     spans = [span_of_match(match) for match in answer["matches"]]
     form = models.ExportForm(format=format, padding_s=padding_s, audio=audio, pictures=pictures)
     return await answer_with(context, request, spans, form)

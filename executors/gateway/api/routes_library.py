@@ -22,6 +22,7 @@ from executors.gateway.api.described import (
 )
 from soundalike.audio import pictures
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.encoders.catalogue import known_models
 from soundalike.errors import RecordingNotFound
 from soundalike.limits import Limits
 from soundalike.parameters import resolve_aliases
@@ -51,6 +52,22 @@ async def get_status(
         },
         version=version("soundalike"),
     )
+
+
+@router.get("/api/models", responses=problems(409), summary="List models and the encoder in use")
+async def list_models(context: GivenContext) -> models.Models:
+    """Return the encoder with its licence, and which models are installed or can be had."""
+    found = await context.library.status(DEFAULT_COLLECTION)
+    encoder = models.EncoderInUse(
+        name=found.configured_encoder,
+        description=found.encoder_description,
+        licence=found.encoder_licence,
+        attribution=found.encoder_attribution,
+        takes_text=found.takes_text,
+    )
+    # Reads the manifests of all models.
+    known = await context.decoding.run(known_models, context.weights_dir)
+    return models.Models(encoder=encoder, models=[models.ModelSummary(**asdict(one)) for one in known])
 
 
 @router.get("/api/collections", responses=problems(), summary="List collections")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +27,7 @@ from executors.gateway.background.uploads import FIELD_LIMITS
 from executors.gateway.flow.library import file_of
 from executors.messages.listings import StoredDoc
 from soundalike.audio import pictures
+from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.audio.files import media_type_of
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import AudioNotAllowed, AudioNotFound
@@ -51,19 +51,21 @@ _PNG: Dict[int | str, Dict[str, Any]] = {
     }
 }
 _SOUND: Dict[str, Any] = {"content": {"audio/*": {"schema": BYTES}}}
-_RANGE = {
+#: The header that asks for a part of a file.
+RANGE = {
     "in": "header",
     "name": "Range",
     "description": "which bytes to send; without it, all",
     "schema": {"type": "string", "examples": ["bytes=0-1023"]},
 }
-_SOUNDS: Dict[int | str, Dict[str, Any]] = {
+#: Answers with a sound.
+SOUNDS: Dict[int | str, Dict[str, Any]] = {
     200: {"description": "The file as it is, or the part as WAV", **_SOUND},
     206: {"description": "The bytes of the range", **_SOUND},
 }
 
 
-class _Sound(FileResponse):
+class Sound(FileResponse):
     """A file of which a range may be asked for."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +91,7 @@ class _Sound(FileResponse):
         await super().__call__(scope, receive, send_or_refuse)
 
 
-class _CutOut(_Sound):
+class _CutOut(Sound):
     """A file for one answer, which is removed however the answer ends."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,8 +118,8 @@ SoundFile = Annotated[UploadFile, File(description="a sound file")]
 @router.get(
     "/api/recordings/{recording_id}/audio",
     response_class=FileResponse,
-    responses={**_SOUNDS, **problems(400, 404, 409, 413, 415, 416, 507)},
-    openapi_extra={"parameters": [_RANGE]},
+    responses={**SOUNDS, **problems(400, 404, 409, 413, 415, 416, 507)},
+    openapi_extra={"parameters": [RANGE]},
     summary="Play a recording",
 )
 async def get_audio(
@@ -133,9 +135,9 @@ async def get_audio(
     name = path.name.encode(errors="replace").decode()
     if start is None and end is None:
         kind = await context.decoding.run(media_type_of, path)
-        return _Sound(path, media_type=kind, filename=name, content_disposition_type="inline")
+        return Sound(path, media_type=kind, filename=name, content_disposition_type="inline")
     begin_s, end_s = start or 0.0, stored.duration_s if end is None else end
-    cut_out = await context.decoding.run(_cut_out, context, path, begin_s, end_s)
+    cut_out = await context.decoding.run(_cut_out, context, path, Excerpt(begin_s, end_s))
     return _CutOut(
         cut_out,
         media_type="audio/wav",
@@ -160,7 +162,8 @@ async def get_waveform(
 ) -> models.WaveformAnswer:
     """Return the lowest and highest sample of each of `points` stretches."""
     stored = await context.library.recording(str(recording_id), collection)
-    found = await _peaks(context, await _file_of(context, stored, collection), start, end, points)
+    path = await _file_of(context, stored, collection)
+    found = await _peaks(context, path, Excerpt(start, end), points)
     response.headers.update(_LASTING)
     return _waveform_answer(found, max(stored.duration_s, found.end_s))
 
@@ -183,7 +186,7 @@ async def get_spectrogram(
     """Return a log-mel spectrogram: time from left to right, 125 to 7500 Hz from bottom to top."""
     stored = await context.library.recording(str(recording_id), collection)
     path = await _file_of(context, stored, collection)
-    picture = await _picture(context, path, start, end, width, height)
+    picture = await _picture(context, path, Excerpt(start, end), width, height)
     return Response(picture, media_type="image/png", headers=_LASTING)
 
 
@@ -199,9 +202,9 @@ async def waveform_upload(
 ) -> models.WaveformAnswer:
     """Return the same as for a stored recording; the file is not kept."""
     async with context.uploads.passing_file(file) as path:
-        found = await _peaks(context, path, start, end, points)
+        found = await _peaks(context, path, Excerpt(start, end), points)
         # Decoding stopped at the end of the part.
-        whole = found if end is None else await _peaks(context, path, None, None, 1)
+        whole = found if end is None else await _peaks(context, path, WHOLE, 1)
     return _waveform_answer(found, whole.end_s)
 
 
@@ -221,7 +224,7 @@ async def spectrogram_upload(
 ) -> Response:
     """Return the same as for a stored recording; the file is not kept."""
     async with context.uploads.passing_file(file) as path:
-        picture = await _picture(context, path, start, end, width, height)
+        picture = await _picture(context, path, Excerpt(start, end), width, height)
     return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
@@ -242,30 +245,13 @@ async def _file_of(context: Context, stored: StoredDoc, collection: str) -> Path
         raise
 
 
-async def _peaks(
-    context: Context, path: Path, start: float | None, end: float | None, points: int
-) -> pictures.Peaks:
-    return await context.decoding.run(
-        context.isolated.run,
-        pictures.peaks,
-        path,
-        points=points,
-        start_s=start or 0.0,
-        end_s=math.inf if end is None else end,
-    )
+async def _peaks(context: Context, path: Path, excerpt: Excerpt, points: int) -> pictures.Peaks:
+    return await context.decoding.run(context.isolated.run, pictures.peaks, path, excerpt, points=points)
 
 
-async def _picture(
-    context: Context, path: Path, start: float | None, end: float | None, width: int, height: int
-) -> bytes:
+async def _picture(context: Context, path: Path, excerpt: Excerpt, width: int, height: int) -> bytes:
     return await context.decoding.run(
-        context.isolated.run,
-        pictures.spectrogram_png,
-        path,
-        width=width,
-        height=height,
-        start_s=start or 0.0,
-        end_s=math.inf if end is None else end,
+        context.isolated.run, pictures.spectrogram_png, path, excerpt, width=width, height=height
     )
 
 
@@ -277,11 +263,11 @@ def _waveform_answer(found: pictures.Peaks, duration_s: float) -> models.Wavefor
     )
 
 
-def _cut_out(context: Context, path: Path, start_s: float, end_s: float) -> Path:
+def _cut_out(context: Context, path: Path, excerpt: Excerpt) -> Path:
     with tempfile.NamedTemporaryFile(dir=context.uploads.passing, suffix=".wav", delete=False) as file:
         target = Path(file.name)
     try:
-        context.isolated.run(pictures.write_cut_out, path, target, start_s=start_s, end_s=end_s)
+        context.isolated.run(pictures.write_cut_out, path, target, excerpt)
     except BaseException:
         target.unlink()
         raise

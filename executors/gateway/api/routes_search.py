@@ -1,9 +1,9 @@
-"""Search by an upload, a path, a stored recording or a vector."""
+"""Search by an upload, a path, a stored recording, a vector or a text."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -30,18 +30,19 @@ router = APIRouter(tags=["search"], generate_unique_id_function=named_after_func
 _SEARCH_FAILURES = problems(*BODY, 404, 409, 415)
 _UPLOAD_FAILURES = problems(*BODY, 409, 415, 507)
 _BY_ID = {"recording_id": SIREN_ID}
+#: A query and its file, which is there as long as the context is.
+_Reading = AbstractAsyncContextManager[tuple[models.Narrowing, Optional[UploadFile]]]
 
 
 @router.post(
     "/api/search",
     responses=_SEARCH_FAILURES,
     openapi_extra=body(JSON, "SearchRequest", {**_BY_ID, "top_k": 3}),
-    summary="Search by a path, a stored recording or a vector",
+    summary="Search by a path, a stored recording, a vector or a text",
 )
 async def search(context: GivenContext, request: Request) -> models.Answer:
-    """Take one of `uri`, `recording_id`, `vector` and `like_label`; return similar recordings."""
-    async with read_query(request, models.SearchRequest) as (query, upload):
-        return await _search(context, query, upload)
+    """Take one of `uri`, `recording_id`, `vector`, `text` and `like_label`; return similar sounds."""
+    return await _search(context, read_query(request, models.SearchRequest))
 
 
 @router.post(
@@ -52,20 +53,18 @@ async def search(context: GivenContext, request: Request) -> models.Answer:
 )
 async def search_upload(context: GivenContext, request: Request) -> models.Answer:
     """Return the recordings that are most similar to the file, which is not kept."""
-    async with read_upload(request, models.SearchRequest) as (query, upload):
-        return await _search(context, query, upload)
+    return await _search(context, read_upload(request, models.SearchRequest))
 
 
 @router.post(
     "/api/timeline",
     responses=_SEARCH_FAILURES,
     openapi_extra=body(JSON, "TimelineRequest", {**_BY_ID, "min_score": 0.5}),
-    summary="Count over time what resembles a path, a stored recording or a vector",
+    summary="Count over time what resembles a path, a stored recording, a vector or a text",
 )
 async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
-    """Take one of `uri`, `recording_id`, `vector` and `like_label`, and count by time."""
-    async with read_query(request, models.TimelineRequest) as (query, upload):
-        return await _timeline(context, query, upload)
+    """Take one of `uri`, `recording_id`, `vector`, `text` and `like_label`, and count by time."""
+    return await _timeline(context, read_query(request, models.TimelineRequest))
 
 
 @router.post(
@@ -76,19 +75,14 @@ async def timeline(context: GivenContext, request: Request) -> models.TimelineAn
 )
 async def timeline_upload(context: GivenContext, request: Request) -> models.TimelineAnswer:
     """Count by hour, day, week or month what is similar to the file, which is not kept."""
-    async with read_upload(request, models.TimelineRequest) as (query, upload):
-        return await _timeline(context, query, upload)
+    return await _timeline(context, read_upload(request, models.TimelineRequest))
 
 
-async def _search(
-    context: Context, query: models.SearchRequest, upload: Optional[UploadFile]
-) -> models.Answer:
-    return models.Answer(**await find(context, query, upload))
+async def _search(context: Context, reading: _Reading) -> models.Answer:
+    return models.Answer(**await find(context, reading))
 
 
-async def find(
-    context: Context, query: models.SearchRequest, upload: Optional[UploadFile]
-) -> dict[str, Any]:
+async def find(context: Context, reading: _Reading) -> dict[str, Any]:
     """Return the fields of the answer to a search.
 
     Raises
@@ -96,15 +90,13 @@ async def find(
     HTTPException
         The query has failed.
     """
-    async with _clip(context, query, upload) as (clip, name):
+    async with reading as (query, upload), _clip(context, query, upload) as (clip, name):
         found = await context.flow.one("/search", clip, Found, query.parameters)
     return _finished(found, clip, name)
 
 
-async def _timeline(
-    context: Context, query: models.TimelineRequest, upload: Optional[UploadFile]
-) -> models.TimelineAnswer:
-    async with _clip(context, query, upload) as (clip, name):
+async def _timeline(context: Context, reading: _Reading) -> models.TimelineAnswer:
+    async with reading as (query, upload), _clip(context, query, upload) as (clip, name):
         counted = await context.flow.one("/timeline", clip, Counted, query.parameters)
     return models.TimelineAnswer(**_finished(counted, clip, name))
 
@@ -136,13 +128,17 @@ def _finished(found: Any, clip: Clip, name: Optional[str]) -> dict[str, Any]:
     """
     if name is not None:
         found.uri = f"upload:{found.recording_id}"
-        own = str(clip.uri)
-        hide = (repr(own), repr(name)), (own, name), (Path(own).name, name)
-        found.error = found.error and _replaced(found.error, hide)
-        found.warnings = [_replaced(text, hide) for text in found.warnings]
+        hide_upload(found, str(clip.uri), name)
     if found.error_code:
         raise document_failed(found)
     return _plain(found)
+
+
+def hide_upload(found: Any, path: str, name: str) -> None:
+    """Name an upload in the messages of an answer as its client does, not by its path here."""
+    hide = (repr(path), repr(name)), (path, name), (Path(path).name, name)
+    found.error = found.error and _replaced(found.error, hide)
+    found.warnings = [_replaced(text, hide) for text in found.warnings]
 
 
 def _plain(doc: BaseDoc) -> dict[str, Any]:

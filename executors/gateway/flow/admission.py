@@ -27,7 +27,7 @@ class Admission:
     async def __call__(self, request: DataRequest, forward: Forward) -> DataRequest:
         """Forward a request, or answer it with the error."""
         try:
-            _check_executors(request)
+            check_executor(request.header.target_executor)
             # Done already over HTTP. Over gRPC parameters come as protobuf, which can hold such numbers
             # and fails to convert them.
             check_finite(request.proto_wo_data.parameters, "parameters")
@@ -50,17 +50,16 @@ async def _check_names(request: DataRequest, names: RequestNames) -> None:
         request.parameters = proper
 
 
-def _check_executors(request: DataRequest) -> None:
-    """Raise an error unless a request goes through every executor.
+def check_executor(named: object) -> None:
+    """Raise `ParameterError` where a request names an executor in place of going through all of them.
 
     Without the segmenter, a client could store any file of an allowed folder as a recording, and play
     it. And Jina takes the name for a regular expression; some of these never end.
     """
-    named = request.header.target_executor
     if named:
         raise ParameterError(
-            f"the request names the executor {named[:80]!r}, and requests go through all of them; leave "
-            "out target_executor"
+            f"the request names the executor {str(named)[:80]!r}, and requests go through all of them; "
+            "leave out target_executor"
         )
 
 

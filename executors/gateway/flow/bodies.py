@@ -14,8 +14,8 @@ from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from pydantic import BaseModel
 from pydantic_core import core_schema
 
+from executors.gateway.flow.admission import check_executor
 from executors.messages.names import FIELD_ALIASES, aliases_of
-from soundalike.errors import ParameterError
 from soundalike.parameters import refuse_unknown, resolve_aliases
 
 #: Fields that Jina's client sends and Jina does not read.
@@ -75,11 +75,7 @@ def _check_body(body: Any, model: Type[BaseModel]) -> None:
     refuse_unknown(_unusual(body, _JINAS_CLIENT), _BODY, kind="field")
     if isinstance(header := body.get("header"), dict):
         refuse_unknown(_unusual(header, _HEADER_OF_CLIENT), _HEADER, "header", kind="field")
-    if body.get("target_executor"):
-        raise ParameterError(
-            f"the request names the executor {str(body['target_executor'])[:80]!r}, and requests go "
-            "through all of them; leave out target_executor"
-        )
+    check_executor(body.get("target_executor"))
     data = body.get("data")
     for number, doc in enumerate(data if isinstance(data, list) else [data]):
         if isinstance(doc, dict):

@@ -12,6 +12,7 @@ from executors.gateway.flow.client import FlowClient
 from executors.gateway.problems import document_failed
 from executors.messages.documents import Deletion, Status
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.speakers import UtteranceDoc
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.sources import resolve_path
 from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound
@@ -111,6 +112,10 @@ class Library:
     async def collections(self) -> List[CollectionDoc]:
         """Return the collections."""
         return await self._flow.ask("/collections", [], CollectionDoc)
+
+    async def is_utterance(self, uri: str) -> bool:
+        """Tell whether a path is that of a speaker's recording."""
+        return bool(await self._flow.ask("/utterances", [], UtteranceDoc, {"uri": uri}))
 
     async def drop(self, collection: str) -> None:
         """Delete a collection with all that is in it.

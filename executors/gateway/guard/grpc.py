@@ -44,8 +44,8 @@ class CallGuard(grpc.aio.ServerInterceptor):
     """Ends calls without the key, and calls beyond the limits.
 
     Each message of a call counts as a request, because Jina's client sends all of them in one call.
-    The first one is turned away where too many requests wait. The rejection ones wait themselves: a
-    client that has begun to send a long list gets on with it.
+    The first one is rejected where too many requests wait. Later ones wait themselves: a client that has
+    begun to send a long list gets on with it.
 
     Parameters
     ----------

@@ -7,8 +7,6 @@ the user's cache where that folder cannot be written to.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import subprocess
@@ -19,7 +17,10 @@ import fasteners
 import numpy as np
 
 import soundalike
+from soundalike.encoders.compiled import Keeping, lowest_cosine
+from soundalike.encoders.hashes import known_sha256, sha256_of
 from soundalike.errors import ServiceError, WeightsCorrupt
+from soundalike.types import FloatArray
 
 _log = logging.getLogger(__name__)
 _TIMEOUT_S = 600
@@ -48,7 +49,7 @@ def converted(checkpoint: Path, *, half: bool = False) -> tuple[Path, str]:
     """
     folder = _writable_folder(checkpoint)
     with fasteners.InterProcessLock(folder / "lock"):
-        sha256 = _known_sha256(checkpoint, folder)
+        sha256 = known_sha256(_files(checkpoint), [folder / f"{checkpoint.name}.json"])
         path = folder / f"{sha256[:32]}{_HALF if half else '.onnx'}"
         if not path.is_file():
             _log.info("converting %s; this takes some seconds, once", checkpoint)
@@ -58,12 +59,7 @@ def converted(checkpoint: Path, *, half: bool = False) -> tuple[Path, str]:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a checkpoint: of the file, or of all files of a checkpoint prefix."""
-    digest = hashlib.sha256()
-    for file in _files(path):
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return sha256_of(_files(path))
 
 
 def convert(checkpoint: Path, path: Path) -> None:
@@ -83,7 +79,7 @@ def convert(checkpoint: Path, path: Path) -> None:
     part = path.with_suffix(".part")
     half = path.name.endswith(_HALF)
     onnx.save(onnx_graph.build(variables(checkpoint), half=half), str(part))
-    patches = np.random.default_rng(0).uniform(-4.6, 2.0, (4, 96, 64)).astype(np.float32)
+    patches = _example()
     session = open_session(part, onnx_graph.INPUT, onnx_graph.OUTPUT, precision="float32")
     cosine = lowest_cosine(session(patches), reference_embeddings(checkpoint, patches))
     if not cosine >= MIN_COSINE:
@@ -92,13 +88,21 @@ def convert(checkpoint: Path, path: Path) -> None:
             f"{checkpoint} cannot be converted: the cosine to the tf-slim graph is {cosine:.6f}"
         )
     part.rename(path)
+    # Here, where memory is given back when the process ends.
+    precision = "bfloat16" if half else "float32"
+    open_session(
+        path, onnx_graph.INPUT, onnx_graph.OUTPUT, precision=precision, keeping=keeping_beside(path)
+    )
 
 
-def lowest_cosine(rows: np.ndarray, others: np.ndarray) -> float:
-    """Return the lowest cosine between rows of two arrays, ``(n, d)``; NaN where one is not finite."""
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
-        return float(((rows * others).sum(axis=1) / lengths).min())
+def keeping_beside(path: Path) -> Keeping:
+    """Return where OpenVINO's form of the converted network is kept."""
+    return Keeping(path.parent, lambda: (_example(),))
+
+
+def _example() -> FloatArray:
+    """Return some made-up patches, in the range of real ones."""
+    return np.random.default_rng(0).uniform(-4.6, 2.0, (4, 96, 64)).astype(np.float32)
 
 
 def _convert_apart(checkpoint: Path, path: Path) -> None:
@@ -122,25 +126,6 @@ def _import_folders() -> list[str]:
     """Return where this program looks for modules."""
     own = str(Path(soundalike.__file__).parents[1])
     return [own, *(path for path in sys.path if os.path.isabs(path) and path != own)]
-
-
-def _known_sha256(checkpoint: Path, folder: Path) -> str:
-    """Return the checkpoint's SHA-256, from the note where it was changed at the same time."""
-    note = folder / f"{checkpoint.name}.json"
-    stamp = [
-        [str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns]
-        for file in _files(checkpoint)
-    ]
-    try:
-        kept = json.loads(note.read_text(encoding="utf-8"))
-        if kept["files"] == stamp:
-            return str(kept["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        # There is no note yet, or it is damaged.
-        pass
-    sha256 = file_sha256(checkpoint)
-    note.write_text(json.dumps({"files": stamp, "sha256": sha256}), encoding="utf-8")
-    return sha256
 
 
 def _files(path: Path) -> list[Path]:

@@ -9,7 +9,7 @@ import numpy as np
 from soundalike.config import PRECISIONS
 from soundalike.encoders.base import OneNetwork
 from soundalike.encoders.runtime import has_bfloat16, open_session
-from soundalike.encoders.vggish.conversion import converted
+from soundalike.encoders.vggish.conversion import converted, keeping_beside
 from soundalike.encoders.vggish.onnx_graph import INPUT, OUTPUT
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
@@ -48,7 +48,9 @@ class VGGishNetwork(OneNetwork):
             raise ParameterError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
         half = precision != "float32" and has_bfloat16()
         path, self.fingerprint = converted(checkpoint, half=half)
-        self._session = open_session(path, INPUT, OUTPUT, precision=precision)
+        self._session = open_session(
+            path, INPUT, OUTPUT, precision=precision, keeping=keeping_beside(path)
+        )
         self.precision = self._session.precision
 
     def embed_patches(self, log_mel: FloatArray) -> FloatArray:

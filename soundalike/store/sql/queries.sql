@@ -470,7 +470,8 @@ date_trunc(%(unit)s, clock)
 -- The recordings of the hits, each with its first path that passes the filters; none if the collection was
 -- deleted or renamed.
 SELECT DISTINCT ON (r.recording_id)
-       r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
+       r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source,
+       r.n_searchable
 FROM soundalike.recordings AS r
 JOIN soundalike.files AS f USING (collection_id, recording_id)
 WHERE r.collection_id = (
@@ -483,7 +484,8 @@ ORDER BY r.recording_id, f.uri;
 -- name: describe
 -- The recordings of the hits, each with its first path; none if the collection was deleted or renamed. Half the
 -- planning time of describe_filtered.
-SELECT r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source
+SELECT r.recording_id::text, f.uri, r.duration_s, f.label, f.tags, r.recorded_at, r.recorded_at_source,
+       r.n_searchable
 FROM soundalike.collections AS c
 JOIN soundalike.recordings AS r ON r.collection_id = c.collection_id
 CROSS JOIN LATERAL (
@@ -585,6 +587,39 @@ FROM soundalike.windows_{collection} AS w JOIN (
 WHERE w.embedding IS NOT NULL
 ORDER BY md5(w.recording_id::text || w.window_index) LIMIT %(limit)s;
 
+-- name: load_null_model
+SELECT model FROM soundalike.null_models WHERE collection_id = %(collection)s;
+
+-- name: save_null_model
+-- Nothing happens if the collection was deleted meanwhile.
+INSERT INTO soundalike.null_models (collection_id, made_at, model)
+SELECT collection_id, %(made_at)s, %(model)s FROM soundalike.collections
+WHERE collection_id = %(collection)s FOR KEY SHARE
+ON CONFLICT (collection_id) DO UPDATE SET made_at = excluded.made_at, model = excluded.model;
+
+-- name: count_recordings
+SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(collection)s;
+
+-- name: sample_recordings
+-- The first searchable recordings by id, a random sample, with the labels of their paths.
+SELECT r.recording_id::text, r.n_windows,
+       (SELECT array_agg(DISTINCT f.label) FROM soundalike.files AS f
+        WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id AND f.label IS NOT NULL)
+FROM soundalike.recordings AS r
+WHERE r.collection_id = %(collection)s AND r.n_searchable > 0
+ORDER BY r.recording_id LIMIT %(limit)s;
+
+-- name: sample_blocks
+-- Adjacent windows of some recordings.
+SELECT w.recording_id::text, halfvec_send(w.embedding)
+FROM unnest(%(recording_ids)s::uuid[], %(firsts)s::integer[], %(lengths)s::integer[])
+     AS s (recording_id, first, length)
+JOIN soundalike.windows_{collection} AS w
+  ON w.recording_id = s.recording_id
+ AND w.window_index >= s.first AND w.window_index < s.first + s.length
+WHERE w.embedding IS NOT NULL
+ORDER BY w.recording_id, w.window_index;
+
 -- name: vector_indexes
 -- Name, validity and size of the vector index, and of its parts in the chunks of a hypertable.
 SELECT c.relname, i.indisvalid, pg_relation_size(c.oid)
@@ -621,3 +656,65 @@ SELECT remove_compression_policy('soundalike.windows_{collection}', true);
 
 -- name: decompress
 SELECT decompress_chunk(chunk, true) FROM show_chunks('soundalike.windows_{collection}') AS chunk;
+
+-- name: lock_speakers
+-- Serialises enrolments and removals until the transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('soundalike.speakers'));
+
+-- name: voice_encoder
+SELECT encoder, fingerprint, dimension FROM soundalike.voice_encoder;
+
+-- name: put_voice_encoder
+INSERT INTO soundalike.voice_encoder (encoder, fingerprint, dimension)
+VALUES (%(encoder)s, %(fingerprint)s, %(dimension)s) ON CONFLICT DO NOTHING;
+
+-- name: forget_voice_encoder
+-- Once no speaker is left.
+DELETE FROM soundalike.voice_encoder WHERE NOT EXISTS (SELECT FROM soundalike.speakers);
+
+-- name: put_speaker
+INSERT INTO soundalike.speakers (name) VALUES (%(name)s) ON CONFLICT DO NOTHING;
+
+-- name: find_speaker
+SELECT speaker_id FROM soundalike.speakers WHERE name = %(name)s;
+
+-- name: uri_of_utterance
+SELECT uri FROM soundalike.utterances
+WHERE speaker_id = %(speaker)s AND recording_id = %(recording_id)s::uuid;
+
+-- name: put_utterance
+INSERT INTO soundalike.utterances (speaker_id, recording_id, uri, duration_s, speech_s, embedding)
+VALUES (%(speaker)s, %(recording_id)s::uuid, %(uri)s, %(duration_s)s, %(speech_s)s, %(vector)s::vector)
+ON CONFLICT (speaker_id, recording_id) DO UPDATE SET uri = excluded.uri;
+
+-- name: list_speakers
+SELECT s.name, count(*), sum(u.speech_s), s.enrolled_at
+FROM soundalike.speakers AS s JOIN soundalike.utterances AS u USING (speaker_id)
+GROUP BY s.speaker_id ORDER BY s.name;
+
+-- name: list_utterances
+SELECT u.recording_id::text, u.uri, u.duration_s, u.speech_s, u.enrolled_at
+FROM soundalike.utterances AS u JOIN soundalike.speakers AS s USING (speaker_id)
+WHERE s.name = %(name)s ORDER BY u.enrolled_at, u.recording_id;
+
+-- name: score_speakers
+-- The cosine of the angle to the mean of a speaker's utterances.
+SELECT s.name, 1 - (avg(u.embedding) <=> %(vector)s::vector) AS score
+FROM soundalike.speakers AS s JOIN soundalike.utterances AS u USING (speaker_id)
+WHERE %(name)s::text IS NULL OR s.name = %(name)s
+GROUP BY s.speaker_id ORDER BY score DESC, s.name LIMIT %(limit)s;
+
+-- name: remove_speaker
+DELETE FROM soundalike.speakers WHERE name = %(name)s;
+
+-- name: remove_utterance
+DELETE FROM soundalike.utterances AS u USING soundalike.speakers AS s
+WHERE s.speaker_id = u.speaker_id AND s.name = %(name)s AND u.recording_id = %(recording_id)s::uuid;
+
+-- name: forget_silent_speakers
+-- Speakers without utterances.
+DELETE FROM soundalike.speakers AS s
+WHERE NOT EXISTS (SELECT FROM soundalike.utterances AS u WHERE u.speaker_id = s.speaker_id);
+
+-- name: is_utterance
+SELECT EXISTS (SELECT FROM soundalike.utterances WHERE uri = %(uri)s);

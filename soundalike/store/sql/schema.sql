@@ -23,6 +23,14 @@ CREATE TABLE soundalike.collections (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- The scores of unrelated recordings of a collection, for false-alarm rates; see docs/scores.md. Missing until
+-- the first search or the end of indexing.
+CREATE TABLE soundalike.null_models (
+    collection_id integer PRIMARY KEY REFERENCES soundalike.collections ON DELETE CASCADE,
+    made_at timestamptz NOT NULL DEFAULT now(),
+    model jsonb NOT NULL
+);
+
 -- One row per distinct content of a collection. The id is derived from the SHA-256 of the file's bytes.
 CREATE TABLE soundalike.recordings (
     collection_id integer NOT NULL REFERENCES soundalike.collections ON DELETE CASCADE,
@@ -81,3 +89,32 @@ CREATE UNIQUE INDEX annotations_once ON soundalike.annotations (
     collection_id, recording_id, start_s, end_s, label, coalesce(low_hz, -1), coalesce(high_hz, -1)
 );
 CREATE INDEX annotations_label ON soundalike.annotations (collection_id, label);
+
+-- One row: the encoder of all speakers; none without speakers.
+CREATE TABLE soundalike.voice_encoder (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    encoder text NOT NULL,
+    fingerprint text NOT NULL,
+    dimension integer NOT NULL
+);
+
+-- One row per enrolled speaker. Speakers belong to no collection.
+CREATE TABLE soundalike.speakers (
+    speaker_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    name text COLLATE "C" NOT NULL UNIQUE,
+    enrolled_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row per enrolled recording of a speaker; the mean of the vectors is the speaker's voice.
+CREATE TABLE soundalike.utterances (
+    speaker_id integer NOT NULL REFERENCES soundalike.speakers ON DELETE CASCADE,
+    recording_id uuid NOT NULL,
+    uri text COLLATE "C" NOT NULL,
+    duration_s double precision NOT NULL CHECK (duration_s > 0),
+    -- Length without pauses.
+    speech_s double precision NOT NULL CHECK (speech_s > 0),
+    embedding vector NOT NULL,
+    enrolled_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (speaker_id, recording_id)
+);
+CREATE INDEX utterances_uri ON soundalike.utterances (uri);

@@ -15,6 +15,7 @@ import soundfile
 from soundalike.audio import decoders
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.loading import load_audio
+from soundalike.audio.parts import Part
 from soundalike.audio.pictures import write_cut_out
 from soundalike.audio.segmenter import segment
 from soundalike.audio.windows import WindowPlan
@@ -66,7 +67,7 @@ def test_a_part_has_the_samples_of_the_whole(
 ):
     path = sound(kind)
     whole = load_audio(path)
-    part = load_audio(path, start_s=start_s, end_s=end_s)
+    part = load_audio(path, Part(start_s, end_s))
 
     wanted = whole.samples[round(start_s * 16_000) : round(end_s * 16_000)]
     assert len(part.samples) == pytest.approx(len(wanted), abs=1)
@@ -100,7 +101,7 @@ def test_what_is_before_and_behind_a_part_is_not_decoded(
 
     openers = tuple(counted(opened) for opened in decoders.DECODERS)
     monkeypatch.setattr("soundalike.audio.parts.DECODERS", openers)
-    load_audio(sound(kind), start_s=8.0, end_s=9.0)
+    load_audio(sound(kind), Part(8.0, 9.0))
     # The part, the second of run-up, and what is left of two blocks.
     assert frames < 2.5 * RATE + 2 * decoders.BLOCK_FRAMES
 
@@ -109,7 +110,7 @@ def test_what_is_before_and_behind_a_part_is_not_decoded(
 def test_a_part_behind_the_end_is_refused(sound: Callable[[str], Path], kind: str):
     path = sound(kind)
     with pytest.raises(ParameterError, match="nothing at 15 s: the recording ends at 12"):
-        load_audio(path, start_s=15.0)
+        load_audio(path, Part(15.0))
     with pytest.raises(ParameterError, match="nothing at 15 s"):
         segment(path, PLAN, Excerpt(at_s=15.0))
     with pytest.raises(ParameterError, match="nothing at 100 s: the recording ends at 12"):
@@ -169,8 +170,8 @@ def test_a_part_of_a_truncated_recording_is_whole_where_it_lies_before_the_end(
 ):
     content = sound("WAV/PCM_16").read_bytes()[: 8 * 2 * RATE]
 
-    assert load_audio(content, start_s=2.0, end_s=4.0).warnings == ()
-    assert "truncated" in load_audio(content, start_s=2.0).warnings[0]
+    assert load_audio(content, Part(2.0, 4.0)).warnings == ()
+    assert "truncated" in load_audio(content, Part(2.0)).warnings[0]
 
 
 @pytest.mark.parametrize("kind", ["WAV/PCM_16", "MP3/MPEG_LAYER_III", "aac in mp4", "aac in adts"])
@@ -178,7 +179,7 @@ def test_the_file_of_a_part_is_closed_at_once(sound: Callable[[str], Path], kind
     path = sound(kind)
     gc.disable()
     try:
-        load_audio(path, start_s=2.0, end_s=3.0)
+        load_audio(path, Part(2.0, 3.0))
         opened = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
     finally:
         gc.enable()
@@ -205,5 +206,5 @@ def test_what_is_written_is_what_the_best_decoder_gave(
 
     monkeypatch.setattr("soundalike.audio.parts.DECODERS", (open_with_first, open_with_second))
     target = tmp_path / "cut.wav"
-    write_cut_out(b"any", target, start_s=0.0, end_s=60.0)
+    write_cut_out(b"any", target, Excerpt(0.0, 60.0))
     assert soundfile.info(target).duration == 3.0

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 
+from soundalike.cli import model_files, models
 from soundalike.cli.main import main
-from tests.fixtures.models import Make
+from tests.fixtures.models import FACTS, Make, network
 
 Capture = pytest.CaptureFixture[str]
+NEEDING_FILES = ("birdnet-2.4", "clap-htsat-unfused", "panns-cnn14", "wespeaker-resnet34", "yamnet")
 
 
 @pytest.fixture
@@ -40,6 +44,7 @@ def test_a_model_of_ones_own_from_adding_to_removing(
         "logmel-modulation": "built in",
         "aisfx": "not here",
         "resemblyzer": "not here",
+        **dict.fromkeys(NEEDING_FILES, "file needed"),
         "tiny": "installed",
     }
     assert main(["models", "show", "tiny", "--json"]) == 0
@@ -67,6 +72,9 @@ def test_a_model_of_ones_own_from_adding_to_removing(
         (["add", "m.onnx", "--manifest", "m.yml"], "m.onnx is not a file"),
         (["remove"], "name a model"),
         (["download", "panns"], "'panns' cannot be downloaded; choose one of aisfx, resemblyzer"),
+        (["show", "panns-cnn14", "--text", "t.onnx"], "--text belongs to add; the action is show"),
+        (["list", "--tokenizer", "t.json"], "--tokenizer belongs to add"),
+        (["add", "no.onnx", "--manifest", "panns-cnn14"], "no.onnx is not a file"),
         (["show", "panns"], "the model 'panns' is not in"),
         (["verify", "aisfx"], "the model 'aisfx' is not in"),
     ],
@@ -75,6 +83,69 @@ def test_wrong_usage_gets_a_line(argv: list[str], said: str, weights: Path, caps
     assert main(["models", *argv]) in (2, 4)
     err = capsys.readouterr().err
     assert said in err.splitlines()[-1]
+
+
+def test_a_known_model_says_where_its_file_comes_from(weights: Path, capsys: Capture):
+    for name in NEEDING_FILES:
+        assert main(["models", "show", name, "--json"]) == 0
+        (shown,) = rows(capsys)
+        assert shown["source"]["how"]
+        assert (shown["status"], shown["state"]) == ("unverified", "file needed")
+    assert main(["models", "show", "clap-htsat-unfused"]) == 0
+    out, err = capsys.readouterr()
+    assert "page: https://huggingface.co/laion/clap-htsat-unfused" in out
+    assert "--manifest clap-htsat-unfused --text TEXT.onnx --tokenizer tokenizer.json" in err
+    assert "not checked against its weights" in err
+
+
+def test_the_file_of_a_known_model_is_added_by_its_name(
+    weights: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+):
+    # A folder of that name is no manifest.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "yamnet").mkdir()
+    onnx.save(network((96, 64), dimension=1024), "any.onnx")
+    assert main(["models", "add", "any.onnx", "--manifest", "yamnet"]) == 0
+    assert "use it with --model yamnet" in capsys.readouterr().err
+    # Its sources are beside the facts.
+    assert "params.py" in (weights / "yamnet" / "manifest.yml").read_text()
+    assert main(["models", "list", "--json"]) == 0
+    (found,) = [row for row in rows(capsys) if row["name"] == "yamnet"]
+    assert (found["state"], found["status"], found["takes_text"]) == ("installed", "unverified", False)
+    assert main(["models", "add", "any.onnx", "--manifest", "panns-cnn14"]) == 4
+    assert "any.onnx" in capsys.readouterr().err
+
+
+def test_the_schema_of_manifests(weights: Path, capsys: Capture):
+    assert main(["models", "schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert set(FACTS) <= schema["properties"].keys()
+    assert schema["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [("\n", []), ("aisfx\n", ["aisfx"]), ("vggish resemblyzer\n", ["vggish", "resemblyzer"])],
+)
+def test_a_terminal_is_asked_what_to_download(
+    typed: str, named: list[str], weights: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+):
+    fetched: list[str] = []
+    monkeypatch.setattr(models, "_is_asked", lambda: True)
+    monkeypatch.setattr(models, "_download_all", lambda source, settings: fetched.append("vggish"))
+    monkeypatch.setattr(model_files, "_download", lambda name, folder: fetched.append(name) or 0)
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+
+    main(["models", "download"])
+
+    assert fetched == (named or ["vggish"])
+    err = capsys.readouterr().err
+    assert "voices of speakers" in err
+    assert "panns" not in err
+    # Who names a source is not asked.
+    fetched.clear()
+    main(["models", "download", "--from", "/nowhere"])
+    assert fetched == ["vggish"]
 
 
 def test_a_table(weights: Path, capsys: Capture):

@@ -58,6 +58,8 @@ def test_match_values():
         "rank": 1,
         "uri": "/sounds/rain/a.wav",
         "score": 0.123457,
+        "false_alarm_rate": None,
+        "strength": "unknown",
         "start_s": 2.0,
         "end_s": 6.0,
         "query_start_s": 0.0,
@@ -81,9 +83,12 @@ def test_a_match_survives_its_json():
         recorded_at=datetime(2025, 5, 1, 6, tzinfo=UTC),
         recorded_at_source="filename",
     )
-    match = replace(MATCH, recording=recording, score=0.125)
+    match = replace(MATCH, recording=recording, score=0.125, false_alarm_rate=0.0012)
     row = json.loads(json.dumps(match_to_json(match, "/q.wav", "vggish", ZoneInfo("Europe/Berlin"))))
     assert match_from_json(row) == match
+    assert (row["false_alarm_rate"], row["strength"]) == (0.0012, "likely")
+    del row["false_alarm_rate"]
+    assert match_from_json(row) == replace(match, false_alarm_rate=None)
 
 
 def test_match_values_of_a_recording_without_label():
@@ -102,6 +107,15 @@ def test_match_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         "   1  0.123  /sounds/rain/a.wav  2.0-6.0 s  0.0-4.0 s  rain",
         "  10  0.123  b.wav               2.0-6.0 s  0.0-4.0 s",
     ]
+
+
+def test_a_table_shows_how_strong_matches_are_where_that_is_known():
+    rare = match_to_json(replace(MATCH, false_alarm_rate=0.00043), "/q.wav", "vggish")
+    unknown = match_to_json(MATCH, "/q.wav", "vggish")
+    lines = output.match_table([rare, unknown])
+    assert lines[0].split("  ")[:3] == ["rank", "score", "match"]
+    assert lines[1].startswith("   1  0.123  strong 0.00043  /sounds")
+    assert lines[2].startswith("   1  0.123  unknown         /sounds")
 
 
 def test_a_vector_has_no_seconds_in_the_table():

@@ -116,7 +116,7 @@ def test_what_follows_two_dashes_is_no_option():
     [
         (["unheard-of"], "No such command 'unheard-of'"),
         (["serach", "a.wav"], "Did you mean 'search'?"),
-        (["search", "a.wav", "--lable", "x"], "Did you mean '--label'?"),
+        (["search", "a.wav", "--lable", "x"], "Did you mean one of: '--label', '--like-label'?"),
         (["search", "a.wav", "--label", "--json"], "Option '--label' requires an argument"),
         (["search", "a.wav", "--label"], "Option '--label' requires an argument"),
         (["timeline", "a.wav"], "Missing option '--min-score'"),
@@ -124,7 +124,7 @@ def test_what_follows_two_dashes_is_no_option():
         (["search", "a.wav", "--top-k", "many"], "'many' is not a valid integer"),
         (["search", "a.wav", "--min-score", "high"], "'high' is not a valid float"),
         (["delete"], "PATH"),
-        (["models"], "list|show|add"),
+        (["models"], "list|show|schema|add"),
         (["models", "upload"], "'upload' is not one of"),
         (["status", "--unheard-of"], "No such option '--unheard-of'"),
         (["serve", "--port", "http"], "'http' is not a port"),

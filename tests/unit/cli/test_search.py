@@ -38,7 +38,10 @@ def test_options_become_a_query(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give FILE, --recording-id, --vector or --like-label"),
+        ([], "give FILE, --recording-id, --vector, --text or --like-label"),
+        (["--text", " "], "the text is empty"),
+        (["--text", "rain", "--at", "4"], "a text has no time axis"),
+        (["a.wav", "--text", "rain"], "exactly one"),
         (["a.wav", "--recording-id", "x"], "exactly one"),
         (["a.wav", "--at", "4", "--end", "5"], "a slice or a moment"),
         (["a.wav", "--start", "5", "--end", "4"], "the end must be after"),

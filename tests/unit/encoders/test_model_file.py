@@ -27,6 +27,7 @@ from tests.fixtures.models import (
     WAVEFORM,
     Make,
     matrix,
+    network,
 )
 
 PLAN = WindowPlan(4.0, 2.0)
@@ -190,3 +191,149 @@ def test_the_shipped_manifests():
         # As a file beside a downloaded model.
         again = Manifest.model_validate(json.loads(manifest.model_dump_json(exclude_defaults=True)))
         assert again == manifest
+
+
+def save(model: Any, path: Path) -> None:
+    import onnx
+
+    onnx.save(model, str(path))
+
+
+def add_output(model: Any, name: str, shape: tuple[Any, ...], node: Any) -> Any:
+    """Give a network a second output."""
+    from onnx import TensorProto, helper
+
+    model.graph.node.append(node)
+    model.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape)))
+    return model
+
+
+def test_one_of_several_outputs(make_model: Make, samples: Any):
+    from onnx import helper
+
+    path, manifest = make_model((SAMPLES,), input=WAVEFORM)
+    two = add_output(
+        network((SAMPLES,)),
+        "classes",
+        ("n", DIMENSION),
+        helper.make_node("Neg", ["wanted"], ["classes"]),
+    )
+    save(two, path)
+    first = ModelFile(path, read_manifest(manifest), precision="float32").embed_patches(samples)
+    np.testing.assert_allclose(first, samples @ matrix(SAMPLES), rtol=1e-3, atol=1e-3)
+    _, manifest = make_model(
+        (SAMPLES,), "other", input=WAVEFORM, output={"tensor": "classes", "dimension": DIMENSION}
+    )
+    second = ModelFile(path, read_manifest(manifest), precision="float32").embed_patches(samples)
+    np.testing.assert_array_equal(second, -first)
+    _, manifest = make_model((SAMPLES,), "none", input=WAVEFORM, output={"dimension": DIMENSION})
+    with pytest.raises(
+        WeightsCorrupt, match="several of the outputs, so name one; it has: classes, wanted"
+    ):
+        ModelFile(path, read_manifest(manifest))
+
+
+def test_the_only_input_and_output_need_no_names(make_model: Make, samples: Any):
+    facts = {key: value for key, value in WAVEFORM.items() if key != "tensor"}
+    encoder = load(
+        make_model((SAMPLES,), input=facts, output={"dimension": DIMENSION}), precision="float32"
+    )
+    np.testing.assert_allclose(
+        encoder.embed_patches(samples), samples @ matrix(SAMPLES), rtol=1e-3, atol=1e-3
+    )
+
+
+def test_a_second_input_is_not_left_empty(make_model: Make):
+    from onnx import TensorProto, helper
+
+    path, manifest = make_model((SAMPLES,), input=WAVEFORM)
+    model = network((SAMPLES,))
+    model.graph.node[1].output[0] = "product"
+    model.graph.node.append(helper.make_node("Mul", ["product", "factor"], ["wanted"]))
+    model.graph.input.append(helper.make_tensor_value_info("factor", TensorProto.FLOAT, ["n", 1]))
+    save(model, path)
+    with pytest.raises(WeightsCorrupt, match="has more inputs than the manifest says: factor"):
+        ModelFile(path, read_manifest(manifest))
+
+
+@pytest.mark.parametrize("frames", ["mean", "max"])
+def test_a_network_that_gives_a_vector_for_each_frame(frames: str, make_model: Make, samples: Any):
+    output = {"tensor": "wanted", "dimension": DIMENSION, "frames": frames}
+    path, manifest = make_model((SAMPLES,), input=WAVEFORM, output=output)
+    save(framed(["n", SAMPLES], [0, 4, SAMPLES // 4]), path)
+
+    found = ModelFile(path, read_manifest(manifest), precision="float32").embed_patches(samples)
+
+    each = samples.reshape(3, 4, SAMPLES // 4) @ matrix(SAMPLES // 4)
+    expected = each.mean(axis=1) if frames == "mean" else each.max(axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    _, manifest = make_model((SAMPLES,), "none", input=WAVEFORM)
+    with pytest.raises(WeightsCorrupt, match=r"gives \(2, 4, 6\) for 2 examples"):
+        ModelFile(path, read_manifest(manifest))
+
+
+@pytest.mark.parametrize("frames", ["none", "mean"])
+def test_a_network_that_takes_one_example_at_a_time(frames: str, make_model: Make, samples: Any):
+    """As those of TensorFlow Hub: samples in, a vector for each frame out, and no axis of examples."""
+    facts = {**WAVEFORM, "axes": "samples"}
+    output = {"tensor": "wanted", "dimension": DIMENSION, "frames": frames}
+    n_frames = 1 if frames == "none" else 4
+    path, manifest = make_model((SAMPLES,), input=facts, output=output)
+    save(framed([SAMPLES], [n_frames, SAMPLES // n_frames]), path)
+    encoder = ModelFile(path, read_manifest(manifest), precision="float32")
+
+    found = encoder.embed_patches(encoder.front_end(samples))
+
+    each = samples.reshape(3, n_frames, SAMPLES // n_frames) @ matrix(SAMPLES // n_frames)
+    np.testing.assert_allclose(found, each.mean(axis=1), rtol=1e-3, atol=1e-3)
+    assert encoder.embed_patches(samples[:0]).shape == (0, DIMENSION)
+
+
+def framed(given: list[Any], shape: list[int]) -> Any:
+    """Return a network that multiplies each frame of an example with a matrix."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes = [
+        helper.make_node("Reshape", ["given", "shape"], ["frames"]),
+        helper.make_node("MatMul", ["frames", "matrix"], ["wanted"]),
+    ]
+    constants = [
+        numpy_helper.from_array(matrix(shape[-1]), "matrix"),
+        numpy_helper.from_array(np.array(shape, np.int64), "shape"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "framed",
+        [helper.make_tensor_value_info("given", TensorProto.FLOAT, given)],
+        [helper.make_tensor_value_info("wanted", TensorProto.FLOAT, None)],
+        constants,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_standardised_and_centred_bands(make_model: Make, samples: Any):
+    """Of each band its mean over the example first, then constants of the training data."""
+    mean, deviation = [float(n) for n in range(MELS)], [1.0 + n for n in range(MELS)]
+    facts = {**LOG_MEL, "centre_bands": True, "mean": mean, "deviation": deviation}
+    encoder = load(make_model(input=facts), precision="float32")
+    plain = load(make_model(name="plain"), precision="float32")
+    examples = samples[:, : encoder.layout.n_samples]
+
+    found = encoder.front_end(examples)
+
+    log_mel = plain.front_end(examples)
+    expected = (log_mel - log_mel.mean(axis=1, keepdims=True) - np.array(mean)) / np.array(deviation)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    for wrong in ({"mean": [1.0, 2.0]}, {"deviation": [1.0] * 7}, {"deviation": [1.0] * 7 + [0.0]}):
+        with pytest.raises(ParameterError, match=r"m\.yml|plain\.yml|tiny\.yml|numbers|above 0"):
+            read_manifest(make_model(input={**LOG_MEL, **wrong})[1])
+
+
+def test_later_facts_leave_the_identity_of_earlier_models_alone():
+    # Digests of the release before `output.frames`; indexes were made with them.
+    found = shipped_manifests()
+    assert found["aisfx"].digest().startswith("b76ecb91")
+    assert found["resemblyzer"].digest().startswith("097ce4e7")
+    changed = found["resemblyzer"].model_dump()
+    changed["output"]["frames"] = "mean"
+    assert Manifest.model_validate(changed).digest() != found["resemblyzer"].digest()

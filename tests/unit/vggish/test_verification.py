@@ -1,7 +1,8 @@
 """Upstream's smoke test, on weights whose numbers are known from elsewhere."""
 
+import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,32 @@ import pytest
 
 from soundalike.cli import models
 from soundalike.cli.main import main
-from soundalike.encoders import clips
+from soundalike.encoders import clips, verification
 from soundalike.encoders.verification import Check, Expected, sine_patches, verify
+from soundalike.encoders.vggish.network import VGGishNetwork
 from soundalike.encoders.vggish.postprocess import Postprocessor
+from soundalike.encoders.vggish.reference import reference_embeddings
 from soundalike.encoders.weights import WeightsFile, file_md5
 from soundalike.types import FloatArray
 
 Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _computed_once() -> Iterator[None]:
+    """Load the tf-slim graph and the networks once for all tests here: each takes seconds."""
+    known: dict[tuple[Path, bytes], FloatArray] = {}
+
+    def embeddings(checkpoint: Path, patches: FloatArray) -> FloatArray:
+        key = checkpoint, patches.tobytes()
+        if key not in known:
+            known[key] = reference_embeddings(checkpoint, patches)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verification, "reference_embeddings", embeddings)
+        patch.setattr(verification, "VGGishNetwork", functools.cache(VGGishNetwork))
+        yield
 
 
 def test_what_is_published():
@@ -140,6 +160,23 @@ def test_command_says_ok(capsys: Capture, own: Expected):
     assert all(row["ok"] for row in rows)
     found = {row["check"]: row["found"] for row in rows}
     assert found["post-processed std"] == pytest.approx(own.postprocessed_std, rel=1e-3)
+
+
+@pytest.mark.model
+@pytest.mark.usefixtures("_in_use")
+def test_command_shows_a_table(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(models, "EXPECTED", Expected())
+    monkeypatch.setenv("SOUNDALIKE_PRECISION", "bfloat16")
+    assert main(["models", "verify"]) == 4
+    shown = capsys.readouterr().out.splitlines()
+    assert any("3x96x64" in line for line in shown)
+    assert [line.split()[:2] for line in shown if "embedding" in line and "DIFFERS" in line] == [
+        ["embedding", "mean"],
+        ["embedding", "std"],
+    ]
+    (cosine,) = (line for line in shown if line.startswith("cosine to tf-slim"))
+    assert cosine.split()[-1] == "ok"
+    assert "bfloat16" in cosine
 
 
 def test_numbers_that_are_none_are_written_as_null(capsys: Capture):

@@ -61,12 +61,15 @@ function draw(state) {
 function drawEncoder() {
   const { encoder, configured_encoder: configured, encoder_description: description } = service.status;
   const { window_s: window, stride_s: stride, dimension } = service.status;
+  const { encoder_licence: licence, encoder_attribution: makers, takes_text: takesText } = service.status;
   const name = encoder || configured || "unknown";
   const code = (text) => el("code", {}, text);
   put(
     byId("encoder"),
     el("p", {}, el("strong", {}, name), name === WEIGHT_FREE && el("span", { class: "label warn" }, "weight-free")),
     el("p", { class: "quiet" }, name === configured && description ? sentence(description) : ""),
+    name === configured && licence && el("p", { class: "quiet small" }, `Licence: ${licence}${makers ? `. ${sentence(makers)}` : ""}`),
+    takesText && el("p", { class: "quiet small" }, "Takes texts as queries."),
     window && el("p", { class: "quiet small" }, `Windows of ${window} s, one every ${stride} s; ${dimension} dimensions.`),
     name === WEIGHT_FREE &&
       el(
@@ -78,6 +81,25 @@ function drawEncoder() {
     encoder && configured && encoder !== configured && el("p", { class: "notice" }, icon("warning"), el("span", {}, "The index was made with a different encoder than the service uses now. On the server: ", code("soundalike reindex"))),
     el("p", {}, el("a", { href: at("/docs") }, "Try the API (Swagger UI)")),
   );
+}
+
+/** List the models when their part is opened first. */
+async function showModels() {
+  const place = byId("models");
+  if (!byId("models-part").open || place.firstChild) return;
+  put(place, loading("Loading …", 1));
+  try {
+    put(place, el("ul", { class: "models" }, (await request("/api/models")).models.map(modelRow)));
+  } catch (error) {
+    put(place, failure(error, () => (put(place), showModels())));
+  }
+}
+
+function modelRow({ name, state, good_for: purpose, licence, attribution, page, status }) {
+  const marks = [state, status === "unverified" && "unverified"].filter(Boolean).join(", ");
+  // A manifest may name any address, so it is no link.
+  const facts = [licence, attribution, page].filter(Boolean).join("; ");
+  return el("li", {}, el("strong", {}, name), el("span", { class: "quiet" }, ` ${marks}`), el("p", {}, sentence(purpose)), el("p", { class: "quiet" }, facts));
 }
 
 function drawFolders(most) {
@@ -119,7 +141,7 @@ async function rescan(folder) {
 }
 
 /** Ask before deleting. */
-async function isSure(title, text) {
+export async function isSure(title, text) {
   const dialog = byId("confirm-dialog");
   byId("confirm-title").textContent = title;
   byId("confirm-text").textContent = text;
@@ -208,3 +230,5 @@ byId("upload-form").addEventListener("submit", async (event) => {
     byId("upload-button").disabled = false;
   }
 });
+
+byId("models-part").addEventListener("toggle", showModels);

@@ -1,23 +1,23 @@
 /** Brings the parts of the page together. */
 
 import { byId, el, put } from "./dom.js";
-import { forgetOld, keep } from "./kept.js";
 import { choose, showLibrary } from "./library.js";
 import * as options from "./options.js";
+import { forgetOld, keep } from "./query-files.js";
 import { setUpRecorder } from "./recorder.js";
 import { RecordingList } from "./recordings.js";
 import { address, current, go, watch, withCollection } from "./route.js";
 import { look, showSearch } from "./search.js";
 import * as service from "./service.js";
+import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
 
-const TITLES = { search: "Soundalike", library: "Library · Soundalike" };
+const TITLES = { search: "Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike" };
 let known = null;
 let shownView = null;
 
 async function show({ view, params }) {
-  byId("search-view").hidden = view !== "search";
-  byId("library-view").hidden = view !== "library";
+  for (const name of Object.keys(TITLES)) byId(`${name}-view`).hidden = view !== name;
   document.title = TITLES[view];
   for (const name of Object.keys(TITLES)) {
     const link = byId(`to-${name}`);
@@ -28,6 +28,10 @@ async function show({ view, params }) {
   // Keyboard users go on from the new view, not from the link.
   if (shownView && shownView !== view) byId("content").focus({ preventScroll: true });
   shownView = view;
+  if (view === "speakers") {
+    await showSpeakers();
+    return;
+  }
   const name = params.get("collection") || "";
   const isNew = known !== name;
   known = name;
@@ -54,7 +58,7 @@ async function learn() {
 /** Whether there is no query. */
 function isIdle() {
   const { view, params } = current();
-  return view === "search" && !params.has("recording") && !params.has("file");
+  return view === "search" && !["recording", "file", "text"].some((name) => params.has(name));
 }
 
 function offer() {
@@ -108,6 +112,7 @@ function pick(label) {
 for (const event of ["dragover", "drop"]) addEventListener(event, (dragged) => dragged.preventDefault());
 setUpDrop(byId("search-view"), ([file]) => lookFor(file));
 setUpDrop(byId("library-view"), choose);
+setUpDrop(byId("speakers-view"), take);
 setUpRecorder(byId("record"), byId("recording-state"), lookFor);
 byId("file").addEventListener("change", (event) => {
   const [file] = event.target.files;

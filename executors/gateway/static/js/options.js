@@ -4,8 +4,8 @@ import { byId, el, put } from "./dom.js";
 import { shortFolder, timeZone } from "./format.js";
 
 const form = byId("search-form");
-const TEXTS = ["top_k", "uri_prefix", "since", "until", "min_score"];
-const FILTERS = ["label", "uri_prefix", "since", "until", "time_of_day", "where", "min_score"];
+const TEXTS = ["top_k", "uri_prefix", "since", "until", "min_score", "max_false_alarms"];
+const FILTERS = ["label", "uri_prefix", "since", "until", "time_of_day", "where", "min_score", "max_false_alarms"];
 const MOST_SHOWN = 8;
 
 const field = (name) => form.elements.namedItem(name);
@@ -45,6 +45,13 @@ export function collect(params) {
 export function withoutFilters(params) {
   const others = new URLSearchParams(params);
   for (const name of FILTERS) others.delete(name);
+  return others;
+}
+
+/** Remove one option from an address. */
+export function without(params, name) {
+  const others = new URLSearchParams(params);
+  others.delete(name);
   return others;
 }
 

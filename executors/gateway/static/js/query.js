@@ -4,6 +4,7 @@ import { byId, button, el, put } from "./dom.js";
 import { length, span } from "./format.js";
 import { play, watch } from "./player.js";
 import { Signal } from "./signal.js";
+import { TextSound } from "./sounds.js";
 
 const box = byId("query");
 let shown = null;
@@ -19,7 +20,7 @@ export function show(next, start, end, { onPart, onOther }) {
   const wanted = start === null && end === null ? null : { start: start ?? 0, end };
   if (shown?.sound !== next) {
     clear();
-    shown = build(next, wanted, onPart, onOther);
+    shown = next instanceof TextSound ? buildText(next, onOther) : build(next, wanted, onPart, onOther);
   }
   shown.begin(wanted);
 }
@@ -35,6 +36,24 @@ export function clear() {
 /** Show a message below the query. */
 export function say(text) {
   shown?.say(text);
+}
+
+/** A text has no picture and no parts. */
+function buildText(next, onOther) {
+  const said = el("p", { class: "quiet small", role: "status" });
+  put(box, head(next, "", onOther), said);
+  box.hidden = false;
+  return { sound: next, part: null, begin() {}, destroy() {}, say: (text) => (said.textContent = text) };
+}
+
+function head(next, facts, onOther) {
+  return el(
+    "div",
+    { class: "query-head" },
+    el("span", { class: "side-a" }, "Query"),
+    el("div", { class: "what" }, el("strong", {}, next.name), next.folder && el("span", { class: "quiet folder" }, next.folder), facts),
+    button("close", null, onOther, { label: "Choose another query", class: "plain" }),
+  );
 }
 
 function build(next, wanted, onPart, onOther) {
@@ -90,13 +109,7 @@ function build(next, wanted, onPart, onOther) {
   to.addEventListener("change", typed);
   put(
     box,
-    el(
-      "div",
-      { class: "query-head" },
-      el("span", { class: "side-a" }, "Query"),
-      el("div", { class: "what" }, el("strong", {}, next.name), next.folder && el("span", { class: "quiet folder" }, next.folder), facts),
-      button("close", null, onOther, { label: "Choose another query", class: "plain" }),
-    ),
+    head(next, facts, onOther),
     state.signal.element,
     el(
       "div",

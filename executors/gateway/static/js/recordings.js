@@ -3,10 +3,10 @@
 import { request } from "./api.js";
 import { button, el, put } from "./dom.js";
 import { length, shortFolder } from "./format.js";
-import { heard } from "./heard.js";
 import { offerFolders } from "./options.js";
 import { play, watch } from "./player.js";
 import { showPlaying } from "./query.js";
+import { recordingTime } from "./recording-time.js";
 import { withCollection } from "./route.js";
 import { StoredSound } from "./sounds.js";
 import { empty, failure, loading, sentence } from "./states.js";
@@ -98,7 +98,7 @@ export class RecordingList {
     const usable = !found.error_code;
     if (usable) this.rows.add({ sound, start });
     const facts = [found.label, found.duration_s && length(found.duration_s)].filter(Boolean).join(" · ");
-    const began = heard(found.recorded_at, found.recorded_at_source);
+    const began = recordingTime(found.recorded_at, found.recorded_at_source);
     const row = el(
       "li",
       {},

@@ -2,11 +2,11 @@
 
 import { button, el, icon, put } from "./dom.js";
 import { count, length, shortFolder, span } from "./format.js";
-import { heard } from "./heard.js";
 import { play, watch } from "./player.js";
 import { showPlaying } from "./query.js";
+import { recordingTime } from "./recording-time.js";
 import { address, collection as chosen, withCollection } from "./route.js";
-import { explanation, meaning, WEIGHT_FREE } from "./score.js";
+import { EXPLANATION, frequency, meaning, WEIGHT_FREE } from "./score.js";
 import { Signal } from "./signal.js";
 import { StoredSound } from "./sounds.js";
 
@@ -25,7 +25,7 @@ const ASIDE_S = 1;
  * @returns {Function} releases the list
  */
 export function showMatches(parent, answer, query, actions) {
-  const cards = answer.matches.map((match) => new Card(match, answer.encoder, query, actions));
+  const cards = answer.matches.map((match) => new Card(match, query, actions));
   const list = el("ol", { class: "matches" }, cards.map((card) => card.element));
   put(
     parent,
@@ -37,7 +37,7 @@ export function showMatches(parent, answer, query, actions) {
     ),
     answer.warnings?.length > 0 && el("ul", { class: "notice" }, answer.warnings.map((text) => el("li", {}, text))),
     list,
-    el("details", { class: "small" }, el("summary", {}, "How to read a score"), el("p", {}, explanation(answer.encoder))),
+    el("details", { class: "small" }, el("summary", {}, "How to read a score"), el("p", {}, EXPLANATION)),
   );
   return () => cards.forEach((card) => card.destroy());
 }
@@ -50,7 +50,7 @@ function aboutWeightFree() {
 }
 
 class Card {
-  constructor(match, encoder, query, { onLike }) {
+  constructor(match, query, { onLike }) {
     Object.assign(this, { match, query, onLike });
     this.sound = new StoredSound(match);
     this.signals = [];
@@ -63,7 +63,7 @@ class Card {
     this.element = el(
       "li",
       { class: "match" },
-      el("article", { "aria-labelledby": title }, this.head(title, encoder), this.signal.element, this.facts(), actions, this.extra, this.said),
+      el("article", { "aria-labelledby": title }, this.head(title), this.signal.element, this.facts(), actions, this.extra, this.said),
     );
     this.unwatch = watch((playing) => this.follow(playing));
   }
@@ -88,11 +88,11 @@ class Card {
     return signal;
   }
 
-  head(title, encoder) {
+  head(title) {
     const { rank, label, score } = this.match;
     const bar = el("span", { class: "fill" });
     bar.style.width = `${100 * Math.max(0, Math.min(1, score))}%`;
-    const words = meaning(score, encoder);
+    const words = meaning(this.match);
     return el(
       "header",
       {},
@@ -109,7 +109,7 @@ class Card {
         { class: "score" },
         el("span", { class: "number" }, el("span", { class: "unseen" }, "score "), score.toFixed(2)),
         el("span", { class: "bar-track", "aria-hidden": "true" }, bar),
-        words && el("span", { class: "words" }, words),
+        words && el("span", { class: "words", title: frequency(this.match) }, words, el("span", { class: "unseen" }, `, ${frequency(this.match)}`)),
       ),
     );
   }
@@ -120,7 +120,7 @@ class Card {
     const facts = [
       ["at", `${span(start, end)} of ${length(whole)}`],
       ["like", from === null ? null : `${span(from, to)} of the query`],
-      ["heard", heard(this.match.occurred_at, this.match.recorded_at_source)],
+      ["heard", recordingTime(this.match.occurred_at, this.match.recorded_at_source)],
       ["in", collection === (chosen() || "default") ? null : collection],
     ];
     return el(

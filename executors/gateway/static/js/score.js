@@ -1,38 +1,30 @@
-/** The meaning of scores, for encoders where it was measured. */
-
-/**
- * Lower limits and words, best first. Measured on ESC-10: eight in ten pairs of clips of one kind lie between
- * 0.24 and 0.71, eight in ten pairs of different kinds between -0.14 and 0.39.
- */
-const SCALES = {
-  "logmel-modulation": [
-    [0.95, "nearly identical"],
-    [0.71, "very similar"],
-    [0.39, "similar"],
-    [0.24, "possibly similar"],
-    [-1, "hardly similar"],
-  ],
-};
+/** The meaning of scores: the false-alarm rate, which holds for every encoder. */
 
 export const WEIGHT_FREE = "logmel-modulation";
 
-/** @returns {string} a few words for a score; empty where the encoder's scores were not measured */
-export function meaning(score, encoder) {
-  const step = (SCALES[encoder] || []).find(([lowest]) => score >= lowest);
-  return step ? step[1] : "";
+/** Rates are shown as "1 in N" up to this one. */
+const RARE = 0.2;
+
+/** @returns {string} how strong a match is, in one word; empty where the rate is unknown */
+export const meaning = (match) => (match.strength === "unknown" ? "" : match.strength);
+
+/** @returns {string} how many unrelated recordings score as high as a match; empty where that is unknown */
+export function frequency({ false_alarm_rate: rate }) {
+  if (rate === null || rate === undefined) return "";
+  if (rate > RARE) return `${Math.round(100 * rate)} % of unrelated recordings score this high`;
+  return `1 in ${rounded(1 / rate)} unrelated recordings scores this high`;
 }
 
-/** @returns {boolean} whether this best score is typical of unrelated sounds */
-export function isPoor(score, encoder) {
-  const scale = SCALES[encoder];
-  return Boolean(scale) && score < scale.at(-2)[0];
-}
+/** @returns {boolean} whether unrelated recordings often score as high as the best match */
+export const isPoor = (best) => best.strength === "chance";
 
-/** @returns {string} how to read the scores of an encoder */
-export function explanation(encoder) {
-  const always = "The score is the cosine similarity of the two most similar windows: 1 is the same audio.";
-  if (encoder === WEIGHT_FREE) {
-    return `${always} Of clips of one kind, eight in ten pairs lie between 0.24 and 0.71; of different kinds, between -0.14 and 0.39.`;
-  }
-  return `${always} Compare scores of ${encoder || "one encoder"} only with each other.`;
+/** How to read scores. */
+export const EXPLANATION =
+  "The score is the cosine similarity of the two most similar windows: 1 is the same audio. How high unrelated " +
+  "recordings of this collection score is measured: a match is strong if at most 1 in 1,000 of them scores as high, " +
+  "likely if 1 in 100, weak if 1 in 10, and otherwise chance. Below 20 recordings this is unknown.";
+
+function rounded(number) {
+  const digits = Math.max(0, Math.floor(Math.log10(number)) - 1);
+  return (Math.round(number / 10 ** digits) * 10 ** digits).toLocaleString("en");
 }

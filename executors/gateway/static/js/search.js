@@ -3,14 +3,14 @@
 import { request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
-import { recall } from "./kept.js";
 import * as options from "./options.js";
+import { recall } from "./query-files.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
 import { address, current, go, withCollection } from "./route.js";
-import { isPoor, meaning } from "./score.js";
+import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
-import { FileSound, StoredSound } from "./sounds.js";
+import { FileSound, StoredSound, TextSound } from "./sounds.js";
 import { empty, failure, loading, notice } from "./states.js";
 
 const results = byId("results");
@@ -52,7 +52,7 @@ export async function showSearch(params) {
 /** Search with another query and the same options. */
 export function look(changes) {
   const params = options.collect(current().params);
-  for (const name of ["recording", "file", "start", "end"]) params.delete(name);
+  for (const name of ["recording", "file", "text", "start", "end"]) params.delete(name);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
   // The pressed button may be gone; the keyboard goes on at the new results.
@@ -62,12 +62,13 @@ export function look(changes) {
 function keyOf(params) {
   const recording = params.get("recording");
   if (recording) return `${params.get("collection") || ""}/${recording}`;
-  return params.get("file");
+  return params.has("text") ? `text ${params.get("text")}` : params.get("file");
 }
 
 async function found(params) {
   const id = params.get("recording");
   if (id) return new StoredSound(await request(`/api/recordings/${encodeURIComponent(id)}?${withCollection()}`));
+  if (params.has("text")) return new TextSound(params.get("text"));
   const file = await recall(params.get("file"));
   return file && new FileSound(file);
 }
@@ -101,10 +102,10 @@ function showAnswer(found, sound, params) {
   if (!found.matches.length) return showNothing(params);
   const place = el("div", {});
   const [best] = found.matches;
-  const poor = isPoor(best.score, found.encoder);
+  const poor = isPoor(best);
   put(results, poor && poorNotice(best), place);
   giveBack = showMatches(place, found, sound, { onLike });
-  const words = meaning(best.score, found.encoder);
+  const words = meaning(best);
   const first = `${nameOf(best).name}, score ${best.score.toFixed(2)}${words && `, ${words}`}`;
   say(`${found.matches.length} matches. First: ${first}`);
   return showWhereTheyAre();
@@ -114,7 +115,7 @@ function poorNotice(best) {
   const filtered = options.isFiltered(current().params);
   const part = query.part() === null && query.sound()?.durationS > 4;
   return notice(
-    el("p", {}, el("strong", {}, `No close matches: the best score is ${best.score.toFixed(2)}.`)),
+    el("p", {}, el("strong", {}, `No good match: the best score is ${best.score.toFixed(2)}, and ${frequency(best)}.`)),
     el(
       "p",
       {},
@@ -129,6 +130,7 @@ function poorNotice(best) {
 }
 
 function showNothing(params) {
+  if (params.has("max_false_alarms")) return showNoGoodMatch(params);
   say("No matches");
   if (!options.isFiltered(params)) {
     const library = el("a", { class: "button", href: address("library", withCollection()) }, "Open the library");
@@ -138,8 +140,17 @@ function showNothing(params) {
   return answer(empty("No matches with these filters", "Remove a filter or widen the times. Recordings without a known start time are excluded.", unfiltered));
 }
 
+function showNoGoodMatch(params) {
+  say("No good match");
+  const rate = Number(params.get("max_false_alarms"));
+  const anyway = button("again", "Show the best matches anyway", () => go("search", options.without(params, "max_false_alarms")));
+  const reason = `No recording has a false-alarm rate of ${rate} or less. Rates are unknown below 20 recordings.`;
+  return answer(empty("No good match", reason, anyway));
+}
+
 function showStart() {
   say("");
+  byId("text-field").hidden = !service.status.takes_text;
   const { files } = service.status;
   if (files === undefined) return answer(loading("Loading the library …"));
   if (files === 0) {
@@ -197,11 +208,17 @@ function onOther() {
 function setButton(params) {
   const part = held.sound ? query.part() : params.has("start");
   byId("search-button").lastElementChild.textContent = part ? "Search for this part" : "Search";
-  byId("search-button").disabled = !keyOf(params);
+  byId("search-button").disabled = !keyOf(params) && !typed();
+}
+
+/** @returns {string} the text that was typed in place of a sound */
+function typed() {
+  return byId("source").hidden || byId("text-field").hidden ? "" : byId("text").value.trim();
 }
 
 byId("search-form").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (typed()) return look({ text: typed() });
   const params = options.collect(current().params);
   const part = query.part();
   params.delete("start");
@@ -210,7 +227,9 @@ byId("search-form").addEventListener("submit", (event) => {
     params.set("start", part.start.toFixed(1));
     if (part.end !== null) params.set("end", part.end.toFixed(1));
   }
-  go("search", params);
+  return go("search", params);
 });
+
+byId("text").addEventListener("input", () => setButton(current().params));
 
 byId("clear-filters").addEventListener("click", () => go("search", options.withoutFilters(current().params)));

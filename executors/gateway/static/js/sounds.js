@@ -1,4 +1,4 @@
-/** Stored recordings and local files, with the same methods for drawing, playing and searching. */
+/** Stored recordings, local files and texts, with the same methods for searching; sounds also for drawing and playing. */
 
 import { at, hasKey, request } from "./api.js";
 import { nameOf } from "./format.js";
@@ -97,6 +97,21 @@ export class FileSound {
       if (value !== undefined) form.set(name, value);
     }
     return form;
+  }
+}
+
+/** A description of a sound, which has nothing to draw or play. */
+export class TextSound {
+  /** @param {string} text */
+  constructor(text) {
+    this.name = text;
+    this.id = null;
+    this.folder = "";
+    this.durationS = 0;
+  }
+
+  describe(form) {
+    form.set("text", this.name);
   }
 }
 

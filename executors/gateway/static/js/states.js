@@ -12,6 +12,7 @@ const NEXT = {
   "audio.not_found": "Check whether it was moved or renamed on the server.",
   "store.not_found": "It may have been deleted; choose another one.",
   "store.model_mismatch": "Rebuild the index on the server: soundalike reindex.",
+  "audio.too_little_speech": "Record or choose a longer one.",
   "service.unauthorized": "Enter the server's API key.",
 };
 

@@ -6,7 +6,7 @@ import { clock } from "./format.js";
 const WHY = "Date taken from the file's modification time; copying may have changed it.";
 
 /** @returns {HTMLElement|null} null: unknown */
-export function heard(at, source) {
+export function recordingTime(at, source) {
   if (!at) return null;
   const time = el("time", { datetime: at }, clock(at));
   if (source !== "mtime") return time;

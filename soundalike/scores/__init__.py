@@ -1,0 +1,1 @@
+"""False-alarm rates of scores: how often unrelated recordings score as high."""

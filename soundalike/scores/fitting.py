@@ -1,0 +1,236 @@
+"""Fit the scores of unrelated recordings from a sample of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import accumulate
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from soundalike.scores.null_model import NullModel
+from soundalike.types import FloatArray, HalfArray
+
+#: Fewer recordings tell nothing about rates of 1 in 100.
+MIN_RECORDINGS = 20
+#: Pairs with a common label are related, unless most pairs have one.
+_MIN_UNRELATED_SHARE = 1 / 3
+#: Pairs this many times further above the median than the best tenth are copies of each other: in an
+#: exponential tail they are rarer than 1 in 30,000.
+_COPIES_BEYOND = 6.0
+#: Shares of pairs at which the distribution is stored.
+_SHARES = (0.999, 0.99, 0.97, 0.9, 0.75, 0.5, 0.35, 0.25, *(0.17 / 2 ** (n / 2) for n in range(30)))
+#: Pairs that must score higher than a stored score; beyond, the tail is exponential.
+_MIN_ABOVE = 25
+#: Share of pairs whose scores give the slope of that line.
+_TAIL_SHARE = 0.03
+#: Share of pairs at whose score the growth with the number of windows is measured.
+_GROWTH_SHARE = 0.05
+#: Of this many recordings at most, with this many pairs at least; else the usual growth is assumed.
+_GROWTH_RECORDINGS = 128
+_MIN_GROWTH_PAIRS = 200
+_USUAL_GROWTH = 0.7
+#: Recordings that are compared with all others at once.
+_BLOCK = 64
+#: Smallest distance of stored places.
+_MIN_STEP = 1e-4
+#: Length of the segment that gives the slope of the exponential tail, in its mean excess.
+_TAIL_LENGTH = 10.0
+
+Floats = npt.NDArray[np.float64]
+
+
+class SampledRecording(NamedTuple):
+    """Searchable windows of a recording.
+
+    Attributes
+    ----------
+    labels : frozenset of str
+        Labels of its paths.
+    rows : (n_windows, dimension) float
+        Vectors of adjacent windows, not zero.
+    """
+
+    labels: frozenset[str]
+    rows: FloatArray | HalfArray
+
+
+class _Pairs(NamedTuple):
+    """Pairs of recordings: best score, number of pairs of windows, and positions."""
+
+    scores: Floats
+    sizes: Floats
+    first: npt.NDArray[np.intp]
+    second: npt.NDArray[np.intp]
+
+
+def fit(
+    sample: Sequence[SampledRecording], collection_size: int, made_at: datetime | None = None
+) -> NullModel | None:
+    """Return the model of a sample; None if it is too small.
+
+    Pairs of recordings with a common label are left out, unless most have one. So are copies: pairs that
+    score far above all others.
+
+    Parameters
+    ----------
+    sample : sequence of SampledRecording
+        A random sample; recordings without rows are ignored.
+    collection_size : int
+        Number of recordings in the collection.
+    made_at : datetime, optional
+        Now by default.
+    """
+    usable = [each for each in sample if len(each.rows)]
+    if len(usable) < MIN_RECORDINGS:
+        return None
+    rows = [_unit(each.rows) for each in usable]
+    pairs = _kept(_all_pairs(rows), [each.labels for each in usable])
+    line = np.arctanh(np.clip(pairs.scores, -1 + 1e-6, 1 - 1e-6))
+    used = line < _limit_of_copies(line)
+    pairs, line = _chosen(pairs, used), line[used]
+    if len(line) < MIN_RECORDINGS * (MIN_RECORDINGS - 1) // 4 or line.max() == line.min():
+        return None
+    growth = _growth(rows, pairs)
+    usual = float(np.quantile(pairs.sizes, 0.05)), float(np.quantile(pairs.sizes, 0.95))
+    size = float(np.exp(np.log(np.clip(pairs.sizes, *usual)).mean()))
+    usual_growth = _usual_growth(pairs, growth)
+    knots = _knots(line, (np.clip(pairs.sizes, *usual) / size) ** usual_growth)
+    return NullModel(
+        scores=tuple(float(np.tanh(at)) for at, _ in knots),
+        log_rates=tuple(log_rate for _, log_rate in knots),
+        size=size,
+        usual_sizes=usual,
+        usual_growth=usual_growth,
+        growth=growth,
+        n_pairs=len(line),
+        n_recordings=len(usable),
+        collection_size=collection_size,
+        made_at=made_at or datetime.now(UTC),
+    )
+
+
+def _unit(rows: FloatArray | HalfArray) -> FloatArray:
+    found = np.asarray(rows, dtype=np.float32)
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _all_pairs(rows: Sequence[FloatArray]) -> _Pairs:
+    """Return the best scores of all pairs of different recordings."""
+    best = _of_pairs(rows, lambda similarity: similarity, np.maximum)
+    counts = np.array([len(each) for each in rows], dtype=np.float64)
+    first, second = np.triu_indices(len(rows), k=1)
+    return _Pairs(best[first, second], counts[first] * counts[second], first, second)
+
+
+def _of_pairs(
+    rows: Sequence[FloatArray], values_of: Callable[[FloatArray], FloatArray], reduce: np.ufunc
+) -> Floats:
+    """Reduce the similarities of the windows of each two recordings to one number."""
+    columns = np.concatenate(rows).T
+    starts = _starts(rows)
+    found = []
+    for begin in range(0, len(rows), _BLOCK):
+        block = rows[begin : begin + _BLOCK]
+        by_column = reduce.reduceat(values_of(np.concatenate(block) @ columns), starts, axis=1)
+        found.append(reduce.reduceat(by_column, _starts(block), axis=0))
+    return np.concatenate(found).astype(np.float64)
+
+
+def _starts(rows: Sequence[FloatArray]) -> list[int]:
+    """Return the first row of each recording in their concatenation."""
+    return [0, *accumulate(len(each) for each in rows[:-1])]
+
+
+def _kept(pairs: _Pairs, labels: Sequence[frozenset[str]]) -> _Pairs:
+    """Return the pairs without a common label; all pairs if most have one."""
+    position = {name: number for number, name in enumerate(sorted(frozenset().union(*labels)))}
+    has = np.zeros((len(labels), len(position)), dtype=np.float32)
+    for row, of_one in zip(has, labels, strict=True):
+        row[[position[name] for name in of_one]] = 1
+    apart = (has @ has.T)[pairs.first, pairs.second] == 0
+    if apart.mean() < _MIN_UNRELATED_SHARE:
+        return pairs
+    return _chosen(pairs, apart)
+
+
+def _chosen(pairs: _Pairs, which: npt.NDArray[np.bool_]) -> _Pairs:
+    return _Pairs(pairs.scores[which], pairs.sizes[which], pairs.first[which], pairs.second[which])
+
+
+def _limit_of_copies(line: Floats) -> float:
+    """Return the place from which pairs are copies of each other."""
+    median, high = np.quantile(line, (0.5, 0.9))
+    return float(median + _COPIES_BEYOND * (high - median))
+
+
+def _growth(rows: Sequence[FloatArray], pairs: _Pairs) -> float:
+    """Return the exponent with which the chances of a score grow with the number of pairs of windows.
+
+    It relates the share of pairs of windows that reach a score to the share of pairs of recordings that
+    have at least one.
+    """
+    several = [number for number, each in enumerate(rows) if len(each) > 1][:_GROWTH_RECORDINGS]
+    position = {number: place for place, number in enumerate(several)}
+    within = np.isin(pairs.first, several) & np.isin(pairs.second, several)
+    first = np.array([position[number] for number in pairs.first[within].tolist()], dtype=np.intp)
+    second = np.array([position[number] for number in pairs.second[within].tolist()], dtype=np.intp)
+    if len(first) < _MIN_GROWTH_PAIRS:
+        return _USUAL_GROWTH
+    score = float(np.quantile(pairs.scores[within], 1 - _GROWTH_SHARE))
+    above = _of_pairs(
+        [rows[number] for number in several],
+        lambda similarity: (similarity >= score).astype(np.float32),
+        np.add,
+    )[first, second]
+    sizes = pairs.sizes[within]
+    share, n_reached = float((above / sizes).mean()), int((above > 0).sum())
+    different, counts = np.unique(sizes, return_counts=True)
+    exponents = np.linspace(0, 1, 101)
+    expected = -np.expm1(-share * different ** exponents[:, np.newaxis]) @ counts
+    return float(np.interp(n_reached, expected, exponents))
+
+
+def _usual_growth(pairs: _Pairs, growth: float) -> float:
+    """Return the exponent between recordings of different sizes: the likeliest one up to `growth`."""
+    score = float(np.quantile(pairs.scores, 1 - _GROWTH_SHARE))
+    sizes, which = np.unique(pairs.sizes, return_inverse=True)
+    n_all = np.bincount(which)
+    n_above = np.bincount(which, weights=pairs.scores >= score)
+    logs = np.linspace(-20.0, 5.0, 501)
+    best = (-np.inf, 0.0)
+    for exponent in np.linspace(0, growth, 21).tolist():
+        chances = sizes**exponent
+        expected = -np.expm1(-np.exp(logs)[:, np.newaxis] * chances) @ n_all
+        chances = np.exp(np.interp(n_above.sum(), expected, logs)) * chances
+        # Of pairs above and below the score.
+        likelihood = n_above @ np.log(-np.expm1(-chances)) - (n_all - n_above) @ chances
+        best = max(best, (float(likelihood), exponent))
+    return best[1]
+
+
+def _knots(line: Floats, sizes: Floats) -> list[tuple[float, float]]:
+    """Return places on the line, and the logarithm of the number of chances beyond each.
+
+    `sizes` are numbers of chances relative to the usual number. The last point is on the exponential
+    tail.
+    """
+    line = np.sort(line)[::-1]
+    different, counts = np.unique(sizes, return_counts=True)
+    logs = np.linspace(-30.0, 10.0, 2001)
+    # How many of these pairs are expected to be beyond a place, by the logarithm of its chances.
+    expected = -np.expm1(-np.exp(logs)[:, np.newaxis] * different) @ counts
+    found: list[tuple[float, float]] = []
+    for share in _SHARES:
+        n_above = round(share * len(line))
+        if n_above < _MIN_ABOVE:
+            break
+        at = float(line[n_above - 1])
+        if not found or at > found[-1][0] + _MIN_STEP:
+            found.append((at, float(np.interp(n_above, expected, logs))))
+    n_tail = max(_MIN_ABOVE, round(_TAIL_SHARE * len(line)))
+    spread = max(float((line[:n_tail] - line[n_tail - 1]).mean()), _MIN_STEP)
+    at, log_chances = found[-1]
+    return [*found, (at + _TAIL_LENGTH * spread, log_chances - _TAIL_LENGTH)]

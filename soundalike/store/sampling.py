@@ -1,0 +1,61 @@
+"""Read and write null models, and sample the recordings that they are made from."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import numpy as np
+from pgvector import HalfVector
+from psycopg2.extras import Json
+
+from soundalike.scores.fitting import MIN_RECORDINGS, SampledRecording
+from soundalike.scores.null_model import NullModel
+from soundalike.store import sql
+from soundalike.store.blocks import SAMPLE_RECORDINGS, choose_blocks
+from soundalike.store.collections import Collection
+from soundalike.store.connection import Cursor
+from soundalike.store.null_models import Sample
+
+
+def load(cursor: Cursor, collection: Collection) -> NullModel | None:
+    """Return the stored null model; None if there is none, or one of another version."""
+    cursor.execute(sql.queries()["load_null_model"], {"collection": collection.collection_id})
+    row = cursor.fetchone()
+    try:
+        return NullModel.from_json(row[0]) if row else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def save(cursor: Cursor, collection: Collection, model: NullModel) -> None:
+    """Store a null model in place of an earlier one."""
+    values = {"collection": collection.collection_id, "made_at": model.made_at}
+    cursor.execute(sql.queries()["save_null_model"], {**values, "model": Json(model.to_json())})
+
+
+def count(cursor: Cursor, collection: Collection) -> int:
+    """Return the number of recordings."""
+    cursor.execute(sql.queries()["count_recordings"], {"collection": collection.collection_id})
+    row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+def sample(cursor: Cursor, collection: Collection) -> Sample:
+    """Return a random sample of recordings; empty if the collection is too small."""
+    keys = {"collection": collection.collection_id, "limit": SAMPLE_RECORDINGS}
+    cursor.execute(sql.queries()["sample_recordings"], keys)
+    known = cursor.fetchall()
+    if len(known) < MIN_RECORDINGS:
+        return Sample([], len(known))
+    blocks = choose_blocks([(key, n) for key, n, _ in known], collection.spec.dimension)
+    ids, firsts, lengths = (list(column) for column in zip(*blocks, strict=True))
+    values = {"recording_ids": ids, "firsts": firsts, "lengths": lengths}
+    cursor.execute(collection.statement("sample_blocks"), values)
+    labels = {key: frozenset(found or ()) for key, _, found in known}
+    recordings = [
+        SampledRecording(
+            labels[key], np.stack([HalfVector.from_binary(vector).to_numpy() for _, vector in rows])
+        )
+        for key, rows in groupby(cursor.fetchall(), lambda row: row[0])
+    ]
+    return Sample(recordings, count(cursor, collection))
