@@ -118,6 +118,7 @@ def test_a_search_by_label_finds_the_annotated_and_the_similar(filled: Service, 
     first, second = found["matches"]
     assert first["uri"] == str(toy_data / "siren" / "siren_1.mp3")
     assert first["score"] == pytest.approx(1.0, abs=1e-3)
+    assert (first["query_start_s"], first["query_end_s"]) == (None, None)
     assert second["label"] == "siren"
     (typed,) = filled.post("/search", {"like_label": "siren call"}, top_k=2).json["data"]
     scores = [(match["uri"], match["score"]) for match in typed["matches"]]
