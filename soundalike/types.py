@@ -188,7 +188,7 @@ class Match:
         The collection that holds the recording.
     false_alarm_rate : float or None
         Probability that an unrelated recording of the collection scores as high; None if it is unknown,
-        as in collections of fewer than 20 recordings.
+        as in collections of fewer than 20 recordings and for texts.
     """
 
     rank: int
@@ -243,4 +243,105 @@ class Timeline:
 
     buckets: list[Bucket]
     undated: int
+    warnings: tuple[str, ...] = ()
+
+
+#: Result of enrolling an utterance: new, or enrolled under this path (``unchanged``) or another
+#: one (``updated``).
+Enrolment = Literal["added", "unchanged", "updated"]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSpec:
+    """The encoder of voices; vectors of two recordings are comparable if these are equal.
+
+    Attributes
+    ----------
+    encoder : str
+        Name of the encoder.
+    fingerprint : str
+        Hash of its weights and of how speech is cut.
+    dimension : int
+        Length of a vector.
+    """
+
+    encoder: str
+    fingerprint: str
+    dimension: int
+
+    def describe(self) -> str:
+        """Return the specification as a phrase for messages."""
+        return f"encoder {self.encoder} ({self.fingerprint[:12]}), {self.dimension} dimensions"
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A recording of one speaker.
+
+    Attributes
+    ----------
+    recording_id : str
+        UUID, of the content.
+    uri : str
+        Absolute path.
+    duration_s, speech_s : float
+        Length with and without pauses.
+    enrolled_at : datetime or None
+        With time zone; None before it is stored.
+    """
+
+    recording_id: str
+    uri: str
+    duration_s: float
+    speech_s: float
+    enrolled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """An enrolled speaker.
+
+    Attributes
+    ----------
+    name : str
+    utterances : int
+        Number of enrolled utterances, at least 1.
+    speech_s : float
+        Seconds of speech in all of them.
+    enrolled_at : datetime
+        Time of the first enrolment, with time zone.
+    """
+
+    name: str
+    utterances: int
+    speech_s: float
+    enrolled_at: datetime
+
+
+class Candidate(NamedTuple):
+    """A speaker and the score, -1 to 1: the cosine of the angle to the mean of the utterances."""
+
+    speaker: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The voice in a recording.
+
+    Attributes
+    ----------
+    vector : (dimension,) float32
+        Of length 1.
+    speech_s : float
+        Seconds of speech that it was computed from.
+    duration_s : float
+        Length of the recording, at most 300 s.
+    warnings : tuple of str
+        Damage that did not stop the decoding.
+    """
+
+    vector: FloatArray
+    speech_s: float
+    duration_s: float
     warnings: tuple[str, ...] = ()

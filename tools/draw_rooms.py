@@ -11,13 +11,9 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 #: Rooms of `soundalike/` by floor, the top one first. A room imports from lower floors only.
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
+    (("doctor", "checks"), ("client", "running service")),
     (("speakers", "voices of people"),),
-    (
-        ("doctor", "checks"),
-        ("evaluation", "measures"),
-        ("archive", "export, import"),
-        ("client", "running service"),
-    ),
+    (("evaluation", "measures"), ("archive", "export, import")),
     (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),
     (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),

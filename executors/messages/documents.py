@@ -208,7 +208,7 @@ class MatchDoc(BaseDoc):
     false_alarm_rate: Optional[float] = Field(
         default=None,
         description="probability that an unrelated recording of the collection scores as high; null: "
-        "unknown, as in collections of fewer than 20 recordings",
+        "unknown, as in collections of fewer than 20 recordings and for texts",
     )
     strength: str = Field(
         default=UNKNOWN,

@@ -13,9 +13,8 @@ from pydantic import Field
 from executors.messages.documents import time_text
 from soundalike.errors import ParameterError
 from soundalike.speakers.answer_json import identification_json, verification_json
-from soundalike.speakers.recognition import EnrolmentResult, Identification, Verification
-from soundalike.speakers.voice import Voice
-from soundalike.store.voices import Speaker, Utterance, VoiceSpec
+from soundalike.speakers.values import EnrolmentResult, Identification, Verification
+from soundalike.types import Speaker, Utterance, Voice, VoiceSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +60,7 @@ class VoiceDoc(_Spoken):
 
 
 class EnrolledDoc(BaseDoc):
-    """What became of a recording that was to be enrolled."""
+    """Result of enrolling a recording."""
 
     uri: Optional[str] = None
     speaker: str = ""
@@ -101,7 +100,7 @@ class _Judged(BaseDoc):
 
 
 class IdentifiedDoc(_Judged):
-    """Who speaks in a recording."""
+    """The answer to who speaks in a recording."""
 
     speaker: Optional[str] = Field(default=None, description="null: no enrolled speaker")
     candidates: DocList[CandidateDoc] = DocList[CandidateDoc]()

@@ -28,7 +28,8 @@ from executors.messages.speakers import (
     verified_doc,
 )
 from soundalike.errors import DimensionMismatch, ParameterError, SpeakerNotFound
-from soundalike.speakers.recognition import EnrolmentResult, identify_voice, verify_voice
+from soundalike.speakers.judging import identify_voice, verify_voice
+from soundalike.speakers.values import EnrolmentResult
 from soundalike.store import Store
 from soundalike.store.voices import checked_name, speaker_not_found
 

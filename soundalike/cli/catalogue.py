@@ -40,6 +40,7 @@ CATALOGUE = {
     "embed": Entry("embed:command", "write the embeddings of sound files"),
     "models": Entry("models:command", "show, download or verify the encoder's weights"),
     "speakers": Entry("speakers:command", "enrol, identify and verify speakers"),
+    "normal": Entry("normal:command", "learn what sounds normal, and find what does not"),
     "evaluate": Entry("evaluate:command", "measure retrieval on labelled clips"),
     "completion": Entry("completion:command", "print the script for completion in a shell"),
 }

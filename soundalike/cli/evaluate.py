@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.anomalies.requests import CHOICES, LearnRequest
 from soundalike.audio.files import NO_TRACK, FileList
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
@@ -81,6 +82,22 @@ class EvaluateRequest:
     *options.metadata(
         "label (or category), and if need be fold. Where it is named, only its clips are taken"
     ),
+    options.flag(
+        "--anomaly",
+        help="measure how well soundalike normal finds anomalies instead: DIR has the recordings of one "
+        "machine or several, as train/normal, test/OK_* and test/KO_*, or as MIMII or DCASE have them",
+    ),
+    options.option_of(
+        LearnRequest,
+        "false_alarm_rate",
+        "--false-alarm-rate",
+        more="; with --anomaly",
+        type=float,
+        metavar="RATE",
+    ),
+    options.option_of(
+        LearnRequest, "method", "--method", more="; with --anomaly", type=click.Choice(CHOICES)
+    ),
     click.Option(
         ["--fold-pattern"],
         metavar="REGEX",
@@ -142,9 +159,22 @@ def command(
     list_skipped: bool,
     events: Path | None,
     min_score: float | None,
+    anomaly: bool,
+    false_alarm_rate: float | None,
+    method: str | None,
     **given: Any,
 ) -> int:
     """Read the request, evaluate, print the metrics, and write the report where one is asked for."""
+    learning = LearnRequest(false_alarm_rate=false_alarm_rate, method=method)
+    if anomaly:
+        from soundalike.cli import evaluate_anomaly
+
+        learned = evaluate_anomaly.EvaluateAnomalyRequest(
+            folder=Path(given["folder"]), learning=learning, report=given["report"]
+        )
+        return evaluate_anomaly.run(learned, place, as_json=as_json)
+    if learning != LearnRequest():
+        raise ParameterError("--false-alarm-rate and --method are for anomalies; add --anomaly")
     first = Setting(place.settings(), place.windows(), example_hop)
     others = [parse_setting(text) for text in compare]
     settings = (first, *map(first.changed, others))

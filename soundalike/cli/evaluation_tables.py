@@ -100,10 +100,14 @@ def _false_alarms(results: Sequence[Evaluation]) -> list[str]:
         return []
     names = ["observed"] if len(results) == 1 else letters(results)
     rows = [
-        (f"{expected:g}", *(f"{each.observed[number]:.2g}" for each in found))
+        (f"{expected:g}", *(_share(each.observed[number]) for each in found))
         for number, expected in enumerate(EXPECTED)
     ]
     return output.columns([("false-alarm rate", *names), *rows], right=range(len(names) + 1))
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2g}"
 
 
 def _label(label: str) -> str:

@@ -172,7 +172,7 @@ def _status(request: SearchRequest, answer: Answer, *, as_json: bool) -> int:
         output.json_line(no_good_match(answer.query, request.max_false_alarms))
     output.note(
         f"no good match: no recording has a false-alarm rate of {request.max_false_alarms:g} or less; "
-        "rates are unknown in collections of fewer than 20 recordings"
+        "rates are unknown for texts and in collections of fewer than 20 recordings"
     )
     return NO_GOOD_MATCH
 

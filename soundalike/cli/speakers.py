@@ -18,8 +18,11 @@ from soundalike.speakers.requests import Acceptance
 
 if TYPE_CHECKING:
     from soundalike.cli.place import Place
-    from soundalike.speakers.recognition import EnrolmentResult, Recognition
+    from soundalike.client.speakers import RemoteSpeakers
+    from soundalike.speakers.recognition import Recognition
+    from soundalike.speakers.values import EnrolmentResult
     from soundalike.speakers.voice import VoiceEncoder
+    from soundalike.store import Store
 
 #: Exit status of an answer that is no: an unknown voice, or another speaker's.
 REJECTED = 1
@@ -77,7 +80,7 @@ _WORDS = {
     ),
     click.Option(["remove_all", "--all"], is_flag=True, help="remove all speakers"),
     options.flag("--yes", help="remove without asking"),
-    server="refused",
+    *options.server(),
 )
 def command(
     place: Place,
@@ -102,6 +105,9 @@ def command(
     if plot is not None and action != "evaluate":
         raise ParameterError(f"--plot belongs to evaluate; the action is {action}")
     acceptance = Acceptance(max_false_accepts=max_false_accepts, threshold=threshold)
+    service = place.service("--model" if speaker_model else "")
+    if service is not None and action == "evaluate":
+        raise ParameterError(f"speakers evaluate does not go through {service.url}; leave out --server")
     if action == "list":
         return _list(place, words, as_json=as_json)
     if action == "remove":
@@ -110,7 +116,8 @@ def command(
             if remove_all
             else _remove(place, words, yes=yes, as_json=as_json)
         )
-    opening.start_decoding(opening.UNKNOWN if action == "evaluate" else len(words))
+    if service is None:
+        opening.start_decoding(opening.UNKNOWN if action == "evaluate" else len(words))
     if action == "evaluate":
         from soundalike.cli import speakers_evaluate
 
@@ -125,9 +132,22 @@ def command(
 
 
 @contextmanager
-def _opened(place: Place, model: str | None) -> Iterator[Recognition]:
+def _speakers(place: Place) -> Iterator[Store | RemoteSpeakers]:
+    """Yield the speakers of this machine, or of the service."""
+    if service := place.service():
+        yield service.speakers
+        return
+    with opening.opened_store(place.settings()) as store:
+        yield store
+
+
+@contextmanager
+def _opened(place: Place, model: str | None) -> Iterator[Recognition | RemoteSpeakers]:
     from soundalike.speakers.recognition import Recognition
 
+    if service := place.service():
+        yield service.speakers
+        return
     with opening.opened_store(place.settings()) as store:
         yield Recognition(store, _encoder(place, model))
 
@@ -149,7 +169,9 @@ def _encoder(place: Place, model: str | None) -> VoiceEncoder:
     return encoder
 
 
-def _enrol(recognition: Recognition, name: str, files: Sequence[str], *, as_json: bool) -> int:
+def _enrol(
+    recognition: Recognition | RemoteSpeakers, name: str, files: Sequence[str], *, as_json: bool
+) -> int:
     from soundalike.cli.paths import sound_files
 
     found = sound_files(files).files
@@ -176,7 +198,11 @@ def _tell_enrolled(result: EnrolmentResult, *, as_json: bool) -> None:
 
 
 def _identify(
-    recognition: Recognition, files: Sequence[str], acceptance: Acceptance, *, as_json: bool
+    recognition: Recognition | RemoteSpeakers,
+    files: Sequence[str],
+    acceptance: Acceptance,
+    *,
+    as_json: bool,
 ) -> int:
     from soundalike.speakers.answer_json import identification_json
 
@@ -205,7 +231,12 @@ def _identify(
 
 
 def _verify(
-    recognition: Recognition, file: str, name: str, *, acceptance: Acceptance, as_json: bool
+    recognition: Recognition | RemoteSpeakers,
+    file: str,
+    name: str,
+    *,
+    acceptance: Acceptance,
+    as_json: bool,
 ) -> int:
     from soundalike.speakers.answer_json import verification_json
 
@@ -239,7 +270,7 @@ def _tell_threshold(row: dict[str, Any]) -> None:
 def _list(place: Place, words: Sequence[str], *, as_json: bool) -> int:
     if len(words) > 1:
         raise ParameterError("speakers list takes one name at most")
-    with opening.opened_store(place.settings()) as store:
+    with _speakers(place) as store:
         rows = [asdict(one) for one in (store.utterances(words[0]) if words else store.speakers())]
         spec = store.voice_spec()
     if as_json:
@@ -281,21 +312,24 @@ def _remove(place: Place, words: Sequence[str], *, yes: bool, as_json: bool) -> 
     if not keys and not yes and not opening.confirmed(f"Remove the speaker {name}? Type yes:"):
         output.note("nothing was removed; confirm with --yes")
         return 2
-    with opening.opened_store(place.settings()) as store:
+    with _speakers(place) as store:
         if keys:
             return _remove_utterances(name, keys, store, as_json=as_json)
-        gone = store.remove_speaker(name)
+        removed = store.remove_speaker(name)
+    gone = removed if isinstance(removed, int) else len(removed)
     if not gone:
         from soundalike.store.voices import speaker_not_found
 
         raise speaker_not_found(name)
     if as_json:
-        output.json_line({"speaker": name, "removed": len(gone)})
-    output.note(f"the speaker {name} was removed, with {len(gone)} recordings; the files stay")
+        output.json_line({"speaker": name, "removed": gone})
+    output.note(f"the speaker {name} was removed, with {gone} recordings; the files stay")
     return 0
 
 
-def _remove_utterances(name: str, keys: Sequence[str], store: Any, *, as_json: bool) -> int:
+def _remove_utterances(
+    name: str, keys: Sequence[str], store: Store | RemoteSpeakers, *, as_json: bool
+) -> int:
     """Remove recordings of a speaker by path or id."""
     from soundalike.audio.sources import stored_names
 
@@ -316,7 +350,7 @@ def _remove_all(place: Place, *, yes: bool) -> int:
     if not yes and not opening.confirmed("Remove all speakers? Type yes:"):
         output.note("nothing was removed; confirm with --yes")
         return 2
-    with opening.opened_store(place.settings()) as store:
+    with _speakers(place) as store:
         names = [one.name for one in store.speakers()]
         for name in names:
             store.remove_speaker(name)

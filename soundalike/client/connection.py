@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -99,6 +100,16 @@ class Connection:
         if found is None:
             raise self.unknown_service()
         return found
+
+    @contextmanager
+    def expected_form(self) -> Iterator[None]:
+        """Convert errors of an unexpected answer."""
+        try:
+            yield
+        except SoundalikeError:
+            raise
+        except (KeyError, TypeError, ValueError) as exc:
+            raise self.unknown_service() from exc
 
     def unknown_service(self) -> ServiceError:
         """Return the error for an answer that this version of Soundalike does not give."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 from soundalike.audio.sources import resolve_path, uri_of
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
-from soundalike.errors import AudioError, RecordingNotFound, ServiceError, SoundalikeError, class_of
+from soundalike.client.speakers import RemoteSpeakers
+from soundalike.errors import AudioError, RecordingNotFound, ServiceError, class_of
 from soundalike.filters import Filters
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.requests import IndexRequest, VectorsRequest
@@ -90,6 +90,11 @@ class Service:
         """Address of the service, without a password."""
         return self._connection.shown
 
+    @property
+    def speakers(self) -> RemoteSpeakers:
+        """The speakers of the service."""
+        return RemoteSpeakers(self._connection)
+
     def search(self, request: SearchRequest, *, on_server: bool = False) -> tuple[Answer, str]:
         """Return what resembles a query, and the encoder's name.
 
@@ -106,7 +111,7 @@ class Service:
             "collections": list(collections) if len(collections) > 1 else [],
         }
         found = self._ask("/api/search", query, parameters, on_server=on_server)
-        with self._expected_form():
+        with self._connection.expected_form():
             name = _name_of(query, found, on_server=on_server)
             matches = [match_from_json(row) for row in found["matches"]]
             answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
@@ -122,7 +127,7 @@ class Service:
             "collection": request.collection,
         }
         found = self._ask("/api/timeline", query, parameters, on_server=on_server)
-        with self._expected_form():
+        with self._connection.expected_form():
             buckets = [
                 Bucket(_moment(row["start"]), _moment(row["end"]), row["count"])
                 for row in found["buckets"]
@@ -133,7 +138,7 @@ class Service:
     def status(self, collection: str) -> dict[str, Any]:
         """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""
         found = self._connection.get("/api/status", collection=collection)
-        with self._expected_form():
+        with self._connection.expected_form():
             values = {name: found[name] for name in STATUS}
             # Earlier versions of the service do not report it.
             values["unrelated_scores"] = found.get("unrelated_scores", {})
@@ -143,7 +148,7 @@ class Service:
 
     def collections(self) -> list[dict[str, Any]]:
         """Return the collections."""
-        with self._expected_form():
+        with self._connection.expected_form():
             return list(self._connection.get("/api/collections")["collections"])
 
     def drop(self, collection: str) -> bool:
@@ -152,7 +157,7 @@ class Service:
             found = self._connection.delete(f"/api/collections/{quote(collection, safe='')}")
         except RecordingNotFound:
             return False
-        with self._expected_form():
+        with self._connection.expected_form():
             return bool(found["dropped"] == collection)
 
     def delete(self, key: str, *, is_id: bool, collection: str) -> int:
@@ -164,7 +169,7 @@ class Service:
             found = self._connection.delete(path, collection=collection, **which)
         except RecordingNotFound:
             return 0
-        with self._expected_form():
+        with self._connection.expected_form():
             return int(found["deleted"])
 
     def upload(
@@ -224,7 +229,7 @@ class Service:
         values = _texts({"encoder_name": request.encoder, "collection": request.collection})
         files = [("vectors", request.vectors), *([("rows", request.rows)] if request.rows else [])]
         found = self._connection.post("/api/vectors", Form(values, files))
-        with self._expected_form():
+        with self._connection.expected_form():
             for warning in found["warnings"]:
                 on_warning(warning)
             return [
@@ -244,7 +249,7 @@ class Service:
     def results_of(self, job: Job, paths: Sequence[Path]) -> list[IndexResult]:
         """Return the results of uploaded files, with their local paths."""
         found = self._connection.get(f"/api/jobs/{job.job_id}/files")
-        with self._expected_form():
+        with self._connection.expected_form():
             return [
                 IndexResult(
                     **{
@@ -285,7 +290,7 @@ class Service:
             raise type(exc)(_with_path(exc.message, file)) from exc
 
     def _job(self, found: Mapping[str, Any]) -> Job:
-        with self._expected_form():
+        with self._connection.expected_form():
             for error in found["errors"]:
                 if error["uri"] is None:
                     raise (class_of(error["code"]) or ServiceError)(error["detail"])
@@ -308,16 +313,6 @@ class Service:
                 found.get("left_out", 0),
                 {row["uri"]: row["reason"] for row in found.get("left_out_files", [])},
             )
-
-    @contextmanager
-    def _expected_form(self) -> Iterator[None]:
-        """Convert errors of an unexpected answer."""
-        try:
-            yield
-        except SoundalikeError:
-            raise
-        except (KeyError, TypeError, ValueError) as exc:
-            raise self._connection.unknown_service() from exc
 
 
 def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:

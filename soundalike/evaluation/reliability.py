@@ -42,12 +42,13 @@ class Reliability:
     ----------
     n_pairs : int
         Number of pairs of a query and a candidate with another label.
-    observed : tuple of float
-        For each rate in `EXPECTED`, the share of these pairs with this false-alarm rate or a lower one.
+    observed : tuple of float or None
+        For each rate in `EXPECTED`, the share of these pairs with this false-alarm rate or a lower one;
+        None for rates that are finer than the clips allow.
     """
 
     n_pairs: int
-    observed: tuple[float, ...]
+    observed: tuple[float | None, ...]
 
 
 def reliability(clips: Sequence[LabelledRows]) -> Reliability | None:
@@ -75,19 +76,21 @@ def reliability(clips: Sequence[LabelledRows]) -> Reliability | None:
         # Clips that never ask need no group.
         others = [clip for clip, its in placed if its != fold or not (clip.is_query or clip.fold)]
         rates.append(_rates(queries, [clip for clip in others if clip.is_candidate]))
-    found = np.concatenate([np.zeros(0), *rates])
+    found = np.concatenate([np.zeros(0), *(of_fold for of_fold, _ in rates)])
     if not len(found):
         return None
-    return Reliability(len(found), tuple(float((found <= rate).mean()) for rate in EXPECTED))
+    finest = max(limit for _, limit in rates)
+    shares = (float((found <= rate).mean()) if rate >= finest else None for rate in EXPECTED)
+    return Reliability(len(found), tuple(shares))
 
 
 def _rates(
     queries: Sequence[LabelledRows], candidates: Sequence[LabelledRows]
-) -> npt.NDArray[np.float64]:
-    """Return the false-alarm rates of all unrelated pairs of a query and a candidate."""
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Return the false-alarm rates of all unrelated pairs of a query and a candidate, and the finest."""
     model = fit(_sample(candidates), len(candidates)) if queries and candidates else None
     if model is None:
-        return np.zeros(0)
+        return np.zeros(0), 0.0
     sizes = np.array([len(clip.rows) for clip in candidates])
     labels = np.array([clip.label for clip in candidates], dtype=object)
     found = []
@@ -95,7 +98,7 @@ def _rates(
     for query, scores in zip(queries, all_scores, strict=True):
         unrelated = (labels != query.label) & (scores > NO_SCORE)
         found.append(model.rates(scores[unrelated].tolist(), len(query.rows), sizes[unrelated].tolist()))
-    return np.concatenate(found)
+    return np.concatenate(found), model.finest_rate
 
 
 def _sample(clips: Sequence[LabelledRows]) -> list[SampledRecording]:

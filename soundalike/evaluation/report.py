@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element
 from soundalike.evaluation import bootstrap
 from soundalike.evaluation.html import Child, element, page, table
 from soundalike.evaluation.plots import MAX_HEAT_LABELS, heat_map, key_line, recall_plot
+from soundalike.evaluation.reliability import EXPECTED
 from soundalike.evaluation.results import (
     METRICS,
     NO_ANSWER,
@@ -66,6 +67,7 @@ def render(
         *_means(results),
         *_classes(results),
         *_curves(results),
+        *_false_alarms(results),
         *_confusions(results),
         *_worst(results, folder),
         *_failures(results[0], folder),
@@ -192,6 +194,25 @@ def _curves(results: Sequence[Evaluation]) -> list[Element]:
         if len(results) > 1
         else element("p", str(results[0].setting)),
     ]
+
+
+def _false_alarms(results: Sequence[Evaluation]) -> list[Element]:
+    heading = element("h2", "False-alarm rates")
+    found = [result.reliability for result in results]
+    if None in found:
+        return [heading, element("p", "There are too few clips.")]
+    known = [each for each in found if each is not None]
+    shares = zip(EXPECTED, *(each.observed for each in known), strict=True)
+    rows = [
+        tuple("-" if share is None else f"{share:.2g}" for share in (expected, *observed))
+        for expected, *observed in shares
+    ]
+    names = letters(results) if len(results) > 1 else ["Observed"]
+    caption = (
+        f"Share of {known[0].n_pairs} pairs of held-out clips with different labels that have this rate "
+        "or a lower one"
+    )
+    return [heading, table(caption, ("Rate", *names), rows)]
 
 
 def _confusions(results: Sequence[Evaluation]) -> list[Element]:

@@ -33,7 +33,7 @@ _GROWTH_RECORDINGS = 128
 _MIN_GROWTH_PAIRS = 200
 _USUAL_GROWTH = 0.7
 #: Recordings that are compared with all others at once.
-_BLOCK = 64
+_BLOCK = 16
 #: Smallest distance of stored places.
 _MIN_STEP = 1e-4
 #: Length of the segment that gives the slope of the exponential tail, in its mean excess.
@@ -219,7 +219,7 @@ def _knots(line: Floats, sizes: Floats) -> list[tuple[float, float]]:
     """
     line = np.sort(line)[::-1]
     different, counts = np.unique(sizes, return_counts=True)
-    logs = np.linspace(-30.0, 10.0, 2001)
+    logs = np.linspace(-30.0, 10.0, 801)
     # How many of these pairs are expected to be beyond a place, by the logarithm of its chances.
     expected = -np.expm1(-np.exp(logs)[:, np.newaxis] * different) @ counts
     found: list[tuple[float, float]] = []

@@ -125,7 +125,11 @@ def find_hits(
             return search(filters, top_k)
         return _search_groups(search, top_k, filters)
 
-    return {name: rated(search_in(name), store, name, len(query.windows)) for name in names}
+    found = {name: search_in(name) for name in names}
+    if query.is_text:
+        # The scores of unrelated recordings say nothing about those of texts.
+        return found
+    return {name: rated(found[name], store, name, len(query.windows)) for name in names}
 
 
 def _search_groups(

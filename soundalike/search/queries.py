@@ -96,6 +96,8 @@ class EmbeddedQuery:
         Length of the query in seconds; 0.0 for a vector.
     warnings : tuple of str
         Damage that did not stop the decoding, and reasons why matches may be unreliable.
+    is_text : bool
+        Whether the vector stands for a text, not for a sound.
     """
 
     name: str
@@ -105,6 +107,7 @@ class EmbeddedQuery:
     spec: IndexSpec
     duration_s: float
     warnings: tuple[str, ...] = ()
+    is_text: bool = False
 
 
 def text_query(text: str, vector: FloatArray, spec: IndexSpec) -> EmbeddedQuery:
@@ -118,7 +121,7 @@ def text_query(text: str, vector: FloatArray, spec: IndexSpec) -> EmbeddedQuery:
     spec : IndexSpec
         Of the encoder that has computed the vector.
     """
-    return EmbeddedQuery(text, None, [Window(0, 0.0, 0.0)], vector, spec, 0.0)
+    return EmbeddedQuery(text, None, [Window(0, 0.0, 0.0)], vector, spec, 0.0, is_text=True)
 
 
 def sound_query(

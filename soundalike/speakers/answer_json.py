@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from soundalike.speakers.recognition import Identification, Verification
 from soundalike.speakers.thresholds import Threshold
+from soundalike.speakers.values import Identification, Verification
 
 _DIGITS = 6
 

@@ -23,8 +23,8 @@ from soundalike.speakers.trials import SEED, FloatRows, Trials
 #: Rates of false accepts, of one comparison.
 RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 _RESAMPLES = 2000
-#: Of fewer different people the spread between pairs cannot be told.
-_FEWEST = 3
+#: Fewer people do not show the spread between pairs.
+FEWEST_SPEAKERS = 3
 
 
 def calibrate(trials: Trials, rates: Sequence[float] = RATES) -> list[Point]:
@@ -81,5 +81,5 @@ def _resampled(pairs: _Pairs, n_speakers: int) -> Iterator[tuple[float, float]]:
     rng = np.random.default_rng(SEED)
     for _ in range(_RESAMPLES):
         drawn = rng.integers(n_speakers, size=n_speakers)
-        if len(set(drawn.tolist())) >= _FEWEST:
+        if len(set(drawn.tolist())) >= FEWEST_SPEAKERS:
             yield pairs.fit(drawn)

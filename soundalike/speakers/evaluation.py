@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from soundalike.errors import ParameterError
 from soundalike.evaluation.bootstrap import CONFIDENCE, intervals
-from soundalike.speakers.calibration import RATES, calibrate
+from soundalike.speakers.calibration import FEWEST_SPEAKERS, RATES, calibrate
 from soundalike.speakers.requests import DEFAULT_RATE
 from soundalike.speakers.thresholds import Point, nearest_point
 from soundalike.speakers.trials import (
@@ -24,10 +24,10 @@ from soundalike.speakers.trials import (
 )
 from soundalike.types import FloatArray
 
-#: Fewer speakers do not show how people differ.
-MIN_SPEAKERS = 4
+#: One is held out, and a threshold is set on the others.
+MIN_SPEAKERS = FEWEST_SPEAKERS + 1
 _RESAMPLES = 500
-#: Splits into halves; all of them where there are no more.
+#: Most splits into halves; of many speakers a random choice.
 _MOST_SPLITS = 50
 
 
@@ -76,7 +76,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class SpeakerEvaluation:
-    """What was measured.
+    """Results of an evaluation.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ def evaluate(
         Estimate(eer, *_interval_of_eer(trials)),
         _mean_by_speaker(trials, trials.is_identified()),
         tuple(calibrate(trials, RATES)),
-        (_leave_one_out(trials, rate), _halves(trials, rate)),
+        tuple(_held_out(trials, rate)),
         Curve(accepts, rejects),
     )
 
@@ -189,6 +189,12 @@ def _interval_of_eer(trials: Trials) -> tuple[float, float]:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(found, (tail, 1 - tail))
     return float(low), float(high)
+
+
+def _held_out(trials: Trials, rate: float) -> Iterator[HeldOut]:
+    yield _leave_one_out(trials, rate)
+    if trials.scores.shape[1] // 2 >= FEWEST_SPEAKERS:
+        yield _halves(trials, rate)
 
 
 def _leave_one_out(trials: Trials, rate: float) -> HeldOut:

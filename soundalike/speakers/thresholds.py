@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import yaml
 
@@ -88,16 +89,12 @@ def shipped() -> dict[str, Calibration]:
     return {row["encoder"]: _calibration(row) for row in yaml.safe_load(text)}
 
 
-def _calibration(row: dict[str, object]) -> Calibration:
-    points: list[dict[str, object]] = row["points"]  # type: ignore[assignment]
-    return Calibration(
-        str(row["encoder"]),
-        " ".join(str(row["measured_on"]).split()),
-        tuple(
-            Point(float(one["rate"]), float(one["threshold"]), tuple(one["interval"]))  # type: ignore[arg-type]
-            for one in points
-        ),
-    )
+def _calibration(row: dict[str, Any]) -> Calibration:
+    points = []
+    for one in row["points"]:
+        low, high = map(float, one["interval"])
+        points.append(Point(float(one["rate"]), float(one["threshold"]), (low, high)))
+    return Calibration(row["encoder"], " ".join(row["measured_on"].split()), tuple(points))
 
 
 def threshold_for(encoder: str, acceptance: Acceptance, n_speakers: int = 1) -> Threshold:

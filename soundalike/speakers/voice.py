@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from soundalike.audio.sandbox import IsolatedDecoding, shared
@@ -14,35 +12,12 @@ from soundalike.encoders.base import Encoder, Network, only_network
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.embedding import embed_patches_at, normalised
 from soundalike.errors import ParameterError
-from soundalike.store.voices import VoiceSpec
-from soundalike.types import FloatArray
+from soundalike.types import FloatArray, Voice, VoiceSpec
 
 #: Raised when the same recording gives another vector than before.
 _VERSION = 1
 #: Encoders that were trained to tell speakers apart.
 MADE_FOR_VOICES = ("resemblyzer",)
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """The voice in a recording.
-
-    Attributes
-    ----------
-    vector : (dimension,) float32
-        Of length 1.
-    speech_s : float
-        Seconds of speech that it was computed from.
-    duration_s : float
-        Length of the recording, at most 300 s.
-    warnings : tuple of str
-        Damage that did not stop the decoding.
-    """
-
-    vector: FloatArray
-    speech_s: float
-    duration_s: float
-    warnings: tuple[str, ...] = ()
 
 
 class VoiceEncoder:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 SAMPLE_RECORDINGS = 600
 #: Largest number of windows of a sample.
 _MAX_WINDOWS = 4096
-#: Largest number of products when each window is compared with each: about half a second.
-_MAX_PRODUCTS = 9e9
+#: Largest number of products when each window is compared with each: less than half a second.
+_MAX_PRODUCTS = 5e9
 #: Adjacent windows of a recording, fewer if there is no room for so many recordings.
 _LONGEST, _MIN_RECORDINGS = 32, 100
 

@@ -40,13 +40,14 @@ from soundalike.store.base import (
 )
 from soundalike.store.memory_annotations import MemoryAnnotations
 from soundalike.store.memory_collection import MemoryCollection
+from soundalike.store.memory_normal import MemoryNormal
 from soundalike.store.memory_speakers import MemorySpeakers
 from soundalike.store.null_models import NullModels
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(MemorySpeakers, MemoryAnnotations, Store):
+class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
@@ -351,6 +352,7 @@ class MemoryStore(MemorySpeakers, MemoryAnnotations, Store):
         """Delete everything."""
         self._collections.clear()
         self.forget_speakers()
+        self.forget_normal_models()
 
     def close(self) -> None:
         """Do nothing: a store in memory has no connections."""

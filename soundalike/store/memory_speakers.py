@@ -9,12 +9,7 @@ import numpy as np
 
 from soundalike.store.base import as_id
 from soundalike.store.voices import (
-    Candidate,
-    Enrolment,
-    Speaker,
     SpeakerStore,
-    Utterance,
-    VoiceSpec,
     best,
     check_utterance,
     check_voice,
@@ -22,7 +17,7 @@ from soundalike.store.voices import (
     checked_name,
     speaker_not_found,
 )
-from soundalike.types import FloatArray
+from soundalike.types import Candidate, Enrolment, FloatArray, Speaker, Utterance, VoiceSpec
 
 _Enrolled = dict[str, tuple[Utterance, FloatArray]]
 
@@ -31,6 +26,7 @@ class MemorySpeakers(SpeakerStore):
     """The part of `soundalike.store.MemoryStore` that keeps speakers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._voice_spec: VoiceSpec | None = None
         self._speakers: dict[str, _Enrolled] = {}
 

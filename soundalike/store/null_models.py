@@ -63,7 +63,7 @@ class NullModels(Generic[_Key]):
         self._making = threading.Lock()
 
     def current(self, key: _Key) -> NullModel | None:
-        """Return the model of a collection; made now if it is missing and nobody makes it."""
+        """Return the model of a collection; a missing one is made, unless another thread does."""
         kept = self._kept.get(key)
         if kept is None or time.monotonic() - kept.read_at > _KEEP_S:
             kept = self._read(key)

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 from soundalike.store.base import as_id
 from soundalike.store.connection import Cursor
 from soundalike.store.reading import PostgresReader
 from soundalike.store.schema import ensure_schema, has_schema, lock_schema
 from soundalike.store.voices import (
-    Candidate,
-    Enrolment,
-    Speaker,
     SpeakerStore,
-    Utterance,
-    VoiceSpec,
     check_utterance,
     check_voice,
     check_voice_spec,
     checked_name,
     speaker_not_found,
 )
-from soundalike.types import FloatArray
-
-_Result = TypeVar("_Result")
+from soundalike.types import Candidate, Enrolment, FloatArray, Speaker, Utterance, VoiceSpec
 
 
 class PostgresSpeakers(PostgresReader, SpeakerStore):
@@ -145,10 +137,6 @@ class PostgresSpeakers(PostgresReader, SpeakerStore):
     def _utterances(self, cursor: Cursor, name: str) -> list[Utterance]:
         cursor.execute(self._sql["list_utterances"], {"name": name})
         return [Utterance(*row) for row in cursor.fetchall()]
-
-    def _with_schema(self, work: Callable[[Cursor], _Result], missing: _Result) -> _Result:
-        """Run a function in a transaction; return `missing` without tables."""
-        return self._run(lambda cursor: work(cursor) if has_schema(cursor) else missing)
 
 
 def _text(vector: FloatArray) -> Any:

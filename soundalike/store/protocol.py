@@ -22,12 +22,16 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.normal_models import NormalStore
 from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(SpeakerStore, Protocol):
-    """Stores recordings in named collections, and speakers; every call is one transaction."""
+class Store(SpeakerStore, NormalStore, Protocol):
+    """Stores recordings in named collections, speakers, and models of what is normal.
+
+    Every call is one transaction.
+    """
 
     def add(
         self,

@@ -80,6 +80,10 @@ class PostgresReader:
             self._migrate()
             return self._db.run(work)
 
+    def _with_schema(self, work: Callable[[Cursor], _Result], missing: _Result) -> _Result:
+        """Run a function in a transaction; return `missing` without tables."""
+        return self._run(lambda cursor: work(cursor) if has_schema(cursor) else missing)
+
     def _run_in(
         self, collection: str, work: Callable[[Cursor, Collection], _Result], missing: _Result
     ) -> _Result:

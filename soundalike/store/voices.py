@@ -1,12 +1,10 @@
-"""Speakers and their utterances: values, checks, and the interface of stores that keep them."""
+"""Speakers and their utterances: checks, and the interface of stores that keep them."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -18,89 +16,18 @@ from soundalike.errors import (
     SpeakerNotFound,
 )
 from soundalike.store.base import checked_id, is_storable
-from soundalike.types import FloatArray
+from soundalike.types import (
+    Candidate,
+    Enrolment,
+    FloatArray,
+    Speaker,
+    Utterance,
+    VoiceSpec,
+)
 
 MAX_NAME = 100
 #: Words that addresses of the service use in the place of a name.
 RESERVED_NAMES = ("identify",)
-
-#: What became of an utterance: it is new, or was enrolled under this path (``unchanged``) or another one
-#: (``updated``).
-Enrolment = Literal["added", "unchanged", "updated"]
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceSpec:
-    """The encoder of voices; vectors of two recordings are comparable if these are equal.
-
-    Attributes
-    ----------
-    encoder : str
-        Name of the encoder.
-    fingerprint : str
-        Hash of its weights and of how speech is cut.
-    dimension : int
-        Length of a vector.
-    """
-
-    encoder: str
-    fingerprint: str
-    dimension: int
-
-    def describe(self) -> str:
-        """Return the specification as a phrase for messages."""
-        return f"encoder {self.encoder} ({self.fingerprint[:12]}), {self.dimension} dimensions"
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """A recording of one speaker.
-
-    Attributes
-    ----------
-    recording_id : str
-        UUID, of the content.
-    uri : str
-        Absolute path.
-    duration_s, speech_s : float
-        Length with and without pauses.
-    enrolled_at : datetime or None
-        With time zone; None before it is stored.
-    """
-
-    recording_id: str
-    uri: str
-    duration_s: float
-    speech_s: float
-    enrolled_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Speaker:
-    """An enrolled speaker.
-
-    Attributes
-    ----------
-    name : str
-    utterances : int
-        Number of enrolled utterances, at least 1.
-    speech_s : float
-        Seconds of speech in all of them.
-    enrolled_at : datetime
-        Time of the first enrolment, with time zone.
-    """
-
-    name: str
-    utterances: int
-    speech_s: float
-    enrolled_at: datetime
-
-
-class Candidate(NamedTuple):
-    """A speaker and the score, -1 to 1: the cosine of the angle to the mean of the utterances."""
-
-    speaker: str
-    score: float
 
 
 class SpeakerStore(Protocol):

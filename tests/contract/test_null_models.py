@@ -13,7 +13,7 @@ import pytest
 from soundalike.errors import IndexEmpty
 from soundalike.scores.fitting import fit
 from soundalike.search.find import find_hits
-from soundalike.search.queries import EmbeddedQuery
+from soundalike.search.queries import EmbeddedQuery, text_query
 from soundalike.search.ranking import rank_collections
 from soundalike.store import MemoryStore, Store, null_models
 from soundalike.store.blocks import choose_blocks
@@ -80,6 +80,13 @@ def test_few_recordings_have_unknown_rates(collection: Collection):
     assert collection.store.null_model() is None
     assert {match.false_alarm_rate for match in _search(collection)} == {None}
     assert _search(collection, max_false_alarms=1.0) == []
+
+
+def test_scores_of_texts_have_unknown_rates(collection: Collection):
+    _fill(collection, 0, 30)
+    query = text_query("a dog", collection.vectors(1), collection.spec)
+
+    assert {match.false_alarm_rate for match in _ranked(collection, query)} == {None}
 
 
 def test_a_collection_that_does_not_exist_has_no_model(collection: Collection):
@@ -272,3 +279,24 @@ def test_a_store_that_cannot_be_written_still_has_a_model(rng: np.random.Generat
     assert model is not None
     assert models.current("c") == model
     assert NullModels[str](refuse, refuse, refuse, refuse).current("c") is None
+
+
+def test_one_model_is_made_at_a_time():
+    """So many searches of new collections do not compare recordings all at once."""
+    asked: list[str] = []
+    begun, may_end = threading.Event(), threading.Event()
+
+    def sample(key: str) -> Sample:
+        asked.append(key)
+        begun.set()
+        assert may_end.wait(10)
+        return Sample([], 0)
+
+    models = NullModels[str](lambda _: None, lambda *_: None, sample, lambda _: 30)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(models.current, "first")
+        assert begun.wait(10)
+        assert models.current("second") is None
+        assert asked == ["first"]
+        may_end.set()
+        assert first.result() is None

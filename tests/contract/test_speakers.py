@@ -18,7 +18,7 @@ from soundalike.errors import (
     ParameterError,
     SpeakerNotFound,
 )
-from soundalike.store.voices import Candidate, Utterance, VoiceSpec
+from soundalike.types import Candidate, Utterance, VoiceSpec
 
 if TYPE_CHECKING:
     from soundalike.store import PostgresStore, Store

@@ -16,6 +16,7 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from executors.gateway.api import routes_search
 from executors.gateway.api.description import describe
+from executors.gateway.guard.limits import _discard
 from executors.gateway.guard.load import Load
 from executors.gateway.guard.middleware import protect
 from executors.gateway.guard.policy import Access
@@ -347,6 +348,16 @@ def test_a_refused_body_that_comes_anyway_is_read_and_forgotten(make_app: Callab
     app = make_app(max_body_mb=1)
     (answer,) = run(ask(app, chunks=[b"x"] * 5, content_length=str((1 << 20) + 1)))
     assert (answer.status, answer.n_read) == (413, 5)
+
+
+def test_a_refused_body_is_not_read_on_when_its_client_has_gone():
+    messages = [{"type": "http.request", "more_body": True}, {"type": "http.disconnect"}]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    asyncio.run(_discard(receive))
+    assert messages == []
 
 
 def test_a_body_that_does_not_say_so_is_read_up_to_the_limit(make_app: Callable[..., FastAPI]):

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from executors.gateway.guard.grpc import CallGuard, SlotTurns
+from executors.gateway.guard.grpc import CallGuard, SlotTurns, _answered
 from executors.gateway.guard.load import Load
 from executors.gateway.guard.policy import Access
 from executors.jina_fixes.request_steps import add_steps
@@ -229,6 +229,29 @@ def test_a_request_of_the_gateway_itself_needs_no_slot_of_its_own():
 
     worker, load = Worker(), Load.of(Limits(max_running=1, max_waiting=5))
     asyncio.run(serve(worker, load, talk, steps=[ask_first]))
+
+
+def test_calls_of_one_message_are_answered_and_calls_without_one_end():
+    async def single(message: bytes, _: Any) -> bytes:
+        return message
+
+    async def twice(message: bytes, _: Any) -> AsyncIterator[bytes]:
+        yield message
+        yield message
+
+    async def stream(*messages: bytes) -> AsyncIterator[bytes]:
+        for message in messages:
+            yield message
+
+    async def answers(handler: Any, *messages: bytes) -> list[bytes]:
+        context: Any = None
+        return [answer async for answer in _answered(handler, stream(*messages), context)]
+
+    one = SimpleNamespace(stream_stream=None, unary_unary=single, unary_stream=None)
+    several = SimpleNamespace(stream_stream=None, unary_unary=None, unary_stream=twice)
+    for handler, expected in ((one, [b"x"]), (several, [b"x", b"x"])):
+        assert asyncio.run(answers(handler, b"x")) == expected
+        assert asyncio.run(answers(handler)) == []
 
 
 def test_messages_of_a_call_that_has_ended_are_not_read():

@@ -23,7 +23,14 @@ METHODS = {
     },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
-        *("list_folders", "delete_collection", "delete_path", "delete_recording", "delete_label"),
+        *(
+            "list_folders",
+            "list_models",
+            "delete_collection",
+            "delete_path",
+            "delete_recording",
+            "delete_label",
+        ),
         *("list_annotations", "list_annotation_labels", "upload_annotations", "delete_annotations"),
     },
     "indexing": {
@@ -41,6 +48,11 @@ METHODS = {
     "playback": {
         *("get_audio", "get_waveform", "get_spectrogram", "waveform_upload", "spectrogram_upload"),
     },
+    "speakers": {
+        *("list_speakers", "list_utterances", "enrol_speaker", "enrol_speaker_upload"),
+        *("identify_speaker", "identify_speaker_upload", "verify_speaker", "verify_speaker_upload"),
+        *("remove_speaker", "remove_utterance", "get_utterance_audio"),
+    },
     "service": {"get_page", "get_health", "get_metrics"},
     "jina": {
         *(
@@ -53,6 +65,8 @@ METHODS = {
         ),
         *("jina_folders", "jina_collections", "jina_status", "jina_delete", "jina_drop"),
         *("jina_annotations", "jina_annotation_labels", "jina_annotate", "jina_remove_annotations"),
+        *("jina_enrol", "jina_identify", "jina_verify", "jina_speakers", "jina_utterances"),
+        "jina_remove_speaker",
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -114,7 +128,8 @@ def test_ids_of_operations_are_the_names_of_methods(described: dict[str, Any]):
 def test_operations_say_what_they_do_in_plain_words(described: dict[str, Any]):
     verbs = {"Search", "Count", "Get", "List", "Delete", "Upload", "Index", "Cancel", "Watch", "Play"}
     for path, _, operation in _operations(described):
-        assert operation["summary"].split()[0].rstrip(",") in verbs | {"Draw", "Check"}, path
+        verbs |= {"Draw", "Check", "Enrol", "Identify", "Verify", "Remove"}
+        assert operation["summary"].split()[0].rstrip(",") in verbs, path
         assert operation["description"], path
 
 
@@ -253,6 +268,7 @@ def _fill(service: Service, toy_data: Path) -> None:
     other = {"uri": str(toy_data / "siren" / "siren_2.m4a"), "label": "scratch"}
     service.post("/index", {"uri": str(siren)}, {"uri": str(rain)}, other)
     service.post("/index", {"uri": str(rain)}, collection="scratch")
+    service.post("/enrol", {"uri": str(siren)}, speaker="Ann Example")
 
 
 def test_every_example_is_answered(
@@ -270,7 +286,8 @@ def test_every_example_is_answered(
 
     wrong = {}
     for path, method, operation in _operations(described):
-        if method == "delete" or path in ("/delete", "/drop"):
+        is_of_speaker = path.startswith("/api/speakers/{name}") or path in ("/verify", "/utterances")
+        if method == "delete" or is_of_speaker or path in ("/delete", "/drop", "/remove_speaker"):
             _fill(service, toy_data)
         answer = caller.call(path, method, operation)
         if path == "/health" and answer.status_code == 503:

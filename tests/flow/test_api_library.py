@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.fixtures.service import Service
 
 EXECUTORS = ("segmenter", "encoder", "indexer", "ranker")
@@ -188,23 +184,3 @@ def test_the_page_is_asked_for_again_each_time(service: Service):
     assert requests.head(service.url + "/", timeout=60).status_code == 200
     for path in ("/static/../gateway.py", "/static/%2e%2e/gateway.py", "/static/none.js"):
         assert _get(service, path).status_code == 404
-
-
-def _listens_on(process: psutil.Process) -> set[int]:
-    return {found.laddr.port for found in process.net_connections() if found.status == "LISTEN"}
-
-
-def test_a_dead_executor_is_named(
-    start_launcher: Callable[..., Service],
-    service_environ: dict[str, str],
-):
-    service = start_launcher(service_environ)
-    # The launcher would notice and end the rest as well.
-    service.program.process.send_signal(signal.SIGSTOP)
-    ports = {child: _listens_on(child) for child in service.program.everybody()}
-    next(child for child, found in ports.items() if found and service.port not in found).kill()
-    answer = _get(service, "/health")
-    problem = answer.json()
-    assert (answer.status_code, problem["code"]) == (503, "service.unavailable")
-    assert sum(f"{name}:" in problem["detail"] for name in EXECUTORS) == 1
-    service.program.kill()

@@ -20,6 +20,7 @@ import soundfile
 
 from soundalike.audio.loading import load_audio
 from soundalike.cli.main import main
+from tests.fixtures.voices import voice
 
 if TYPE_CHECKING:
     from tests.fixtures.database import DatabaseServer
@@ -46,6 +47,16 @@ CLIPS = {
     **{f"home/ESC-50/audio/1-{n}.wav": (f"siren/siren_{n}", 4.0) for n in (1, 3)},
     **{f"home/ESC-50/audio/2-{n}.wav": (f"rain/rain_{n}", 4.0) for n in (1, 3)},
 }
+#: Synthetic voices: pitch and seed.
+VOICES = [
+    *((f"ann-{seed}.wav", 190.0, seed) for seed in (1, 2, 3)),
+    ("unknown.wav", 190.0, 1),
+    *(
+        (f"voices/{name}/{seed}.wav", pitch_hz, seed)
+        for name, pitch_hz in (("ann", 190.0), ("bo", 100.0), ("cy", 140.0), ("di", 240.0))
+        for seed in range(4)
+    ),
+]
 TABLE = "filename,fold,category,depth_m,site\n" + "".join(
     # Each fold has both kinds.
     f"{kind}-{n}.wav,{n},{label},2.5,lake\n"
@@ -121,6 +132,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_data: Path) -> Path:
     # More than an hour, so that 1:02:05 is in it.
     noise = np.random.default_rng(1).uniform(-0.1, 0.1, 3_760 * 1_000)
     soundfile.write(here / "night.flac", noise, 1_000)
+    for name, pitch_hz, seed in VOICES:
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(here / name, voice(pitch_hz, seed), RATE_HZ)
     (here / "home" / "ESC-50" / "meta").mkdir()
     (here / "home" / "ESC-50" / "meta" / "esc50.csv").write_text(TABLE)
     (here / "recipe.sql").write_text("SELECT 1;")
@@ -148,6 +162,8 @@ def run(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(folder / "home"))
     monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
+    # The one for voices needs weights.
+    monkeypatch.setenv("SOUNDALIKE_SPEAKER_MODEL", "logmel-modulation")
 
     def running() -> str:
         """Return the address of the service, which has the demo's barks."""

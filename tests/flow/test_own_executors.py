@@ -142,8 +142,11 @@ def _ping(address: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_jinas_readiness_is_honest(own: Service, wait_until: Callable[..., Any]):
+def test_a_dead_executor_is_named_and_jinas_readiness_is_honest(
+    own: Service, wait_until: Callable[..., Any]
+):
     """The last one here: it ends an executor."""
+    names = own.request("/health").json["executors"]
     http = Client(host="127.0.0.1", port=own.port, protocol="http")
     grpc = Client(host="127.0.0.1", port=own.grpc_port, protocol="grpc")
     assert http.is_flow_ready()
@@ -155,6 +158,9 @@ def test_jinas_readiness_is_honest(own: Service, wait_until: Callable[..., Any])
     own.program.process.send_signal(signal.SIGSTOP)
     _an_executor(own).kill()
     wait_until(lambda: own.request("/dry_run").status == 503, "the gateway notices", 60)
+    answer = own.request("/health")
+    assert (answer.status, answer.json["code"]) == (503, "service.unavailable")
+    assert sum(f" {name}:" in answer.json["detail"].replace("(", " ") for name in names) == 1
     assert not http.is_flow_ready()
     assert not grpc.is_flow_ready()
     assert _ping(f"http://127.0.0.1:{own.port}") == 1

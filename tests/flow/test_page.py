@@ -174,6 +174,37 @@ def test_a_part_of_a_match_is_looked_for(searched: Any):
     expect(match(searched, 1).get_by_role("heading")).to_have_text("siren_2.m4a")
 
 
+def test_no_good_match_is_an_answer(searched: Any):
+    """Of five recordings no rate is known, so none is within the limit."""
+    searched.locator("#filters summary").click()
+    searched.get_by_label("False alarms").select_option("0.01")
+    searched.get_by_role("button", name="Search", exact=True).click()
+    expect(searched.locator("#results")).to_contain_text("No good match")
+    expect(searched.locator("#announcer")).to_have_text("No good match")
+    expect(searched.locator("#filter-count")).to_have_text("1 active")
+
+    searched.get_by_role("button", name="Show the best matches anyway").click()
+    expect(searched.locator(".match")).to_have_count(len(STORED))
+    expect(searched.get_by_label("False alarms")).to_have_value("")
+    assert searched.complaints == []
+
+
+def test_matches_say_how_many_unrelated_recordings_score_as_high(
+    service: Service, page: Any, toy_data: Path
+):
+    names = [path for path in sorted(toy_data.glob("[b-s]*/*_*.*")) if path.parent.name != "queries"]
+    answer = service.post("/index", *({"uri": str(path)} for path in names))
+    assert answer.json["parameters"]["failed"] == 0, answer.text
+    page.goto(page.address)
+    page.locator("#file").set_input_files(str(toy_data / "queries" / "dog_bark_query_1.mp3"))
+
+    first = match(page, 1)
+    expect(first.locator(".words")).to_have_text(re.compile("^(strong|likely|weak)$"))
+    expect(first.locator(".facts")).to_contain_text(re.compile(r"1 in [\d,]+ unrelated recordings"))
+    expect(page.locator("#announcer")).to_contain_text(re.compile("(strong|likely|weak)$"))
+    expect(match(page, 10).locator(".facts")).to_contain_text("unrelated recordings score")
+
+
 def test_query_and_match_are_heard_one_after_the_other(searched: Any):
     first = match(searched, 1)
     first.get_by_role("button", name="Compare").click()

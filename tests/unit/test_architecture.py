@@ -41,6 +41,7 @@ ROOMS = (
     "archive",
     "evaluation",
     "speakers",
+    "anomalies",
     "doctor",
     "client",
     "cli",

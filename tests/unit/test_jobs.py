@@ -104,11 +104,49 @@ def test_a_job_that_fails_says_why(error: Exception, code: str, said: str):
     assert job.finished_at is not None
 
 
-def test_errors_are_kept_up_to_a_hundred():
-    job = _job()
-    for number in range(150):
-        job.note_error(f"{number}.wav", "audio.unreadable", "no sound")
-    assert [error.uri for error in job.errors] == [f"{number}.wav" for number in range(100)]
+def test_a_job_is_tidied_up_after_however_it_ends_but_not_where_the_service_stops():
+    async def run() -> list[str]:
+        jobs, tidied, begun = Jobs(), [], asyncio.Event()
+
+        async def fail(_: Job) -> None:
+            raise StoreUnavailable("no server")
+
+        async def wait(_: Job) -> None:
+            begun.set()
+            await asyncio.sleep(60)
+
+        async def start(name: str, work: Any) -> Job:
+            async def tidy_up() -> None:
+                tidied.append(name)
+
+            return await jobs.start(_job(), work, tidy_up)
+
+        for name, work in (("done", _nothing), ("failed", fail)):
+            assert (await _finished(jobs, await start(name, work))).state == name
+        running, waiting = await start("running", wait), await start("waiting", wait)
+        await begun.wait()
+        for job in (waiting, running):
+            assert (await jobs.cancel(job.id)).state == "cancelled"
+        begun.clear()
+        await start("stopped", wait)
+        await begun.wait()
+        await jobs.close()
+        return tidied
+
+    assert asyncio.run(run()) == ["done", "failed", "waiting", "running"]
+
+
+def test_a_job_counts_from_zero_and_keeps_the_first_of_a_long_list():
+    job = Job(kind="folder", collection="default")
+    counts = {value for value in job.model_dump().values() if isinstance(value, int)}
+    assert counts == {0}
+    for number in range(101):
+        job.note_error(str(number), "audio.empty", "empty")
+        job.note_warning(str(number), "damaged")
+        job.note_left_out(str(number), "no sound")
+    assert [error.uri for error in job.errors] == [str(number) for number in range(100)]
+    assert [warning.uri for warning in job.warnings] == [str(number) for number in range(100)]
+    assert [file.uri for file in job.left_out_files] == [str(number) for number in range(20)]
 
 
 def test_who_watches_late_sees_the_end():

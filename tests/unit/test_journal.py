@@ -105,6 +105,10 @@ def test_one_service_at_a_time_has_the_journal(
     assert "locked" in caplog.text
 
 
+def test_a_journal_is_for_the_service_alone(open_journal: Callable[[], Journal]):
+    assert open_journal()._path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_damaged_journal_is_put_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (tmp_path / FILE_NAME).write_bytes(b"no database" * 100)
     journal = Journal.open(tmp_path / FILE_NAME)

@@ -718,3 +718,59 @@ WHERE NOT EXISTS (SELECT FROM soundalike.utterances AS u WHERE u.speaker_id = s.
 
 -- name: is_utterance
 SELECT EXISTS (SELECT FROM soundalike.utterances WHERE uri = %(uri)s);
+
+-- name: list_normal_models
+SELECT name, version, summary, created_at, updated_at FROM soundalike.normal_models ORDER BY name;
+
+-- name: find_normal_model
+SELECT name, version, summary, created_at, updated_at, model
+FROM soundalike.normal_models WHERE name = %(name)s;
+
+-- name: put_normal_model
+INSERT INTO soundalike.normal_models (name, summary, model)
+VALUES (%(name)s, %(summary)s::jsonb, %(model)s) ON CONFLICT DO NOTHING;
+
+-- name: replace_normal_model
+UPDATE soundalike.normal_models
+SET version = version + 1, summary = %(summary)s::jsonb, model = %(model)s, updated_at = now()
+WHERE name = %(name)s AND version = %(version)s;
+
+-- name: remove_normal_model
+DELETE FROM soundalike.normal_models WHERE name = %(name)s;
+
+-- name: remove_watch_events
+DELETE FROM soundalike.watch_events WHERE name = %(name)s;
+
+-- name: share_normal_model
+-- Keeps the model from being removed until the transaction ends.
+SELECT FROM soundalike.normal_models WHERE name = %(name)s FOR KEY SHARE;
+
+-- name: put_watched_file
+INSERT INTO soundalike.watched_files (name, uri, size_bytes, mtime_ns, event_id, is_told)
+VALUES (%(name)s, %(uri)s, %(size_bytes)s, %(mtime_ns)s, %(event_id)s, %(is_told)s)
+ON CONFLICT DO NOTHING;
+
+-- name: put_watch_event
+INSERT INTO soundalike.watch_events
+    (event_id, name, uri, size_bytes, mtime_ns, occurred_at, is_anomalous, details)
+VALUES (%(event_id)s, %(name)s, %(uri)s, %(size_bytes)s, %(mtime_ns)s, %(occurred_at)s, %(is_anomalous)s,
+        %(details)s::jsonb);
+
+-- name: list_watched_files
+SELECT uri, size_bytes, mtime_ns FROM soundalike.watched_files
+WHERE name = %(name)s AND uri = ANY (%(uris)s);
+
+-- name: list_watch_events
+SELECT event_id::text, name, uri, size_bytes, mtime_ns, occurred_at, is_anomalous, details
+FROM soundalike.watch_events
+WHERE name = %(name)s AND (%(since)s::timestamptz IS NULL OR occurred_at >= %(since)s)
+  AND (is_anomalous OR NOT %(only_anomalous)s)
+ORDER BY occurred_at DESC, event_id DESC LIMIT %(limit)s;
+
+-- name: list_untold_events
+SELECT e.event_id::text, e.name, e.uri, e.size_bytes, e.mtime_ns, e.occurred_at, e.is_anomalous, e.details
+FROM soundalike.watched_files AS w JOIN soundalike.watch_events AS e USING (event_id)
+WHERE w.name = %(name)s AND NOT w.is_told ORDER BY e.occurred_at, e.event_id;
+
+-- name: mark_told
+UPDATE soundalike.watched_files SET is_told = true WHERE event_id = %(event_id)s;

@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (9);
+INSERT INTO soundalike.schema_version (version) VALUES (10);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -118,3 +118,51 @@ CREATE TABLE soundalike.utterances (
     PRIMARY KEY (speaker_id, recording_id)
 );
 CREATE INDEX utterances_uri ON soundalike.utterances (uri);
+
+-- One row per model of what is normal, per machine or site. Models belong to no collection.
+CREATE TABLE soundalike.normal_models (
+    name text COLLATE "C" PRIMARY KEY,
+    -- Grows with each change; a change that was made from another version is refused.
+    version integer NOT NULL DEFAULT 1,
+    -- What the model says of itself: encoder, windows, method, threshold, numbers.
+    summary jsonb NOT NULL,
+    -- Vectors and scores of the normal recordings, as NumPy's npz.
+    model bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row per watched file that was scored; it is scored again only after a change.
+CREATE TABLE soundalike.watched_files (
+    name text COLLATE "C" NOT NULL REFERENCES soundalike.normal_models ON DELETE CASCADE,
+    uri text COLLATE "C" NOT NULL,
+    size_bytes bigint NOT NULL,
+    mtime_ns bigint NOT NULL,
+    event_id uuid NOT NULL,
+    -- False: hooks have still to be told.
+    is_told boolean NOT NULL,
+    PRIMARY KEY (name, uri, size_bytes, mtime_ns)
+);
+CREATE INDEX watched_files_untold ON soundalike.watched_files (name) WHERE NOT is_told;
+
+-- One row per score of a watched file. With TimescaleDB this is a hypertable over occurred_at.
+CREATE TABLE soundalike.watch_events (
+    event_id uuid NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    uri text COLLATE "C" NOT NULL,
+    size_bytes bigint NOT NULL,
+    mtime_ns bigint NOT NULL,
+    -- Start of the recording; the time of the file's last change where that is unknown.
+    occurred_at timestamptz NOT NULL,
+    is_anomalous boolean NOT NULL,
+    details jsonb NOT NULL,
+    PRIMARY KEY (event_id, occurred_at)
+);
+CREATE INDEX watch_events_time ON soundalike.watch_events (name, occurred_at DESC);
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'timescaledb') THEN
+        PERFORM create_hypertable('soundalike.watch_events', by_range('occurred_at', INTERVAL '1 month'),
+                                  create_default_indexes => false);
+    END IF;
+END $$;

@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from soundalike.audio.spectrogram import Compression, LogMel
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import index_spec
 from soundalike.encoders.embedding import CutRecording, embed_windows
-from soundalike.encoders.manifest import Manifest, read_manifest, shipped_manifests
+from soundalike.encoders.manifest import (
+    LogMelInput,
+    Manifest,
+    WaveformInput,
+    read_manifest,
+    shipped_manifests,
+)
 from soundalike.encoders.model_file import ModelFile, fingerprint
 from soundalike.errors import ParameterError, WeightsCorrupt
 from soundalike.types import Window
@@ -165,6 +173,62 @@ def test_a_wrong_fact_is_named(change: dict[str, Any], said: str, make_model: Ma
     _, manifest = make_model(**change)
     with pytest.raises(ParameterError, match=said):
         read_manifest(manifest)
+
+
+@pytest.mark.parametrize(
+    ("place", "least", "most", "step"),
+    [
+        ("input.sample_rate_hz", 1000, 384_000, 1),
+        ("input.frame_length", 1, None, 1),
+        ("input.fft_length", 1, None, 1),
+        ("input.hop_length", 1, None, 1),
+        ("input.n_mels", 1, None, 1),
+        ("input.frames", 1, None, 1),
+        ("input.min_hz", 0.0, None, 0.1),
+        ("input.pre_emphasis", 0.0, 0.99, 0.01),
+        ("input.max_hz", 0.1, None, 0.1),
+        ("input.deviation", 0.1, None, 0.1),
+        ("input.compression.gain", 0.1, None, 0.1),
+        ("input.compression.offset", 0.0, None, 0.1),
+        ("input.compression.floor", 0.0, None, 0.1),
+        ("input.compression.reference", 0.1, None, 0.1),
+        ("input.compression.top_db", 0.1, None, 0.1),
+        ("source.size_bytes", 1, None, 1),
+        ("output.dimension", 1, 16_000, 1),
+        ("hop_s", 0.1, None, 0.1),
+    ],
+)
+def test_limits_of_facts(place: str, least: float, most: float | None, step: float):
+    def changed(value: float) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(json.dumps(FACTS))
+        *folders, name = place.split(".")
+        inner = facts
+        for folder in folders:
+            inner = inner[folder]
+        inner[name] = value
+        return facts
+
+    taken = [least] if most is None else [least, most]
+    for value in taken:
+        Manifest.model_validate(changed(value))
+    for value in [round(least - step, 2), *([] if most is None else [round(most + step, 2)])]:
+        with pytest.raises(ValidationError, match=place.rpartition(".")[2]):
+            Manifest.model_validate(changed(value))
+
+
+def test_facts_that_are_left_out_change_nothing():
+    left_out = {name: value for name, value in LOG_MEL.items() if name != "compression"}
+    compression = {"kind": "ln"}
+    found = Manifest.model_validate({**FACTS, "input": {**left_out, "compression": compression}})
+    assert isinstance(found.input, LogMelInput)
+    given = {key: value for key, value in left_out.items() if key in LogMel.__dataclass_fields__}
+    assert found.input.spectrogram() == LogMel(**given, compression=Compression("ln"))
+    assert (found.centre, found.checks, found.source.size_bytes) == (None, [], None)
+    waveform = Manifest.model_validate({**FACTS, "input": WAVEFORM}).input
+    assert isinstance(waveform, WaveformInput)
+    assert (waveform.input_gain, waveform.axes) == (1.0, "time")
+    with pytest.raises(ValidationError, match="frozen"):
+        found.title = "Another title"  # type: ignore[misc]
 
 
 def test_a_missing_fact_is_named(make_model: Make):

@@ -111,7 +111,7 @@ class Card {
         { class: "score" },
         el("span", { class: "number" }, el("span", { class: "unseen" }, "score "), score.toFixed(2)),
         el("span", { class: "bar-track", "aria-hidden": "true" }, bar),
-        words && el("span", { class: "words", title: frequency(this.match) }, words, el("span", { class: "unseen" }, `, ${frequency(this.match)}`)),
+        words && el("span", { class: "words" }, words),
       ),
     );
   }
@@ -122,6 +122,7 @@ class Card {
     const facts = [
       ["at", `${span(start, end)} of ${length(whole)}`],
       ["like", from === null ? null : `${span(from, to)} of the query`],
+      ["false alarms", frequency(this.match)],
       ["heard", recordingTime(this.match.occurred_at, this.match.recorded_at_source)],
       ["in", collection === (chosen() || "default") ? null : collection],
     ];

@@ -22,7 +22,7 @@ export const isPoor = (best) => best.strength === "chance";
 export const EXPLANATION =
   "The score is the cosine similarity of the two most similar windows: 1 is the same audio. How high unrelated " +
   "recordings of this collection score is measured: a match is strong if at most 1 in 1,000 of them scores as high, " +
-  "likely if 1 in 100, weak if 1 in 10, and otherwise chance. Below 20 recordings this is unknown.";
+  "likely if 1 in 100, weak if 1 in 10, and otherwise chance. For texts and below 20 recordings this is unknown.";
 
 function rounded(number) {
   const digits = Math.max(0, Math.floor(Math.log10(number)) - 1);
