@@ -209,6 +209,7 @@ class VGGishEncoder(Executor):
         return EmbeddedClip(
             **carried_fields(doc),
             kind=doc.kind,
+            like_label=doc.like_label,
             text=doc.text,
             start_s=doc.start_s,
             end_s=doc.end_s,

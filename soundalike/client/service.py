@@ -276,7 +276,8 @@ class Service:
         excerpt, vector = query.excerpt, query.vector
         values = {
             **{"start_s": excerpt.start_s, "end_s": excerpt.end_s, "at_s": excerpt.at_s},
-            **{"recording_id": query.recording_id, "text": query.text, **parameters},
+            **{"recording_id": query.recording_id, "text": query.text, "like_label": query.like_label},
+            **parameters,
             "vector": None if vector is None else np.asarray(vector, dtype=float).tolist(),
         }
         given = {name: value for name, value in values.items() if value is not None}

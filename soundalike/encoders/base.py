@@ -12,6 +12,7 @@ import numpy as np
 from soundalike.audio import front_end
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
+from soundalike.config import MODELS
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray, IndexSpec
 
@@ -223,6 +224,22 @@ def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None =
         window_s=plan.window_s,
         stride_s=plan.stride_s,
     )
+
+
+def examples_of(spec: IndexSpec) -> int:
+    """Return how many examples, side by side, make the vector of a window of an index; 1 if not known.
+
+    Examples
+    --------
+    >>> examples_of(IndexSpec("logmel-modulation", "0", 512, 4.0, 2.0))
+    4
+    >>> examples_of(IndexSpec("aisfx", "0", 512, 4.0, 2.0))
+    1
+    """
+    if spec.encoder not in MODELS or "+hop" in spec.fingerprint:
+        return 1
+    n_examples = VGGISH_LAYOUT.examples_per_window(WindowPlan(spec.window_s, spec.stride_s))
+    return n_examples if spec.dimension == VGGISH_LAYOUT.window_dimension(n_examples) else 1
 
 
 def only_network(encoder: Encoder) -> Network:

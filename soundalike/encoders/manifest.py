@@ -34,6 +34,9 @@ _INPUT = "name of the network's input; left out, the network has one"
 _LATER = {"output": {"frames": "none"}}
 
 
+_Positive = Annotated[float, Field(gt=0)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -99,7 +102,9 @@ class LogMelInput(_Strict):
     pre_emphasis: float = Field(0.0, ge=0, lt=1)
     centre_bands: bool = False
     mean: float | list[float] = Field(0.0, description="subtracted; one number, or one for each band")
-    deviation: float | list[float] = Field(1.0, description="divisor; one number, or one for each band")
+    deviation: _Positive | list[_Positive] = Field(
+        1.0, description="divisor; one number, or one for each band"
+    )
     frames: int = Field(ge=1, description="frames of an example")
     axes: Literal["time_mel", "mel_time", "channel_time_mel", "channel_mel_time"]
 
