@@ -33,7 +33,8 @@
     │   ├── DimensionMismatch
     │   ├── IndexEmpty
     │   ├── RecordingNotFound
-    │   └── SpeakerNotFound
+    │   ├── SpeakerNotFound
+    │   └── NormalModelNotFound
     ├── ArchiveError          an exported collection cannot be written or read
     │   ├── ArchiveInvalid
     │   └── ArchiveTooNew
@@ -213,6 +214,10 @@ class RecordingNotFound(StoreError, code="store.not_found", http_status=404):
 
 class SpeakerNotFound(StoreError, code="store.speaker_not_found", http_status=404):
     """No speaker of this name is enrolled, or none at all."""
+
+
+class NormalModelNotFound(StoreError, code="store.normal_model_not_found", http_status=404):
+    """No model of what is normal has this name."""
 
 
 class ArchiveError(SoundalikeError, code="archive.error", exit_status=7, http_status=422):

@@ -12,6 +12,7 @@ from soundalike.indexing.metadata import (
     FOLD_COLUMN,
     LABEL_COLUMNS,
     FileRow,
+    column_of,
     needed_text,
     read_file_rows,
     text_of,
@@ -85,7 +86,7 @@ def _label(row: FileRow) -> str:
 
 
 def _label_or(row: FileRow, otherwise: str) -> str:
-    column = next((name for name in LABEL_COLUMNS if name in row.cells), LABEL_COLUMNS[0])
+    column = column_of(row.cells, LABEL_COLUMNS)
     return text_of(row.cells.get(column), column, row.line) or otherwise
 
 

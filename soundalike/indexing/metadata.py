@@ -189,9 +189,8 @@ def _names_files(table: Path) -> bool:
 def _metadata_of(row: FileRow, zone: tzinfo) -> FileMetadata:
     cells, line = row.cells, row.line
     is_json = row.table.suffix.lower() in _JSON_SUFFIXES
-    file_column = next(name for name in FILE_COLUMNS if name in cells)
-    label_column = next((name for name in LABEL_COLUMNS if name in cells), LABEL_COLUMNS[0])
-    known = (file_column, label_column, START_COLUMN)
+    label_column = column_of(cells, LABEL_COLUMNS)
+    known = (column_of(cells, FILE_COLUMNS), label_column, START_COLUMN)
     tags = {
         key: value if is_json else typed(value)
         for key, value in cells.items()
@@ -334,11 +333,16 @@ def _parsed(text: str, number: int) -> Any:
 
 def needed_text(row: dict[str, Any], columns: Sequence[str], line: int) -> str:
     """Return the text of the first existing column; raise an error if it is empty."""
-    column = next((name for name in columns if name in row), columns[0])
+    column = column_of(row, columns)
     value = text_of(row.get(column), column, line)
     if not value:
         raise MetadataError(f"line {line} has no {' or '.join(columns)}; every row needs one")
     return value
+
+
+def column_of(row: dict[str, Any], columns: Sequence[str]) -> str:
+    """Return the first of several columns that exists, or else the first."""
+    return next((name for name in columns if name in row), columns[0])
 
 
 def text_of(value: Any, column: str, line: int) -> str:

@@ -26,6 +26,7 @@ class MemorySpeakers(SpeakerStore):
     """The part of `soundalike.store.MemoryStore` that keeps speakers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._voice_spec: VoiceSpec | None = None
         self._speakers: dict[str, _Enrolled] = {}
 

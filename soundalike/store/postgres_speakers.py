@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 from soundalike.store.base import as_id
 from soundalike.store.connection import Cursor
@@ -19,8 +18,6 @@ from soundalike.store.voices import (
     speaker_not_found,
 )
 from soundalike.types import Candidate, Enrolment, FloatArray, Speaker, Utterance, VoiceSpec
-
-_Result = TypeVar("_Result")
 
 
 class PostgresSpeakers(PostgresReader, SpeakerStore):
@@ -140,10 +137,6 @@ class PostgresSpeakers(PostgresReader, SpeakerStore):
     def _utterances(self, cursor: Cursor, name: str) -> list[Utterance]:
         cursor.execute(self._sql["list_utterances"], {"name": name})
         return [Utterance(*row) for row in cursor.fetchall()]
-
-    def _with_schema(self, work: Callable[[Cursor], _Result], missing: _Result) -> _Result:
-        """Run a function in a transaction; return `missing` without tables."""
-        return self._run(lambda cursor: work(cursor) if has_schema(cursor) else missing)
 
 
 def _text(vector: FloatArray) -> Any:

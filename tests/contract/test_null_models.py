@@ -279,3 +279,24 @@ def test_a_store_that_cannot_be_written_still_has_a_model(rng: np.random.Generat
     assert model is not None
     assert models.current("c") == model
     assert NullModels[str](refuse, refuse, refuse, refuse).current("c") is None
+
+
+def test_one_model_is_made_at_a_time():
+    """So many searches of new collections do not compare recordings all at once."""
+    asked: list[str] = []
+    begun, may_end = threading.Event(), threading.Event()
+
+    def sample(key: str) -> Sample:
+        asked.append(key)
+        begun.set()
+        assert may_end.wait(10)
+        return Sample([], 0)
+
+    models = NullModels[str](lambda _: None, lambda *_: None, sample, lambda _: 30)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(models.current, "first")
+        assert begun.wait(10)
+        assert models.current("second") is None
+        assert asked == ["first"]
+        may_end.set()
+        assert first.result() is None

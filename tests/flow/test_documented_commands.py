@@ -138,6 +138,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_data: Path) -> Path:
     (here / "home" / "ESC-50" / "meta").mkdir()
     (here / "home" / "ESC-50" / "meta" / "esc50.csv").write_text(TABLE)
     (here / "recipe.sql").write_text("SELECT 1;")
+    (here / "dog_bark_1_labels.txt").write_text("0.5\t1.5\tbark\n2\t2.5\tgrowl\n3\t4\tbark\n")
     (here / "toy-data").symlink_to(toy_data)
     return here
 

@@ -5,26 +5,19 @@ import http
 import pytest
 
 from executors.gateway.problems import problem_of
-from soundalike.errors import SoundalikeError, error_classes
-
-EACH_CLASS = pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.__name__)
+from soundalike.errors import error_classes
 
 
-@EACH_CLASS
-def test_own_error_keeps_code_status_and_sentence(cls: type[SoundalikeError]):
+def test_own_errors_keep_code_status_and_sentence():
     sentence = "/tmp/a: b.wav is 0.975 s: too short; use audio.empty: never"
-    problem = problem_of(500, repr(cls(sentence)))
-    assert problem == {
-        "status": cls.http_status,
-        "code": cls.code,
-        "title": http.HTTPStatus(cls.http_status).phrase,
-        "detail": sentence,
-    }
-
-
-@EACH_CLASS
-def test_own_error_without_a_sentence(cls: type[SoundalikeError]):
-    assert problem_of(500, repr(cls()))["code"] == cls.code
+    for cls in error_classes():
+        assert problem_of(500, repr(cls(sentence))) == {
+            "status": cls.http_status,
+            "code": cls.code,
+            "title": http.HTTPStatus(cls.http_status).phrase,
+            "detail": sentence,
+        }
+        assert problem_of(500, repr(cls()))["code"] == cls.code
 
 
 def test_own_error_of_several_lines_is_kept_whole():

@@ -36,6 +36,8 @@ TOLERANCE = round(TAIL_TOLERANCE_S * RATE)
         (6.05, 4, 2, [0, 2.05]),
         (3.0, 1, 1, [0, 1, 2]),
         (3.05, 1, 1, [0, 1, 2, 2.05]),  # moving would open a gap between the windows
+        (8.0, 4, 3.95, [0, 4]),  # no gap: the moved window begins where the one before it ends
+        (8.001, 4, 3.95, [0, 3.95, 4.001]),
         (3.5, 1, 1, [0, 1, 2, 2.5]),
         (12.0, 2, 5, [0, 5, 10]),  # gaps, on the caller's own wish
         (13.0, 2, 5, [0, 5, 10, 11]),

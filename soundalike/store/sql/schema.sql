@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (8);
+INSERT INTO soundalike.schema_version (version) VALUES (10);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -67,6 +67,29 @@ CREATE INDEX files_recording_id ON soundalike.files (collection_id, recording_id
 CREATE INDEX files_label ON soundalike.files (label);
 CREATE INDEX files_tags ON soundalike.files USING gin (tags jsonb_path_ops);
 
+-- Labels of spans inside recordings. The times belong to the content, so a changed file loses them.
+CREATE TABLE soundalike.annotations (
+    annotation_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    collection_id integer NOT NULL,
+    recording_id uuid NOT NULL,
+    -- In seconds from the recording's start; equal for a point.
+    start_s double precision NOT NULL CHECK (start_s >= 0),
+    end_s double precision NOT NULL CHECK (end_s >= start_s AND end_s < 'Infinity'),
+    -- NULL if unknown.
+    low_hz double precision,
+    high_hz double precision,
+    label text COLLATE "C" NOT NULL CHECK (label <> ''),
+    -- Path of the label file, or the name of another origin.
+    source text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    FOREIGN KEY (collection_id, recording_id) REFERENCES soundalike.recordings ON DELETE CASCADE
+);
+-- Importing a file twice changes nothing.
+CREATE UNIQUE INDEX annotations_once ON soundalike.annotations (
+    collection_id, recording_id, start_s, end_s, label, coalesce(low_hz, -1), coalesce(high_hz, -1)
+);
+CREATE INDEX annotations_label ON soundalike.annotations (collection_id, label);
+
 -- One row: the encoder of all speakers; none without speakers.
 CREATE TABLE soundalike.voice_encoder (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
@@ -95,3 +118,51 @@ CREATE TABLE soundalike.utterances (
     PRIMARY KEY (speaker_id, recording_id)
 );
 CREATE INDEX utterances_uri ON soundalike.utterances (uri);
+
+-- One row per model of what is normal, per machine or site. Models belong to no collection.
+CREATE TABLE soundalike.normal_models (
+    name text COLLATE "C" PRIMARY KEY,
+    -- Grows with each change; a change that was made from another version is refused.
+    version integer NOT NULL DEFAULT 1,
+    -- What the model says of itself: encoder, windows, method, threshold, numbers.
+    summary jsonb NOT NULL,
+    -- Vectors and scores of the normal recordings, as NumPy's npz.
+    model bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- One row per watched file that was scored; it is scored again only after a change.
+CREATE TABLE soundalike.watched_files (
+    name text COLLATE "C" NOT NULL REFERENCES soundalike.normal_models ON DELETE CASCADE,
+    uri text COLLATE "C" NOT NULL,
+    size_bytes bigint NOT NULL,
+    mtime_ns bigint NOT NULL,
+    event_id uuid NOT NULL,
+    -- False: hooks have still to be told.
+    is_told boolean NOT NULL,
+    PRIMARY KEY (name, uri, size_bytes, mtime_ns)
+);
+CREATE INDEX watched_files_untold ON soundalike.watched_files (name) WHERE NOT is_told;
+
+-- One row per score of a watched file. With TimescaleDB this is a hypertable over occurred_at.
+CREATE TABLE soundalike.watch_events (
+    event_id uuid NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    uri text COLLATE "C" NOT NULL,
+    size_bytes bigint NOT NULL,
+    mtime_ns bigint NOT NULL,
+    -- Start of the recording; the time of the file's last change where that is unknown.
+    occurred_at timestamptz NOT NULL,
+    is_anomalous boolean NOT NULL,
+    details jsonb NOT NULL,
+    PRIMARY KEY (event_id, occurred_at)
+);
+CREATE INDEX watch_events_time ON soundalike.watch_events (name, occurred_at DESC);
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'timescaledb') THEN
+        PERFORM create_hypertable('soundalike.watch_events', by_range('occurred_at', INTERVAL '1 month'),
+                                  create_default_indexes => false);
+    END IF;
+END $$;

@@ -66,6 +66,19 @@ def test_independent_windows_are_as_many_chances(asked: int, stored: int, rng: n
         assert rate / 1.6 < 1 - (1 - single) ** (asked * stored) < rate * 1.6
 
 
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_recordings_of_different_lengths_have_their_own_rates(size: int, rng: np.random.Generator):
+    sample = [
+        SampledRecording(frozenset(), directions(rng, 1 + number % 8, 16)) for number in range(240)
+    ]
+    model = fitted(sample)
+
+    assert model.usual_growth > 0.9
+    for rate in RATES[:-1]:
+        single = true_rate(model.threshold(rate, size, size), 16)
+        assert rate / 1.6 < 1 - (1 - single) ** (size * size) < rate * 1.6
+
+
 def test_windows_that_are_the_same_are_one_chance(rng: np.random.Generator):
     sample = [
         SampledRecording(frozenset(), np.repeat(directions(rng, 1, 16), 4, axis=0)) for _ in range(200)

@@ -1,0 +1,1 @@
+"""Models of what sounds normal, and scores of recordings against them."""
