@@ -291,6 +291,9 @@ class Status(BaseDoc):
     encoder: Optional[str] = None
     configured_encoder: Optional[str] = None
     encoder_description: Optional[str] = None
+    encoder_level: Optional[str] = Field(
+        default=None, description="what the configured encoder does about the level of a recording"
+    )
     encoder_licence: Optional[str] = Field(default=None, description="of the configured encoder")
     encoder_attribution: Optional[str] = Field(
         default=None, description="how the makers of the configured encoder want to be named"

@@ -14,7 +14,7 @@ from soundalike.anomalies.requests import CHOICES, LearnRequest
 from soundalike.audio.files import NO_TRACK, FileList
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
-from soundalike.cli.evaluation_output import check_report, note_failures, write_page
+from soundalike.cli.evaluation_output import note_failures
 from soundalike.cli.evaluation_settings import (
     COMPARE_KEYS,
     MAX_SETTINGS,
@@ -22,6 +22,7 @@ from soundalike.cli.evaluation_settings import (
     encoders_of,
     parse_setting,
 )
+from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.paths import LeftOut, metadata_tables, sound_files
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.indexing.requests import TableChoice
@@ -68,7 +69,7 @@ class EvaluateRequest:
                 f"{MAX_SETTINGS - 1} times"
             )
         if self.report:
-            check_report(self.report)
+            check_place("report", self.report, ".html", ".htm")
 
 
 @make_command(
@@ -181,14 +182,14 @@ def command(
     if events is not None:
         from soundalike.cli import evaluate_events
 
-        asked = evaluate_events.EvaluateEventsRequest(
+        events_request = evaluate_events.EvaluateEventsRequest(
             truth=events,
             queries=given["folder"],
             settings=settings,
             min_score=min_score,
             report=given["report"],
         )
-        return evaluate_events.run(asked, as_json=as_json)
+        return evaluate_events.run(events_request, as_json=as_json)
     if min_score is not None:
         raise ParameterError("--min-score is for events; give their table with --events")
     request = EvaluateRequest(
@@ -347,7 +348,8 @@ def _note_what_is_odd(result: Evaluation) -> None:
 def _write_report(path: Path, request: EvaluateRequest, results: Sequence[Evaluation]) -> None:
     from soundalike.evaluation.report import render
 
-    write_page(path, render(results, Path(os.path.abspath(request.folder)), _options(request)))
+    page = render(results, Path(os.path.abspath(request.folder)), _options(request))
+    write_page("report", path, page)
 
 
 def _options(request: EvaluateRequest) -> dict[str, str]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import opening, output
-from soundalike.cli.evaluation_output import check_report, note_failures, write_page
+from soundalike.cli.evaluation_output import note_failures
 from soundalike.cli.evaluation_settings import Setting, encoders_of
+from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.paths import sound_files
 from soundalike.errors import AudioError, ParameterError
 
@@ -53,7 +54,7 @@ class EvaluateEventsRequest:
 
     def __post_init__(self) -> None:
         if self.report:
-            check_report(self.report)
+            check_place("report", self.report, ".html", ".htm")
 
 
 def run(request: EvaluateEventsRequest, *, as_json: bool) -> int:
@@ -88,7 +89,7 @@ def run(request: EvaluateEventsRequest, *, as_json: bool) -> int:
         from soundalike.evaluation.event_report import render
 
         page = render(results, request.truth, Path(os.path.abspath(request.queries)))
-        write_page(request.report, page)
+        write_page("report", request.report, page)
     return AudioError.exit_status if results[0].failed else 0
 
 

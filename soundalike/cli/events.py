@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import options, output
+from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.search import Sought, filters_of, opened_query
 from soundalike.events.requests import EVENT_ORDERS, EventsRequest
 
 if TYPE_CHECKING:
     from soundalike.cli.place import Place
+    from soundalike.events.listening import Listener
+    from soundalike.search.queries import EmbeddedQuery
+    from soundalike.store import Store
 
 _HEADER = f"{'score':>6}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
 
@@ -75,20 +79,40 @@ def run(request: EventsRequest, place: Place, *, as_json: bool) -> int:
     from soundalike.events.types import event_to_json
 
     count = 0
-    with opened_query(request.query, place, [request.collection]) as (store, query):
+    with opened(request, place) as (store, query, listener):
         for warning in query.warnings:
             output.note(f"warning: {warning}")
-        events = find_events(store, query, request, on_progress=_progress())
+        events = find_events(store, query, request, listener=listener, on_progress=_progress())
         for event in events:
             row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
             if as_json:
                 output.json_line(row)
             else:
-                output.table([_HEADER, line(row)] if count == 0 else ["", line(row)][1:])
+                if count == 0:
+                    output.table([_HEADER])
+                output.data(line(row))
             count += 1
     if not count:
         output.note("no event is like it; loosen the filters or --min-score")
     return 0
+
+
+@contextmanager
+def opened(
+    request: EventsRequest, place: Place
+) -> Iterator[tuple[Store, EmbeddedQuery, Listener | None]]:
+    """Yield the store, the query, and what reads sound again; the encoder is loaded only for that."""
+    if request.reread_s == 0 or request.query.vector is not None:
+        with opened_query(request.query, place, [request.collection]) as (store, query):
+            yield store, query, None
+        return
+    opening.start_decoding(1)
+    with opening.opened_pipeline(place, request.collection) as pipeline:
+        from soundalike.events.listening import Listener
+
+        query = pipeline.embedded(request.query)
+        is_same = pipeline.store.collections().get(request.collection) == pipeline.spec
+        yield pipeline.store, query, Listener(pipeline.encoder, pipeline.decoding) if is_same else None
 
 
 def line(row: Mapping[str, Any]) -> str:
@@ -103,13 +127,14 @@ def line(row: Mapping[str, Any]) -> str:
     return f"{row['score']:6.3f}  {at:<21}  {asked:<15}  {when:<25}  {clip}{label}"
 
 
-def _progress() -> Callable[[int, int], None]:
+def _progress() -> Callable[[int, int | None], None]:
     """Return a function that shows how many recordings are done, if that takes long."""
     show: Callable[[int], None] | None = None
 
-    def on_progress(done: int, total: int) -> None:
+    def on_progress(done: int, total: int | None) -> None:
         nonlocal show
-        show = show or output.progress(total, "recordings")
-        show(done)
+        if total is not None:
+            show = show or output.progress(total, "recordings")
+            show(done)
 
     return on_progress

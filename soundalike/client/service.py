@@ -28,10 +28,12 @@ from soundalike.types import Bucket, Timeline
 
 #: Fields of the status of a collection, in order.
 STATUS = (
-    *("collection", "encoder", "configured_encoder", "recordings", "files", "windows", "window_s"),
-    *("stride_s", "dimension", "index", "database", "extensions", "starts"),
+    *("collection", "encoder", "configured_encoder", "encoder_level", "recordings", "files", "windows"),
+    *("window_s", "stride_s", "dimension", "index", "database", "extensions", "starts"),
     *("earliest_start", "latest_start", "earlier_decoder", "unsearchable"),
 )
+#: Fields that services of earlier versions lack.
+_LATER_STATUS = ("encoder_level",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ class Service:
         """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""
         found = self._connection.get("/api/status", collection=collection)
         with self._connection.expected_form():
-            values = {name: found[name] for name in STATUS}
+            names = [name for name in STATUS if name in found or name not in _LATER_STATUS]
+            values = {name: found[name] for name in names}
             # Earlier versions of the service do not report it.
             values["unrelated_scores"] = found.get("unrelated_scores", {})
             for name in ("earliest_start", "latest_start"):

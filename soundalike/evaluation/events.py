@@ -13,6 +13,7 @@ from soundalike.evaluation.event_scores import EventScores, Span, score_events
 from soundalike.evaluation.event_truth import TruthEvent
 from soundalike.evaluation.results import Failure
 from soundalike.events.find import find_events
+from soundalike.events.listening import Listener
 from soundalike.events.requests import EventsRequest
 from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.search.queries import Query
@@ -92,6 +93,7 @@ def evaluate_events(
     paths = sorted({event.path for event in truth})
     total = len(paths) + len(queries)
     pipeline = Pipeline(MemoryStore(), encoder, plan)
+    listener = Listener(encoder, pipeline.decoding)
     failed: list[Failure] = []
     places: dict[Path, str] = {}
     items = (IndexItem(str(path)) for path in paths)
@@ -112,7 +114,7 @@ def evaluate_events(
         spans = [Span((number, places[e.path]), e.start_s, e.end_s) for e in wanted]
         if spans:
             try:
-                events = _found(pipeline, query, number, options or {})
+                events = _found(pipeline, listener, query, number, options or {})
             except SoundalikeError as exc:
                 failed.append(Failure(str(query.path), exc.code, exc.message))
                 continue
@@ -140,14 +142,18 @@ def evaluate_events(
 
 
 def _found(
-    pipeline: Pipeline, query: LabelledQuery, number: int, options: Mapping[str, float]
+    pipeline: Pipeline,
+    listener: Listener,
+    query: LabelledQuery,
+    number: int,
+    options: Mapping[str, float],
 ) -> list[Span]:
     """Return all events of a query, down to the lowest scores."""
     request = EventsRequest(Query(query.path), min_score=-1.0, **options)  # type: ignore[arg-type]
     embedded = pipeline.embedded(request.query)
     return [
         Span((number, event.recording.recording_id), event.start_s, event.end_s, event.score)
-        for event in find_events(pipeline.store, embedded, request)
+        for event in find_events(pipeline.store, embedded, request, listener=listener)
     ]
 
 

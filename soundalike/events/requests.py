@@ -54,7 +54,7 @@ class EventsRequest:
         metadata=about("at most this many events, the first in the order", ge=1, le=MAX_EVENTS),
     )
     gap_s: float = field(
-        default=0.5,
+        default=1.5,
         metadata=about("join events with at most this many seconds between them", ge=0, le=_MAX_S),
     )
     min_duration_s: float = field(

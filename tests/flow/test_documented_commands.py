@@ -274,6 +274,22 @@ def test_the_python_of_the_page_on_the_api_runs_in_order(
     ]
 
 
+def test_the_python_of_the_page_on_speakers_runs(
+    folder: Path,
+    examples_url: str,
+    clean_environ: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
+    monkeypatch.setenv("SOUNDALIKE_SPEAKER_MODEL", "logmel-modulation")
+    (block,) = _python_blocks("speakers.md")
+    exec(compile(block, "speakers.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == ["added", "added", "Ann Example 0.05"]
+    assert main(["speakers", "remove", "--all", "--yes", "--database-url", examples_url]) == 0
+
+
 def test_the_python_of_the_page_on_serving_uses_names_that_exist():
     (block,) = _python_blocks("serve.md")
     tree = ast.parse(block)
