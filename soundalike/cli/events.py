@@ -102,17 +102,19 @@ def opened(
     request: EventsRequest, place: Place
 ) -> Iterator[tuple[Store, EmbeddedQuery, Listener | None]]:
     """Yield the store, the query, and what reads sound again; the encoder is loaded only for that."""
-    if request.reread_s == 0 or request.query.vector is not None:
-        with opened_query(request.query, place, [request.collection]) as (store, query):
-            yield store, query, None
+    query = request.query
+    if request.reread_s == 0 or (query.source is None and query.recording_id is None):
+        with opened_query(query, place, [request.collection]) as (store, embedded):
+            yield store, embedded, None
         return
     opening.start_decoding(1)
     with opening.opened_pipeline(place, request.collection) as pipeline:
         from soundalike.events.listening import Listener
 
-        query = pipeline.embedded(request.query)
+        embedded = pipeline.embedded(query)
         is_same = pipeline.store.collections().get(request.collection) == pipeline.spec
-        yield pipeline.store, query, Listener(pipeline.encoder, pipeline.decoding) if is_same else None
+        listener = Listener(pipeline.encoder, pipeline.decoding) if is_same else None
+        yield pipeline.store, embedded, listener
 
 
 def line(row: Mapping[str, Any]) -> str:
