@@ -31,6 +31,9 @@ CATALOGUE = {
     "collections": Entry("collections:command", "list, create, drop or optimize collections"),
     "export": Entry("exchange:export_command", "write a collection to a file"),
     "import": Entry("exchange:import_command", "read a collection from a file"),
+    "annotations": Entry(
+        "annotations:command", "import, list, export or remove labels of spans inside recordings"
+    ),
     "sql": Entry("sql:command", "run SQL on the database, read-only, or open it in psql"),
     "reset": Entry("reset:command", "delete the whole index with all collections"),
     "serve": Entry("serve:command", "serve the Flow over HTTP and gRPC"),

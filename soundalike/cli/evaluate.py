@@ -170,10 +170,10 @@ def command(
     if anomaly:
         from soundalike.cli import evaluate_anomaly
 
-        asked = evaluate_anomaly.EvaluateAnomalyRequest(
+        learned = evaluate_anomaly.EvaluateAnomalyRequest(
             folder=Path(given["folder"]), learning=learning, report=given["report"]
         )
-        return evaluate_anomaly.run(asked, place, as_json=as_json)
+        return evaluate_anomaly.run(learned, place, as_json=as_json)
     if learning != LearnRequest():
         raise ParameterError("--false-alarm-rate and --method are for anomalies; add --anomaly")
     first = Setting(place.settings(), place.windows(), example_hop)

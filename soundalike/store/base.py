@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.annotations.types import StoredAnnotation
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import (
     DimensionMismatch,
@@ -309,6 +310,15 @@ def check_recording(recording: Recording, *, has_length: bool) -> None:
         except OverflowError as exc:
             start = recording.recorded_at.isoformat()
             raise ParameterError(f"recorded_at is {start}; give a year from 1 to 9999") from exc
+
+
+def check_annotations(annotations: Sequence[StoredAnnotation]) -> None:
+    """Raise `ParameterError` if an annotation cannot be stored."""
+    for one in annotations:
+        checked_id(one.recording_id)
+        one.annotation.check()
+        _check_text("label", one.annotation.label)
+        _check_text("source", one.source)
 
 
 def check_filters(filters: Filters) -> None:

@@ -38,6 +38,7 @@ from soundalike.store.base import (
     start_source,
     starts_by_trust,
 )
+from soundalike.store.memory_annotations import MemoryAnnotations
 from soundalike.store.memory_collection import MemoryCollection
 from soundalike.store.memory_normal import MemoryNormal
 from soundalike.store.memory_speakers import MemorySpeakers
@@ -46,7 +47,7 @@ from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(MemorySpeakers, MemoryNormal, Store):
+class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
@@ -343,6 +344,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, Store):
         if old.paths.keys() - new.paths.keys() - without:
             return False
         new.delete(list(new.paths.keys() - old.paths.keys()))
+        new.annotate(old.annotations)
         self._collections[name] = self._collections.pop(successor)
         return True
 

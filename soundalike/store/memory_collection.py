@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 
+from soundalike.annotations.types import StoredAnnotation
 from soundalike.filters import Filters
 from soundalike.scores.fitting import SampledRecording
 from soundalike.scores.null_model import NullModel
@@ -67,6 +68,8 @@ class MemoryCollection:
         self.spec = spec
         self.contents: dict[str, _Content] = {}
         self.paths: dict[str, Recording] = {}
+        self.annotations: list[StoredAnnotation] = []
+        self._last_annotation = 0
         self.null_model: NullModel | None = None
 
     def add(self, entry: Entry) -> Outcome:
@@ -278,6 +281,25 @@ class MemoryCollection:
         used = {recording.recording_id for recording in self.paths.values()}
         for key in self.contents.keys() - used:
             del self.contents[key]
+        self.annotations = [one for one in self.annotations if one.recording_id in self.contents]
+
+    def annotate(self, annotations: Sequence[StoredAnnotation]) -> int:
+        """Store annotations of known recordings; return the number of new ones."""
+        known = {(one.recording_id, one.annotation) for one in self.annotations}
+        before = len(self.annotations)
+        for new in annotations:
+            span = replace(new.annotation, file="", line=0)
+            if new.recording_id not in self.contents or (new.recording_id, span) in known:
+                continue
+            known.add((new.recording_id, span))
+            self._last_annotation += 1
+            made = new.created_at or datetime.now(UTC)
+            self.annotations.append(
+                replace(
+                    new, annotation_id=self._last_annotation, annotation=span, uri="", created_at=made
+                )
+            )
+        return len(self.annotations) - before
 
 
 def _best_of_each_window(hits: list[Hit], limits: Mapping[int, int]) -> list[Hit]:

@@ -20,6 +20,8 @@ def queries() -> dict[str, str]:
     found = dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
     for name in ("filter_files", "describe_filtered", "recordings_in_time"):
         found[name] = found[name].replace("{narrowed}", found["narrow_files"])
+    for name in ("list_annotations", "delete_annotations"):
+        found[name] = found[name].replace("{chosen}", found["choose_annotations"])
     return found
 
 
