@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import opening, options, output
+from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.search import Sought, filters_of, opened_query
 from soundalike.events.requests import EVENT_ORDERS, EventsRequest
 
 if TYPE_CHECKING:
+    from soundalike.cli.exporting import Export
     from soundalike.cli.place import Place
     from soundalike.events.listening import Listener
+    from soundalike.events.types import Event
     from soundalike.search.queries import EmbeddedQuery
     from soundalike.store import Store
 
@@ -35,6 +37,7 @@ _HEADER = f"{'score':>6}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
     options.option_of(EventsRequest, "reread_s", "--reread", metavar="S"),
     options.collection(),
     *options.filters(),
+    *exporting.export_options(),
     *options.encoding(),
     server="refused",
 )
@@ -54,7 +57,8 @@ def command(
     exclude_self: bool,
     **given: Any,
 ) -> int:
-    """Read the request, and print the events as they are found."""
+    """Read the request, and print or export the events as they are found."""
+    export = exporting.taken(given)
     filters = filters_of(given, place)
     request = EventsRequest(
         Sought(**given).query(),
@@ -70,31 +74,52 @@ def command(
         reread_s,
         collection,
     )
-    return run(request, place, as_json=as_json)
+    return run(request, place, export, as_json=as_json)
 
 
-def run(request: EventsRequest, place: Place, *, as_json: bool) -> int:
-    """Find events, and print each as it is found."""
+def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) -> int:
+    """Find events, and print or export each as it is found."""
     from soundalike.events.find import find_events
-    from soundalike.events.types import event_to_json
+    from soundalike.results.spans import span_of
 
-    count = 0
+    count = status = 0
+
+    def shown(events: Iterator[Event], query: EmbeddedQuery) -> Iterator[Event]:
+        nonlocal count
+        for event in events:
+            if not export.is_to_stdout:
+                _print(event, query, request, as_json=as_json, is_first=count == 0)
+            count += 1
+            yield event
+
     with opened(request, place) as (store, query, listener):
         for warning in query.warnings:
             output.note(f"warning: {warning}")
         events = find_events(store, query, request, listener=listener, on_progress=_progress())
-        for event in events:
-            row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
-            if as_json:
-                output.json_line(row)
-            else:
-                if count == 0:
-                    output.table([_HEADER])
-                output.data(line(row))
-            count += 1
+        found = shown(events, query)
+        if export.is_wanted:
+            spans = (span_of(event, export.export_label) for event in found)
+            status = export.write(spans, exporting.stat_in(store))
+        for _ in found:
+            # Printed on their way.
+            pass
     if not count:
         output.note("no event is like it; loosen the filters or --min-score")
-    return 0
+    return status
+
+
+def _print(
+    event: Event, query: EmbeddedQuery, request: EventsRequest, *, as_json: bool, is_first: bool
+) -> None:
+    from soundalike.events.types import event_to_json
+
+    row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
+    if as_json:
+        output.json_line(row)
+        return
+    if is_first:
+        output.table([_HEADER])
+    output.data(line(row))
 
 
 @contextmanager
@@ -102,17 +127,19 @@ def opened(
     request: EventsRequest, place: Place
 ) -> Iterator[tuple[Store, EmbeddedQuery, Listener | None]]:
     """Yield the store, the query, and what reads sound again; the encoder is loaded only for that."""
-    if request.reread_s == 0 or request.query.vector is not None:
-        with opened_query(request.query, place, [request.collection]) as (store, query):
-            yield store, query, None
+    query = request.query
+    if request.reread_s == 0 or (query.source is None and query.recording_id is None):
+        with opened_query(query, place, [request.collection]) as (store, embedded):
+            yield store, embedded, None
         return
     opening.start_decoding(1)
     with opening.opened_pipeline(place, request.collection) as pipeline:
         from soundalike.events.listening import Listener
 
-        query = pipeline.embedded(request.query)
+        embedded = pipeline.embedded(query)
         is_same = pipeline.store.collections().get(request.collection) == pipeline.spec
-        yield pipeline.store, query, Listener(pipeline.encoder, pipeline.decoding) if is_same else None
+        listener = Listener(pipeline.encoder, pipeline.decoding) if is_same else None
+        yield pipeline.store, embedded, listener
 
 
 def line(row: Mapping[str, Any]) -> str:

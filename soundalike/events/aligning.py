@@ -133,7 +133,7 @@ def _best_near(aligned: npt.NDArray[np.float64], begin_s: float) -> float:
 def _apart(
     spans: Sequence[Span], scores: npt.NDArray[np.float64], query: QuerySound, min_score: float
 ) -> list[Found]:
-    """Return the best parts, each without those that overlap it and score less."""
+    """Return the best parts, without parts that overlap a better one."""
     found: list[Found] = []
     for row in np.argsort(-scores, kind="stable"):
         if scores[row] < min_score:

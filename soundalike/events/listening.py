@@ -13,6 +13,7 @@ import soxr
 from soundalike.audio import front_end
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.loading import load_audio
+from soundalike.audio.parts import Part
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sources import resolve_path, snapshot
 from soundalike.encoders.base import Encoder, Network, OneNetwork, sample_rate_hz
@@ -169,7 +170,7 @@ class Listener:
             return None
 
     def query_sound(self, query: Query, uri: str) -> QuerySound | None:
-        """Return the loud part of a query; None for a vector, and if its file is gone.
+        """Return the loud part of a query; None for a vector or a text, and if its file is gone.
 
         Parameters
         ----------
@@ -177,7 +178,7 @@ class Listener:
         uri : str
             Path of the query if it is a stored recording.
         """
-        if query.vector is not None:
+        if query.source is None and query.recording_id is None:
             return None
         start_s, end_s = _bounds(query.excerpt)
         if isinstance(query.source, bytes):
@@ -195,7 +196,7 @@ class Listener:
 
     def _loaded(self, source: Path | bytes, start_s: float, end_s: float) -> FloatArray:
         waveform = self._decoding.run(
-            load_audio, source, start_s=start_s, end_s=end_s, sample_rate_hz=self.rate_hz
+            load_audio, source, Part(start_s, end_s), sample_rate_hz=self.rate_hz
         )
         samples: FloatArray = waveform.samples
         return samples

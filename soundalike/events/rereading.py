@@ -63,7 +63,7 @@ def _total(stretches: Stretches) -> float:
 
 
 def _with(stretches: Stretches, new: tuple[float, float]) -> Stretches:
-    """Return stretches and a new one, those that touch as one."""
+    """Return stretches and a new one; stretches that touch become one."""
     found: Stretches = []
     for begin_s, end_s in sorted([*stretches, new]):
         if found and begin_s <= found[-1][1]:

@@ -177,7 +177,7 @@ def screen(
             first, last, column = _grown(scores, int(row), sought.step)
         last = min(last, len(best) - 1)
         is_free = not taken[first : last + 1].any()
-        # Those that share some time; parts that were found already are better.
+        # Windows that share some time; a part that was found already is better.
         begin = np.searchsorted(windows.ends_s, windows.starts_s[first], "right")
         end = np.searchsorted(windows.starts_s, windows.ends_s[last], "left")
         taken[begin:end] = True
