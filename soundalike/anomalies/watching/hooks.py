@@ -179,7 +179,7 @@ def signature(secret: str, body: bytes, at: int) -> str:
     Examples
     --------
     >>> signature("key", b"{}", 0)[:14]
-    't=0,v1=0ccebea'
+    't=0,v1=7314351'
     """
     digest = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
