@@ -122,9 +122,9 @@ def test_options_narrow_the_events(events: Cli, folder: Path):
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        (("--gap", "-1"), "request.invalid_parameter"),
-        (("--order", "size"), "request.invalid_parameter"),
-        (("--recording", "x"), "request.invalid_parameter"),
+        (("--gap", "-1"), "parameter.invalid"),
+        (("--order", "size"), "parameter.invalid"),
+        (("--recording", "x"), "parameter.invalid"),
         (("--collection", "none"), "store.index_empty"),
     ],
 )
