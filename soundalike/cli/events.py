@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import opening, options, output
+from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.search import Sought, filters_of, opened_query
 from soundalike.events.requests import EVENT_ORDERS, EventsRequest
 
 if TYPE_CHECKING:
+    from soundalike.cli.exporting import Export
     from soundalike.cli.place import Place
     from soundalike.events.listening import Listener
+    from soundalike.events.types import Event
     from soundalike.search.queries import EmbeddedQuery
     from soundalike.store import Store
 
@@ -35,6 +37,7 @@ _HEADER = f"{'score':>6}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
     options.option_of(EventsRequest, "reread_s", "--reread", metavar="S"),
     options.collection(),
     *options.filters(),
+    *exporting.export_options(),
     *options.encoding(),
     server="refused",
 )
@@ -54,7 +57,8 @@ def command(
     exclude_self: bool,
     **given: Any,
 ) -> int:
-    """Read the request, and print the events as they are found."""
+    """Read the request, and print or export the events as they are found."""
+    export = exporting.taken(given)
     filters = filters_of(given, place)
     request = EventsRequest(
         Sought(**given).query(),
@@ -70,31 +74,43 @@ def command(
         reread_s,
         collection,
     )
-    return run(request, place, as_json=as_json)
+    return run(request, place, export, as_json=as_json)
 
 
-def run(request: EventsRequest, place: Place, *, as_json: bool) -> int:
-    """Find events, and print each as it is found."""
+def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) -> int:
+    """Find events; print each as it is found, and write the export."""
     from soundalike.events.find import find_events
-    from soundalike.events.types import event_to_json
+    from soundalike.results.spans import span_of
 
-    count = 0
     with opened(request, place) as (store, query, listener):
         for warning in query.warnings:
             output.note(f"warning: {warning}")
-        events = find_events(store, query, request, listener=listener, on_progress=_progress())
-        for event in events:
-            row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
-            if as_json:
-                output.json_line(row)
-            else:
-                if count == 0:
-                    output.table([_HEADER])
-                output.data(line(row))
-            count += 1
-    if not count:
-        output.note("no event is like it; loosen the filters or --min-score")
+        found = find_events(store, query, request, listener=listener, on_progress=_progress())
+        if not export.is_to_stdout:
+            found = _printed(found, query, request, as_json=as_json)
+        if export.is_wanted:
+            spans = (span_of(event, export.export_label) for event in found)
+            return export.write(spans, exporting.stat_in(store))
+        if not sum(1 for _ in found):
+            output.note("no event is like it; loosen the filters or --min-score")
     return 0
+
+
+def _printed(
+    events: Iterator[Event], query: EmbeddedQuery, request: EventsRequest, *, as_json: bool
+) -> Iterator[Event]:
+    """Print events, and pass them on."""
+    from soundalike.events.types import event_to_json
+
+    for number, event in enumerate(events):
+        row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
+        if as_json:
+            output.json_line(row)
+        else:
+            if number == 0:
+                output.table([_HEADER])
+            output.data(line(row))
+        yield event
 
 
 @contextmanager
