@@ -35,6 +35,7 @@ COMMANDS = (
     *("demo", "index", "search", "timeline", "status", "doctor", "delete", "reindex", "collections"),
     *("export", "import", "sql", "reset", "serve", "embed", "models", "evaluate"),
     "speakers",
+    "normal",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {

@@ -22,6 +22,8 @@ COMMANDS = (
         "serve",
         "embed",
         "models",
+        "speakers",
+        "normal",
         "evaluate",
         "completion",
     ),
