@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 from soundalike.anomalies.detector import ScoredFile
 from soundalike.anomalies.results import Region, Score
 from soundalike.audio import pictures
+from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.sandbox import shared
 from soundalike.audio.sources import path_of
 from soundalike.errors import SoundalikeError
@@ -85,15 +86,9 @@ def _picture(caption: str, uri: str, worst: Region, marked: Sequence[Region]) ->
     begin_s = max(0.0, (worst.start_s + worst.end_s - _SHOWN_S) / 2)
     try:
         path = path_of(uri)
-        outline = shared().run(pictures.peaks, path, points=1, start_s=begin_s, end_s=begin_s + _SHOWN_S)
-        image = shared().run(
-            pictures.spectrogram_png,
-            path,
-            width=_WIDTH,
-            height=_HEIGHT,
-            start_s=begin_s,
-            end_s=begin_s + _SHOWN_S,
-        )
+        excerpt = Excerpt(begin_s, begin_s + _SHOWN_S)
+        outline = shared().run(pictures.peaks, path, excerpt, points=1)
+        image = shared().run(pictures.spectrogram_png, path, excerpt, width=_WIDTH, height=_HEIGHT)
     except SoundalikeError as exc:
         return element("figure", element("figcaption", f"{caption}: {exc.message}"))
     shown_s = max(outline.end_s - begin_s, 1e-3)
