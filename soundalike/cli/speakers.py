@@ -128,7 +128,9 @@ def command(
         from soundalike.cli import speakers_evaluate
 
         encoder = _encoder(place, speaker_model)
-        return speakers_evaluate.run(words[0], encoder, enrolled, plot, as_json=as_json)
+        return speakers_evaluate.run(
+            words[0], encoder, enrolled, max_false_accepts, plot, as_json=as_json
+        )
     with _opened(place, speaker_model) as recognition:
         if action == "enrol":
             return _enrol(recognition, words[0], words[1:], as_json=as_json)

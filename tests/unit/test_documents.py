@@ -33,7 +33,7 @@ PAGES = {
 TASKS = [name for name in PAGES if name == "README.md" or re.fullmatch(r"docs/[^/]+\.md", name)]
 COMMANDS = (
     *("demo", "index", "search", "timeline", "status", "doctor", "delete", "reindex", "collections"),
-    *("export", "import", "sql", "reset", "serve", "embed", "models", "evaluate"),
+    *("export", "import", "annotations", "sql", "reset", "serve", "embed", "models", "evaluate"),
     "speakers",
     "normal",
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from soundalike.encoders import installed
+from soundalike.encoders.catalogue import facts_of
 from soundalike.encoders.choice import chosen, chosen_name, load_encoder
 from soundalike.encoders.installed import (
     add_model,
@@ -155,6 +156,14 @@ def test_rates(make_model: Make, tmp_path: Path):
     }
     with pytest.raises(WeightsMissing, match="manifest of the model 'panns'"):
         decoding_rate_hz("panns", tmp_path)
+    # An installed model of a name that comes with a later version keeps its own facts.
+    (tmp_path / "tiny").rename(tmp_path / "panns-cnn14")
+    text = (tmp_path / "panns-cnn14" / "manifest.yml").read_text().replace("tiny", "panns-cnn14")
+    assert decoding_rate_hz("panns-cnn14", tmp_path / "nowhere") == 32_000
+    (tmp_path / "panns-cnn14" / "manifest.yml").write_text(text)
+    assert decoding_rate_hz("panns-cnn14", tmp_path) == 16_000
+    assert facts_of("panns-cnn14", tmp_path).title == "A matrix"
+    assert facts_of("panns-cnn14", tmp_path / "nowhere").title.startswith("PANNs")
 
 
 def test_the_speaker_network_is_a_recurrent_one(
