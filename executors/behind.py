@@ -23,7 +23,16 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
 )
-from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.listings import (
+    AnnotatedDoc,
+    AnnotationDoc,
+    AnnotationLabelDoc,
+    CollectionDoc,
+    FolderDoc,
+    LabelDoc,
+    RemovedAnnotationsDoc,
+    StoredDoc,
+)
 from executors.messages.parameters import PARAMETERS
 from executors.messages.speakers import (
     EnrolledDoc,
@@ -50,6 +59,10 @@ _STORED: _Documents = {
     "drop": CollectionDoc,
     "labels": LabelDoc,
     "folders": FolderDoc,
+    "annotations": AnnotationDoc,
+    "annotate": AnnotatedDoc,
+    "annotation_labels": AnnotationLabelDoc,
+    "remove_annotations": RemovedAnnotationsDoc,
     "enrol": EnrolledDoc,
     "identify": IdentifiedDoc,
     "verify": VerifiedDoc,

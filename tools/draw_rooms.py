@@ -12,14 +12,15 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
     (("doctor", "checks"), ("client", "running service")),
-    (("speakers", "voices of people"),),
+    (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
     (("evaluation", "measures"), ("archive", "export, import")),
-    (("indexing", "add, sync, prune, reindex"),),
+    (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),
+    (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
     (("scores", "false-alarm rates"),),
     (("audio.sandbox", "processes that may die"),),
-    (("clock", "start times"),),
+    (("clock", "start times"), ("annotations", "labels of spans")),
     (("audio", "decode, resample, cut"),),
     (("audio.sniffing", "recognise media files"), ("ranges", "valid values")),
     (

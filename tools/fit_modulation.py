@@ -14,7 +14,13 @@ from soundalike.audio.files import find_files
 from soundalike.audio.front_end import PATCH_SAMPLES, SAMPLE_RATE_HZ
 from soundalike.audio.loading import load_audio
 from soundalike.audio.log_mel import log_mel_spectrogram
-from soundalike.encoders.modulation import N_CEPSTRA, Constants, raw_features
+from soundalike.encoders.modulation import (
+    N_CEPSTRA,
+    Constants,
+    magnitudes,
+    raw_features,
+    relative_log_mel,
+)
 from soundalike.types import FloatArray
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,7 +54,7 @@ def patches_of(path: Path) -> FloatArray:
 
 def fit(log_mel: FloatArray) -> Constants:
     """Return the constants that give each group of features its weight; no labels are used."""
-    raw = raw_features(log_mel).astype(np.float64)
+    raw = raw_features(relative_log_mel(magnitudes(log_mel))).astype(np.float64)
     centre, deviation = raw.mean(axis=0), raw.std(axis=0) + 1e-3
     gain = np.empty(_N_FEATURES)
     for part, power, weight in GROUPS:

@@ -219,8 +219,8 @@ class AudioSegmenter(Executor):
         kind, excerpt = kind_of(clip), excerpt_of(clip)
         if not is_query and (kind != "audio" or not excerpt.is_whole):
             raise ParameterError(
-                "recording_id, vector, text, start_s, end_s and at_s are for queries; give a whole "
-                "sound to be indexed"
+                "recording_id, vector, text, like_label, start_s, end_s and at_s are for queries; give "
+                "a whole sound to be indexed"
             )
         if kind != "audio":
             _put_query(clip, kind, excerpt, result)
@@ -276,8 +276,9 @@ def _put_query(clip: Clip, kind: str, excerpt: Excerpt, result: SegmentedClip) -
     """Write a query without audio into the document for the indexer."""
     result.kind, result.recording_id = kind, clip.recording_id
     result.start_s, result.end_s, result.at_s = clip.start_s, clip.end_s, clip.at_s
-    if kind in ("vector", "text"):
+    if kind in ("vector", "text", "label"):
         check_whole(excerpt, kind)
+    result.like_label = clip.like_label
     if clip.text is not None:
         check_text(clip.text)
         result.text = clip.text

@@ -20,7 +20,12 @@ from executors.jina_fixes.request_steps import Forward
 
 _OTHER = "other"
 #: Endpoints of the gateway's own look-ups; requests of routes to other endpoints are work of users.
-_LOOKUPS = frozenset(("/status", "/recordings", "/labels", "/folders", "/collections"))
+_LOOKUPS = frozenset(
+    (
+        *("/status", "/recordings", "/labels", "/folders", "/collections"),
+        *("/annotations", "/annotation_labels"),
+    )
+)
 _IS_LOOKUP: ContextVar[bool] = ContextVar("is_lookup", default=False)
 _IS_GRPC: ContextVar[bool] = ContextVar("is_grpc", default=False)
 #: gRPC's own services; health is asked every few seconds.

@@ -36,7 +36,8 @@ keep_sizes_out_of_environment()
 class Clip(BaseDoc):
     """A sound to index or to look for: a path that the server can read, or uploaded bytes.
 
-    A query can also be a stored recording, a vector or a text, and a part of a sound or recording.
+    A query can also be a stored recording, a vector, a text or a label of annotations, and a part of a
+    sound or recording.
     """
 
     uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
@@ -51,6 +52,10 @@ class Clip(BaseDoc):
         default=None,
         description="a description of a sound, in place of one, where the encoder takes texts; queries "
         "only",
+    )
+    like_label: Optional[str] = Field(
+        default=None,
+        description="of annotations, all of which are examples, in place of a sound; queries only",
     )
     start_s: Optional[float] = Field(
         default=None,
@@ -99,11 +104,13 @@ class _Query(_Carried):
     """A query before it has vectors.
 
     `kind` is ``audio``; ``stored``, where the indexer is to fetch what it holds of `recording_id`, or of
-    the part that is given by the seconds; ``vector``, which the one chunk has already; or ``text``.
+    the part that is given by the seconds; ``label``, where it is to fetch the annotated windows of
+    `like_label`; ``vector``, which the one chunk has already; or ``text``.
     """
 
     kind: str = "audio"
     text: Optional[str] = None
+    like_label: Optional[str] = None
     start_s: Optional[float] = None
     end_s: Optional[float] = None
     at_s: Optional[float] = None
@@ -284,6 +291,9 @@ class Status(BaseDoc):
     encoder: Optional[str] = None
     configured_encoder: Optional[str] = None
     encoder_description: Optional[str] = None
+    encoder_level: Optional[str] = Field(
+        default=None, description="what the configured encoder does about the level of a recording"
+    )
     encoder_licence: Optional[str] = Field(default=None, description="of the configured encoder")
     encoder_attribution: Optional[str] = Field(
         default=None, description="how the makers of the configured encoder want to be named"

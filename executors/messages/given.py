@@ -83,6 +83,10 @@ class FolderDoc(_Given, listings.FolderDoc):  # noqa: D101 - the docstring is th
     __doc__ = listings.FolderDoc.__doc__
 
 
+class AnnotationDoc(_Given, listings.AnnotationDoc):  # noqa: D101 - the docstring is the parent's
+    __doc__ = listings.AnnotationDoc.__doc__
+
+
 class VectorsDoc(_Given, vector_documents.VectorsDoc):  # noqa: D101 - the docstring is the parent's
     __doc__ = vector_documents.VectorsDoc.__doc__
 

@@ -1,10 +1,10 @@
-"""Documents of lists: recordings, collections, labels, folders.
+"""Documents of lists: recordings, collections, labels, folders, annotations.
 
 Fields have the types that `executors.messages.documents` names. The question and the answer are the same
 kind of document.
 """
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from docarray import BaseDoc
 from pydantic import Field
@@ -55,3 +55,46 @@ class FolderDoc(BaseDoc):
 
     folder: str = ""
     files: int = 0
+
+
+class AnnotationDoc(BaseDoc):
+    """A label of a span inside a recording, in seconds from its start.
+
+    To add some, name the recording with `recording_id`, or with `file`: its path or name as the label
+    file has it.
+    """
+
+    recording_id: Optional[str] = None
+    uri: Optional[str] = Field(default=None, description="first path of the recording")
+    file: Optional[str] = Field(default=None, description="path or name of the recording, to add")
+    start_s: float = 0.0
+    end_s: float = 0.0
+    label: str = ""
+    low_hz: Optional[float] = Field(default=None, description="null: unknown")
+    high_hz: Optional[float] = Field(default=None, description="null: unknown")
+    source: Optional[str] = Field(default=None, description="label file, or another origin")
+    created_at: Optional[str] = Field(default=None, description="time of storing, ISO-8601")
+    duration_s: float = Field(default=0.0, description="length of the recording, in seconds")
+    line: int = Field(default=0, description="line of the label file, to add")
+
+
+class AnnotatedDoc(BaseDoc):
+    """Numbers of added, already stored and unusable annotations, and the reasons."""
+
+    added: int = 0
+    unchanged: int = 0
+    bad_lines: List[int] = []
+    bad_reasons: List[str] = []
+
+
+class AnnotationLabelDoc(BaseDoc):
+    """A label of annotations, and their number."""
+
+    label: str = ""
+    annotations: int = 0
+
+
+class RemovedAnnotationsDoc(BaseDoc):
+    """The number of removed annotations."""
+
+    removed: int = 0

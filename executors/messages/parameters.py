@@ -19,6 +19,7 @@ from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
+from soundalike.store.base import MAX_PAGE
 
 
 class RequestParameters(BaseModel):
@@ -81,7 +82,7 @@ class CollectionsParameters(RequestParameters):
 
 
 class CountParameters(CollectionParameters):
-    """Parameters of ``/labels`` and ``/folders``."""
+    """Parameters of ``/labels``, ``/folders`` and ``/annotation_labels``."""
 
     limit: int = Field(default=1000, description="at most this many, 1 to 1000")
 
@@ -99,6 +100,30 @@ class RecordingsParameters(CollectionParameters):
     all_paths: bool = Field(
         default=False,
         description="return every path of the recordings that are named by id, not the first alone",
+    )
+
+
+class AnnotationChoice(CollectionParameters):
+    """Which annotations are meant; by default all."""
+
+    label: Optional[str] = Field(default=None, description="only annotations with this label")
+    recording_id: Optional[str] = Field(default=None, description="only annotations of this recording")
+    source: Optional[str] = Field(default=None, description="only annotations of this origin")
+
+
+class AnnotationsParameters(AnnotationChoice):
+    """Parameters of ``/annotations``."""
+
+    limit: int = Field(default=100, description="at most this many, 1 to 1000", ge=1, le=MAX_PAGE)
+    offset: int = Field(default=0, description="number of annotations to skip", ge=0)
+
+
+class AnnotateParameters(CollectionParameters):
+    """Parameters of ``/annotate``."""
+
+    source: str = Field(default="request", description="name of the label file, or another origin")
+    recording_id: Optional[str] = Field(
+        default=None, description="id or path of the recording to which all annotations belong"
     )
 
 
@@ -225,6 +250,10 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "drop": DropParameters,
     "labels": CountParameters,
     "folders": CountParameters,
+    "annotations": AnnotationsParameters,
+    "annotate": AnnotateParameters,
+    "annotation_labels": CountParameters,
+    "remove_annotations": AnnotationChoice,
     "enrol": EnrolParameters,
     "identify": IdentifyParameters,
     "verify": VerifyParameters,

@@ -8,7 +8,7 @@ from soundalike.errors import ParameterError
 
 
 def kind_of(clip: Clip) -> str:
-    """Return the kind of a query: ``audio``, ``stored``, ``vector`` or ``text``.
+    """Return the kind of a query: ``audio``, ``stored``, ``vector``, ``text`` or ``label``.
 
     Raises
     ------
@@ -20,12 +20,13 @@ def kind_of(clip: Clip) -> str:
         "stored": bool(clip.recording_id),
         "vector": clip.vector is not None,
         "text": clip.text is not None,
+        "label": clip.like_label is not None,
     }
     kinds = [kind for kind, is_given in given.items() if is_given]
     if len(kinds) > 1:
         raise ParameterError(
-            "the document has several of uri or audio_base64, recording_id, vector, and text; give one "
-            "of them"
+            "the document has several of uri or audio_base64, recording_id, vector, text, and "
+            "like_label; give one of them"
         )
     return kinds[0] if kinds else "audio"
 

@@ -27,8 +27,20 @@ from executors.messages.documents import (
 )
 from executors.messages.failures import document_at_fault, mark_failed, request_at_fault
 from executors.messages.hits import write_hits
-from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.listings import (
+    AnnotatedDoc,
+    AnnotationDoc,
+    AnnotationLabelDoc,
+    CollectionDoc,
+    FolderDoc,
+    LabelDoc,
+    RemovedAnnotationsDoc,
+    StoredDoc,
+)
 from executors.messages.parameters import (
+    AnnotateParameters,
+    AnnotationChoice,
+    AnnotationsParameters,
     CollectionParameters,
     CollectionsParameters,
     CountParameters,
@@ -55,6 +67,7 @@ from executors.messages.speakers import (
     VoiceDoc,
     speaker_doc,
 )
+from executors.timescale_indexer import annotations
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
 from executors.timescale_indexer.speaking import (
@@ -82,6 +95,7 @@ _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropP
 _VECTORS = VectorsParameters()
 _IDENTIFY, _SPEAKERS = IdentifyParameters(), SpeakersParameters()
 _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
+_ANNOTATIONS, _ANNOTATE, _CHOICE = AnnotationsParameters(), AnnotateParameters(), AnnotationChoice()
 #: Documents that are committed together.
 _TRANSACTION = 32
 
@@ -402,6 +416,47 @@ class TimescaleIndexer(Executor):
             There is no such speaker, or no such recording of the speaker.
         """
         return remove_voices(self._store, parameters)
+
+    @requests(on="/annotations")
+    def annotations(
+        self,
+        docs: DocList[given.AnnotationDoc],
+        parameters: AnnotationsParameters = _ANNOTATIONS,
+        **kwargs: Any,
+    ) -> DocList[AnnotationDoc]:
+        """Return annotations by recording and time."""
+        found = annotations.page_of_annotations(self._store, parameters)
+        self._check_known(bool(found), parameters.collection)
+        return found
+
+    @requests(on="/annotation_labels")
+    def annotation_labels(
+        self, docs: DocList[given.LabelDoc], parameters: CountParameters = _ALL, **kwargs: Any
+    ) -> DocList[AnnotationLabelDoc]:
+        """Return the labels of annotations, most frequent first."""
+        found = annotations.annotation_labels(self._store, parameters)
+        self._check_known(bool(found), parameters.collection)
+        return found
+
+    @requests(on="/annotate")
+    def annotate(
+        self,
+        docs: DocList[given.AnnotationDoc],
+        parameters: AnnotateParameters = _ANNOTATE,
+        **kwargs: Any,
+    ) -> DocList[AnnotatedDoc]:
+        """Add annotations to stored recordings."""
+        return annotations.annotate(docs, self._store, parameters)
+
+    @requests(on="/remove_annotations")
+    def remove_annotations(
+        self,
+        docs: DocList[given.AnnotationDoc],
+        parameters: AnnotationChoice = _CHOICE,
+        **kwargs: Any,
+    ) -> DocList[RemovedAnnotationsDoc]:
+        """Remove annotations by label, recording or origin."""
+        return annotations.remove_annotations(self._store, parameters)
 
     def _check_known(self, is_found: bool, collection: str) -> None:
         """Raise `IndexEmpty` where nothing was found because a collection does not exist.

@@ -14,6 +14,7 @@ from executors.messages.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
 from soundalike.search.queries import (
     EmbeddedQuery,
+    annotated_query,
     sound_query,
     stored_query,
     text_query,
@@ -43,6 +44,8 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
     """
     if doc.kind == "stored":
         return stored_query(store, str(doc.recording_id), excerpt_of(doc), collections)
+    if doc.kind == "label":
+        return annotated_query(store, str(doc.like_label), collections)
     rows = to_embeddings(doc)
     if doc.kind == "vector":
         return vector_query(store, rows[0], collections)

@@ -34,7 +34,7 @@ from executors.messages.speakers import SpeechClip, VoiceDoc, spoken_fields
 from soundalike.audio.speech import Speech
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
-from soundalike.encoders.base import embed_text, index_spec
+from soundalike.encoders.base import embed_text, index_spec, level_of
 from soundalike.encoders.batching import SHARED_BATCH_PATCHES, share_batches
 from soundalike.encoders.catalogue import credits_of
 from soundalike.encoders.choice import load_encoder
@@ -197,6 +197,7 @@ class VGGishEncoder(Executor):
                 Status(
                     configured_encoder=self._encoder.name,
                     encoder_description=self._encoder.description,
+                    encoder_level=level_of(self._encoder),
                     encoder_licence=self._credits.licence,
                     encoder_attribution=self._credits.attribution,
                     takes_text=self._credits.takes_text,
@@ -208,6 +209,7 @@ class VGGishEncoder(Executor):
         return EmbeddedClip(
             **carried_fields(doc),
             kind=doc.kind,
+            like_label=doc.like_label,
             text=doc.text,
             start_s=doc.start_s,
             end_s=doc.end_s,

@@ -2,7 +2,7 @@
 
 Sources: M. Breunig et al., "LOF: identifying density-based local outliers", SIGMOD 2000, and
 K. Wilkinghoff et al., "Local density-based anomaly score normalization for domain generalization", 2025
-(distances divided by those that are usual around the neighbour); O. Ledoit and M. Wolf, "A
+(distances divided by the usual ones around the neighbour); O. Ledoit and M. Wolf, "A
 well-conditioned estimator for large-dimensional covariance matrices", 2004 (shrunk covariance).
 """
 
@@ -21,8 +21,8 @@ from soundalike.types import FloatArray
 _N_NEIGHBOURS = 2
 #: Recordings around a normal window that say how dense it is there.
 _N_AROUND = 4
-#: Keeps logarithms and quotients finite for identical windows.
-_TINY = 1e-6
+#: Windows that are closer are the same; storing them with 16 bits moves them by a tenth of this.
+_SAME = 0.01
 #: Directions in which the normal windows vary less than this share of all variance are noise.
 _LEAST_SHARE = 1e-10
 
@@ -55,7 +55,7 @@ class Neighbours:
         n_around = min(_N_AROUND, len(self._firsts) - 1)
         around = np.sort(by_recording, axis=1)[:, :n_around].mean(axis=1)
         # A window between copies has no density of its own.
-        self._around = np.maximum(around, max(0.1 * float(np.median(around)), _TINY))
+        self._around = np.maximum(around, max(0.1 * float(np.median(around)), _SAME))
 
     def __call__(self, vectors: FloatArray) -> Numbers:
         """Return the relative distance of each window; about 1 is usual."""
@@ -87,7 +87,7 @@ class Mahalanobis:
         # Few windows span few directions; in all others the shrunk covariance is the same.
         _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
         variances = lengths**2 / len(rows)
-        mean_variance = max(float(variances.sum()) / rows.shape[1], _TINY**2)
+        mean_variance = max(float(variances.sum()), _SAME**2) / rows.shape[1]
         self._rest = max(shrinkage, _LEAST_SHARE) * mean_variance
         self._directions = directions
         self._variances = (1 - shrinkage) * variances + self._rest
@@ -116,7 +116,7 @@ class Both:
 
     def __call__(self, vectors: FloatArray) -> Numbers:
         """Return the distance of each window."""
-        first, second = (np.maximum(part(vectors), _TINY) for part in self._parts)
+        first, second = (np.maximum(part(vectors), _SAME) for part in self._parts)
         found: Numbers = np.sqrt(first * second)
         return found
 
@@ -131,6 +131,7 @@ METHODS: dict[str, type[Neighbours] | type[Mahalanobis] | type[Both]] = {
 
 def pairwise(rows: FloatArray, others: FloatArray) -> Numbers:
     """Return the Euclidean distances between two sets of vectors, ``(n, m)``."""
-    squares = (rows**2).sum(axis=1)[:, np.newaxis] + (others**2).sum(axis=1) - 2 * rows @ others.T
-    found: Numbers = np.sqrt(np.maximum(squares, 0.0)).astype(np.float64)
+    left, right = rows.astype(np.float64), others.astype(np.float64)
+    squares = (left**2).sum(axis=1)[:, np.newaxis] + (right**2).sum(axis=1) - 2 * left @ right.T
+    found: Numbers = np.sqrt(np.maximum(squares, 0.0))
     return found

@@ -98,11 +98,9 @@ class NormalModel:
                 f"the vectors have {recording.vectors.shape[1]} numbers, the model's have "
                 f"{self.spec.dimension}; embed with the encoder of the model"
             )
+        vectors = stored_precision(recording.vectors)
         found = np.concatenate(
-            [
-                self._distance(recording.vectors[begin : begin + _BLOCK])
-                for begin in range(0, len(recording.vectors), _BLOCK)
-            ]
+            [self._distance(vectors[begin : begin + _BLOCK]) for begin in range(0, len(vectors), _BLOCK)]
         )
         return self._explained(recording, found)
 
@@ -133,7 +131,7 @@ class NormalModel:
         for found in self.recordings:
             if row < len(found.vectors):
                 return Nearest(
-                    found.recording_id, found.uri, *found.spans[row], float(similarities.max())
+                    found.recording_id, found.uri, *found.spans[row], min(1.0, float(similarities.max()))
                 )
             row -= len(found.vectors)
         raise AssertionError("every row belongs to a recording")
@@ -208,13 +206,18 @@ def worst_windows(counts: Sequence[int]) -> int:
     return max(_FEWEST_WINDOWS, min(_MOST_WINDOWS, half))
 
 
+def stored_precision(vectors: FloatArray) -> FloatArray:
+    """Return vectors as precise as stored ones, so that a learned recording equals itself."""
+    return vectors.astype(np.float16).astype(np.float32)
+
+
 def distinct(recordings: Sequence[NormalRecording]) -> list[NormalRecording]:
     """Return recordings with a sound, each once, with vectors as precise as they are stored."""
     by_id = {found.recording_id: found for found in recordings if len(found.vectors)}
     return [
         replace(
             found,
-            vectors=found.vectors.astype(np.float16).astype(np.float32),
+            vectors=stored_precision(found.vectors),
             group=found.group or found.recording_id,
         )
         for found in by_id.values()

@@ -11,13 +11,24 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from soundalike.archive.format import FILES, HEAD, QUALITIES, RECORDINGS, Member, Summary, part_name
+from soundalike.annotations.types import StoredAnnotation
+from soundalike.archive.format import (
+    ANNOTATIONS,
+    FILES,
+    HEAD,
+    QUALITIES,
+    RECORDINGS,
+    Member,
+    Summary,
+    part_name,
+)
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ArchiveError, IndexEmpty
 from soundalike.store.base import Content
@@ -72,6 +83,8 @@ def export_collection(
                 writer.add(content)
                 if on_progress is not None:
                     on_progress(number)
+            for annotation in store.annotations(collection=collection):
+                writer.annotate(annotation)
             return writer.finish()
     except OSError as exc:
         raise ArchiveError(
@@ -103,7 +116,7 @@ class _Writer:
     """Writes recordings: windows directly into the archive, other lines first into a spool file.
 
     A ZIP file is written one member at a time, so the spool file buffers the lines of
-    ``recordings.jsonl`` and ``files.jsonl``.
+    ``recordings.jsonl``, ``files.jsonl`` and ``annotations.jsonl``.
     """
 
     def __init__(self, archive: zipfile.ZipFile, spool: IO[bytes], name: str, spec: IndexSpec) -> None:
@@ -115,9 +128,12 @@ class _Writer:
         self._pending: list[Content] = []
         self._pending_windows = 0
         self._counts = [0, 0, 0]
+        self._ids: set[str] = set()
+        self._has_annotations = False
 
     def add(self, content: Content) -> None:
         first = content.files[0]
+        self._ids.add(first.recording_id)
         recorded_at = first.recorded_at and first.recorded_at.astimezone(UTC).isoformat()
         row = {
             "recording_id": first.recording_id,
@@ -146,6 +162,15 @@ class _Writer:
         if self._pending_windows >= PART_WINDOWS:
             self._write_part()
 
+    def annotate(self, stored: StoredAnnotation) -> None:
+        """Add an annotation, unless its recording was added to the collection meanwhile."""
+        if stored.recording_id not in self._ids:
+            return
+        row = asdict(stored.annotation)
+        del row["file"], row["line"]
+        self._has_annotations = True
+        self._line(b"A", {"recording_id": stored.recording_id, **row, "source": stored.source})
+
     def _line(self, kind: bytes, row: dict[str, Any]) -> None:
         self._spool.write(kind + json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
 
@@ -169,7 +194,10 @@ class _Writer:
         """Write the remaining members; return the summary of the archive."""
         if self._pending:
             self._write_part()
-        for name, kind in ((RECORDINGS, b"R"), (FILES, b"F")):
+        lists = [(RECORDINGS, b"R"), (FILES, b"F")]
+        if self._has_annotations:
+            lists.append((ANNOTATIONS, b"A"))
+        for name, kind in lists:
             self._spool.seek(0)
             self._put(name, (line[1:] for line in self._spool if line.startswith(kind)))
         recordings, files, windows = self._counts

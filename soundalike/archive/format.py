@@ -25,9 +25,13 @@ A ZIP file with uncompressed members, because vectors are hardly compressible. I
 ``files.jsonl``
     A line per path, in the order of the recordings: ``recording_id``, ``uri``, ``label``, ``tags``,
     ``size_bytes``, ``mtime_ns``.
+``annotations.jsonl``
+    Only if there are annotations. A line per annotation, in the order of the recordings:
+    ``recording_id``, ``start_s``, ``end_s``, ``label``, ``low_hz``, ``high_hz``, ``source``.
 ``collection.json``
     ``format`` and ``version`` of this layout, the collection's ``name`` and ``spec``, ``qualities``,
-    ``counts``, and ``members``: ``bytes`` and ``sha256`` of every other member.
+    ``counts``, and ``members``: ``bytes`` and ``sha256`` of every other member. The version is 2 with
+    annotations, and 1 without, so that older programs can read the file.
 """
 
 from __future__ import annotations
@@ -41,11 +45,13 @@ from soundalike.errors import ArchiveInvalid, ArchiveTooNew
 from soundalike.types import IndexSpec
 
 FORMAT = "soundalike-collection"
-VERSION = 1
+VERSION = 2
+_VERSION_WITHOUT_ANNOTATIONS = 1
 SUFFIX = ".soundalike.zip"
 HEAD = "collection.json"
 RECORDINGS = "recordings.jsonl"
 FILES = "files.jsonl"
+ANNOTATIONS = "annotations.jsonl"
 #: Qualities of windows by their number in the parts.
 QUALITIES = ("ok", "silent", "clipped")
 
@@ -87,13 +93,24 @@ class Summary:
     @property
     def parts(self) -> list[str]:
         """Names of the members with windows, in order."""
-        return [part_name(number) for number in range(len(self.members) - 2)]
+        n_lists = len({RECORDINGS, FILES, ANNOTATIONS} & self.members.keys())
+        return [part_name(number) for number in range(len(self.members) - n_lists)]
+
+    @property
+    def has_annotations(self) -> bool:
+        """Whether the file has annotations."""
+        return ANNOTATIONS in self.members
+
+    @property
+    def version(self) -> int:
+        """Version of the layout."""
+        return VERSION if self.has_annotations else _VERSION_WITHOUT_ANNOTATIONS
 
     def to_json(self) -> bytes:
         """Return the content of ``collection.json``."""
         values = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self.version,
             "name": self.name,
             "spec": asdict(self.spec),
             "qualities": self.qualities,
@@ -170,7 +187,8 @@ def _summary(values: dict[str, Any]) -> Summary:
             for name, member in values["members"].items()
         },
     )
-    if {RECORDINGS, FILES, *found.parts} != found.members.keys() or "ok" not in found.qualities:
+    lists = {RECORDINGS, FILES, ANNOTATIONS} if found.has_annotations else {RECORDINGS, FILES}
+    if {*lists, *found.parts} != found.members.keys() or "ok" not in found.qualities:
         raise ValueError("its list of members or of qualities is incomplete")
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from soundalike.errors import ArchiveInvalid, ParameterError, SoundalikeError, S
 from soundalike.store.base import (
     Content,
     Entry,
+    check_annotations,
     check_collection_name,
     check_recording,
     check_spec,
@@ -24,7 +25,6 @@ from soundalike.store.base import (
 )
 from soundalike.store.each import batches
 from soundalike.store.protocol import Store
-from soundalike.types import Recording
 
 #: Number of windows and paths per transaction.
 _BATCH_WINDOWS = 2000
@@ -188,6 +188,8 @@ def _add_all(
         done += len(batch)
         if on_progress is not None:
             on_progress(done)
+    for spans in batches(archive.annotations(), lambda one: 1, _BATCH_WINDOWS):
+        store.annotate(spans, collection=name)
     return outcomes
 
 
@@ -206,12 +208,14 @@ def _moved(uri: str, rebase: Sequence[Rebase]) -> str:
     return next((moved for each in rebase if (moved := each.moved(uri)) is not None), uri)
 
 
-def _check_recording(archive: Archive, file: Recording) -> None:
+@contextmanager
+def _blaming(archive: Archive) -> Iterator[None]:
+    """Blame the file for values that cannot be stored."""
     try:
-        check_recording(file, has_length=True)
+        yield
     except ParameterError as exc:
         raise ArchiveInvalid(
-            f"{str(archive.path)!r} contains an invalid recording: {exc.message}"
+            f"{str(archive.path)!r} contains an invalid recording or annotation: {exc.message}"
         ) from exc
 
 
@@ -223,11 +227,15 @@ def _check(archive: Archive, rebase: Sequence[Rebase]) -> None:
     for content in archive.contents():
         for file in content.files:
             example = example or file.uri
-            _check_recording(archive, file)
+            with _blaming(archive):
+                check_recording(file, has_length=True)
             for each in [each for each in unused if each.moved(file.uri) is not None]:
                 del unused[each]
         for number, count in enumerate((1, len(content.files), len(content.windows))):
             counts[number] += count
+    for annotation in archive.annotations():
+        with _blaming(archive):
+            check_annotations([annotation])
     summary = archive.summary
     if tuple(counts) != (summary.recordings, summary.files, summary.windows):
         raise ArchiveInvalid(

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from soundalike.archive.format import FILES, HEAD, RECORDINGS, parse_summary
+from soundalike.annotations.types import Annotation, StoredAnnotation
+from soundalike.archive.format import ANNOTATIONS, FILES, HEAD, RECORDINGS, parse_summary
 from soundalike.errors import ArchiveError, ArchiveInvalid, SoundalikeError
 from soundalike.faults import one_line
 from soundalike.store.base import START_SOURCES, Content
@@ -104,6 +105,18 @@ class Archive:
         """
         with _checked(self.path):
             yield from self._contents()
+
+    def annotations(self) -> Iterator[StoredAnnotation]:
+        """Yield all annotations.
+
+        Raises
+        ------
+        ArchiveInvalid
+            An annotation is invalid.
+        """
+        if self.summary.has_annotations:
+            with _checked(self.path):
+                yield from map(_annotation, self._lines(ANNOTATIONS))
 
     def _contents(self) -> Iterator[Content]:
         recordings = self._lines(RECORDINGS)
@@ -200,6 +213,16 @@ def _recording(row: Mapping[str, Any], path: Mapping[str, Any]) -> Recording:
         source,
         FileStat(int(size_bytes), int(mtime_ns)) if known else None,
     )
+
+
+def _annotation(row: Mapping[str, Any]) -> StoredAnnotation:
+    numbers = [row["start_s"], row["end_s"], row["low_hz"], row["high_hz"]]
+    start_s, end_s, low_hz, high_hz = (None if one is None else float(one) for one in numbers)
+    texts = (row["recording_id"], row["label"], row["source"])
+    if start_s is None or end_s is None or not all(isinstance(text, str) for text in texts):
+        raise TypeError("an annotation lacks a time or a text")
+    annotation = Annotation(start_s, end_s, row["label"], low_hz, high_hz)
+    return StoredAnnotation(0, row["recording_id"], "", annotation, row["source"])
 
 
 def _decoder_version(row: Mapping[str, Any]) -> int:

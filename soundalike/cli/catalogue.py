@@ -19,6 +19,7 @@ CATALOGUE = {
         "index new and changed files",
     ),
     "search": Entry("search:command", "find recordings that sound like a file or a stored recording"),
+    "events": Entry("events:command", "list every occurrence of a sound, with its begin and end"),
     "timeline": Entry("timeline:command", "count similar sounds over time"),
     "status": Entry("status:command", "show the size, the encoder and the place of the index"),
     "doctor": Entry("doctor:command", "check the installation and suggest fixes"),
@@ -30,6 +31,9 @@ CATALOGUE = {
     "collections": Entry("collections:command", "list, create, drop or optimize collections"),
     "export": Entry("exchange:export_command", "write a collection to a file"),
     "import": Entry("exchange:import_command", "read a collection from a file"),
+    "annotations": Entry(
+        "annotations:command", "import, list, export or remove labels of spans inside recordings"
+    ),
     "sql": Entry("sql:command", "run SQL on the database, read-only, or open it in psql"),
     "reset": Entry("reset:command", "delete the whole index with all collections"),
     "serve": Entry("serve:command", "serve the Flow over HTTP and gRPC"),

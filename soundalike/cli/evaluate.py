@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,73 +12,25 @@ import click
 
 from soundalike.anomalies.requests import CHOICES, LearnRequest
 from soundalike.audio.files import NO_TRACK, FileList
-from soundalike.audio.windows import WindowPlan
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
+from soundalike.cli.evaluation_output import note_failures
+from soundalike.cli.evaluation_settings import (
+    COMPARE_KEYS,
+    MAX_SETTINGS,
+    Setting,
+    encoders_of,
+    parse_setting,
+)
 from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.paths import LeftOut, metadata_tables, sound_files
-from soundalike.config import PRECISIONS, Settings, check_model
-from soundalike.errors import AudioError, AudioNotFound, ConfigError, ParameterError
+from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.indexing.requests import TableChoice
 
 if TYPE_CHECKING:
     from soundalike.cli.place import Place
-    from soundalike.encoders.base import Encoder
     from soundalike.evaluation import Evaluation, LabelledClip
     from soundalike.evaluation.results import Failure
-
-#: What ``--compare`` may change.
-COMPARE_KEYS = ("model", "checkpoint", "precision", "window_size", "stride", "example_hop")
-_TEXT_KEYS = COMPARE_KEYS[:3]
-#: Settings that a table and a plot can still show apart.
-MAX_SETTINGS = 6
-_SHOWN_FAILURES = 20
-_MIN_HOP_S, _MAX_HOP_S = 0.01, 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What is compared: an encoder that is not loaded yet, windows, and the distance of patches.
-
-    Raises
-    ------
-    ParameterError
-        The distance is out of its range.
-    """
-
-    settings: Settings
-    plan: WindowPlan
-    example_hop_s: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.example_hop_s is not None and not _MIN_HOP_S <= self.example_hop_s <= _MAX_HOP_S:
-            raise ParameterError(
-                f"example_hop is {self.example_hop_s!r} s; give a distance from {_MIN_HOP_S:g} s to "
-                f"{_MAX_HOP_S:g} s"
-            )
-
-    def changed(self, change: Mapping[str, str | float]) -> Setting:
-        """Return the setting that ``--compare`` asks for."""
-        precision = change.get("precision", "auto")
-        if precision not in PRECISIONS:
-            raise ParameterError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
-        try:
-            check_model(str(change.get("model", "auto")), self.settings.weights_dir, "model")
-        except ConfigError as exc:
-            raise ParameterError(exc.message) from exc
-        settings = replace(
-            self.settings,
-            model=str(change.get("model", self.settings.model)),
-            precision=str(change.get("precision", self.settings.precision)),
-        )
-        if "checkpoint" in change:
-            settings = replace(settings, checkpoint=Path(str(change["checkpoint"])).expanduser())
-        plan = WindowPlan(
-            float(change.get("window_size", self.plan.window_s)),
-            float(change.get("stride", self.plan.stride_s)),
-        )
-        hop = change.get("example_hop", self.example_hop_s)
-        return Setting(settings, plan, None if hop is None else float(hop))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +125,21 @@ class EvaluateRequest:
         f"{', '.join(COMPARE_KEYS)}; may be repeated",
     ),
     click.Option(
+        ["--events"],
+        type=options.FileName(),
+        metavar="TRUTH",
+        help="measure how well soundalike events finds the events of this table instead: CSV with "
+        "file_name, start_s, end_s and label, Audacity's labels, or Raven's selections; DIR has the "
+        "sounds to look for",
+    ),
+    click.Option(
+        ["--min-score"],
+        type=float,
+        metavar="S",
+        help="with --events: events with a lower score do not count for precision, recall and F1; "
+        "default: the score with the highest F1",
+    ),
+    click.Option(
         ["--report"],
         type=options.FileName(),
         metavar="FILE.html",
@@ -192,6 +158,8 @@ def command(
     example_hop: float | None,
     compare: Sequence[str],
     list_skipped: bool,
+    events: Path | None,
+    min_score: float | None,
     anomaly: bool,
     false_alarm_rate: float | None,
     method: str | None,
@@ -202,16 +170,30 @@ def command(
     if anomaly:
         from soundalike.cli import evaluate_anomaly
 
-        asked = evaluate_anomaly.EvaluateAnomalyRequest(
+        learned = evaluate_anomaly.EvaluateAnomalyRequest(
             folder=Path(given["folder"]), learning=learning, report=given["report"]
         )
-        return evaluate_anomaly.run(asked, place, as_json=as_json)
+        return evaluate_anomaly.run(learned, place, as_json=as_json)
     if learning != LearnRequest():
         raise ParameterError("--false-alarm-rate and --method are for anomalies; add --anomaly")
     first = Setting(place.settings(), place.windows(), example_hop)
     others = [parse_setting(text) for text in compare]
+    settings = (first, *map(first.changed, others))
+    if events is not None:
+        from soundalike.cli import evaluate_events
+
+        events_request = evaluate_events.EvaluateEventsRequest(
+            truth=events,
+            queries=given["folder"],
+            settings=settings,
+            min_score=min_score,
+            report=given["report"],
+        )
+        return evaluate_events.run(events_request, as_json=as_json)
+    if min_score is not None:
+        raise ParameterError("--min-score is for events; give their table with --events")
     request = EvaluateRequest(
-        settings=(first, *map(first.changed, others)),
+        settings=settings,
         tables=TableChoice(metadata, not no_metadata),
         **given,
     )
@@ -227,7 +209,7 @@ def run(request: EvaluateRequest, left_out: LeftOut, *, as_json: bool) -> int:
     clips = _clips(request, files, tables, left_out)
     opening.start_decoding(len(clips))
     results: list[Evaluation] = []
-    for each, encoder in zip(request.settings, _encoders(request.settings), strict=True):
+    for each, encoder in zip(request.settings, encoders_of(request.settings), strict=True):
         which = "" if len(request.settings) == 1 else f" {len(results) + 1}/{len(request.settings)}"
         show = output.progress(len(clips), f"embedding{which}")
         results.append(
@@ -242,7 +224,7 @@ def run(request: EvaluateRequest, left_out: LeftOut, *, as_json: bool) -> int:
     _note_left_out(left_out, files, results[0])
     results = [_without_films(result, files) for result in results]
     failed = results[0].failed
-    _note_failures(failed)
+    note_failures(failed)
     if as_json:
         for result in results:
             output.json_line(json_row(result, results[0]))
@@ -285,51 +267,6 @@ def _clips(
         clips = evaluation.with_metadata(evaluation.labelled_clips(files.files), tables)
     clips = evaluation.with_folds(clips, request.fold_pattern)
     return evaluation.with_queries(clips, request.query_pattern)
-
-
-def parse_setting(text: str) -> dict[str, str | float]:
-    """Turn ``KEY=VALUE,KEY=VALUE`` into the settings that differ.
-
-    Raises
-    ------
-    ParameterError
-        A key is unknown or given twice, or a value is missing or no number.
-
-    Examples
-    --------
-    >>> parse_setting("model=logmel-modulation,stride=1")
-    {'model': 'logmel-modulation', 'stride': 1.0}
-    """
-    found: dict[str, str | float] = {}
-    # A comma may be part of a path; what begins a new setting is a comma before a word and "=".
-    for part in re.split(r",\s*(?=\w+=)", text.strip()):
-        key, _, value = part.partition("=")
-        if key not in COMPARE_KEYS or not value:
-            raise ParameterError(
-                f"--compare {text!r}: {part!r} is not a setting; write KEY=VALUE with one of "
-                f"{', '.join(COMPARE_KEYS)}, and commas between them"
-            )
-        if key in found:
-            raise ParameterError(f"--compare {text!r} gives {key} twice; repeat --compare instead")
-        found[key] = value if key in _TEXT_KEYS else _number(key, value, text)
-    return found
-
-
-def _number(key: str, value: str, text: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ParameterError(f"--compare {text!r}: {key} is {value!r}, which is not a number") from None
-
-
-def _encoders(wanted: Sequence[Setting]) -> list[Encoder]:
-    """Load each encoder once, and all before the first clip is read."""
-    loaded: dict[tuple[object, ...], Encoder] = {}
-    keys = [(each.settings.model, each.settings.checkpoint, each.settings.precision) for each in wanted]
-    for key, each in zip(keys, wanted, strict=True):
-        if key not in loaded:
-            loaded[key] = opening.encoder_of(each.settings)
-    return [loaded[key] for key in keys]
 
 
 def json_row(result: Evaluation, first: Evaluation) -> dict[str, Any]:
@@ -396,14 +333,6 @@ def _note_left_out(left_out: LeftOut, files: FileList, result: Evaluation) -> No
     films = {failure.path: NO_TRACK for failure in result.failed if _is_film(failure, files)}
     left_out.tell(films)
     left_out.sum_up(files.skipped + len(films))
-
-
-def _note_failures(failed: Sequence[Failure]) -> None:
-    for path, code, message in failed[:_SHOWN_FAILURES]:
-        shown = output.visible(output.short_path(path))
-        output.note(f"failed: {shown}: {output.visible(message)} [{code}]")
-    if len(failed) > _SHOWN_FAILURES:
-        output.note(f"and {len(failed) - _SHOWN_FAILURES} more; --json and --report list all")
 
 
 def _note_what_is_odd(result: Evaluation) -> None:

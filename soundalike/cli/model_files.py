@@ -111,6 +111,7 @@ def _show(name: str, folder: Path, *, as_json: bool) -> int:
     manifest = facts_of(name, folder)
     facts = manifest.model_dump(mode="json", exclude_defaults=True, exclude={"centre", "checks"})
     layout = manifest.layout
+    facts["level"] = manifest.shown_level
     facts["example_s"] = round(layout.n_samples / layout.sample_rate_hz, 3)
     facts["state"] = info.state
     if as_json:

@@ -289,6 +289,11 @@ def query() -> list[click.Parameter]:
             help="search with this description of a sound instead of FILE, like 'dog barking far away'; "
             "only for a model with a network for texts",
         ),
+        click.Option(
+            ["--like-label"],
+            metavar="LABEL",
+            help="search with all annotated spans that have this label instead of FILE; see annotations",
+        ),
         option_of(Excerpt, "at_s", "--at", more="; 42 or 1:02:05.5", type=Second(), metavar="TIME"),
         option_of(Excerpt, "start_s", "--start", type=Second(), metavar="TIME"),
         option_of(Excerpt, "end_s", "--end", type=Second(), metavar="TIME"),

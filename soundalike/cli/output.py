@@ -157,7 +157,7 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
         ]
         for row in rows
     ]
-    times = [_when(row) for row in rows]
+    times = [when(row) for row in rows]
     table = [header, *lines]
     if any(row.get("false_alarm_rate") is not None for row in rows):
         strengths = ["match", *map(_strength, rows)]
@@ -181,7 +181,8 @@ def _query_seconds(row: Mapping[str, Any]) -> str:
     return seconds(row["query_start_s"], row["query_end_s"])
 
 
-def _when(row: Mapping[str, Any]) -> str:
+def when(row: Mapping[str, Any]) -> str:
+    """Return when a match or an event was heard; empty where that is not known."""
     if not row.get("occurred_at"):
         return ""
     at = datetime.fromisoformat(row["occurred_at"]).isoformat(" ", "seconds")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import opening, options, output
+from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
@@ -20,8 +20,10 @@ from soundalike.search.match_json import match_to_json
 from soundalike.search.requests import Narrowing, SearchRequest
 
 if TYPE_CHECKING:
+    from soundalike.cli.exporting import Export
     from soundalike.cli.place import Place
     from soundalike.filters import Filters
+    from soundalike.search.find import Answer
     from soundalike.search.queries import EmbeddedQuery, Query
     from soundalike.store import Store
 
@@ -38,6 +40,7 @@ class Sought:
     recording_id: str | None = None
     vector: Path | None = None
     text: str | None = None
+    like_label: str | None = None
     start_s: float | None = None
     end_s: float | None = None
     at_s: float | None = None
@@ -53,13 +56,15 @@ class Sought:
         from soundalike.audio.excerpt import Excerpt
         from soundalike.search.queries import Query
 
-        if all(one is None for one in (self.file, self.recording_id, self.vector, self.text)):
+        sources = (self.file, self.recording_id, self.vector, self.text, self.like_label)
+        if all(one is None for one in sources):
             raise ParameterError(
-                "there is nothing to look for; give FILE, --recording-id, --vector or --text"
+                "there is nothing to look for; give FILE, --recording-id, --vector, --text or "
+                "--like-label"
             )
         vector = None if self.vector is None else read_vector(self.vector)
         excerpt = Excerpt(self.start_s, self.end_s, self.at_s)
-        return Query(self.file, self.recording_id, vector, excerpt, self.text)
+        return Query(self.file, self.recording_id, vector, excerpt, self.text, self.like_label)
 
 
 @make_command(
@@ -78,6 +83,7 @@ class Sought:
     options.option_of(SearchRequest, "group_by", "--group-by", type=click.Choice(GROUPS)),
     options.collections(),
     *options.filters(),
+    *exporting.export_options(),
     *options.server(what_is_there=QUERY_THERE),
     *options.encoding(),
 )
@@ -93,7 +99,8 @@ def command(
     collections: Sequence[str],
     **given: Any,
 ) -> int:
-    """Read the request, search, and print the matches."""
+    """Read the request, search, and print or export the matches."""
+    export = exporting.taken(given)
     filters = filters_of(given, place)
     names = tuple(collections) or (DEFAULT_COLLECTION,)
     request = SearchRequest(
@@ -106,20 +113,45 @@ def command(
         group_by,
         max_false_alarms,
     )
-    return run(request, place, as_json=as_json)
+    return run(request, place, export, as_json=as_json)
 
 
-def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
-    """Search and print the matches."""
+def run(request: SearchRequest, place: Place, export: Export, *, as_json: bool) -> int:
+    """Search, and print or export the matches."""
     from soundalike.search.find import answer_to
 
-    if service := place.service():
+    if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
         answer, encoder = service.search(request, on_server=place.on_server)
-    else:
-        with opened_query(request.query, place, request.collections) as (store, query):
-            answer, encoder = answer_to(request, query, store), query.spec.encoder
+        return _give(request, answer, encoder, export, as_json=as_json)
+    with opened_query(request.query, place, request.collections) as (store, query):
+        answer, encoder = answer_to(request, query, store), query.spec.encoder
+        return _give(request, answer, encoder, export, store, as_json=as_json)
+
+
+def _give(
+    request: SearchRequest,
+    answer: Answer,
+    encoder: str,
+    export: Export,
+    store: Store | None = None,
+    *,
+    as_json: bool,
+) -> int:
+    """Print the matches, and write the export; return the exit status."""
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
+    if not export.is_to_stdout:
+        _print(request, answer, encoder, as_json=as_json)
+    status = _status(request, answer, as_json=as_json and not export.is_to_stdout)
+    if not export.is_wanted:
+        return status
+    from soundalike.results.spans import span_of
+
+    spans = (span_of(match, export.export_label) for match in answer.matches)
+    return export.write(spans, exporting.stat_in(store)) or status
+
+
+def _print(request: SearchRequest, answer: Answer, encoder: str, *, as_json: bool) -> None:
     zone = request.filters.time_zone
     rows = [match_to_json(match, answer.query, encoder, zone) for match in answer.matches]
     if as_json:
@@ -127,7 +159,11 @@ def run(request: SearchRequest, place: Place, *, as_json: bool) -> int:
             output.json_line(row)
     elif rows:
         output.table(output.match_table(rows))
-    if rows:
+
+
+def _status(request: SearchRequest, answer: Answer, *, as_json: bool) -> int:
+    """Say that there is no match; return the exit status."""
+    if answer.matches:
         return 0
     if request.max_false_alarms is None:
         output.note("no recording matches; loosen the filters or --min-score")

@@ -47,7 +47,13 @@ _WORDS = {
         "recordings; remove NAME [FILE]...: remove a speaker, or recordings of one; evaluate FOLDER: "
         "measure errors on a folder with one subfolder for each speaker; default: list",
     ),
-    click.Argument(["words"], nargs=-1, type=options.FileName(str), metavar="[NAME|FILE]..."),
+    click.Argument(
+        ["words"],
+        nargs=-1,
+        type=options.FileName(str),
+        metavar="[NAME|FILE]...",
+        help="name of the speaker, and sound files",
+    ),
     options.option_of(
         Acceptance, "max_false_accepts", "--max-false-accepts", type=float, metavar="RATE"
     ),
@@ -122,7 +128,9 @@ def command(
         from soundalike.cli import speakers_evaluate
 
         encoder = _encoder(place, speaker_model)
-        return speakers_evaluate.run(words[0], encoder, enrolled, plot, as_json=as_json)
+        return speakers_evaluate.run(
+            words[0], encoder, enrolled, max_false_accepts, plot, as_json=as_json
+        )
     with _opened(place, speaker_model) as recognition:
         if action == "enrol":
             return _enrol(recognition, words[0], words[1:], as_json=as_json)

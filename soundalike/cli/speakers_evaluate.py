@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from soundalike.cli import output
 from soundalike.cli.paths import sound_files
 from soundalike.errors import AudioError, AudioNotFound
+from soundalike.speakers.requests import DEFAULT_RATE
 
 if TYPE_CHECKING:
     from soundalike.speakers.evaluation import Estimate, SpeakerEvaluation
@@ -17,14 +18,22 @@ if TYPE_CHECKING:
     from soundalike.types import FloatArray
 
 
-def run(folder: str, encoder: VoiceEncoder, n_enrolled: int, plot: Path | None, *, as_json: bool) -> int:
+def run(
+    folder: str,
+    encoder: VoiceEncoder,
+    n_enrolled: int,
+    rate: float | None,
+    plot: Path | None,
+    *,
+    as_json: bool,
+) -> int:
     """Evaluate, print the rates, and write the plot where one is asked for."""
     from soundalike.speakers.evaluation import evaluate
 
     if not Path(folder).is_dir():
         raise AudioNotFound(f"{folder!r} is not a folder; give one with a folder for each speaker")
     voices, failed = _voices(sound_files([folder]).files, encoder)
-    found = evaluate(voices, encoder.spec.encoder, n_enrolled)
+    found = evaluate(voices, encoder.spec.encoder, n_enrolled, rate or DEFAULT_RATE)
     if as_json:
         output.json_line({**json_row(found), "failed": failed})
     else:

@@ -38,15 +38,17 @@ def command(place: Place, *, as_json: bool, collection: str) -> int:
 
 def _stored(settings: Settings, collection: str) -> dict[str, Any]:
     """Return what the index on this machine holds, and what it is made with."""
-    from soundalike.encoders.choice import chosen_name
+    from soundalike.encoders.choice import chosen_level, chosen_name
     from soundalike.store.base import not_indexed
 
     with opening.opened_store(settings) as store:
         stored = store.status(collection=collection)
     if stored.spec is None and collection != DEFAULT_COLLECTION:
         raise not_indexed(collection)
+    level = None
     try:
         configured = chosen_name(settings.model, settings.weights_dir, settings.checkpoint)
+        level = chosen_level(settings.model, settings.weights_dir, settings.checkpoint)
     except ModelError as exc:
         output.note(f"{exc.message} [{exc.code}]")
         configured = settings.model
@@ -54,6 +56,7 @@ def _stored(settings: Settings, collection: str) -> dict[str, Any]:
         "collection": collection,
         "encoder": stored.spec.encoder if stored.spec else configured,
         "configured_encoder": configured,
+        "encoder_level": level,
         "recordings": stored.recordings,
         "files": stored.files,
         "windows": stored.windows,

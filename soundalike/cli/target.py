@@ -25,6 +25,8 @@ class Target:
     ----------
     path : Path
         A link is followed.
+    option : str
+        The option that names it, for errors.
 
     Raises
     ------
@@ -32,8 +34,8 @@ class Target:
         It cannot be written to.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._shown = f"--output {str(path)!r}"
+    def __init__(self, path: Path, option: str = "--output") -> None:
+        self._shown = f"{option} {str(path)!r}"
         self._path = path
         self._part: Path | None = None
         self._is_empty = True
@@ -55,6 +57,12 @@ class Target:
             if self._part is not None:
                 with suppress(OSError):
                     self._part.unlink()
+
+    @property
+    def file(self) -> IO[bytes]:
+        """The open file, for a writer that needs one."""
+        self._is_empty = False
+        return self._file
 
     def write(self, content: bytes) -> None:
         """Write bytes."""

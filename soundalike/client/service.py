@@ -13,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 
 from soundalike.audio.sources import resolve_path, uri_of
+from soundalike.client.annotations import RemoteAnnotations
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.client.speakers import RemoteSpeakers
@@ -28,10 +29,12 @@ from soundalike.types import Bucket, Timeline
 
 #: Fields of the status of a collection, in order.
 STATUS = (
-    *("collection", "encoder", "configured_encoder", "recordings", "files", "windows", "window_s"),
-    *("stride_s", "dimension", "index", "database", "extensions", "starts"),
+    *("collection", "encoder", "configured_encoder", "encoder_level", "recordings", "files", "windows"),
+    *("window_s", "stride_s", "dimension", "index", "database", "extensions", "starts"),
     *("earliest_start", "latest_start", "earlier_decoder", "unsearchable"),
 )
+#: Fields that services of earlier versions lack.
+_LATER_STATUS = ("encoder_level",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,11 @@ class Service:
         return self._connection.shown
 
     @property
+    def annotations(self) -> RemoteAnnotations:
+        """The annotations of the service."""
+        return RemoteAnnotations(self._connection)
+
+    @property
     def speakers(self) -> RemoteSpeakers:
         """The speakers of the service."""
         return RemoteSpeakers(self._connection)
@@ -139,7 +147,8 @@ class Service:
         """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""
         found = self._connection.get("/api/status", collection=collection)
         with self._connection.expected_form():
-            values = {name: found[name] for name in STATUS}
+            names = [name for name in STATUS if name in found or name not in _LATER_STATUS]
+            values = {name: found[name] for name in names}
             # Earlier versions of the service do not report it.
             values["unrelated_scores"] = found.get("unrelated_scores", {})
             for name in ("earliest_start", "latest_start"):
@@ -279,7 +288,8 @@ class Service:
         excerpt, vector = query.excerpt, query.vector
         values = {
             **{"start_s": excerpt.start_s, "end_s": excerpt.end_s, "at_s": excerpt.at_s},
-            **{"recording_id": query.recording_id, "text": query.text, **parameters},
+            **{"recording_id": query.recording_id, "text": query.text, "like_label": query.like_label},
+            **parameters,
             "vector": None if vector is None else np.asarray(vector, dtype=float).tolist(),
         }
         given = {name: value for name, value in values.items() if value is not None}

@@ -12,6 +12,7 @@ import numpy as np
 from soundalike.audio import front_end
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.audio.windows import SAMPLE_RATE_HZ, WindowPlan
+from soundalike.config import MODELS
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray, IndexSpec
 
@@ -65,6 +66,8 @@ class ExampleLayout:
         return self.dimension * (n_examples if self.pooling == "concatenate" else 1)
 
 
+#: What is said of encoders that leave the level of a recording as it is.
+AS_RECORDED = "as recorded"
 #: One patch of 0.975 s a second, 128 numbers each.
 VGGISH_LAYOUT = ExampleLayout(SAMPLE_RATE_HZ, front_end.PATCH_SAMPLES, 1.0, front_end.EMBEDDING_DIM)
 
@@ -99,9 +102,16 @@ class Network(Encoder, Protocol):
     ----------
     layout : ExampleLayout
         What an example is.
+    level : str
+        What is done about the level of a recording, for users.
     """
 
     layout: ExampleLayout
+    level: str
+
+    def window_gain(self, samples: FloatArray) -> float:
+        """Return the factor for the samples of a window, ``(n_samples,)``, before `front_end`."""
+        ...
 
     def front_end(self, samples: FloatArray) -> FloatArray:
         """Return what the network takes of ``(n, n_samples)`` float32 examples; any thread calls it."""
@@ -147,11 +157,16 @@ class OneNetwork:
     """What networks that are encoders by themselves have in common."""
 
     layout: ExampleLayout = VGGISH_LAYOUT
+    level: str = AS_RECORDED
 
     @property
     def parts(self) -> Sequence[Part]:
         """The network itself."""
         return (Part(1.0, cast(Network, self)),)
+
+    def window_gain(self, samples: FloatArray) -> float:
+        """Return 1: the samples stay as they are."""
+        return 1.0
 
     def front_end(self, samples: FloatArray) -> FloatArray:
         """Return VGGish's log-mel patches, ``(n, 96, 64)`` float32, of ``(n, 15600)`` samples."""
@@ -168,6 +183,26 @@ class OneNetwork:
             f"the encoder {name} knows sounds only; a search by a text needs a model that has a network "
             "for texts, such as clap-htsat-unfused"
         )
+
+
+def level_of(encoder: Encoder) -> str:
+    """Return what an encoder does about the level of a recording, for users."""
+    return shown_level([(part.network.name, part.network.level) for part in encoder.parts])
+
+
+def shown_level(levels: Sequence[tuple[str, str]]) -> str:
+    """Return names and levels of networks as one text.
+
+    Examples
+    --------
+    >>> shown_level([("vggish", "as recorded")])
+    'as recorded'
+    >>> shown_level([("vggish", "as recorded"), ("a", "relative")])
+    'vggish: as recorded; a: relative'
+    """
+    if len(levels) == 1:
+        return levels[0][1]
+    return "; ".join(f"{name}: {level}" for name, level in levels)
 
 
 def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None = None) -> IndexSpec:
@@ -189,6 +224,22 @@ def index_spec(encoder: Encoder, plan: WindowPlan, example_hop_s: float | None =
         window_s=plan.window_s,
         stride_s=plan.stride_s,
     )
+
+
+def examples_of(spec: IndexSpec) -> int:
+    """Return how many examples, side by side, make the vector of a window of an index; 1 if not known.
+
+    Examples
+    --------
+    >>> examples_of(IndexSpec("logmel-modulation", "0", 512, 4.0, 2.0))
+    4
+    >>> examples_of(IndexSpec("aisfx", "0", 512, 4.0, 2.0))
+    1
+    """
+    if spec.encoder not in MODELS or "+hop" in spec.fingerprint:
+        return 1
+    n_examples = VGGISH_LAYOUT.examples_per_window(WindowPlan(spec.window_s, spec.stride_s))
+    return n_examples if spec.dimension == VGGISH_LAYOUT.window_dimension(n_examples) else 1
 
 
 def only_network(encoder: Encoder) -> Network:

@@ -77,11 +77,16 @@ class SharedBatches(OneNetwork):
         self.description = network.description
         self.fingerprint = network.fingerprint
         self.layout = network.layout
+        self.level = network.level
         self._inner = network
         self._batch_patches = batch_patches
         self._waiting: list[_Request] = []
         self._lock = threading.Lock()
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
+
+    def window_gain(self, samples: FloatArray) -> float:
+        """Return the network's factor for the samples of a window."""
+        return self._inner.window_gain(samples)
 
     def front_end(self, samples: FloatArray) -> FloatArray:
         """Return what the network takes; every thread does so for itself."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundalike.config import MODELS
-from soundalike.encoders.base import Encoder
+from soundalike.encoders.base import AS_RECORDED, Encoder
 from soundalike.encoders.installed import find_model, installed_names
 from soundalike.encoders.manifest import Manifest, shipped_manifests
+from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.text import TEXT
 from soundalike.encoders.weights import CHECKPOINT
 from soundalike.errors import ParameterError, WeightsMissing
@@ -34,6 +35,8 @@ class ModelInfo:
         ``verified`` or ``unverified``: whether its facts were checked against its code and weights.
     takes_text : bool
         Whether it can be searched by a text, with the files that are here.
+    level : str
+        What it does about the level of a recording.
     """
 
     name: str
@@ -44,6 +47,7 @@ class ModelInfo:
     page: str
     status: str
     takes_text: bool
+    level: str
 
 
 def known_models(folder: Path) -> list[ModelInfo]:
@@ -88,13 +92,17 @@ def model_info(name: str, folder: Path) -> ModelInfo:
         facts.source.page,
         facts.status,
         takes_text=facts.text is not None and (place / TEXT).is_file(),
+        level=facts.shown_level,
     )
 
 
 def _built_in(
     name: str, state: str, good_for: str, licence: str, attribution: str = "", page: str = ""
 ) -> ModelInfo:
-    return ModelInfo(name, state, good_for, licence, attribution, page, "verified", takes_text=False)
+    level = Modulation.level if name == Modulation.name else AS_RECORDED
+    return ModelInfo(
+        name, state, good_for, licence, attribution, page, "verified", takes_text=False, level=level
+    )
 
 
 @dataclass(frozen=True, slots=True)

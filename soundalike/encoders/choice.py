@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from soundalike.config import DOWNLOADABLE, MODELS
-from soundalike.encoders.base import Encoder, Network
+from soundalike.encoders.base import AS_RECORDED, Encoder, Network, shown_level
 from soundalike.encoders.fusion import Fusion, fused_fingerprint, fused_name, parse_model
 from soundalike.encoders.modulation import Modulation
 from soundalike.encoders.weights import CHECKPOINT, GET_WEIGHTS, verified_path
@@ -129,6 +129,35 @@ def _chosen_one(model: str, weights_dir: Path, checkpoint: Path | None) -> str:
     if model not in MODELS or model == Modulation.name:
         return model
     return "vggish" if checkpoint or _published(model, weights_dir) else Modulation.name
+
+
+def chosen_level(model: str, weights_dir: Path, checkpoint: Path | None = None) -> str:
+    """Return what the encoder that `load_encoder` selects does about the level of a recording.
+
+    Raises
+    ------
+    WeightsMissing, WeightsCorrupt
+        As for `chosen`.
+    """
+    names = [_chosen_one(name, weights_dir, checkpoint) for name, _ in parse_model(model)]
+    return shown_level([(name, network_level(name, weights_dir)) for name in names])
+
+
+def network_level(name: str, weights_dir: Path) -> str:
+    """Return what one network, by its own name, does about the level of a recording.
+
+    Raises
+    ------
+    WeightsMissing
+        It is a model file that is not installed.
+    """
+    if name == Modulation.name:
+        return Modulation.level
+    if name in MODELS:
+        return AS_RECORDED
+    from soundalike.encoders.installed import find_model
+
+    return find_model(name, weights_dir).manifest.shown_level
 
 
 def chosen(model: str, weights_dir: Path, checkpoint: Path | None = None) -> tuple[str, str]:

@@ -16,7 +16,7 @@ import soxr
 from soundalike.audio.loading import release_pages
 from soundalike.audio.segmenter import pad_to
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import Encoder, ExampleLayout, Network, sample_rate_hz
+from soundalike.encoders.base import Encoder, Network, sample_rate_hz
 from soundalike.errors import InvalidSamples, ParameterError, SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
@@ -130,8 +130,8 @@ class _Progress:
         if tell is not None:
             for part in encoder.parts:
                 for recording in recordings:
-                    starts, _ = _example_layout(recording, part.network.layout, plan, example_hop_s)
-                    self._all += len(starts)
+                    patches, _ = _example_layout(recording, part.network, plan, example_hop_s)
+                    self._all += len(patches)
 
     def add(self, count: int) -> None:
         """Count examples that are done."""
@@ -164,19 +164,15 @@ def _embedded_windows(
             for own in [replace(plan, sample_rate_hz=layout.sample_rate_hz)]
             for recording in recordings
         ]
-    layouts = [_example_layout(recording, layout, plan, example_hop_s) for recording in recordings]
-    patches = [
-        _Patch(recording.samples, int(start))
-        for recording, (starts, _) in zip(recordings, layouts, strict=True)
-        for start in starts
-    ]
+    layouts = [_example_layout(recording, network, plan, example_hop_s) for recording in recordings]
+    patches = [patch for own, _ in layouts for patch in own]
     vectors = np.empty((len(patches), layout.dimension), dtype=np.float32)
     done = 0
     for rows in _embedded(patches, network, batch_patches):
         vectors[done : done + len(rows)] = rows
         done += len(rows)
         on_progress(len(rows))
-    offsets = np.cumsum([0, *(len(starts) for starts, _ in layouts)])
+    offsets = np.cumsum([0, *(len(own) for own, _ in layouts)])
     return [
         normalised(network.pool(vectors[offset:][rows].reshape(len(rows), per_window, layout.dimension)))
         for offset, (_, rows) in zip(offsets, layouts, strict=False)
@@ -253,7 +249,7 @@ def embed_patches_at(
     encoder: Network,
     batch_patches: int = BATCH_PATCHES,
 ) -> FloatArray:
-    """Return the encoder's raw vector of each patch of a recording.
+    """Return the encoder's raw vector of each patch of a recording; each counts as a window.
 
     Parameters
     ----------
@@ -275,15 +271,19 @@ def embed_patches_at(
     InvalidSamples
         A sample is too large for the encoder.
     """
-    patches = [_Patch(samples, start) for start in starts]
+    length = encoder.layout.n_samples
+    patches = [
+        _Patch(samples, start, encoder.window_gain(samples[start : start + length])) for start in starts
+    ]
     return np.concatenate(list(_embedded(patches, encoder, batch_patches)))
 
 
 class _Patch(NamedTuple):
-    """First sample of a patch."""
+    """First sample of a patch, and the factor for its samples."""
 
     samples: FloatArray
     start: int
+    gain: float = 1.0
 
 
 def _embedded(patches: Sequence[_Patch], network: Network, batch_patches: int) -> Iterator[FloatArray]:
@@ -313,22 +313,40 @@ def _prepare(batch: Sequence[_Patch], network: Network) -> FloatArray:
     n_samples = network.layout.n_samples
     samples = np.stack([pad_to(patch.samples[patch.start :][:n_samples], n_samples) for patch in batch])
     release_pages(batch[-1].samples)
+    if any(patch.gain != 1.0 for patch in batch):
+        samples = samples * np.array([[patch.gain] for patch in batch], dtype=np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         return network.front_end(samples)
 
 
 def _example_layout(
-    recording: CutRecording, layout: ExampleLayout, plan: WindowPlan, example_hop_s: float | None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the distinct first samples of examples and, per window, the rows of its examples."""
+    recording: CutRecording, network: Network, plan: WindowPlan, example_hop_s: float | None
+) -> tuple[list[_Patch], npt.NDArray[np.int64]]:
+    """Return the distinct patches of a recording and, per window, the rows of its patches.
+
+    Windows share a patch that starts at the same sample, if both have the same gain.
+    """
+    layout = network.layout
     hop_s = layout.hop_s if example_hop_s is None else example_hop_s
     hop, rate_hz = round(hop_s * layout.sample_rate_hz), layout.sample_rate_hz
     seconds = [window.start_s - recording.offset_s for window in recording.windows]
     starts = np.array([round(second * rate_hz) for second in seconds])
     per_window = layout.examples_per_window(plan, example_hop_s)
     wanted = starts[:, np.newaxis] + hop * np.arange(per_window)
-    distinct, rows = np.unique(wanted, return_inverse=True)
-    return distinct, rows.reshape(wanted.shape)
+    gains = [network.window_gain(part) for part in _windows_of(recording, plan)]
+    pairs = np.stack([wanted, np.broadcast_to(np.array(gains)[:, np.newaxis], wanted.shape)], axis=-1)
+    distinct, rows = np.unique(pairs.reshape(-1, 2), axis=0, return_inverse=True)
+    patches = [_Patch(recording.samples, int(start), float(gain)) for start, gain in distinct]
+    return patches, rows.reshape(wanted.shape)
+
+
+def _windows_of(recording: CutRecording, plan: WindowPlan) -> Iterator[FloatArray]:
+    """Yield the samples of each window."""
+    for number, window in enumerate(recording.windows):
+        if number % _PIECE_WINDOWS == 0:
+            release_pages(recording.samples)
+        start = round((window.start_s - recording.offset_s) * plan.sample_rate_hz)
+        yield recording.samples[start : start + plan.window_samples]
 
 
 def normalised(vectors: FloatArray) -> FloatArray:

@@ -72,6 +72,10 @@ def find_model(name: str, folder: Path) -> Installed:
     manifest = read_manifest(place / MANIFEST)
     if manifest.name != name:
         raise ParameterError(f"{place / MANIFEST} is the manifest of {manifest.name!r}")
+    shipped = shipped_manifests().get(name)
+    if shipped is not None and shipped.source.package and shipped.source == manifest.source:
+        # An earlier version may have fetched the same file; its copy has the facts of that version.
+        manifest = shipped
     return Installed(place / MODEL, manifest)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import re
 from importlib import resources
 from pathlib import Path
@@ -20,8 +21,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from soundalike.audio.spectrogram import Compression, LogMel
-from soundalike.encoders.base import ExampleLayout
+from soundalike.encoders.base import AS_RECORDED, ExampleLayout
 from soundalike.errors import ParameterError
+from soundalike.types import FloatArray
 
 _NAME = r"^[a-z0-9][a-z0-9._-]{0,63}$"
 _SHA256 = r"^[0-9a-f]{64}$"
@@ -118,6 +120,46 @@ class LogMelInput(_Strict):
         return self.spectrogram().n_samples(self.frames)
 
 
+class LevelFacts(_Strict):
+    """The level that each window is brought to before anything else is computed."""
+
+    measure: Literal["peak", "rms"] = Field(
+        description="level of a window: its largest absolute sample, or its root mean square"
+    )
+    target_dbfs: float = Field(ge=-100, le=0, description="level afterwards, in dB below full scale")
+    max_gain_db: float = Field(
+        60.0,
+        ge=0,
+        le=100,
+        description="largest gain, so that silence and the noise of a recorder stay quiet",
+    )
+    only_raise: bool = Field(False, description="whether windows above the target stay as they are")
+
+    def gain(self, samples: FloatArray) -> float:
+        """Return the factor for the samples of a window, ``(n_samples,)``.
+
+        Examples
+        --------
+        >>> LevelFacts(measure="peak", target_dbfs=0).gain(np.float32([0.5, -0.25]))
+        2.0
+        """
+        if self.measure == "peak":
+            level = max(float(samples.max()), -float(samples.min()))
+        else:
+            level = math.sqrt(float(np.dot(samples, samples)) / len(samples))
+        most = 10 ** (self.max_gain_db / 20)
+        wanted = min(most, 10 ** (self.target_dbfs / 20) / level) if level > 0 else most
+        return max(1.0, wanted) if self.only_raise else wanted
+
+    def describe(self) -> str:
+        """Return the facts as a phrase."""
+        verb = "raised" if self.only_raise else "brought"
+        return (
+            f"each window {verb} to {self.target_dbfs:g} dBFS ({self.measure}), by at most "
+            f"{self.max_gain_db:g} dB"
+        )
+
+
 class WaveformInput(_Strict):
     """Samples as they are."""
 
@@ -188,6 +230,7 @@ class Manifest(_Strict):
     )
     source: Source
     input: Annotated[LogMelInput | WaveformInput, Field(discriminator="kind")]
+    level: LevelFacts | None = Field(None, description="level of windows; without it, as recorded")
     hop_s: float = Field(gt=0, description="seconds between the examples of a window")
     output: Output
     pooling: Literal["mean", "max", "concatenate"] = Field(description="what stands for a window")
@@ -209,6 +252,11 @@ class Manifest(_Strict):
         )
 
     @property
+    def shown_level(self) -> str:
+        """What is done about the level of a recording."""
+        return AS_RECORDED if self.level is None else self.level.describe()
+
+    @property
     def centre_vector(self) -> npt.NDArray[np.float32] | None:
         """The centre, ``(dimension,)`` float32."""
         return None if self.centre is None else np.array(self.centre, np.float32)
@@ -216,6 +264,9 @@ class Manifest(_Strict):
     def digest(self) -> str:
         """Return a hash of all facts that decide on the vectors."""
         facts = self.model_dump(include={"input", "hop_s", "output", "pooling", "centre"}, mode="json")
+        if self.level is not None:
+            # Only then, so that models without it keep their identity.
+            facts["level"] = self.level.model_dump(mode="json")
         for part, later in _LATER.items():
             for name, default in later.items():
                 if facts[part].get(name) == default:

@@ -41,9 +41,11 @@ class ModelFile(OneNetwork):
     ) -> None:
         self.name = manifest.name
         self.layout = manifest.layout
+        self.level = manifest.shown_level
         self._facts, self._output = manifest.input, manifest.output
         # It keeps its window and its bands.
         self._spectrogram = manifest.input.spectrogram() if manifest.input.kind == "log_mel" else None
+        self._level = manifest.level
         self._centre = manifest.centre_vector
         self._path, self._manifest, self._precision, self._is_kept = path, manifest, precision, is_kept
         self._text: TextNetwork | None = None
@@ -56,6 +58,10 @@ class ModelFile(OneNetwork):
         self.description = f"{manifest.title}, in {self._session.precision}{mark}"
         self._check()
         self.fingerprint = fingerprint(path, manifest)
+
+    def window_gain(self, samples: FloatArray) -> float:
+        """Return the factor that brings a window to the level of the manifest."""
+        return 1.0 if self._level is None else self._level.gain(samples)
 
     def front_end(self, samples: FloatArray) -> FloatArray:
         """Return what the network takes of ``(n, n_samples)`` float32 examples."""

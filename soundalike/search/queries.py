@@ -1,4 +1,4 @@
-"""Queries: a sound, a stored recording, a vector, or a text."""
+"""Queries: a sound, a stored recording, a vector, a text, or the annotations with a label."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from soundalike.audio.excerpt import WHOLE, Excerpt, check_whole
 from soundalike.errors import DimensionMismatch, ModelMismatch, ParameterError, SilentQuery
 from soundalike.filters import Filters
 from soundalike.ranges import check_text
+from soundalike.search.annotated import label_examples
 from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
 
+_SOURCES = ("a sound", "recording_id", "vector", "text", "like_label")
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query: exactly one of a sound, a stored recording, a vector and a text.
+    """A query: exactly one of a sound, a stored recording, a vector, a text and a label of annotations.
 
     Attributes
     ----------
@@ -34,12 +37,14 @@ class Query:
         Part of the sound or the recording.
     text : str or None
         A description of a sound, for an encoder that takes texts.
+    like_label : str or None
+        Label of annotations, all of which are examples.
 
     Raises
     ------
     ParameterError
-        Not exactly one of the four is given, an excerpt of a vector or of a text is requested, or the
-        text is empty or too long.
+        Not exactly one of the five is given, an excerpt of a vector, a text or a label is requested, or
+        the text is empty or too long.
     """
 
     source: str | Path | bytes | None = None
@@ -47,25 +52,26 @@ class Query:
     vector: Sequence[float] | FloatArray | None = None
     excerpt: Excerpt = WHOLE
     text: str | None = None
+    like_label: str | None = None
 
     def __post_init__(self) -> None:
         given = [
             name
-            for name, value in (
-                ("a sound", self.source),
-                ("recording_id", self.recording_id),
-                ("vector", self.vector),
-                ("text", self.text),
+            for name, value in zip(
+                _SOURCES,
+                (self.source, self.recording_id, self.vector, self.text, self.like_label),
+                strict=True,
             )
             if value is not None
         ]
         if len(given) != 1:
             raise ParameterError(
-                f"the query has {' and '.join(given) or 'no sound, recording_id, vector or text'}; give "
-                "exactly one of them"
+                f"the query has {' and '.join(given) or 'none of ' + ', '.join(_SOURCES)}; give exactly "
+                "one of them"
             )
-        if self.vector is not None or self.text is not None:
-            check_whole(self.excerpt, "text" if self.vector is None else "vector")
+        for name, value in (("vector", self.vector), ("text", self.text), ("label", self.like_label)):
+            if value is not None:
+                check_whole(self.excerpt, name)
         if self.text is not None:
             check_text(self.text)
 
@@ -257,8 +263,47 @@ def vector_query(
     return EmbeddedQuery("", None, [Window(0, 0.0, 0.0)], row[np.newaxis], spec, 0.0)
 
 
+def annotated_query(store: Store, label: str, collections: Sequence[str]) -> EmbeddedQuery:
+    """Return the query of all annotated spans with a label; a search compares with the best one.
+
+    Parameters
+    ----------
+    store : Store
+    label : str
+    collections : sequence of str
+        Collections to search for annotations; the first one that has the label counts.
+
+    Raises
+    ------
+    RecordingNotFound
+        No annotation has the label.
+    SilentQuery
+        All examples are silent or clipped.
+    IndexEmpty, StoreError
+        No collection exists, or the database failed.
+    """
+    found = label_examples(store, label, collections)
+    n_examples = len(found.windows) + found.n_left_out
+    warnings = (f"{found.n_left_out} of {n_examples} examples are not used",)
+    return EmbeddedQuery(
+        f"label:{label}",
+        None,
+        # Seconds of several recordings would mean nothing in an answer.
+        [Window(number, 0.0, 0.0) for number in range(len(found.windows))],
+        found.vectors,
+        found.spec,
+        found.duration_s,
+        warnings if found.n_left_out else (),
+    )
+
+
 def query_without_sound(store: Store, query: Query, collections: Sequence[str]) -> EmbeddedQuery:
-    """Return the query of a stored recording or a vector; see `stored_query` and `vector_query`."""
+    """Return the query of a stored recording, a label or a vector.
+
+    See `stored_query`, `annotated_query` and `vector_query`.
+    """
+    if query.like_label is not None:
+        return annotated_query(store, query.like_label, collections)
     if query.recording_id is not None:
         return stored_query(store, query.recording_id, query.excerpt, collections)
     assert query.vector is not None

@@ -13,7 +13,7 @@ from soundalike.errors import ParameterError
 from soundalike.evaluation.bootstrap import CONFIDENCE, intervals
 from soundalike.speakers.calibration import FEWEST_SPEAKERS, RATES, calibrate
 from soundalike.speakers.requests import DEFAULT_RATE
-from soundalike.speakers.thresholds import Point, nearest_point
+from soundalike.speakers.thresholds import Point, point_at
 from soundalike.speakers.trials import (
     SEED,
     FloatRows,
@@ -205,8 +205,8 @@ def _leave_one_out(trials: Trials, rate: float) -> HeldOut:
         others = [one for one in range(n_speakers) if one != own]
         points = calibrate(trials.among(others), RATES)
         is_own = trials.speakers == own
-        as_stranger = nearest_point(points, rate / len(others)).threshold
-        as_known = nearest_point(points, rate / n_speakers).threshold
+        as_stranger = point_at(points, rate / len(others)).threshold
+        as_known = point_at(points, rate / n_speakers).threshold
         strangers.append(float((trials.best_other()[is_own] >= as_stranger).mean()))
         known.append(float((trials.is_identified() & (trials.genuine >= as_known))[is_own].mean()))
     return HeldOut("one", rate, n_speakers, _estimate(strangers), _estimate(known))
@@ -222,8 +222,8 @@ def _halves(trials: Trials, rate: float) -> HeldOut:
         points = calibrate(trials.among(half), RATES)
         tested = [one for one in range(n_speakers) if one not in half]
         among = trials.among(tested)
-        as_stranger = nearest_point(points, rate / max(1, len(tested) - 1)).threshold
-        as_known = nearest_point(points, rate / len(tested)).threshold
+        as_stranger = point_at(points, rate / max(1, len(tested) - 1)).threshold
+        as_known = point_at(points, rate / len(tested)).threshold
         is_accepted = among.best_other() >= as_stranger
         is_right = among.is_identified() & (among.genuine >= as_known)
         for place, one in enumerate(tested):

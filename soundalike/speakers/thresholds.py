@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from statistics import NormalDist
 from typing import Any
 
 import yaml
@@ -126,26 +129,50 @@ def threshold_for(encoder: str, acceptance: Acceptance, n_speakers: int = 1) -> 
         )
     asked = acceptance.max_false_accepts
     wanted = (DEFAULT_RATE if asked is None else asked) / n_speakers
-    point = nearest_point(found.points, wanted)
+    point = point_at(found.points, wanted)
     if asked is not None and point.false_accept_rate > wanted * _ROUNDING:
         raise ParameterError(
             f"max_false_accepts is {asked:g}; the lowest rate that was measured for {encoder} is "
-            f"{found.finest:g} for a comparison, which is {min(1.0, found.finest * n_speakers):g} with "
-            f"{n_speakers} speakers; give that or a higher one"
+            f"{found.finest:g} for a comparison, so {min(1.0, found.finest * n_speakers):g} with "
+            f"{n_speakers} compared; give that or a higher one"
         )
     low, high = (min(1.0, bound * n_speakers) for bound in point.interval)
     rate = min(1.0, point.false_accept_rate * n_speakers)
     return Threshold(point.threshold, round(rate, 6), (round(low, 6), round(high, 6)), found.measured_on)
 
 
-def nearest_point(points: Sequence[Point], rate: float) -> Point:
-    """Return the point with the highest rate that is not above `rate`; else the one with the lowest.
+def point_at(points: Sequence[Point], rate: float) -> Point:
+    """Return the point of a rate: measured, or between two measured ones.
+
+    Thresholds of a normal distribution are linear in the normal deviate of the rate. The interval covers
+    those of both neighbours. Beyond the measured rates the last point stands.
 
     Parameters
     ----------
     points : sequence of Point
         The highest rate first.
     rate : float
+
+    Examples
+    --------
+    >>> points = [Point(0.1, 0.5, (0.05, 0.2)), Point(0.01, 0.7, (0.001, 0.03))]
+    >>> found = point_at(points, 0.03)
+    >>> round(found.threshold, 2), found.interval
+    (0.61, (0.001, 0.2))
+    >>> point_at(points, 0.001) == points[1], point_at(points, 0.2) == points[0]
+    (True, True)
     """
-    fitting = (point for point in points if point.false_accept_rate <= rate * _ROUNDING)
-    return next(fitting, points[-1])
+    if rate >= points[0].false_accept_rate:
+        return points[0]
+    for above, below in itertools.pairwise(points):
+        if math.isclose(rate, below.false_accept_rate):
+            return below
+        if rate > below.false_accept_rate:
+            first, last, here = (
+                NormalDist().inv_cdf(one)
+                for one in (above.false_accept_rate, below.false_accept_rate, rate)
+            )
+            share = (here - first) / (last - first)
+            threshold = above.threshold + share * (below.threshold - above.threshold)
+            return Point(rate, round(threshold, 4), (below.interval[0], above.interval[1]))
+    return points[-1]

@@ -115,8 +115,9 @@ def equal_error_rate(genuine: FloatRows, impostor: FloatRows) -> tuple[float, fl
 
     Examples
     --------
-    >>> equal_error_rate(np.array([0.9, 0.8, 0.4]), np.array([0.5, 0.3, 0.2]))[0]
-    0.3333333333333333
+    >>> rate, _ = equal_error_rate(np.array([0.9, 0.8, 0.4]), np.array([0.5, 0.3, 0.2]))
+    >>> round(rate, 3)
+    0.333
     """
     thresholds, accepts, rejects = error_rates(genuine, impostor)
     nearest = int(np.abs(accepts - rejects).argmin())

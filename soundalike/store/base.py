@@ -11,7 +11,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from soundalike.annotations.types import StoredAnnotation
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import (
     DimensionMismatch,
@@ -175,6 +177,25 @@ class Content:
     decoder_version: int = DECODER_VERSION
 
 
+@dataclass(frozen=True, slots=True)
+class SearchableWindows:
+    """The windows of one recording that can be found and pass the filters.
+
+    Attributes
+    ----------
+    recording : Recording
+        Under its first path that passes the filters.
+    starts_s, ends_s : (n_windows,) float64
+        Increasing, in seconds; at least one window.
+    embeddings : (n_windows, dimension) float16
+    """
+
+    recording: Recording
+    starts_s: npt.NDArray[np.float64]
+    ends_s: npt.NDArray[np.float64]
+    embeddings: HalfArray
+
+
 def rebuild_name(collection: str) -> str:
     """Return the name of a collection's replacement while it is being built."""
     return collection + _REBUILD
@@ -289,6 +310,15 @@ def check_recording(recording: Recording, *, has_length: bool) -> None:
         except OverflowError as exc:
             start = recording.recorded_at.isoformat()
             raise ParameterError(f"recorded_at is {start}; give a year from 1 to 9999") from exc
+
+
+def check_annotations(annotations: Sequence[StoredAnnotation]) -> None:
+    """Raise `ParameterError` if an annotation cannot be stored."""
+    for one in annotations:
+        checked_id(one.recording_id)
+        one.annotation.check()
+        _check_text("label", one.annotation.label)
+        _check_text("source", one.source)
 
 
 def check_filters(filters: Filters) -> None:

@@ -131,6 +131,7 @@ def replace(cursor: Cursor, old: Collection, new: Collection, without: Set[str])
     for (recording_id,) in set(cursor.fetchall()):
         orphan = {"collection": new.collection_id, "recording_id": recording_id}
         cursor.execute(sql.queries()["delete_orphan"], orphan)
+    cursor.execute(sql.queries()["keep_annotations"], ids)
     cursor.execute(old.statement("drop_collection"))
     cursor.execute(
         sql.queries()["rename_collection"], {"collection": new.collection_id, "name": old.name}

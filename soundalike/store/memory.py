@@ -20,6 +20,7 @@ from soundalike.store.base import (
     Content,
     Entry,
     Outcome,
+    SearchableWindows,
     SearchResult,
     StoredFile,
     StoreStatus,
@@ -37,6 +38,7 @@ from soundalike.store.base import (
     start_source,
     starts_by_trust,
 )
+from soundalike.store.memory_annotations import MemoryAnnotations
 from soundalike.store.memory_collection import MemoryCollection
 from soundalike.store.memory_normal import MemoryNormal
 from soundalike.store.memory_speakers import MemorySpeakers
@@ -45,7 +47,7 @@ from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(MemorySpeakers, MemoryNormal, Store):
+class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
@@ -227,6 +229,18 @@ class MemoryStore(MemorySpeakers, MemoryNormal, Store):
         check_embeddings(vectors, None, spec)
         return found.search(vectors, top_k, filters)
 
+    def searchable_windows(
+        self,
+        filters: Filters,
+        *,
+        recording_id: str | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Iterator[SearchableWindows]:
+        """Yield the windows that can be found; see `soundalike.store.Store.searchable_windows`."""
+        check_filters(filters)
+        key = None if recording_id is None else checked_id(recording_id)
+        yield from self._existing(collection).searchable_windows(filters, key)
+
     def count_by_time(
         self,
         vectors: FloatArray,
@@ -330,6 +344,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, Store):
         if old.paths.keys() - new.paths.keys() - without:
             return False
         new.delete(list(new.paths.keys() - old.paths.keys()))
+        new.annotate(old.annotations)
         self._collections[name] = self._collections.pop(successor)
         return True
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 
+from soundalike.annotations.types import StoredAnnotation
 from soundalike.filters import Filters
 from soundalike.scores.fitting import SampledRecording
 from soundalike.scores.null_model import NullModel
@@ -16,6 +17,7 @@ from soundalike.store.base import (
     Content,
     Entry,
     Outcome,
+    SearchableWindows,
     SearchResult,
     StoredFile,
     first_limit,
@@ -66,6 +68,8 @@ class MemoryCollection:
         self.spec = spec
         self.contents: dict[str, _Content] = {}
         self.paths: dict[str, Recording] = {}
+        self.annotations: list[StoredAnnotation] = []
+        self._last_annotation = 0
         self.null_model: NullModel | None = None
 
     def add(self, entry: Entry) -> Outcome:
@@ -214,6 +218,32 @@ class MemoryCollection:
                 counts.update([bucket_start(at, bucket, zone)] if at else [])
         return Timeline(filled(counts, bucket, zone), undated)
 
+    def searchable_windows(
+        self, filters: Filters, recording_id: str | None
+    ) -> Iterator[SearchableWindows]:
+        """Yield the windows that can be found, recording by recording, in order of time."""
+        never = datetime.max.replace(tzinfo=UTC)
+        recordings = [
+            recording for key, recording in self._allowed(filters).items() if recording_id in (None, key)
+        ]
+        for recording in sorted(recordings, key=lambda one: (one.recorded_at or never, one.uri)):
+            content = self.contents.get(recording.recording_id)
+            if content is None:
+                continue
+            windows, embeddings = as_stored(content.windows, content.embeddings)
+            rows = [
+                row
+                for row, window in enumerate(windows)
+                if window.quality == "ok" and is_within(filters, recording.recorded_at, window.start_s)
+            ]
+            if rows:
+                yield SearchableWindows(
+                    recording,
+                    np.array([windows[row].start_s for row in rows]),
+                    np.array([windows[row].end_s for row in rows]),
+                    embeddings[rows],
+                )
+
     def _allowed(self, filters: Filters) -> dict[str, Recording]:
         allowed: dict[str, Recording] = {}
         for uri in self.passing(filters):
@@ -251,6 +281,25 @@ class MemoryCollection:
         used = {recording.recording_id for recording in self.paths.values()}
         for key in self.contents.keys() - used:
             del self.contents[key]
+        self.annotations = [one for one in self.annotations if one.recording_id in self.contents]
+
+    def annotate(self, annotations: Sequence[StoredAnnotation]) -> int:
+        """Store annotations of known recordings; return the number of new ones."""
+        known = {(one.recording_id, one.annotation) for one in self.annotations}
+        before = len(self.annotations)
+        for new in annotations:
+            span = replace(new.annotation, file="", line=0)
+            if new.recording_id not in self.contents or (new.recording_id, span) in known:
+                continue
+            known.add((new.recording_id, span))
+            self._last_annotation += 1
+            made = new.created_at or datetime.now(UTC)
+            self.annotations.append(
+                replace(
+                    new, annotation_id=self._last_annotation, annotation=span, uri="", created_at=made
+                )
+            )
+        return len(self.annotations) - before
 
 
 def _best_of_each_window(hits: list[Hit], limits: Mapping[int, int]) -> list[Hit]:

@@ -12,6 +12,7 @@ from soundalike.errors import StoreError
 from soundalike.filters import Filters
 from soundalike.ranges import check_count, check_top_k
 from soundalike.store import collections, indexing, searching, writing
+from soundalike.store.annotations import PostgresAnnotations
 from soundalike.store.base import (
     Entry,
     Outcome,
@@ -51,7 +52,7 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore(PostgresSpeakers, PostgresNormal, Store):
+class PostgresStore(PostgresAnnotations, PostgresSpeakers, PostgresNormal, Store):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 
     Parameters

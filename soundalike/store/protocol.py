@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence, Set
 from datetime import tzinfo
 from typing import Protocol
 
+from soundalike.annotations.types import StoredAnnotation
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.filters import Filters
@@ -16,6 +17,7 @@ from soundalike.store.base import (
     Content,
     Entry,
     Outcome,
+    SearchableWindows,
     SearchResult,
     StoredFile,
     StoreStatus,
@@ -167,6 +169,19 @@ class Store(SpeakerStore, NormalStore, Protocol):
         """Return the hits of the `top_k` best recordings, or of all if there are fewer."""
         ...
 
+    def searchable_windows(
+        self,
+        filters: Filters,
+        *,
+        recording_id: str | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Iterator[SearchableWindows]:
+        """Yield the windows that can be found, recording by recording, in order of time.
+
+        Recordings with the earliest known start come first, those without one last; equal ones by path.
+        """
+        ...
+
     def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
         """Return the scores of unrelated recordings, made now if missing; None if there are too few."""
         ...
@@ -191,6 +206,50 @@ class Store(SpeakerStore, NormalStore, Protocol):
 
     def delete_files(self, uris: Sequence[str], *, collection: str = DEFAULT_COLLECTION) -> list[str]:
         """Delete these paths; return the ones that were stored."""
+        ...
+
+    def annotate(
+        self, annotations: Sequence[StoredAnnotation], *, collection: str = DEFAULT_COLLECTION
+    ) -> int:
+        """Store annotations; return the number of new ones.
+
+        Annotations that are stored already, and those of unknown recordings, change nothing.
+
+        Raises
+        ------
+        ParameterError
+            An annotation is invalid; nothing was stored.
+        IndexEmpty
+            The collection does not exist.
+        """
+        ...
+
+    def annotations(
+        self,
+        *,
+        label: str | None = None,
+        recording_id: str | None = None,
+        source: str | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Iterator[StoredAnnotation]:
+        """Yield annotations by recording id and time."""
+        ...
+
+    def annotation_labels(
+        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+    ) -> list[tuple[str, int]]:
+        """Return labels of annotations with their number, most frequent first."""
+        ...
+
+    def remove_annotations(
+        self,
+        *,
+        label: str | None = None,
+        recording_id: str | None = None,
+        source: str | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> int:
+        """Delete annotations; return their number."""
         ...
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:

@@ -15,11 +15,12 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import StoreError
 from soundalike.filters import Filters
 from soundalike.scores.null_model import NullModel
-from soundalike.store import collections, contents, listing, sampling, sql
+from soundalike.store import collections, contents, listing, sampling, sql, windows
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
     Content,
+    SearchableWindows,
     StoredFile,
     StoreStatus,
     check_collection_name,
@@ -314,6 +315,46 @@ class PostgresReader:
         return self._run_in(
             collection, lambda cursor, found: contents.read_one(cursor, found, key, excerpt), None
         )
+
+    def searchable_windows(
+        self,
+        filters: Filters,
+        *,
+        recording_id: str | None = None,
+        collection: str = DEFAULT_COLLECTION,
+    ) -> Iterator[SearchableWindows]:
+        """Yield the windows that can be found, recording by recording, in order of time.
+
+        Memory stays bounded by a batch of windows and the longest recording. Recordings that are deleted
+        meanwhile are left out.
+
+        Raises
+        ------
+        IndexEmpty
+            The collection does not exist.
+        ParameterError
+            A filter is invalid, or the id is not a UUID.
+        StoreError
+            The database failed, or the collection was replaced meanwhile.
+        """
+        check_filters(filters)
+        key = None if recording_id is None else checked_id(recording_id)
+        found = self._current(collection, is_fresh=True)
+        if found is None:
+            raise not_indexed(collection)
+        batches = self._read(lambda cursor: windows.recordings_in_time(cursor, found, filters, key))
+
+        def read(recording_ids: Sequence[str]) -> list[SearchableWindows]:
+            result = self._read(
+                lambda cursor: windows.read_windows(cursor, found, recording_ids, filters)
+            )
+            if result is None:
+                raise StoreError(
+                    f"the collection {collection!r} was replaced while it was being read; try again"
+                )
+            return result
+
+        yield from windows.read_batches(batches or [], read)
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection; works on an empty database too."""

@@ -58,7 +58,7 @@ def search(
     if not hits:
         return SearchResult([], {}) if collection.is_same(find(cursor, collection.name)) else None
     ids = list({hit.recording_id for hit in hits})
-    recordings, n_windows = _describe(cursor, collection, ids, filters)
+    recordings, n_windows = describe(cursor, collection, ids, filters)
     return SearchResult(hits, recordings, n_windows) if recordings else None
 
 
@@ -233,7 +233,7 @@ def _ef_search(limit: int, n_chunks: int) -> int:
     return min(max(round(wanted), _MIN_EF_SEARCH), _MAX_EF_SEARCH)
 
 
-def _describe(
+def describe(
     cursor: Cursor, collection: Collection, recording_ids: list[str], filters: Filters
 ) -> tuple[dict[str, Recording], dict[str, int]]:
     """Return recordings and their numbers of windows by id; none if the collection was deleted."""

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
 METHODS = {
-    "search": {"search", "search_upload", "timeline", "timeline_upload"},
+    "search": {
+        *("search", "search_upload", "timeline", "timeline_upload", "export_search", "export_spans"),
+    },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
         *(
@@ -29,6 +31,7 @@ METHODS = {
             "delete_recording",
             "delete_label",
         ),
+        *("list_annotations", "list_annotation_labels", "upload_annotations", "delete_annotations"),
     },
     "indexing": {
         *(
@@ -61,13 +64,18 @@ METHODS = {
             "jina_labels",
         ),
         *("jina_folders", "jina_collections", "jina_status", "jina_delete", "jina_drop"),
+        *("jina_annotations", "jina_annotation_labels", "jina_annotate", "jina_remove_annotations"),
         *("jina_enrol", "jina_identify", "jina_verify", "jina_speakers", "jina_utterances"),
         "jina_remove_speaker",
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 #: Sends a body of one of them, or a file to play, to the disk.
-WRITING = {*METHODS["indexing"], "search_upload", "timeline_upload", "jina_index", "get_audio"} - {
+WRITING = {
+    *METHODS["indexing"],
+    *("search_upload", "timeline_upload", "jina_index", "get_audio", "export_search", "export_spans"),
+    "upload_annotations",
+} - {
     *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),
 }
 
@@ -245,6 +253,8 @@ class _Caller:
         for field in schema["required"]:
             if field in ("file", "files"):
                 files[field] = ("siren.mp3", self._sound)
+            elif field == "labels":
+                files[field] = ("siren_1.txt", b"1\t2\tsiren\n")
             elif field == "vectors":
                 files[field] = ("v.jsonl", b'{"recording": "a", "vector": [0.6, 0.8]}')
             else:

@@ -138,6 +138,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_data: Path) -> Path:
     (here / "home" / "ESC-50" / "meta").mkdir()
     (here / "home" / "ESC-50" / "meta" / "esc50.csv").write_text(TABLE)
     (here / "recipe.sql").write_text("SELECT 1;")
+    (here / "dog_bark_1_labels.txt").write_text("0.5\t1.5\tbark\n2\t2.5\tgrowl\n3\t4\tbark\n")
     (here / "toy-data").symlink_to(toy_data)
     return here
 
@@ -271,6 +272,22 @@ def test_the_python_of_the_page_on_the_api_runs_in_order(
     assert said[2:] == [
         f"{folder / 'toy-data' / name} (4, 512)" for name in ("siren/siren_1.mp3", "rain/rain_1.mp3")
     ]
+
+
+def test_the_python_of_the_page_on_speakers_runs(
+    folder: Path,
+    examples_url: str,
+    clean_environ: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
+    monkeypatch.setenv("SOUNDALIKE_SPEAKER_MODEL", "logmel-modulation")
+    (block,) = _python_blocks("speakers.md")
+    exec(compile(block, "speakers.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == ["added", "added", "Ann Example 0.05"]
+    assert main(["speakers", "remove", "--all", "--yes", "--database-url", examples_url]) == 0
 
 
 def test_the_python_of_the_page_on_serving_uses_names_that_exist():

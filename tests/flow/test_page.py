@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
+import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
 from soundalike.store.base import Entry
@@ -340,7 +344,7 @@ def test_a_collection_is_chosen(stored: Service, page: Any, toy_data: Path):
     page.set_input_files("#file", clip)
     expect(page.locator(".match")).to_have_count(1)
     expect(match(page, 1).locator(".facts")).to_contain_text(f"0.0{DASH}1.0 s of 10.0 s")
-    expect(match(page, 1).locator(".words")).to_have_text("nearly identical")
+    expect(match(page, 1).locator(".number")).to_have_text("score 1.00")
     page.get_by_role("link", name="Library", exact=True).click()
     expect(page.locator("#recordings li")).to_have_count(1)
 
@@ -504,3 +508,57 @@ def test_a_recording_without_speech_is_refused_in_a_sentence(page: Any, tmp_path
     expect(page.locator("#voice-answer [data-code]")).to_have_attribute(
         "data-code", "audio.too_little_speech"
     )
+
+
+def exported(page: Any, name: str) -> Any:
+    """Open the menu, export, and return the download."""
+    page.locator(".export summary").click()
+    with page.expect_download() as found:
+        page.get_by_role("button", name=name).click()
+    expect(page.locator(".export")).not_to_have_attribute("open", "")
+    return found.value
+
+
+def test_results_are_exported_from_the_menu(searched: Any):
+    table = exported(searched, "Table (CSV)")
+    assert table.suggested_filename == "soundalike.csv"
+    rows = list(csv.DictReader(Path(table.path()).read_text(encoding="utf-8").splitlines()))
+    shown = searched.locator(".match h3").all_inner_texts()
+    assert [Path(row["uri"]).name for row in rows] == shown
+    assert exported(searched, "Labels for Audacity").suggested_filename == "soundalike.zip"
+
+    searched.locator(".export summary").click()
+    searched.get_by_label("Padding").fill("0.5")
+    searched.get_by_label("Audio format", exact=True).select_option("flac")
+    searched.get_by_label("Spectrograms").check()
+    with searched.expect_download() as found:
+        searched.get_by_role("button", name="Cut-outs (ZIP)").click()
+    with zipfile.ZipFile(found.value.path()) as archive:
+        suffixes = Counter(Path(name).suffix for name in archive.namelist())
+    assert suffixes == {".flac": len(STORED), ".png": len(STORED), ".csv": 1}
+    assert searched.complaints == []
+
+
+def test_an_export_that_fails_says_why_and_the_menu_closes_by_key(searched: Any, stored: Service):
+    searched.locator(".export summary").click()
+    searched.get_by_label("Padding").fill("90")
+    searched.get_by_role("button", name="Cut-outs (ZIP)").click()
+    expect(searched.locator(".export [role=alert]")).to_contain_text("less than or equal to 60")
+    searched.get_by_label("Padding").press("Escape")
+    expect(searched.locator(".export")).not_to_have_attribute("open", "")
+    expect(searched.locator(".export summary")).to_be_focused()
+    assert is_not_wider_than_the_screen(searched)
+
+
+def test_an_annotated_label_is_searched_by(stored: Service, page: Any):
+    labels = {"labels": ("rain_1.txt", b"1\t3\tdrop\n")}
+    answer = requests.post(f"{stored.url}/api/annotations", files=labels, timeout=60)
+    assert answer.json()["added"] + answer.json()["unchanged"] == 1, answer.text
+    page.goto(page.address)
+    page.get_by_label("Or search by an annotated label").select_option("drop")
+    expect(match(page, 1).get_by_role("heading")).to_have_text("rain_1.mp3")
+    expect(page.locator("#query")).to_contain_text("label: drop")
+    expect(match(page, 1).get_by_role("button", name="Compare")).to_have_count(0)
+    page.reload()
+    expect(page.locator(".match")).to_have_count(len(STORED))
+    assert page.complaints == []

@@ -185,6 +185,24 @@ def test_many_silent_windows(small: Collection, doctor: Doctor):
     assert small.counts() == (3, 3, 12)
 
 
+def test_scores_of_a_collection_that_has_grown(filled: Collection, doctor: Doctor, sql: Sql):
+    sql("UPDATE soundalike.null_models SET model = jsonb_set(model, '{collection_size}', '10')")
+    check = doctor.sick("scores", "warn")
+    assert check.message.startswith("half of 190 pairs of unrelated recordings score below")
+    assert "with 10 recordings in place of 20" in check.message
+
+    assert check.remedy == "soundalike collections optimize default"
+    doctor.mend(check)
+    doctor.healthy()
+
+
+def test_scores_that_were_not_compared_yet(filled: Collection, doctor: Doctor, sql: Sql):
+    sql("DELETE FROM soundalike.null_models")
+    doctor.healthy()
+    found = doctor.examine()["scores"]
+    assert found.message == "the next search compares unrelated recordings"
+
+
 def test_windows_that_are_missing(small: Collection, doctor: Doctor, sql: Sql):
     key = small.recording("/a/1.wav").recording_id
     sql("DELETE FROM soundalike.windows_1 WHERE recording_id = %s AND window_index > 1", (key,))

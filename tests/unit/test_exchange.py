@@ -157,8 +157,8 @@ def test_every_flipped_byte_of_the_content_is_noticed(file: Path):
 
 
 def test_a_later_format(file: Path):
-    changed_head(file, lambda head: head.update(version=2))
-    assert "version 2" in refused(file, ArchiveTooNew)
+    changed_head(file, lambda head: head.update(version=3))
+    assert "version 3" in refused(file, ArchiveTooNew)
 
 
 def test_a_quality_of_later_times(file: Path):

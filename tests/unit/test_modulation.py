@@ -9,8 +9,17 @@ import pytest
 
 from soundalike.audio.loading import load_audio
 from soundalike.audio.log_mel import log_mel_spectrogram
-from soundalike.encoders.modulation import RATES, SCALES, Modulation, raw_features
-from soundalike.types import FloatArray
+from soundalike.audio.windows import WindowPlan
+from soundalike.encoders.embedding import CutRecording, embed_windows
+from soundalike.encoders.modulation import (
+    RATES,
+    SCALES,
+    Modulation,
+    magnitudes,
+    raw_features,
+    relative_log_mel,
+)
+from soundalike.types import FloatArray, Window
 
 SNAPSHOT = Path(__file__).parents[1] / "golden" / "modulation.json"
 SILENCE = float(np.log(0.01))
@@ -71,9 +80,10 @@ def test_shape_and_type(patches: FloatArray):
     assert raw_features(patches).shape == (5, 128)
 
 
-def test_length_is_the_level_above_silence(patches: FloatArray):
+def test_length_is_the_level(patches: FloatArray):
     lengths = np.linalg.norm(Modulation().embed_patches(patches), axis=1)
-    np.testing.assert_allclose(lengths, patches.mean(axis=(1, 2)) - SILENCE, rtol=1e-3)
+    loudest = (np.exp(patches) - 0.01).mean(axis=2).max(axis=1)
+    np.testing.assert_allclose(lengths, np.log1p(loudest / 4e-4), rtol=1e-3)
 
 
 def test_silence_is_zero():
@@ -123,8 +133,9 @@ def test_fingerprint_is_the_constants():
     parts = [constants[name].astype(np.float32) for name in ("centre", "gain", "common")]
     assert [part.shape for part in parts] == [(128,), (128,), (128, 4)]
     np.testing.assert_allclose(parts[2].T @ parts[2], np.eye(4), atol=1e-5)
-    digest = hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
-    assert Modulation().fingerprint == digest
+    digest = hashlib.sha256(b"".join(part.tobytes() for part in parts))
+    digest.update(b"(0.1, 0.0004, 0.001, 40)")  # constants of level and bandwidth
+    assert Modulation().fingerprint == digest.hexdigest()
 
 
 def test_embeddings_have_not_moved(toy_data: Path):
@@ -136,3 +147,80 @@ def test_embeddings_have_not_moved(toy_data: Path):
     seconds = np.stack([samples[start : start + 15_600] for start in range(0, 64_000, 16_000)])
     vectors = Modulation().embed_patches(log_mel_spectrogram(seconds, sample_rate=16_000))
     np.testing.assert_allclose(vectors[:, ::16], snapshot["every_16th_number"], atol=1e-3)
+
+
+PLAN = WindowPlan(4.0, 2.0)
+
+
+def embedded(samples: FloatArray) -> FloatArray:
+    """Return the vectors of two windows of six seconds."""
+    windows = [Window(0, 0.0, 4.0), Window(1, 2.0, 6.0)]
+    return embed_windows([CutRecording(samples, windows)], Modulation(), PLAN)[0]
+
+
+def sound(rng: np.random.Generator) -> FloatArray:
+    """Return six seconds: noise, an event in it, a tone, and a pause that is 35 dB quieter."""
+    samples = 0.02 * rng.standard_normal(96_000)
+    samples[24_000:27_000] += 0.3 * rng.standard_normal(3_000) * np.hanning(3_000)
+    samples[48_000:80_000] += 0.4 * np.sin(2 * np.pi * 900 * np.arange(32_000) / 16_000)
+    samples[80_000:] *= 0.3
+    return samples.astype(np.float32)
+
+
+@pytest.mark.parametrize("gain_db", [-6, -20, -40, -50])
+def test_a_gain_changes_nothing(gain_db: float, rng: np.random.Generator):
+    samples = sound(rng)
+    quieter = (samples * 10 ** (gain_db / 20)).astype(np.float32)
+    np.testing.assert_allclose(embedded(quieter), embedded(samples), atol=1e-3)
+
+
+def test_a_quiet_copy_of_16_bits_is_nearly_the_same(rng: np.random.Generator):
+    samples = sound(rng)
+    quieter = np.round(samples * 10 ** (-40 / 20) * 32768) / 32768
+    cosines = (embedded(samples) * embedded(quieter.astype(np.float32))).sum(axis=1)
+    assert (cosines > 0.98).all()
+
+
+def test_seconds_keep_their_levels_relative_to_each_other(rng: np.random.Generator):
+    samples = np.tile((0.3 * rng.standard_normal(16_000)).astype(np.float32), 4)
+    shares = (1.0, 0.1, 0.01, 0.0)
+    for second, share in enumerate(shares):
+        samples[16_000 * second : 16_000 * (second + 1)] *= share
+    for gain in (1.0, 0.01):
+        (row,) = embed_windows(
+            [CutRecording(np.float32(gain) * samples, [Window(0, 0.0, 4.0)])], Modulation(), PLAN
+        )[0]
+        lengths = np.linalg.norm(row.reshape(4, 128), axis=1)
+        expected = np.log1p(np.array(shares) / 0.1)
+        np.testing.assert_allclose(lengths / lengths[0], expected / expected[0], atol=1e-3)
+
+
+def strongest_frame(samples: FloatArray) -> float:
+    """Return the mean magnitude of the loudest frame as the encoder sees it: 1 if fully raised."""
+    mel = magnitudes(log_mel_spectrogram(samples[np.newaxis], sample_rate=16_000))
+    return float((np.exp(relative_log_mel(mel)) - 0.1).mean(axis=2).max())
+
+
+def test_rounding_noise_and_silence_are_not_raised(rng: np.random.Generator):
+    noise = rng.uniform(-0.5, 0.5, 15_600).astype(np.float32) / 32_768
+    assert strongest_frame(1000 * noise) == pytest.approx(1.0, abs=1e-3)
+    assert strongest_frame(noise / 2) < 0.6
+    assert strongest_frame(noise / 20) < 0.1
+    assert strongest_frame(0 * noise) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_telephone_band_is_nearly_the_whole_sound(rng: np.random.Generator):
+    """White noise that comes and goes, and the same below 3.6 kHz."""
+    samples = 0.3 * rng.standard_normal(15_600)
+    samples *= 0.55 + 0.45 * np.sin(2 * np.pi * 3 * np.arange(15_600) / 16_000)
+    lines = np.fft.rfft(samples)
+    lines[round(3600 / 16_000 * 15_600) :] = 0
+    both = np.stack([samples, np.fft.irfft(lines, 15_600)]).astype(np.float32)
+    whole, narrow = Modulation().embed_patches(log_mel_spectrogram(both, sample_rate=16_000))
+    assert whole @ narrow / np.linalg.norm(whole) / np.linalg.norm(narrow) > 0.8
+
+
+def test_a_tone_alone_keeps_its_empty_bands():
+    tone = np.sin(2 * np.pi * 500 * np.arange(15_600) / 16_000).astype(np.float32)
+    mel = magnitudes(log_mel_spectrogram(tone[np.newaxis], sample_rate=16_000))
+    assert relative_log_mel(mel)[0, :, 40:].max() < np.log(0.1) + 0.1

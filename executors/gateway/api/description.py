@@ -50,7 +50,7 @@ _SCHEMES = {
     },
 }
 #: Sources of a query beside a file.
-_OTHER_SOURCES = ("uri", "recording_id", "vector", "text")
+_OTHER_SOURCES = ("uri", "recording_id", "vector", "text", "like_label")
 
 
 def describe(app: FastAPI, *, has_key: bool) -> None:

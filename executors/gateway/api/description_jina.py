@@ -32,6 +32,13 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "recordings": ("List or look up recordings", {"data": [{"recording_id": SIREN_ID}]}),
     "labels": ("List labels", {"data": []}),
     "folders": ("List folders", {"data": []}),
+    "annotations": ("List annotations", {"data": []}),
+    "annotation_labels": ("List labels of annotations", {"data": []}),
+    "annotate": (
+        "Upload annotations",
+        {"data": [{"recording_id": SIREN_ID, "start_s": 1.0, "end_s": 2.5, "label": "siren"}]},
+    ),
+    "remove_annotations": ("Delete annotations", {"data": [], "parameters": {"label": SCRATCH}}),
     "collections": ("List collections", {"data": []}),
     "status": ("Get the status of the index", {"data": []}),
     "delete": ("Delete recordings", {"data": [{"uri": RAIN}]}),

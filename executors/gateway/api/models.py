@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Type
+from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Tuple, Type
+from uuid import UUID
 
 from docarray import BaseDoc
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
@@ -11,9 +12,12 @@ from executors.messages.documents import BucketDoc, MatchDoc, Status
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.messages.names import FIELD_ALIASES, PARAMETER_ALIASES, aliases_of
 from executors.messages.request_fields import pydantic_field
+from soundalike.audio.cut_outs import CutOutFormat
 from soundalike.audio.excerpt import Excerpt
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.parameters import refuse_unknown, resolve_aliases
-from soundalike.ranges import GroupBy
+from soundalike.ranges import MAX_TOP_K, GroupBy
+from soundalike.results.cut_outs import CutOutRequest
 from soundalike.search import requests as core
 from soundalike.types import BucketWidth
 
@@ -23,10 +27,12 @@ ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 _INTERNAL = {"id", "error_code", "error"}
 
 
-def fields_of(doc: Type[BaseDoc], name: str, **more: Any) -> Any:
-    """Return a model with a document's fields."""
+def fields_of(doc: Type[BaseDoc], name: str, *, without: Tuple[str, ...] = (), **more: Any) -> Any:
+    """Return a model with a document's fields but those `without`."""
     fields: Dict[str, Any] = {
-        key: (field.annotation, field) for key, field in doc.model_fields.items() if key not in _INTERNAL
+        key: (field.annotation, field)
+        for key, field in doc.model_fields.items()
+        if key not in {*_INTERNAL, *without}
     }
     return create_model(name, __doc__=doc.__doc__, **{**fields, **more})
 
@@ -69,7 +75,7 @@ class StrictModel(BaseModel):
 
 
 #: Fields that say what is looked for; the others say how.
-_SOURCE = {"uri", "recording_id", "vector", "text", "start_s", "end_s", "at_s"}
+_SOURCE = {"uri", "recording_id", "vector", "text", "like_label", "start_s", "end_s", "at_s"}
 
 
 class Narrowing(StrictModel):
@@ -85,6 +91,9 @@ class Narrowing(StrictModel):
     text: Optional[str] = Field(
         default=None,
         description="a description of a sound, where the encoder takes texts; see /api/models",
+    )
+    like_label: Optional[str] = Field(
+        default=None, description="a label of annotations, all of which are examples"
     )
     start_s: Optional[float] = pydantic_field(Excerpt, "start_s")
     end_s: Optional[float] = pydantic_field(Excerpt, "end_s")
@@ -116,7 +125,7 @@ class Narrowing(StrictModel):
 
 
 class SearchRequest(Narrowing):
-    """A search by one of `uri`, `recording_id`, `vector` and `text`."""
+    """A search by one of `uri`, `recording_id`, `vector`, `text` and `like_label`."""
 
     collections: List[str] = pydantic_field(core.SearchRequest, "collections", default=[])
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
@@ -125,8 +134,48 @@ class SearchRequest(Narrowing):
     max_false_alarms: Optional[float] = pydantic_field(core.SearchRequest, "max_false_alarms")
 
 
+ExportFormat = Literal["csv", "jsonl", "parquet", "audacity", "raven", "m3u", "zip"]
+FORMAT = "csv, jsonl, parquet, audacity, raven, m3u, or zip: a cut-out of each span"
+
+
+class ExportForm(StrictModel):
+    """The form of an exported file."""
+
+    format: ExportFormat = Field(default="csv", description=FORMAT)
+    padding_s: float = pydantic_field(CutOutRequest, "padding_s", is_limited=True)
+    audio: CutOutFormat = pydantic_field(CutOutRequest, "audio")
+    pictures: bool = pydantic_field(CutOutRequest, "pictures")
+
+
+class ExportedSpan(StrictModel):
+    """A span of a stored recording."""
+
+    recording_id: UUID = Field(description="id of the recording")
+    start_s: float = Field(ge=0, description="begin in seconds", allow_inf_nan=False)
+    end_s: float = Field(ge=0, description="end in seconds", allow_inf_nan=False)
+    collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
+    label: Optional[str] = Field(default=None, description="default: the recording's")
+    score: Optional[float] = Field(default=None, description="similarity", allow_inf_nan=False)
+    false_alarm_rate: Optional[float] = Field(
+        default=None, description="false-alarm rate", allow_inf_nan=False
+    )
+    rank: Optional[int] = Field(default=None, description="from 1")
+    query_start_s: Optional[float] = Field(
+        default=None, description="begin of the matching part of the query", allow_inf_nan=False
+    )
+    query_end_s: Optional[float] = Field(
+        default=None, description="end of the matching part of the query", allow_inf_nan=False
+    )
+
+
+class ExportRequest(ExportForm):
+    """Spans of stored recordings, and the form of the file."""
+
+    spans: List[ExportedSpan] = Field(max_length=MAX_TOP_K, description="at most 1000 spans")
+
+
 class TimelineRequest(Narrowing):
-    """A count over time of what resembles one of `uri`, `recording_id`, `vector` and `text`."""
+    """A count over time of what resembles one of the sources of `SearchRequest`."""
 
     min_score: float = pydantic_field(core.TimelineRequest, "min_score", examples=[0.5])
     by: BucketWidth = pydantic_field(core.TimelineRequest, "by")
@@ -244,7 +293,7 @@ class Models(BaseModel):
     models: List[ModelSummary]
 
 
-_MORE_STATUS = {
+_MORE_STATUS: Dict[str, Any] = {
     "api_key": (bool, Field(description="whether requests need the API key")),
     "roots": (List[str], Field(description="folders that may be indexed and searched by path")),
     "limits": (Dict[str, float], Field(description="the most that may be asked for")),

@@ -19,7 +19,7 @@ from executors.gateway.background.uploads import FIELD_LIMITS
 from soundalike.errors import ParameterError
 
 #: Fields that say what is heard, beside a file.
-_SOURCES = ("uri", "recording_id", "vector", "text")
+_SOURCES = ("uri", "recording_id", "vector", "text", "like_label")
 _Query = TypeVar("_Query", bound=StrictModel)
 
 

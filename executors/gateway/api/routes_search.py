@@ -41,7 +41,7 @@ _Reading = AbstractAsyncContextManager[tuple[models.Narrowing, Optional[UploadFi
     summary="Search by a path, a stored recording, a vector or a text",
 )
 async def search(context: GivenContext, request: Request) -> models.Answer:
-    """Take one of `uri`, `recording_id`, `vector` and `text`, and return the most similar recordings."""
+    """Take one of `uri`, `recording_id`, `vector`, `text` and `like_label`; return similar sounds."""
     return await _search(context, read_query(request, models.SearchRequest))
 
 
@@ -63,7 +63,7 @@ async def search_upload(context: GivenContext, request: Request) -> models.Answe
     summary="Count over time what resembles a path, a stored recording, a vector or a text",
 )
 async def timeline(context: GivenContext, request: Request) -> models.TimelineAnswer:
-    """Take one of `uri`, `recording_id`, `vector` and `text`, and count by hour, day, week or month."""
+    """Take one of `uri`, `recording_id`, `vector`, `text` and `like_label`, and count by time."""
     return await _timeline(context, read_query(request, models.TimelineRequest))
 
 
@@ -79,9 +79,20 @@ async def timeline_upload(context: GivenContext, request: Request) -> models.Tim
 
 
 async def _search(context: Context, reading: _Reading) -> models.Answer:
+    return models.Answer(**await find(context, reading))
+
+
+async def find(context: Context, reading: _Reading) -> dict[str, Any]:
+    """Return the fields of the answer to a search.
+
+    Raises
+    ------
+    HTTPException
+        The query has failed.
+    """
     async with reading as (query, upload), _clip(context, query, upload) as (clip, name):
         found = await context.flow.one("/search", clip, Found, query.parameters)
-    return models.Answer(**_finished(found, clip, name))
+    return _finished(found, clip, name)
 
 
 async def _timeline(context: Context, reading: _Reading) -> models.TimelineAnswer:

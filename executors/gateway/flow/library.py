@@ -87,6 +87,14 @@ class Library:
             raise document_failed(found)
         return found
 
+    async def recordings(self, recording_ids: Sequence[str], collection: str) -> Dict[str, StoredDoc]:
+        """Return stored recordings by id; one that is not stored has an error."""
+        if not recording_ids:
+            return {}
+        docs = [StoredDoc(id=key, recording_id=key) for key in recording_ids]
+        found = await self._flow.ask("/recordings", docs, StoredDoc, {"collection": collection})
+        return dict(zip(recording_ids, found, strict=True))
+
     async def paths_of(self, recording_id: str, collection: str) -> List[StoredDoc]:
         """Return a stored recording once for each of its paths."""
         doc = StoredDoc(id="0", recording_id=recording_id)

@@ -18,8 +18,10 @@ def queries() -> dict[str, str]:
     """
     parts = _NAME.split(_COMMENT.sub("", _read("queries.sql")))[1:]
     found = dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
-    for name in ("filter_files", "describe_filtered"):
+    for name in ("filter_files", "describe_filtered", "recordings_in_time"):
         found[name] = found[name].replace("{narrowed}", found["narrow_files"])
+    for name in ("list_annotations", "delete_annotations"):
+        found[name] = found[name].replace("{chosen}", found["choose_annotations"])
     return found
 
 

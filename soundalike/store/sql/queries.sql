@@ -208,6 +208,26 @@ SELECT window_index, halfvec_send(embedding) FROM soundalike.windows_{collection
 WHERE recording_id = %(recording_id)s::uuid AND window_index = ANY (%(windows)s)
   AND embedding IS NOT NULL;
 
+-- name: recordings_in_time
+-- Ids and numbers of windows of the recordings that pass the filters of label, tags and path, in order of time.
+SELECT uuid_send(r.recording_id), r.n_searchable
+FROM soundalike.recordings AS r
+CROSS JOIN LATERAL (
+    SELECT min(f.uri) AS uri FROM soundalike.files AS f
+    WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id {narrowed}
+) AS f
+WHERE r.collection_id = %(collection)s AND r.n_searchable > 0 AND f.uri IS NOT NULL
+  AND (%(recording)s IS NULL OR r.recording_id = %(recording)s::uuid)
+  AND (%(excluded)s IS NULL OR r.recording_id <> %(excluded)s::uuid)
+ORDER BY r.recorded_at NULLS LAST, f.uri;
+
+-- name: searchable_windows
+-- The windows of some recordings that have a vector and pass the filters of time, for a binary COPY.
+SELECT w.recording_id, w.start_s, w.end_s, halfvec_send(w.embedding)
+FROM soundalike.windows_{collection} AS w
+WHERE w.recording_id = ANY (%(recording_ids)s::uuid[]) AND w.embedding IS NOT NULL {filters}
+ORDER BY w.recording_id, w.window_index
+
 -- name: delete_windows
 DELETE FROM soundalike.windows_{collection} WHERE recording_id = %(recording_id)s::uuid;
 
@@ -309,6 +329,63 @@ WHERE f.collection_id = %(other)s AND NOT EXISTS (
     SELECT FROM soundalike.files AS g WHERE g.collection_id = %(collection)s AND g.uri = f.uri
 )
 RETURNING f.recording_id::text;
+
+-- name: put_annotations
+-- Skips annotations that are stored already, and recordings that are not.
+INSERT INTO soundalike.annotations (collection_id, recording_id, start_s, end_s, low_hz, high_hz, label,
+                                    source)
+SELECT v.collection_id, v.recording_id::uuid, v.start_s, v.end_s, v.low_hz::double precision,
+       v.high_hz::double precision, v.label, v.source
+FROM (VALUES %s) AS v (collection_id, recording_id, start_s, end_s, low_hz, high_hz, label, source)
+WHERE EXISTS (
+    SELECT FROM soundalike.recordings AS r
+    WHERE r.collection_id = v.collection_id AND r.recording_id = v.recording_id::uuid
+)
+ON CONFLICT DO NOTHING RETURNING annotation_id;
+
+-- name: choose_annotations
+-- Conditions on a row a of annotations, for list_annotations and delete_annotations.
+a.collection_id = %(collection)s
+AND (%(label)s::text IS NULL OR a.label = %(label)s)
+AND (%(recording_id)s::uuid IS NULL OR a.recording_id = %(recording_id)s::uuid)
+AND (%(source)s::text IS NULL OR a.source = %(source)s)
+
+-- name: list_annotations
+-- A page, by recording and time, each with the first path of the recording.
+SELECT a.annotation_id, a.recording_id::text, f.uri, a.start_s, a.end_s, a.label, a.low_hz, a.high_hz,
+       a.source, a.created_at, r.duration_s
+FROM (
+    SELECT * FROM soundalike.annotations AS a
+    WHERE {chosen}
+      AND (%(after_id)s::bigint IS NULL OR (a.recording_id, a.start_s, a.annotation_id)
+           > (%(after_recording)s::uuid, %(after_s)s::double precision, %(after_id)s::bigint))
+    ORDER BY a.recording_id, a.start_s, a.annotation_id LIMIT %(limit)s
+) AS a
+JOIN soundalike.recordings AS r USING (collection_id, recording_id)
+CROSS JOIN LATERAL (
+    SELECT uri FROM soundalike.files AS f
+    WHERE f.collection_id = a.collection_id AND f.recording_id = a.recording_id ORDER BY f.uri LIMIT 1
+) AS f
+ORDER BY a.recording_id, a.start_s, a.annotation_id;
+
+-- name: count_annotations
+SELECT label, count(*) FROM soundalike.annotations
+WHERE collection_id = %(collection)s GROUP BY label ORDER BY count(*) DESC, label LIMIT %(limit)s;
+
+-- name: delete_annotations
+DELETE FROM soundalike.annotations AS a WHERE {chosen};
+
+-- name: keep_annotations
+-- Copies annotations into a collection's successor, where it has the recordings.
+INSERT INTO soundalike.annotations (collection_id, recording_id, start_s, end_s, low_hz, high_hz, label,
+                                    source, created_at)
+SELECT r.collection_id, a.recording_id, a.start_s, a.end_s, a.low_hz, a.high_hz, a.label, a.source,
+       a.created_at
+FROM soundalike.annotations AS a
+JOIN soundalike.recordings AS r
+  ON r.collection_id = %(other)s AND r.recording_id = a.recording_id
+WHERE a.collection_id = %(collection)s
+ON CONFLICT DO NOTHING;
 
 -- name: search_settings
 -- The planner overestimates the cost of a vector index and would compile the statement, which takes longer than

@@ -67,6 +67,29 @@ CREATE INDEX files_recording_id ON soundalike.files (collection_id, recording_id
 CREATE INDEX files_label ON soundalike.files (label);
 CREATE INDEX files_tags ON soundalike.files USING gin (tags jsonb_path_ops);
 
+-- Labels of spans inside recordings. The times belong to the content, so a changed file loses them.
+CREATE TABLE soundalike.annotations (
+    annotation_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    collection_id integer NOT NULL,
+    recording_id uuid NOT NULL,
+    -- In seconds from the recording's start; equal for a point.
+    start_s double precision NOT NULL CHECK (start_s >= 0),
+    end_s double precision NOT NULL CHECK (end_s >= start_s AND end_s < 'Infinity'),
+    -- NULL if unknown.
+    low_hz double precision,
+    high_hz double precision,
+    label text COLLATE "C" NOT NULL CHECK (label <> ''),
+    -- Path of the label file, or the name of another origin.
+    source text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    FOREIGN KEY (collection_id, recording_id) REFERENCES soundalike.recordings ON DELETE CASCADE
+);
+-- Importing a file twice changes nothing.
+CREATE UNIQUE INDEX annotations_once ON soundalike.annotations (
+    collection_id, recording_id, start_s, end_s, label, coalesce(low_hz, -1), coalesce(high_hz, -1)
+);
+CREATE INDEX annotations_label ON soundalike.annotations (collection_id, label);
+
 -- One row: the encoder of all speakers; none without speakers.
 CREATE TABLE soundalike.voice_encoder (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),

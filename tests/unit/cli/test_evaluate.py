@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundalike.cli.evaluate import COMPARE_KEYS, parse_setting
+from soundalike.cli.evaluation_settings import COMPARE_KEYS, parse_setting
 from soundalike.cli.main import main
 from soundalike.errors import ParameterError
 from soundalike.evaluation.results import METRICS

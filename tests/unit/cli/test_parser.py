@@ -11,17 +11,20 @@ from soundalike.cli.main import main
 from soundalike.cli.parser import build_parser
 
 COMMANDS = (
-    *("demo", "index", "search", "timeline", "status", "doctor", "delete"),
+    *("demo", "index", "search", "events", "timeline", "status", "doctor", "delete"),
     *(
         "reindex",
         "collections",
         "export",
         "import",
+        "annotations",
         "sql",
         "reset",
         "serve",
         "embed",
         "models",
+        "speakers",
+        "normal",
         "evaluate",
         "completion",
     ),
@@ -115,7 +118,7 @@ def test_what_follows_two_dashes_is_no_option():
     [
         (["unheard-of"], "No such command 'unheard-of'"),
         (["serach", "a.wav"], "Did you mean 'search'?"),
-        (["search", "a.wav", "--lable", "x"], "Did you mean '--label'?"),
+        (["search", "a.wav", "--lable", "x"], "Did you mean one of: '--label', '--like-label'?"),
         (["search", "a.wav", "--label", "--json"], "Option '--label' requires an argument"),
         (["search", "a.wav", "--label"], "Option '--label' requires an argument"),
         (["timeline", "a.wav"], "Missing option '--min-score'"),

@@ -38,7 +38,7 @@ def test_options_become_a_query(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give FILE, --recording-id, --vector or --text"),
+        ([], "give FILE, --recording-id, --vector, --text or --like-label"),
         (["--text", " "], "the text is empty"),
         (["--text", "rain", "--at", "4"], "a text has no time axis"),
         (["a.wav", "--text", "rain"], "exactly one"),

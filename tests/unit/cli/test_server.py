@@ -173,6 +173,12 @@ def test_proxies_are_not_asked_for_this_machine(
     assert main(["status", "--server", pretender.url]) == 0
 
 
+def test_the_status_says_what_is_done_about_levels(pretender: Pretender, capsys: Capture):
+    pretender.will_answer(_status(encoder_level="as recorded"))
+    assert main(["status", "--server", pretender.url, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["encoder_level"] == "as recorded"
+
+
 def test_the_environment_names_the_server(
     pretender: Pretender, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ):

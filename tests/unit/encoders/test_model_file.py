@@ -16,6 +16,7 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import index_spec
 from soundalike.encoders.embedding import CutRecording, embed_windows
 from soundalike.encoders.manifest import (
+    LevelFacts,
     LogMelInput,
     Manifest,
     WaveformInput,
@@ -98,6 +99,66 @@ def test_a_window_is_the_mean_of_its_examples_less_the_centre(make_model: Make, 
         expected = examples[begin : begin + 4].mean(axis=0) - centre
         np.testing.assert_allclose(row, expected / np.linalg.norm(expected), atol=1e-4)
     assert index_spec(encoder, PLAN).dimension == DIMENSION
+
+
+LEVEL: dict[str, Any] = {"measure": "peak", "target_dbfs": 0.0, "max_gain_db": 40.0}
+
+
+def embedded(paths: tuple[Path, Path], sound: Any) -> Any:
+    recording = CutRecording(sound, [Window(0, 0.0, 4.0), Window(1, 2.0, 6.0)])
+    return embed_windows([recording], load(paths, precision="float32"), PLAN)[0]
+
+
+@pytest.mark.parametrize("measure", ["peak", "rms"])
+def test_a_gain_changes_nothing(measure: str, make_model: Make, rng: np.random.Generator):
+    paths = make_model(level={"measure": measure, "target_dbfs": -20.0})
+    sound = (0.2 * rng.standard_normal(6 * SAMPLES)).astype(np.float32)
+    for gain_db in (-6, -50):
+        quieter = (sound * 10 ** (gain_db / 20)).astype(np.float32)
+        np.testing.assert_allclose(embedded(paths, quieter), embedded(paths, sound), atol=1e-3)
+
+
+def test_each_window_has_its_own_gain(make_model: Make, samples: Any):
+    sound = np.tile(samples.ravel(), 2)[: 6 * SAMPLES]
+    sound[5 * SAMPLES :] *= 7
+    facts = {"input": {**WAVEFORM, "samples": 2 * SAMPLES}, "hop_s": 1.0}
+    paths = make_model((2 * SAMPLES,), **facts, level=LEVEL, pooling="concatenate")
+    found = embedded(paths, sound)
+    for row, begin in zip(found, (0, 2), strict=True):
+        window = sound[begin * SAMPLES :][: 4 * SAMPLES]
+        window = window / np.abs(window).max()
+        examples = [window[n * SAMPLES :][: 2 * SAMPLES] @ matrix(2 * SAMPLES) for n in range(3)]
+        expected = np.concatenate(examples)
+        np.testing.assert_allclose(row, expected / np.linalg.norm(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "peak", "gain"),
+    [
+        ({}, 0.1, 10.0),
+        ({}, 1e-4, 100.0),  # 40 dB and no more
+        ({}, 0.0, 100.0),
+        ({"target_dbfs": -20.0}, 1.0, 0.1),
+        ({"target_dbfs": -20.0, "only_raise": True}, 1.0, 1.0),
+        ({"target_dbfs": -20.0, "only_raise": True}, 0.01, 10.0),
+        ({"measure": "rms"}, 0.1, 10.0),
+    ],
+)
+def test_gain_of_a_window(change: dict[str, Any], peak: float, gain: float):
+    facts = LevelFacts.model_validate({**LEVEL, **change})
+    assert facts.gain(np.array([peak, -peak], np.float32)) == pytest.approx(gain, rel=1e-5)
+
+
+def test_models_without_a_level_keep_their_identity():
+    digest = "5e8eb500f7bcee9c291db2113926a56dd3d66d723cb240562307dbfefbb95ad2"
+    assert Manifest.model_validate(FACTS).digest() == digest
+    assert Manifest.model_validate({**FACTS, "level": LEVEL}).digest() != digest
+
+
+def test_the_level_is_told(make_model: Make):
+    assert load(make_model((SAMPLES,), input=WAVEFORM)).level == "as recorded"
+    told = load(make_model((SAMPLES,), input=WAVEFORM, level=LEVEL)).level
+    assert told == "each window brought to 0 dBFS (peak), by at most 40 dB"
 
 
 def test_concatenated_examples(make_model: Make):
@@ -396,7 +457,10 @@ def test_standardised_and_centred_bands(make_model: Make, samples: Any):
 def test_later_facts_leave_the_identity_of_earlier_models_alone():
     # Digests of the release before `output.frames`; indexes were made with them.
     found = shipped_manifests()
-    assert found["aisfx"].digest().startswith("b76ecb91")
+    # Its level came later, on purpose, and is part of the identity.
+    as_recorded = found["aisfx"].model_copy(update={"level": None})
+    assert as_recorded.digest().startswith("b76ecb91")
+    assert found["aisfx"].digest() != as_recorded.digest()
     assert found["resemblyzer"].digest().startswith("097ce4e7")
     changed = found["resemblyzer"].model_dump()
     changed["output"]["frames"] = "mean"

@@ -59,7 +59,7 @@ function draw(state) {
 }
 
 function drawEncoder() {
-  const { encoder, configured_encoder: configured, encoder_description: description } = service.status;
+  const { encoder, configured_encoder: configured, encoder_description: description, encoder_level: level } = service.status;
   const { window_s: window, stride_s: stride, dimension } = service.status;
   const { encoder_licence: licence, encoder_attribution: makers, takes_text: takesText } = service.status;
   const name = encoder || configured || "unknown";
@@ -68,6 +68,7 @@ function drawEncoder() {
     byId("encoder"),
     el("p", {}, el("strong", {}, name), name === WEIGHT_FREE && el("span", { class: "label warn" }, "weight-free")),
     el("p", { class: "quiet" }, name === configured && description ? sentence(description) : ""),
+    name === configured && level && el("p", { class: "quiet small" }, `Level of a recording: ${level}.`),
     name === configured && licence && el("p", { class: "quiet small" }, `Licence: ${licence}${makers ? `. ${sentence(makers)}` : ""}`),
     takesText && el("p", { class: "quiet small" }, "Takes texts as queries."),
     window && el("p", { class: "quiet small" }, `Windows of ${window} s, one every ${stride} s; ${dimension} dimensions.`),

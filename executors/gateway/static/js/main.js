@@ -58,7 +58,7 @@ async function learn() {
 /** Whether there is no query. */
 function isIdle() {
   const { view, params } = current();
-  return view === "search" && !["recording", "file", "text"].some((name) => params.has(name));
+  return view === "search" && !["recording", "file", "text", "like_label"].some((name) => params.has(name));
 }
 
 function offer() {

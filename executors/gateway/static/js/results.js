@@ -1,6 +1,7 @@
 /** The results of a search, each with its picture and its player. */
 
 import { button, el, icon, put } from "./dom.js";
+import { exportMenu } from "./export.js";
 import { count, length, shortFolder, span } from "./format.js";
 import { play, watch } from "./player.js";
 import { showPlaying } from "./query.js";
@@ -34,6 +35,7 @@ export function showMatches(parent, answer, query, actions) {
       { class: "answer-head" },
       el("h2", {}, count(answer.matches.length, "match", "matches")),
       el("p", { class: "quiet" }, `encoder: ${answer.encoder || "unknown"}`, answer.encoder === WEIGHT_FREE && aboutWeightFree()),
+      exportMenu(answer.matches),
     ),
     answer.warnings?.length > 0 && el("ul", { class: "notice" }, answer.warnings.map((text) => el("li", {}, text))),
     list,

@@ -10,7 +10,7 @@ import { showMatches } from "./results.js";
 import { address, current, go, withCollection } from "./route.js";
 import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
-import { FileSound, StoredSound, TextSound } from "./sounds.js";
+import { FileSound, LabelSound, StoredSound, TextSound } from "./sounds.js";
 import { empty, failure, loading, notice } from "./states.js";
 
 const results = byId("results");
@@ -52,7 +52,7 @@ export async function showSearch(params) {
 /** Search with another query and the same options. */
 export function look(changes) {
   const params = options.collect(current().params);
-  for (const name of ["recording", "file", "text", "start", "end"]) params.delete(name);
+  for (const name of ["recording", "file", "text", "like_label", "start", "end"]) params.delete(name);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
   // The pressed button may be gone; the keyboard goes on at the new results.
@@ -62,12 +62,14 @@ export function look(changes) {
 function keyOf(params) {
   const recording = params.get("recording");
   if (recording) return `${params.get("collection") || ""}/${recording}`;
+  if (params.has("like_label")) return `label ${params.get("collection") || ""}/${params.get("like_label")}`;
   return params.has("text") ? `text ${params.get("text")}` : params.get("file");
 }
 
 async function found(params) {
   const id = params.get("recording");
   if (id) return new StoredSound(await request(`/api/recordings/${encodeURIComponent(id)}?${withCollection()}`));
+  if (params.has("like_label")) return new LabelSound(params.get("like_label"));
   if (params.has("text")) return new TextSound(params.get("text"));
   const file = await recall(params.get("file"));
   return file && new FileSound(file);
@@ -151,6 +153,7 @@ function showNoGoodMatch(params) {
 function showStart() {
   say("");
   byId("text-field").hidden = !service.status.takes_text;
+  offerAnnotated();
   const { files } = service.status;
   if (files === undefined) return answer(loading("Loading the library …"));
   if (files === 0) {
@@ -229,6 +232,15 @@ byId("search-form").addEventListener("submit", (event) => {
   }
   return go("search", params);
 });
+
+/** Offer the labels of annotations. */
+function offerAnnotated() {
+  byId("annotated-field").hidden = service.annotated.length === 0;
+  const shown = service.annotated.map(({ label, annotations }) => el("option", { value: label }, `${label} (${annotations})`));
+  put(byId("annotated"), el("option", { value: "" }, "choose a label"), ...shown);
+}
+
+byId("annotated").addEventListener("change", ({ target }) => target.value && look({ like_label: target.value }));
 
 byId("text").addEventListener("input", () => setButton(current().params));
 

@@ -115,6 +115,19 @@ export class TextSound {
   }
 }
 
+/** The annotated spans that have a label. */
+export class LabelSound extends TextSound {
+  /** @param {string} label */
+  constructor(label) {
+    super(`label: ${label}`);
+    this.label = label;
+  }
+
+  describe(form) {
+    form.set("like_label", this.label);
+  }
+}
+
 /** Keep answers about stored sounds: a repeated search draws the same ones. */
 async function remembered(key, ask) {
   if (!kept.has(key)) {

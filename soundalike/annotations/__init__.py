@@ -1,0 +1,1 @@
+"""Labels of spans inside recordings: values, and readers of label files."""

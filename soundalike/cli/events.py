@@ -1,0 +1,158 @@
+"""``soundalike events``: list every occurrence of a sound, with its begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from soundalike.cli import exporting, opening, options, output
+from soundalike.cli.command import make_command
+from soundalike.cli.search import Sought, filters_of, opened_query
+from soundalike.events.requests import EVENT_ORDERS, EventsRequest
+
+if TYPE_CHECKING:
+    from soundalike.cli.exporting import Export
+    from soundalike.cli.place import Place
+    from soundalike.events.listening import Listener
+    from soundalike.events.types import Event
+    from soundalike.search.queries import EmbeddedQuery
+    from soundalike.store import Store
+
+_HEADER = f"{'score':>6}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
+
+
+@make_command(
+    "events",
+    *options.query(),
+    options.option_of(EventsRequest, "recording", "--recording", metavar="ID"),
+    options.option_of(EventsRequest, "min_score", "--min-score", metavar="S"),
+    options.option_of(EventsRequest, "order", "--order", type=click.Choice(EVENT_ORDERS)),
+    options.option_of(EventsRequest, "max_per_recording", "--max-per-recording", type=int, metavar="N"),
+    options.option_of(EventsRequest, "limit", "--limit", "-n", type=int, metavar="N"),
+    options.option_of(EventsRequest, "gap_s", "--gap", metavar="S"),
+    options.option_of(EventsRequest, "min_duration_s", "--min-duration", metavar="S"),
+    options.option_of(EventsRequest, "reread_s", "--reread", metavar="S"),
+    options.collection(),
+    *options.filters(),
+    *exporting.export_options(),
+    *options.encoding(),
+    server="refused",
+)
+def command(
+    place: Place,
+    *,
+    as_json: bool,
+    recording: str | None,
+    min_score: float,
+    order: Any,
+    max_per_recording: int | None,
+    limit: int | None,
+    gap_s: float,
+    min_duration_s: float,
+    reread_s: float,
+    collection: str,
+    exclude_self: bool,
+    **given: Any,
+) -> int:
+    """Read the request, and print or export the events as they are found."""
+    export = exporting.taken(given)
+    filters = filters_of(given, place)
+    request = EventsRequest(
+        Sought(**given).query(),
+        filters,
+        recording,
+        exclude_self,
+        min_score,
+        order,
+        max_per_recording,
+        limit,
+        gap_s,
+        min_duration_s,
+        reread_s,
+        collection,
+    )
+    return run(request, place, export, as_json=as_json)
+
+
+def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) -> int:
+    """Find events; print each as it is found, and write the export."""
+    from soundalike.events.find import find_events
+    from soundalike.results.spans import span_of
+
+    with opened(request, place) as (store, query, listener):
+        for warning in query.warnings:
+            output.note(f"warning: {warning}")
+        found = find_events(store, query, request, listener=listener, on_progress=_progress())
+        if not export.is_to_stdout:
+            found = _printed(found, query, request, as_json=as_json)
+        if export.is_wanted:
+            spans = (span_of(event, export.export_label) for event in found)
+            return export.write(spans, exporting.stat_in(store))
+        if not sum(1 for _ in found):
+            output.note("no event is like it; loosen the filters or --min-score")
+    return 0
+
+
+def _printed(
+    events: Iterator[Event], query: EmbeddedQuery, request: EventsRequest, *, as_json: bool
+) -> Iterator[Event]:
+    """Print events, and pass them on."""
+    from soundalike.events.types import event_to_json
+
+    for number, event in enumerate(events):
+        row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
+        if as_json:
+            output.json_line(row)
+        else:
+            if number == 0:
+                output.table([_HEADER])
+            output.data(line(row))
+        yield event
+
+
+@contextmanager
+def opened(
+    request: EventsRequest, place: Place
+) -> Iterator[tuple[Store, EmbeddedQuery, Listener | None]]:
+    """Yield the store, the query, and what reads sound again; the encoder is loaded only for that."""
+    query = request.query
+    if request.reread_s == 0 or (query.source is None and query.recording_id is None):
+        with opened_query(query, place, [request.collection]) as (store, embedded):
+            yield store, embedded, None
+        return
+    opening.start_decoding(1)
+    with opening.opened_pipeline(place, request.collection) as pipeline:
+        from soundalike.events.listening import Listener
+
+        embedded = pipeline.embedded(query)
+        is_same = pipeline.store.collections().get(request.collection) == pipeline.spec
+        listener = Listener(pipeline.encoder, pipeline.decoding) if is_same else None
+        yield pipeline.store, embedded, listener
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Return the line of an event in the table."""
+    at = output.seconds(row["start_s"], row["end_s"])
+    asked = (
+        "" if row["query_start_s"] is None else output.seconds(row["query_start_s"], row["query_end_s"])
+    )
+    when = output.when(row)
+    clip = output.visible(output.short_path(row["uri"]))
+    label = f"  [{output.visible(row['label'])}]" if row["label"] else ""
+    return f"{row['score']:6.3f}  {at:<21}  {asked:<15}  {when:<25}  {clip}{label}"
+
+
+def _progress() -> Callable[[int, int | None], None]:
+    """Return a function that shows how many recordings are done, if that takes long."""
+    show: Callable[[int], None] | None = None
+
+    def on_progress(done: int, total: int | None) -> None:
+        nonlocal show
+        if total is not None:
+            show = show or output.progress(total, "recordings")
+            show(done)
+
+    return on_progress

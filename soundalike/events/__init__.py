@@ -1,0 +1,1 @@
+"""Find every occurrence of a query, with its begin and end."""

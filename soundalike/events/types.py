@@ -1,0 +1,108 @@
+"""Events: occurrences of a query in recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from soundalike.search.match_json import local_time
+from soundalike.types import Recording
+
+_DECIMALS_S = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One occurrence of a query in a recording.
+
+    Attributes
+    ----------
+    recording : Recording
+    start_s, end_s : float
+        Begin and end in the recording, in seconds.
+    query_start_s, query_end_s : float or None
+        The part of the query that was found, in seconds from the start of the query's recording. None if
+        the query is a vector.
+    score : float
+        Similarity to the query against the recording's background, -1 to 1; higher is more alike.
+    false_alarm_rate : float or None
+        Expected number of events of this score or a higher one in an hour of other sound; None where it
+        is not known.
+    collection : str
+        The collection that holds the recording.
+    """
+
+    recording: Recording
+    start_s: float
+    end_s: float
+    query_start_s: float | None
+    query_end_s: float | None
+    score: float
+    false_alarm_rate: float | None
+    collection: str
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.end_s - self.start_s
+
+    @property
+    def occurred_at(self) -> datetime | None:
+        """Begin in UTC; None if the recording's start is unknown."""
+        began = self.recording.recorded_at
+        return began and began.astimezone(UTC) + timedelta(seconds=self.start_s)
+
+
+def event_to_json(event: Event, query: str, encoder: str, zone: tzinfo = UTC) -> dict[str, Any]:
+    """Return the JSON object of an event, with times in `zone`."""
+    recording = event.recording
+    return {
+        "query": query,
+        "uri": recording.uri,
+        "recording_id": recording.recording_id,
+        "start_s": round(event.start_s, _DECIMALS_S),
+        "end_s": round(event.end_s, _DECIMALS_S),
+        "query_start_s": _rounded(event.query_start_s),
+        "query_end_s": _rounded(event.query_end_s),
+        "score": round(event.score, 6),
+        "false_alarm_rate": event.false_alarm_rate,
+        "occurred_at": local_time(event.occurred_at, zone),
+        "label": recording.label,
+        "tags": recording.tags,
+        "recorded_at": local_time(recording.recorded_at, zone),
+        "recorded_at_source": recording.recorded_at_source,
+        "duration_s": recording.duration_s,
+        "collection": event.collection,
+        "encoder": encoder,
+    }
+
+
+def event_from_json(row: Mapping[str, Any]) -> Event:
+    """Return the event of a JSON object.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The object has another form.
+    """
+    recorded_at = row["recorded_at"]
+    recording = Recording(
+        recording_id=row["recording_id"],
+        uri=row["uri"],
+        duration_s=row["duration_s"],
+        label=row["label"],
+        tags=row["tags"],
+        recorded_at=recorded_at and datetime.fromisoformat(recorded_at),
+        recorded_at_source=row["recorded_at_source"],
+    )
+    names = (
+        *("start_s", "end_s", "query_start_s", "query_end_s", "score", "false_alarm_rate"),
+        "collection",
+    )
+    return Event(recording, **{name: row[name] for name in names})
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, _DECIMALS_S)

@@ -1,0 +1,1 @@
+"""Matches, events and annotations in files of other programs, and as cut-outs of sound."""
