@@ -284,6 +284,7 @@ class ModelSummary(BaseModel):
         description="verified or unverified: whether its facts were checked with its weights"
     )
     takes_text: bool
+    level: str = Field(description="what it does about the level of a recording")
 
 
 class Models(BaseModel):
