@@ -23,6 +23,7 @@ COMMANDS = (
         "serve",
         "embed",
         "models",
+        "speakers",
         "evaluate",
         "completion",
     ),
