@@ -24,6 +24,7 @@ COMMANDS = (
         "embed",
         "models",
         "speakers",
+        "normal",
         "evaluate",
         "completion",
     ),
