@@ -35,6 +35,8 @@ _Samples = npt.NDArray[np.float64]
 _QUIETER_DB = (20, 40, 50, 60)
 _TELEPHONE_HZ = 8000
 _NOISE_DB = 10
+#: Of 16 bits, to each side.
+_STEPS = 32_768
 
 
 class Copy(NamedTuple):
@@ -46,12 +48,24 @@ class Copy(NamedTuple):
 
 
 def _attenuated(decibels: float, subtype: str) -> Callable[[_Samples, int], Copy]:
-    return lambda samples, rate_hz: Copy(samples * 10 ** (-decibels / 20), rate_hz, subtype)
+    def copy(samples: _Samples, rate_hz: int) -> Copy:
+        quieter = samples * 10 ** (-decibels / 20)
+        # libsndfile rounds down, which makes a square wave of the faintest noise.
+        return Copy(_rounded(quieter) if subtype == "PCM_16" else quieter, rate_hz, subtype)
+
+    return copy
+
+
+def _rounded(samples: _Samples) -> _Samples:
+    """Return samples rounded to 16 bits."""
+    steps = np.round(samples * _STEPS).clip(-_STEPS, _STEPS - 1)
+    rounded: _Samples = steps / _STEPS
+    return rounded
 
 
 def _telephone(samples: _Samples, rate_hz: int) -> Copy:
     narrow = soxr.resample(samples, rate_hz, _TELEPHONE_HZ, quality="HQ")
-    return Copy(narrow.clip(-1, 1), _TELEPHONE_HZ, "PCM_16")
+    return Copy(_rounded(narrow), _TELEPHONE_HZ, "PCM_16")
 
 
 def _noisy(samples: _Samples, rate_hz: int) -> Copy:

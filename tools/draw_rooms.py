@@ -12,7 +12,7 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
     (("doctor", "checks"), ("client", "running service")),
-    (("speakers", "voices of people"),),
+    (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
     (("evaluation", "measures"), ("archive", "export, import")),
     (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),
     (("events", "every occurrence of a query"),),

@@ -2,7 +2,7 @@
 
 Sources: M. Breunig et al., "LOF: identifying density-based local outliers", SIGMOD 2000, and
 K. Wilkinghoff et al., "Local density-based anomaly score normalization for domain generalization", 2025
-(distances divided by those that are usual around the neighbour); O. Ledoit and M. Wolf, "A
+(distances divided by the usual ones around the neighbour); O. Ledoit and M. Wolf, "A
 well-conditioned estimator for large-dimensional covariance matrices", 2004 (shrunk covariance).
 """
 

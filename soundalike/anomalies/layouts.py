@@ -21,7 +21,7 @@ _TRAIN, _TEST = frozenset(("train", "dev_train", "training")), frozenset(("test"
 #: DCASE names a machine's specimens in the names of its files.
 _SPECIMEN = re.compile(r"(?:^|_)((?:id|section)_\d+)(?=_|$)")
 _WORDS = re.compile(r"[^a-z0-9]+")
-#: Of normal recordings that nobody divided, at most this share is for the test.
+#: Without a given division, at most this share of the normal recordings is tested.
 _MOST_TESTED = 0.5
 
 
@@ -45,8 +45,8 @@ class Machine:
 def find_machines(folder: Path, files: Sequence[Path]) -> dict[str, Machine]:
     """Return the machines of a folder by their names, sorted.
 
-    Where nothing says which normal recordings are for the test, as many are taken as there are anomalous
-    ones, but at most half, evenly from the sorted names.
+    Without a given division, as many normal recordings are tested as there are anomalous
+    ones, but at most half of them, evenly from the sorted names.
 
     Parameters
     ----------

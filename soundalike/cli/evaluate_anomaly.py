@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from soundalike.anomalies.requests import LearnRequest
 from soundalike.cli import opening, output
-from soundalike.cli.normal import tell_heard
+from soundalike.cli.normal_score import tell_heard
 from soundalike.cli.page_file import check_place, write_page
 from soundalike.cli.paths import sound_files
 from soundalike.errors import AudioError, AudioNotFound
@@ -100,7 +100,7 @@ def run(request: EvaluateAnomalyRequest, place: Place, *, as_json: bool) -> int:
 def _listen(
     encoder: Encoder, plan: WindowPlan, learning: LearnRequest, files: Sequence[Path]
 ) -> tuple[dict[Path, NormalRecording], int]:
-    """Embed files; return those that can be used by path, and the number of failures."""
+    """Embed files; return the usable ones by path, and the number of failures."""
     from soundalike.anomalies.detector import listen
 
     show = output.progress(len(files), "listening")

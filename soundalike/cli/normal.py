@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from soundalike.anomalies.requests import CHOICES, LearnRequest
-from soundalike.cli import opening, options, output
+from soundalike.cli import normal_score, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.normal_options import WATCH_OPTIONS, watch_request
+from soundalike.cli.normal_score import settings_for, tell_heard
+from soundalike.cli.page_file import check_place
 from soundalike.cli.paths import sound_files
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.search.requests import Narrowing
 
 if TYPE_CHECKING:
-    from soundalike.anomalies.detector import Detector, HeardFile, Learned, ScoredFile
+    from soundalike.anomalies.detector import Detector, Learned
     from soundalike.anomalies.results import NormalRecording
     from soundalike.cli.place import Place
-    from soundalike.config import Settings
-    from soundalike.encoders.base import Encoder
     from soundalike.filters import Filters
     from soundalike.store import Store
     from soundalike.types import IndexSpec
 
-#: Exit status where a recording is anomalous, and none failed.
-ANOMALOUS = 1
 #: Words that an action takes: the least and the most, and how they are written.
 _WORDS: dict[str, tuple[int, float, str]] = {
     "learn": (1, float("inf"), "NAME FOLDER..., or NAME --collection COLLECTION"),
@@ -52,7 +49,13 @@ _WORDS: dict[str, tuple[int, float, str]] = {
         "remove NAME: remove one; watch NAME FOLDER: score each new recording of a folder; "
         "events NAME: show what watching has found; default: list",
     ),
-    click.Argument(["words"], nargs=-1, type=options.FileName(str), metavar="[NAME] [PATH]..."),
+    click.Argument(
+        ["words"],
+        nargs=-1,
+        type=options.FileName(str),
+        metavar="[NAME] [PATH]...",
+        help="name of the model, and files or folders",
+    ),
     options.option_of(
         LearnRequest, "false_alarm_rate", "--false-alarm-rate", type=float, metavar="RATE"
     ),
@@ -80,6 +83,12 @@ _WORDS: dict[str, tuple[int, float, str]] = {
         help="only recordings under this path",
         callback=lambda ctx, param, value: options.prefix_below(value),
     ),
+    click.Option(
+        ["--report"],
+        type=options.FileName(),
+        metavar="FILE.html",
+        help="score: write a page that shows each recording beside its nearest normal clip",
+    ),
     options.flag("--yes", help="remove without asking"),
     *WATCH_OPTIONS,
     *options.encoding(),
@@ -92,6 +101,7 @@ def command(
     action: str,
     words: tuple[str, ...],
     collection: str | None,
+    report: Path | None,
     yes: bool,
     **given: Any,
 ) -> int:
@@ -105,10 +115,14 @@ def command(
     filters = filters_of(given, place)
     request = LearnRequest(**given)
     _check_options(action, request, collection, filters)
+    if report is not None:
+        if action != "score":
+            raise ParameterError(f"--report belongs to score; the action is {action}")
+        check_place("report", report, ".html", ".htm")
     if action == "learn":
         return _learn(place, words[0], words[1:], request, collection, filters, as_json=as_json)
     if action == "score":
-        return _score(place, words[0], words[1:], as_json=as_json)
+        return normal_score.run(place, words[0], words[1:], report, as_json=as_json)
     if action == "remove":
         return _remove(place, words[0], yes=yes)
     if action in ("watch", "events"):
@@ -203,23 +217,6 @@ def _from_collection(
     return spec, list(stored_recordings(store, collection, filters, request))
 
 
-def settings_for(place: Place, spec: IndexSpec | None) -> Settings:
-    """Return the settings; where no encoder is named, the model's own is taken."""
-    settings = place.settings()
-    if spec is not None and settings.model == "auto":
-        return replace(settings, model=spec.encoder)
-    return settings
-
-
-def tell_heard(heard: HeardFile | ScoredFile) -> None:
-    """Write the warnings and the error of a file to stderr."""
-    name = output.visible(output.short_path(heard.uri))
-    for warning in heard.warnings:
-        output.note(f"warning: {name}: {output.visible(warning)}")
-    if heard.error is not None:
-        output.note(f"failed: {name}: {output.visible(heard.error.message)} [{heard.error.code}]")
-
-
 def _tell_learned(name: str, learned: Learned, failed: int, *, as_json: bool) -> None:
     from soundalike.anomalies.summary import summary_of, warnings_of
 
@@ -236,87 +233,6 @@ def _tell_learned(name: str, learned: Learned, failed: int, *, as_json: bool) ->
         )
     for warning in warnings_of(learned.model):
         output.note(f"warning: {warning}")
-
-
-def _score(place: Place, name: str, paths: Sequence[str], *, as_json: bool) -> int:
-    from soundalike.anomalies.detector import Detector
-
-    opening.start_decoding(opening.UNKNOWN)
-    with opening.opened_store(place.settings()) as store:
-        detector = Detector(store)
-        model = detector.model(name)
-        files, missing = _named(paths)
-        encoder = encoder_for(place, name, model.spec)
-        status = AudioError.exit_status if missing else 0
-        for scored in detector.score(name, files, encoder):
-            tell_heard(scored)
-            if scored.score is None:
-                status = AudioError.exit_status
-            elif scored.score.is_anomalous:
-                status = status or ANOMALOUS
-            _write_score(name, scored, as_json=as_json)
-    return status
-
-
-def _named(paths: Sequence[str]) -> tuple[list[Path], int]:
-    """Return the sound files that paths name, and the number of paths that name nothing."""
-    files: list[Path] = []
-    missing = 0
-    for path in paths:
-        try:
-            files += sound_files([path]).files
-        except AudioNotFound as exc:
-            if len(paths) == 1:
-                raise
-            missing += 1
-            output.note(f"failed: {output.visible(exc.message)} [{exc.code}]")
-    if not files and not missing:
-        raise AudioNotFound(f"no sound files are in {', '.join(paths)}; check the path")
-    return files, missing
-
-
-def encoder_for(place: Place, name: str, spec: IndexSpec) -> Encoder:
-    """Load the encoder of a model.
-
-    Raises
-    ------
-    ModelMismatch
-        The encoder or the windows that are asked for are not those of the model.
-    """
-    from soundalike.anomalies.detector import check_same
-    from soundalike.encoders.base import index_spec
-
-    encoder = opening.encoder_of(settings_for(place, spec))
-    check_same(name, spec, index_spec(encoder, place.windows(spec)))
-    return encoder
-
-
-def _write_score(name: str, scored: ScoredFile, *, as_json: bool) -> None:
-    if as_json:
-        row: dict[str, Any] = {"uri": scored.uri, "name": name}
-        if scored.score is not None:
-            row |= scored.score.to_json()
-        elif scored.error is not None:
-            row |= {"error_code": scored.error.code, "error": scored.error.message}
-        output.json_line({**row, "warnings": list(scored.warnings)})
-    elif scored.score is not None:
-        output.data(score_line(scored))
-
-
-def score_line(scored: ScoredFile) -> str:
-    """Return a score for people: the verdict, the unusual seconds, and the nearest normal clip."""
-    found = scored.score
-    assert found is not None
-    verdict = output.styled("ANOMALOUS", "red") if found.is_anomalous else "normal   "
-    where = ", ".join(output.seconds(region.start_s, region.end_s) for region in found.regions)
-    nearest = found.nearest
-    span = output.seconds(nearest.start_s, nearest.end_s)
-    return (
-        f"{verdict}  {output.visible(output.short_path(scored.uri))}  score {found.score:.3f} "
-        f"(threshold {found.threshold:.3f}, {found.false_alarm_rate:.1%} false alarms)"
-        f"{'  unusual: ' + where if where else ''}"
-        f"  nearest normal: {output.visible(output.short_path(nearest.uri))} {span}"
-    )
 
 
 def _show(place: Place, name: str | None, *, as_json: bool) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import opening, output
-from soundalike.cli.normal import ANOMALOUS, encoder_for
+from soundalike.cli.normal_score import ANOMALOUS, encoder_for
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 
 if TYPE_CHECKING:

@@ -47,7 +47,13 @@ _WORDS = {
         "recordings; remove NAME [FILE]...: remove a speaker, or recordings of one; evaluate FOLDER: "
         "measure errors on a folder with one subfolder for each speaker; default: list",
     ),
-    click.Argument(["words"], nargs=-1, type=options.FileName(str), metavar="[NAME|FILE]..."),
+    click.Argument(
+        ["words"],
+        nargs=-1,
+        type=options.FileName(str),
+        metavar="[NAME|FILE]...",
+        help="name of the speaker, and sound files",
+    ),
     options.option_of(
         Acceptance, "max_false_accepts", "--max-false-accepts", type=float, metavar="RATE"
     ),

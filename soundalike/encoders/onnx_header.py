@@ -33,8 +33,9 @@ def check_onnx(path: Path) -> None:
                     opsets.update([_opset(file.read(length))])
                 else:
                     file.seek(length, 1)
-    except (ValueError, UnicodeDecodeError) as exc:
-        raise WeightsCorrupt(f"{path} cannot be used as an ONNX network ({exc})") from exc
+    except ValueError as exc:
+        reason = "it is of another format" if isinstance(exc, UnicodeDecodeError) else exc
+        raise WeightsCorrupt(f"{path} cannot be used as an ONNX network ({reason})") from exc
     if _GRAPH not in fields:
         raise WeightsCorrupt(f"{path} cannot be used as an ONNX network (it has no graph)")
     _check_opset(path, opsets.get("", 0) or opsets.get("ai.onnx", 0))

@@ -10,16 +10,17 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.scores.null_model import NullModel
+from soundalike.scores.null_model import NullModel, to_line
 from soundalike.types import FloatArray, HalfArray
 
 #: Fewer recordings tell nothing about rates of 1 in 100.
 MIN_RECORDINGS = 20
 #: Pairs with a common label are related, unless most pairs have one.
 _MIN_UNRELATED_SHARE = 1 / 3
-#: Pairs this many times further above the median than the best tenth are copies of each other: in an
-#: exponential tail they are rarer than 1 in 30,000.
-_COPIES_BEYOND = 6.0
+#: Copies of each other score this many times further above the median than the best tenth: in an
+#: exponential tail such pairs are rarer than 1 in 30,000. And they are alike throughout, not in one
+#: window alone: the mean of the best scores of their windows is this many times further.
+_COPIES_BEYOND, _COPIES_MEAN_BEYOND = 6.0, 2.5
 #: Shares of pairs at which the distribution is stored.
 _SHARES = (0.999, 0.99, 0.97, 0.9, 0.75, 0.5, 0.35, 0.25, *(0.17 / 2 ** (n / 2) for n in range(30)))
 #: Pairs that must score higher than a stored score; beyond, the tail is exponential.
@@ -58,9 +59,13 @@ class SampledRecording(NamedTuple):
 
 
 class _Pairs(NamedTuple):
-    """Pairs of recordings: best score, number of pairs of windows, and positions."""
+    """Pairs of recordings: best score, mean score, number of pairs of windows, and positions.
+
+    The mean is that of the best scores of each window of one of them, the higher of both ways.
+    """
 
     scores: Floats
+    means: Floats
     sizes: Floats
     first: npt.NDArray[np.intp]
     second: npt.NDArray[np.intp]
@@ -72,7 +77,7 @@ def fit(
     """Return the model of a sample; None if it is too small.
 
     Pairs of recordings with a common label are left out, unless most have one. So are copies: pairs that
-    score far above all others.
+    score far above all others, and in all windows.
 
     Parameters
     ----------
@@ -88,9 +93,8 @@ def fit(
         return None
     rows = [_unit(each.rows) for each in usable]
     pairs = _kept(_all_pairs(rows), [each.labels for each in usable])
-    line = np.arctanh(np.clip(pairs.scores, -1 + 1e-6, 1 - 1e-6))
-    used = line < _limit_of_copies(line)
-    pairs, line = _chosen(pairs, used), line[used]
+    pairs = _chosen(pairs, ~_are_copies(pairs))
+    line = to_line(pairs.scores)
     if len(line) < MIN_RECORDINGS * (MIN_RECORDINGS - 1) // 4 or line.max() == line.min():
         return None
     growth = _growth(rows, pairs)
@@ -119,23 +123,32 @@ def _unit(rows: FloatArray | HalfArray) -> FloatArray:
 
 def _all_pairs(rows: Sequence[FloatArray]) -> _Pairs:
     """Return the best scores of all pairs of different recordings."""
-    best = _of_pairs(rows, lambda similarity: similarity, np.maximum)
     counts = np.array([len(each) for each in rows], dtype=np.float64)
+    best = _of_pairs(rows, lambda similarity: similarity, np.maximum, np.maximum)
+    means = _of_pairs(rows, lambda similarity: similarity, np.maximum, np.add) / counts[:, np.newaxis]
+    means = np.maximum(means, means.T)
     first, second = np.triu_indices(len(rows), k=1)
-    return _Pairs(best[first, second], counts[first] * counts[second], first, second)
+    sizes = counts[first] * counts[second]
+    return _Pairs(best[first, second], means[first, second], sizes, first, second)
 
 
 def _of_pairs(
-    rows: Sequence[FloatArray], values_of: Callable[[FloatArray], FloatArray], reduce: np.ufunc
+    rows: Sequence[FloatArray],
+    values_of: Callable[[FloatArray], FloatArray],
+    of_window: np.ufunc,
+    of_all: np.ufunc,
 ) -> Floats:
-    """Reduce the similarities of the windows of each two recordings to one number."""
+    """Reduce the similarities of the windows of each two recordings to one number.
+
+    `of_window` reduces those of one window of the first, `of_all` the results.
+    """
     columns = np.concatenate(rows).T
     starts = _starts(rows)
     found = []
     for begin in range(0, len(rows), _BLOCK):
         block = rows[begin : begin + _BLOCK]
-        by_column = reduce.reduceat(values_of(np.concatenate(block) @ columns), starts, axis=1)
-        found.append(reduce.reduceat(by_column, _starts(block), axis=0))
+        by_window = of_window.reduceat(values_of(np.concatenate(block) @ columns), starts, axis=1)
+        found.append(of_all.reduceat(by_window, _starts(block), axis=0))
     return np.concatenate(found).astype(np.float64)
 
 
@@ -157,13 +170,22 @@ def _kept(pairs: _Pairs, labels: Sequence[frozenset[str]]) -> _Pairs:
 
 
 def _chosen(pairs: _Pairs, which: npt.NDArray[np.bool_]) -> _Pairs:
-    return _Pairs(pairs.scores[which], pairs.sizes[which], pairs.first[which], pairs.second[which])
+    return _Pairs(
+        pairs.scores[which],
+        pairs.means[which],
+        pairs.sizes[which],
+        pairs.first[which],
+        pairs.second[which],
+    )
 
 
-def _limit_of_copies(line: Floats) -> float:
-    """Return the place from which pairs are copies of each other."""
+def _are_copies(pairs: _Pairs) -> npt.NDArray[np.bool_]:
+    """Return which pairs are copies of each other."""
+    line = to_line(pairs.scores)
     median, high = np.quantile(line, (0.5, 0.9))
-    return float(median + _COPIES_BEYOND * (high - median))
+    is_far = line > median + _COPIES_BEYOND * (high - median)
+    is_far &= to_line(pairs.means) > median + _COPIES_MEAN_BEYOND * (high - median)
+    return np.asarray(is_far)
 
 
 def _growth(rows: Sequence[FloatArray], pairs: _Pairs) -> float:
@@ -183,6 +205,7 @@ def _growth(rows: Sequence[FloatArray], pairs: _Pairs) -> float:
     above = _of_pairs(
         [rows[number] for number in several],
         lambda similarity: (similarity >= score).astype(np.float32),
+        np.add,
         np.add,
     )[first, second]
     sizes = pairs.sizes[within]

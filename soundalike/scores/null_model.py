@@ -103,7 +103,7 @@ class NullModel:
         """
         chances = self._log_chances(n_query_windows, np.asarray(n_windows))
         line, log_rates = self._line(), np.asarray(self.log_rates)
-        found = _interpolated(_to_line(np.asarray(scores)), line, log_rates) + chances
+        found = _interpolated(to_line(np.asarray(scores)), line, log_rates) + chances
         rates = -np.expm1(-np.exp(np.minimum(found, _MAX_LOG)))
         return np.asarray(np.maximum(rates, self.finest_rate))
 
@@ -171,7 +171,7 @@ class NullModel:
         }
 
     def _line(self) -> Floats:
-        return _to_line(np.asarray(self.scores))
+        return to_line(np.asarray(self.scores))
 
     def _score_at(self, log_rate: float) -> float:
         falling = np.asarray(self.log_rates)[::-1], self._line()[::-1]
@@ -184,7 +184,7 @@ class NullModel:
         return self.usual_growth * np.log(usual / self.size) + self.growth * np.log(pairs / usual)
 
 
-def _to_line(scores: Floats) -> Floats:
+def to_line(scores: Floats) -> Floats:
     """Map scores to the whole line, where the logarithm of the rate is nearly straight."""
     return np.arctanh(np.clip(scores, -_MAX_SCORE, _MAX_SCORE))
 

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -211,15 +212,20 @@ def test_processes_enrol_at_the_same_time(connect_store: Callable[..., PostgresS
 
 
 def test_one_encoder_wins_where_two_begin_at_once(connect_store: Callable[..., PostgresStore]):
+    """In the first round they create the tables as well, which has a lock of its own."""
     stores = [connect_store() for _ in range(4)]
 
     def put(number: int) -> str:
         spec = replace(SPEC, fingerprint=str(number))
+        begin.wait()
         try:
             return stores[number].enrol("Ann", utterance(f"/{number}.wav"), vector(1, 0, 0, 0), spec)
         except ModelMismatch:
             return "refused"
 
     with ThreadPoolExecutor(4) as pool:
-        outcomes = sorted(pool.map(put, range(4)))
-    assert outcomes == ["added", "refused", "refused", "refused"]
+        for _ in range(5):
+            begin = Barrier(4)
+            outcomes = sorted(pool.map(put, range(4)))
+            assert outcomes == ["added", "refused", "refused", "refused"]
+            assert len(stores[0].remove_speaker("Ann")) == 1

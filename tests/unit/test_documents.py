@@ -36,6 +36,7 @@ COMMANDS = (
     "collections",
     *("export", "import", "annotations", "sql", "reset", "serve", "embed", "models", "evaluate"),
     "speakers",
+    "normal",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {

@@ -1,5 +1,6 @@
 """Times that people write, and recordings that get theirs."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,8 @@ from soundalike.clock.wall_clock import (
     StartTimeRules,
     parse_moment,
     parse_time_of_day,
+    start_from_mtime,
+    undo_start_from_mtime,
     with_start,
     with_times,
 )
@@ -65,6 +68,16 @@ def test_a_start_that_is_known_stays():
     assert (started.recorded_at, started.recorded_at_source) == (found.at, "filename")
     nothing = with_start(Recording("id", "a.wav", 0.0), StartTime(None, "unknown"))
     assert (nothing.recorded_at, nothing.recorded_at_source) == (None, None)
+
+
+def test_a_start_that_was_counted_back_from_the_end_is_the_end_again():
+    end = datetime(2025, 5, 1, 6, tzinfo=UTC)
+    file = Recording("id", "a.wav", 60.0, recorded_at=end, recorded_at_source="mtime")
+    began = start_from_mtime(file, 60.0)
+    assert began.recorded_at == end - timedelta(minutes=1)
+    assert undo_start_from_mtime(began) == file
+    for other in (replace(began, recorded_at_source="given"), replace(began, recorded_at=None)):
+        assert undo_start_from_mtime(other) == other
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,9 @@ def span_of_match(match: Any) -> Span:
     """Return the span of a match of an answer."""
     at = match["occurred_at"]
     names = ("uri", "recording_id", "start_s", "end_s", "score", "label", "rank", "collection")
-    seconds = ("query_start_s", "query_end_s", "duration_s")
+    others = ("query_start_s", "query_end_s", "duration_s", "false_alarm_rate")
     return Span(
-        **{name: match[name] for name in (*names, *seconds)},
+        **{name: match[name] for name in (*names, *others)},
         occurred_at=datetime.fromisoformat(at) if at else None,
     )
 

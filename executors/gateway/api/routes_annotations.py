@@ -69,7 +69,7 @@ class AnnotationsAdded(BaseModel):
     bad_rows: List[UnusableRow] = Field(description="the first 1000")
 
 
-class Removed(BaseModel):
+class RemovedAnnotations(BaseModel):
     """How many annotations were removed."""
 
     removed: int
@@ -165,11 +165,11 @@ async def delete_annotations(
     ] = None,
     recording_id: _RECORDING = None,
     source: _SOURCE = None,
-) -> Removed:
+) -> RemovedAnnotations:
     """Delete by label, recording or label file; at least one of them is needed."""
     chosen = _chosen(collection, label, recording_id, source)
     (found,) = await context.flow.ask("/remove_annotations", [], RemovedAnnotationsDoc, chosen)
-    return Removed(removed=found.removed)
+    return RemovedAnnotations(removed=found.removed)
 
 
 def _chosen(

@@ -191,10 +191,10 @@ def _allowed(url: str, hosts: Sequence[str]) -> str:
         port = parts.port
     except ValueError as exc:
         raise ParameterError(
-            f"the webhook is no address ({exc}); give one like https://host/path"
+            f"the webhook is not a valid address ({exc}); give one like https://host/path"
         ) from exc
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ParameterError("the webhook is no address; give one like https://host/path")
+        raise ParameterError("the webhook is not a valid address; give one like https://host/path")
     shown = parts.hostname if port is None else f"{parts.hostname}:{port}"
     if shown not in {host.lower() for host in hosts}:
         raise ParameterError(

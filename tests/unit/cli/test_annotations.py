@@ -231,3 +231,22 @@ def test_options_that_do_not_fit_are_refused(sounds: Path, run: Run, options: li
     status, _, err = run("search", "low/a.wav", *options)
     assert status == 2
     assert said in err
+
+
+def test_events_are_exported_as_they_are_found(sounds: Path, run: Run):
+    words = ("events", "low/a.wav", "--min-score", "-1", "--reread", "0")
+    status, out, said = run(*words, "--export", "events.csv", "--json")
+    rows = list(csv.DictReader((sounds / "events.csv").open(newline="")))
+    shown = [json.loads(line) for line in out.splitlines()]
+    assert status == 0
+    assert rows
+    assert [(row["uri"], float(row["start_s"])) for row in rows] == [
+        (row["uri"], row["start_s"]) for row in shown
+    ]
+    assert f"events.csv: {len(rows)} spans" in said
+    status, out, _ = run(*words, "--export", "-", "--format", "raven", "--export-label", "tone")
+    assert status == 0
+    assert len(out.splitlines()) == len(rows) + 1
+    assert all("\ttone\t" in line for line in out.splitlines()[1:])
+    assert run(*words, "--export", "cut/")[0] == 0
+    assert len([name for name in os.listdir("cut") if name.endswith(".wav")]) == len(rows)

@@ -23,6 +23,8 @@ COMMANDS = (
         "serve",
         "embed",
         "models",
+        "speakers",
+        "normal",
         "evaluate",
         "completion",
     ),

@@ -69,6 +69,20 @@ def test_pieces_of_a_long_recording_are_resampled_alike(
     assert (pieces * whole).sum(axis=1).min() > 0.9999
 
 
+def test_a_part_of_a_recording_has_the_vectors_of_its_windows(
+    high: ModelFile, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    fused = Fusion([Modulation(), high], [1.0, 1.0])
+    sound = recording(rng, 7)
+    part = CutRecording(sound.samples[4 * RATE :], sound.windows[2:], offset_s=4.0)
+    (whole,) = embed_windows([sound], fused, PLAN)
+    monkeypatch.setattr("soundalike.encoders.embedding._PIECE_WINDOWS", 2)
+
+    (rows,) = embed_windows([part], fused, PLAN)
+
+    assert (rows * whole[2:]).sum(axis=1).min() > 0.9999
+
+
 def test_progress_counts_the_examples_of_all(high: ModelFile, rng: np.random.Generator):
     told: list[tuple[int, int]] = []
     embed_windows(
@@ -98,6 +112,11 @@ def test_identity(high: ModelFile):
     assert Fusion([Modulation(), high], [1, 1]).name == "logmel-modulation+high"
     # As --model takes it, which the advice of a mismatch needs.
     assert Fusion([Modulation(), high], [2, 6]).name == "logmel-modulation:1+high:3"
+
+
+def test_each_network_needs_a_weight(high: ModelFile):
+    with pytest.raises(ValueError, match="shorter"):
+        Fusion([Modulation(), high], [1.0])
 
 
 def test_vectors_of_seconds_need_one_network(high: ModelFile):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from soundalike.encoders import installed
+from soundalike.encoders.catalogue import facts_of
 from soundalike.encoders.choice import chosen, chosen_name, load_encoder
 from soundalike.encoders.installed import (
     add_model,
@@ -143,6 +144,22 @@ def test_a_broken_model_is_not_added(make_model: Make, tmp_path: Path):
     assert installed_names(tmp_path / "weights") == []
 
 
+def test_a_fetched_model_has_the_facts_of_this_version(tmp_path: Path):
+    shipped = shipped_manifests()["aisfx"]
+    assert shipped.level is not None
+    place = tmp_path / "aisfx"
+    place.mkdir()
+    (place / "model.onnx").write_bytes(b"as fetched")
+    earlier = shipped.model_copy(update={"level": None})
+    (place / "manifest.yml").write_text(earlier.model_dump_json(exclude_defaults=True), encoding="utf-8")
+    assert find_model("aisfx", tmp_path).manifest == shipped
+    other = earlier.model_copy(
+        update={"source": shipped.source.model_copy(update={"page": "elsewhere"})}
+    )
+    (place / "manifest.yml").write_text(other.model_dump_json(exclude_defaults=True), encoding="utf-8")
+    assert find_model("aisfx", tmp_path).manifest == other
+
+
 def test_rates(make_model: Make, tmp_path: Path):
     add_model(*make_model(), tmp_path)
     rates = {
@@ -155,6 +172,14 @@ def test_rates(make_model: Make, tmp_path: Path):
     }
     with pytest.raises(WeightsMissing, match="manifest of the model 'panns'"):
         decoding_rate_hz("panns", tmp_path)
+    # An installed model of a name that comes with a later version keeps its own facts.
+    (tmp_path / "tiny").rename(tmp_path / "panns-cnn14")
+    text = (tmp_path / "panns-cnn14" / "manifest.yml").read_text().replace("tiny", "panns-cnn14")
+    assert decoding_rate_hz("panns-cnn14", tmp_path / "nowhere") == 32_000
+    (tmp_path / "panns-cnn14" / "manifest.yml").write_text(text)
+    assert decoding_rate_hz("panns-cnn14", tmp_path) == 16_000
+    assert facts_of("panns-cnn14", tmp_path).title == "A matrix"
+    assert facts_of("panns-cnn14", tmp_path / "nowhere").title.startswith("PANNs")
 
 
 def test_the_speaker_network_is_a_recurrent_one(

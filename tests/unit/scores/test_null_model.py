@@ -117,6 +117,26 @@ def test_copies_do_not_spoil_the_model(rng: np.random.Generator):
         assert spoiled.threshold(rate) == pytest.approx(plain.threshold(rate), abs=0.05)
 
 
+def test_copies_of_long_recordings_are_left_out(rng: np.random.Generator):
+    clean = sample_of(rng, 100, n_windows=5)
+    # A copy in another format, and an excerpt.
+    other = clean[0].rows + rng.normal(0, 0.001, (5, 16)).astype(np.float32)
+    copies = [SampledRecording(frozenset(), rows) for rows in (other, clean[1].rows[:2])]
+
+    assert fitted([*clean, *copies]).n_pairs == 102 * 101 // 2 - 2
+
+
+def test_one_common_window_makes_no_copy(rng: np.random.Generator):
+    """Such as the hiss between two sounds: a search finds it too, so it is a false alarm."""
+    clean = sample_of(rng, 100, n_windows=5)
+    hiss = directions(rng, 1, 16)
+    same = [each._replace(rows=np.concatenate([each.rows, hiss])) for each in clean[:15]]
+    model = fitted([*same, *clean[15:]])
+
+    assert model.n_pairs == 100 * 99 // 2
+    assert 0.5 < model.rate(0.999, 6, 6) / (15 * 14 / (100 * 99)) < 2
+
+
 def test_recordings_with_a_common_label_are_not_unrelated(rng: np.random.Generator):
     kinds = directions(rng, 6, 16)
     sample = [
