@@ -23,7 +23,8 @@ from soundalike.types import Recording
 
 #: Expected number of false alarms in an hour for a score; None where it is not known.
 FalseAlarms = Callable[[float], float | None]
-#: Called with the number of recordings that are done, and of all; None while that is not known.
+#: Called with the number of recordings whose vectors were compared, and None; then with the number of
+#: recordings whose sound was read again, and of all.
 OnProgress = Callable[[int, int | None], None]
 
 #: Parts that score at least this by their stored vectors are heard again.
@@ -105,9 +106,8 @@ class _Search:
     def events(self) -> Iterator[Event]:
         """Yield the events in order of time."""
         if self.listener is None or self.sound is None:
-            for done, candidates in enumerate(self._screened(self.request.min_score), start=1):
+            for candidates in self._screened(self.request.min_score):
                 yield from self._events_of(candidates.recording, candidates.found)
-                self.on_progress(done, None)
             return
         all_candidates = _most_promising(
             self._screened(min(self.request.min_score, _WORTH_HEARING)), MAX_EVENTS
@@ -125,9 +125,11 @@ class _Search:
 
     def _screened(self, min_score: float) -> Iterator[_Candidates]:
         n_examples = examples_of(self.query.spec)
-        for windows in self.store.searchable_windows(
+        recordings = self.store.searchable_windows(
             self.filters, recording_id=self.request.recording, collection=self.request.collection
-        ):
+        )
+        for done, windows in enumerate(recordings, start=1):
+            self.on_progress(done, None)
             yield _Candidates(windows.recording, screen(windows, self.query, n_examples, min_score))
 
     def _heard(
