@@ -95,9 +95,7 @@ class ScoreNormalRequest(StrictModel):
 
     uri: Optional[str] = Field(default=None, description="path of a sound file on the server")
     recording_id: Optional[str] = Field(default=None, description="id of a stored recording")
-    collection: str = Field(
-        default=DEFAULT_COLLECTION, description="collection of the stored recording"
-    )
+    collection: str = Field(default=DEFAULT_COLLECTION, description="collection of the stored recording")
 
 
 @router.get("/api/normal", responses=problems(409), summary="List models of what is normal")
@@ -107,24 +105,31 @@ async def list_normal_models(context: GivenContext) -> NormalModels:
     return NormalModels(models=[_plain(doc) for doc in found])
 
 
-@router.get("/api/normal/{name}", responses=problems(404), summary="Get a model of what is normal")
-async def get_normal_model(context: GivenContext, name: ModelName) -> NormalModel:  # type: ignore[valid-type]
+@router.get(
+    "/api/normal/{name}",
+    response_model=NormalModel,
+    responses=problems(404),
+    summary="Get a model of what is normal",
+)
+async def get_normal_model(context: GivenContext, name: ModelName) -> Dict[str, Any]:
     """Return a model with the paths of its recordings."""
-    return NormalModel(**_plain(await _model(context, name)))
+    return _plain(await _model(context, name))
 
 
 @router.post(
     "/api/normal/{name}",
+    response_model=NormalModel,
     responses=problems(*BODY, 404, 409, 507),
+    openapi_extra=body(JSON, "LearnNormalRequest", {"collection": DEFAULT_COLLECTION}),
     summary="Learn what is normal from a collection",
 )
 async def learn_normal(
     context: GivenContext, name: ModelName, request: LearnNormalRequest
-) -> NormalModel:  # type: ignore[valid-type]
+) -> Dict[str, Any]:
     """Add recordings of a collection to a model, which is made if missing; nothing is decoded."""
     given = {key: value for key, value in request if value not in (None, [], False)}
     (found,) = await context.flow.ask("/normal_learn", [], NormalModelDoc, {"name": name, **given})
-    return NormalModel(**_plain(found))
+    return _plain(found)
 
 
 @router.delete("/api/normal/{name}", responses=problems(404), summary="Remove a model of what is normal")
