@@ -74,6 +74,7 @@ class AnnotationDoc(BaseDoc):
     high_hz: Optional[float] = Field(default=None, description="null: unknown")
     source: Optional[str] = Field(default=None, description="label file, or another origin")
     created_at: Optional[str] = Field(default=None, description="time of storing, ISO-8601")
+    duration_s: float = Field(default=0.0, description="length of the recording, in seconds")
     line: int = Field(default=0, description="line of the label file, to add")
 
 

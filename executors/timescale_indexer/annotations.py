@@ -123,4 +123,5 @@ def _document(stored: StoredAnnotation) -> AnnotationDoc:
         high_hz=span.high_hz,
         source=stored.source,
         created_at=time_text(stored.created_at),
+        duration_s=stored.duration_s,
     )

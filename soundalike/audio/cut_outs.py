@@ -117,7 +117,7 @@ def _blocks(file: Any, n_frames: int, dtype: str) -> Iterator[_Samples]:
 
 def _decoded(source: Path, target: Path, start_s: float, end_s: float, audio: CutOutFormat) -> CutOut:
     def cut(part: OpenPart) -> CutOut:
-        blocks = (np.clip(block[:, np.newaxis], -1.0, 1.0) for block in part.blocks())
+        blocks = (block[:, np.newaxis] for block in part.blocks())
         return _write(target, blocks, part.sample_rate_hz, 1, "PCM_16", audio)
 
     return with_first_decoder(source, cut, Part(start_s, end_s), has_side_effects=True)
@@ -138,8 +138,8 @@ def _write(
     ) as file:
         n_frames = 0
         for block in blocks:
-            is_cut = audio == "flac" and block.dtype.kind == "f"
-            file.write(np.clip(block, -1.0, 1.0) if is_cut else block)
+            # Samples beyond full scale are clipped where the format needs it.
+            file.write(block)
             n_frames += len(block)
     # libsndfile does not report that a disk is full.
     if soundfile.info(target).frames != n_frames:

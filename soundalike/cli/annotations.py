@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ import click
 from soundalike.annotations.reading import ANNOTATION_FORMATS
 from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
-from soundalike.errors import AudioError, ParameterError, RecordingNotFound
+from soundalike.errors import AudioError, MetadataError, ParameterError, RecordingNotFound
 
 if TYPE_CHECKING:
     from soundalike.annotations.types import StoredAnnotation
     from soundalike.cli.place import Place
+    from soundalike.client.annotations import RemoteAnnotations
+    from soundalike.errors import SoundalikeError
+    from soundalike.indexing.annotations import ImportedFile
     from soundalike.results.spans import Span
     from soundalike.store import Store
 
@@ -59,7 +63,7 @@ _ACTIONS = ("import", "list", "labels", "export", "remove")
     click.Option(["--source"], metavar="FILE", help="only annotations that came from this label file"),
     options.flag("--yes", help="remove all annotations of the collection without asking"),
     options.collection(),
-    server="refused",
+    *options.server(),
 )
 def command(
     place: Place, *, as_json: bool, action: str, files: Sequence[Path], yes: bool, **given: Any
@@ -73,7 +77,7 @@ def command(
         raise ParameterError("--label-column belongs to import")
     if given["format"] is not None and action != "export":
         raise ParameterError("--format belongs to import and export")
-    with opening.opened_store(place.settings()) as store:
+    with _opened(place) as store:
         if action == "labels":
             return _labels(store, given["collection"], as_json=as_json)
         chosen = _chosen(store, given)
@@ -85,6 +89,7 @@ def command(
 
 
 def _import(place: Place, files: Sequence[Path], *, as_json: bool, **given: Any) -> int:
+    from soundalike.client.annotations import RemoteAnnotations
     from soundalike.indexing.annotations import ImportedFile, import_annotations
 
     if not files:
@@ -95,9 +100,13 @@ def _import(place: Place, files: Sequence[Path], *, as_json: bool, **given: Any)
         raise ParameterError(
             f"--format is {given['format']!r}; import reads {', '.join(ANNOTATION_FORMATS)}"
         )
-    added = failed = 0
-    with opening.opened_store(place.settings()) as store:
-        for result in import_annotations(store, files, **given):
+    failed = 0
+    with _opened(place) as store:
+        if isinstance(store, RemoteAnnotations):
+            results: Iterator[Any] = (_sent(store, path, given) for path in files)
+        else:
+            results = import_annotations(store, files, **given)
+        for result in results:
             shown = output.visible(str(result.path if isinstance(result, ImportedFile) else result[0]))
             if not isinstance(result, ImportedFile):
                 path, error = result
@@ -108,7 +117,6 @@ def _import(place: Place, files: Sequence[Path], *, as_json: bool, **given: Any)
                         {"file": str(path), "error_code": error.code, "error": error.message}
                     )
                 continue
-            added += result.added
             failed += len(result.bad)
             bad = [{"line": row.line, "error": row.reason} for row in result.bad]
             if as_json:
@@ -124,14 +132,42 @@ def _import(place: Place, files: Sequence[Path], *, as_json: bool, **given: Any)
     return _PARTIAL_FAILURE if failed else 0
 
 
-def _chosen(store: Store, given: dict[str, Any]) -> dict[str, Any]:
+@contextmanager
+def _opened(place: Place) -> Iterator[Store | RemoteAnnotations]:
+    """Yield the annotations of this machine, or those of the service."""
+    if service := place.service():
+        yield service.annotations
+        return
+    with opening.opened_store(place.settings()) as store:
+        yield store
+
+
+def _sent(
+    store: RemoteAnnotations, path: Path, given: dict[str, Any]
+) -> ImportedFile | tuple[Path, SoundalikeError]:
+    try:
+        return store.add(path, **given)
+    except (MetadataError, AudioError) as exc:
+        return path, exc
+
+
+def _chosen(store: Store | RemoteAnnotations, given: dict[str, Any]) -> dict[str, Any]:
     """Return which annotations are meant."""
     from soundalike.audio.sources import stored_names
+    from soundalike.client.annotations import RemoteAnnotations
 
-    chosen = {"label": given["label"], "collection": given["collection"]}
+    chosen = {"collection": given["collection"]}
+    if given["label"] is not None:
+        chosen["label"] = given["label"]
+    is_remote = isinstance(store, RemoteAnnotations)
     if (source := given["source"]) is not None:
-        chosen["source"] = str(Path(source).absolute())
-    if (key := given["recording"]) is not None:
+        # A service knows the names of sent files.
+        chosen["source"] = Path(source).name if is_remote else str(Path(source).absolute())
+    if (key := given["recording"]) is None:
+        return chosen
+    if isinstance(store, RemoteAnnotations):
+        chosen["recording_id"] = store.recording_id(key, given["collection"])
+    else:
         names = [key, *stored_names(key)]
         found = store.files_named(names, collection=given["collection"])
         if not found:
@@ -143,7 +179,7 @@ def _chosen(store: Store, given: dict[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def _labels(store: Store, collection: str, *, as_json: bool) -> int:
+def _labels(store: Store | RemoteAnnotations, collection: str, *, as_json: bool) -> int:
     found = store.annotation_labels(collection=collection)
     if as_json:
         for label, count in found:
@@ -179,12 +215,23 @@ def _list(annotations: Iterator[StoredAnnotation], *, as_json: bool) -> int:
     return 0
 
 
-def _export(store: Store, chosen: dict[str, Any], files: Sequence[Path], kind: str | None) -> int:
+def _export(
+    store: Store | RemoteAnnotations, chosen: dict[str, Any], files: Sequence[Path], kind: str | None
+) -> int:
+    from soundalike.client.annotations import RemoteAnnotations
+    from soundalike.results.spans import annotated_span
+
     if len(files) != 1:
         raise ParameterError("annotations export needs one FILE, or - for stdout")
     # A path loses the slash at its end, which stands for a folder.
     export = exporting.Export(export=str(files[0]), format=kind)
     export.check()
+    if isinstance(store, RemoteAnnotations):
+        if export.has_cut_outs:
+            raise ParameterError("cut-outs do not go with a service; run it on that machine")
+        return export.write(
+            annotated_span(one, chosen["collection"]) for one in store.annotations(**chosen)
+        )
     return export.write(_spans(store, chosen), exporting.stat_in(store))
 
 
@@ -192,7 +239,7 @@ def _spans(store: Store, chosen: dict[str, Any]) -> Iterator[Span]:
     from soundalike.results.spans import annotated_span
 
     collection = chosen["collection"]
-    began = {}
+    began: dict[str, Any] = {}
     for one in store.annotations(**chosen):
         if one.uri not in began:
             file = store.files_named([one.uri], collection=collection).get(one.uri)
@@ -200,8 +247,10 @@ def _spans(store: Store, chosen: dict[str, Any]) -> Iterator[Span]:
         yield annotated_span(one, collection, began[one.uri])
 
 
-def _remove(store: Store, chosen: dict[str, Any], *, yes: bool, as_json: bool) -> int:
-    is_all = chosen["label"] is None and not {"source", "recording_id"} & chosen.keys()
+def _remove(
+    store: Store | RemoteAnnotations, chosen: dict[str, Any], *, yes: bool, as_json: bool
+) -> int:
+    is_all = chosen.keys() == {"collection"}
     if is_all and not yes:
         question = f"Remove all annotations of {chosen['collection']}? Type yes:"
         if not opening.confirmed(question):

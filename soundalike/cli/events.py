@@ -78,48 +78,39 @@ def command(
 
 
 def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) -> int:
-    """Find events, and print or export each as it is found."""
+    """Find events; print each as it is found, and write the export."""
     from soundalike.events.find import find_events
     from soundalike.results.spans import span_of
-
-    count = status = 0
-
-    def shown(events: Iterator[Event], query: EmbeddedQuery) -> Iterator[Event]:
-        nonlocal count
-        for event in events:
-            if not export.is_to_stdout:
-                _print(event, query, request, as_json=as_json, is_first=count == 0)
-            count += 1
-            yield event
 
     with opened(request, place) as (store, query, listener):
         for warning in query.warnings:
             output.note(f"warning: {warning}")
-        events = find_events(store, query, request, listener=listener, on_progress=_progress())
-        found = shown(events, query)
+        found = find_events(store, query, request, listener=listener, on_progress=_progress())
+        if not export.is_to_stdout:
+            found = _printed(found, query, request, as_json=as_json)
         if export.is_wanted:
             spans = (span_of(event, export.export_label) for event in found)
-            status = export.write(spans, exporting.stat_in(store))
-        for _ in found:
-            # Printed on their way.
-            pass
-    if not count:
-        output.note("no event is like it; loosen the filters or --min-score")
-    return status
+            return export.write(spans, exporting.stat_in(store))
+        if not sum(1 for _ in found):
+            output.note("no event is like it; loosen the filters or --min-score")
+    return 0
 
 
-def _print(
-    event: Event, query: EmbeddedQuery, request: EventsRequest, *, as_json: bool, is_first: bool
-) -> None:
+def _printed(
+    events: Iterator[Event], query: EmbeddedQuery, request: EventsRequest, *, as_json: bool
+) -> Iterator[Event]:
+    """Print events, and pass them on."""
     from soundalike.events.types import event_to_json
 
-    row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
-    if as_json:
-        output.json_line(row)
-        return
-    if is_first:
-        output.table([_HEADER])
-    output.data(line(row))
+    for number, event in enumerate(events):
+        row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
+        if as_json:
+            output.json_line(row)
+        else:
+            if number == 0:
+                output.table([_HEADER])
+            output.data(line(row))
+        yield event
 
 
 @contextmanager

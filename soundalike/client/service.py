@@ -13,6 +13,7 @@ from urllib.parse import quote
 import numpy as np
 
 from soundalike.audio.sources import resolve_path, uri_of
+from soundalike.client.annotations import RemoteAnnotations
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.client.speakers import RemoteSpeakers
@@ -91,6 +92,11 @@ class Service:
     def url(self) -> str:
         """Address of the service, without a password."""
         return self._connection.shown
+
+    @property
+    def annotations(self) -> RemoteAnnotations:
+        """The annotations of the service."""
+        return RemoteAnnotations(self._connection)
 
     @property
     def speakers(self) -> RemoteSpeakers:

@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from soundalike.encoders.hashes import known_sha256
 from soundalike.encoders.quiet_import import import_openvino
+from soundalike.runtime.pages import release_mapped, use_huge_pages
 from soundalike.types import FloatArray
 
 _log = logging.getLogger(__name__)
-_NETWORK, _EXAMPLE = "network.xml", "example.npz"
+_NETWORK, _WEIGHTS, _EXAMPLE = "network.xml", "network.bin", "example.npz"
 #: Of the vectors of both forms, computed in the same number format.
 _MIN_COSINE = 0.999
 _WHOLE = ("i8", "u8", "i4", "u4")
@@ -74,6 +75,11 @@ class KeptNetwork:
         sha256 = known_sha256([path], notes)
         self._sha256 = sha256[:32]
         self._name = f"{self._sha256}-{'half' if half else 'full'}-{version}"
+
+    def settle(self) -> None:
+        """Arrange memory after the example was computed: all weights have their final places now."""
+        release_mapped(f"{self._name}/{_WEIGHTS}")
+        use_huge_pages()
 
     def opened(self, core: Any, compile_model: Compile) -> Run | None:
         """Return the kept network, ready to run; None where none is kept.

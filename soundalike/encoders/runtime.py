@@ -164,12 +164,16 @@ class _OpenVino:
         def compiled(model: Any) -> Run:
             return _runner(self._names, model, core.compile_model(model, "CPU", options))
 
-        kept = keeping and KeptNetwork(path, keeping, half=is_short)
-        if kept and (run := kept.opened(core, compiled)):
-            return run
-        model = core.read_model(path)
-        run = compiled(model)
-        return (kept and kept.make(model, run, core, compiled)) or run
+        if keeping is None:
+            return compiled(core.read_model(path))
+        kept = KeptNetwork(path, keeping, half=is_short)
+        run = kept.opened(core, compiled)
+        if run is None:
+            model = core.read_model(path)
+            plain = compiled(model)
+            run = kept.make(model, plain, core, compiled) or plain
+        kept.settle()
+        return run
 
     def __call__(self, *inputs: Numbers) -> FloatArray:
         with self._lock, _told(self._names.path):

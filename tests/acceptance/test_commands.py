@@ -22,7 +22,7 @@ def test_the_status_of_nothing_and_of_something(
     cli("index", sounds)
     (full,) = rows_of(cli("status", "--json"))
 
-    promised = {"encoder", "recordings", "windows", "database", "extensions"}
+    promised = {"encoder", "encoder_level", "recordings", "windows", "database", "extensions"}
     assert promised <= empty.keys() == full.keys()
     assert (empty["encoder"], empty["recordings"], empty["windows"]) == ("logmel-modulation", 0, 0)
     assert (full["recordings"], full["files"], full["windows"], full["dimension"]) == (3, 3, 12, 512)

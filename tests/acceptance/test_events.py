@@ -119,6 +119,18 @@ def test_options_narrow_the_events(events: Cli, folder: Path):
     assert all(start_s == round(start_s) for start_s in starts_s)
 
 
+def test_events_are_labels_for_audacity(events: Cli, folder: Path, tmp_path: Path):
+    labels = tmp_path / "labels.txt"
+    done = events(
+        "--min-score", "0.5", "--export", labels, "--format", "audacity", "--export-label", "x"
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 4
+    first = labels.read_text(encoding="utf-8").splitlines()[0].split("\t")
+    assert float(first[0]) == pytest.approx(8.0, abs=0.1)
+    assert float(first[1]) == pytest.approx(9.5, abs=0.15)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -179,10 +191,10 @@ def test_events_are_measured_against_known_ones(soundalike: Cli, folder: Path, t
 
 def test_a_wrong_table_of_events_is_refused(soundalike: Cli, folder: Path, tmp_path: Path):
     truth = tmp_path / "truth.csv"
-    truth.write_text("file_name,start_s\nnight.wav,1\n", encoding="utf-8")
+    truth.write_text("file_name,end_s\nnight.wav,1\n", encoding="utf-8")
     done = soundalike("evaluate", "--events", truth, folder / "queries")
     assert done.returncode == 2
-    assert "no column 'end_s'" in done.stderr
+    assert "no column start_s" in done.stderr
     refused = soundalike("evaluate", folder / "queries", "--min-score", "0.5")
     assert refused.returncode == 2
     assert "--events" in refused.stderr

@@ -161,7 +161,7 @@ def test_an_evaluation_prints_rates_and_draws_them(
     (row,) = rows_of(done)
     assert (row["speakers"], row["recordings"], row["enrolled_from"]) == (4, 16, 2)
     assert 0 <= row["equal_error_rate"]["low"] <= row["equal_error_rate"]["value"] <= 0.5
-    assert row["identification"]["value"] > 0.8
+    assert row["identification"]["value"] > 0.6
     assert [(test["split"], test["max_false_accepts"]) for test in row["held_out"]] == [("one", 0.2)]
     assert len(row["points"]) == 7
     root = ElementTree.fromstring(plot.read_text(encoding="utf-8"))

@@ -61,6 +61,7 @@ def test_without_weights_the_encoder_is_weight_free_and_says_so(
 
     assert doc.encoder == status.configured_encoder == "logmel-modulation"
     assert "weight-free" in status.encoder_description
+    assert status.encoder_level == "relative to the loudest frame of each second"
 
 
 @pytest.mark.parametrize("window_size", [1, 3, 10])

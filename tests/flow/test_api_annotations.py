@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+
+from soundalike.annotations.reading import read_annotations
+from soundalike.cli.main import main
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -53,7 +57,7 @@ def test_a_label_file_belongs_to_the_recording_of_its_name(filled: Service, toy_
     assert {row["source"] for row in rows} == {"siren_1.txt"}
     assert rows[0].keys() == {
         *("recording_id", "uri", "start_s", "end_s", "label", "low_hz", "high_hz", "source"),
-        "created_at",
+        *("created_at", "duration_s"),
     }
     assert _get(filled, limit=1, offset=1).json()["annotations"] == rows[1:]
     assert _get(filled, label="point").json()["annotations"] == rows[1:]
@@ -138,3 +142,34 @@ def test_wrong_searches_by_label_are_refused(
 ):
     answer = requests.post(f"{filled.url}/api/search", json=body, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_the_command_works_on_a_service(
+    filled: Service, toy_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Label files are sent; the same options choose what is listed, exported and removed."""
+    path = tmp_path / "siren_1_labels.txt"
+    path.write_bytes(AUDACITY)
+
+    def run(*words: str) -> tuple[int, list[Any]]:
+        capsys.readouterr()
+        status = main(["annotations", *words, "--server", filled.url, "--json"])
+        return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    status, (result,) = run("import", str(path))
+    assert (status, result["added"], len(result["bad_rows"])) == (3, 2, 2)
+    status, rows = run("import", str(tmp_path / "none.txt"))
+    assert (status, rows[0]["error_code"]) == (3, "audio.not_found")
+    recording = str(toy_data / "siren" / "siren_1.mp3")
+    for choice in (["--recording", recording], ["--source", str(path)], ["--label", "point"]):
+        status, rows = run("list", *choice)
+        assert status == 0
+        assert {row["uri"] for row in rows} == {recording}
+        assert rows[-1]["label"] == "point"
+    assert run("list", "--recording", "/none.wav")[0] == 5
+    assert {row["label"] for row in run("labels")[1]} == {"siren call", "point"}
+    out = tmp_path / "out.selections.txt"
+    assert run("export", str(out))[0] == 0
+    assert [one.label for one in read_annotations(out)] == ["siren call", "point"]
+    assert run("export", str(tmp_path / "out.zip"))[0] == 2
+    assert run("remove", "--label", "point") == (0, [{"removed": 1}])

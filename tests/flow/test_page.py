@@ -345,7 +345,7 @@ def test_a_collection_is_chosen(stored: Service, page: Any, toy_data: Path):
     page.set_input_files("#file", clip)
     expect(page.locator(".match")).to_have_count(1)
     expect(match(page, 1).locator(".facts")).to_contain_text(f"0.0{DASH}1.0 s of 10.0 s")
-    expect(match(page, 1).locator(".words")).to_have_text("nearly identical")
+    expect(match(page, 1).locator(".number")).to_have_text("score 1.00")
     page.get_by_role("link", name="Library", exact=True).click()
     expect(page.locator("#recordings li")).to_have_count(1)
 

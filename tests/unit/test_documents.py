@@ -32,7 +32,8 @@ PAGES = {
 #: Pages on Soundalike's own commands; the others show options of other programs, too.
 TASKS = [name for name in PAGES if name == "README.md" or re.fullmatch(r"docs/[^/]+\.md", name)]
 COMMANDS = (
-    *("demo", "index", "search", "timeline", "status", "doctor", "delete", "reindex", "collections"),
+    *("demo", "index", "search", "events", "timeline", "status", "doctor", "delete", "reindex"),
+    "collections",
     *("export", "import", "annotations", "sql", "reset", "serve", "embed", "models", "evaluate"),
     "speakers",
     "normal",

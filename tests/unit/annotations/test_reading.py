@@ -86,12 +86,12 @@ def test_raven_tables_give_times_within_each_file(write: Write):
 
 
 def test_a_selection_of_raven_counts_once_although_each_view_has_a_row(write: Write):
-    path = write(
-        "r.txt",
-        RAVEN + "1\tWaveform 1\t1\t1\t2\t0\t24000\ta.wav\t1\towl\n"
-        "1\tSpectrogram 1\t1\t1\t2\t100\t800\ta.wav\t1\towl\n",
-    )
-    assert read_annotations(path) == [Annotation(1.0, 2.0, "owl", 100.0, 800.0, "a.wav", 3)]
+    drawn = "1\tSpectrogram 1\t1\t1\t2\t100\t800\ta.wav\t1\towl\n"
+    other = "1\tWaveform 1\t1\t1\t2\t0\t24000\ta.wav\t1\towl\n"
+    for line, rows in ((3, other + drawn), (2, drawn + other)):
+        assert read_annotations(write("r.txt", RAVEN + rows)) == [
+            Annotation(1.0, 2.0, "owl", 100.0, 800.0, "a.wav", line)
+        ]
 
 
 def test_cumulative_times_of_several_files_need_the_offset(write: Write):

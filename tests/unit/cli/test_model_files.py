@@ -54,6 +54,12 @@ def test_a_model_of_ones_own_from_adding_to_removing(
         0.215,
         "unverified",
     )
+    assert shown["level"] == "as recorded"
+    assert main(["models", "show", "logmel-modulation", "aisfx", "--json"]) == 0
+    assert [row["level"] for row in rows(capsys)] == [
+        "relative to the loudest frame of each second",
+        "each window brought to -12 dBFS (peak), by at most 60 dB",
+    ]
     sound = str(toy_data / "siren" / "siren_1.mp3")
     assert main(["embed", sound, "--model", "logmel-modulation+tiny", "--format", "json"]) == 0
     assert {len(row["embedding"]) for row in rows(capsys)} == {512 + 6}

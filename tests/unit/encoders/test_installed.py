@@ -144,6 +144,22 @@ def test_a_broken_model_is_not_added(make_model: Make, tmp_path: Path):
     assert installed_names(tmp_path / "weights") == []
 
 
+def test_a_fetched_model_has_the_facts_of_this_version(tmp_path: Path):
+    shipped = shipped_manifests()["aisfx"]
+    assert shipped.level is not None
+    place = tmp_path / "aisfx"
+    place.mkdir()
+    (place / "model.onnx").write_bytes(b"as fetched")
+    earlier = shipped.model_copy(update={"level": None})
+    (place / "manifest.yml").write_text(earlier.model_dump_json(exclude_defaults=True), encoding="utf-8")
+    assert find_model("aisfx", tmp_path).manifest == shipped
+    other = earlier.model_copy(
+        update={"source": shipped.source.model_copy(update={"page": "elsewhere"})}
+    )
+    (place / "manifest.yml").write_text(other.model_dump_json(exclude_defaults=True), encoding="utf-8")
+    assert find_model("aisfx", tmp_path).manifest == other
+
+
 def test_rates(make_model: Make, tmp_path: Path):
     add_model(*make_model(), tmp_path)
     rates = {

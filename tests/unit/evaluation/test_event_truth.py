@@ -48,12 +48,11 @@ def test_a_selection_table_of_raven_belongs_to_the_recording_of_its_name(tmp_pat
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no lines"),
-        ("file_name,start_s\na.wav,1\n", "no column 'end_s'"),
         ("file_name,start_s,end_s\n", "names no event"),
-        ("file_name,start_s,end_s\na.wav,1,x\n", "line 2.*not times"),
-        ("file_name,start_s,end_s\na.wav,2,1\n", "line 2.*stretch of time"),
-        ("file_name,start_s,end_s\na.wav,nan,1\n", "line 2.*stretch of time"),
+        ("file_name,label\na.wav,owl\n", "no column start_s"),
+        ("file_name,start_s,end_s\na.wav,1,x\n", "line 2.*not a number"),
+        ("file_name,start_s,end_s\na.wav,2,1\n", "line 2.*the end|line 2.*an end"),
+        ("file_name,start_s,end_s\na.wav,1,1\n", "line 2.*no length"),
         ("start_s,end_s\n1,2\n", "no sound beside it"),
     ],
 )

@@ -65,6 +65,8 @@ def test_the_background_of_a_recording_does_not_count(background: FloatArray, so
 def test_a_short_recording_is_not_its_own_background(sound: FloatArray):
     (found,) = screen(windows_of(sound), query_of(sound), 1, 0.9)
     assert (found.start_s, found.end_s) == (0.0, 8.0)
+    (one,) = screen(windows_of(sound[:1]), query_of(sound), 1, 0.9)
+    assert one.start_s == 0.0
 
 
 def test_a_part_of_a_long_query_is_found_with_its_bounds(background: FloatArray):

@@ -150,6 +150,7 @@ def test_a_folder_has_each_cut_out_and_the_table(night: Path, tmp_path: Path):
     assert soundfile.info(tmp_path / "cut" / second).duration == 0.75
     rows = manifest(tmp_path / "cut")
     assert [row["file"] for row in rows] == [first, second]
+    assert [row["cut_end_s"] for row in rows] == ["2.25", "4.0"]
     assert (rows[0]["label"], rows[0]["cut_start_s"], rows[0]["channels"]) == ("'=owl", "0.75", "2")
 
 

@@ -157,7 +157,7 @@ const verify = (name) =>
 
 function certainty(found) {
   const { threshold, false_accept_rate: rate, false_accept_interval: interval, measured_on: where } = found;
-  const known = rate !== null && ` At this score ${percent(rate)} of strangers are accepted (95 % interval ${percent(interval[0])} to ${percent(interval[1])}), measured on ${where}.`;
+  const known = rate !== null && ` At this threshold ${percent(rate)} of strangers are accepted (95 % interval ${percent(interval[0])} to ${percent(interval[1])}), measured on ${where}.`;
   return el("p", { class: "quiet small" }, `Accepted from ${threshold.toFixed(2)} on.`, known);
 }
 
