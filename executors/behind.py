@@ -33,6 +33,12 @@ from executors.messages.listings import (
     RemovedAnnotationsDoc,
     StoredDoc,
 )
+from executors.messages.normal import (
+    NormalModelDoc,
+    NormalScoreDoc,
+    RemovedNormalDoc,
+    WatchEventDoc,
+)
 from executors.messages.parameters import PARAMETERS
 from executors.messages.speakers import (
     EnrolledDoc,
@@ -69,7 +75,14 @@ _STORED: _Documents = {
     "speakers": SpeakerDoc,
     "utterances": UtteranceDoc,
     "remove_speaker": RemovedDoc,
+    "normal_models": NormalModelDoc,
+    "normal_learn": NormalModelDoc,
+    "normal_score": NormalScoreDoc,
+    "normal_events": WatchEventDoc,
+    "normal_remove": RemovedNormalDoc,
 }
+#: Endpoints whose documents are cut into windows.
+_CLIPS = ("index", "search", "timeline", "normal_score")
 _VOICES = ("enrol", "identify", "verify")
 
 
@@ -95,14 +108,15 @@ def _base(name: str, documents: _Documents) -> Any:
 AfterSegmenter = _base(
     "AfterSegmenter",
     {
-        **{"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip},
+        **dict.fromkeys(_CLIPS, SegmentedClip),
         **dict.fromkeys(_VOICES, SpeechClip),
     },
 )
 AfterEncoder = _base(
     "AfterEncoder",
     {
-        **{"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+        **dict.fromkeys(_CLIPS, EmbeddedClip),
+        "status": Status,
         **dict.fromkeys(_VOICES, VoiceDoc),
     },
 )

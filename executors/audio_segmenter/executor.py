@@ -23,6 +23,7 @@ from executors.messages.parameters import (
     EnrolParameters,
     IdentifyParameters,
     IndexParameters,
+    NormalScoreParameters,
     SearchParameters,
     TimelineParameters,
     VerifyParameters,
@@ -114,6 +115,13 @@ class AudioSegmenter(Executor):
         self, docs: DocList[given.Clip], parameters: TimelineParameters, **kwargs: Any
     ) -> DocList[SegmentedClip]:
         """Cut queries of a timeline, as above."""
+        return self._all_cut(docs, parameters, is_query=True)
+
+    @requests(on="/normal_score")
+    def segment_recordings(
+        self, docs: DocList[given.Clip], parameters: NormalScoreParameters, **kwargs: Any
+    ) -> DocList[SegmentedClip]:
+        """Cut recordings that are scored, as above."""
         return self._all_cut(docs, parameters, is_query=True)
 
     @requests(on="/enrol")

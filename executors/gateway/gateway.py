@@ -27,6 +27,7 @@ from executors.gateway.api import (
     routes_jobs,
     routes_library,
     routes_media,
+    routes_normal,
     routes_search,
     routes_service,
     routes_speakers,
@@ -57,7 +58,7 @@ from soundalike.limits import Limits
 _DOC_FILES = "/_docs"
 _ROUTES = (
     *(routes_search, routes_export, routes_library, routes_jobs, routes_vectors, routes_media),
-    *(routes_annotations, routes_speakers),
+    *(routes_annotations, routes_normal, routes_speakers),
 )
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from executors.messages.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
 from executors.messages.request_fields import pydantic_field
 from executors.messages.validation import invalid_values
+from soundalike.anomalies.requests import LearnRequest, WatchRequest
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
@@ -237,6 +238,63 @@ class RemoveSpeakerParameters(RequestParameters):
     )
 
 
+class NormalParameters(RequestParameters):
+    """Parameters of ``/normal_remove``."""
+
+    name: str = Field(description="name of the model")
+
+
+class NormalModelsParameters(RequestParameters):
+    """Parameters of ``/normal_models``."""
+
+    name: Optional[str] = Field(default=None, description="only this model, with its recordings")
+
+
+class NormalLearnParameters(NormalParameters, CollectionParameters):
+    """Parameters of ``/normal_learn``."""
+
+    labels: List[str] = pydantic_field(Narrowing, "labels", default=[])
+    under: Optional[str] = pydantic_field(Narrowing, "under", default=None)
+    method: Optional[str] = pydantic_field(LearnRequest, "method")
+    false_alarm_rate: Optional[float] = pydantic_field(LearnRequest, "false_alarm_rate")
+    group_pattern: Optional[str] = pydantic_field(LearnRequest, "group_pattern")
+    replace: bool = pydantic_field(LearnRequest, "replace")
+    accept: bool = pydantic_field(LearnRequest, "accept")
+
+    @property
+    def request(self) -> LearnRequest:
+        """The core's request."""
+        return LearnRequest(
+            method=self.method,
+            false_alarm_rate=self.false_alarm_rate,
+            group_pattern=self.group_pattern,
+            replace=self.replace,
+            accept=self.accept,
+        )
+
+    @property
+    def filters(self) -> Filters:
+        """The store's filters."""
+        return Narrowing(labels=tuple(self.labels), under=self.under or "").filters("UTC")
+
+
+class NormalScoreParameters(NormalParameters, IndexParameters):
+    """Parameters of ``/normal_score``; the windows must be those of the model."""
+
+
+class NormalEventsParameters(NormalParameters):
+    """Parameters of ``/normal_events``."""
+
+    hours: float = pydantic_field(WatchRequest, "hours")
+    only_anomalous: bool = pydantic_field(WatchRequest, "only_anomalous")
+    limit: int = pydantic_field(WatchRequest, "limit")
+
+    @property
+    def request(self) -> WatchRequest:
+        """The core's request."""
+        return WatchRequest(hours=self.hours, only_anomalous=self.only_anomalous, limit=self.limit)
+
+
 #: The model of each endpoint.
 PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "index": IndexParameters,
@@ -260,4 +318,9 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "speakers": SpeakersParameters,
     "utterances": UtterancesParameters,
     "remove_speaker": RemoveSpeakerParameters,
+    "normal_models": NormalModelsParameters,
+    "normal_learn": NormalLearnParameters,
+    "normal_score": NormalScoreParameters,
+    "normal_events": NormalEventsParameters,
+    "normal_remove": NormalParameters,
 }

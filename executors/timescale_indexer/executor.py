@@ -37,6 +37,12 @@ from executors.messages.listings import (
     RemovedAnnotationsDoc,
     StoredDoc,
 )
+from executors.messages.normal import (
+    NormalModelDoc,
+    NormalScoreDoc,
+    RemovedNormalDoc,
+    WatchEventDoc,
+)
 from executors.messages.parameters import (
     AnnotateParameters,
     AnnotationChoice,
@@ -48,6 +54,11 @@ from executors.messages.parameters import (
     EnrolParameters,
     IdentifyParameters,
     IndexParameters,
+    NormalEventsParameters,
+    NormalLearnParameters,
+    NormalModelsParameters,
+    NormalParameters,
+    NormalScoreParameters,
     RecordingsParameters,
     RemoveSpeakerParameters,
     SearchParameters,
@@ -69,6 +80,13 @@ from executors.messages.speakers import (
 )
 from executors.timescale_indexer import annotations
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
+from executors.timescale_indexer.normality import (
+    learn_model,
+    list_events,
+    list_models,
+    remove_model,
+    score_documents,
+)
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
 from executors.timescale_indexer.speaking import (
     enrol_voices,
@@ -94,6 +112,7 @@ discover_endpoints_once()
 _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 _VECTORS = VectorsParameters()
 _IDENTIFY, _SPEAKERS = IdentifyParameters(), SpeakersParameters()
+_NORMAL_MODELS = NormalModelsParameters()
 _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
 _ANNOTATIONS, _ANNOTATE, _CHOICE = AnnotationsParameters(), AnnotateParameters(), AnnotationChoice()
 #: Documents that are committed together.
@@ -416,6 +435,44 @@ class TimescaleIndexer(Executor):
             There is no such speaker, or no such recording of the speaker.
         """
         return remove_voices(self._store, parameters)
+
+    @requests(on="/normal_models")
+    def normal_models(
+        self,
+        docs: DocList[given.SpokenClip],
+        parameters: NormalModelsParameters = _NORMAL_MODELS,
+        **kwargs: Any,
+    ) -> DocList[NormalModelDoc]:
+        """Return all models of what is normal, or one with its recordings."""
+        return list_models(self._store, parameters)
+
+    @requests(on="/normal_learn")
+    def normal_learn(
+        self, docs: DocList[given.SpokenClip], parameters: NormalLearnParameters, **kwargs: Any
+    ) -> DocList[NormalModelDoc]:
+        """Add recordings of a collection to a model of what is normal, or make it."""
+        return learn_model(self._store, parameters)
+
+    @requests(on="/normal_score")
+    def normal_score(
+        self, docs: DocList[EmbeddedClip], parameters: NormalScoreParameters, **kwargs: Any
+    ) -> DocList[NormalScoreDoc]:
+        """Score every recording with a model of what is normal."""
+        return score_documents(docs, self._store, parameters)
+
+    @requests(on="/normal_events")
+    def normal_events(
+        self, docs: DocList[given.SpokenClip], parameters: NormalEventsParameters, **kwargs: Any
+    ) -> DocList[WatchEventDoc]:
+        """Return what watching a folder has found in the last hours, the latest first."""
+        return list_events(self._store, parameters)
+
+    @requests(on="/normal_remove")
+    def normal_remove(
+        self, docs: DocList[given.SpokenClip], parameters: NormalParameters, **kwargs: Any
+    ) -> DocList[RemovedNormalDoc]:
+        """Remove a model of what is normal, with its events."""
+        return remove_model(self._store, parameters)
 
     @requests(on="/annotations")
     def annotations(

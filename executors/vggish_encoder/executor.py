@@ -26,6 +26,7 @@ from executors.messages.parameters import (
     EnrolParameters,
     IdentifyParameters,
     IndexParameters,
+    NormalScoreParameters,
     SearchParameters,
     TimelineParameters,
     VerifyParameters,
@@ -144,6 +145,13 @@ class VGGishEncoder(Executor):
                 cuts.append((result, CutRecording(samples, to_windows(doc.chunks), doc.offset_s), plan))
         self._embed(cuts)
         return results
+
+    @requests(on="/normal_score")
+    def encode_recordings(
+        self, docs: DocList[SegmentedClip], parameters: NormalScoreParameters, **kwargs: Any
+    ) -> DocList[EmbeddedClip]:
+        """Embed recordings that are scored, as above."""
+        return self._encoded(docs)
 
     @requests(on="/enrol")
     def encode_voices_to_enrol(

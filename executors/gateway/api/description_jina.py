@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from executors.gateway.api.described import (
     BODY,
     JSON,
+    MACHINE,
     RAIN,
     SCRATCH,
     SIREN,
@@ -48,6 +49,14 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "verify": ("Verify a speaker", {"data": _QUERY, "parameters": {"speaker": SPEAKER}}),
     "speakers": ("List speakers", {"data": []}),
     "utterances": ("List a speaker's recordings", {"data": [], "parameters": {"speaker": SPEAKER}}),
+    "normal_models": ("List models of what is normal", {"data": []}),
+    "normal_learn": (
+        "Learn what is normal",
+        {"data": [], "parameters": {"name": MACHINE, "collection": "default"}},
+    ),
+    "normal_score": ("Score recordings", {"data": _QUERY, "parameters": {"name": MACHINE}}),
+    "normal_events": ("List watched recordings", {"data": [], "parameters": {"name": MACHINE}}),
+    "normal_remove": ("Remove a model of what is normal", {"data": [], "parameters": {"name": MACHINE}}),
     "remove_speaker": ("Remove a speaker", {"data": [], "parameters": {"speaker": SPEAKER}}),
 }
 _FAILURES = (*BODY, 401, 403, 409, 422, 429, 500, 503, 507)
