@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from soundalike.encoders.base import examples_of
 from soundalike.events.aligning import align
 from soundalike.events.listening import Listener, QuerySound
-from soundalike.events.requests import MAX_EVENTS, EventsRequest
+from soundalike.events.requests import MAX_EVENTS, EventOrder, EventsRequest
 from soundalike.events.rereading import Stretches, choose_stretches
 from soundalike.events.screening import Found, screen
 from soundalike.events.types import Event
-from soundalike.filters import Filters
 from soundalike.search.queries import EmbeddedQuery, exclude_query
 from soundalike.store.base import check_embeddings, check_spec, not_indexed
 from soundalike.store.protocol import Store
@@ -30,14 +29,8 @@ OnProgress = Callable[[int, int | None], None]
 _WORTH_HEARING = 0.2
 #: Events within the gap are joined if the lower score is at least this share of the higher.
 _ALIKE = 0.6
-
-
-@dataclass(slots=True)
-class _Candidates:
-    """Where a recording may have events, by its stored vectors."""
-
-    recording: Recording
-    found: list[Found] = field(default_factory=list)
+#: Paths that are looked up in one query.
+_NAMED_TOGETHER = 1000
 
 
 def find_events(
@@ -71,121 +64,193 @@ def find_events(
     StoreError, ParameterError
         As their names say.
     """
+    _check_fit(store, query, request)
+    sound = None
+    if listener is not None and request.reread_s > 0:
+        sound = listener.query_sound(request.query, query.name)
+    all_found: Iterable[tuple[Recording, list[Found], int | None]]
+    if listener is None or sound is None:
+        all_found = ((each.recording, each.found, None) for each in _screened(store, query, request))
+    else:
+        screened = screen_recordings(store, query, request)
+        all_found = (
+            (each.recording, _heard(listener, sound, each, request), len(screened)) for each in screened
+        )
+    yield from in_order(
+        _reported(all_found, query, request, false_alarms, on_progress), request.order, request.limit
+    )
+
+
+def _reported(
+    all_found: Iterable[tuple[Recording, list[Found], int | None]],
+    query: EmbeddedQuery,
+    request: EventsRequest,
+    false_alarms: FalseAlarms,
+    on_progress: OnProgress,
+) -> Iterator[Event]:
+    """Yield the events of each recording, and tell how far it is."""
+    has_time = query.duration_s > 0
+    for done, (recording, found, total) in enumerate(all_found, start=1):
+        yield from events_of(recording, found, request, has_time=has_time, false_alarms=false_alarms)
+        on_progress(done, total)
+
+
+def _check_fit(store: Store, query: EmbeddedQuery, request: EventsRequest) -> None:
     spec = store.collections().get(request.collection)
     if spec is None:
         raise not_indexed(request.collection)
     check_spec(spec, query.spec)
     check_embeddings(query.embeddings, None, spec)
-    sound = None
-    if listener is not None and request.reread_s > 0:
-        sound = listener.query_sound(request.query, query.name)
+
+
+@dataclass(slots=True)
+class Screened:
+    """Where a recording may have events, by its stored vectors.
+
+    Attributes
+    ----------
+    recording : Recording
+    found : list of Found
+    stretches : list of (float, float)
+        Begins and ends in seconds of the parts whose sound should be read again.
+    """
+
+    recording: Recording
+    found: list[Found] = field(default_factory=list)
+    stretches: Stretches = field(default_factory=list)
+
+
+def screen_recordings(store: Store, query: EmbeddedQuery, request: EventsRequest) -> list[Screened]:
+    """Return where recordings may have events, and what should be read again within the budget.
+
+    Parameters are those of `find_events`, and errors too. The recordings carry the sizes and times of
+    their files at the time when they were indexed.
+    """
+    _check_fit(store, query, request)
+    least = min(request.min_score, _WORTH_HEARING)
+    screened = _most_promising(_screened(store, query, replace(request, min_score=least)), MAX_EVENTS)
+    chosen = choose_stretches(
+        [(each.recording.duration_s, each.found) for each in screened], request.reread_s
+    )
+    for each, stretches in zip(screened, chosen, strict=True):
+        each.stretches = stretches
+    _name_files(store, [each for each in screened if each.stretches], request.collection)
+    return screened
+
+
+def _screened(store: Store, query: EmbeddedQuery, request: EventsRequest) -> Iterator[Screened]:
+    n_examples = examples_of(query.spec)
     filters = exclude_query(request.filters, query, exclude_self=request.exclude_self)
-    search = _Search(store, query, request, filters, listener, sound, false_alarms, on_progress)
-    events = search.events()
-    if request.order == "score":
-        limit = request.limit or MAX_EVENTS
-        yield from heapq.nlargest(limit, events, key=lambda event: event.score)
-    else:
-        yield from islice(events, request.limit)
+    for windows in store.searchable_windows(
+        filters, recording_id=request.recording, collection=request.collection
+    ):
+        yield Screened(windows.recording, screen(windows, query, n_examples, request.min_score))
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """One search for events."""
+def _name_files(store: Store, screened: Sequence[Screened], collection: str) -> None:
+    """Complete recordings with the size and time of their files; a path that is gone is not read."""
+    for begin in range(0, len(screened), _NAMED_TOGETHER):
+        some = screened[begin : begin + _NAMED_TOGETHER]
+        named = store.files_named([each.recording.uri for each in some], collection=collection)
+        for each in some:
+            if each.recording.uri in named:
+                each.recording = named[each.recording.uri].recording
+            else:
+                each.stretches = []
 
-    store: Store
-    query: EmbeddedQuery
-    request: EventsRequest
-    filters: Filters
-    listener: Listener | None
-    sound: QuerySound | None
-    false_alarms: FalseAlarms
-    on_progress: OnProgress
 
-    def events(self) -> Iterator[Event]:
-        """Yield the events in order of time."""
-        if self.listener is None or self.sound is None:
-            for done, candidates in enumerate(self._screened(self.request.min_score), start=1):
-                yield from self._events_of(candidates.recording, candidates.found)
-                self.on_progress(done, None)
-            return
-        all_candidates = _most_promising(
-            self._screened(min(self.request.min_score, _WORTH_HEARING)), MAX_EVENTS
+def _heard(
+    listener: Listener, sound: QuerySound, screened: Screened, request: EventsRequest
+) -> list[Found]:
+    """Return what is found in the stretches of a recording, and by vectors alone elsewhere."""
+    recording = screened.recording
+    if not screened.stretches or recording.stat not in (None, Listener.stat(recording.uri)):
+        return screened.found
+    answers: list[list[Found] | None] = []
+    for begin_s, end_s in screened.stretches:
+        stretch = listener.stretch(recording.uri, begin_s, end_s)
+        answers.append(
+            None
+            if stretch is None
+            else align(listener, sound, stretch, request.gap_s, request.min_score)
         )
-        chosen = choose_stretches(
-            [(candidates.recording.duration_s, candidates.found) for candidates in all_candidates],
-            self.request.reread_s,
-        )
-        for done, (candidates, stretches) in enumerate(
-            zip(all_candidates, chosen, strict=True), start=1
-        ):
-            found = self._heard(self.listener, self.sound, candidates, stretches)
-            yield from self._events_of(candidates.recording, found)
-            self.on_progress(done, len(all_candidates))
+    return merged(screened, answers)
 
-    def _screened(self, min_score: float) -> Iterator[_Candidates]:
-        n_examples = examples_of(self.query.spec)
-        for windows in self.store.searchable_windows(
-            self.filters, recording_id=self.request.recording, collection=self.request.collection
-        ):
-            yield _Candidates(windows.recording, screen(windows, self.query, n_examples, min_score))
 
-    def _heard(
-        self, listener: Listener, sound: QuerySound, candidates: _Candidates, stretches: Stretches
-    ) -> list[Found]:
-        """Return what is found in the stretches of a recording, and by vectors alone elsewhere."""
-        recording = candidates.recording
-        found: list[Found] = []
-        left = candidates.found
-        if stretches and not self._is_unchanged(recording):
-            stretches = []
-        for begin_s, end_s in stretches:
-            stretch = listener.stretch(recording.uri, begin_s, end_s)
-            if stretch is None:
-                continue
-            inside = align(listener, sound, stretch, self.request.gap_s, self.request.min_score)
-            found += [
-                replace(one, start_s=one.start_s + begin_s, end_s=one.end_s + begin_s) for one in inside
-            ]
-            left = [one for one in left if one.end_s <= begin_s or one.start_s >= end_s]
-        return found + left
+def merged(screened: Screened, answers: Sequence[Sequence[Found] | None]) -> list[Found]:
+    """Return what was found in sound, and by vectors alone elsewhere.
 
-    def _is_unchanged(self, recording: Recording) -> bool:
-        """Tell whether the file is still the one that was indexed, where that is known."""
-        named = self.store.files_named([recording.uri], collection=self.request.collection)
-        if recording.uri not in named:
-            return False
-        stat = named[recording.uri].recording.stat
-        return stat is None or stat == Listener.stat(recording.uri)
-
-    def _events_of(self, recording: Recording, found: list[Found]) -> Iterator[Event]:
-        """Yield the events of a recording that the request asks for, by their begin."""
-        request = self.request
-        kept = [
-            one
-            for one in _joined([one for one in found if one.score >= request.min_score], request.gap_s)
-            if one.end_s - one.start_s >= request.min_duration_s
-            and is_within(self.filters, recording.recorded_at, one.start_s)
+    Parameters
+    ----------
+    screened : Screened
+    answers : sequence
+        For each stretch what was found in it, in seconds from its begin; None if it could not be read.
+    """
+    found: list[Found] = []
+    left = screened.found
+    for (begin_s, end_s), answer in zip(screened.stretches, answers, strict=True):
+        if answer is None:
+            continue
+        found += [
+            replace(one, start_s=one.start_s + begin_s, end_s=one.end_s + begin_s) for one in answer
         ]
-        if request.max_per_recording is not None:
-            kept = heapq.nlargest(request.max_per_recording, kept, key=lambda one: one.score)
-        has_time = self.query.duration_s > 0
-        for one in sorted(kept, key=lambda one: (one.start_s, one.end_s)):
-            yield Event(
-                recording,
-                one.start_s,
-                min(one.end_s, recording.duration_s),
-                one.query_start_s if has_time else None,
-                one.query_end_s if has_time else None,
-                one.score,
-                self.false_alarms(one.score),
-                request.collection,
-            )
+        left = [one for one in left if one.end_s <= begin_s or one.start_s >= end_s]
+    return found + left
 
 
-def _most_promising(candidates: Iterator[_Candidates], count: int) -> list[_Candidates]:
+def events_of(
+    recording: Recording,
+    found: Sequence[Found],
+    request: EventsRequest,
+    *,
+    has_time: bool = True,
+    false_alarms: FalseAlarms = lambda score: None,
+) -> Iterator[Event]:
+    """Yield the events of a recording that the request asks for, by their begin.
+
+    Parameters
+    ----------
+    recording : Recording
+    found : sequence of Found
+        What `screen_recordings` or `merged` returned.
+    request : EventsRequest
+    has_time : bool
+        Whether the query has a time axis.
+    false_alarms : callable, optional
+        As for `find_events`.
+    """
+    kept = [
+        one
+        for one in _joined([one for one in found if one.score >= request.min_score], request.gap_s)
+        if one.end_s - one.start_s >= request.min_duration_s
+        and is_within(request.filters, recording.recorded_at, one.start_s)
+    ]
+    if request.max_per_recording is not None:
+        kept = heapq.nlargest(request.max_per_recording, kept, key=lambda one: one.score)
+    for one in sorted(kept, key=lambda one: (one.start_s, one.end_s)):
+        yield Event(
+            recording,
+            one.start_s,
+            min(one.end_s, recording.duration_s),
+            one.query_start_s if has_time else None,
+            one.query_end_s if has_time else None,
+            one.score,
+            false_alarms(one.score),
+            request.collection,
+        )
+
+
+def in_order(events: Iterable[Event], order: EventOrder, limit: int | None) -> Iterator[Event]:
+    """Yield events of all recordings, which come in order of time, in the order of a request."""
+    if order == "score":
+        yield from heapq.nlargest(limit or MAX_EVENTS, events, key=lambda event: event.score)
+    else:
+        yield from islice(events, limit)
+
+
+def _most_promising(candidates: Iterator[Screened], count: int) -> list[Screened]:
     """Return the candidates of all recordings; of very many, only the best."""
-    kept: list[_Candidates] = []
+    kept: list[Screened] = []
     total = 0
     for each in candidates:
         kept.append(each)
@@ -195,7 +260,7 @@ def _most_promising(candidates: Iterator[_Candidates], count: int) -> list[_Cand
     return kept
 
 
-def _prune(kept: list[_Candidates], count: int) -> int:
+def _prune(kept: list[Screened], count: int) -> int:
     """Remove all but the best candidates; return how many are left."""
     scores = sorted((one.score for each in kept for one in each.found), reverse=True)
     for each in kept:
