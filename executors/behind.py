@@ -23,6 +23,7 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
 )
+from executors.messages.events import EventsFound, HeardClip, ListenedDoc
 from executors.messages.listings import (
     AnnotatedDoc,
     AnnotationDoc,
@@ -52,6 +53,8 @@ _STORED: _Documents = {
     "index": Indexed,
     "index_vectors": Indexed,
     "timeline": Counted,
+    "events": EventsFound,
+    "listen": ListenedDoc,
     "delete": Deletion,
     "status": Status,
     "recordings": StoredDoc,
@@ -95,14 +98,16 @@ def _base(name: str, documents: _Documents) -> Any:
 AfterSegmenter = _base(
     "AfterSegmenter",
     {
-        **{"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip},
+        **dict.fromkeys(("index", "search", "timeline", "events"), SegmentedClip),
+        "listen": HeardClip,
         **dict.fromkeys(_VOICES, SpeechClip),
     },
 )
 AfterEncoder = _base(
     "AfterEncoder",
     {
-        **{"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+        **dict.fromkeys(("index", "search", "timeline", "events"), EmbeddedClip),
+        **{"listen": ListenedDoc, "status": Status},
         **dict.fromkeys(_VOICES, VoiceDoc),
     },
 )

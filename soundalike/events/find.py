@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
 
-from soundalike.encoders.base import examples_of
 from soundalike.events.aligning import align
+from soundalike.events.candidates import (
+    FalseAlarms,
+    Screened,
+    check_fit,
+    events_of,
+    in_order,
+    merged,
+    screen_each,
+    screen_recordings,
+)
 from soundalike.events.listening import Listener, QuerySound
-from soundalike.events.requests import MAX_EVENTS, EventOrder, EventsRequest
-from soundalike.events.rereading import Stretches, choose_stretches
-from soundalike.events.screening import Found, screen
+from soundalike.events.requests import EventsRequest
+from soundalike.events.screening import Found
 from soundalike.events.types import Event
-from soundalike.search.queries import EmbeddedQuery, exclude_query
-from soundalike.store.base import check_embeddings, check_spec, not_indexed
+from soundalike.search.queries import EmbeddedQuery
 from soundalike.store.protocol import Store
-from soundalike.store.times import is_within
 from soundalike.types import Recording
 
-#: Expected number of false alarms in an hour for a score; None where it is not known.
-FalseAlarms = Callable[[float], float | None]
 #: Called with the number of recordings that are done, and of all; None while that is not known.
 OnProgress = Callable[[int, int | None], None]
-
-#: Parts that score at least this by their stored vectors are heard again.
-_WORTH_HEARING = 0.2
-#: Events within the gap are joined if the lower score is at least this share of the higher.
-_ALIKE = 0.6
-#: Paths that are looked up in one query.
-_NAMED_TOGETHER = 1000
 
 
 def find_events(
@@ -64,13 +58,13 @@ def find_events(
     StoreError, ParameterError
         As their names say.
     """
-    _check_fit(store, query, request)
+    check_fit(store, query, request)
     sound = None
     if listener is not None and request.reread_s > 0:
         sound = listener.query_sound(request.query, query.name)
     all_found: Iterable[tuple[Recording, list[Found], int | None]]
     if listener is None or sound is None:
-        all_found = ((each.recording, each.found, None) for each in _screened(store, query, request))
+        all_found = ((each.recording, each.found, None) for each in screen_each(store, query, request))
     else:
         screened = screen_recordings(store, query, request)
         all_found = (
@@ -95,70 +89,6 @@ def _reported(
         on_progress(done, total)
 
 
-def _check_fit(store: Store, query: EmbeddedQuery, request: EventsRequest) -> None:
-    spec = store.collections().get(request.collection)
-    if spec is None:
-        raise not_indexed(request.collection)
-    check_spec(spec, query.spec)
-    check_embeddings(query.embeddings, None, spec)
-
-
-@dataclass(slots=True)
-class Screened:
-    """Where a recording may have events, by its stored vectors.
-
-    Attributes
-    ----------
-    recording : Recording
-    found : list of Found
-    stretches : list of (float, float)
-        Begins and ends in seconds of the parts whose sound should be read again.
-    """
-
-    recording: Recording
-    found: list[Found] = field(default_factory=list)
-    stretches: Stretches = field(default_factory=list)
-
-
-def screen_recordings(store: Store, query: EmbeddedQuery, request: EventsRequest) -> list[Screened]:
-    """Return where recordings may have events, and what should be read again within the budget.
-
-    Parameters are those of `find_events`, and errors too. The recordings carry the sizes and times of
-    their files at the time when they were indexed.
-    """
-    _check_fit(store, query, request)
-    least = min(request.min_score, _WORTH_HEARING)
-    screened = _most_promising(_screened(store, query, replace(request, min_score=least)), MAX_EVENTS)
-    chosen = choose_stretches(
-        [(each.recording.duration_s, each.found) for each in screened], request.reread_s
-    )
-    for each, stretches in zip(screened, chosen, strict=True):
-        each.stretches = stretches
-    _name_files(store, [each for each in screened if each.stretches], request.collection)
-    return screened
-
-
-def _screened(store: Store, query: EmbeddedQuery, request: EventsRequest) -> Iterator[Screened]:
-    n_examples = examples_of(query.spec)
-    filters = exclude_query(request.filters, query, exclude_self=request.exclude_self)
-    for windows in store.searchable_windows(
-        filters, recording_id=request.recording, collection=request.collection
-    ):
-        yield Screened(windows.recording, screen(windows, query, n_examples, request.min_score))
-
-
-def _name_files(store: Store, screened: Sequence[Screened], collection: str) -> None:
-    """Complete recordings with the size and time of their files; a path that is gone is not read."""
-    for begin in range(0, len(screened), _NAMED_TOGETHER):
-        some = screened[begin : begin + _NAMED_TOGETHER]
-        named = store.files_named([each.recording.uri for each in some], collection=collection)
-        for each in some:
-            if each.recording.uri in named:
-                each.recording = named[each.recording.uri].recording
-            else:
-                each.stretches = []
-
-
 def _heard(
     listener: Listener, sound: QuerySound, screened: Screened, request: EventsRequest
 ) -> list[Found]:
@@ -175,111 +105,3 @@ def _heard(
             else align(listener, sound, stretch, request.gap_s, request.min_score)
         )
     return merged(screened, answers)
-
-
-def merged(screened: Screened, answers: Sequence[Sequence[Found] | None]) -> list[Found]:
-    """Return what was found in sound, and by vectors alone elsewhere.
-
-    Parameters
-    ----------
-    screened : Screened
-    answers : sequence
-        For each stretch what was found in it, in seconds from its begin; None if it could not be read.
-    """
-    found: list[Found] = []
-    left = screened.found
-    for (begin_s, end_s), answer in zip(screened.stretches, answers, strict=True):
-        if answer is None:
-            continue
-        found += [
-            replace(one, start_s=one.start_s + begin_s, end_s=one.end_s + begin_s) for one in answer
-        ]
-        left = [one for one in left if one.end_s <= begin_s or one.start_s >= end_s]
-    return found + left
-
-
-def events_of(
-    recording: Recording,
-    found: Sequence[Found],
-    request: EventsRequest,
-    *,
-    has_time: bool = True,
-    false_alarms: FalseAlarms = lambda score: None,
-) -> Iterator[Event]:
-    """Yield the events of a recording that the request asks for, by their begin.
-
-    Parameters
-    ----------
-    recording : Recording
-    found : sequence of Found
-        What `screen_recordings` or `merged` returned.
-    request : EventsRequest
-    has_time : bool
-        Whether the query has a time axis.
-    false_alarms : callable, optional
-        As for `find_events`.
-    """
-    kept = [
-        one
-        for one in _joined([one for one in found if one.score >= request.min_score], request.gap_s)
-        if one.end_s - one.start_s >= request.min_duration_s
-        and is_within(request.filters, recording.recorded_at, one.start_s)
-    ]
-    if request.max_per_recording is not None:
-        kept = heapq.nlargest(request.max_per_recording, kept, key=lambda one: one.score)
-    for one in sorted(kept, key=lambda one: (one.start_s, one.end_s)):
-        yield Event(
-            recording,
-            one.start_s,
-            min(one.end_s, recording.duration_s),
-            one.query_start_s if has_time else None,
-            one.query_end_s if has_time else None,
-            one.score,
-            false_alarms(one.score),
-            request.collection,
-        )
-
-
-def in_order(events: Iterable[Event], order: EventOrder, limit: int | None) -> Iterator[Event]:
-    """Yield events of all recordings, which come in order of time, in the order of a request."""
-    if order == "score":
-        yield from heapq.nlargest(limit or MAX_EVENTS, events, key=lambda event: event.score)
-    else:
-        yield from islice(events, limit)
-
-
-def _most_promising(candidates: Iterator[Screened], count: int) -> list[Screened]:
-    """Return the candidates of all recordings; of very many, only the best."""
-    kept: list[Screened] = []
-    total = 0
-    for each in candidates:
-        kept.append(each)
-        total += len(each.found)
-        if total > 2 * count:
-            total = _prune(kept, count)
-    return kept
-
-
-def _prune(kept: list[Screened], count: int) -> int:
-    """Remove all but the best candidates; return how many are left."""
-    scores = sorted((one.score for each in kept for one in each.found), reverse=True)
-    for each in kept:
-        each.found = [one for one in each.found if one.score > scores[count]]
-    return sum(len(each.found) for each in kept)
-
-
-def _joined(found: list[Found], gap_s: float) -> list[Found]:
-    """Return the parts with those joined that are alike and have at most a gap between them."""
-    joined: list[Found] = []
-    for one in sorted(found, key=lambda one: (one.start_s, one.end_s)):
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and one.start_s - last.end_s <= gap_s
-            and min(one.score, last.score) >= _ALIKE * max(one.score, last.score) > 0
-        ):
-            best = max(one, last, key=lambda part: part.score)
-            joined[-1] = replace(best, start_s=last.start_s, end_s=max(one.end_s, last.end_s))
-        else:
-            joined.append(one)
-    return joined

@@ -11,7 +11,6 @@ import numpy as np
 import soxr
 
 from soundalike.audio import front_end
-from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.loading import load_audio
 from soundalike.audio.parts import Part
 from soundalike.audio.sandbox import IsolatedDecoding
@@ -244,7 +243,7 @@ class Listener(Hearing):
         """
         if query.source is None and query.recording_id is None:
             return None
-        start_s, end_s = bounds_of(query.excerpt)
+        start_s, end_s = query.excerpt.bounds_s
         if isinstance(query.source, bytes):
             samples: FloatArray | None = self._loaded(query.source, start_s, end_s)
         elif query.source is not None:
@@ -259,13 +258,6 @@ class Listener(Hearing):
         )
         samples: FloatArray = waveform.samples
         return samples
-
-
-def bounds_of(excerpt: Excerpt) -> tuple[float, float]:
-    """Return where an excerpt begins and ends, in seconds."""
-    if excerpt.at_s is not None:
-        return max(0.0, excerpt.at_s - 2.0), excerpt.at_s + 2.0
-    return excerpt.start_s or 0.0, np.inf if excerpt.end_s is None else excerpt.end_s
 
 
 def _resampled(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:
