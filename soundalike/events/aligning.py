@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.events.activity import joined
-from soundalike.events.listening import HOP_S, Listener, QuerySound, Stretch, pooled
+from soundalike.events.listening import HOP_S, Hearing, QuerySound, Stretch, pooled
 from soundalike.events.screening import Found
 from soundalike.types import FloatArray
 
@@ -30,7 +30,7 @@ Span = tuple[float, float]
 
 
 def align(
-    listener: Listener, query: QuerySound, stretch: Stretch, gap_s: float, min_score: float
+    hearing: Hearing, query: QuerySound, stretch: Stretch, gap_s: float, min_score: float
 ) -> list[Found]:
     """Return the parts of a stretch that resemble the query, the best first, none overlapping.
 
@@ -40,7 +40,7 @@ def align(
 
     Parameters
     ----------
-    listener : Listener
+    hearing : Hearing
     query : QuerySound
     stretch : Stretch
     gap_s : float
@@ -55,7 +55,7 @@ def align(
     """
     length_s = query.end_s - query.start_s
     backgrounds = [_background(track.vectors) for track in stretch.tracks]
-    heard = [listener.tracks(one) for one in listener.masked(query, stretch)]
+    heard = [hearing.tracks(one) for one in hearing.masked(query, stretch)]
     aligned = np.zeros(len(stretch.tracks[0].vectors))
     for each in heard:
         for track, background, own in zip(stretch.tracks, backgrounds, each, strict=True):
