@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.fixtures.forward",
     "tests.fixtures.models",
     "tests.fixtures.nginx",
+    "tests.fixtures.planted",
     "tests.fixtures.pretender",
     "tests.fixtures.processes",
     "tests.fixtures.publisher",

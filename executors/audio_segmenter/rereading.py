@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Optional, Tuple
 from uuid import uuid4
@@ -9,16 +10,16 @@ from uuid import uuid4
 from docarray import DocList
 
 from executors.messages import given
-from executors.messages.events import HeardClip, file_text
+from executors.messages.events import BY_CONTENT, HeardClip, file_text
 from executors.messages.failures import document_at_fault
 from executors.messages.parameters import ListenParameters
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.loading import load_audio
 from soundalike.audio.parts import Part
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sources import resolve_path, snapshot
+from soundalike.audio.sources import recording_id_of, resolve_path, snapshot
 from soundalike.errors import AudioNotFound
-from soundalike.types import FloatArray
+from soundalike.types import FileStat, FloatArray
 
 
 class PartReader:
@@ -62,7 +63,8 @@ class PartReader:
             samples = None
             with document_at_fault(result):
                 uri = str(doc.uri)
-                if doc.file and doc.file != file_text(snapshot(uri).stat):
+                self._roots.check(uri)
+                if doc.file and doc.file != _file_now(uri, by_content=doc.file.startswith(BY_CONTENT)):
                     raise AudioNotFound(f"{uri!r} is another file than the one that was indexed")
                 samples = self._samples(uri, doc.start_s, doc.end_s)
             yield result, samples
@@ -78,3 +80,15 @@ class PartReader:
         )
         samples: FloatArray = waveform.samples
         return samples
+
+
+def _file_now(uri: str, *, by_content: bool) -> str:
+    """Return the text of a file as it is now, to compare with ``ListenClip.file``."""
+    found = snapshot(uri)
+    return f"{BY_CONTENT}{_id_of(found.path, found.stat)}" if by_content else file_text(found.stat)
+
+
+@lru_cache(maxsize=256)
+def _id_of(path: Path, stat: FileStat) -> str:
+    """Return the id of a file's content; a file that stays as it is, is read once."""
+    return recording_id_of(path)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 else:
     Array = NdArray
 
+#: Begins the text of a file that is known by its content alone.
+BY_CONTENT = "id:"
 _PART = "begin and end in the recording, begin and end in the query, in seconds, and score"
 
 
@@ -35,7 +37,10 @@ class EventfulDoc(BaseDoc):
     tags: Dict[str, Any] = {}
     recorded_at: Optional[str] = None
     recorded_at_source: Optional[str] = None
-    file: str = Field(default="", description="size and modification time of the indexed file")
+    file: str = Field(
+        default="",
+        description="size and modification time of the indexed file; id:ID where they are unknown",
+    )
     parts: Optional[Array] = Field(default=None, description=f"(n, 5) array: {_PART}")
     stretches: Optional[Array] = Field(
         default=None, description="(n, 2) array: seconds of the sound that should be read again"
@@ -117,7 +122,7 @@ def eventful(recording: Recording, found: Sequence[Found], stretches: Sequence[A
         tags=to_int64(dict(recording.tags)),
         recorded_at=time_text(recording.recorded_at),
         recorded_at_source=recording.recorded_at_source,
-        file=file_text(recording.stat),
+        file=file_text(recording.stat) or f"{BY_CONTENT}{recording.recording_id}",
         parts=parts_of(found),
         stretches=np.array(stretches, dtype=np.float64).reshape(len(stretches), 2),
     )

@@ -10,14 +10,14 @@ import click
 
 from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
-from soundalike.cli.search import Sought, filters_of, opened_query
+from soundalike.cli.search import QUERY_THERE, Sought, filters_of, opened_query
 from soundalike.events.requests import EVENT_ORDERS, EventsRequest
 
 if TYPE_CHECKING:
     from soundalike.cli.exporting import Export
     from soundalike.cli.place import Place
     from soundalike.events.listening import Listener
-    from soundalike.events.types import Event
+    from soundalike.events.types import Event, FoundEvents
     from soundalike.search.queries import EmbeddedQuery
     from soundalike.store import Store
 
@@ -38,8 +38,8 @@ _HEADER = f"{'score':>6}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
     options.collection(),
     *options.filters(),
     *exporting.export_options(),
+    *options.server(what_is_there=QUERY_THERE),
     *options.encoding(),
-    server="refused",
 )
 def command(
     place: Place,
@@ -80,30 +80,49 @@ def command(
 def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) -> int:
     """Find events; print each as it is found, and write the export."""
     from soundalike.events.find import find_events
+    from soundalike.events.types import FoundEvents
+
+    if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
+        answer = service.events(request, on_server=place.on_server)
+        return _give(request, answer, iter(answer.events), export, as_json=as_json)
+    with opened(request, place) as (store, query, listener):
+        about = FoundEvents(query.name, query.spec.encoder, [], tuple(query.warnings))
+        found = find_events(store, query, request, listener=listener, on_progress=_progress())
+        return _give(request, about, found, export, store, as_json=as_json)
+
+
+def _give(
+    request: EventsRequest,
+    about: FoundEvents,
+    found: Iterator[Event],
+    export: Export,
+    store: Store | None = None,
+    *,
+    as_json: bool,
+) -> int:
+    """Print events as they come, and write the export; return the exit status."""
     from soundalike.results.spans import span_of
 
-    with opened(request, place) as (store, query, listener):
-        for warning in query.warnings:
-            output.note(f"warning: {warning}")
-        found = find_events(store, query, request, listener=listener, on_progress=_progress())
-        if not export.is_to_stdout:
-            found = _printed(found, query, request, as_json=as_json)
-        if export.is_wanted:
-            spans = (span_of(event, export.export_label) for event in found)
-            return export.write(spans, exporting.stat_in(store))
-        if not sum(1 for _ in found):
-            output.note("no event is like it; loosen the filters or --min-score")
+    for warning in about.warnings:
+        output.note(f"warning: {warning}")
+    if not export.is_to_stdout:
+        found = _printed(found, about, request, as_json=as_json)
+    if export.is_wanted:
+        spans = (span_of(event, export.export_label) for event in found)
+        return export.write(spans, exporting.stat_in(store))
+    if not sum(1 for _ in found):
+        output.note("no event is like it; loosen the filters or --min-score")
     return 0
 
 
 def _printed(
-    events: Iterator[Event], query: EmbeddedQuery, request: EventsRequest, *, as_json: bool
+    events: Iterator[Event], about: FoundEvents, request: EventsRequest, *, as_json: bool
 ) -> Iterator[Event]:
     """Print events, and pass them on."""
     from soundalike.events.types import event_to_json
 
     for number, event in enumerate(events):
-        row = event_to_json(event, query.name, query.spec.encoder, request.filters.time_zone)
+        row = event_to_json(event, about.query, about.encoder, request.filters.time_zone)
         if as_json:
             output.json_line(row)
         else:

@@ -18,6 +18,8 @@ from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.client.speakers import RemoteSpeakers
 from soundalike.errors import AudioError, RecordingNotFound, ServiceError, class_of
+from soundalike.events.requests import MAX_EVENTS, EventsRequest
+from soundalike.events.types import FoundEvents, event_from_json
 from soundalike.filters import Filters
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.requests import IndexRequest, VectorsRequest
@@ -142,6 +144,23 @@ class Service:
             ]
             name = _name_of(query, found, on_server=on_server)
             return Timeline(buckets, found["undated"], tuple(found["warnings"])), name
+
+    def events(self, request: EventsRequest, *, on_server: bool = False) -> FoundEvents:
+        """Return every occurrence of a query; without a limit the first `MAX_EVENTS`."""
+        names = ("recording", "min_score", "order", "max_per_recording", "gap_s", "min_duration_s")
+        parameters = {
+            **_filter_fields(request.filters, exclude_self=request.exclude_self),
+            **{name: getattr(request, name) for name in (*names, "reread_s", "collection")},
+            "limit": request.limit or MAX_EVENTS,
+        }
+        found = self._ask("/api/events", request.query, parameters, on_server=on_server)
+        with self._connection.expected_form():
+            warnings = list(found["warnings"])
+            if request.limit is None and not found["is_complete"]:
+                warnings.append(f"there are more than {MAX_EVENTS} events; these are the first")
+            name = _name_of(request.query, found, on_server=on_server)
+            events = [event_from_json(row) for row in found["events"]]
+            return FoundEvents(name, found["encoder"] or "", events, tuple(warnings))
 
     def status(self, collection: str) -> dict[str, Any]:
         """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""

@@ -55,6 +55,25 @@ class Event:
         return began and began.astimezone(UTC) + timedelta(seconds=self.start_s)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundEvents:
+    """The events of a query, as a service answers with them.
+
+    Attributes
+    ----------
+    query : str
+        Name of the query.
+    encoder : str
+    events : list of Event
+    warnings : tuple of str
+    """
+
+    query: str
+    encoder: str
+    events: list[Event]
+    warnings: tuple[str, ...]
+
+
 def event_to_json(event: Event, query: str, encoder: str, zone: tzinfo = UTC) -> dict[str, Any]:
     """Return the JSON object of an event, with times in `zone`."""
     recording = event.recording

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 METHODS = {
     "search": {
-        *("search", "search_upload", "timeline", "timeline_upload", "export_search", "export_spans"),
+        *("search", "search_upload", "timeline", "timeline_upload", "events", "events_upload"),
+        *("export_search", "export_spans"),
     },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
@@ -64,6 +65,8 @@ METHODS = {
             "jina_index_vectors",
             "jina_search",
             "jina_timeline",
+            "jina_events",
+            "jina_listen",
             "jina_recordings",
             "jina_labels",
         ),
@@ -79,7 +82,15 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas
 #: Sends a body of one of them, or a file to play, to the disk.
 WRITING = {
     *METHODS["indexing"],
-    *("search_upload", "timeline_upload", "jina_index", "get_audio", "export_search", "export_spans"),
+    *(
+        "search_upload",
+        "timeline_upload",
+        "events_upload",
+        "jina_index",
+        "get_audio",
+        "export_search",
+        "export_spans",
+    ),
     "upload_annotations",
 } - {
     *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),

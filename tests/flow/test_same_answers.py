@@ -1,4 +1,4 @@
-"""Whatever a request asks for, it has the same matches through every door."""
+"""Whatever a request asks for, it has the same matches and events through every door."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "time_of_day": st.sampled_from(["01:30-02:30", "22:00-03:30"]),
     "time_zone": st.sampled_from(["Europe/Berlin", "-03:00"]),
 }
+_OF_SEARCHES = {"top_k", "max_false_alarms", "group_by"}
 #: Few at once, so that something is left to be found; all others are the defaults of each door.
 PARAMETERS = st.lists(st.sampled_from(sorted(VALUES)), unique=True, max_size=3).flatmap(
     lambda names: st.fixed_dictionaries({name: VALUES[name] for name in names})
@@ -83,6 +85,49 @@ def test_every_door_gives_the_same_matches(ask: Callable[..., list[Any]], stored
         if is_below:
             parameters = {**parameters, "uri_prefix": f"{Path(row['uri']).parent}/"}
         n_found.append(len(ask(_clip(kind, row), may_be_empty=True, **parameters)))
+
+    same()
+    assert any(n_found)
+
+
+#: Of events; the others are those that narrow a search.
+EVENT_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    **{name: value for name, value in VALUES.items() if name not in _OF_SEARCHES},
+    "order": st.just("score"),
+    "limit": st.integers(1, 5),
+    "max_per_recording": st.just(1),
+    "gap_s": st.sampled_from([0, 4]),
+    "min_duration_s": st.just(1.5),
+    "reread_s": st.sampled_from([0, 30]),
+}
+EVENT_PARAMETERS = st.lists(st.sampled_from(sorted(EVENT_VALUES)), unique=True, max_size=3).flatmap(
+    lambda names: st.fixed_dictionaries({name: EVENT_VALUES[name] for name in names})
+)
+
+
+def test_every_door_gives_the_same_events(
+    service: Service,
+    stored: list[dict[str, Any]],
+    service_database: str,
+    on_the_command_line: Callable[..., tuple[int, list[Any], str]],
+    plain_http: Callable[..., requests.Response],
+):
+    n_found = []
+    doors = (["--database-url", service_database], ["--server", service.url])
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(kind=KINDS, row=st.sampled_from(stored), parameters=EVENT_PARAMETERS)
+    def same(kind: str, row: dict[str, Any], parameters: dict[str, Any]) -> None:
+        clip = _clip(kind, row)
+        answers = [on_the_command_line("events", clip, parameters, door) for door in doors]
+        assert [status for status, _, _ in answers] == [0, 0], answers
+        here, there = (rows for _, rows, _ in answers)
+        assert there == here
+        answer = plain_http("/api/events", clip, parameters)
+        assert answer.status_code == 200, answer.text
+        without_name = [{name: row[name] for name in row if name != "query"} for row in here]
+        assert answer.json()["events"] == without_name
+        n_found.append(len(here))
 
     same()
     assert any(n_found)

@@ -19,7 +19,7 @@ from executors.messages.events import (
 )
 from executors.messages.queries import excerpt_of
 from soundalike.events.candidates import Screened, events_of, in_order, merged
-from soundalike.events.requests import EventsRequest
+from soundalike.events.requests import MAX_EVENTS, EventsRequest
 from soundalike.events.screening import Found
 from soundalike.events.types import Event
 
@@ -66,7 +66,7 @@ async def find_events(
         Of ``/events``: the same request.
     """
     # One event more tells whether there are more.
-    limit = None if request.limit is None else request.limit + 1
+    limit = None if request.limit is None else min(request.limit + 1, MAX_EVENTS)
     reread_s = request.reread_s if any(getattr(clip, name) for name in _WITH_TIME) else 0.0
     asked = {**parameters, "reread_s": reread_s, "limit": limit}
     found = await flow.one("/events", clip, EventsFound, asked)
@@ -78,7 +78,7 @@ async def find_events(
         heard_s = await _listen(flow, clip, found, screened, request)
     has_time = found.duration_s > 0 and clip.like_label is None
     events = list(in_order(_events(screened, request, has_time), request.order, limit))
-    is_complete = request.limit is None or len(events) <= request.limit
+    is_complete = limit is None or len(events) < limit
     return Events(found, events[: request.limit], is_complete, heard_s)
 
 

@@ -56,6 +56,7 @@ COMMANDS = (
     ["delete", "/gone.wav"],
     ["search", "--recording-id", "a"],
     ["timeline", "--recording-id", "a", "--min-score", "0.5"],
+    ["events", "--recording-id", "a"],
     ["index", "/sounds", "--on-server"],
 )
 

@@ -25,40 +25,9 @@ from soundalike.filters import Filters
 from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.search.queries import Query
 from soundalike.store import MemoryStore
-from soundalike.types import FloatArray
+from tests.fixtures.planted import CALL_S, CALLS_S, OTHERS_S, RATE_HZ, call, knock, noise, with_sounds
 
-RATE_HZ = 16_000
 NIGHT = datetime(2025, 5, 1, 22, tzinfo=UTC)
-CALLS_S = (8.4, 21.0, 33.7, 50.2)
-OTHERS_S = (14.0, 41.0)
-CALL_S = 1.2
-
-
-def noise(duration_s: float, seed: int) -> FloatArray:
-    rng = np.random.default_rng(seed)
-    return (0.01 * rng.standard_normal(round(duration_s * RATE_HZ))).astype(np.float32)
-
-
-def call(pitch: float = 1.0) -> FloatArray:
-    """Return a rising tone with a tremor."""
-    time_s = np.arange(round(CALL_S * RATE_HZ)) / RATE_HZ
-    phase = 2 * np.pi * pitch * (1200 * time_s + 400 * time_s**2)
-    tremor = 0.6 + 0.4 * np.sin(2 * np.pi * 7 * time_s)
-    return (0.15 * tremor * np.sin(phase)).astype(np.float32)
-
-
-def knock() -> FloatArray:
-    """Return something else: low knocks."""
-    time_s = np.arange(round(CALL_S * RATE_HZ)) / RATE_HZ
-    return (0.3 * np.sin(2 * np.pi * 250 * time_s) * np.exp(-12 * (time_s % 0.3))).astype(np.float32)
-
-
-def recorded(duration_s: float, sounds: dict[float, FloatArray], seed: int = 1) -> FloatArray:
-    samples = noise(duration_s, seed)
-    for begin_s, sound in sounds.items():
-        begin = round(begin_s * RATE_HZ)
-        samples[begin : begin + len(sound)] += sound
-    return samples
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +35,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, write_wav: Callable[..., Pa
     """Write a night with four calls and two knocks, a night without any, and the query."""
     folder = tmp_path_factory.mktemp("nights")
     sounds = {at: call() for at in CALLS_S} | {at: knock() for at in OTHERS_S}
-    write_wav(folder / "night.wav", recorded(60.0, sounds))
+    write_wav(folder / "night.wav", with_sounds(60.0, sounds))
     write_wav(folder / "quiet.wav", noise(60.0, 5))
     silence = np.zeros(RATE_HZ, np.float32)
     write_wav(folder / "query" / "call.wav", np.concatenate([silence, call(), silence]))
     write_wav(folder / "query" / "silent.wav", np.zeros(3 * RATE_HZ, np.float32))
-    write_wav(folder / "query" / "long.wav", recorded(90.0, {10.0: call()}, seed=8))
+    write_wav(folder / "query" / "long.wav", with_sounds(90.0, {10.0: call()}, seed=8))
     return folder
 
 
@@ -138,7 +107,7 @@ def test_short_events_are_left_out(pipeline: Pipeline, query: Query):
 
 
 def test_events_are_joined_over_a_gap(folder: Path, write_wav: Callable[..., Path]):
-    samples = recorded(40.0, {10.0: call(), 10.0 + CALL_S + 1.0: call()})
+    samples = with_sounds(40.0, {10.0: call(), 10.0 + CALL_S + 1.0: call()})
     path = write_wav(folder / "pairs" / "pair.wav", samples)
     pipeline = Pipeline(MemoryStore(), Modulation(), WindowPlan())
     list(pipeline.index([IndexItem(str(path))]))
@@ -181,7 +150,7 @@ def test_a_file_that_is_changed_or_gone_is_searched_by_its_vectors(
     tmp_path: Path, write_wav: Callable[..., Path], query: Query
 ):
     calls = {at: call() for at in CALLS_S}
-    path = write_wav(tmp_path / "night.wav", recorded(60.0, calls))
+    path = write_wav(tmp_path / "night.wav", with_sounds(60.0, calls))
     # Not just now: the file might have changed again with the same time stamp.
     os.utime(path, (1e9, 1e9))
     pipeline = Pipeline(MemoryStore(), Modulation(), WindowPlan())
@@ -189,7 +158,7 @@ def test_a_file_that_is_changed_or_gone_is_searched_by_its_vectors(
     by_vectors = find(pipeline, query, listens=False, min_score=0.1)
     assert find(pipeline, query, min_score=0.1) != by_vectors
 
-    write_wav(path, recorded(60.0, {at + 1.0: sound for at, sound in calls.items()}))
+    write_wav(path, with_sounds(60.0, {at + 1.0: sound for at, sound in calls.items()}))
     assert find(pipeline, query, min_score=0.1) == by_vectors
     path.unlink()
     assert find(pipeline, query, min_score=0.1) == by_vectors
