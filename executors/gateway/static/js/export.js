@@ -16,6 +16,8 @@ const FORMATS = [
 const NAMES = ["recording_id", "collection", "start_s", "end_s", "score", "false_alarm_rate", "rank", "query_start_s", "query_end_s"];
 /** Cut-outs of one file; the service refuses more. */
 const MOST_CUT_OUTS = 200;
+/** Spans of one file. */
+export const MOST_SPANS = 1000;
 
 /**
  * Make the menu.
@@ -65,7 +67,7 @@ function cutOuts(spans, save) {
     audio,
     el("label", { class: "check" }, pictures, el("span", {}, "Spectrograms")),
     el("button", { disabled: isTooMany }, "Cut-outs (ZIP)"),
-    isTooMany && el("p", { class: "quiet small" }, `At most ${MOST_CUT_OUTS} spans; search for fewer matches.`),
+    isTooMany && el("p", { class: "quiet small" }, `At most ${MOST_CUT_OUTS} spans; choose fewer.`),
   );
 }
 

@@ -17,6 +17,16 @@ export function span(start, end) {
   return `${place(start, { asClock: true })}–${place(end, { asClock: true })}`;
 }
 
+/** @returns {string} a stretch with tenths of seconds, also beyond the first minute: `3:12.4–3:14.1` */
+export function exactSpan(start, end) {
+  if (end < LONG_S) return span(start, end);
+  const exact = (seconds) => {
+    const tenths = Math.round(10 * seconds);
+    return `${place(Math.floor(tenths / 10), { asClock: true })}.${tenths % 10}`;
+  };
+  return `${exact(start)}–${exact(end)}`;
+}
+
 /** @returns {string} how long something is: `10.0 s`, `1:15 min`, `2:00:05 h` */
 export function length(seconds) {
   if (seconds < LONG_S) return `${place(seconds)} s`;

@@ -1,6 +1,7 @@
 /** Brings the parts of the page together. */
 
 import { byId, el, put } from "./dom.js";
+import { leaveEvents, showEvents } from "./events.js";
 import { choose, showLibrary } from "./library.js";
 import { showNormal, takeRecording } from "./normal.js";
 import * as options from "./options.js";
@@ -13,7 +14,7 @@ import * as service from "./service.js";
 import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
 
-const TITLES = { search: "Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
+const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
 let known = null;
 let shownView = null;
 
@@ -22,6 +23,8 @@ async function show({ view, params }) {
   document.title = TITLES[view];
   for (const name of Object.keys(TITLES)) {
     const link = byId(`to-${name}`);
+    // Events are reached from results.
+    if (!link) continue;
     link.toggleAttribute("aria-current", false);
     if (name === view) link.setAttribute("aria-current", "page");
     link.href = address(name, withCollection());
@@ -29,6 +32,11 @@ async function show({ view, params }) {
   // Keyboard users go on from the new view, not from the link.
   if (shownView && shownView !== view) byId("content").focus({ preventScroll: true });
   shownView = view;
+  leaveEvents(view);
+  if (view === "events") {
+    await showEvents(params);
+    return;
+  }
   if (view === "speakers") {
     await showSpeakers();
     return;

@@ -70,6 +70,13 @@ export function describe(request, params) {
   if (zone) request.set("time_zone", zone);
 }
 
+/** Write the options that events know too into the form of a request. */
+export function describeNarrowing(request, params) {
+  describe(request, params);
+  // Scores of events are others than those of matches.
+  for (const name of ["top_k", "min_score", "max_false_alarms"]) request.delete(name);
+}
+
 /** Offer the labels and folders that are stored. */
 export function offer(labels, folders) {
   const chosen = new Set(chosenLabels());

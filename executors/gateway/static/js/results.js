@@ -6,7 +6,7 @@ import { count, length, shortFolder, span } from "./format.js";
 import { play, watch } from "./player.js";
 import { showPlaying } from "./query.js";
 import { recordingTime } from "./recording-time.js";
-import { address, collection as chosen, withCollection } from "./route.js";
+import { address, collection as chosen, current, withCollection } from "./route.js";
 import { EXPLANATION, frequency, meaning, WEIGHT_FREE } from "./score.js";
 import { Signal } from "./signal.js";
 import { StoredSound } from "./sounds.js";
@@ -35,13 +35,21 @@ export function showMatches(parent, answer, query, actions) {
       { class: "answer-head" },
       el("h2", {}, count(answer.matches.length, "match", "matches")),
       el("p", { class: "quiet" }, `encoder: ${answer.encoder || "unknown"}`, answer.encoder === WEIGHT_FREE && aboutWeightFree()),
-      exportMenu(answer.matches),
+      el("div", { class: "row" }, el("a", { class: "button", href: occurrences() }, "All occurrences"), exportMenu(answer.matches)),
     ),
     answer.warnings?.length > 0 && el("ul", { class: "notice" }, answer.warnings.map((text) => el("li", {}, text))),
     list,
     el("details", { class: "small" }, el("summary", {}, "How to read a score"), el("p", {}, EXPLANATION)),
   );
   return () => cards.forEach((card) => card.destroy());
+}
+
+/** @returns {string} the address of all occurrences of the query, in a match's recording or everywhere */
+function occurrences(match) {
+  const { params } = current();
+  if (match) params.set("in", match.recording_id);
+  if (match?.collection && match.collection !== "default") params.set("collection", match.collection);
+  return address("events", params);
 }
 
 const isOpen = (control) => control.getAttribute("aria-expanded") === "true";
@@ -144,6 +152,7 @@ class Card {
       this.compared,
       button("like", "More like this", () => this.onLike(this.match), { label: `More like ${this.sound.name}` }),
       this.parted,
+      el("a", { class: "button", href: occurrences(this.match), "aria-label": `All occurrences in ${this.sound.name}` }, icon("times"), el("span", {}, "All occurrences")),
     ];
   }
 

@@ -1,6 +1,6 @@
 /** The state of the page in its address, so that reload, back and bookmarks work: `#/search?recording=…`. */
 
-const VIEWS = ["search", "library", "speakers", "normal"];
+const VIEWS = ["search", "events", "library", "speakers", "normal"];
 
 /** @returns {{view: string, params: URLSearchParams}} view and parameters of the address */
 export function current() {
@@ -19,6 +19,16 @@ export function go(view, params) {
   const next = address(view, params);
   if (location.hash === next) window.dispatchEvent(new HashChangeEvent("hashchange"));
   else location.hash = next;
+}
+
+/** Change parameters of the address in place: a reload finds them, and Back does not. */
+export function keep(changes) {
+  const { view, params } = current();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) params.delete(name);
+    else params.set(name, value);
+  }
+  history.replaceState(history.state, "", address(view, params));
 }
 
 /** Call this function with each new address. */

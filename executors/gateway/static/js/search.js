@@ -1,16 +1,15 @@
 /** The search: from the address to the query, from the query to the answers. */
 
 import { request } from "./api.js";
+import { describeQuery, keyOf, NAMES, soundOf } from "./asked.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
 import * as options from "./options.js";
-import { recall } from "./query-files.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
 import { address, current, go, withCollection } from "./route.js";
 import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
-import { FileSound, LabelSound, StoredSound, TextSound } from "./sounds.js";
 import { empty, failure, loading, notice } from "./states.js";
 
 const results = byId("results");
@@ -32,7 +31,7 @@ export async function showSearch(params) {
     return showStart();
   }
   try {
-    if (held.key !== key) held = { key, sound: await found(params) };
+    if (held.key !== key) held = { key, sound: await soundOf(params) };
   } catch (error) {
     return answer(failure(error, () => showSearch(current().params)));
   }
@@ -52,37 +51,18 @@ export async function showSearch(params) {
 /** Search with another query and the same options. */
 export function look(changes) {
   const params = options.collect(current().params);
-  for (const name of ["recording", "file", "text", "like_label", "start", "end"]) params.delete(name);
+  for (const name of NAMES) params.delete(name);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
   // The pressed button may be gone; the keyboard goes on at the new results.
   results.focus({ preventScroll: true });
 }
 
-function keyOf(params) {
-  const recording = params.get("recording");
-  if (recording) return `${params.get("collection") || ""}/${recording}`;
-  if (params.has("like_label")) return `label ${params.get("collection") || ""}/${params.get("like_label")}`;
-  return params.has("text") ? `text ${params.get("text")}` : params.get("file");
-}
-
-async function found(params) {
-  const id = params.get("recording");
-  if (id) return new StoredSound(await request(`/api/recordings/${encodeURIComponent(id)}?${withCollection()}`));
-  if (params.has("like_label")) return new LabelSound(params.get("like_label"));
-  if (params.has("text")) return new TextSound(params.get("text"));
-  const file = await recall(params.get("file"));
-  return file && new FileSound(file);
-}
-
 async function search(sound, params) {
   running = new AbortController();
   const { signal } = running;
   const form = new FormData();
-  sound.describe(form);
-  if (params.has("start")) form.set("start_s", params.get("start"));
-  if (params.has("end")) form.set("end_s", params.get("end"));
-  if (params.has("collection")) form.set("collection", params.get("collection"));
+  describeQuery(form, sound, params);
   options.describe(form, params);
   clear();
   results.setAttribute("aria-busy", "true");

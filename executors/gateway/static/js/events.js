@@ -1,0 +1,215 @@
+/** All occurrences of a query: in one recording on a time line, or in the whole collection in a table. */
+
+import { request } from "./api.js";
+import { describeQuery, keyOf, soundOf } from "./asked.js";
+import { byId, el, put } from "./dom.js";
+import { EventLine } from "./event-line.js";
+import { EventList } from "./event-list.js";
+import { exportMenu, MOST_SPANS } from "./export.js";
+import { count, exactSpan, nameOf } from "./format.js";
+import * as options from "./options.js";
+import { play, watch } from "./player.js";
+import { address, current, keep } from "./route.js";
+import { StoredSound } from "./sounds.js";
+import { empty, failure, loading } from "./states.js";
+
+/** Parameters of the address that the results have not. */
+const OWN = ["in", "score", "at", "from", "to"];
+const LOWEST = 0.3;
+const place = byId("events");
+let running = null;
+let shown = null;
+let held = { key: null, answer: null };
+
+/** Stop what runs for this view, if another one is shown. */
+export function leaveEvents(view) {
+  if (view === "events") return;
+  running?.abort();
+  shown?.destroy();
+  shown = null;
+}
+
+/** Show the occurrences that the address names. */
+export async function showEvents(params) {
+  leaveEvents("");
+  const results = new URLSearchParams(params);
+  for (const name of OWN) results.delete(name);
+  byId("events-back").href = address("search", results);
+  byId("events-title").textContent = "All occurrences";
+  running = new AbortController();
+  const { signal } = running;
+  try {
+    const { sound, answer } = await asked(params, signal);
+    if (signal.aborted) return;
+    if (!sound) put(place, empty("File no longer available", "This browser keeps a file for a day. Choose it again."));
+    else shown = new Occurrences(answer, sound, params);
+  } catch (error) {
+    if (error.name === "AbortError" || signal.aborted) return;
+    say("The search failed");
+    put(place, failure(error, () => showEvents(current().params)));
+  }
+}
+
+/** Ask for the events, unless the answer is there: steps back and forth need no second search. */
+async function asked(params, signal) {
+  if (!keyOf(params)) return {};
+  const key = questionOf(params);
+  if (held.key === key) return held.answer;
+  put(place, loading("Searching for all occurrences …"));
+  say("Searching");
+  const sound = await soundOf(params);
+  if (!sound) return {};
+  const form = new FormData();
+  describeQuery(form, sound, params);
+  options.describeNarrowing(form, params);
+  if (params.has("in")) form.set("recording", params.get("in"));
+  form.set("min_score", LOWEST);
+  const answer = { sound, answer: await request("/api/events", { form, signal }) };
+  held = { key, answer };
+  return answer;
+}
+
+/** @returns {string} the parameters that change the answer */
+function questionOf(params) {
+  const question = new URLSearchParams(params);
+  for (const name of OWN) if (name !== "in") question.delete(name);
+  return question.toString();
+}
+
+function say(text) {
+  byId("events-announcer").textContent = text;
+}
+
+/** The answer on the page. */
+class Occurrences {
+  constructor(answer, query, params) {
+    Object.assign(this, { answer, query });
+    this.sounds = new Map();
+    const { events } = answer;
+    this.recording = params.has("in") ? params.get("in") : null;
+    const name = events.length && this.recording ? nameOf(events[0]).name : null;
+    byId("events-title").textContent = `${query.name}: all occurrences${name ? ` in ${name}` : ""}`;
+    if (!events.length) {
+      say("No occurrences");
+      put(place, empty("No occurrences", `No part scores ${LOWEST} or more. Search with a longer or clearer part of the query.`));
+      return;
+    }
+    this.least = Math.max(LOWEST, Math.min(1, Number(params.get("score")) || LOWEST));
+    const at = params.has("at") ? Number(params.get("at")) : null;
+    this.chosen = at === null ? null : (events.find((event) => Math.abs(event.start_s - at) < 0.001) ?? null);
+    this.build(params);
+    this.filter();
+    say(`${count(this.events.length, "event")} of ${events.length}`);
+  }
+
+  build(params) {
+    this.list = new EventList({
+      names: !this.recording,
+      onChoose: (event) => this.choose(event),
+      onPlay: (event) => this.listen(event),
+      soundOf: (event) => this.soundOf(event),
+    });
+    if (this.recording) {
+      const onStretch = (from, to) => this.keepSoon({ from: from.toFixed(2), to: to.toFixed(2) });
+      this.line = new EventLine(this.answer.events[0].duration_s, { onChoose: (event) => this.choose(event), onStretch });
+      if (params.has("from") && params.has("to")) this.line.stretch(Number(params.get("from")), Number(params.get("to")));
+    }
+    this.slider = el("input", { type: "range", id: "least", min: LOWEST, max: 1, step: 0.01, value: this.least });
+    this.slider.addEventListener("input", () => {
+      this.least = Number(this.slider.value);
+      this.filter();
+      this.keepSoon({ score: this.least.toFixed(2) });
+    });
+    this.slider.addEventListener("change", () => say(this.tally.textContent));
+    this.tally = el("label", { for: "least" });
+    this.exports = el("div", {});
+    this.said = el("p", { class: "quiet small", role: "status" });
+    put(
+      place,
+      this.answer.warnings.length > 0 && el("ul", { class: "notice" }, this.answer.warnings.map((text) => el("li", {}, text))),
+      !this.answer.is_complete && el("p", { class: "notice" }, `There are more than ${count(this.answer.events.length, "event")}; these are the first.`),
+      el("div", { class: "answer-head" }, el("div", { class: "threshold" }, this.tally, this.slider), this.exports),
+      this.line?.element,
+      this.said,
+      this.list.element,
+    );
+    this.onKey = (event) => this.press(event);
+    addEventListener("keydown", this.onKey);
+    this.unwatch = watch(() => this.list.mark());
+  }
+
+  destroy() {
+    this.line?.destroy();
+    this.unwatch?.();
+    removeEventListener("keydown", this.onKey);
+    clearTimeout(this.later);
+  }
+
+  /** Show the events that score enough. */
+  filter() {
+    this.events = this.answer.events.filter(({ score }) => score >= this.least);
+    if (this.chosen && this.chosen.score < this.least) this.chosen = null;
+    this.tally.textContent = `Score ${this.least.toFixed(2)} or more: ${this.events.length} of ${count(this.answer.events.length, "event")}`;
+    this.show();
+    // The menu counts its spans; it need not do so while the slider moves.
+    clearTimeout(this.counted);
+    this.counted = setTimeout(() => this.offerExport(), 150);
+  }
+
+  show() {
+    this.line?.show(this.events, this.chosen, LOWEST);
+    this.list.show(this.events, this.chosen);
+  }
+
+  offerExport() {
+    const best = this.events.length > MOST_SPANS ? new Set([...this.events].sort((one, other) => other.score - one.score).slice(0, MOST_SPANS)) : null;
+    const spans = best ? this.events.filter((event) => best.has(event)) : this.events;
+    put(this.exports, spans.length > 0 && exportMenu(spans), best && el("p", { class: "quiet small" }, `The best ${MOST_SPANS} events are exported.`));
+  }
+
+  choose(event) {
+    this.chosen = event;
+    this.line?.reveal(event);
+    this.show();
+    this.keepSoon({ at: event.start_s });
+    const where = this.recording ? "" : ` of ${nameOf(event).name}`;
+    say(`Event ${this.events.indexOf(event) + 1} of ${this.events.length}: ${exactSpan(event.start_s, event.end_s)}${where}, score ${event.score.toFixed(2)}`);
+  }
+
+  /** Choose the next event, or the previous one; without a chosen one, the first in sight. */
+  step(by) {
+    if (!this.events.length) return;
+    const first = this.line ? this.events.findIndex((event) => event.start_s >= this.line.from) : 0;
+    const at = this.chosen ? this.events.indexOf(this.chosen) + by : Math.max(0, first);
+    this.choose(this.events[Math.max(0, Math.min(at, this.events.length - 1))]);
+  }
+
+  listen(event) {
+    this.said.textContent = "";
+    if (event !== this.chosen) this.choose(event);
+    return play(this.soundOf(event), event.start_s, event.end_s, { onFail: (text) => (this.said.textContent = text) });
+  }
+
+  soundOf(event) {
+    const { recording_id: id } = event;
+    if (!this.sounds.has(id)) this.sounds.set(id, new StoredSound(event));
+    return this.sounds.get(id);
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
+    const isOnLine = event.target === this.line?.element;
+    if (event.key === "n" || event.key === "p") this.step(event.key === "n" ? 1 : -1);
+    else if (event.key === "Enter" && isOnLine && this.chosen) this.listen(this.chosen);
+  }
+
+  /** Write into the address; browsers refuse to do so for each pixel of a slider. */
+  keepSoon(changes) {
+    this.changes = { ...this.changes, ...changes };
+    clearTimeout(this.later);
+    this.later = setTimeout(() => {
+      if (current().view === "events") keep(this.changes);
+      this.changes = {};
+    }, 200);
+  }
+}
