@@ -13,6 +13,9 @@ from executors.messages.parameters import PARAMETERS, CollectionParameters, Sear
 from executors.timescale_indexer.listing import to_drop
 from soundalike.errors import ParameterError, UnknownParameter
 
+#: Endpoints whose documents are cut and embedded.
+_CUT = {"index", "search", "timeline", "normal_score", "enrol", "identify", "verify"}
+
 
 @pytest.mark.parametrize("endpoint", sorted(PARAMETERS))
 def test_an_unknown_parameter_is_refused_at_every_endpoint(endpoint: str):
@@ -23,8 +26,8 @@ def test_an_unknown_parameter_is_refused_at_every_endpoint(endpoint: str):
 @pytest.mark.parametrize(
     ("folder", "endpoints"),
     [
-        ("audio_segmenter", {"index", "search", "timeline"}),
-        ("vggish_encoder", {"index", "search", "timeline", "status"}),
+        ("audio_segmenter", _CUT),
+        ("vggish_encoder", {*_CUT, "status"}),
         ("timescale_indexer", set(PARAMETERS)),
         ("max_score_ranker", set(PARAMETERS)),
     ],
