@@ -23,6 +23,7 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
 )
+from executors.messages.events import EventsFound, HeardClip, ListenedDoc
 from executors.messages.listings import (
     AnnotatedDoc,
     AnnotationDoc,
@@ -58,6 +59,8 @@ _STORED: _Documents = {
     "index": Indexed,
     "index_vectors": Indexed,
     "timeline": Counted,
+    "events": EventsFound,
+    "listen": ListenedDoc,
     "delete": Deletion,
     "status": Status,
     "recordings": StoredDoc,
@@ -82,7 +85,7 @@ _STORED: _Documents = {
     "normal_remove": RemovedNormalDoc,
 }
 #: Endpoints whose documents are cut into windows.
-_CLIPS = ("index", "search", "timeline", "normal_score")
+_CLIPS = ("index", "search", "timeline", "events", "normal_score")
 _VOICES = ("enrol", "identify", "verify")
 
 
@@ -109,6 +112,7 @@ AfterSegmenter = _base(
     "AfterSegmenter",
     {
         **dict.fromkeys(_CLIPS, SegmentedClip),
+        "listen": HeardClip,
         **dict.fromkeys(_VOICES, SpeechClip),
     },
 )
@@ -116,7 +120,7 @@ AfterEncoder = _base(
     "AfterEncoder",
     {
         **dict.fromkeys(_CLIPS, EmbeddedClip),
-        "status": Status,
+        **{"listen": ListenedDoc, "status": Status},
         **dict.fromkeys(_VOICES, VoiceDoc),
     },
 )

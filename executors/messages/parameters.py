@@ -6,7 +6,7 @@ refuses unknown names as well.
 """
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Dict, List, Optional, Type, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -15,9 +15,11 @@ from executors.messages.request_fields import pydantic_field
 from executors.messages.validation import invalid_values
 from soundalike.anomalies.requests import LearnRequest, WatchRequest
 from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
+from soundalike.search.queries import Query
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
 from soundalike.store.base import MAX_PAGE
@@ -186,6 +188,55 @@ class TimelineParameters(NarrowedParameters):
     by: str = pydantic_field(TimelineRequest, "by")
 
 
+class EventsParameters(NarrowedParameters):
+    """Parameters of ``/events``."""
+
+    recording: Optional[str] = pydantic_field(EventsRequest, "recording")
+    min_score: float = pydantic_field(EventsRequest, "min_score")
+    order: str = pydantic_field(EventsRequest, "order")
+    max_per_recording: Optional[int] = pydantic_field(EventsRequest, "max_per_recording")
+    limit: Optional[int] = pydantic_field(EventsRequest, "limit")
+    gap_s: float = pydantic_field(EventsRequest, "gap_s")
+    min_duration_s: float = pydantic_field(EventsRequest, "min_duration_s")
+    reread_s: float = Field(
+        default=0.0,
+        description="above 0: return candidates, and which of their sound to send to /listen, so many "
+        "seconds at most",
+    )
+
+    def request(self, query: Query, filters: Filters) -> EventsRequest:
+        """Return the core's request.
+
+        Raises
+        ------
+        ParameterError
+            A value is out of its range.
+        """
+        return EventsRequest(
+            query=query,
+            filters=filters,
+            recording=self.recording,
+            min_score=self.min_score,
+            order=cast(EventOrder, self.order),
+            max_per_recording=self.max_per_recording,
+            limit=self.limit,
+            gap_s=self.gap_s,
+            min_duration_s=self.min_duration_s,
+            reread_s=self.reread_s,
+            collection=self.collection,
+        )
+
+
+class ListenParameters(RequestParameters):
+    """Parameters of ``/listen``."""
+
+    query_uri: str = Field(description="path of the query's sound")
+    query_start_s: float = Field(default=0.0, description="second at which the query begins")
+    query_end_s: Optional[float] = Field(default=None, description="second at which the query ends")
+    min_score: float = pydantic_field(EventsRequest, "min_score")
+    gap_s: float = pydantic_field(EventsRequest, "gap_s")
+
+
 class IdentifyParameters(RequestParameters):
     """Parameters of ``/identify``."""
 
@@ -301,6 +352,8 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "index_vectors": VectorsParameters,
     "search": SearchParameters,
     "timeline": TimelineParameters,
+    "events": EventsParameters,
+    "listen": ListenParameters,
     "delete": CollectionParameters,
     "status": CollectionParameters,
     "recordings": RecordingsParameters,

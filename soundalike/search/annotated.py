@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +16,8 @@ from soundalike.store.base import not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
 
-#: Maximum number of example windows of a query; more would make the search slow.
-MAX_EXAMPLES = 256
+#: Maximum number of spans, and of their windows, that are compared; the time of a search grows with it.
+MAX_EXAMPLES = 64
 
 
 class Examples(NamedTuple):
@@ -32,15 +31,15 @@ class Examples(NamedTuple):
     spec : IndexSpec
     duration_s : float
         Length of all annotated spans together.
-    n_left_out : int
-        Number of windows beyond `MAX_EXAMPLES`, which are not used.
+    warnings : tuple of str
+        Numbers of spans or windows beyond `MAX_EXAMPLES`, which are not used.
     """
 
     windows: list[Window]
     vectors: FloatArray
     spec: IndexSpec
     duration_s: float
-    n_left_out: int
+    warnings: tuple[str, ...]
 
 
 def label_examples(store: Store, label: str, collections: Sequence[str]) -> Examples:
@@ -81,45 +80,46 @@ def label_examples(store: Store, label: str, collections: Sequence[str]) -> Exam
 def _examples_in(
     store: Store, collection: str, spec: IndexSpec, label: str, found: Sequence[StoredAnnotation]
 ) -> Examples:
-    windows: list[Window] = []
-    rows: list[FloatArray] = []
-    for recording_id, group in groupby(found, key=lambda one: one.recording_id):
-        spans = [one.annotation for one in group]
-        some, vectors = _examples(store, recording_id, spans, collection)
-        windows += some
-        rows += vectors
-    if not windows:
+    spans = [found[row] for row in _spread(len(found))]
+    examples: dict[tuple[str, int], tuple[Window, FloatArray]] = {}
+    for span in spans:
+        examples |= _examples(store, span, collection)
+    if not examples:
         raise SilentQuery(
-            f"all {len(found)} spans with the label {label!r} are silent or clipped; there is nothing "
+            f"all {len(spans)} spans with the label {label!r} are silent or clipped; there is nothing "
             "to look for"
         )
-    chosen = _spread(len(windows))
+    every = list(examples.values())
+    chosen = [every[row] for row in _spread(len(every))]
+    warnings = [
+        f"{len(every_one) - len(used)} of {len(every_one)} {what} are not used"
+        for every_one, used, what in ((found, spans, "annotated spans"), (every, chosen, "examples"))
+        if len(used) < len(every_one)
+    ]
     return Examples(
-        [replace(windows[row], index=number) for number, row in enumerate(chosen)],
-        np.stack([rows[row] for row in chosen]),
+        [replace(window, index=number) for number, (window, _) in enumerate(chosen)],
+        np.stack([vector for _, vector in chosen]),
         spec,
-        sum(one.annotation.end_s - one.annotation.start_s for one in found),
-        len(windows) - len(chosen),
+        sum(one.annotation.end_s - one.annotation.start_s for one in spans),
+        tuple(warnings),
     )
 
 
 def _examples(
-    store: Store, recording_id: str, spans: Sequence[Annotation], collection: str
-) -> tuple[list[Window], list[FloatArray]]:
-    """Return the windows of a recording that stand for these spans, and their vectors."""
-    content = store.content(recording_id, collection=collection)
+    store: Store, span: StoredAnnotation, collection: str
+) -> dict[tuple[str, int], tuple[Window, FloatArray]]:
+    """Return the windows that stand for a span, and their vectors, by recording and window."""
+    content = None
+    # Vectors of other programs may lie apart, so that a span may have no window.
+    with suppress(ParameterError):
+        content = store.content(span.recording_id, _excerpt(span.annotation), collection=collection)
     if content is None:
-        # Deleted meanwhile.
-        return [], []
-    chosen: dict[int, Window] = {}
-    for span in spans:
-        # Vectors of other programs may lie apart, so that a span may have no window.
-        with suppress(ParameterError):
-            found = _excerpt(span).windows_of(content.windows)
-            chosen |= {window.index: window for window in found if window.quality == "ok"}
-    places = {window.index: row for row, window in enumerate(content.windows)}
-    windows = [chosen[index] for index in sorted(chosen)]
-    return windows, [content.embeddings[places[one.index]].astype(np.float32) for one in windows]
+        return {}
+    return {
+        (span.recording_id, window.index): (window, vector.astype(np.float32))
+        for window, vector in zip(content.windows, content.embeddings, strict=True)
+        if window.quality == "ok"
+    }
 
 
 def _excerpt(span: Annotation) -> Excerpt:

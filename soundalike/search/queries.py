@@ -283,8 +283,6 @@ def annotated_query(store: Store, label: str, collections: Sequence[str]) -> Emb
         No collection exists, or the database failed.
     """
     found = label_examples(store, label, collections)
-    n_examples = len(found.windows) + found.n_left_out
-    warnings = (f"{found.n_left_out} of {n_examples} examples are not used",)
     return EmbeddedQuery(
         f"label:{label}",
         None,
@@ -293,7 +291,7 @@ def annotated_query(store: Store, label: str, collections: Sequence[str]) -> Emb
         found.vectors,
         found.spec,
         found.duration_s,
-        warnings if found.n_left_out else (),
+        found.warnings,
     )
 
 

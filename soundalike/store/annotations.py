@@ -16,6 +16,8 @@ from soundalike.store.connection import Cursor
 from soundalike.store.reading import PostgresReader
 
 _PAGE_ROWS = 1000
+#: Rows of a page that is read; without statistics of the table each page sorts all that remain.
+_READ_ROWS = 10_000
 
 
 class PostgresAnnotations(PostgresReader):
@@ -59,7 +61,7 @@ class PostgresAnnotations(PostgresReader):
         def work(cursor: Cursor, found: Collection) -> list[StoredAnnotation]:
             recording, start_s, number = last
             place = {"after_recording": recording, "after_s": start_s, "after_id": number}
-            names = {**chosen, **place, "collection": found.collection_id, "limit": _PAGE_ROWS}
+            names = {**chosen, **place, "collection": found.collection_id, "limit": _READ_ROWS}
             cursor.execute(self._sql["list_annotations"], names)
             return [_stored(*row) for row in cursor.fetchall()]
 

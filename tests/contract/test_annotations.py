@@ -13,6 +13,7 @@ from soundalike.annotations.types import Annotation, StoredAnnotation
 from soundalike.archive import export_collection, import_collection, open_archive
 from soundalike.errors import IndexEmpty, ParameterError
 from soundalike.store import MemoryStore
+from soundalike.store import annotations as postgres_annotations
 from soundalike.store.base import rebuild_name
 
 if TYPE_CHECKING:
@@ -128,8 +129,9 @@ def test_they_are_removed_by_label_recording_and_source(labelled: Collection):
     assert told(store) == set()
 
 
-def test_many_are_read_page_by_page(labelled: Collection):
+def test_many_are_read_page_by_page(labelled: Collection, monkeypatch: pytest.MonkeyPatch):
     many = [replace(OWL, start_s=0.5, end_s=1 + number / 1000) for number in range(2500)]
+    monkeypatch.setattr(postgres_annotations, "_READ_ROWS", 1000)
     assert labelled.store.annotate([of(labelled, A, span, "many") for span in many]) == 2500
     found = [one.annotation.end_s for one in labelled.store.annotations(source="many")]
     assert sorted(found) == [span.end_s for span in many]

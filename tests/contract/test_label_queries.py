@@ -95,6 +95,13 @@ def test_too_many_examples_are_thinned_out_with_a_warning(
     assert len(set(rows)) == 3
     assert min(rows) < 4 <= 8 <= max(rows)
     assert found.warnings == ("5 of 8 examples are not used",)
+    for number in range(4):
+        annotate(filled, A, 2.0 * number, 2.0 * number + 0.5, "fox")
+    found = query(filled, "fox")
+    assert found.warnings == ("1 of 4 annotated spans are not used",)
+    assert len(found.windows) == 3
+    # The first and the last are used.
+    assert {int(row.argmax()) for row in found.embeddings} >= {0, 2}
 
 
 def test_silent_examples_and_unknown_labels_are_errors(filled: Collection):

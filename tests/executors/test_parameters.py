@@ -14,7 +14,7 @@ from executors.timescale_indexer.listing import to_drop
 from soundalike.errors import ParameterError, UnknownParameter
 
 #: Endpoints whose documents are cut and embedded.
-_CUT = {"index", "search", "timeline", "normal_score", "enrol", "identify", "verify"}
+CUT = {"index", "search", "timeline", "normal_score", "enrol", "identify", "verify"}
 
 
 @pytest.mark.parametrize("endpoint", sorted(PARAMETERS))
@@ -26,8 +26,8 @@ def test_an_unknown_parameter_is_refused_at_every_endpoint(endpoint: str):
 @pytest.mark.parametrize(
     ("folder", "endpoints"),
     [
-        ("audio_segmenter", _CUT),
-        ("vggish_encoder", {*_CUT, "status"}),
+        ("audio_segmenter", CUT),
+        ("vggish_encoder", {*CUT, "status"}),
         ("timescale_indexer", set(PARAMETERS)),
         ("max_score_ranker", set(PARAMETERS)),
     ],

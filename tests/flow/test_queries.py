@@ -14,6 +14,7 @@ from docarray import DocList
 from jina import Client
 
 from executors.messages.documents import Clip, Counted
+from soundalike.annotations.types import Annotation, StoredAnnotation
 from soundalike.errors import exit_status_of, http_status_of
 from soundalike.indexing.pipeline import Pipeline
 from soundalike.search.timeline import timeline
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "00000000-0000-0000-0000-000000000000"
 KINDS = ("file", "upload", "recording", "window", "slice of a file", "slice of an upload")
-KINDS += ("slice of a recording", "moment of a file", "vector")
+KINDS += ("slice of a recording", "moment of a file", "vector", "label")
 
 
 @pytest.fixture
@@ -45,6 +46,8 @@ def _clip(kind: str, stored: list[dict[str, Any]], store: Store) -> dict[str, An
     known = {"recording_id": first["recording_id"]}
     content = store.content(first["recording_id"])
     assert content is not None
+    span = StoredAnnotation(0, first["recording_id"], "", Annotation(5.0, 7.0, "wail"), "test")
+    store.annotate([span])
     return {
         "file": {"uri": first["uri"]},
         "upload": {"audio_base64": base64.b64encode(sound).decode()},
@@ -58,6 +61,7 @@ def _clip(kind: str, stored: list[dict[str, Any]], store: Store) -> dict[str, An
         "slice of a recording": {**known, "start_s": 2.0, "end_s": 8.0},
         "moment of a file": {"uri": first["uri"], "at_s": 6.0},
         "vector": {"vector": content.embeddings[2].astype(float).tolist()},
+        "label": {"like_label": "wail"},
     }[kind]
 
 
@@ -73,6 +77,7 @@ def test_every_way_has_the_same_answer(
         "window": (4, 8),
         "moment of a file": (4, 8),
         "vector": (None, None),
+        "label": (None, None),
     }
     if kind in places:
         assert (best["query_start_s"], best["query_end_s"]) == places[kind]

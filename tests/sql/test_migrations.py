@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
+from soundalike.annotations.types import Annotation, StoredAnnotation
 from soundalike.config import Settings
 from soundalike.errors import SchemaMismatch, StoreError
 from soundalike.store import PostgresStore
@@ -161,6 +162,15 @@ def test_a_role_that_does_not_own_the_tables_is_told_who_can_migrate(
             store.status()
         store.close()
     assert first_version.counts() == (2, 2, 4)
+
+
+def test_recordings_of_an_older_version_can_be_annotated(first_version: Collection):
+    key = first_version.recording("/a/old.wav").recording_id
+    span = StoredAnnotation(0, key, "", Annotation(1.0, 2.0, "owl"), "a.txt")
+    assert first_version.store.annotate([span, span]) == 1
+    assert [one.uri for one in first_version.store.annotations(label="owl")] == ["/a/old.wav"]
+    first_version.store.delete("/a/old.wav")
+    assert list(first_version.store.annotations()) == []
 
 
 def test_several_processes_migrate_once(

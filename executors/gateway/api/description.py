@@ -99,7 +99,7 @@ def _description(app: FastAPI, *, has_key: bool) -> Dict[str, Any]:
 
 def _own_schemas() -> Dict[str, Any]:
     """Return the schemas of bodies that routes read and write by themselves."""
-    search, timeline = models.SearchRequest, models.TimelineRequest
+    search, timeline, events = models.SearchRequest, models.TimelineRequest, models.EventsRequest
     voice, enrolment = routes_speakers.VoiceRequest, routes_speakers.EnrolRequest
     by_file = "A search by a sound file, which is not kept."
     over_time = "A count over time of sounds similar to a sound file, which is not kept."
@@ -107,8 +107,12 @@ def _own_schemas() -> Dict[str, Any]:
         "Problem": schema_of(models.Problem),
         "SearchRequest": schema_of(search),
         "TimelineRequest": schema_of(timeline),
+        "EventsRequest": schema_of(events),
         "Body_search_upload": upload_form_of(search, _OTHER_SOURCES, by_file),
         "Body_timeline_upload": upload_form_of(timeline, _OTHER_SOURCES, over_time),
+        "Body_events_upload": upload_form_of(
+            events, _OTHER_SOURCES, "A search for every occurrence of a sound file, which is not kept."
+        ),
         "ScoreNormalRequest": schema_of(routes_normal.ScoreNormalRequest),
         "Body_score_normal_upload": upload_form_of(
             routes_normal.ScoreNormalRequest, _OTHER_SOURCES, "A recording to score, which is not kept."

@@ -30,6 +30,11 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     ),
     "search": ("Search", {"data": _QUERY, "parameters": {"top_k": 3}}),
     "timeline": ("Count matches over time", {"data": _QUERY, "parameters": {"min_score": 0.5}}),
+    "events": ("Search for events", {"data": _QUERY}),
+    "listen": (
+        "Compare sound with a query",
+        {"data": [{"uri": SIREN, "end_s": 10.0}], "parameters": {"query_uri": SIREN}},
+    ),
     "recordings": ("List or look up recordings", {"data": [{"recording_id": SIREN_ID}]}),
     "labels": ("List labels", {"data": []}),
     "folders": ("List folders", {"data": []}),
