@@ -14,7 +14,7 @@ from executors.timescale_indexer.listing import to_drop
 from soundalike.errors import ParameterError, UnknownParameter
 
 #: Endpoints whose documents are cut and embedded.
-CUT = {"index", "search", "timeline", "normal_score", "enrol", "identify", "verify"}
+CUT = {"index", "search", "timeline", "normal_score", "events", "listen", "enrol", "identify", "verify"}
 
 
 @pytest.mark.parametrize("endpoint", sorted(PARAMETERS))
