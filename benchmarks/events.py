@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def quality(
     model: str,
     per_label: int,
     reread_s: float,
+    stretch: float = 1.0,
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each background and level: the same recording, and another of its kind."""
     folds = sorted({clip.fold for clip in clips})
@@ -92,7 +94,7 @@ def quality(
                     inside = [clip for clip in clips if clip.fold == fold]
                     mixed = mix(inside, kind, level, seed=100 + number)
                     indexed = _Indexed(mixed, Path(folder), model, reread_s)
-                    _same(indexed, found, per_label * 2)
+                    _same(indexed, found, per_label * 2, stretch)
                     others = [clip for clip in clips if clip.fold != fold]
                     _kind(indexed, others, found, per_label)
             yield {
@@ -100,6 +102,7 @@ def quality(
                 "snr_db": level,
                 "encoder": model,
                 "reread_s": reread_s,
+                "same_stretched_by": stretch,
                 "same_first_within_1_s": round(float(np.mean(found["same"])), 3),
                 "same_goal": GOALS_SAME.get(round(level)),
                 "kind_average_precision": round(float(np.mean(found["average"])), 3),
@@ -126,12 +129,21 @@ def _some(clips: Sequence[Clip], per_label: int) -> list[Clip]:
     return chosen
 
 
-def _same(indexed: _Indexed, found: dict[str, list[Any]], per_label: int) -> None:
+def _same(indexed: _Indexed, found: dict[str, list[Any]], per_label: int, stretch: float = 1.0) -> None:
     inside = [clip for clip, _, _ in indexed.mixed.events]
     for clip in _some(inside, per_label):
         (at_s,) = (begin_s for other, begin_s, _ in indexed.mixed.events if other is clip)
-        first = next(iter(indexed.events(clip)), None)
+        asked = clip if stretch == 1 else replace(clip, samples=_stretched(clip.samples, stretch))
+        first = next(iter(indexed.events(asked)), None)
         found["same"].append(first is not None and abs(first.start_s - at_s) <= _NEAR_S)
+
+
+def _stretched(samples: FloatArray, factor: float) -> FloatArray:
+    """Return sound that takes so many times as long at the same pitch."""
+    import librosa
+
+    found: FloatArray = librosa.effects.time_stretch(samples, rate=1 / factor)
+    return found
 
 
 def _kind(indexed: _Indexed, clips: Sequence[Clip], found: dict[str, list[Any]], per_label: int) -> None:
@@ -220,6 +232,7 @@ def main() -> None:
     parser.add_argument("--backgrounds", nargs="+", default=["pink"])
     parser.add_argument("--per-label", type=int, default=2, help="queries of each label and fold")
     parser.add_argument("--reread", type=float, default=EventsRequest.reread_s)
+    parser.add_argument("--stretch", type=float, default=1.0, help="of the queries that are inside")
     parser.add_argument("--no-quality", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
     parser.add_argument("--output", type=Path, default=Path("bench-events.json"))
@@ -242,6 +255,7 @@ def main() -> None:
             model=arguments.model,
             per_label=arguments.per_label,
             reread_s=arguments.reread,
+            stretch=arguments.stretch,
         ):
             add(row)
     arguments.output.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -23,6 +23,7 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
 )
+from executors.messages.events import EventsFound, HeardClip, ListenedDoc
 from executors.messages.listings import (
     AnnotatedDoc,
     AnnotationDoc,
@@ -32,6 +33,12 @@ from executors.messages.listings import (
     LabelDoc,
     RemovedAnnotationsDoc,
     StoredDoc,
+)
+from executors.messages.normal import (
+    NormalModelDoc,
+    NormalScoreDoc,
+    RemovedNormalDoc,
+    WatchEventDoc,
 )
 from executors.messages.parameters import PARAMETERS
 from executors.messages.speakers import (
@@ -52,6 +59,8 @@ _STORED: _Documents = {
     "index": Indexed,
     "index_vectors": Indexed,
     "timeline": Counted,
+    "events": EventsFound,
+    "listen": ListenedDoc,
     "delete": Deletion,
     "status": Status,
     "recordings": StoredDoc,
@@ -69,7 +78,14 @@ _STORED: _Documents = {
     "speakers": SpeakerDoc,
     "utterances": UtteranceDoc,
     "remove_speaker": RemovedDoc,
+    "normal_models": NormalModelDoc,
+    "normal_learn": NormalModelDoc,
+    "normal_score": NormalScoreDoc,
+    "normal_events": WatchEventDoc,
+    "normal_remove": RemovedNormalDoc,
 }
+#: Endpoints whose documents are cut into windows.
+_CLIPS = ("index", "search", "timeline", "events", "normal_score")
 _VOICES = ("enrol", "identify", "verify")
 
 
@@ -95,14 +111,16 @@ def _base(name: str, documents: _Documents) -> Any:
 AfterSegmenter = _base(
     "AfterSegmenter",
     {
-        **{"index": SegmentedClip, "search": SegmentedClip, "timeline": SegmentedClip},
+        **dict.fromkeys(_CLIPS, SegmentedClip),
+        "listen": HeardClip,
         **dict.fromkeys(_VOICES, SpeechClip),
     },
 )
 AfterEncoder = _base(
     "AfterEncoder",
     {
-        **{"index": EmbeddedClip, "search": EmbeddedClip, "timeline": EmbeddedClip, "status": Status},
+        **dict.fromkeys(_CLIPS, EmbeddedClip),
+        **{"listen": ListenedDoc, "status": Status},
         **dict.fromkeys(_VOICES, VoiceDoc),
     },
 )

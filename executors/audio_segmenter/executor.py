@@ -8,6 +8,7 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
+from executors.audio_segmenter.rereading import PartReader
 from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.messages import given, spool
 from executors.messages.documents import (
@@ -18,11 +19,15 @@ from executors.messages.documents import (
     parse_time,
     time_text,
 )
+from executors.messages.events import HeardClip
 from executors.messages.failures import document_at_fault
 from executors.messages.parameters import (
     EnrolParameters,
+    EventsParameters,
     IdentifyParameters,
     IndexParameters,
+    ListenParameters,
+    NormalScoreParameters,
     SearchParameters,
     TimelineParameters,
     VerifyParameters,
@@ -51,6 +56,7 @@ discover_endpoints_once()
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
 INLINE_BYTES = 32 << 20
 _STANDARD, _SEARCH, _IDENTIFY = IndexParameters(), SearchParameters(), IdentifyParameters()
+_EVENTS = EventsParameters()
 
 
 class AudioSegmenter(Executor):
@@ -115,6 +121,34 @@ class AudioSegmenter(Executor):
     ) -> DocList[SegmentedClip]:
         """Cut queries of a timeline, as above."""
         return self._all_cut(docs, parameters, is_query=True)
+
+    @requests(on="/normal_score")
+    def segment_recordings(
+        self, docs: DocList[given.Clip], parameters: NormalScoreParameters, **kwargs: Any
+    ) -> DocList[SegmentedClip]:
+        """Cut recordings that are scored, as above."""
+        return self._all_cut(docs, parameters, is_query=True)
+
+    @requests(on="/events")
+    def segment_events(
+        self, docs: DocList[given.Clip], parameters: EventsParameters = _EVENTS, **kwargs: Any
+    ) -> DocList[SegmentedClip]:
+        """Cut queries for events, as above."""
+        return self._all_cut(docs, parameters, is_query=True)
+
+    @requests(on="/listen")
+    def read_again(
+        self, docs: DocList[given.ListenClip], parameters: ListenParameters, **kwargs: Any
+    ) -> DocList[HeardClip]:
+        """Decode parts of recordings, and the query that they are compared with."""
+        reader = PartReader(self._decoding, self._roots, self._spool_dir, self._plan.sample_rate_hz)
+        results = DocList[HeardClip]()
+        inline_bytes = 0
+        for result, samples in reader.read(docs, parameters):
+            if samples is not None:
+                inline_bytes += self._attach(samples, result, INLINE_BYTES - inline_bytes)
+            results.append(result)
+        return results
 
     @requests(on="/enrol")
     def speech_to_enrol(
@@ -262,7 +296,7 @@ class AudioSegmenter(Executor):
         super().close()
 
     def _attach(
-        self, samples: FloatArray, result: Union[SegmentedClip, SpeechClip], room_bytes: int
+        self, samples: FloatArray, result: Union[SegmentedClip, SpeechClip, HeardClip], room_bytes: int
     ) -> int:
         """Put samples into the document, or into a file where room is short; return bytes put."""
         if samples.nbytes <= room_bytes:

@@ -23,10 +23,12 @@ from jina.serve.runtimes.servers.http import HTTPServer
 from executors.gateway.api import (
     description,
     routes_annotations,
+    routes_events,
     routes_export,
     routes_jobs,
     routes_library,
     routes_media,
+    routes_normal,
     routes_search,
     routes_service,
     routes_speakers,
@@ -56,8 +58,8 @@ from soundalike.limits import Limits
 
 _DOC_FILES = "/_docs"
 _ROUTES = (
-    *(routes_search, routes_export, routes_library, routes_jobs, routes_vectors, routes_media),
-    *(routes_annotations, routes_speakers),
+    *(routes_search, routes_events, routes_export, routes_library, routes_jobs, routes_vectors),
+    *(routes_media, routes_annotations, routes_normal, routes_speakers),
 )
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.

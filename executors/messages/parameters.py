@@ -6,18 +6,21 @@ refuses unknown names as well.
 """
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Dict, List, Optional, Type, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
 from executors.messages.names import JINAS_OWN, PARAMETER_ALIASES, aliases_of
 from executors.messages.request_fields import pydantic_field
 from executors.messages.validation import invalid_values
+from soundalike.anomalies.requests import LearnRequest, WatchRequest
 from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_PAGE
+from soundalike.search.queries import Query
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
 
@@ -185,6 +188,55 @@ class TimelineParameters(NarrowedParameters):
     by: str = pydantic_field(TimelineRequest, "by")
 
 
+class EventsParameters(NarrowedParameters):
+    """Parameters of ``/events``."""
+
+    recording: Optional[str] = pydantic_field(EventsRequest, "recording")
+    min_score: float = pydantic_field(EventsRequest, "min_score")
+    order: str = pydantic_field(EventsRequest, "order")
+    max_per_recording: Optional[int] = pydantic_field(EventsRequest, "max_per_recording")
+    limit: Optional[int] = pydantic_field(EventsRequest, "limit")
+    gap_s: float = pydantic_field(EventsRequest, "gap_s")
+    min_duration_s: float = pydantic_field(EventsRequest, "min_duration_s")
+    reread_s: float = Field(
+        default=0.0,
+        description="above 0: return candidates, and which of their sound to send to /listen, so many "
+        "seconds at most",
+    )
+
+    def request(self, query: Query, filters: Filters) -> EventsRequest:
+        """Return the core's request.
+
+        Raises
+        ------
+        ParameterError
+            A value is out of its range.
+        """
+        return EventsRequest(
+            query=query,
+            filters=filters,
+            recording=self.recording,
+            min_score=self.min_score,
+            order=cast(EventOrder, self.order),
+            max_per_recording=self.max_per_recording,
+            limit=self.limit,
+            gap_s=self.gap_s,
+            min_duration_s=self.min_duration_s,
+            reread_s=self.reread_s,
+            collection=self.collection,
+        )
+
+
+class ListenParameters(RequestParameters):
+    """Parameters of ``/listen``."""
+
+    query_uri: str = Field(description="path of the query's sound")
+    query_start_s: float = Field(default=0.0, description="second at which the query begins")
+    query_end_s: Optional[float] = Field(default=None, description="second at which the query ends")
+    min_score: float = pydantic_field(EventsRequest, "min_score")
+    gap_s: float = pydantic_field(EventsRequest, "gap_s")
+
+
 class IdentifyParameters(RequestParameters):
     """Parameters of ``/identify``."""
 
@@ -237,12 +289,71 @@ class RemoveSpeakerParameters(RequestParameters):
     )
 
 
+class NormalParameters(RequestParameters):
+    """Parameters of ``/normal_remove``."""
+
+    name: str = Field(description="name of the model")
+
+
+class NormalModelsParameters(RequestParameters):
+    """Parameters of ``/normal_models``."""
+
+    name: Optional[str] = Field(default=None, description="only this model, with its recordings")
+
+
+class NormalLearnParameters(NormalParameters, CollectionParameters):
+    """Parameters of ``/normal_learn``."""
+
+    labels: List[str] = pydantic_field(Narrowing, "labels", default=[])
+    under: Optional[str] = pydantic_field(Narrowing, "under", default=None)
+    method: Optional[str] = pydantic_field(LearnRequest, "method")
+    false_alarm_rate: Optional[float] = pydantic_field(LearnRequest, "false_alarm_rate")
+    group_pattern: Optional[str] = pydantic_field(LearnRequest, "group_pattern")
+    replace: bool = pydantic_field(LearnRequest, "replace")
+    accept: bool = pydantic_field(LearnRequest, "accept")
+
+    @property
+    def request(self) -> LearnRequest:
+        """The core's request."""
+        return LearnRequest(
+            method=self.method,
+            false_alarm_rate=self.false_alarm_rate,
+            group_pattern=self.group_pattern,
+            replace=self.replace,
+            accept=self.accept,
+        )
+
+    @property
+    def filters(self) -> Filters:
+        """The store's filters."""
+        return Narrowing(labels=tuple(self.labels), under=self.under or "").filters("UTC")
+
+
+class NormalScoreParameters(NormalParameters, IndexParameters):
+    """Parameters of ``/normal_score``; the windows must be those of the model."""
+
+
+class NormalEventsParameters(NormalParameters):
+    """Parameters of ``/normal_events``."""
+
+    hours: float = pydantic_field(WatchRequest, "hours")
+    only_anomalous: bool = pydantic_field(WatchRequest, "only_anomalous")
+    limit: int = pydantic_field(WatchRequest, "limit")
+
+    @property
+    def request(self) -> WatchRequest:
+        """The core's request."""
+        return WatchRequest(hours=self.hours, only_anomalous=self.only_anomalous, limit=self.limit)
+
+
 #: The model of each endpoint.
 PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "index": IndexParameters,
     "index_vectors": VectorsParameters,
     "search": SearchParameters,
     "timeline": TimelineParameters,
+    "events": EventsParameters,
+    "listen": ListenParameters,
     "delete": CollectionParameters,
     "status": CollectionParameters,
     "recordings": RecordingsParameters,
@@ -260,4 +371,9 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "speakers": SpeakersParameters,
     "utterances": UtterancesParameters,
     "remove_speaker": RemoveSpeakerParameters,
+    "normal_models": NormalModelsParameters,
+    "normal_learn": NormalLearnParameters,
+    "normal_score": NormalScoreParameters,
+    "normal_events": NormalEventsParameters,
+    "normal_remove": NormalParameters,
 }

@@ -25,6 +25,7 @@ from executors.messages.documents import (
     to_spec,
     to_windows,
 )
+from executors.messages.events import EventsFound, ListenedDoc
 from executors.messages.failures import document_at_fault, mark_failed, request_at_fault
 from executors.messages.hits import write_hits
 from executors.messages.listings import (
@@ -37,6 +38,12 @@ from executors.messages.listings import (
     RemovedAnnotationsDoc,
     StoredDoc,
 )
+from executors.messages.normal import (
+    NormalModelDoc,
+    NormalScoreDoc,
+    RemovedNormalDoc,
+    WatchEventDoc,
+)
 from executors.messages.parameters import (
     AnnotateParameters,
     AnnotationChoice,
@@ -46,8 +53,15 @@ from executors.messages.parameters import (
     CountParameters,
     DropParameters,
     EnrolParameters,
+    EventsParameters,
     IdentifyParameters,
     IndexParameters,
+    ListenParameters,
+    NormalEventsParameters,
+    NormalLearnParameters,
+    NormalModelsParameters,
+    NormalParameters,
+    NormalScoreParameters,
     RecordingsParameters,
     RemoveSpeakerParameters,
     SearchParameters,
@@ -68,7 +82,15 @@ from executors.messages.speakers import (
     speaker_doc,
 )
 from executors.timescale_indexer import annotations
+from executors.timescale_indexer.events import recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
+from executors.timescale_indexer.normality import (
+    learn_model,
+    list_events,
+    list_models,
+    remove_model,
+    score_documents,
+)
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
 from executors.timescale_indexer.speaking import (
     enrol_voices,
@@ -92,8 +114,9 @@ from soundalike.types import BucketWidth
 discover_endpoints_once()
 
 _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
-_VECTORS = VectorsParameters()
+_VECTORS, _EVENTS = VectorsParameters(), EventsParameters()
 _IDENTIFY, _SPEAKERS = IdentifyParameters(), SpeakersParameters()
+_NORMAL_MODELS = NormalModelsParameters()
 _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
 _ANNOTATIONS, _ANNOTATE, _CHOICE = AnnotationsParameters(), AnnotateParameters(), AnnotationChoice()
 #: Documents that are committed together.
@@ -194,7 +217,7 @@ class TimescaleIndexer(Executor):
         return result
 
     def _query_of(
-        self, doc: EmbeddedClip, result: Union[SearchHits, Counted], collections: List[str]
+        self, doc: EmbeddedClip, result: Union[SearchHits, Counted, EventsFound], collections: List[str]
     ) -> Optional[EmbeddedQuery]:
         """Return the query of a document; None where that has an error, which is in the result."""
         if not doc.error_code:
@@ -233,6 +256,30 @@ class TimescaleIndexer(Executor):
                 start, end = bucket.start.isoformat(), bucket.end.isoformat()
                 result.buckets.append(BucketDoc(id=start, start=start, end=end, count=bucket.count))
         return result
+
+    @requests(on="/events")
+    def find_events(
+        self, docs: DocList[EmbeddedClip], parameters: EventsParameters = _EVENTS, **kwargs: Any
+    ) -> DocList[EventsFound]:
+        """Find the parts of recordings that resemble each query, by stored vectors."""
+        return DocList[EventsFound](self._events_of(doc, parameters) for doc in docs)
+
+    def _events_of(self, doc: EmbeddedClip, parameters: EventsParameters) -> EventsFound:
+        result = EventsFound(**_fields_of(EventsFound, doc), encoder=doc.encoder or None)
+        query = self._query_of(doc, result, [parameters.collection])
+        if query is None:
+            return result
+        copy_query(query, result)
+        with request_at_fault(result):
+            result.recordings = recordings_with_events(self._store, query, parameters)
+        return result
+
+    @requests(on="/listen")
+    def pass_listened(
+        self, docs: DocList[ListenedDoc], parameters: ListenParameters, **kwargs: Any
+    ) -> DocList[ListenedDoc]:
+        """Pass on what was heard, which needs no store."""
+        return docs
 
     @requests(on="/delete")
     def delete(
@@ -416,6 +463,44 @@ class TimescaleIndexer(Executor):
             There is no such speaker, or no such recording of the speaker.
         """
         return remove_voices(self._store, parameters)
+
+    @requests(on="/normal_models")
+    def normal_models(
+        self,
+        docs: DocList[given.SpokenClip],
+        parameters: NormalModelsParameters = _NORMAL_MODELS,
+        **kwargs: Any,
+    ) -> DocList[NormalModelDoc]:
+        """Return all models of what is normal, or one with its recordings."""
+        return list_models(self._store, parameters)
+
+    @requests(on="/normal_learn")
+    def normal_learn(
+        self, docs: DocList[given.SpokenClip], parameters: NormalLearnParameters, **kwargs: Any
+    ) -> DocList[NormalModelDoc]:
+        """Add recordings of a collection to a model of what is normal, or make it."""
+        return learn_model(self._store, parameters)
+
+    @requests(on="/normal_score")
+    def normal_score(
+        self, docs: DocList[EmbeddedClip], parameters: NormalScoreParameters, **kwargs: Any
+    ) -> DocList[NormalScoreDoc]:
+        """Score every recording with a model of what is normal."""
+        return score_documents(docs, self._store, parameters)
+
+    @requests(on="/normal_events")
+    def normal_events(
+        self, docs: DocList[given.SpokenClip], parameters: NormalEventsParameters, **kwargs: Any
+    ) -> DocList[WatchEventDoc]:
+        """Return what watching a folder has found in the last hours, the latest first."""
+        return list_events(self._store, parameters)
+
+    @requests(on="/normal_remove")
+    def normal_remove(
+        self, docs: DocList[given.SpokenClip], parameters: NormalParameters, **kwargs: Any
+    ) -> DocList[RemovedNormalDoc]:
+        """Remove a model of what is normal, with its events."""
+        return remove_model(self._store, parameters)
 
     @requests(on="/annotations")
     def annotations(

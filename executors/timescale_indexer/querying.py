@@ -10,6 +10,7 @@ from executors.messages.documents import (
     to_spec,
     to_windows,
 )
+from executors.messages.events import EventsFound
 from executors.messages.queries import excerpt_of
 from soundalike.errors import AudioError, DimensionMismatch, ParameterError, RecordingNotFound
 from soundalike.search.queries import (
@@ -63,7 +64,7 @@ def query_of(doc: EmbeddedClip, store: Store, collections: List[str]) -> Embedde
     )
 
 
-def copy_query(query: EmbeddedQuery, result: Union[SearchHits, Counted]) -> None:
+def copy_query(query: EmbeddedQuery, result: Union[SearchHits, Counted, EventsFound]) -> None:
     """Write the facts of a query that only the store has into its answer."""
     result.encoder = query.spec.encoder
     result.uri = query.name or result.uri

@@ -20,17 +20,22 @@ from executors.messages.documents import (
     to_windows,
     write_spec,
 )
+from executors.messages.events import HeardClip, ListenedDoc
 from executors.messages.failures import document_at_fault, mark_failed
 from executors.messages.parameters import (
     CollectionParameters,
     EnrolParameters,
+    EventsParameters,
     IdentifyParameters,
     IndexParameters,
+    ListenParameters,
+    NormalScoreParameters,
     SearchParameters,
     TimelineParameters,
     VerifyParameters,
 )
 from executors.messages.speakers import SpeechClip, VoiceDoc, spoken_fields
+from executors.vggish_encoder.listening import listen_to
 from soundalike.audio.speech import Speech
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
@@ -40,13 +45,14 @@ from soundalike.encoders.catalogue import credits_of
 from soundalike.encoders.choice import load_encoder
 from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import ParameterError, ServiceError, SoundalikeError
+from soundalike.events.listening import Hearing
 from soundalike.speakers.voice import VoiceEncoder, open_voice_encoder
 from soundalike.types import FloatArray
 
 discover_endpoints_once()
 
 _COLLECTION, _INDEX, _SEARCH = CollectionParameters(), IndexParameters(), SearchParameters()
-_IDENTIFY = IdentifyParameters()
+_IDENTIFY, _EVENTS = IdentifyParameters(), EventsParameters()
 
 
 class VGGishEncoder(Executor):
@@ -145,6 +151,27 @@ class VGGishEncoder(Executor):
         self._embed(cuts)
         return results
 
+    @requests(on="/normal_score")
+    def encode_recordings(
+        self, docs: DocList[SegmentedClip], parameters: NormalScoreParameters, **kwargs: Any
+    ) -> DocList[EmbeddedClip]:
+        """Embed recordings that are scored, as above."""
+        return self._encoded(docs)
+
+    @requests(on="/events")
+    def encode_events(
+        self, docs: DocList[SegmentedClip], parameters: EventsParameters = _EVENTS, **kwargs: Any
+    ) -> DocList[EmbeddedClip]:
+        """Embed queries for events, as above."""
+        return self._encoded(docs)
+
+    @requests(on="/listen")
+    def listen(
+        self, docs: DocList[HeardClip], parameters: ListenParameters, **kwargs: Any
+    ) -> DocList[ListenedDoc]:
+        """Compare parts of recordings with the query, step by step."""
+        return listen_to(docs, parameters, Hearing(self._encoder), self._samples)
+
     @requests(on="/enrol")
     def encode_voices_to_enrol(
         self, docs: DocList[SpeechClip], parameters: EnrolParameters, **kwargs: Any
@@ -220,7 +247,7 @@ class VGGishEncoder(Executor):
             chunks=doc.chunks,
         )
 
-    def _samples(self, doc: Union[SegmentedClip, SpeechClip]) -> FloatArray:
+    def _samples(self, doc: Union[SegmentedClip, SpeechClip, HeardClip]) -> FloatArray:
         if doc.spool_name:
             return spool.take(self._spool_dir, doc.spool_name)
         if doc.samples is None:

@@ -61,12 +61,12 @@ class NormalModel:
     @cached_property
     def calibration(self) -> Calibration:
         """The threshold and its rate."""
-        return calibrate(self.held_out.scores, self.held_out.peaks, self.false_alarm_rate, self.n_groups)
+        return calibrate(self.held_out.scores, self.held_out.peaks, self.sessions, self.false_alarm_rate)
 
     @property
-    def n_groups(self) -> int:
-        """Number of groups of recordings that belong together."""
-        return len({found.group for found in self.recordings})
+    def sessions(self) -> list[str]:
+        """The session of each recording."""
+        return sessions_of(self.recordings)
 
     @property
     def n_windows(self) -> int:
@@ -118,7 +118,7 @@ class NormalModel:
             threshold=limits.threshold,
             is_anomalous=is_anomalous,
             false_alarm_rate=limits.rate,
-            p_value=p_value(score, self.held_out.scores),
+            p_value=p_value(score, self.held_out.scores, self.sessions),
             windows=windows,
             regions=regions or ([windows[worst]] if is_anomalous else []),
             worst=windows[worst],
@@ -172,10 +172,7 @@ def fit(
             f"there are {len(learned)} different normal recordings with a sound; give at least "
             f"{MIN_RECORDINGS}"
         )
-    # Too few sessions to leave one out: then the interval alone says how little is known.
-    sessions = [found.group for found in learned]
-    if len(set(sessions)) < MIN_RECORDINGS:
-        sessions = [found.recording_id for found in learned]
+    sessions = sessions_of(learned)
     n_worst = worst_windows([len(found.vectors) for found in learned])
     candidates = tuple(METHODS) if method == "auto" else (method,)
     found = {name: hold_out(learned, sessions, METHODS[name], n_worst) for name in candidates}
@@ -190,6 +187,14 @@ def fit(
         held_out=found[chosen],
         power={name: one.power for name, one in found.items()},
     )
+
+
+def sessions_of(recordings: Sequence[NormalRecording]) -> list[str]:
+    """Return the session of each recording; too few sessions to leave one out are not believed."""
+    groups = [found.group for found in recordings]
+    if len(set(groups)) < MIN_RECORDINGS:
+        return [found.recording_id for found in recordings]
+    return groups
 
 
 def worst_windows(counts: Sequence[int]) -> int:

@@ -14,7 +14,7 @@ def summary_of(model: NormalModel) -> dict[str, Any]:
     return {
         **asdict(model.spec),
         "recordings": len(model.recordings),
-        "groups": model.n_groups,
+        "sessions": len(set(model.sessions)),
         "windows": model.n_windows,
         "accepted": sum(found.is_accepted for found in model.recordings),
         "method": model.method,
@@ -33,9 +33,11 @@ def warnings_of(model: NormalModel) -> list[str]:
     limits = model.calibration
     if limits.rate <= model.false_alarm_rate + 1e-9:
         return []
+    n_sessions = len(set(model.sessions))
+    what = "recordings" if n_sessions == len(model.recordings) else "sessions of recordings"
     needed = round(1 / model.false_alarm_rate) - 1
     return [
-        f"{len(model.recordings)} normal recordings promise no less than {limits.rate:.1%} false alarms "
+        f"{n_sessions} normal {what} promise no less than {limits.rate:.1%} false alarms "
         f"(95 % interval {limits.low:.1%} to {limits.high:.1%}), not {model.false_alarm_rate:.1%}; "
         f"learn at least {needed}"
     ]

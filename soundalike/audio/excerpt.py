@@ -14,6 +14,10 @@ from soundalike.types import Window
 LATEST_S = 1e9
 
 
+#: Half the usual length of a window.
+_AROUND_S = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class Excerpt:
     """A part of a recording, in seconds from its start; the whole recording by default.
@@ -70,6 +74,13 @@ class Excerpt:
     def stop_s(self) -> float:
         """Last second of the slice; infinite for the end of the recording."""
         return math.inf if self.end_s is None else self.end_s
+
+    @property
+    def bounds_s(self) -> tuple[float, float]:
+        """First and last second; for a moment those of the four seconds around it."""
+        if self.at_s is not None:
+            return max(0.0, self.at_s - _AROUND_S), self.at_s + _AROUND_S
+        return self.begin_s, self.stop_s
 
     def windows_of(self, windows: Sequence[Window]) -> list[Window]:
         """Select the windows of the excerpt.

@@ -147,12 +147,12 @@ def line(row: Mapping[str, Any]) -> str:
 
 def _progress() -> Callable[[int, int | None], None]:
     """Return a function that shows how many recordings are done, if that takes long."""
-    show: Callable[[int], None] | None = None
+    shown: dict[bool, Callable[[int], None]] = {}
 
     def on_progress(done: int, total: int | None) -> None:
-        nonlocal show
-        if total is not None:
-            show = show or output.progress(total, "recordings")
-            show(done)
+        is_known = total is not None
+        if is_known not in shown:
+            shown[is_known] = output.progress(total, "recordings" if is_known else "compared")
+        shown[is_known](done)
 
     return on_progress

@@ -89,8 +89,8 @@ def to_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def progress(total: int, label: str) -> Callable[[int], None]:
-    """Return a function that shows on stderr how many of `total` are done.
+def progress(total: int | None, label: str) -> Callable[[int], None]:
+    """Return a function that shows on stderr how many of `total` are done; None: it is not known.
 
     On a terminal the line is rewritten; elsewhere a line appears every few seconds.
     """
@@ -107,7 +107,7 @@ def progress(total: int, label: str) -> Callable[[int], None]:
 
     def show(done: int) -> None:
         bar.update(done - bar.n)
-        if done >= total:
+        if total is not None and done >= total:
             bar.close()
 
     return show

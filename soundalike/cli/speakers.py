@@ -12,6 +12,7 @@ import click
 
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
+from soundalike.cli.search import NO_GOOD_MATCH
 from soundalike.config import DOWNLOADABLE, PRECISIONS, SPEAKER_MODEL
 from soundalike.errors import AudioError, ParameterError
 from soundalike.speakers.requests import Acceptance
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from soundalike.speakers.voice import VoiceEncoder
     from soundalike.store import Store
 
-#: Exit status of an answer that is no: an unknown voice, or another speaker's.
-REJECTED = 1
 _ACTIONS = ("enrol", "identify", "verify", "list", "remove", "evaluate")
 #: Words that an action needs at least.
 _WORDS = {
@@ -52,7 +51,7 @@ _WORDS = {
         nargs=-1,
         type=options.FileName(str),
         metavar="[NAME|FILE]...",
-        help="name of the speaker, and sound files",
+        help="the speaker's name, and recordings: files, or folders for enrol",
     ),
     options.option_of(
         Acceptance, "max_false_accepts", "--max-false-accepts", type=float, metavar="RATE"
@@ -224,7 +223,7 @@ def _identify(
             output.note(f"failed: {output.visible(file)}: {exc.message} [{exc.code}]")
             status = exc.exit_status
             continue
-        status = status or (REJECTED if found.speaker is None else 0)
+        status = status or (NO_GOOD_MATCH if found.speaker is None else 0)
         row = identification_json(found)
         if as_json:
             output.json_line(row)
@@ -259,7 +258,7 @@ def _verify(
             f"score {found.score:.3f}"
         )
         _tell_threshold(row)
-    return 0 if found.accepted else REJECTED
+    return 0 if found.accepted else NO_GOOD_MATCH
 
 
 def _tell_threshold(row: dict[str, Any]) -> None:

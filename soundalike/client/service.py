@@ -159,6 +159,12 @@ class Service:
                 values[name] = values[name] and _moment(values[name])
             return values
 
+    def models(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return the encoder in use, and the models that the service knows."""
+        found = self._connection.get("/api/models")
+        with self._connection.expected_form():
+            return dict(found["encoder"]), list(found["models"])
+
     def collections(self) -> list[dict[str, Any]]:
         """Return the collections."""
         with self._connection.expected_form():

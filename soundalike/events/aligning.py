@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.events.activity import joined
-from soundalike.events.listening import HOP_S, Listener, QuerySound, Stretch, pooled
+from soundalike.events.listening import HOP_S, Hearing, QuerySound, Stretch, pooled
 from soundalike.events.screening import Found
 from soundalike.types import FloatArray
 
@@ -16,8 +16,9 @@ from soundalike.types import FloatArray
 _NEAR_S = 0.75
 #: An alignment stands out if it is so many deviations above the middle one.
 _RARE = 6.0
-#: Within active parts so many times as long as the query, or longer, its own place is looked for.
-_LONG = 2.0
+#: Active parts that are at least and at most so many times as long as the query are taken as they are.
+#: Longer ones may hold it among other sounds; of it, shorter ones may be what rises above the noise.
+_SHORT, _LONG = 0.5, 2.0
 #: Share of the alignment in the score; the other is that of the sound as a whole.
 _ALIGNED = 0.5
 #: What a part loses that is e times as long as the query, or as short.
@@ -29,7 +30,7 @@ Span = tuple[float, float]
 
 
 def align(
-    listener: Listener, query: QuerySound, stretch: Stretch, gap_s: float, min_score: float
+    hearing: Hearing, query: QuerySound, stretch: Stretch, gap_s: float, min_score: float
 ) -> list[Found]:
     """Return the parts of a stretch that resemble the query, the best first, none overlapping.
 
@@ -39,7 +40,7 @@ def align(
 
     Parameters
     ----------
-    listener : Listener
+    hearing : Hearing
     query : QuerySound
     stretch : Stretch
     gap_s : float
@@ -54,7 +55,7 @@ def align(
     """
     length_s = query.end_s - query.start_s
     backgrounds = [_background(track.vectors) for track in stretch.tracks]
-    heard = [listener.tracks(one) for one in listener.masked(query, stretch)]
+    heard = [hearing.tracks(one) for one in hearing.masked(query, stretch)]
     aligned = np.zeros(len(stretch.tracks[0].vectors))
     for each in heard:
         for track, background, own in zip(stretch.tracks, backgrounds, each, strict=True):
@@ -103,13 +104,13 @@ def _diagonal(vectors: FloatArray, query: FloatArray) -> npt.NDArray[np.float64]
 def _peaks(
     aligned: npt.NDArray[np.float64], length_s: float, duration_s: float, active: Sequence[Span]
 ) -> list[Span]:
-    """Return where the query itself seems to be within longer sounds, and where nothing is active."""
+    """Return where the query itself seems to be, apart from active parts of about its length."""
     middle = float(np.median(aligned))
     least = middle + _RARE * 1.4826 * float(np.median(np.abs(aligned - middle)))
     room = max(1, round(length_s / HOP_S / 2))
     left = aligned.copy()
     for begin_s, end_s in active:
-        if end_s - begin_s <= _LONG * length_s:
+        if _SHORT * length_s <= end_s - begin_s <= _LONG * length_s:
             # The query would begin before the end of this part, and end after its begin.
             first = max(0, int((begin_s - length_s) / HOP_S) + 1)
             left[first : int(end_s / HOP_S) + 1] = -1.0

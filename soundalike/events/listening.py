@@ -11,7 +11,6 @@ import numpy as np
 import soxr
 
 from soundalike.audio import front_end
-from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.loading import load_audio
 from soundalike.audio.parts import Part
 from soundalike.audio.sandbox import IsolatedDecoding
@@ -99,51 +98,27 @@ class QuerySound:
     end_s: float
 
 
-class Listener:
-    """Reads parts of recordings and embeds them in small steps.
+class Hearing:
+    """Embeds samples in small steps.
 
     Parameters
     ----------
     encoder : Encoder
         That of the collection.
-    decoding : IsolatedDecoding
-        Processes that decode.
-    locate : callable, optional
-        Returns the path of a stored recording that may be read, or raises an `AudioError`.
     """
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        decoding: IsolatedDecoding,
-        locate: Callable[[str], Path] = resolve_path,
-    ) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._decoding = decoding
-        self._locate = locate
         self.rate_hz = sample_rate_hz(encoder)
-        self._kept: OrderedDict[tuple[str, float, float], Stretch | None] = OrderedDict()
 
-    @staticmethod
-    def stat(uri: str) -> FileStat | None:
-        """Return size and time of a recording's file; None if it is gone."""
-        try:
-            return snapshot(uri).stat
-        except AudioError:
-            return None
+    def hear(self, samples: FloatArray) -> Stretch | None:
+        """Return a part of a recording; None if it is too short.
 
-    def stretch(self, uri: str, start_s: float, end_s: float) -> Stretch | None:
-        """Return a part of a stored recording; None if its file is gone or cannot be read."""
-        key = (uri, start_s, end_s)
-        if key not in self._kept:
-            samples = self._stored(uri, start_s, end_s)
-            while len(self._kept) >= _KEPT:
-                self._kept.popitem(last=False)
-            self._kept[key] = None if samples is None else self._stretch(samples)
-        self._kept.move_to_end(key)
-        return self._kept[key]
-
-    def _stretch(self, samples: FloatArray) -> Stretch | None:
+        Parameters
+        ----------
+        samples : (n_samples,) float32
+            Mono at `rate_hz`.
+        """
         heard = _resampled(samples, self.rate_hz, front_end.SAMPLE_RATE_HZ)
         if len(heard) < front_end.PATCH_SAMPLES:
             return None
@@ -163,43 +138,14 @@ class Listener:
         tracks = self.tracks(samples, log_mel)
         return Stretch(active, tracks, noise, contrast_db, len(samples) / self.rate_hz)
 
-    def _stored(self, uri: str, start_s: float, end_s: float) -> FloatArray | None:
-        try:
-            return self._loaded(self._locate(uri), start_s, end_s)
-        except (AudioError, ParameterError):
-            return None
-
-    def query_sound(self, query: Query, uri: str) -> QuerySound | None:
-        """Return the loud part of a query; None for a vector or a text, and if its file is gone.
-
-        Parameters
-        ----------
-        query : Query
-        uri : str
-            Path of the query if it is a stored recording.
-        """
-        if query.source is None and query.recording_id is None:
-            return None
-        start_s, end_s = _bounds(query.excerpt)
-        if isinstance(query.source, bytes):
-            samples: FloatArray | None = self._loaded(query.source, start_s, end_s)
-        elif query.source is not None:
-            samples = self._loaded(resolve_path(query.source), start_s, end_s)
-        else:
-            samples = self._stored(uri, start_s, end_s)
-        if samples is None or not samples.any():
+    def loud_part(self, samples: FloatArray, start_s: float) -> QuerySound | None:
+        """Return the loud part of a query whose samples begin at a second; None if it is silent."""
+        if not samples.any():
             return None
         begin, end = active_part(samples, self.rate_hz)
         return QuerySound(
             samples[begin:end], start_s + begin / self.rate_hz, start_s + end / self.rate_hz
         )
-
-    def _loaded(self, source: Path | bytes, start_s: float, end_s: float) -> FloatArray:
-        waveform = self._decoding.run(
-            load_audio, source, Part(start_s, end_s), sample_rate_hz=self.rate_hz
-        )
-        samples: FloatArray = waveform.samples
-        return samples
 
     def tracks(self, samples: FloatArray, log_mel: FloatArray | None = None) -> list[Track]:
         """Return the vectors of samples, one track for each network.
@@ -237,10 +183,81 @@ class Listener:
         return [(query.samples * gain + bed).astype(np.float32) for gain in gains]
 
 
-def _bounds(excerpt: Excerpt) -> tuple[float, float]:
-    if excerpt.at_s is not None:
-        return max(0.0, excerpt.at_s - 2.0), excerpt.at_s + 2.0
-    return excerpt.start_s or 0.0, np.inf if excerpt.end_s is None else excerpt.end_s
+class Listener(Hearing):
+    """Reads parts of recordings and embeds them in small steps.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        That of the collection.
+    decoding : IsolatedDecoding
+        Processes that decode.
+    locate : callable, optional
+        Returns the path of a stored recording that may be read, or raises an `AudioError`.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        decoding: IsolatedDecoding,
+        locate: Callable[[str], Path] = resolve_path,
+    ) -> None:
+        super().__init__(encoder)
+        self._decoding = decoding
+        self._locate = locate
+        self._kept: OrderedDict[tuple[str, float, float], Stretch | None] = OrderedDict()
+
+    @staticmethod
+    def stat(uri: str) -> FileStat | None:
+        """Return size and time of a recording's file; None if it is gone."""
+        try:
+            return snapshot(uri).stat
+        except AudioError:
+            return None
+
+    def stretch(self, uri: str, start_s: float, end_s: float) -> Stretch | None:
+        """Return a part of a stored recording; None if its file is gone or cannot be read."""
+        key = (uri, start_s, end_s)
+        if key not in self._kept:
+            samples = self._stored(uri, start_s, end_s)
+            while len(self._kept) >= _KEPT:
+                self._kept.popitem(last=False)
+            self._kept[key] = None if samples is None else self.hear(samples)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _stored(self, uri: str, start_s: float, end_s: float) -> FloatArray | None:
+        try:
+            return self._loaded(self._locate(uri), start_s, end_s)
+        except (AudioError, ParameterError):
+            return None
+
+    def query_sound(self, query: Query, uri: str) -> QuerySound | None:
+        """Return the loud part of a query; None for a vector or a text, and if its file is gone.
+
+        Parameters
+        ----------
+        query : Query
+        uri : str
+            Path of the query if it is a stored recording.
+        """
+        if query.source is None and query.recording_id is None:
+            return None
+        start_s, end_s = query.excerpt.bounds_s
+        if isinstance(query.source, bytes):
+            samples: FloatArray | None = self._loaded(query.source, start_s, end_s)
+        elif query.source is not None:
+            samples = self._loaded(resolve_path(query.source), start_s, end_s)
+        else:
+            samples = self._stored(uri, start_s, end_s)
+        return None if samples is None else self.loud_part(samples, start_s)
+
+    def _loaded(self, source: Path | bytes, start_s: float, end_s: float) -> FloatArray:
+        waveform = self._decoding.run(
+            load_audio, source, Part(start_s, end_s), sample_rate_hz=self.rate_hz
+        )
+        samples: FloatArray = waveform.samples
+        return samples
 
 
 def _resampled(samples: FloatArray, from_hz: int, to_hz: int) -> FloatArray:

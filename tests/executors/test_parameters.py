@@ -13,6 +13,8 @@ from executors.messages.parameters import PARAMETERS, CollectionParameters, Sear
 from executors.timescale_indexer.listing import to_drop
 from soundalike.errors import ParameterError, UnknownParameter
 
+VOICES = ("enrol", "identify", "verify")
+
 
 @pytest.mark.parametrize("endpoint", sorted(PARAMETERS))
 def test_an_unknown_parameter_is_refused_at_every_endpoint(endpoint: str):
@@ -23,8 +25,8 @@ def test_an_unknown_parameter_is_refused_at_every_endpoint(endpoint: str):
 @pytest.mark.parametrize(
     ("folder", "endpoints"),
     [
-        ("audio_segmenter", {"index", "search", "timeline"}),
-        ("vggish_encoder", {"index", "search", "timeline", "status"}),
+        ("audio_segmenter", {"index", "search", "timeline", *VOICES}),
+        ("vggish_encoder", {"index", "search", "timeline", "status", *VOICES}),
         ("timescale_indexer", set(PARAMETERS)),
         ("max_score_ranker", set(PARAMETERS)),
     ],

@@ -53,6 +53,10 @@ METHODS = {
         *("identify_speaker", "identify_speaker_upload", "verify_speaker", "verify_speaker_upload"),
         *("remove_speaker", "remove_utterance", "get_utterance_audio"),
     },
+    "normal": {
+        *("list_normal_models", "get_normal_model", "learn_normal", "remove_normal"),
+        *("score_normal", "score_normal_upload", "list_normal_events", "get_normal_spectrogram"),
+    },
     "service": {"get_page", "get_health", "get_metrics"},
     "jina": {
         *(
@@ -67,6 +71,8 @@ METHODS = {
         *("jina_annotations", "jina_annotation_labels", "jina_annotate", "jina_remove_annotations"),
         *("jina_enrol", "jina_identify", "jina_verify", "jina_speakers", "jina_utterances"),
         "jina_remove_speaker",
+        *("jina_normal_models", "jina_normal_learn", "jina_normal_score", "jina_normal_events"),
+        "jina_normal_remove",
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -128,7 +134,7 @@ def test_ids_of_operations_are_the_names_of_methods(described: dict[str, Any]):
 def test_operations_say_what_they_do_in_plain_words(described: dict[str, Any]):
     verbs = {"Search", "Count", "Get", "List", "Delete", "Upload", "Index", "Cancel", "Watch", "Play"}
     for path, _, operation in _operations(described):
-        verbs |= {"Draw", "Check", "Enrol", "Identify", "Verify", "Remove"}
+        verbs |= {"Draw", "Check", "Enrol", "Identify", "Verify", "Remove", "Learn", "Score"}
         assert operation["summary"].split()[0].rstrip(",") in verbs, path
         assert operation["description"], path
 
@@ -269,6 +275,7 @@ def _fill(service: Service, toy_data: Path) -> None:
     service.post("/index", {"uri": str(siren)}, {"uri": str(rain)}, other)
     service.post("/index", {"uri": str(rain)}, collection="scratch")
     service.post("/enrol", {"uri": str(siren)}, speaker="Ann Example")
+    service.post("/normal_learn", name="pump7")
 
 
 def test_every_example_is_answered(
@@ -287,7 +294,13 @@ def test_every_example_is_answered(
     wrong = {}
     for path, method, operation in _operations(described):
         is_of_speaker = path.startswith("/api/speakers/{name}") or path in ("/verify", "/utterances")
-        if method == "delete" or is_of_speaker or path in ("/delete", "/drop", "/remove_speaker"):
+        is_of_model = "/normal/{name}" in path or path.startswith("/normal_")
+        if (
+            method == "delete"
+            or is_of_speaker
+            or is_of_model
+            or path in ("/delete", "/drop", "/remove_speaker")
+        ):
             _fill(service, toy_data)
         answer = caller.call(path, method, operation)
         if path == "/health" and answer.status_code == 503:

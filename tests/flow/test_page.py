@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import requests
 from playwright.sync_api import expect
@@ -453,6 +454,38 @@ def test_a_job_is_followed_through_a_restart_of_the_service(page: Any, toy_data:
     job = page.locator(".job", has=page.locator(f"[title='{toy_data / 'rain'}']")).first
     expect(job).to_contain_text(re.compile(r"done: (\d+) of \1 files, \1 added"))
     assert next(failures, None) is None, "no answer was lost"
+
+
+def test_a_recording_is_scored_beside_its_nearest_normal_clip(
+    page: Any, service: Service, tmp_path: Path, write_wav: Any
+):
+    rng = np.random.default_rng(0)
+    at = np.arange(5 * 16_000) / 16_000
+    hums = [
+        write_wav(
+            tmp_path / f"hum{number}.wav",
+            0.1 * np.sin(2 * np.pi * (200 + number) * at) + 0.01 * rng.normal(size=at.size),
+        )
+        for number in range(4)
+    ]
+    hiss = write_wav(tmp_path / "hiss.wav", 0.2 * rng.normal(size=at.size))
+    page.goto(f"{page.address}#/normal")
+    expect(page.locator("#normal-models")).to_contain_text("No models yet")
+    service.post("/index", *({"uri": str(path)} for path in hums), collection="pumps")
+    service.post("/normal_learn", name="pump", collection="pumps")
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("#normal-models")).to_contain_text("4 normal recordings, 20 % false alarms")
+    expect(page.locator("#normal-events")).to_contain_text("No recording was watched")
+    page.set_input_files("#normal-file", hiss)
+    page.locator("#normal-score").click()
+    answer = page.locator("#normal-answer")
+    expect(answer).to_contain_text("Anomalous: score")
+    expect(answer).to_contain_text(f"Unusual: 0.0{DASH}5.0 s")
+    expect(answer).to_contain_text("Nearest normal clip: hum")
+    expect(answer.locator("img")).to_have_count(2)
+    service.post("/normal_remove", name="pump")
+    assert is_not_wider_than_the_screen(page)
+    assert page.complaints == []
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from docarray import DocList
 from jina import Client
 
 from executors.messages.documents import Clip, Found
+from soundalike import client
 from soundalike.audio.windows import WindowPlan
 from soundalike.cli.main import main
 from soundalike.config import Settings
@@ -181,6 +182,7 @@ def test_the_models_of_a_service(hearing: Service, service: Service):
     assert states["tiny"] == ("installed", True)
     assert states["panns-cnn14"] == ("file needed", False)
     assert states["aisfx"] == ("not here", False)
+    assert client.Service(client.Connection(hearing.url)).models() == (found["encoder"], found["models"])
     other = requests.get(f"{service.url}/api/models", timeout=60).json()["encoder"]
     assert (other["name"], other["takes_text"]) == ("logmel-modulation", False)
 

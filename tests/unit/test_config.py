@@ -139,9 +139,11 @@ def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "SOUNDALIKE_CHECKPOINT": "mine.ckpt",
             "SOUNDALIKE_PRECISION": "bfloat16",
             "SOUNDALIKE_ROOTS": "sounds:/more",
+            "SOUNDALIKE_SPEAKER_MODEL": "logmel-modulation",
         }
     )
     environ = settings.to_env()
+    assert environ["SOUNDALIKE_SPEAKER_MODEL"] == "logmel-modulation"
     assert environ["SOUNDALIKE_DATA_DIR"] == str(tmp_path / "data")  # valid in any working directory
     assert environ["SOUNDALIKE_ROOTS"] == f"{tmp_path}/sounds:/more"
     again = Settings.from_env(environ)
@@ -160,6 +162,7 @@ def test_to_env_leaves_out_what_is_not_set():
         "SOUNDALIKE_PRECISION",
         "SOUNDALIKE_TIME_ZONE",
         "SOUNDALIKE_UPLOADS_DIR",
+        "SOUNDALIKE_SPEAKER_MODEL",
     }
 
 

@@ -17,6 +17,8 @@ SIREN, RAIN = "toy-data/siren/siren_1.mp3", "toy-data/rain/rain_1.mp3"
 SIREN_ID = "f68f64a7-959e-dbd5-c956-4fe5a2ba2c00"
 #: A name of something to delete.
 SCRATCH = "scratch"
+#: Name of a model of what is normal in examples.
+MACHINE = "pump7"
 #: Name of a speaker in examples.
 SPEAKER = "Ann Example"
 

@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
-from executors.gateway.api import models, routes_speakers
+from executors.gateway.api import models, routes_normal, routes_speakers
 from executors.gateway.api.described import schema_of, upload_form_of
 from executors.gateway.api.description_jina import with_examples
 from executors.gateway.api.description_schemas import renamed, tidy_schemas, without_null
@@ -32,6 +32,7 @@ _TAGS = {
     "library": "List, count and delete recordings",
     "indexing": "Upload or index recordings, and watch the job",
     "playback": "Play recordings and draw them",
+    "normal": "Learn what sounds normal, and find what does not",
     "speakers": "Enrol, identify and verify speakers",
     "service": "Health, metrics and the web page",
     "jina": "The Flow's endpoints, which take and return Jina's documents",
@@ -98,7 +99,7 @@ def _description(app: FastAPI, *, has_key: bool) -> Dict[str, Any]:
 
 def _own_schemas() -> Dict[str, Any]:
     """Return the schemas of bodies that routes read and write by themselves."""
-    search, timeline = models.SearchRequest, models.TimelineRequest
+    search, timeline, events = models.SearchRequest, models.TimelineRequest, models.EventsRequest
     voice, enrolment = routes_speakers.VoiceRequest, routes_speakers.EnrolRequest
     by_file = "A search by a sound file, which is not kept."
     over_time = "A count over time of sounds similar to a sound file, which is not kept."
@@ -106,8 +107,16 @@ def _own_schemas() -> Dict[str, Any]:
         "Problem": schema_of(models.Problem),
         "SearchRequest": schema_of(search),
         "TimelineRequest": schema_of(timeline),
+        "EventsRequest": schema_of(events),
         "Body_search_upload": upload_form_of(search, _OTHER_SOURCES, by_file),
         "Body_timeline_upload": upload_form_of(timeline, _OTHER_SOURCES, over_time),
+        "Body_events_upload": upload_form_of(
+            events, _OTHER_SOURCES, "A search for every occurrence of a sound file, which is not kept."
+        ),
+        "ScoreNormalRequest": schema_of(routes_normal.ScoreNormalRequest),
+        "Body_score_normal_upload": upload_form_of(
+            routes_normal.ScoreNormalRequest, _OTHER_SOURCES, "A recording to score, which is not kept."
+        ),
         "EnrolRequest": schema_of(enrolment),
         "VoiceRequest": schema_of(voice),
         "Body_enrol_speaker_upload": upload_form_of(

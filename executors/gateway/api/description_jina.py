@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from executors.gateway.api.described import (
     BODY,
     JSON,
+    MACHINE,
     RAIN,
     SCRATCH,
     SIREN,
@@ -29,6 +30,11 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     ),
     "search": ("Search", {"data": _QUERY, "parameters": {"top_k": 3}}),
     "timeline": ("Count matches over time", {"data": _QUERY, "parameters": {"min_score": 0.5}}),
+    "events": ("Search for events", {"data": _QUERY}),
+    "listen": (
+        "Compare sound with a query",
+        {"data": [{"uri": SIREN, "end_s": 10.0}], "parameters": {"query_uri": SIREN}},
+    ),
     "recordings": ("List or look up recordings", {"data": [{"recording_id": SIREN_ID}]}),
     "labels": ("List labels", {"data": []}),
     "folders": ("List folders", {"data": []}),
@@ -48,6 +54,14 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "verify": ("Verify a speaker", {"data": _QUERY, "parameters": {"speaker": SPEAKER}}),
     "speakers": ("List speakers", {"data": []}),
     "utterances": ("List a speaker's recordings", {"data": [], "parameters": {"speaker": SPEAKER}}),
+    "normal_models": ("List models of what is normal", {"data": []}),
+    "normal_learn": (
+        "Learn what is normal",
+        {"data": [], "parameters": {"name": MACHINE, "collection": "default"}},
+    ),
+    "normal_score": ("Score recordings", {"data": _QUERY, "parameters": {"name": MACHINE}}),
+    "normal_events": ("List watched recordings", {"data": [], "parameters": {"name": MACHINE}}),
+    "normal_remove": ("Remove a model of what is normal", {"data": [], "parameters": {"name": MACHINE}}),
     "remove_speaker": ("Remove a speaker", {"data": [], "parameters": {"speaker": SPEAKER}}),
 }
 _FAILURES = (*BODY, 401, 403, 409, 422, 429, 500, 503, 507)

@@ -15,10 +15,13 @@ from executors.messages.request_fields import pydantic_field
 from soundalike.audio.cut_outs import CutOutFormat
 from soundalike.audio.excerpt import Excerpt
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.events.requests import EventOrder
+from soundalike.events.requests import EventsRequest as CoreEventsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_TOP_K, GroupBy
 from soundalike.results.cut_outs import CutOutRequest
 from soundalike.search import requests as core
+from soundalike.search.queries import Query
 from soundalike.types import BucketWidth
 
 #: Other names of parameters, which are taken and not described.
@@ -134,6 +137,9 @@ class SearchRequest(Narrowing):
     max_false_alarms: Optional[float] = pydantic_field(core.SearchRequest, "max_false_alarms")
 
 
+#: Events of an answer unless the request says otherwise.
+EVENTS_OF_AN_ANSWER = 10_000
+
 ExportFormat = Literal["csv", "jsonl", "parquet", "audacity", "raven", "m3u", "zip"]
 FORMAT = "csv, jsonl, parquet, audacity, raven, m3u, or zip: a cut-out of each span"
 
@@ -179,6 +185,91 @@ class TimelineRequest(Narrowing):
 
     min_score: float = pydantic_field(core.TimelineRequest, "min_score", examples=[0.5])
     by: BucketWidth = pydantic_field(core.TimelineRequest, "by")
+
+
+class EventsRequest(Narrowing):
+    """A search for every occurrence of one of the sources of `SearchRequest`."""
+
+    recording: Optional[str] = pydantic_field(CoreEventsRequest, "recording")
+    min_score: float = pydantic_field(CoreEventsRequest, "min_score")
+    order: EventOrder = pydantic_field(CoreEventsRequest, "order")
+    max_per_recording: Optional[int] = pydantic_field(
+        CoreEventsRequest, "max_per_recording", is_limited=True
+    )
+    limit: int = pydantic_field(CoreEventsRequest, "limit", is_limited=True, default=EVENTS_OF_AN_ANSWER)
+    gap_s: float = pydantic_field(CoreEventsRequest, "gap_s", is_limited=True)
+    min_duration_s: float = pydantic_field(CoreEventsRequest, "min_duration_s", is_limited=True)
+    reread_s: float = pydantic_field(CoreEventsRequest, "reread_s", is_limited=True)
+
+    def request(self, default_zone: str) -> CoreEventsRequest:
+        """Return the core's request; its query is not this one, which the Flow reads.
+
+        Parameters
+        ----------
+        default_zone : str
+            The time zone where none was given.
+
+        Raises
+        ------
+        ParameterError
+            A time or the zone cannot be read, or a value is out of its range.
+        """
+        times = core.Narrowing(
+            since=self.since,
+            until=self.until,
+            time_of_day=self.time_of_day,
+            time_zone=self.time_zone,
+        )
+        return CoreEventsRequest(
+            query=Query(vector=[1.0]),
+            filters=times.filters(default_zone),
+            recording=self.recording,
+            exclude_self=self.exclude_self,
+            min_score=self.min_score,
+            order=self.order,
+            max_per_recording=self.max_per_recording,
+            limit=self.limit,
+            gap_s=self.gap_s,
+            min_duration_s=self.min_duration_s,
+            reread_s=self.reread_s,
+            collection=self.collection,
+        )
+
+
+class Event(BaseModel):
+    """One occurrence of a query in a recording."""
+
+    uri: str
+    recording_id: str
+    start_s: float
+    end_s: float
+    query_start_s: Optional[float] = Field(description="seconds; null for a vector, a text or a label")
+    query_end_s: Optional[float] = Field(description="seconds; null for a vector, a text or a label")
+    score: float
+    false_alarm_rate: Optional[float] = Field(
+        description="expected events of this score in an hour of other sound; null: unknown"
+    )
+    occurred_at: Optional[str] = Field(description="ISO-8601; null: unknown")
+    label: Optional[str]
+    tags: Dict[str, Any]
+    recorded_at: Optional[str]
+    recorded_at_source: Optional[str]
+    duration_s: float = Field(description="of the whole recording")
+    collection: str
+    encoder: str
+
+
+class EventsAnswer(BaseModel):
+    """Every occurrence of a query."""
+
+    uri: Optional[str]
+    recording_id: Optional[str]
+    duration_s: float = Field(description="of the query")
+    encoder: Optional[str]
+    events: List[Event]
+    is_complete: bool = Field(description="false: there are more events than `limit`")
+    heard_again_s: float = Field(description="seconds of sound that were read again")
+    warnings: List[str]
 
 
 class Answer(BaseModel):
@@ -284,6 +375,7 @@ class ModelSummary(BaseModel):
         description="verified or unverified: whether its facts were checked with its weights"
     )
     takes_text: bool
+    level: str = Field(description="what it does about the level of a recording")
 
 
 class Models(BaseModel):

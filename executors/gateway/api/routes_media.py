@@ -37,14 +37,14 @@ router = APIRouter(
 )
 
 #: A recording's id follows from its content, so its pictures never change.
-_LASTING = {"Cache-Control": "private, max-age=3600"}
+LASTING = {"Cache-Control": "private, max-age=3600"}
 _SHOWN = 80
 #: Faults of a range by the status that Starlette answers with.
 _NO_RANGE = {
     400: "which names no bytes; give one like bytes=0-1023, or leave it out",
     416: "and the file ends before that; its length is in Content-Range",
 }
-_PNG: Dict[int | str, Dict[str, Any]] = {
+PNG: Dict[int | str, Dict[str, Any]] = {
     200: {
         "description": "A picture without axes",
         "content": {"image/png": {"schema": {**BYTES, "contentMediaType": "image/png"}}},
@@ -164,14 +164,14 @@ async def get_waveform(
     stored = await context.library.recording(str(recording_id), collection)
     path = await _file_of(context, stored, collection)
     found = await _peaks(context, path, Excerpt(start, end), points)
-    response.headers.update(_LASTING)
+    response.headers.update(LASTING)
     return _waveform_answer(found, max(stored.duration_s, found.end_s))
 
 
 @router.get(
     "/api/recordings/{recording_id}/spectrogram.png",
     response_class=Response,
-    responses={**_PNG, **problems(404, 409, 413, 415)},
+    responses={**PNG, **problems(404, 409, 413, 415)},
     summary="Draw a recording's spectrogram",
 )
 async def get_spectrogram(
@@ -186,8 +186,8 @@ async def get_spectrogram(
     """Return a log-mel spectrogram: time from left to right, 125 to 7500 Hz from bottom to top."""
     stored = await context.library.recording(str(recording_id), collection)
     path = await _file_of(context, stored, collection)
-    picture = await _picture(context, path, Excerpt(start, end), width, height)
-    return Response(picture, media_type="image/png", headers=_LASTING)
+    picture = await picture_of(context, path, Excerpt(start, end), width, height)
+    return Response(picture, media_type="image/png", headers=LASTING)
 
 
 @router.post(
@@ -211,7 +211,7 @@ async def waveform_upload(
 @router.post(
     "/api/spectrogram.png",
     response_class=Response,
-    responses={**_PNG, **problems(*BODY, 415, 507)},
+    responses={**PNG, **problems(*BODY, 415, 507)},
     summary="Draw an uploaded file's spectrogram",
 )
 async def spectrogram_upload(
@@ -224,7 +224,7 @@ async def spectrogram_upload(
 ) -> Response:
     """Return the same as for a stored recording; the file is not kept."""
     async with context.uploads.passing_file(file) as path:
-        picture = await _picture(context, path, Excerpt(start, end), width, height)
+        picture = await picture_of(context, path, Excerpt(start, end), width, height)
     return Response(picture, media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
@@ -249,7 +249,8 @@ async def _peaks(context: Context, path: Path, excerpt: Excerpt, points: int) ->
     return await context.decoding.run(context.isolated.run, pictures.peaks, path, excerpt, points=points)
 
 
-async def _picture(context: Context, path: Path, excerpt: Excerpt, width: int, height: int) -> bytes:
+async def picture_of(context: Context, path: Path, excerpt: Excerpt, width: int, height: int) -> bytes:
+    """Return the spectrogram of a part of a file as PNG."""
     return await context.decoding.run(
         context.isolated.run, pictures.spectrogram_png, path, excerpt, width=width, height=height
     )

@@ -31,7 +31,7 @@ _SEARCH_FAILURES = problems(*BODY, 404, 409, 415)
 _UPLOAD_FAILURES = problems(*BODY, 409, 415, 507)
 _BY_ID = {"recording_id": SIREN_ID}
 #: A query and its file, which is there as long as the context is.
-_Reading = AbstractAsyncContextManager[tuple[models.Narrowing, Optional[UploadFile]]]
+Reading = AbstractAsyncContextManager[tuple[models.Narrowing, Optional[UploadFile]]]
 
 
 @router.post(
@@ -78,11 +78,11 @@ async def timeline_upload(context: GivenContext, request: Request) -> models.Tim
     return await _timeline(context, read_upload(request, models.TimelineRequest))
 
 
-async def _search(context: Context, reading: _Reading) -> models.Answer:
+async def _search(context: Context, reading: Reading) -> models.Answer:
     return models.Answer(**await find(context, reading))
 
 
-async def find(context: Context, reading: _Reading) -> dict[str, Any]:
+async def find(context: Context, reading: Reading) -> dict[str, Any]:
     """Return the fields of the answer to a search.
 
     Raises
@@ -90,19 +90,19 @@ async def find(context: Context, reading: _Reading) -> dict[str, Any]:
     HTTPException
         The query has failed.
     """
-    async with reading as (query, upload), _clip(context, query, upload) as (clip, name):
+    async with reading as (query, upload), sent_clip(context, query, upload) as (clip, name):
         found = await context.flow.one("/search", clip, Found, query.parameters)
-    return _finished(found, clip, name)
+    return finished(found, clip, name)
 
 
-async def _timeline(context: Context, reading: _Reading) -> models.TimelineAnswer:
-    async with reading as (query, upload), _clip(context, query, upload) as (clip, name):
+async def _timeline(context: Context, reading: Reading) -> models.TimelineAnswer:
+    async with reading as (query, upload), sent_clip(context, query, upload) as (clip, name):
         counted = await context.flow.one("/timeline", clip, Counted, query.parameters)
-    return models.TimelineAnswer(**_finished(counted, clip, name))
+    return models.TimelineAnswer(**finished(counted, clip, name))
 
 
 @asynccontextmanager
-async def _clip(
+async def sent_clip(
     context: Context, query: models.Narrowing, upload: Optional[UploadFile]
 ) -> AsyncIterator[tuple[Clip, Optional[str]]]:
     """Yield the document to send, and what the client calls its file."""
@@ -118,7 +118,7 @@ def _called(upload: UploadFile) -> str:
     return upload.filename or "upload"
 
 
-def _finished(found: Any, clip: Clip, name: Optional[str]) -> dict[str, Any]:
+def finished(found: Any, clip: Clip, name: Optional[str]) -> dict[str, Any]:
     """Return the fields of an answer; an upload is called what its client calls it.
 
     Raises

@@ -610,13 +610,17 @@ WHERE r.collection_id = %(collection)s AND r.n_searchable > 0
 ORDER BY r.recording_id LIMIT %(limit)s;
 
 -- name: sample_blocks
--- Adjacent windows of some recordings.
+-- Adjacent windows of some recordings. Looks up each recording by primary key: without statistics the planner
+-- would read all windows.
 SELECT w.recording_id::text, halfvec_send(w.embedding)
 FROM unnest(%(recording_ids)s::uuid[], %(firsts)s::integer[], %(lengths)s::integer[])
      AS s (recording_id, first, length)
-JOIN soundalike.windows_{collection} AS w
-  ON w.recording_id = s.recording_id
- AND w.window_index >= s.first AND w.window_index < s.first + s.length
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.windows_{collection} AS w
+    WHERE w.recording_id = s.recording_id
+      AND w.window_index >= s.first AND w.window_index < s.first + s.length
+    OFFSET 0
+) AS w
 WHERE w.embedding IS NOT NULL
 ORDER BY w.recording_id, w.window_index;
 

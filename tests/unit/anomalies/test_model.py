@@ -82,9 +82,10 @@ def test_recordings_of_a_session_are_left_out_together():
     apart = fit([replace(one, group="") for one in copies], SPEC, method="neighbours")
     together = fit(copies, SPEC, method="neighbours")
 
-    assert together.n_groups == 12
+    assert len(set(together.sessions)) == 12
     assert together.calibration.threshold > 1.5 * apart.calibration.threshold
-    assert together.calibration.finest == 1 / 13
+    assert together.calibration.rate == pytest.approx(1 / 13)
+    assert together.calibration.finest == pytest.approx(1 / 13)
     assert folds(["a", "b", "a"]) == [{0, 2}, {1}]
 
 
@@ -178,13 +179,27 @@ def test_neighbours_are_those_of_two_recordings():
     ("n", "wanted", "rate"), [(19, 0.05, 0.05), (18, 0.05, 1 / 19), (99, 0.05, 0.05)]
 )
 def test_no_finer_rate_is_promised_than_recordings_allow(n: int, wanted: float, rate: float):
-    assert calibrate(np.arange(float(n)), np.arange(float(n)), wanted, n).rate == pytest.approx(rate)
+    scores, sessions = np.arange(float(n)), [str(number) for number in range(n)]
+    assert calibrate(scores, scores, sessions, wanted).rate == pytest.approx(rate)
 
 
 def test_a_p_value_is_never_zero():
-    scores = np.arange(9.0)
-    assert p_value(100.0, scores) == pytest.approx(0.1)
-    assert p_value(0.0, scores) == 1.0
+    scores, sessions = np.arange(9.0), [str(number) for number in range(9)]
+    assert p_value(100.0, scores, sessions) == pytest.approx(0.1)
+    assert p_value(0.0, scores, sessions) == pytest.approx(1.0)
+
+
+def test_a_session_counts_as_one():
+    """A session with many takes says no more about the next session than one with one take."""
+    scores = np.array([1.0, 2.0, 3.0, 9.0, 9.1, 9.2])
+    found = calibrate(scores, scores, ["a", "b", "c", "d", "d", "d"], 0.45)
+    assert (found.threshold, found.rate) == (3.0, pytest.approx(2 / 5))
+    assert p_value(9.15, scores, ["a", "b", "c", "d", "d", "d"]) == pytest.approx(1 / 5 + 1 / 15)
+
+
+def test_names_that_make_one_session_of_all_are_not_believed():
+    model = fit([replace(recording(number), group="pump") for number in range(5)], SPEC)
+    assert model.calibration.rate == pytest.approx(1 / 6)
 
 
 def test_windows_without_a_stretch_of_their_own_are_shown_whole():

@@ -15,7 +15,10 @@ from soundalike.cli.main import main
 from tests.fixtures.models import FACTS, Make, network
 
 Capture = pytest.CaptureFixture[str]
-NEEDING_FILES = ("birdnet-2.4", "clap-htsat-unfused", "panns-cnn14", "wespeaker-resnet34", "yamnet")
+NEEDING_FILES = (
+    *("birdnet-2.4", "clap-htsat-unfused", "panns-cnn14"),
+    *("perch-v2", "wespeaker-resnet34", "yamnet"),
+)
 
 
 @pytest.fixture

@@ -91,6 +91,16 @@ def test_birdnet_takes_samples_as_they_are():
     assert (given.n_samples(), given.sample_rate_hz, given.input_gain) == (144_000, 48_000, 1.0)
 
 
+def test_perch_takes_windows_of_one_peak(rng: np.random.Generator):
+    """As in perch-hoplite's zoo_interface.py: less the mean, and a quarter of full scale at most."""
+    manifest = shipped_manifests()["perch-v2"]
+    assert manifest.level is not None
+    samples = (0.01 * rng.standard_normal(manifest.input.n_samples())).astype(np.float32)
+    samples -= samples.mean()
+    expected = samples / np.abs(samples).max() * 0.25
+    np.testing.assert_allclose(manifest.level.gain(samples) * samples, expected, atol=1e-6)
+
+
 def test_unverified_facts_name_their_sources():
     for name, manifest in shipped_manifests().items():
         if manifest.status == "unverified":

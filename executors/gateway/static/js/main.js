@@ -2,6 +2,7 @@
 
 import { byId, el, put } from "./dom.js";
 import { choose, showLibrary } from "./library.js";
+import { showNormal, takeRecording } from "./normal.js";
 import * as options from "./options.js";
 import { forgetOld, keep } from "./query-files.js";
 import { setUpRecorder } from "./recorder.js";
@@ -12,7 +13,7 @@ import * as service from "./service.js";
 import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
 
-const TITLES = { search: "Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike" };
+const TITLES = { search: "Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
 let known = null;
 let shownView = null;
 
@@ -30,6 +31,10 @@ async function show({ view, params }) {
   shownView = view;
   if (view === "speakers") {
     await showSpeakers();
+    return;
+  }
+  if (view === "normal") {
+    await showNormal();
     return;
   }
   const name = params.get("collection") || "";
@@ -113,6 +118,7 @@ for (const event of ["dragover", "drop"]) addEventListener(event, (dragged) => d
 setUpDrop(byId("search-view"), ([file]) => lookFor(file));
 setUpDrop(byId("library-view"), choose);
 setUpDrop(byId("speakers-view"), take);
+setUpDrop(byId("normal-view"), takeRecording);
 setUpRecorder(byId("record"), byId("recording-state"), lookFor);
 byId("file").addEventListener("change", (event) => {
   const [file] = event.target.files;

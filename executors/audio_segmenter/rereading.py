@@ -1,0 +1,80 @@
+"""Decode parts of recordings and a query again, for the segmenter."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional, Tuple
+from uuid import uuid4
+
+from docarray import DocList
+
+from executors.messages import given
+from executors.messages.events import HeardClip, file_text
+from executors.messages.failures import document_at_fault
+from executors.messages.parameters import ListenParameters
+from soundalike.audio.allowed_roots import AllowedRoots
+from soundalike.audio.loading import load_audio
+from soundalike.audio.parts import Part
+from soundalike.audio.sandbox import IsolatedDecoding
+from soundalike.audio.sources import resolve_path, snapshot
+from soundalike.errors import AudioNotFound
+from soundalike.types import FloatArray
+
+
+class PartReader:
+    """Decodes parts of recordings.
+
+    Parameters
+    ----------
+    decoding : IsolatedDecoding
+        Processes that decode.
+    roots : AllowedRoots
+        Folders that may be read.
+    folder : Path
+        For samples that are too long for the memory.
+    sample_rate_hz : int
+    """
+
+    def __init__(
+        self, decoding: IsolatedDecoding, roots: AllowedRoots, folder: Path, sample_rate_hz: int
+    ) -> None:
+        self._decoding, self._roots, self._folder = decoding, roots, folder
+        self._rate_hz = sample_rate_hz
+
+    def read(
+        self, docs: DocList[given.ListenClip], parameters: ListenParameters
+    ) -> Iterator[Tuple[HeardClip, Optional[FloatArray]]]:
+        """Yield a document for each part, and its samples; None for a part that cannot be read.
+
+        The first document gets the samples of the query.
+
+        Raises
+        ------
+        AudioError, ParameterError
+            The query cannot be read.
+        """
+        end_s = math.inf if parameters.query_end_s is None else parameters.query_end_s
+        query = self._samples(parameters.query_uri, parameters.query_start_s, end_s)
+        for number, doc in enumerate(docs):
+            result = HeardClip(id=doc.id or uuid4().hex, uri=doc.uri, sample_rate_hz=self._rate_hz)
+            if number == 0:
+                result.query = query
+            samples = None
+            with document_at_fault(result):
+                uri = str(doc.uri)
+                if doc.file and doc.file != file_text(snapshot(uri).stat):
+                    raise AudioNotFound(f"{uri!r} is another file than the one that was indexed")
+                samples = self._samples(uri, doc.start_s, doc.end_s)
+            yield result, samples
+
+    def _samples(self, uri: str, start_s: float, end_s: float) -> FloatArray:
+        self._roots.check(uri)
+        waveform = self._decoding.run(
+            load_audio,
+            resolve_path(uri),
+            Part(start_s, end_s),
+            sample_rate_hz=self._rate_hz,
+            folder=self._folder,
+        )
+        samples: FloatArray = waveform.samples
+        return samples

@@ -1,0 +1,140 @@
+"""Find events through the Flow: by stored vectors, and then in the sound of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+
+from executors.gateway.flow.client import FlowClient
+from executors.messages.documents import Clip
+from executors.messages.events import (
+    EventsFound,
+    ListenClip,
+    ListenedDoc,
+    to_found,
+    to_screened,
+)
+from executors.messages.queries import excerpt_of
+from soundalike.events.candidates import Screened, events_of, in_order, merged
+from soundalike.events.requests import EventsRequest
+from soundalike.events.screening import Found
+from soundalike.events.types import Event
+
+#: Seconds of sound in one request to the segmenter.
+_TOGETHER_S = 300.0
+#: Kinds of queries with a time axis.
+_WITH_TIME = ("uri", "recording_id")
+
+
+@dataclass(frozen=True)
+class Events:
+    """The events of a query.
+
+    Attributes
+    ----------
+    query : EventsFound
+        Facts of the query, or its error.
+    events : list of Event
+    is_complete : bool
+        Whether there are no events beyond the limit.
+    heard_again_s : float
+        Seconds of sound that were read again.
+    """
+
+    query: EventsFound
+    events: List[Event]
+    is_complete: bool = True
+    heard_again_s: float = 0.0
+
+
+async def find_events(
+    flow: FlowClient, clip: Clip, request: EventsRequest, parameters: Dict[str, Any]
+) -> Events:
+    """Return every occurrence of a query.
+
+    Parameters
+    ----------
+    flow : FlowClient
+    clip : Clip
+        The query.
+    request : EventsRequest
+        Its `query` is not read.
+    parameters : dict
+        Of ``/events``: the same request.
+    """
+    # One event more tells whether there are more.
+    limit = None if request.limit is None else request.limit + 1
+    reread_s = request.reread_s if any(getattr(clip, name) for name in _WITH_TIME) else 0.0
+    asked = {**parameters, "reread_s": reread_s, "limit": limit}
+    found = await flow.one("/events", clip, EventsFound, asked)
+    if found.error_code:
+        return Events(found, [])
+    screened = [to_screened(doc) for doc in found.recordings]
+    heard_s = 0.0
+    if reread_s > 0:
+        heard_s = await _listen(flow, clip, found, screened, request)
+    has_time = found.duration_s > 0 and clip.like_label is None
+    events = list(in_order(_events(screened, request, has_time), request.order, limit))
+    is_complete = request.limit is None or len(events) <= request.limit
+    return Events(found, events[: request.limit], is_complete, heard_s)
+
+
+def _events(screened: Sequence[Screened], request: EventsRequest, has_time: bool) -> Iterator[Event]:
+    for each in screened:
+        yield from events_of(each.recording, each.found, request, has_time=has_time)
+
+
+async def _listen(
+    flow: FlowClient,
+    clip: Clip,
+    query: EventsFound,
+    screened: Sequence[Screened],
+    request: EventsRequest,
+) -> float:
+    """Replace what stored vectors tell by what is heard; return the seconds that were heard."""
+    begin_s, end_s = excerpt_of(clip).bounds_s
+    parameters: Dict[str, Any] = {
+        "query_uri": clip.uri or query.uri,
+        "query_start_s": begin_s,
+        "query_end_s": None if np.isinf(end_s) else end_s,
+        "min_score": request.min_score,
+        "gap_s": request.gap_s,
+    }
+    files = [doc.file for doc in query.recordings]
+    parts = [
+        ListenClip(id=f"{row}", uri=each.recording.uri, file=file, start_s=start_s, end_s=stop_s)
+        for row, (each, file) in enumerate(zip(screened, files, strict=True))
+        for start_s, stop_s in each.stretches
+    ]
+    answers: Dict[int, List[Optional[List[Found]]]] = {}
+    heard_s = 0.0
+    for some in _batches(parts):
+        for part, answer in zip(
+            some, await flow.ask("/listen", some, ListenedDoc, parameters), strict=True
+        ):
+            is_heard = answer.parts is not None
+            heard_s += (part.end_s - part.start_s) * is_heard
+            answers.setdefault(int(part.id or 0), []).append(
+                to_found(answer.parts) if is_heard else None
+            )
+    for row, found in answers.items():
+        screened[row].found = merged(screened[row], found)
+    return heard_s
+
+
+def _batches(parts: Sequence[ListenClip]) -> Iterator[List[ListenClip]]:
+    """Yield parts that are read together, so that memory is bounded."""
+    some: List[ListenClip] = []
+    total_s = 0.0
+    for part in parts:
+        length_s = part.end_s - part.start_s
+        if some and total_s + length_s > _TOGETHER_S:
+            yield some
+            some, total_s = [], 0.0
+        some.append(part)
+        total_s += length_s
+    if some:
+        yield some

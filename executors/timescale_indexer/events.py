@@ -1,0 +1,48 @@
+"""Find events by stored vectors, for the indexer."""
+
+from docarray import DocList
+
+from executors.messages.events import EventfulDoc, eventful
+from executors.messages.parameters import EventsParameters
+from soundalike.events.candidates import screen_recordings, stored_events
+from soundalike.events.screening import Found
+from soundalike.search.queries import EmbeddedQuery, Query
+from soundalike.store import Store
+from soundalike.types import Recording
+
+
+def recordings_with_events(
+    store: Store, query: EmbeddedQuery, parameters: EventsParameters
+) -> DocList[EventfulDoc]:
+    """Return the recordings with parts that resemble a query.
+
+    Parameters
+    ----------
+    store : Store
+    query : EmbeddedQuery
+    parameters : EventsParameters
+        With `reread_s` the parts are candidates, and stretches of sound are named; without, the parts
+        are events.
+
+    Raises
+    ------
+    StoreError, ParameterError
+        As for `soundalike.events.find.find_events`.
+    """
+    # Nothing reads the query again here; its vectors are enough.
+    request = parameters.request(
+        Query(vector=query.embeddings[0]), parameters.filters(query.recording_id)
+    )
+    if request.reread_s > 0:
+        screened = screen_recordings(store, query, request)
+        return DocList[EventfulDoc](
+            eventful(each.recording, each.found, each.stretches) for each in screened
+        )
+    found: dict[str, tuple[Recording, list[Found]]] = {}
+    for event in stored_events(store, query, request):
+        key = event.recording.recording_id
+        _, parts = found.setdefault(key, (event.recording, []))
+        # A query without a time axis has no seconds; the gateway leaves them out.
+        begin_s, end_s = event.query_start_s or 0.0, event.query_end_s or 0.0
+        parts.append(Found(event.start_s, event.end_s, begin_s, end_s, event.score))
+    return DocList[EventfulDoc](eventful(recording, parts, []) for recording, parts in found.values())
