@@ -19,10 +19,10 @@ from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
+from soundalike.ranges import MAX_PAGE
 from soundalike.search.queries import Query
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
-from soundalike.store.base import MAX_PAGE
 
 
 class RequestParameters(BaseModel):

@@ -7,7 +7,7 @@ import executors  # noqa: F401
 
 # isort: split
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
@@ -81,3 +81,16 @@ def finish(wait_until: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
 def encoded() -> Callable[[Path], str]:
     """Return a file's bytes as base64."""
     return lambda path: base64.b64encode(path.read_bytes()).decode()
+
+
+@pytest.fixture
+def page(service: Service, browser_page: Any) -> Iterator[Any]:
+    """Give the page; no script has failed on it, no rule was broken, and nobody else was asked."""
+    said: list[str] = []
+    browser_page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+    browser_page.on("pageerror", lambda error: said.append(str(error)))
+    browser_page.set_default_timeout(20_000)
+    browser_page.address = f"{service.url}/"
+    yield browser_page
+    assert [line for line in said if "Failed to load resource" not in line] == []
+    assert browser_page.foreign == []

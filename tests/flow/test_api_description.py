@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 METHODS = {
     "search": {
         *("search", "search_upload", "timeline", "timeline_upload", "events", "events_upload"),
-        *("export_search", "export_spans"),
+        *("export_search", "export_events", "export_spans"),
     },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
@@ -82,15 +82,8 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas
 #: Sends a body of one of them, or a file to play, to the disk.
 WRITING = {
     *METHODS["indexing"],
-    *(
-        "search_upload",
-        "timeline_upload",
-        "events_upload",
-        "jina_index",
-        "get_audio",
-        "export_search",
-        "export_spans",
-    ),
+    *("search_upload", "timeline_upload", "events_upload", "jina_index", "get_audio"),
+    *("export_search", "export_events", "export_spans"),
     "upload_annotations",
 } - {
     *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),

@@ -6,7 +6,6 @@ import csv
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,19 +28,6 @@ STORED = (
 )
 #: What stands between two seconds.
 DASH = "\N{EN DASH}"
-
-
-@pytest.fixture
-def page(service: Service, browser_page: Any) -> Iterator[Any]:
-    """Give the page; no script has failed on it, no rule was broken, and nobody else was asked."""
-    said: list[str] = []
-    browser_page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
-    browser_page.on("pageerror", lambda error: said.append(str(error)))
-    browser_page.set_default_timeout(20_000)
-    browser_page.address = f"{service.url}/"
-    yield browser_page
-    assert [line for line in said if "Failed to load resource" not in line] == []
-    assert browser_page.foreign == []
 
 
 @pytest.fixture
