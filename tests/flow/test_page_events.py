@@ -215,7 +215,6 @@ def test_thousands_of_events_stay_fluent(searched: Any):
         searched.keyboard.press("ArrowRight")
     searched.wait_for_timeout(500)
     long = searched.evaluate("window.long")
-    print(f"long tasks in ms: {long}")
     assert max(long, default=0) < 4 * LONG_TASK_MS
     expect(searched.locator(".threshold label")).to_contain_text("Score 0.70 or more")
     assert len(searched.query_selector_all(".event-table tr")) < 60

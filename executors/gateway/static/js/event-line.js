@@ -12,6 +12,7 @@ const FACTOR = 2;
 /** Clicks that are farther from an event than this choose none. */
 const NEAR_PX = 12;
 const CLICK_PX = 4;
+const BAND_PX = 3;
 
 /** The time line. Its owner shows the events with `show`, and is told of what is chosen. */
 export class EventLine {
@@ -184,7 +185,15 @@ export class EventLine {
     };
     const [from, to] = x(0) < 0 ? [this.from, this.to] : [0, this.durationS];
     for (const event of this.events) if (event.end_s >= from && event.start_s <= to) bar(event, colours.event);
-    if (this.chosen) bar(this.chosen, colours.chosen);
+    if (!this.chosen) return;
+    // A band behind it, so that it is seen among many.
+    const left = x(this.chosen.start_s);
+    const size = Math.max(2 * least, x(this.chosen.end_s) - left);
+    paint.globalAlpha = 0.3;
+    paint.fillStyle = colours.chosen;
+    paint.fillRect(left - BAND_PX, 0, size + 2 * BAND_PX, height);
+    paint.globalAlpha = 1;
+    bar(this.chosen, colours.chosen);
   }
 
   axis(paint, x, width, height, colours) {

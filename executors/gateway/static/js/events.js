@@ -149,7 +149,7 @@ class Occurrences {
   filter() {
     this.events = this.answer.events.filter(({ score }) => score >= this.least);
     if (this.chosen && this.chosen.score < this.least) this.chosen = null;
-    this.tally.textContent = `Score ${this.least.toFixed(2)} or more: ${this.events.length} of ${count(this.answer.events.length, "event")}`;
+    this.tally.textContent = `Score ${this.least.toFixed(2)} or more: ${count(this.events.length, "", "").trim()} of ${count(this.answer.events.length, "event")}`;
     this.show();
     // The menu counts its spans; it need not do so while the slider moves.
     clearTimeout(this.counted);
