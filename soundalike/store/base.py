@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.annotations.types import StoredAnnotation
+from soundalike.clock.times import check_times
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import (
     DimensionMismatch,
@@ -26,7 +27,6 @@ from soundalike.errors import (
 from soundalike.filters import Filters
 from soundalike.ranges import MAX_PAGE as MAX_PAGE
 from soundalike.scores.null_model import NullModel
-from soundalike.store.times import check_times
 from soundalike.types import (
     DECODER_VERSION,
     FloatArray,
