@@ -151,18 +151,20 @@ class Service:
 
     def events(self, request: EventsRequest, *, on_server: bool = False) -> FoundEvents:
         """Return every occurrence of a query; without a limit the first `MAX_EVENTS`."""
+        query = request.query
+        assert query is not None
         names = ("recording", "min_score", "order", "max_per_recording", "gap_s", "min_duration_s")
         parameters = {
             **_filter_fields(request.filters, exclude_self=request.exclude_self),
             **{name: getattr(request, name) for name in (*names, "reread_s", "collection")},
             "limit": request.limit or MAX_EVENTS,
         }
-        found = self._ask("/api/events", request.query, parameters, on_server=on_server)
+        found = self._ask("/api/events", query, parameters, on_server=on_server)
         with self._connection.expected_form():
             warnings = list(found["warnings"])
             if request.limit is None and not found["is_complete"]:
                 warnings.append(f"there are more than {MAX_EVENTS} events; these are the first")
-            name = _name_of(request.query, found, on_server=on_server)
+            name = _name_of(query, found, on_server=on_server)
             events = [event_from_json(row) for row in found["events"]]
             return FoundEvents(name, found["encoder"] or "", events, tuple(warnings))
 

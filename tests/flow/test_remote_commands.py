@@ -178,6 +178,11 @@ READING = (
     "search FOLDER/rain/broken.wav",
     "search FOLDER/gone.wav",
     "search FOLDER",
+    "events QUERY --order score --limit 5",
+    "events QUERY --under FOLDER/siren --reread 0 --min-score 0.1",
+    "events QUERY --min-score 1",
+    "events QUERY --collection none",
+    "events FOLDER/gone.wav",
     "timeline QUERY --min-score 0.2 --by hour",
     "timeline QUERY --min-score 0.999",
 )
