@@ -38,6 +38,7 @@ CLIPS = {
     "owl.wav": ("bird_song/bird_song_1", 10.0),
     "home/recordings/pond/20250512_233000.flac": ("bird_song/bird_song_1", 10.0),
     "home/recordings/street/20250513_070000.wav": ("siren/siren_1", 10.0),
+    "queries/siren/1.wav": ("siren/siren_1", 4.0),
     "srv/recordings/siren/a.wav": ("siren/siren_2", 4.0),
     **{
         f"home/labelled/{label}/{fold}-{label}.wav": (f"{label}/{label}_{fold}", 4.0)
@@ -138,6 +139,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_data: Path) -> Path:
     (here / "home" / "ESC-50" / "meta").mkdir()
     (here / "home" / "ESC-50" / "meta" / "esc50.csv").write_text(TABLE)
     (here / "recipe.sql").write_text("SELECT 1;")
+    events = "file_name,start_s,end_s,label\ntoy-data/long_recording/harbour_75s.ogg,42,46,siren\n"
+    (here / "truth.csv").write_text(events)
     (here / "dog_bark_1_labels.txt").write_text("0.5\t1.5\tbark\n2\t2.5\tgrowl\n3\t4\tbark\n")
     (here / "toy-data").symlink_to(toy_data)
     return here
