@@ -14,6 +14,7 @@ from soundalike.errors import ParameterError
 
 #: Maximum number of examples of each kind; the time of a search grows with it.
 MAX_MARKS = 100
+_ID = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PART = re.compile(r"(?s)(.+):(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 
 
@@ -37,6 +38,11 @@ class Example:
         if self.excerpt.is_whole:
             return self.key
         return f"{self.key}:{self.excerpt.start_s:g}-{self.excerpt.end_s:g}"
+
+
+def is_id(key: str) -> bool:
+    """Return whether a key is the id of a recording, not a path."""
+    return _ID.fullmatch(key) is not None
 
 
 def parse_example(text: str) -> Example:

@@ -73,8 +73,10 @@ def marked_scores(candidates: FloatArray, marks: Marks) -> Scores:
 def _likeness(rows: FloatArray, right: Sequence[FloatArray], wrong: Sequence[FloatArray]) -> Scores:
     """Return the scores of the first rule."""
     near = _cosines(rows, right)
-    scores = (near.mean(axis=0) + near.max(axis=0)) / 2
-    return scores - _cosines(rows, wrong).max(axis=0) / 2 if wrong else scores
+    scores: Scores = (near.mean(axis=0) + near.max(axis=0)) / 2
+    if wrong:
+        scores -= _cosines(rows, wrong).max(axis=0) / 2
+    return scores
 
 
 def _learnt(rows: FloatArray, right: Sequence[FloatArray], wrong: Sequence[FloatArray]) -> Scores | None:
