@@ -19,11 +19,10 @@ from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
+from soundalike.ranges import MAX_PAGE
 from soundalike.search.examples import Example, parse_examples
-from soundalike.search.queries import Query
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
-from soundalike.store.base import MAX_PAGE
 
 
 class RequestParameters(BaseModel):
@@ -218,7 +217,7 @@ class EventsParameters(NarrowedParameters):
         "seconds at most",
     )
 
-    def request(self, query: Query, filters: Filters) -> EventsRequest:
+    def request(self, filters: Filters) -> EventsRequest:
         """Return the core's request.
 
         Raises
@@ -227,7 +226,6 @@ class EventsParameters(NarrowedParameters):
             A value is out of its range.
         """
         return EventsRequest(
-            query=query,
             filters=filters,
             recording=self.recording,
             min_score=self.min_score,
