@@ -3,6 +3,7 @@
 import { request } from "./api.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
+import * as marks from "./marks.js";
 import * as options from "./options.js";
 import { recall } from "./query-files.js";
 import * as query from "./query.js";
@@ -51,7 +52,7 @@ export async function showSearch(params) {
 
 /** Search with another query and the same options. */
 export function look(changes) {
-  const params = options.collect(current().params);
+  const params = marks.forget(options.collect(current().params));
   for (const name of ["recording", "file", "text", "like_label", "start", "end"]) params.delete(name);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
@@ -84,6 +85,7 @@ async function search(sound, params) {
   if (params.has("end")) form.set("end_s", params.get("end"));
   if (params.has("collection")) form.set("collection", params.get("collection"));
   options.describe(form, params);
+  marks.describe(form, params);
   clear();
   results.setAttribute("aria-busy", "true");
   put(results, loading(`Searching with ${sound.name} …`));
