@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from soundalike.errors import ModelMismatch, ParameterError, RecordingNotFound, SilentQuery
+from soundalike.filters import Filters
 from soundalike.search.examples import MAX_MARKS, Example, parse_example, parse_examples
-from soundalike.search.find import Answer, answer_to
+from soundalike.search.find import Answer, answer_to, find_hits
+from soundalike.search.marked import with_examples
 from soundalike.search.queries import Query, query_without_sound
 from soundalike.search.requests import SearchRequest
 
@@ -94,6 +97,22 @@ def test_groups_are_formed_from_all_candidates(collection: Collection):
     assert {one.recording.label for one in found.matches} == {"owl", "fox"}
 
 
+def test_rates_are_those_of_single_queries_and_unknown_here(collection: Collection):
+    for number in range(30):
+        collection.add(f"/{number:02}.wav")
+    plain, marked = answer(collection), answer(collection, "/01.wav")
+    assert None not in {one.false_alarm_rate for one in plain.matches}
+    assert {one.false_alarm_rate for one in marked.matches} == {None}
+    assert answer(collection, "/01.wav", max_false_alarms=1.0).matches == []
+
+
+def test_no_more_recordings_than_asked_for_leave_the_search(filled: Collection):
+    query = query_without_sound(filled.store, Query(vector=X), ["default"])
+    marked = with_examples(filled.store, query, [Example(B)], [], ["default"])
+    found = find_hits(filled.store, marked, top_k=2, filters=Filters(), collections=["default"])
+    assert len({hit.recording_id for hit in found["default"].hits}) == 2
+
+
 def test_a_search_without_examples_is_the_plain_one(filled: Collection):
     (first, *_) = answer(filled).matches
     assert (first.recording.uri, round(first.score, 3)) == (A, 1.0)
@@ -114,10 +133,6 @@ def test_unusable_examples_are_errors(filled: Collection):
 
 
 def test_examples_of_another_encoder_are_refused(filled: Collection):
-    from dataclasses import replace
-
-    from soundalike.search.marked import with_examples
-
     query = query_without_sound(filled.store, Query(vector=X), ["default"])
     foreign = replace(query, spec=replace(query.spec, fingerprint="beef"))
     with pytest.raises(ModelMismatch, match=r"example .*b\.wav"):
