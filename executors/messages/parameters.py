@@ -6,7 +6,7 @@ refuses unknown names as well.
 """
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Type, cast
+from typing import Any, Dict, List, Optional, Tuple, Type, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -20,6 +20,7 @@ from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_PAGE
+from soundalike.search.examples import Example, parse_examples
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
 
@@ -178,6 +179,19 @@ class SearchParameters(NarrowedParameters):
     min_score: float = pydantic_field(SearchRequest, "min_score")
     group_by: str = pydantic_field(SearchRequest, "group_by")
     max_false_alarms: Optional[float] = pydantic_field(SearchRequest, "max_false_alarms")
+    like: List[str] = pydantic_field(SearchRequest, "like", default=[])
+    unlike: List[str] = pydantic_field(SearchRequest, "unlike", default=[])
+
+    @property
+    def examples(self) -> Tuple[Tuple[Example, ...], Tuple[Example, ...]]:
+        """The right and the wrong examples.
+
+        Raises
+        ------
+        ParameterError
+            An example cannot be read.
+        """
+        return parse_examples(self.like, "like"), parse_examples(self.unlike, "unlike")
 
 
 class TimelineParameters(NarrowedParameters):

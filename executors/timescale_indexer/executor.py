@@ -104,6 +104,7 @@ from soundalike.audio.sources import stored_names
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
 from soundalike.search.find import find_hits
+from soundalike.search.marked import with_examples
 from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished, not_indexed
@@ -200,6 +201,7 @@ class TimescaleIndexer(Executor):
         if query is None:
             return result
         with request_at_fault(result, (AudioError,)):
+            query = with_examples(self._store, query, *parameters.examples, names)
             found = find_hits(
                 self._store,
                 query,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from soundalike.cli.command import make_command
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.ranges import GROUPS, GroupBy
+from soundalike.search.examples import Example, is_id, parse_examples
 from soundalike.search.match_json import match_to_json
 from soundalike.search.requests import Narrowing, SearchRequest
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 #: Exit status of a search with --max-false-alarms that found no match.
 NO_GOOD_MATCH = 8
+_EXAMPLE: dict[str, Any] = {"more": "; repeatable", "multiple": True, "metavar": "PATH[:FROM-TO]"}
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
@@ -45,6 +48,12 @@ class Sought:
     end_s: float | None = None
     at_s: float | None = None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the options name a query."""
+        sources = (self.file, self.recording_id, self.vector, self.text, self.like_label)
+        return any(one is not None for one in sources)
+
     def query(self) -> Query:
         """Return what the options ask for.
 
@@ -56,8 +65,7 @@ class Sought:
         from soundalike.audio.excerpt import Excerpt
         from soundalike.search.queries import Query
 
-        sources = (self.file, self.recording_id, self.vector, self.text, self.like_label)
-        if all(one is None for one in sources):
+        if not self.is_given:
             raise ParameterError(
                 "there is nothing to look for; give FILE, --recording-id, --vector, --text or "
                 "--like-label"
@@ -70,6 +78,8 @@ class Sought:
 @make_command(
     "search",
     *options.query(),
+    options.option_of(SearchRequest, "like", "--like", **_EXAMPLE),
+    options.option_of(SearchRequest, "unlike", "--unlike", **_EXAMPLE),
     options.option_of(SearchRequest, "top_k", "--top-k", "-k", metavar="N"),
     options.option_of(SearchRequest, "min_score", "--min-score", metavar="S"),
     options.option_of(
@@ -97,14 +107,21 @@ def command(
     group_by: GroupBy,
     exclude_self: bool,
     collections: Sequence[str],
+    like: Sequence[str],
+    unlike: Sequence[str],
     **given: Any,
 ) -> int:
     """Read the request, search, and print or export the matches."""
     export = exporting.taken(given)
     filters = filters_of(given, place)
     names = tuple(collections) or (DEFAULT_COLLECTION,)
+    right = _absolute(parse_examples(like, "like"), on_server=place.on_server)
+    sought = Sought(**given)
+    if right and not sought.is_given:
+        # The first example is the query, which need not be stored.
+        sought, right = _query_of(right[0]), right[1:]
     request = SearchRequest(
-        Sought(**given).query(),
+        sought.query(),
         filters,
         exclude_self,
         top_k,
@@ -112,8 +129,25 @@ def command(
         names,
         group_by,
         max_false_alarms,
+        right,
+        _absolute(parse_examples(unlike, "unlike"), on_server=place.on_server),
     )
     return run(request, place, export, as_json=as_json)
+
+
+def _absolute(examples: Sequence[Example], *, on_server: bool) -> tuple[Example, ...]:
+    """Return examples by absolute paths, as they are stored; paths of a server stay."""
+    return tuple(
+        one if on_server or is_id(one.key) else replace(one, key=os.path.abspath(one.key))
+        for one in examples
+    )
+
+
+def _query_of(example: Example) -> Sought:
+    start_s, end_s = example.excerpt.start_s, example.excerpt.end_s
+    if is_id(example.key):
+        return Sought(recording_id=example.key, start_s=start_s, end_s=end_s)
+    return Sought(file=example.key, start_s=start_s, end_s=end_s)
 
 
 def run(request: SearchRequest, place: Place, export: Export, *, as_json: bool) -> int:

@@ -121,6 +121,8 @@ class Service:
             "min_score": request.min_score,
             "group_by": request.group_by,
             "max_false_alarms": request.max_false_alarms,
+            "like": [str(one) for one in request.like],
+            "unlike": [str(one) for one in request.unlike],
             "collection": collections[0],
             "collections": list(collections) if len(collections) > 1 else [],
         }

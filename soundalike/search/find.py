@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from soundalike.filters import Filters
 from soundalike.ranges import MAX_TOP_K, check_group_by
+from soundalike.search.marked import search_marked, with_examples
 from soundalike.search.queries import EmbeddedQuery, check_same_kind, exclude_query
 from soundalike.search.ranking import group_of, rank_collections
 from soundalike.search.rates import rated
@@ -56,6 +57,7 @@ def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Ans
     StoreError, ParameterError
         As their names say.
     """
+    query = with_examples(store, query, request.like, request.unlike, request.collections)
     results = find_hits(
         store,
         query,
@@ -116,6 +118,13 @@ def find_hits(
     check_same_kind(store, names)
 
     def search_in(name: str) -> SearchResult:
+        if query.marks is not None:
+            # Groups are formed from all candidates.
+            limit = top_k if group_by == "recording" else None
+            return search_marked(
+                store, query, query.marks, top_k=limit, filters=filters, collection=name
+            )
+
         def search(narrowed: Filters, limit: int) -> SearchResult:
             return store.search(
                 query.embeddings, query.spec, top_k=limit, filters=narrowed, collection=name
@@ -126,8 +135,8 @@ def find_hits(
         return _search_groups(search, top_k, filters)
 
     found = {name: search_in(name) for name in names}
-    if query.is_text:
-        # The scores of unrelated recordings say nothing about those of texts.
+    if query.is_text or query.marks is not None:
+        # The scores of unrelated recordings say nothing about those of texts and of several examples.
         return found
     return {name: rated(found[name], store, name, len(query.windows)) for name in names}
 

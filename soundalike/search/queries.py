@@ -14,6 +14,7 @@ from soundalike.errors import DimensionMismatch, ModelMismatch, ParameterError, 
 from soundalike.filters import Filters
 from soundalike.ranges import check_text
 from soundalike.search.annotated import label_examples
+from soundalike.search.marks import Marks
 from soundalike.store.base import not_found, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
@@ -98,6 +99,8 @@ class EmbeddedQuery:
         Damage that did not stop the decoding, and reasons why matches may be unreliable.
     is_text : bool
         Whether the vector stands for a text, not for a sound.
+    marks : Marks or None
+        Further examples, if there are any; the windows are then those of all right examples.
     """
 
     name: str
@@ -108,6 +111,7 @@ class EmbeddedQuery:
     duration_s: float
     warnings: tuple[str, ...] = ()
     is_text: bool = False
+    marks: Marks | None = None
 
 
 def text_query(text: str, vector: FloatArray, spec: IndexSpec) -> EmbeddedQuery:

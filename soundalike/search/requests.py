@@ -25,6 +25,7 @@ from soundalike.ranges import (
     check_min_score,
     check_top_k,
 )
+from soundalike.search.examples import Example
 from soundalike.types import BucketWidth
 
 if TYPE_CHECKING:
@@ -134,6 +135,16 @@ class SearchRequest:
             "leave out matches whose false-alarm rate is higher or unknown, like 0.01: one unrelated "
             "recording in a hundred scores as high"
         ),
+    )
+
+    like: tuple[Example, ...] = field(
+        default=(),
+        metadata=about(
+            "stored recordings that are right too: PATH or ID, or a part of one, like pond.flac:10-14"
+        ),
+    )
+    unlike: tuple[Example, ...] = field(
+        default=(), metadata=about("stored recordings that are wrong, or parts of them")
     )
 
     def __post_init__(self) -> None:

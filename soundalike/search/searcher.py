@@ -15,6 +15,7 @@ from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import SoundalikeError
 from soundalike.filters import Filters
 from soundalike.ranges import GroupBy
+from soundalike.search.examples import parse_examples
 from soundalike.search.find import Answer, answer_to
 from soundalike.search.queries import (
     EmbeddedQuery,
@@ -74,6 +75,8 @@ class Searcher:
         collections: Sequence[str] = (),
         group_by: GroupBy = SearchRequest.group_by,
         max_false_alarms: float | None = SearchRequest.max_false_alarms,
+        like: Sequence[str] = (),
+        unlike: Sequence[str] = (),
     ) -> Answer:
         """Find recordings that contain sounds similar to a query.
 
@@ -95,6 +98,9 @@ class Searcher:
             ``recording``, or ``label`` for the best match of each label.
         max_false_alarms : float, optional
             Maximum false-alarm rate of a match; without it, matches of unknown rates remain.
+        like, unlike : sequence of str
+            Further right and wrong examples: paths or ids of stored recordings, or parts of them, like
+            ``/field/pond.flac:10-14``.
 
         Raises
         ------
@@ -116,6 +122,8 @@ class Searcher:
             tuple(collections) or (self.collection,),
             group_by,
             max_false_alarms,
+            parse_examples(like, "like"),
+            parse_examples(unlike, "unlike"),
         )
         return answer_to(request, self.embedded(query, collections), self.store)
 

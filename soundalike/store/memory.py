@@ -241,6 +241,13 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         key = None if recording_id is None else checked_id(recording_id)
         yield from self._existing(collection).searchable_windows(filters, key)
 
+    def window_vectors(
+        self, windows: Sequence[tuple[str, int]], *, collection: str = DEFAULT_COLLECTION
+    ) -> dict[tuple[str, int], FloatArray]:
+        """Return the vectors of windows; see `soundalike.store.Store.window_vectors`."""
+        found = self._find(collection)
+        return found.window_vectors(windows) if found else {}
+
     def count_by_time(
         self,
         vectors: FloatArray,

@@ -244,6 +244,16 @@ class MemoryCollection:
                     embeddings[rows],
                 )
 
+    def window_vectors(self, windows: Sequence[tuple[str, int]]) -> dict[tuple[str, int], FloatArray]:
+        """Return the vectors of windows by recording id and number."""
+        found: dict[tuple[str, int], FloatArray] = {}
+        for key, index in windows:
+            content = self.contents.get(key)
+            rows = [] if content is None else [one.index for one in content.windows]
+            if content is not None and index in rows:
+                found[key, index] = content.embeddings[rows.index(index)].astype(np.float32)
+        return found
+
     def _allowed(self, filters: Filters) -> dict[str, Recording]:
         allowed: dict[str, Recording] = {}
         for uri in self.passing(filters):

@@ -182,6 +182,12 @@ class Store(SpeakerStore, NormalStore, Protocol):
         """
         ...
 
+    def window_vectors(
+        self, windows: Sequence[tuple[str, int]], *, collection: str = DEFAULT_COLLECTION
+    ) -> dict[tuple[str, int], FloatArray]:
+        """Return the vectors of windows by recording id and number; windows without one are left out."""
+        ...
+
     def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
         """Return the scores of unrelated recordings, made now if missing; None if there are too few."""
         ...

@@ -37,7 +37,8 @@ from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.null_models import NullModels
 from soundalike.store.schema import exists, extensions, has_schema, migrate_once
-from soundalike.types import IndexSpec, Recording
+from soundalike.store.windows import read_vectors
+from soundalike.types import FloatArray, IndexSpec, Recording
 
 _Result = TypeVar("_Result")
 #: Returns a page of a collection after a path; called with `after` by name.
@@ -355,6 +356,16 @@ class PostgresReader:
             return result
 
         yield from windows.read_batches(batches or [], read)
+
+    def window_vectors(
+        self, windows: Sequence[tuple[str, int]], *, collection: str = DEFAULT_COLLECTION
+    ) -> dict[tuple[str, int], FloatArray]:
+        """Return the vectors of windows; see `soundalike.store.Store.window_vectors`."""
+
+        def work(cursor: Cursor, found: Collection) -> dict[tuple[str, int], FloatArray]:
+            return read_vectors(cursor, found, windows)
+
+        return self._run_in(collection, work, {})
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection; works on an empty database too."""

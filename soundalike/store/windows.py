@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from pgvector import HalfVector
 
 from soundalike.errors import StoreError
 from soundalike.filters import Filters
@@ -19,6 +20,7 @@ from soundalike.store.base import SearchableWindows
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.searching import conditions, describe, filter_values, is_narrowed
+from soundalike.types import FloatArray
 
 #: Windows of a batch, or one recording; 4 MB with 512 dimensions.
 _BATCH_WINDOWS = 4096
@@ -75,6 +77,21 @@ def read_windows(
                 part["embedding"].astype(np.float16),
             )
     return [found[key] for key in recording_ids if key in found]
+
+
+def read_vectors(
+    cursor: Cursor, collection: Collection, windows: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], FloatArray]:
+    """Return the vectors of windows by recording id and number."""
+    values = {
+        "recording_ids": [recording_id for recording_id, _ in windows],
+        "window_indexes": [index for _, index in windows],
+    }
+    cursor.execute(collection.statement("window_vectors"), values)
+    return {
+        windows[row]: HalfVector.from_binary(vector).to_numpy().astype(np.float32)
+        for row, vector in cursor.fetchall()
+    }
 
 
 def _only_time(filters: Filters) -> Filters:

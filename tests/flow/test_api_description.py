@@ -212,7 +212,9 @@ def test_bodies_are_of_one_kind_and_say_which_fields_come_again(described: dict[
     assert set(bodies["search"]) == {"application/json"}
     upload = bodies["search_upload"]["multipart/form-data"]
     repeated = {"style": "form", "explode": True}
-    assert upload["encoding"] == dict.fromkeys(("labels", "where", "collections"), repeated)
+    assert upload["encoding"] == dict.fromkeys(
+        ("labels", "where", "collections", "like", "unlike"), repeated
+    )
 
 
 def test_all_fields_of_answers_are_there(described: dict[str, Any]):

@@ -594,3 +594,44 @@ def test_an_annotated_label_is_searched_by(stored: Service, page: Any):
     page.reload()
     expect(page.locator(".match")).to_have_count(len(STORED))
     assert page.complaints == []
+
+
+def test_results_are_marked_by_buttons_and_keys_and_searched_again(searched: Any):
+    asked: list[str] = []
+    searched.on("request", lambda sent: asked.append(sent.post_data or ""))
+    names = searched.locator(".match h3").all_inner_texts()
+    first, second = match(searched, 1), match(searched, 2)
+    again = searched.get_by_role("button", name="Search again with marks")
+    expect(again).to_be_hidden()
+    first.get_by_role("button", name="Play").focus()
+    searched.keyboard.press("y")
+    expect(first.get_by_role("button", name="Right")).to_have_attribute("aria-pressed", "true")
+    # The next result has the focus.
+    expect(second.get_by_role("button", name="Play")).to_be_focused()
+    searched.keyboard.press("n")
+    expect(second.get_by_role("button", name="Wrong")).to_have_attribute("aria-pressed", "true")
+    last = match(searched, len(STORED))
+    last.get_by_role("button", name="Wrong").click()
+    last.get_by_role("button", name="Wrong").click()
+    expect(searched.locator(".marks")).to_contain_text("Marked: 1 right, 1 wrong")
+    # Letters that are typed into a field mark nothing.
+    last.get_by_role("button", name="Like a part").click()
+    last.get_by_label("to").press("y")
+    expect(last.get_by_role("button", name="Right")).to_have_attribute("aria-pressed", "false")
+
+    again.click()
+    expect(searched.locator(".marks")).to_contain_text("Marked: 1 right, 1 wrong")
+    expect(first.get_by_role("heading")).to_have_text(names[0])
+    expect(
+        searched.locator(".match").filter(has_text=names[1]).get_by_role("button", name="Wrong")
+    ).to_have_attribute("aria-pressed", "true")
+    sent = next(body for body in reversed(asked) if 'name="like"' in body)
+    assert sent.count('name="like"') == sent.count('name="unlike"') == 1
+    # The address keeps the marks.
+    searched.reload()
+    expect(searched.locator(".marks")).to_contain_text("Marked: 1 right, 1 wrong")
+    assert is_not_wider_than_the_screen(searched)
+    searched.get_by_role("button", name="Remove marks").click()
+    expect(searched.locator(".marks")).to_contain_text("Mark results right or wrong")
+    assert "like=" not in searched.url
+    assert searched.complaints == []

@@ -38,6 +38,8 @@ _OF_SEARCHES = {"top_k", "max_false_alarms", "group_by"}
 PARAMETERS = st.lists(st.sampled_from(sorted(VALUES)), unique=True, max_size=3).flatmap(
     lambda names: st.fixed_dictionaries({name: VALUES[name] for name in names})
 )
+_KEYS = ("uri", "recording_id") * 5
+_PARTS = ("", "", ":1-5", ":2-6") * 3
 KINDS = st.sampled_from(["file", "upload", "recording", "moment", "slice"])
 
 
@@ -78,12 +80,28 @@ def _clip(kind: str, row: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_door_gives_the_same_matches(ask: Callable[..., list[Any]], stored: list[dict[str, Any]]):
     n_found = []
+    # By path, by id, and parts of recordings.
+    named = [str(row[key]) + part for row, key, part in zip(stored, _KEYS, _PARTS, strict=False)]
+    examples = st.lists(st.sampled_from(named), unique=True, max_size=2)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(kind=KINDS, row=st.sampled_from(stored), parameters=PARAMETERS, is_below=st.booleans())
-    def same(kind: str, row: dict[str, Any], parameters: dict[str, Any], is_below: bool) -> None:
+    @given(
+        kind=KINDS,
+        row=st.sampled_from(stored),
+        parameters=PARAMETERS,
+        is_below=st.booleans(),
+        marks=st.fixed_dictionaries({"like": examples, "unlike": examples}),
+    )
+    def same(
+        kind: str,
+        row: dict[str, Any],
+        parameters: dict[str, Any],
+        is_below: bool,
+        marks: dict[str, list[str]],
+    ) -> None:
         if is_below:
             parameters = {**parameters, "uri_prefix": f"{Path(row['uri']).parent}/"}
+        parameters |= {name: some for name, some in marks.items() if some}
         n_found.append(len(ask(_clip(kind, row), may_be_empty=True, **parameters)))
 
     same()

@@ -96,9 +96,9 @@ def body(kind: str, schema: str, example: Dict[str, Any] | None = None) -> Dict[
 
 
 def schema_of(model: Type[BaseModel]) -> Dict[str, Any]:
-    """Return a model's schema as one of the description's components; it refers to no other."""
+    """Return a model's schema as one of the description's components; others are components too."""
     schema = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
-    assert "$defs" not in schema, model
+    schema.pop("$defs", None)
     return schema
 
 
@@ -116,5 +116,7 @@ def upload_form_of(model: Type[BaseModel], without: tuple[str, ...], text: str) 
             "default": "",
             "description": f"{fields['tags']['description']}, as JSON",
         }
+    for name in own.keys() & {"like", "unlike"}:
+        own[name] = {**own[name], "items": {"type": "string"}}
     required = ["file", *schema.get("required", [])]
     return {**schema, "description": text, "properties": own, "required": required}

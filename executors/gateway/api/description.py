@@ -106,6 +106,7 @@ def _own_schemas() -> Dict[str, Any]:
     return {
         "Problem": schema_of(models.Problem),
         "SearchRequest": schema_of(search),
+        "ExampleForm": schema_of(models.ExampleForm),
         "TimelineRequest": schema_of(timeline),
         "EventsRequest": schema_of(events),
         "Body_search_upload": upload_form_of(search, _OTHER_SOURCES, by_file),

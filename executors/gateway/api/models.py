@@ -15,12 +15,14 @@ from executors.messages.request_fields import pydantic_field
 from soundalike.audio.cut_outs import CutOutFormat
 from soundalike.audio.excerpt import Excerpt
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.errors import ParameterError
 from soundalike.events.requests import EventOrder
 from soundalike.events.requests import EventsRequest as CoreEventsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_TOP_K, GroupBy
 from soundalike.results.cut_outs import CutOutRequest
 from soundalike.search import requests as core
+from soundalike.search.examples import Example, is_id, parse_example
 from soundalike.types import BucketWidth
 
 #: Other names of parameters, which are taken and not described.
@@ -126,14 +128,61 @@ class Narrowing(StrictModel):
         return {name: value for name, value in self if value not in (None, [], {})}
 
 
+class ExampleForm(StrictModel):
+    """A stored recording, or a part of it, as an example of a search."""
+
+    uri: Optional[str] = Field(default=None, description="path of the recording")
+    recording_id: Optional[str] = Field(default=None, description="id of the recording")
+    start_s: Optional[float] = Field(default=None, ge=0, description="begin of a part in seconds")
+    end_s: Optional[float] = Field(default=None, ge=0, description="end of a part in seconds")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_text(cls, given: Any) -> Any:
+        """Take what the command line takes, too; forms have only texts."""
+        if not isinstance(given, str):
+            return given
+        example = parse_example(given)
+        part = {"start_s": example.excerpt.start_s, "end_s": example.excerpt.end_s}
+        return {"recording_id" if is_id(example.key) else "uri": example.key, **part}
+
+    @property
+    def example(self) -> Example:
+        """The core's example."""
+        key = self.uri or self.recording_id
+        if not key or (self.uri and self.recording_id):
+            raise ParameterError("an example has both or none of uri and recording_id; give one of them")
+        if (self.start_s is None) != (self.end_s is None):
+            raise ParameterError("an example has only one of start_s and end_s; give both, or neither")
+        return Example(key, Excerpt(self.start_s, self.end_s))
+
+
 class SearchRequest(Narrowing):
-    """A search by one of `uri`, `recording_id`, `vector`, `text` and `like_label`."""
+    """A search by one of `uri`, `recording_id`, `vector`, `text` and `like_label`, with examples.
+
+    Without any of these, the first of `like` is the query.
+    """
 
     collections: List[str] = pydantic_field(core.SearchRequest, "collections", default=[])
     top_k: int = pydantic_field(core.SearchRequest, "top_k", is_limited=True)
     min_score: float = pydantic_field(core.SearchRequest, "min_score")
     group_by: GroupBy = pydantic_field(core.SearchRequest, "group_by")
     max_false_alarms: Optional[float] = pydantic_field(core.SearchRequest, "max_false_alarms")
+    like: List[ExampleForm] = pydantic_field(core.SearchRequest, "like", default=[])
+    unlike: List[ExampleForm] = pydantic_field(core.SearchRequest, "unlike", default=[])
+
+    @property
+    def parameters(self) -> Dict[str, Any]:
+        """The parameters of the Flow's endpoint that were given; examples as texts."""
+        examples = {"like": self.like, "unlike": self.unlike}
+        texts = {name: [str(one.example) for one in some] for name, some in examples.items() if some}
+        return {**super().parameters, **texts}
+
+    def promote_example(self) -> None:
+        """Make the first example the query."""
+        first, *self.like = self.like
+        self.uri, self.recording_id = first.uri, first.recording_id
+        self.start_s, self.end_s = first.start_s, first.end_s
 
 
 #: Events of an answer unless the request says otherwise.

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from executors.gateway.api.form_names import unescape_name
-from executors.gateway.api.models import StrictModel
+from executors.gateway.api.models import SearchRequest, StrictModel
 from executors.gateway.background.uploads import FIELD_LIMITS
 from soundalike.errors import ParameterError
 
@@ -152,6 +152,9 @@ def _check_sources(query: StrictModel, upload: Optional[UploadFile]) -> None:
     names = [name for name in _SOURCES if name in type(query).model_fields]
     given = [name for name in names if getattr(query, name) is not None]
     given += ["file"] if upload is not None else []
+    if not given and isinstance(query, SearchRequest) and query.like:
+        query.promote_example()
+        return
     if len(given) != 1:
         found = " and ".join(given) or "none of them"
         known = f"{', '.join(['file', *names][:-1])} and {names[-1]}"

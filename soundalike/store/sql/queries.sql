@@ -624,6 +624,18 @@ CROSS JOIN LATERAL (
 WHERE w.embedding IS NOT NULL
 ORDER BY w.recording_id, w.window_index;
 
+-- name: window_vectors
+-- The vectors of some windows, in the order asked for. Looks up each by primary key, like sample_blocks.
+SELECT s.number - 1, halfvec_send(w.embedding)
+FROM unnest(%(recording_ids)s::uuid[], %(window_indexes)s::integer[])
+     WITH ORDINALITY AS s (recording_id, window_index, number)
+CROSS JOIN LATERAL (
+    SELECT * FROM soundalike.windows_{collection} AS w
+    WHERE w.recording_id = s.recording_id AND w.window_index = s.window_index
+    OFFSET 0
+) AS w
+WHERE w.embedding IS NOT NULL;
+
 -- name: vector_indexes
 -- Name, validity and size of the vector index, and of its parts in the chunks of a hypertable.
 SELECT c.relname, i.indisvalid, pg_relation_size(c.oid)

@@ -118,7 +118,10 @@ def test_what_follows_two_dashes_is_no_option():
     [
         (["unheard-of"], "No such command 'unheard-of'"),
         (["serach", "a.wav"], "Did you mean 'search'?"),
-        (["search", "a.wav", "--lable", "x"], "Did you mean one of: '--label', '--like-label'?"),
+        (
+            ["search", "a.wav", "--lable", "x"],
+            "Did you mean one of: '--label', '--like', '--like-label'?",
+        ),
         (["search", "a.wav", "--label", "--json"], "Option '--label' requires an argument"),
         (["search", "a.wav", "--label"], "Option '--label' requires an argument"),
         (["timeline", "a.wav"], "Missing option '--min-score'"),

@@ -3,6 +3,7 @@
 import { button, el, icon, put } from "./dom.js";
 import { exportMenu } from "./export.js";
 import { count, length, shortFolder, span } from "./format.js";
+import { Marks } from "./marks.js";
 import { play, watch } from "./player.js";
 import { showPlaying } from "./query.js";
 import { recordingTime } from "./recording-time.js";
@@ -26,8 +27,9 @@ const ASIDE_S = 1;
  * @returns {Function} releases the list
  */
 export function showMatches(parent, answer, query, actions) {
-  const cards = answer.matches.map((match) => new Card(match, query, actions));
-  const list = el("ol", { class: "matches" }, cards.map((card) => card.element));
+  const marks = new Marks();
+  const cards = answer.matches.map((match) => new Card(match, query, { ...actions, marks }));
+  const list = el("ol", { class: "matches", onkeydown: (event) => marks.onKey(event) }, cards.map((card) => card.element));
   put(
     parent,
     el(
@@ -38,6 +40,7 @@ export function showMatches(parent, answer, query, actions) {
       el("div", { class: "row" }, el("a", { class: "button", href: occurrences() }, "All occurrences"), exportMenu(answer.matches)),
     ),
     answer.warnings?.length > 0 && el("ul", { class: "notice" }, answer.warnings.map((text) => el("li", {}, text))),
+    marks.element,
     list,
     el("details", { class: "small" }, el("summary", {}, "How to read a score"), el("p", {}, EXPLANATION)),
   );
@@ -60,8 +63,8 @@ function aboutWeightFree() {
 }
 
 class Card {
-  constructor(match, query, { onLike }) {
-    Object.assign(this, { match, query, onLike });
+  constructor(match, query, { onLike, marks }) {
+    Object.assign(this, { match, query, onLike, marks });
     this.sound = new StoredSound(match);
     this.signals = [];
     this.buttons = [];
@@ -153,6 +156,7 @@ class Card {
       button("like", "More like this", () => this.onLike(this.match), { label: `More like ${this.sound.name}` }),
       this.parted,
       el("a", { class: "button", href: occurrences(this.match), "aria-label": `All occurrences in ${this.sound.name}` }, icon("times"), el("span", {}, "All occurrences")),
+      ...this.marks.buttonsFor(this.match, this.sound.name),
     ];
   }
 

@@ -4,6 +4,7 @@ import { request } from "./api.js";
 import { describeQuery, keyOf, NAMES, soundOf } from "./asked.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
+import * as marks from "./marks.js";
 import * as options from "./options.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
@@ -50,7 +51,7 @@ export async function showSearch(params) {
 
 /** Search with another query and the same options. */
 export function look(changes) {
-  const params = options.collect(current().params);
+  const params = marks.forget(options.collect(current().params));
   for (const name of NAMES) params.delete(name);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
@@ -64,6 +65,7 @@ async function search(sound, params) {
   const form = new FormData();
   describeQuery(form, sound, params);
   options.describe(form, params);
+  marks.describe(form, params);
   clear();
   results.setAttribute("aria-busy", "true");
   put(results, loading(`Searching with ${sound.name} …`));
