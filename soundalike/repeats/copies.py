@@ -112,9 +112,10 @@ def _compare_long(
         return None
     length_s = min(_SAMPLE_S, end_s - begin_s)
     pairs: list[Overlap] = []
-    for at_s in np.unique(np.linspace(begin_s, end_s - length_s, _SAMPLES)):
-        one = sounds.read(first, float(at_s), float(at_s) + length_s)
-        other = sounds.read(second, float(at_s) - offset_s, float(at_s) - offset_s + length_s)
+    for at_s in np.unique(np.linspace(begin_s, end_s - length_s, _SAMPLES)).tolist():
+        other_s = max(0.0, at_s - offset_s)
+        one = sounds.read(first, at_s, at_s + length_s)
+        other = sounds.read(second, other_s, other_s + length_s)
         if one is None or other is None:
             return None
         pairs.append(overlap(one, other, 0))

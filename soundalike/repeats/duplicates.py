@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -150,13 +150,15 @@ def find_duplicates(
     known = {each for group in groups.places.values() for each in group}
     # Files with the same bytes are one recording.
     alone = ({each: _Place()} for each in files if each not in known and len(files[each]) > 1)
-    members = [_members(group, files) for group in (*groups.places.values(), *alone)]
+    members = [_members(group, files, sounds) for group in (*groups.places.values(), *alone)]
     return sorted(members, key=lambda group: (-len(group), group[0].recording.uri))
 
 
-def _members(group: Mapping[str, _Place], files: Mapping[str, Sequence[Recording]]) -> list[Member]:
+def _members(
+    group: Mapping[str, _Place], files: Mapping[str, Sequence[Recording]], sounds: Sounds | None
+) -> list[Member]:
     """Return all files of a group, the one to keep first."""
-    best = max(group, key=lambda each: _worth(files[each][0]))
+    best = _best(group, files, sounds)
     kept = files[best][0]
     origin_s = group[best].offset_s
     found = []
@@ -184,7 +186,17 @@ def _members(group: Mapping[str, _Place], files: Mapping[str, Sequence[Recording
     return sorted(found, key=lambda member: member.recording.recording_id != best)
 
 
-def _worth(recording: Recording) -> tuple[float, float]:
-    """Return what decides which copy is kept: its length to the second, then its bytes."""
-    size = recording.stat.size_bytes if recording.stat else 0
-    return round(recording.duration_s - _PADDING_S), size
+def _best(group: Iterable[str], files: Mapping[str, Sequence[Recording]], sounds: Sounds | None) -> str:
+    """Return the recording to keep: of the longest ones, the one with the largest file."""
+    longest_s = max(files[each][0].duration_s for each in group)
+    return max(
+        (each for each in group if files[each][0].duration_s >= longest_s - 2 * _PADDING_S),
+        key=lambda each: (_size_of(files[each][0], sounds), files[each][0].duration_s, each),
+    )
+
+
+def _size_of(file: Recording, sounds: Sounds | None) -> int:
+    """Return the size of a file; 0 if it is not known."""
+    if file.stat is not None:
+        return file.stat.size_bytes
+    return sounds.size_of(file.uri) if sounds else 0

@@ -58,6 +58,13 @@ class Sounds:
         self._kept.move_to_end(key)
         return self._kept[key]
 
+    def size_of(self, uri: str) -> int:
+        """Return the size of a file in bytes; 0 if it cannot be read."""
+        try:
+            return self._locate(uri).stat().st_size
+        except (AudioError, OSError):
+            return 0
+
     def _first_readable(
         self, files: Sequence[Recording], start_s: float, end_s: float
     ) -> FloatArray | None:

@@ -37,6 +37,7 @@ COMMANDS = (
     *("export", "import", "annotations", "sql", "reset", "serve", "embed", "models", "evaluate"),
     "speakers",
     "normal",
+    "duplicates",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {
