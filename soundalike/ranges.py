@@ -13,6 +13,8 @@ GroupBy = Literal["recording", "label"]
 GROUPS: tuple[GroupBy, ...] = get_args(GroupBy)
 BUCKET_WIDTHS: tuple[BucketWidth, ...] = get_args(BucketWidth)
 MAX_TOP_K = 1000
+#: Maximum length of a page.
+MAX_PAGE = 1000
 #: Characters of a text that describes a sound.
 MAX_TEXT_LENGTH = 1000
 #: What an embedding stands for, and how those of seconds become a file's.

@@ -12,8 +12,7 @@ from pydantic import Field
 
 from executors.messages.documents import parse_time, time_text
 from executors.messages.int32 import to_int64
-from soundalike.events.candidates import Screened
-from soundalike.events.screening import Found
+from soundalike.events.parts import Found, Screened
 from soundalike.types import FileStat, Recording
 
 if TYPE_CHECKING:

@@ -3,14 +3,16 @@
 Fields have the types that `executors.messages.documents` names.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from docarray import BaseDoc, DocList
 from pydantic import Field
 
 from executors.messages.documents import time_text
 from soundalike.anomalies.results import Score
-from soundalike.store.normal_models import NormalSummary, WatchEvent
+
+if TYPE_CHECKING:
+    from soundalike.store.normal_models import NormalSummary, WatchEvent
 
 
 class NormalModelDoc(BaseDoc):
@@ -85,7 +87,7 @@ class RemovedNormalDoc(BaseDoc):
     name: str = ""
 
 
-def normal_model_doc(found: NormalSummary, learned: Dict[str, str]) -> NormalModelDoc:
+def normal_model_doc(found: "NormalSummary", learned: Dict[str, str]) -> NormalModelDoc:
     """Return the document of a model."""
     summary = {
         name: value for name, value in found.summary.items() if name in NormalModelDoc.model_fields
@@ -110,7 +112,7 @@ def write_score(found: Score, result: NormalScoreDoc) -> None:
         setattr(result, name, value)
 
 
-def watch_event_doc(found: WatchEvent) -> WatchEventDoc:
+def watch_event_doc(found: "WatchEvent") -> WatchEventDoc:
     """Return the document of an event."""
     return WatchEventDoc(
         id=found.event_id,

@@ -19,10 +19,9 @@ from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
-from soundalike.search.queries import Query
+from soundalike.ranges import MAX_PAGE
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
-from soundalike.store.base import MAX_PAGE
 
 
 class RequestParameters(BaseModel):
@@ -204,7 +203,7 @@ class EventsParameters(NarrowedParameters):
         "seconds at most",
     )
 
-    def request(self, query: Query, filters: Filters) -> EventsRequest:
+    def request(self, filters: Filters) -> EventsRequest:
         """Return the core's request.
 
         Raises
@@ -213,7 +212,6 @@ class EventsParameters(NarrowedParameters):
             A value is out of its range.
         """
         return EventsRequest(
-            query=query,
             filters=filters,
             recording=self.recording,
             min_score=self.min_score,

@@ -5,8 +5,8 @@ from docarray import DocList
 from executors.messages.events import EventfulDoc, eventful
 from executors.messages.parameters import EventsParameters
 from soundalike.events.candidates import screen_recordings, stored_events
-from soundalike.events.screening import Found
-from soundalike.search.queries import EmbeddedQuery, Query
+from soundalike.events.parts import Found
+from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import Store
 from soundalike.types import Recording
 
@@ -29,10 +29,7 @@ def recordings_with_events(
     StoreError, ParameterError
         As for `soundalike.events.find.find_events`.
     """
-    # Nothing reads the query again here; its vectors are enough.
-    request = parameters.request(
-        Query(vector=query.embeddings[0]), parameters.filters(query.recording_id)
-    )
+    request = parameters.request(parameters.filters(query.recording_id))
     if request.reread_s > 0:
         screened = screen_recordings(store, query, request)
         return DocList[EventfulDoc](

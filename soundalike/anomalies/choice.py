@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from soundalike.anomalies.distances import Both, Mahalanobis, Neighbours, pairwise
 from soundalike.anomalies.results import NormalRecording, Numbers
-from soundalike.encoders.embedding import normalised
+from soundalike.encoders.vectors import normalised
 from soundalike.types import FloatArray
 
 #: With more recordings, several are left out at once, so that learning takes seconds.

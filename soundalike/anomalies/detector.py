@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -14,11 +14,8 @@ from soundalike.anomalies.packing import pack, unpack
 from soundalike.anomalies.requests import DEFAULT_RATE, LearnRequest
 from soundalike.anomalies.results import NormalRecording, Score
 from soundalike.anomalies.summary import summary_of
-from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sources import path_of, recording_id_of
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import Encoder, index_spec
-from soundalike.encoders.clips import FileEmbedding, embed_files
 from soundalike.errors import (
     ModelMismatch,
     NormalModelNotFound,
@@ -32,6 +29,11 @@ from soundalike.store.base import MAX_PAGE, Content
 from soundalike.store.normal_models import NormalStore
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, IndexSpec, Window
+
+if TYPE_CHECKING:
+    from soundalike.audio.sandbox import IsolatedDecoding
+    from soundalike.encoders.base import Encoder
+    from soundalike.encoders.clips import FileEmbedding
 
 #: Attempts to add to a model that other processes change as well.
 _ATTEMPTS = 10
@@ -106,6 +108,9 @@ def listen(
     decoding : IsolatedDecoding, optional
         Decoding processes; by default the shared ones of this program.
     """
+    # Where only vectors are scored, nothing decodes.
+    from soundalike.encoders.clips import embed_files
+
     for found in embed_files(files, encoder, plan=plan, decoding=decoding):
         if found.error is not None:
             yield HeardFile(found.uri, error=found.error)
@@ -255,6 +260,8 @@ class Detector:
         NormalModelNotFound, ModelMismatch
             There is no such model, or it was learned with another encoder.
         """
+        from soundalike.encoders.base import index_spec
+
         model = self.model(name)
         plan = WindowPlan(model.spec.window_s, model.spec.stride_s)
         check_same(name, model.spec, index_spec(encoder, plan))

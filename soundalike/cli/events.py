@@ -119,6 +119,7 @@ def opened(
 ) -> Iterator[tuple[Store, EmbeddedQuery, Listener | None]]:
     """Yield the store, the query, and what reads sound again; the encoder is loaded only for that."""
     query = request.query
+    assert query is not None
     if request.reread_s == 0 or (query.source is None and query.recording_id is None):
         with opened_query(query, place, [request.collection]) as (store, embedded):
             yield store, embedded, None

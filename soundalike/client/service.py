@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 
 from soundalike.audio.sources import resolve_path, uri_of
-from soundalike.client.annotations import RemoteAnnotations
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.client.speakers import RemoteSpeakers
@@ -26,6 +25,9 @@ from soundalike.search.match_json import match_from_json
 from soundalike.search.queries import Query
 from soundalike.search.requests import SearchRequest, TimelineRequest
 from soundalike.types import Bucket, Timeline
+
+if TYPE_CHECKING:
+    from soundalike.client.annotations import RemoteAnnotations
 
 #: Fields of the status of a collection, in order.
 STATUS = (
@@ -96,6 +98,8 @@ class Service:
     @property
     def annotations(self) -> RemoteAnnotations:
         """The annotations of the service."""
+        from soundalike.client.annotations import RemoteAnnotations
+
         return RemoteAnnotations(self._connection)
 
     @property

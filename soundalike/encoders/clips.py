@@ -19,7 +19,8 @@ from soundalike.audio.windows import WindowPlan
 from soundalike.config import Settings
 from soundalike.encoders.base import Encoder, Network, only_network, plan_for
 from soundalike.encoders.choice import load_encoder
-from soundalike.encoders.embedding import CutRecording, embed_patches_at, embed_windows, normalised
+from soundalike.encoders.embedding import CutRecording, embed_patches_at, embed_windows
+from soundalike.encoders.vectors import normalised
 from soundalike.encoders.vggish.postprocess import Postprocessor
 from soundalike.encoders.weights import PCA_PARAMS, verified_path
 from soundalike.errors import ParameterError, SoundalikeError, WeightsMissing

@@ -17,6 +17,7 @@ from soundalike.audio.loading import release_pages
 from soundalike.audio.segmenter import pad_to
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import Encoder, Network, sample_rate_hz
+from soundalike.encoders.vectors import normalised
 from soundalike.errors import InvalidSamples, ParameterError, SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
@@ -347,17 +348,3 @@ def _windows_of(recording: CutRecording, plan: WindowPlan) -> Iterator[FloatArra
             release_pages(recording.samples)
         start = round((window.start_s - recording.offset_s) * plan.sample_rate_hz)
         yield recording.samples[start : start + plan.window_samples]
-
-
-def normalised(vectors: FloatArray) -> FloatArray:
-    """Return each row divided by its length; rows of zeros stay zeros.
-
-    Examples
-    --------
-    >>> normalised(np.array([[3.0, 4.0], [0.0, 0.0]], dtype=np.float32)).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    result = np.zeros_like(vectors)
-    np.divide(vectors, lengths, out=result, where=lengths > 0)
-    return result

@@ -21,7 +21,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from soundalike.audio.spectrogram import Compression, LogMel
-from soundalike.encoders.base import AS_RECORDED, ExampleLayout
+from soundalike.encoders.base import AS_RECORDED
+from soundalike.encoders.layout import ExampleLayout
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray
 

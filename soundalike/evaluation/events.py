@@ -150,7 +150,7 @@ def _found(
 ) -> list[Span]:
     """Return all events of a query, down to the lowest scores."""
     request = EventsRequest(Query(query.path), min_score=-1.0, **options)  # type: ignore[arg-type]
-    embedded = pipeline.embedded(request.query)
+    embedded = pipeline.embedded(query.path)
     return [
         Span((number, event.recording.recording_id), event.start_s, event.end_s, event.score)
         for event in find_events(pipeline.store, embedded, request, listener=listener)

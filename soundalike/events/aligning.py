@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from soundalike.events.activity import joined
 from soundalike.events.listening import HOP_S, Hearing, QuerySound, Stretch, pooled
-from soundalike.events.screening import Found
+from soundalike.events.parts import Found
 from soundalike.types import FloatArray
 
 #: An alignment belongs to a part whose begin is at most this far from its own.

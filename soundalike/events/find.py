@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from soundalike.events.aligning import align
-from soundalike.events.candidates import (
-    FalseAlarms,
-    OnProgress,
-    Screened,
-    check_fit,
-    events_of,
-    in_order,
-    merged,
-    screen_each,
-    screen_recordings,
-)
+from soundalike.events.assembling import FalseAlarms, events_of, in_order, merged
+from soundalike.events.candidates import OnProgress, check_fit, screen_each, screen_recordings
 from soundalike.events.listening import Listener, QuerySound
+from soundalike.events.parts import Found, Screened
 from soundalike.events.requests import EventsRequest
-from soundalike.events.screening import Found
 from soundalike.events.types import Event
 from soundalike.search.queries import EmbeddedQuery
 from soundalike.store.protocol import Store
@@ -58,7 +49,7 @@ def find_events(
     """
     check_fit(store, query, request)
     sound = None
-    if listener is not None and request.reread_s > 0:
+    if listener is not None and request.query is not None and request.reread_s > 0:
         sound = listener.query_sound(request.query, query.name)
     all_found: Iterable[tuple[Recording, list[Found]]]
     if listener is None or sound is None:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
@@ -19,8 +20,10 @@ from soundalike.encoders.base import Encoder, Network, OneNetwork, sample_rate_h
 from soundalike.encoders.embedding import embed_patches_at
 from soundalike.errors import AudioError, ParameterError
 from soundalike.events.activity import FRAMES_PER_S, Spans, active_part, activity, log_mel_of
-from soundalike.search.queries import Query
 from soundalike.types import FileStat, FloatArray
+
+if TYPE_CHECKING:
+    from soundalike.search.queries import Query
 
 #: Distance between the examples of a track, in seconds.
 HOP_S = 0.25

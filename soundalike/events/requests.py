@@ -33,7 +33,8 @@ class EventsRequest:
         A value is out of its range.
     """
 
-    query: Query
+    #: None where the vectors are known and no sound is read again.
+    query: Query | None = None
     filters: Filters = field(default_factory=Filters)
     recording: str | None = field(
         default=None, metadata=about("only events in the recording with this id")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soundalike.events.screening import Found
+from soundalike.events.parts import Found, Stretches
 
 #: Sound on each side of a candidate that is read with it, to know the background.
 _CONTEXT_S = 10.0
-
-#: Begins and ends in seconds, increasing, without overlaps.
-Stretches = list[tuple[float, float]]
 
 
 def choose_stretches(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.events.parts import Found
 from soundalike.search.queries import EmbeddedQuery
 from soundalike.store.base import SearchableWindows
 from soundalike.types import FloatArray, HalfArray
@@ -25,21 +26,6 @@ _MATCHING = 0.25
 _STRONG = 0.5
 #: An event reaches along its diagonal as far as windows score this share of its best.
 _SHARE = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A part of a recording that resembles a part of the query; positions in seconds."""
-
-    start_s: float
-    end_s: float
-    query_start_s: float
-    query_end_s: float
-    score: float
-
-    def overlaps(self, other: Found) -> bool:
-        """Return whether two parts share some time."""
-        return self.start_s < other.end_s and other.start_s < self.end_s
 
 
 def blocks_of(embeddings: HalfArray) -> Iterable[FloatArray]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.encoders.embedding import normalised
+from soundalike.encoders.vectors import normalised
 from soundalike.types import FloatArray
 
 FloatRows = npt.NDArray[np.float64]

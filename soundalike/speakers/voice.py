@@ -10,7 +10,8 @@ from soundalike.audio.speech import SPEECH_RATE_HZ, Speech, cut_speech
 from soundalike.config import Settings
 from soundalike.encoders.base import Encoder, Network, only_network
 from soundalike.encoders.choice import load_encoder
-from soundalike.encoders.embedding import embed_patches_at, normalised
+from soundalike.encoders.embedding import embed_patches_at
+from soundalike.encoders.vectors import normalised
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray, Voice, VoiceSpec
 

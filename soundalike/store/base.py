@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.annotations.types import StoredAnnotation
+from soundalike.clock.times import check_times
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import (
     DimensionMismatch,
@@ -24,8 +25,8 @@ from soundalike.errors import (
     RecordingNotFound,
 )
 from soundalike.filters import Filters
+from soundalike.ranges import MAX_PAGE as MAX_PAGE
 from soundalike.scores.null_model import NullModel
-from soundalike.store.times import check_times
 from soundalike.types import (
     DECODER_VERSION,
     FloatArray,
@@ -42,8 +43,6 @@ from soundalike.types import (
 #: newer decoder gave other samples.
 Outcome = Literal["added", "unchanged", "updated", "linked", "replaced"]
 
-#: Maximum length of a page.
-MAX_PAGE = 1000
 _COLLECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 #: Suffixes of collections that are being rebuilt or imported.
 _REBUILD = "~rebuild"

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 
 from soundalike.annotations.types import StoredAnnotation
+from soundalike.clock.times import is_within, time_of_window
 from soundalike.filters import Filters
 from soundalike.scores.fitting import SampledRecording
 from soundalike.scores.null_model import NullModel
@@ -29,7 +30,6 @@ from soundalike.store.merging import TopRecordings
 from soundalike.store.null_models import Sample
 from soundalike.store.renewal import as_stored, count_searchable, is_same, renewed
 from soundalike.store.timeline import bucket_start, filled, first_windows, scores
-from soundalike.store.times import is_within, time_of_window
 from soundalike.types import (
     DECODER_VERSION,
     BucketWidth,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from psycopg2.extras import Json
 
+from soundalike.clock.times import FIRST_KNOWN, is_timed, offset_in_day, postgres_zone, time_until
 from soundalike.filters import Filters
 from soundalike.store import prepared, sql
 from soundalike.store.base import SearchResult, first_limit
@@ -19,7 +20,6 @@ from soundalike.store.connection import Cursor
 from soundalike.store.merging import TopRecordings
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
-from soundalike.store.times import FIRST_KNOWN, is_timed, offset_in_day, postgres_zone, time_until
 from soundalike.types import FloatArray, Hit, Recording
 
 _Row = tuple[Any, ...]

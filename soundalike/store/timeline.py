@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import numpy as np
 
+from soundalike.clock.times import FIRST_KNOWN, postgres_zone
 from soundalike.errors import ParameterError
 from soundalike.filters import Filters
 from soundalike.store import sql
@@ -15,7 +16,6 @@ from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import extensions
 from soundalike.store.searching import conditions, filter_values, vector_texts
-from soundalike.store.times import FIRST_KNOWN, postgres_zone
 from soundalike.types import Bucket, BucketWidth, FloatArray, Timeline, Window
 
 #: Maximum number of buckets; each is a line of output.

@@ -121,11 +121,11 @@ def test_options_narrow_the_events(events: Cli, folder: Path):
 
 def test_events_are_labels_for_audacity(events: Cli, folder: Path, tmp_path: Path):
     labels = tmp_path / "labels.txt"
-    done = events(
-        "--min-score", "0.5", "--export", labels, "--format", "audacity", "--export-label", "x"
-    )
+    under = ("--under", folder / "nights" / "20250501T220000Z.wav")
+    export = ("--export", labels, "--format", "audacity", "--export-label", "call")
+    done = events("--min-score", "0.5", *under, *export)
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.splitlines()) == 3
     first = labels.read_text(encoding="utf-8").splitlines()[0].split("\t")
     assert float(first[0]) == pytest.approx(8.0, abs=0.1)
     assert float(first[1]) == pytest.approx(9.5, abs=0.15)

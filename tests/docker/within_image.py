@@ -105,6 +105,7 @@ def index(clips: Path) -> None:
     from executors.timescale_indexer.executor import TimescaleIndexer
     from soundalike.errors import StoreUnavailable
 
+    learn()
     executor = TimescaleIndexer()
     try:
         executor.status(docs=DocList[Status]([Status()]))
@@ -112,6 +113,24 @@ def index(clips: Path) -> None:
         # Nobody listens there: the driver has been as far as it can get.
         return
     raise AssertionError("a server answered")
+
+
+def learn() -> None:
+    """Fit a model of what is normal, as the indexer does for `/normal_learn`."""
+    import numpy as np
+
+    from soundalike.anomalies.model import fit
+    from soundalike.anomalies.results import NormalRecording
+    from soundalike.types import IndexSpec
+
+    rows = np.random.default_rng(1).normal(size=(9, 8)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    spans = [(0.0, 4.0), (2.0, 6.0), (4.0, 8.0)]
+    recordings = [
+        NormalRecording(str(number), f"/{number}.wav", spans, rows[3 * number :][:3])
+        for number in range(3)
+    ]
+    fit(recordings, IndexSpec("tiny", "0", 8, 4.0, 2.0), method="mahalanobis")
 
 
 def rank(clips: Path) -> None:

@@ -13,7 +13,11 @@ from executors.messages.parameters import PARAMETERS, CollectionParameters, Sear
 from executors.timescale_indexer.listing import to_drop
 from soundalike.errors import ParameterError, UnknownParameter
 
-VOICES = ("enrol", "identify", "verify")
+#: Endpoints whose documents are cut and embedded.
+_CUT = {
+    *("index", "search", "timeline", "events", "listen", "normal_score"),
+    *("enrol", "identify", "verify"),
+}
 
 
 @pytest.mark.parametrize("endpoint", sorted(PARAMETERS))
@@ -25,8 +29,8 @@ def test_an_unknown_parameter_is_refused_at_every_endpoint(endpoint: str):
 @pytest.mark.parametrize(
     ("folder", "endpoints"),
     [
-        ("audio_segmenter", {"index", "search", "timeline", *VOICES}),
-        ("vggish_encoder", {"index", "search", "timeline", "status", *VOICES}),
+        ("audio_segmenter", _CUT),
+        ("vggish_encoder", {*_CUT, "status"}),
         ("timescale_indexer", set(PARAMETERS)),
         ("max_score_ranker", set(PARAMETERS)),
     ],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 METHODS = {
     "search": {
         *("search", "search_upload", "timeline", "timeline_upload", "export_search", "export_spans"),
+        "export_events",
     },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
@@ -80,6 +81,7 @@ PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas
 WRITING = {
     *METHODS["indexing"],
     *("search_upload", "timeline_upload", "jina_index", "get_audio", "export_search", "export_spans"),
+    "export_events",
     "upload_annotations",
 } - {
     *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),

@@ -167,3 +167,15 @@ def test_unknown_parameters_of_the_address_are_refused(filled: Service, toy_data
     address = f"{filled.url}/api/search/export?formt=csv"
     answer = requests.post(address, json={"uri": str(toy_data / QUERY)}, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (422, "parameter.unknown")
+
+
+def test_events_are_exported(filled: Service, toy_data: Path):
+    body = {"uri": str(toy_data / QUERY), "min_score": -1, "reread_s": 0}
+    found = requests.post(f"{filled.url}/api/events", json=body, timeout=60).json()["events"]
+    answer = requests.post(f"{filled.url}/api/events/export", json=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert rows
+    assert [(row["uri"], float(row["start_s"]), row["rank"]) for row in rows] == [
+        (event["uri"], event["start_s"], "") for event in found
+    ]

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 #: How the code takes a statement: from the store's dictionary, the module, or a collection.
 _USE = re.compile(r'(?:_sql|queries\(\))\["(\w+)"\]|\.statement\("(\w+)"\)')
+_QUOTED = re.compile(r'"(\w+)"')
 _ID = "6d255136-80ea-549e-b634-6a0e7f408e39"
+_UNKNOWN = "00000000-0000-4000-8000-000000000000"
 _COLLECTION = {"collection": 1}
 _KEY = {**_COLLECTION, "recording_id": _ID}
 _RECORDING = (1, _ID, 10.0, None, None, 4, 3, 2)
@@ -45,6 +47,10 @@ _TIMES = {
     **{"zone": "<+02:00>-02:00", "day_begin": timedelta(hours=22), "day_length": timedelta(hours=6)},
 }
 FILTERS = ("filter_files", "filter_excluded", "filter_since", "filter_until", "filter_time_of_day")
+_ANNOTATIONS = {**_COLLECTION, "recording_id": _ID, "label": "dog", "source": "a.txt"}
+_NAMED = {"name": "pump"}
+_MODEL = {**_NAMED, "summary": Json({}), "model": b"npz"}
+_WATCHED = {"event_id": _ID, "uri": "/a/one.wav", "size_bytes": 9, "mtime_ns": 7}
 _VECTOR = "[" + ",".join(["0.25"] * 16) + "]"
 
 #: Values for each statement's parameters.
@@ -134,22 +140,70 @@ VALUES: dict[str, dict[str, Any]] = {
     "vector_indexes": {},
     "planner_setting": {},
     "memory_settings": {},
+    "count_recordings": _COLLECTION,
+    "sample_recordings": {**_COLLECTION, "limit": 10},
+    "sample_blocks": {"recording_ids": [_ID], "firsts": [0], "lengths": [4]},
+    "load_null_model": _COLLECTION,
+    "save_null_model": {**_COLLECTION, "model": Json({}), "made_at": _TIMES["since"]},
+    "recordings_in_time": {**_FILTERS, **_COLLECTION, "recording": _ID},
+    "searchable_windows": {**_FILTERS, **_TIMES, "recording_ids": [_ID]},
+    "count_annotations": {**_COLLECTION, "limit": 10},
+    "list_annotations": {
+        **{**_ANNOTATIONS, "after_recording": None, "after_s": None, "after_id": None},
+        "limit": 10,
+    },
+    "delete_annotations": _ANNOTATIONS,
+    "keep_annotations": {**_COLLECTION, "other": 2},
+    "voice_encoder": {},
+    "put_voice_encoder": {"encoder": "voice", "fingerprint": "f00d", "dimension": 2},
+    "forget_voice_encoder": {},
+    "lock_speakers": {},
+    "list_speakers": {},
+    "find_speaker": _NAMED,
+    "put_speaker": _NAMED,
+    "remove_speaker": _NAMED,
+    "forget_silent_speakers": {},
+    "score_speakers": {"name": None, "vector": "[1, 0]", "limit": 10},
+    "is_utterance": {"uri": "/a/one.wav"},
+    "list_utterances": _NAMED,
+    "uri_of_utterance": {"recording_id": _ID, "speaker": 1},
+    "remove_utterance": {**_NAMED, "recording_id": _ID},
+    "list_normal_models": {},
+    "find_normal_model": _NAMED,
+    "share_normal_model": _NAMED,
+    "put_normal_model": _MODEL,
+    "replace_normal_model": {**_MODEL, "version": 1},
+    "remove_normal_model": _NAMED,
+    "list_watched_files": {**_NAMED, "uris": ["/a/one.wav"]},
+    "list_untold_events": _NAMED,
+    "list_watch_events": {**_NAMED, "since": None, "only_anomalous": True, "limit": 10},
+    "put_watch_event": {
+        **{**_NAMED, **_WATCHED, "occurred_at": _TIMES["since"], "is_anomalous": True},
+        "details": Json({}),
+    },
+    "mark_told": {"event_id": _ID},
+    "remove_watch_events": _NAMED,
 }
 #: Run in another way, below.
 SPECIAL = {
     *("put_recordings", "put_files", "copy_windows", "time_bucket", "date_trunc"),
-    *(*FILTERS, "narrow_files"),
+    *(*FILTERS, "narrow_files", "choose_annotations"),
+    *("put_annotations", "put_utterance", "put_watched_file"),
 }
 TIMESCALEDB = {"create_hypertable", "chunks", "compression_jobs", "stop_compression", "decompress"}
 
 
 def test_every_statement_is_used_and_every_name_exists():
-    used = set()
+    used, quoted = set(), set()
     for path in Path(soundalike.__file__).parent.rglob("*.py"):
-        found = _USE.findall(path.read_text(encoding="utf-8"))
-        used |= {name for groups in found for name in groups if name}
+        text = path.read_text(encoding="utf-8")
+        used |= {name for groups in _USE.findall(text) for name in groups if name}
+        quoted |= set(_QUOTED.findall(text))
 
-    assert used == statements.queries().keys()
+    known = statements.queries().keys()
+    assert used - known == set()
+    # Some names are chosen first, and asked for then.
+    assert known - quoted == set()
 
 
 def test_every_statement_is_tested():
@@ -193,6 +247,28 @@ def test_recordings_and_paths_are_put_by_many_rows_a_statement(cursor: Any):
     assert cursor.fetchall() == [(_ID, 4, None)]
     cursor.execute("SELECT uri, label, tags, size_bytes, mtime_ns FROM soundalike.files")
     assert cursor.fetchall() == [("/a/one.wav", "dog", {}, 9, None)]
+
+
+def test_what_belongs_to_others_is_put_beside_them(cursor: Any):
+    queries = statements.queries()
+    execute_values(cursor, queries["put_recordings"], [_RECORDING])
+    annotation = (1, _ID, 0.0, 1.0, None, None, "dog", "a.txt")
+    execute_values(cursor, queries["put_annotations"], [annotation, (1, _UNKNOWN, *annotation[2:])])
+    cursor.execute("SELECT recording_id::text, label FROM soundalike.annotations")
+    assert cursor.fetchall() == [(_ID, "dog")]
+
+    cursor.execute(queries["put_speaker"], _NAMED)
+    cursor.execute("SELECT speaker_id FROM soundalike.speakers")
+    ((speaker,),) = cursor.fetchall()
+    spoken = {"speaker": speaker, "recording_id": _ID, "uri": "/a/one.wav", "duration_s": 9.0}
+    cursor.execute(queries["put_utterance"], {**spoken, "speech_s": 8.0, "vector": "[1, 0]"})
+    cursor.execute("SELECT uri, embedding::text FROM soundalike.utterances")
+    assert cursor.fetchall() == [("/a/one.wav", "[1,0]")]
+
+    cursor.execute(queries["put_normal_model"], _MODEL)
+    cursor.execute(queries["put_watched_file"], {**_NAMED, **_WATCHED, "is_told": False})
+    cursor.execute("SELECT uri, is_told FROM soundalike.watched_files")
+    assert cursor.fetchall() == [("/a/one.wav", False)]
 
 
 def test_windows_are_copied_in_binary(cursor: Any, collection: Collection):

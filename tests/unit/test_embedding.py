@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from soundalike.audio.log_mel import log_mel_spectrogram
 from soundalike.audio.segmenter import pad_to
 from soundalike.audio.windows import WindowPlan
-from soundalike.encoders.base import VGGISH_LAYOUT, OneNetwork, index_spec
-from soundalike.encoders.embedding import CutRecording, embed_windows, normalised
+from soundalike.encoders.base import OneNetwork, index_spec
+from soundalike.encoders.embedding import CutRecording, embed_windows
+from soundalike.encoders.layout import VGGISH_LAYOUT
 from soundalike.encoders.modulation import Modulation
+from soundalike.encoders.vectors import normalised
 from soundalike.errors import ParameterError
 from soundalike.types import FloatArray, IndexSpec, Window
 

@@ -92,12 +92,14 @@ def _occurred_at(began: datetime | None, start_s: float) -> datetime | None:
 
 
 def span_of_match(match: Any) -> Span:
-    """Return the span of a match of an answer."""
+    """Return the span of a match or an event of an answer."""
     at = match["occurred_at"]
-    names = ("uri", "recording_id", "start_s", "end_s", "score", "label", "rank", "collection")
+    names = ("uri", "recording_id", "start_s", "end_s", "score", "label", "collection")
     others = ("query_start_s", "query_end_s", "duration_s", "false_alarm_rate")
     return Span(
         **{name: match[name] for name in (*names, *others)},
+        # Events have no rank.
+        rank=match.get("rank"),
         occurred_at=datetime.fromisoformat(at) if at else None,
     )
 

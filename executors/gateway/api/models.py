@@ -21,7 +21,6 @@ from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_TOP_K, GroupBy
 from soundalike.results.cut_outs import CutOutRequest
 from soundalike.search import requests as core
-from soundalike.search.queries import Query
 from soundalike.types import BucketWidth
 
 #: Other names of parameters, which are taken and not described.
@@ -202,7 +201,7 @@ class EventsRequest(Narrowing):
     reread_s: float = pydantic_field(CoreEventsRequest, "reread_s", is_limited=True)
 
     def request(self, default_zone: str) -> CoreEventsRequest:
-        """Return the core's request; its query is not this one, which the Flow reads.
+        """Return the core's request; its query is left out, because the Flow reads it.
 
         Parameters
         ----------
@@ -221,7 +220,6 @@ class EventsRequest(Narrowing):
             time_zone=self.time_zone,
         )
         return CoreEventsRequest(
-            query=Query(vector=[1.0]),
             filters=times.filters(default_zone),
             recording=self.recording,
             exclude_self=self.exclude_self,

@@ -29,7 +29,7 @@ from soundalike.annotations.types import BadRow
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import AudioTooLarge, MetadataError
 from soundalike.limits import Limits
-from soundalike.store.base import MAX_PAGE
+from soundalike.ranges import MAX_PAGE
 
 router = APIRouter(
     tags=["library"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function

@@ -32,7 +32,7 @@ router = APIRouter(tags=["search"], generate_unique_id_function=named_after_func
 )
 async def events(context: GivenContext, request: Request) -> models.EventsAnswer:
     """Take one of `uri`, `recording_id`, `vector`, `text` and `like_label`; return events."""
-    return await _events(context, read_query(request, models.EventsRequest))
+    return await answer_events(context, read_query(request, models.EventsRequest))
 
 
 @router.post(
@@ -43,10 +43,17 @@ async def events(context: GivenContext, request: Request) -> models.EventsAnswer
 )
 async def events_upload(context: GivenContext, request: Request) -> models.EventsAnswer:
     """Return every occurrence of the file, which is not kept."""
-    return await _events(context, read_upload(request, models.EventsRequest))
+    return await answer_events(context, read_upload(request, models.EventsRequest))
 
 
-async def _events(context: Context, reading: Reading) -> models.EventsAnswer:
+async def answer_events(context: Context, reading: Reading) -> models.EventsAnswer:
+    """Return the answer to a search for events.
+
+    Raises
+    ------
+    HTTPException
+        The query has failed.
+    """
     async with reading as (query, upload), sent_clip(context, query, upload) as (clip, name):
         assert isinstance(query, models.EventsRequest)
         asked = query.request(Settings.from_env().time_zone)

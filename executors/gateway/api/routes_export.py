@@ -19,6 +19,7 @@ from executors.gateway.api.described import (
 )
 from executors.gateway.api.exporting import answer_with, span_of_match, stored_spans
 from executors.gateway.api.queries import read_query
+from executors.gateway.api.routes_events import answer_events
 from executors.gateway.api.routes_search import find
 from soundalike.audio.cut_outs import CutOutFormat
 from soundalike.parameters import description_of
@@ -32,6 +33,12 @@ _FILE: Dict[int | str, Dict[str, Any]] = {
     }
 }
 _FAILURES = {**_FILE, **problems(*BODY, 404, 409, 415, 507)}
+_Format = Annotated[models.ExportFormat, Query(description=models.FORMAT)]
+_Padding = Annotated[
+    float, Query(ge=0, le=MAX_PADDING_S, description=description_of(CutOutRequest, "padding_s"))
+]
+_Audio = Annotated[CutOutFormat, Query(description=description_of(CutOutRequest, "audio"))]
+_Pictures = Annotated[bool, Query(description=description_of(CutOutRequest, "pictures"))]
 _EXAMPLE = {
     "format": "csv",
     "spans": [{"recording_id": SIREN_ID, "start_s": 1.0, "end_s": 2.5, "label": "siren"}],
@@ -61,15 +68,35 @@ async def export_spans(context: GivenContext, request: Request, given: models.Ex
 async def export_search(
     context: GivenContext,
     request: Request,
-    format: Annotated[models.ExportFormat, Query(description=models.FORMAT)] = "csv",  # noqa: A002
-    padding_s: Annotated[
-        float, Query(ge=0, le=MAX_PADDING_S, description=description_of(CutOutRequest, "padding_s"))
-    ] = 0.0,
-    audio: Annotated[CutOutFormat, Query(description=description_of(CutOutRequest, "audio"))] = "wav",
-    pictures: Annotated[bool, Query(description=description_of(CutOutRequest, "pictures"))] = False,
+    format: _Format = "csv",  # noqa: A002
+    padding_s: _Padding = 0.0,
+    audio: _Audio = "wav",
+    pictures: _Pictures = False,
 ) -> Response:
     """Search as `search` does, and return the matches as a table, labels, a playlist or a ZIP."""
     answer = await find(context, read_query(request, models.SearchRequest))
     spans = [span_of_match(match) for match in answer["matches"]]
+    form = models.ExportForm(format=format, padding_s=padding_s, audio=audio, pictures=pictures)
+    return await answer_with(context, request, spans, form)
+
+
+@router.post(
+    "/api/events/export",
+    response_class=Response,
+    responses=_FAILURES,
+    openapi_extra=body(JSON, "EventsRequest", {"recording_id": SIREN_ID, "min_score": 0.5}),
+    summary="Search for events, and get them as a file",
+)
+async def export_events(
+    context: GivenContext,
+    request: Request,
+    format: _Format = "csv",  # noqa: A002
+    padding_s: _Padding = 0.0,
+    audio: _Audio = "wav",
+    pictures: _Pictures = False,
+) -> Response:
+    """Search as `events` does, and return the events as a table, labels, a playlist or a ZIP."""
+    answer = await answer_events(context, read_query(request, models.EventsRequest))
+    spans = [span_of_match(event.model_dump()) for event in answer.events]
     form = models.ExportForm(format=format, padding_s=padding_s, audio=audio, pictures=pictures)
     return await answer_with(context, request, spans, form)

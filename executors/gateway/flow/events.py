@@ -18,9 +18,9 @@ from executors.messages.events import (
     to_screened,
 )
 from executors.messages.queries import excerpt_of
-from soundalike.events.candidates import Screened, events_of, in_order, merged
+from soundalike.events.assembling import events_of, in_order, merged
+from soundalike.events.parts import Found, Screened
 from soundalike.events.requests import EventsRequest
-from soundalike.events.screening import Found
 from soundalike.events.types import Event
 
 #: Seconds of sound in one request to the segmenter.
@@ -61,7 +61,6 @@ async def find_events(
     clip : Clip
         The query.
     request : EventsRequest
-        Its `query` is not read.
     parameters : dict
         Of ``/events``: the same request.
     """

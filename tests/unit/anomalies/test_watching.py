@@ -120,6 +120,21 @@ def test_each_file_is_scored_once_when_it_is_complete(
     assert store.watch_events("pump") == [event]
 
 
+def test_of_two_watches_one_tells_a_file(
+    watch: Callable[..., Any], write: Write, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+):
+    (first, events, clock), (second, others, later) = watch(), watch()
+    write("a.wav", kind="hiss")
+    first.step()
+    second.step()
+    clock.now = later.now = 3.0
+    assert len(first.step()) == 1
+    # The second one has asked before the first one has stored its score.
+    monkeypatch.setattr(store, "watched", lambda *_: set())
+    assert second.step() == []
+    assert (len(events), len(others), len(store.watch_events("pump"))) == (1, 0, 1)
+
+
 def test_a_file_that_is_written_to_is_waited_for(watch: Callable[..., Any], write: Write):
     watcher, _, clock = watch()
     write("a.wav")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from soundalike.audio.sandbox import shared
-from soundalike.encoders.base import ExampleLayout, OneNetwork, Part
+from soundalike.encoders.base import OneNetwork, Part
 from soundalike.encoders.embedding import embed_patches_at
+from soundalike.encoders.layout import ExampleLayout
 from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioNotFound
 from soundalike.events.activity import log_mel_of
