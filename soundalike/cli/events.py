@@ -85,7 +85,7 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
     with opened(request, place) as (store, query, listener):
         for warning in query.warnings:
             output.note(f"warning: {warning}")
-        found = find_events(store, query, request, listener=listener, on_progress=_progress())
+        found = find_events(store, query, request, listener=listener, on_progress=progress())
         if not export.is_to_stdout:
             found = _printed(found, query, request, as_json=as_json)
         if export.is_wanted:
@@ -146,7 +146,7 @@ def line(row: Mapping[str, Any]) -> str:
     return f"{row['score']:6.3f}  {at:<21}  {asked:<15}  {when:<25}  {clip}{label}"
 
 
-def _progress() -> Callable[[int, int | None], None]:
+def progress() -> Callable[[int, int | None], None]:
     """Return a function that shows how many recordings are done, if that takes long."""
     shown: dict[bool, Callable[[int], None]] = {}
 

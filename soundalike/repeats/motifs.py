@@ -6,18 +6,19 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from soundalike.encoders.base import examples_of
+from soundalike.encoders.layout import examples_of
 from soundalike.events.activity import joined
 from soundalike.events.listening import Listener, Stretch, pooled
+from soundalike.events.parts import Found
 from soundalike.events.rereading import choose_stretches
-from soundalike.events.screening import Found
 from soundalike.events.types import Event
 from soundalike.filters import Filters
-from soundalike.repeats.joining import clusters, neighbours, threshold
+from soundalike.repeats.joining import GREATEST_HEARD, GREATEST_STORED, clusters, neighbours, threshold
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
 from soundalike.repeats.standing_out import Outlier, outliers
 from soundalike.store.base import check_collection_name, not_indexed
@@ -38,9 +39,9 @@ class Motif:
     Attributes
     ----------
     events : list of Event
-        By recording and time; the score of each is its mean similarity to the others.
+        By recording and time; the score of each is its similarity to the example.
     example : Event
-        The one that is most like the others.
+        The one with the most and nearest others.
     labels : dict of str to int
         Labels of the recordings with their number of events, the most frequent first.
     """
@@ -48,11 +49,6 @@ class Motif:
     events: list[Event]
     example: Event
     labels: dict[str, int]
-
-    @property
-    def rank(self) -> float:
-        """What decides the order: the count times the similarity."""
-        return sum(max(0.0, event.score) for event in self.events)
 
 
 def motif_to_json(number: int, motif: Motif) -> dict[str, Any]:
@@ -115,10 +111,13 @@ def find_motifs(
             found = _strongest(found)
         on_progress(done, None)
     found = _strongest(found)
+    greatest = GREATEST_STORED
     if listener is not None and request.reread_s > 0:
-        found = list(_heard(found, listener, request.reread_s, on_progress))
-    motifs = [motif for motif in _joined(found, request) if len(motif.events) >= request.min_count]
-    return sorted(motifs, key=lambda motif: -motif.rank)[: request.limit]
+        heard = list(_heard(found, listener, request.reread_s, on_progress))
+        # Vectors of different steps are not comparable: what was not read is left out.
+        if heard:
+            found, greatest = heard, GREATEST_HEARD
+    return list(islice(_joined(found, request, greatest), request.limit))
 
 
 def _strongest(found: list[Outlier]) -> list[Outlier]:
@@ -131,11 +130,7 @@ def _heard(
     budget_s: float,
     on_progress: Callable[[int, int | None], None],
 ) -> Iterator[Outlier]:
-    """Yield the active parts of the surroundings, with vectors in small steps.
-
-    Vectors of different steps are not comparable, so parts that are not read are left out; if nothing
-    can be read, the parts by stored vectors remain.
-    """
+    """Yield the active parts of the surroundings, with vectors in small steps."""
     by_recording: dict[str, list[Outlier]] = defaultdict(list)
     for one in found:
         by_recording[one.recording.recording_id].append(one)
@@ -150,18 +145,14 @@ def _heard(
         ],
         budget_s,
     )
-    is_any = False
     for done, (each, stretches) in enumerate(zip(parts, chosen, strict=True), start=1):
         recording = each[0].recording
         is_same = recording.stat in (None, Listener.stat(recording.uri))
         for begin_s, end_s in stretches if is_same else ():
             stretch = listener.stretch(recording.uri, begin_s, end_s)
             if stretch is not None:
-                is_any = True
                 yield from _active(recording, begin_s, stretch)
         on_progress(done, len(parts))
-    if not is_any:
-        yield from found
 
 
 def _active(recording: Recording, begin_s: float, stretch: Stretch) -> Iterator[Outlier]:
@@ -179,31 +170,26 @@ def _active(recording: Recording, begin_s: float, stretch: Stretch) -> Iterator[
         yield Outlier(recording, begin_s + start_s, begin_s + end_s, 0.0, vector)
 
 
-def _joined(found: Sequence[Outlier], request: MotifsRequest) -> Iterator[Motif]:
+def _joined(found: Sequence[Outlier], request: MotifsRequest, greatest: float) -> Iterator[Motif]:
+    """Yield motifs, the most frequent and most alike first."""
     if len(found) < request.min_count:
         return
     vectors = _unit(np.array([one.vector for one in found], np.float32))
-    edges = neighbours(vectors, np.arange(len(found)), threshold(vectors))
-    for rows in clusters(edges, len(found)):
-        # The mean of the cosines with the others, from the sum of all.
-        scores = (vectors[rows] @ vectors[rows].sum(axis=0) - 1.0) / (len(rows) - 1)
+    lengths_s = np.array([one.end_s - one.start_s for one in found], np.float32)
+    least = threshold(vectors, greatest)
+    graph = neighbours(vectors, lengths_s, least)
+    for cluster in clusters(graph, request.min_count, least):
         events = [
-            Event(
-                found[row].recording,
-                found[row].start_s,
-                found[row].end_s,
-                None,
-                None,
-                float(score),
-                None,
-                request.collection,
-            )
-            for row, score in zip(rows, scores, strict=True)
+            _event(found[row], float(score), request.collection)
+            for row, score in zip(cluster.rows, cluster.scores, strict=True)
         ]
-        example = max(events, key=lambda event: event.score)
-        events.sort(key=lambda event: (event.recording.uri, event.start_s))
         labels = Counter(event.recording.label for event in events if event.recording.label)
-        yield Motif(events, example, dict(labels.most_common()))
+        in_time = sorted(events, key=lambda event: (event.recording.uri, event.start_s))
+        yield Motif(in_time, events[0], dict(labels.most_common()))
+
+
+def _event(one: Outlier, score: float, collection: str) -> Event:
+    return Event(one.recording, one.start_s, one.end_s, None, None, score, None, collection)
 
 
 def _unit(rows: FloatArray) -> FloatArray:

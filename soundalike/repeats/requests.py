@@ -9,7 +9,7 @@ from soundalike.errors import ParameterError
 from soundalike.parameters import about
 
 MAX_CANDIDATES = 1000
-#: Parts of all recordings that are kept, those that stand out most.
+#: Parts of all recordings that are kept: the ones with the highest contrast.
 MAX_OUTLIERS = 50_000
 _MAX_S = 86_400.0
 
@@ -68,7 +68,7 @@ class MotifsRequest:
     )
     limit: int = field(default=20, metadata=about("at most this many motifs", ge=1, le=MAX_CANDIDATES))
     reread_s: float = field(
-        default=7200.0,
+        default=14_400.0,
         metadata=about(
             "seconds of sound that may be read again to find exact begins and ends; 0: use the stored "
             "vectors alone",

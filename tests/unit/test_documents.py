@@ -38,6 +38,7 @@ COMMANDS = (
     "speakers",
     "normal",
     "duplicates",
+    "motifs",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {
