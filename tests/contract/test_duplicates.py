@@ -117,6 +117,17 @@ def test_files_that_are_gone_are_compared_by_vectors(store: Store, tmp_path: Pat
     assert [member.suggestion for member in group.values()] == ["keep", "keep"]
 
 
+def test_files_with_the_same_bytes_are_a_group(store: Store, tmp_path: Path):
+    sound = take(11, 10.0)
+    indexed(store, tmp_path, {"a.wav": sound, "b.wav": sound, "c.wav": take(12, 10.0)})
+    (group,) = find(store)
+    assert [(name, member.evidence) for name, member in group.items()] == [
+        ("a.wav", "content"),
+        ("b.wav", "content"),
+    ]
+    assert [member.suggestion for member in group.values()] == ["keep", "remove"]
+
+
 def test_only_recordings_under_a_path_are_compared(store: Store, tmp_path: Path):
     sound = take(9, 10.0)
     indexed(store, tmp_path, {"a1.wav": sound, "a2.flac": sound, "b.wav": 0.5 * sound})

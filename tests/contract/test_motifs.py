@@ -74,6 +74,13 @@ def test_motifs_are_found_with_their_times(archive: Store):
     assert [each.score for each in calls.events] == pytest.approx([1.0] * 7, abs=0.1)
 
 
+def test_a_budget_reads_the_surroundings(archive: Store):
+    request = MotifsRequest(reread_s=350.0)
+    calls = find_motifs(archive, request, listener=Listener(Modulation(), shared()))[0]
+    expected = [at for planted_s in CALLS_S.values() for at in planted_s]
+    assert [at for _, at in places(calls)] == pytest.approx(expected, abs=0.35)
+
+
 def test_rarer_sounds_and_other_paths_are_left_out(archive: Store, tmp_path: Path):
     listener = Listener(Modulation(), shared())
     only = find_motifs(archive, MotifsRequest(min_count=6), listener=listener)

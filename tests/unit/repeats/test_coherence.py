@@ -69,6 +69,16 @@ def test_a_common_hum_does_not_make_copies():
     assert compare_sound(take(1) + 0.05 * hum, take(2) + 0.05 * np.roll(hum, 77), REQUEST) is None
 
 
+def test_a_loud_common_hum_does_not_make_copies():
+    rng = np.random.default_rng(5)
+    time_s = np.arange(8 * RATE_HZ) / RATE_HZ
+    hum = sum(np.sin(2 * np.pi * 50 * k * time_s + k) / k for k in range(1, 20)).astype(np.float32)
+    first, second = (
+        0.1 * hum + 0.02 * rng.standard_normal((2, len(hum))).astype(np.float32)  # 14 dB below
+    )
+    assert compare_sound(first, second, REQUEST) is None
+
+
 def test_a_common_beep_does_not_make_copies():
     time_s = np.arange(8 * RATE_HZ) / RATE_HZ
     beeps = (0.2 * np.sin(2 * np.pi * 1000 * time_s) * (time_s % 1 < 0.2)).astype(np.float32)
