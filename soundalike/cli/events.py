@@ -87,7 +87,7 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
         return _give(request, answer, iter(answer.events), export, as_json=as_json)
     with opened(request, place) as (store, query, listener):
         about = FoundEvents(query.name, query.spec.encoder, [], tuple(query.warnings))
-        found = find_events(store, query, request, listener=listener, on_progress=_progress())
+        found = find_events(store, query, request, listener=listener, on_progress=progress())
         return _give(request, about, found, export, store, as_json=as_json)
 
 
@@ -165,7 +165,7 @@ def line(row: Mapping[str, Any]) -> str:
     return f"{row['score']:6.3f}  {at:<21}  {asked:<15}  {when:<25}  {clip}{label}"
 
 
-def _progress() -> Callable[[int, int | None], None]:
+def progress() -> Callable[[int, int | None], None]:
     """Return a function that shows how many recordings are done, if that takes long."""
     shown: dict[bool, Callable[[int], None]] = {}
 

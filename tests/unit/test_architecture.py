@@ -36,6 +36,7 @@ ROOMS = (
     "store",
     "search",
     "events",
+    "repeats",
     "results",
     "indexing",
     "archive",

@@ -37,6 +37,8 @@ COMMANDS = (
     *("export", "import", "annotations", "sql", "reset", "serve", "embed", "models", "evaluate"),
     "speakers",
     "normal",
+    "duplicates",
+    "motifs",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {

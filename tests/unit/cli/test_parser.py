@@ -11,7 +11,18 @@ from soundalike.cli.main import main
 from soundalike.cli.parser import build_parser
 
 COMMANDS = (
-    *("demo", "index", "search", "events", "timeline", "status", "doctor", "delete"),
+    *(
+        "demo",
+        "index",
+        "search",
+        "events",
+        "timeline",
+        "duplicates",
+        "motifs",
+        "status",
+        "doctor",
+        "delete",
+    ),
     *(
         "reindex",
         "collections",

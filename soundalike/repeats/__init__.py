@@ -1,0 +1,1 @@
+"""Find copies of recordings, and sounds that occur again and again."""

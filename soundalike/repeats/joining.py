@@ -1,0 +1,138 @@
+"""Join what is alike to clusters, without comparing all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+from sklearn.cluster import MiniBatchKMeans
+
+from soundalike.types import FloatArray
+
+#: Neighbours of each row.
+_NEIGHBOURS = 100
+#: Rows are sorted into cells of about this size, and compared with those of the nearest cells.
+_CELL = 500
+_PROBED = 3
+#: Pairs that are drawn to know the scores of unrelated rows.
+_DRAWN = 20_000
+#: Deviations above the middle of these scores; the least threshold, and the greatest for vectors in
+#: small steps and for stored ones, whose steps do not begin with the sound.
+_RARE = 4.0
+_LEAST = 0.8
+GREATEST_HEARD, GREATEST_STORED = 0.92, 0.86
+_TO_DEVIATION = 1.4826
+#: What a pair loses if one is e times as long as the other.
+_LENGTH = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Rows that are alike.
+
+    Attributes
+    ----------
+    centre : int
+        The row that the others are compared with.
+    rows : (n,) int64
+        With the centre.
+    scores : (n,) float32
+        Similarity to the centre; 1 for itself.
+    """
+
+    centre: int
+    rows: npt.NDArray[np.int64]
+    scores: FloatArray
+
+
+def threshold(vectors: FloatArray, greatest: float) -> float:
+    """Return the score from which two rows are alike, by the scores of random pairs.
+
+    Parameters
+    ----------
+    vectors : (n, dimension) float32
+        Rows of length 1.
+    greatest : float
+        `GREATEST_HEARD` or `GREATEST_STORED`.
+    """
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, len(vectors), (2, _DRAWN))
+    scores = (vectors[one] * vectors[other]).sum(axis=1)[one != other]
+    if not len(scores):
+        return greatest
+    middle = float(np.median(scores))
+    spread = _TO_DEVIATION * float(np.median(np.abs(scores - middle)))
+    return float(np.clip(middle + _RARE * spread, _LEAST, greatest))
+
+
+def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scipy.sparse.csr_array:
+    """Return a graph of the nearest rows, with scores as weights; the same in both directions.
+
+    Rows are sorted into cells by k-means, and compared with the rows of the nearest cells only.
+
+    Parameters
+    ----------
+    vectors : (n, dimension) float32
+        Rows of length 1.
+    lengths_s : (n,) float32
+        Pairs of different lengths score less.
+    least : float
+        Lowest score.
+    """
+    count = len(vectors)
+    logs = np.log(np.maximum(lengths_s, 1e-3))
+    cells = MiniBatchKMeans(max(1, count // _CELL), random_state=0, n_init=1).fit(vectors)
+    near = np.sort(np.argsort(cells.transform(vectors), axis=1)[:, :_PROBED], axis=1)
+    probes, asked_by = np.unique(near, axis=0, return_inverse=True)
+    edges: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]] = []
+    for number, probe in enumerate(probes):
+        asked = np.flatnonzero(np.isin(cells.labels_, probe))
+        for asking in np.array_split(*_blocks(np.flatnonzero(asked_by.ravel() == number))):
+            scores = vectors[asking] @ vectors[asked].T
+            scores -= _LENGTH * np.abs(logs[asking][:, np.newaxis] - logs[asked])
+            scores[asking[:, np.newaxis] == asked] = -1.0
+            best = np.argsort(-scores, axis=1)[:, :_NEIGHBOURS]
+            sorted_scores = np.take_along_axis(scores, best, axis=1)
+            kept = sorted_scores >= least
+            edges.append((np.repeat(asking, kept.sum(axis=1)), asked[best[kept]], sorted_scores[kept]))
+    rows, columns, weights = (np.concatenate(each) for each in zip(*edges, strict=True))
+    graph = scipy.sparse.csr_array((weights, (rows, columns)), shape=(count, count))
+    return graph.maximum(graph.T).tocsr()
+
+
+def _blocks(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    return rows, max(1, -(-len(rows) // _CELL))
+
+
+def clusters(graph: scipy.sparse.csr_array, min_count: int, least: float) -> Iterator[Cluster]:
+    """Yield stars: the row with the highest sum of scores, with its neighbours; then of the rest.
+
+    Unlike connected components, a star does not grow along a chain of sounds that are little alike.
+
+    Parameters
+    ----------
+    graph : csr_array
+        As `neighbours` returns it.
+    min_count : int
+        Least rows of a cluster.
+    least : float
+        Lowest score in the graph.
+    """
+    left = np.ones(graph.shape[0], np.float32)
+    while True:
+        sums = (graph @ left) * left
+        centre = int(sums.argmax())
+        if sums[centre] < (min_count - 1) * least:
+            return
+        begin, end = graph.indptr[centre], graph.indptr[centre + 1]
+        near, scores = graph.indices[begin:end], graph.data[begin:end]
+        is_left = left[near] > 0
+        left[centre] = 0.0
+        if is_left.sum() + 1 < min_count:
+            continue
+        left[near] = 0.0
+        rows = np.concatenate([[centre], near[is_left]]).astype(np.int64)
+        yield Cluster(centre, rows, np.concatenate([[1.0], scores[is_left]]).astype(np.float32))

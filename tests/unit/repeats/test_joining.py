@@ -1,0 +1,70 @@
+"""Clusters of rows that are alike: around a centre, whatever lies between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soundalike.repeats import joining
+from soundalike.repeats.joining import GREATEST_HEARD, clusters, neighbours, threshold
+from soundalike.types import FloatArray
+
+
+def unit(rows: FloatArray) -> FloatArray:
+    found: FloatArray = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return found
+
+
+def scattered(rng: np.random.Generator, *counts: int) -> tuple[FloatArray, FloatArray]:
+    """Return rows around centres, and rows that are alone; with the number of each row's centre."""
+    centres = rng.standard_normal((len(counts), 64))
+    rows = [
+        centre + 0.15 * rng.standard_normal((n, 64)) for n, centre in zip(counts, centres, strict=True)
+    ]
+    alone = rng.standard_normal((40, 64))
+    which = np.concatenate([*(np.full(n, at) for at, n in enumerate(counts)), np.full(40, -1)])
+    return unit(np.concatenate([*rows, alone])), which
+
+
+def test_clusters_are_the_rows_around_each_centre():
+    vectors, which = scattered(np.random.default_rng(1), 30, 5, 12)
+    least = threshold(vectors, GREATEST_HEARD)
+    graph = neighbours(vectors, np.ones(len(vectors), np.float32), least)
+    found = list(clusters(graph, 3, least))
+    assert [len(each.rows) for each in found] == [30, 12, 5]
+    assert [set(which[each.rows]) for each in found] == [{0}, {2}, {1}]
+    assert all(each.rows[0] == each.centre and each.scores[0] == 1.0 for each in found)
+
+
+def test_clusters_that_are_too_small_are_left_out():
+    vectors, _ = scattered(np.random.default_rng(2), 6, 3)
+    graph = neighbours(vectors, np.ones(len(vectors), np.float32), 0.9)
+    assert [len(each.rows) for each in clusters(graph, 4, 0.9)] == [6]
+
+
+def test_sounds_of_other_lengths_are_not_joined():
+    vectors, _ = scattered(np.random.default_rng(3), 10)
+    lengths_s = np.where(np.arange(len(vectors)) < 5, 0.5, 4.0).astype(np.float32)
+    graph = neighbours(vectors, lengths_s, 0.8)
+    assert sorted(sorted(each.rows) for each in clusters(graph, 3, 0.8)) == [
+        [0, 1, 2, 3, 4],
+        [5, 6, 7, 8, 9],
+    ]
+
+
+def test_a_chain_is_not_one_cluster():
+    angles = np.linspace(0, np.pi / 2, 16)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    least = float(np.cos(0.25))
+    found = list(clusters(neighbours(vectors, np.ones(16, np.float32), least), 2, least))
+    assert len(found) > 1
+    assert all(np.ptp(angles[each.rows]) <= 0.5 for each in found)
+
+
+def test_cells_find_what_all_pairs_find(monkeypatch: pytest.MonkeyPatch):
+    vectors, _ = scattered(np.random.default_rng(4), *[20] * 12)
+    lengths_s = np.ones(len(vectors), np.float32)
+    exact = neighbours(vectors, lengths_s, 0.85)
+    monkeypatch.setattr(joining, "_CELL", 30)
+    by_cells = neighbours(vectors, lengths_s, 0.85)
+    assert by_cells.nnz >= 0.99 * exact.nnz > 12 * 20 * 18
