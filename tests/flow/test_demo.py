@@ -107,10 +107,8 @@ def test_a_second_run_adds_nothing_and_prints_tables(second: subprocess.Complete
     assert "37 unchanged" in second.stderr
     assert "added" not in second.stderr
     lines = second.stdout.splitlines()
-    assert (
-        sum(line.split() == ["rank", "score", "clip", "at", "query", "at", "label"] for line in lines)
-        == 19
-    )
+    head = ["rank", "score", "match", "clip", "at", "query", "at", "label"]
+    assert sum(line.split() == head for line in lines) == 19
 
 
 def test_the_clips_are_apart_and_the_command_it_prints_removes_them(

@@ -74,6 +74,13 @@ NOT_RUN = {
     "serve --host 0.0.0.0": "stays in the foreground: tests/flow/test_safety.py starts it so",
     "benchmarks.soak": "takes hours: tests/unit/test_soak.py",
     "python -m build": "a maintainer's commands: docs/release.md",
+    "soundalike normal": "needs a machine's normal sounds: tests/acceptance/test_normal.py",
+    "evaluate --anomaly": "needs folders of a machine: tests/acceptance/test_normal.py",
+    "soundalike duplicates": "needs copies: tests/acceptance/test_duplicates.py",
+    "soundalike motifs": "needs hours of sound: tests/acceptance/test_motifs.py",
+    "models add voxceleb": "needs a file of another project: tests/acceptance/test_models.py",
+    "--max-false-alarms 0.001": "ends with status 8: tests/acceptance/test_search.py",
+    "benchmarks.reliability": "needs ESC-10: tests/unit/evaluation",
     "psql --host": "the embedded server's socket: tests/acceptance/test_sql.py opens psql on it",
 }
 

@@ -27,12 +27,14 @@ FOUND = {
         "duration_s",
         "encoder",
         "matches",
+        "good_match",
         "warnings",
         "error_code",
         "error",
     ),
 }
 MATCH = {
+    *("false_alarm_rate", "strength"),
     *("id", "rank", "uri", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits"),
     *("label", "tags", "duration_s", "recording_id", "collection"),
     *("occurred_at", "recorded_at", "recorded_at_source"),
@@ -332,7 +334,10 @@ def test_an_index_of_another_encoder_is_a_conflict(
     service_database: str,
 ):
     service.post("/index", sirens[0])
-    database_server.sql("UPDATE soundalike.collections SET encoder = 'another'", url=service_database)
+    # As a collection that was dropped and made again with another encoder.
+    database_server.sql(
+        "UPDATE soundalike.collections SET encoder = 'another', created_at = now()", url=service_database
+    )
 
     problem = _problem(service.post("/search", sirens[0]), 409, "store.model_mismatch")
     assert "another" in problem["detail"]

@@ -204,7 +204,7 @@ def test_the_page_takes_a_text(hearing: Service, browser_page: Any, expected: An
     expect(page.get_by_label("Or describe a sound")).to_be_visible()
     page.get_by_role("link", name="Library").first.click()
     expect(page.locator("#encoder")).to_contain_text("Licence: MIT. Ann Example")
-    page.get_by_text("Models", exact=True).click()
+    page.get_by_role("region", name="Encoder").get_by_text("Models", exact=True).click()
     expect(page.locator("#models")).to_contain_text("panns-cnn14 file needed, unverified")
     assert browser_page.complaints == []
 
