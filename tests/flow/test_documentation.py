@@ -91,7 +91,7 @@ def test_the_description_shows_fields_and_parameters_of_a_search(service: Servic
     }
     assert schemas["SearchParameters"]["properties"].keys() == {
         *("top_k", "exclude_self", "labels", "tags", "uri_prefix", "min_score"),
-        "max_false_alarms",
+        *("max_false_alarms", "like", "unlike"),
         *("collection", "collections", "group_by", "window_size", "stride", "where"),
         *("since", "until", "time_of_day", "time_zone", "under"),
     }

@@ -153,6 +153,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "limit": 10,
     },
     "delete_annotations": _ANNOTATIONS,
+    "window_vectors": {"recording_ids": [_ID], "window_indexes": [0]},
     "keep_annotations": {**_COLLECTION, "other": 2},
     "voice_encoder": {},
     "put_voice_encoder": {"encoder": "voice", "fingerprint": "f00d", "dimension": 2},

@@ -162,6 +162,9 @@ class Occurrences {
   }
 
   offerExport() {
+    // A higher threshold leaves fewer events. The same ones keep their menu, which may be open.
+    if (this.offered === this.events.length) return;
+    this.offered = this.events.length;
     const best = this.events.length > MOST_SPANS ? new Set([...this.events].sort((one, other) => other.score - one.score).slice(0, MOST_SPANS)) : null;
     const spans = best ? this.events.filter((event) => best.has(event)) : this.events;
     put(this.exports, spans.length > 0 && exportMenu(spans), best && el("p", { class: "quiet small" }, `The best ${MOST_SPANS} events are exported.`));
