@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union, cast
 
 from docarray import BaseDoc, DocList
-from jina import Executor, requests
+from jina import requests
 
 from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.messages import given
@@ -29,85 +29,39 @@ from executors.messages.events import EventsFound, ListenedDoc
 from executors.messages.failures import document_at_fault, mark_failed, request_at_fault
 from executors.messages.hits import write_hits
 from executors.messages.listings import (
-    AnnotatedDoc,
-    AnnotationDoc,
-    AnnotationLabelDoc,
     CollectionDoc,
     FolderDoc,
     LabelDoc,
-    RemovedAnnotationsDoc,
     StoredDoc,
 )
-from executors.messages.normal import (
-    NormalModelDoc,
-    NormalScoreDoc,
-    RemovedNormalDoc,
-    WatchEventDoc,
-)
 from executors.messages.parameters import (
-    AnnotateParameters,
-    AnnotationChoice,
-    AnnotationsParameters,
     CollectionParameters,
     CollectionsParameters,
     CountParameters,
     DropParameters,
-    EnrolParameters,
     EventsParameters,
-    IdentifyParameters,
     IndexParameters,
     ListenParameters,
-    NormalEventsParameters,
-    NormalLearnParameters,
-    NormalModelsParameters,
-    NormalParameters,
-    NormalScoreParameters,
     RecordingsParameters,
-    RemoveSpeakerParameters,
     SearchParameters,
-    SpeakersParameters,
     TimelineParameters,
-    UtterancesParameters,
     VectorsParameters,
-    VerifyParameters,
 )
-from executors.messages.speakers import (
-    EnrolledDoc,
-    IdentifiedDoc,
-    RemovedDoc,
-    SpeakerDoc,
-    UtteranceDoc,
-    VerifiedDoc,
-    VoiceDoc,
-    speaker_doc,
-)
-from executors.timescale_indexer import annotations
+from executors.timescale_indexer.annotation_endpoints import AnnotationEndpoints
 from executors.timescale_indexer.events import recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
-from executors.timescale_indexer.normality import (
-    learn_model,
-    list_events,
-    list_models,
-    remove_model,
-    score_documents,
-)
+from executors.timescale_indexer.normal_endpoints import NormalEndpoints
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
-from executors.timescale_indexer.speaking import (
-    enrol_voices,
-    identify_voices,
-    list_utterances,
-    remove_voices,
-    verify_voices,
-)
+from executors.timescale_indexer.speaker_endpoints import SpeakerEndpoints
 from executors.timescale_indexer.vectors import store_vectors
 from soundalike.audio.sources import stored_names
-from soundalike.config import DEFAULT_COLLECTION, Settings
+from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
 from soundalike.search.find import find_hits
 from soundalike.search.marked import with_examples
 from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import open_store
-from soundalike.store.base import Entry, is_unfinished, not_indexed
+from soundalike.store.base import Entry, is_unfinished
 from soundalike.store.each import add_each
 from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import BucketWidth
@@ -116,15 +70,12 @@ discover_endpoints_once()
 
 _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 _VECTORS, _EVENTS = VectorsParameters(), EventsParameters()
-_IDENTIFY, _SPEAKERS = IdentifyParameters(), SpeakersParameters()
-_NORMAL_MODELS = NormalModelsParameters()
 _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), CountParameters()
-_ANNOTATIONS, _ANNOTATE, _CHOICE = AnnotationsParameters(), AnnotateParameters(), AnnotationChoice()
 #: Documents that are committed together.
 _TRANSACTION = 32
 
 
-class TimescaleIndexer(Executor):
+class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
     """Keeps windows in PostgreSQL, in a hypertable where the server has TimescaleDB.
 
     The server is named by ``SOUNDALIKE_DATABASE_URL``, never in YAML, because it may hold a
@@ -405,155 +356,6 @@ class TimescaleIndexer(Executor):
         found = self._store.folders(limit=parameters.limit, collection=parameters.collection)
         self._check_known(bool(found), parameters.collection)
         return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
-
-    @requests(on="/enrol")
-    def enrol(
-        self, docs: DocList[VoiceDoc], parameters: EnrolParameters, **kwargs: Any
-    ) -> DocList[EnrolledDoc]:
-        """Enrol the recordings of a speaker; a failure affects only its own document."""
-        return enrol_voices(docs, self._store, parameters.speaker)
-
-    @requests(on="/identify")
-    def identify(
-        self, docs: DocList[VoiceDoc], parameters: IdentifyParameters = _IDENTIFY, **kwargs: Any
-    ) -> DocList[IdentifiedDoc]:
-        """Tell who speaks in each recording; `speaker` is null for a stranger."""
-        return identify_voices(docs, self._store, parameters)
-
-    @requests(on="/verify")
-    def verify(
-        self, docs: DocList[VoiceDoc], parameters: VerifyParameters, **kwargs: Any
-    ) -> DocList[VerifiedDoc]:
-        """Tell of each recording whether a speaker is the one in it."""
-        return verify_voices(docs, self._store, parameters)
-
-    @requests(on="/speakers")
-    def speakers(
-        self,
-        docs: DocList[given.SpokenClip],
-        parameters: SpeakersParameters = _SPEAKERS,
-        **kwargs: Any,
-    ) -> DocList[SpeakerDoc]:
-        """Return all speakers, by name."""
-        spec = self._store.voice_spec()
-        return DocList[SpeakerDoc](speaker_doc(found, spec) for found in self._store.speakers())
-
-    @requests(on="/utterances")
-    def utterances(
-        self, docs: DocList[given.SpokenClip], parameters: UtterancesParameters, **kwargs: Any
-    ) -> DocList[UtteranceDoc]:
-        """Return the recordings that a speaker was enrolled from, or the one at a path.
-
-        Raises
-        ------
-        SpeakerNotFound
-            There is no speaker of this name.
-        ParameterError
-            Neither is named, or both.
-        """
-        return list_utterances(self._store, parameters)
-
-    @requests(on="/remove_speaker")
-    def remove_speaker(
-        self, docs: DocList[given.SpokenClip], parameters: RemoveSpeakerParameters, **kwargs: Any
-    ) -> DocList[RemovedDoc]:
-        """Remove a speaker, or one recording of a speaker.
-
-        Raises
-        ------
-        SpeakerNotFound
-            There is no such speaker, or no such recording of the speaker.
-        """
-        return remove_voices(self._store, parameters)
-
-    @requests(on="/normal_models")
-    def normal_models(
-        self,
-        docs: DocList[given.SpokenClip],
-        parameters: NormalModelsParameters = _NORMAL_MODELS,
-        **kwargs: Any,
-    ) -> DocList[NormalModelDoc]:
-        """Return all models of what is normal, or one with its recordings."""
-        return list_models(self._store, parameters)
-
-    @requests(on="/normal_learn")
-    def normal_learn(
-        self, docs: DocList[given.SpokenClip], parameters: NormalLearnParameters, **kwargs: Any
-    ) -> DocList[NormalModelDoc]:
-        """Add recordings of a collection to a model of what is normal, or make it."""
-        return learn_model(self._store, parameters)
-
-    @requests(on="/normal_score")
-    def normal_score(
-        self, docs: DocList[EmbeddedClip], parameters: NormalScoreParameters, **kwargs: Any
-    ) -> DocList[NormalScoreDoc]:
-        """Score every recording with a model of what is normal."""
-        return score_documents(docs, self._store, parameters)
-
-    @requests(on="/normal_events")
-    def normal_events(
-        self, docs: DocList[given.SpokenClip], parameters: NormalEventsParameters, **kwargs: Any
-    ) -> DocList[WatchEventDoc]:
-        """Return what watching a folder has found in the last hours, the latest first."""
-        return list_events(self._store, parameters)
-
-    @requests(on="/normal_remove")
-    def normal_remove(
-        self, docs: DocList[given.SpokenClip], parameters: NormalParameters, **kwargs: Any
-    ) -> DocList[RemovedNormalDoc]:
-        """Remove a model of what is normal, with its events."""
-        return remove_model(self._store, parameters)
-
-    @requests(on="/annotations")
-    def annotations(
-        self,
-        docs: DocList[given.AnnotationDoc],
-        parameters: AnnotationsParameters = _ANNOTATIONS,
-        **kwargs: Any,
-    ) -> DocList[AnnotationDoc]:
-        """Return annotations by recording and time."""
-        found = annotations.page_of_annotations(self._store, parameters)
-        self._check_known(bool(found), parameters.collection)
-        return found
-
-    @requests(on="/annotation_labels")
-    def annotation_labels(
-        self, docs: DocList[given.LabelDoc], parameters: CountParameters = _ALL, **kwargs: Any
-    ) -> DocList[AnnotationLabelDoc]:
-        """Return the labels of annotations, most frequent first."""
-        found = annotations.annotation_labels(self._store, parameters)
-        self._check_known(bool(found), parameters.collection)
-        return found
-
-    @requests(on="/annotate")
-    def annotate(
-        self,
-        docs: DocList[given.AnnotationDoc],
-        parameters: AnnotateParameters = _ANNOTATE,
-        **kwargs: Any,
-    ) -> DocList[AnnotatedDoc]:
-        """Add annotations to stored recordings."""
-        return annotations.annotate(docs, self._store, parameters)
-
-    @requests(on="/remove_annotations")
-    def remove_annotations(
-        self,
-        docs: DocList[given.AnnotationDoc],
-        parameters: AnnotationChoice = _CHOICE,
-        **kwargs: Any,
-    ) -> DocList[RemovedAnnotationsDoc]:
-        """Remove annotations by label, recording or origin."""
-        return annotations.remove_annotations(self._store, parameters)
-
-    def _check_known(self, is_found: bool, collection: str) -> None:
-        """Raise `IndexEmpty` where nothing was found because a collection does not exist.
-
-        The default one does not exist before the first file is indexed, so its name is not a mistake.
-        """
-        if is_found or collection == DEFAULT_COLLECTION:
-            return
-        if collection not in self._store.collections():
-            raise not_indexed(collection)
 
     def close(self) -> None:
         """Close the connection; the embedded server stops where no other process needs it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from soundalike.search.match_json import local_time
+from soundalike.search.match_json import local_time, recording_from_json
 from soundalike.types import Recording
 
 _DECIMALS_S = 3
@@ -106,21 +106,11 @@ def event_from_json(row: Mapping[str, Any]) -> Event:
     KeyError, TypeError, ValueError
         The object has another form.
     """
-    recorded_at = row["recorded_at"]
-    recording = Recording(
-        recording_id=row["recording_id"],
-        uri=row["uri"],
-        duration_s=row["duration_s"],
-        label=row["label"],
-        tags=row["tags"],
-        recorded_at=recorded_at and datetime.fromisoformat(recorded_at),
-        recorded_at_source=row["recorded_at_source"],
-    )
     names = (
         *("start_s", "end_s", "query_start_s", "query_end_s", "score", "false_alarm_rate"),
         "collection",
     )
-    return Event(recording, **{name: row[name] for name in names})
+    return Event(recording_from_json(row), **{name: row[name] for name in names})
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -43,8 +43,20 @@ def match_from_json(row: Mapping[str, Any]) -> Match:
     KeyError, TypeError, ValueError
         The object has another form.
     """
+    names = ("rank", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits")
+    return Match(
+        recording=recording_from_json(row),
+        collection=row["collection"],
+        # Earlier versions of the service do not report it.
+        false_alarm_rate=row.get("false_alarm_rate"),
+        **{name: row[name] for name in names},
+    )
+
+
+def recording_from_json(row: Mapping[str, Any]) -> Recording:
+    """Return the recording in the JSON object of a match or event; see `match_from_json`."""
     recorded_at = row["recorded_at"]
-    recording = Recording(
+    return Recording(
         recording_id=row["recording_id"],
         uri=row["uri"],
         duration_s=row["duration_s"],
@@ -52,14 +64,6 @@ def match_from_json(row: Mapping[str, Any]) -> Match:
         tags=row["tags"],
         recorded_at=recorded_at and datetime.fromisoformat(recorded_at),
         recorded_at_source=row["recorded_at_source"],
-    )
-    names = ("rank", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits")
-    return Match(
-        recording=recording,
-        collection=row["collection"],
-        # Earlier versions of the service do not report it.
-        false_alarm_rate=row.get("false_alarm_rate"),
-        **{name: row[name] for name in names},
     )
 
 

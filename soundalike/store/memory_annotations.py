@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,14 +18,14 @@ from soundalike.store.base import (
 from soundalike.store.memory_collection import MemoryCollection
 
 
-class MemoryAnnotations:
+class MemoryAnnotations(ABC):
     """The part of `MemoryStore` for annotations."""
 
-    def _find(self, name: str) -> MemoryCollection | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _find(self, name: str) -> MemoryCollection | None: ...
 
-    def _existing(self, name: str) -> MemoryCollection:
-        raise NotImplementedError
+    @abstractmethod
+    def _existing(self, name: str) -> MemoryCollection: ...
 
     def annotate(
         self, annotations: Sequence[StoredAnnotation], *, collection: str = DEFAULT_COLLECTION

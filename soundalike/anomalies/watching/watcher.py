@@ -16,10 +16,11 @@ from soundalike.anomalies.packing import unpack
 from soundalike.anomalies.watching.folder import WatchedFolder
 from soundalike.anomalies.watching.hooks import Hook
 from soundalike.anomalies.watching.metrics import WatchMetrics
+from soundalike.audio.sandbox import shared
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.encoders.base import Encoder, index_spec
-from soundalike.errors import AudioNotFound, ServiceError, StoreUnavailable
+from soundalike.errors import AudioNotFound, ServiceError, SoundalikeError, StoreUnavailable
 from soundalike.store.normal_models import NormalStore, WatchedFile, WatchEvent
 
 _log = logging.getLogger(__name__)
@@ -169,8 +170,9 @@ class Watcher:
             max((window.end_s for window in scored.score.windows), default=0.0) if scored.score else 0
         )
         try:
-            found = self._rules.start_of(Path(file.uri), None, None, length_s).at
-        except Exception:
+            # In another process, because headers can be damaged too.
+            found = shared().run(self._rules.start_of, Path(file.uri), None, None, length_s).at
+        except SoundalikeError:
             # The file may be gone or damaged, which its score says.
             found = None
         return found or datetime.fromtimestamp(file.mtime_ns / 1e9, UTC) - timedelta(seconds=length_s)
