@@ -270,21 +270,7 @@ def vector_query(
 def annotated_query(store: Store, label: str, collections: Sequence[str]) -> EmbeddedQuery:
     """Return the query of all annotated spans with a label; a search compares with the best one.
 
-    Parameters
-    ----------
-    store : Store
-    label : str
-    collections : sequence of str
-        Collections to search for annotations; the first one that has the label counts.
-
-    Raises
-    ------
-    RecordingNotFound
-        No annotation has the label.
-    SilentQuery
-        All examples are silent or clipped.
-    IndexEmpty, StoreError
-        No collection exists, or the database failed.
+    Parameters and errors are those of `soundalike.search.annotated.label_examples`.
     """
     found = label_examples(store, label, collections)
     return EmbeddedQuery(

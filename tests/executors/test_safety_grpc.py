@@ -77,7 +77,7 @@ async def serve(
         "stream": grpc.stream_stream_rpc_method_handler(worker.stream),
         "single": grpc.unary_unary_rpc_method_handler(worker.single),
     }
-    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("work", handlers)])
+    server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("tests.Worker", handlers)])
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
@@ -90,7 +90,7 @@ async def serve(
 async def send(channel: grpc.aio.Channel, count: int = 1, **metadata: str) -> tuple[int, Any]:
     """Send messages in one call; return the number of answers, and the error at the end."""
     given = tuple((name.replace("_", "-"), value) for name, value in metadata.items())
-    call = channel.stream_stream("/work/stream")(iter([b"x"] * count), metadata=given)
+    call = channel.stream_stream("/tests.Worker/stream")(iter([b"x"] * count), metadata=given)
     answers = 0
     try:
         async for _ in call:
@@ -105,7 +105,7 @@ async def send_in_turn(channel: grpc.aio.Channel, count: int) -> tuple[int, Any]
 
     A client that is still writing when it is turned away may take that for an error of its own.
     """
-    call = channel.stream_stream("/work/stream")()
+    call = channel.stream_stream("/tests.Worker/stream")()
     answers = 0
     try:
         for _ in range(count):
@@ -135,7 +135,7 @@ def test_each_message_counts_with_the_requests_over_http():
         wait_s = int(error.trailing_metadata()["retry-after"])
         assert 0 < wait_s <= 60
         with pytest.raises(grpc.aio.AioRpcError) as refusal:
-            await channel.unary_unary("/work/single")(b"x")
+            await channel.unary_unary("/tests.Worker/single")(b"x")
         assert code_of(refusal.value) == TOO_MANY
         assert load.rate.hit("127.0.0.1") is not None
 
@@ -156,7 +156,7 @@ def test_some_run_some_wait_and_the_others_come_again():
         assert [code_of(error) for error in errors] == [BUSY] * 3
         assert errors[0].trailing_metadata()["retry-after"] == "2"
         assert (worker.most_open, load.slots.rejection()) == (2, None)
-        assert await channel.unary_unary("/work/single")(b"x") == b"x"
+        assert await channel.unary_unary("/tests.Worker/single")(b"x") == b"x"
 
     worker, load = Worker(), Load.of(Limits(max_running=2, max_waiting=3))
     asyncio.run(serve(worker, load, talk))
@@ -180,7 +180,7 @@ def test_who_does_not_fetch_answers_takes_no_place_and_is_not_read_for_ever():
 
     async def talk(channel: grpc.aio.Channel) -> None:
         worker.gate.set()
-        call = channel.stream_stream("/work/stream")()
+        call = channel.stream_stream("/tests.Worker/stream")()
         writing = asyncio.create_task(_write(call, block, 40))
         while worker.read < 4:
             await asyncio.sleep(0.01)
@@ -201,7 +201,7 @@ async def _write(call: Any, block: bytes, count: int) -> None:
 
 def test_who_gives_up_waiting_leaves_the_place_to_others():
     async def talk(channel: grpc.aio.Channel) -> None:
-        given_up = channel.stream_stream("/work/stream")(iter([b"x"] * 3))
+        given_up = channel.stream_stream("/tests.Worker/stream")(iter([b"x"] * 3))
         while worker.open < 1:
             await asyncio.sleep(0.01)
         given_up.cancel()

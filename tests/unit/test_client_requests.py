@@ -1,0 +1,51 @@
+"""What the client sends of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, cast
+
+import pytest
+
+from soundalike.client.service import Service
+from soundalike.events.requests import EventsRequest
+from soundalike.search.queries import Query
+from soundalike.search.requests import SearchRequest, TimelineRequest
+
+QUERY = Query(recording_id="a9a2a38d-dd4c-04b5-a043-87d412fc6bf5")
+#: Fields that are sent under names of their own.
+_APART = {"query", "filters", "zone"}
+
+
+class _Sent(Exception):
+    """The request is complete."""
+
+
+class _Recording(Service):
+    """A client that keeps what it would send."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, Any] = {}
+
+    def _ask(
+        self, path: str, query: Query, parameters: Mapping[str, Any], *, on_server: bool
+    ) -> dict[str, Any]:
+        self.sent = dict(parameters)
+        raise _Sent
+
+
+@pytest.mark.parametrize(
+    ("request_of", "send"),
+    [
+        (SearchRequest(QUERY), lambda client, request: client.search(request)),
+        (TimelineRequest(QUERY, 0.5), lambda client, request: client.timeline(request)),
+        (EventsRequest(QUERY), lambda client, request: client.events(request)),
+    ],
+    ids=["search", "timeline", "events"],
+)
+def test_every_field_of_a_request_is_sent(request_of: Any, send: Callable[[Service, Any], Any]):
+    client = _Recording()
+    with pytest.raises(_Sent):
+        send(cast("Service", client), request_of)
+    assert {field.name for field in fields(request_of)} - _APART <= client.sent.keys()
