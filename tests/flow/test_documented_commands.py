@@ -226,7 +226,7 @@ def _in_bash(command: str) -> None:
         ["bash", "-c", command], capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, (command, done.stdout, done.stderr)
-    print(done.stdout)
+    sys.stdout.write(done.stdout)
 
 
 @pytest.fixture(scope="module", autouse=True)
