@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from soundalike.errors import ConfigError, ServiceError
@@ -74,7 +75,8 @@ def _started(n_workers: int) -> Iterator[Client]:
             n_workers=n_workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            # Any free port: several runs may go on at once.
+            dashboard_address="127.0.0.1:0",
             silence_logs="ERROR",
         ) as cluster,
         Client(cluster) as client,
@@ -87,4 +89,5 @@ def described(client: Client) -> str:
     """Return the size of a cluster, and the address of its dashboard if there is one."""
     threads = client.nthreads()
     found = f"{len(threads)} workers with {sum(threads.values())} threads"
-    return f"{found}, {client.dashboard_link}" if client.dashboard_link else found
+    # Without Bokeh the dashboard is an empty page.
+    return f"{found}, {client.dashboard_link}" if find_spec("bokeh") else found

@@ -37,8 +37,8 @@ def index_on(
     Files that are up to date are recognised here. The others go to the workers in batches, of which a
     bounded number waits. Each batch is stored as `Pipeline.index` stores it, so that it may be done
     again: after the end of a worker, Dask gives its batches to another one. A batch during which
-    workers end again and again is divided, until the file that ends them is alone; it fails, and the
-    others go on. The vector index is built at the end.
+    several workers have ended comes last, and is divided until the file that ends them is alone; it
+    fails, and the others are stored. The vector index is built at the end.
 
     Parameters
     ----------
@@ -78,6 +78,8 @@ class _Dispatch:
         self._running: dict[object, FileBatch] = {}
         self._done = as_completed([], loop=client.loop)
         self._gathered: list[ScannedFile] = []
+        self._suspects: list[FileBatch] = []
+        self._is_alone = False
         self._n_bytes = 0
 
     def add(self, file: ScannedFile) -> Iterator[IndexResult]:
@@ -87,9 +89,12 @@ class _Dispatch:
             yield from self._send()
 
     def rest(self) -> Iterator[IndexResult]:
-        """Yield the results of all that is on its way."""
+        """Yield the results of all that is on its way, and of the batches that were given up."""
         yield from self._send()
-        while self._running:
+        while self._running or self._suspects:
+            if not self._running:
+                # Alone, so that the end of a worker has one cause.
+                self._submit(self._suspects.pop(), is_alone=True)
             yield from self._next()
 
     def _send(self) -> Iterator[IndexResult]:
@@ -107,7 +112,8 @@ class _Dispatch:
     def _n_threads(self) -> int:
         return sum(self._client.nthreads().values())
 
-    def _submit(self, batch: FileBatch) -> None:
+    def _submit(self, batch: FileBatch, *, is_alone: bool = False) -> None:
+        self._is_alone = is_alone
         future = self._client.submit(index_files, self._job, batch.items, pure=False)
         self._running[future.key] = batch
         self._n_bytes += batch.n_bytes
@@ -130,7 +136,7 @@ class _Dispatch:
             return found
         error: Any = None if future.cancelled() else future.exception()
         if isinstance(error, KilledWorker):
-            return self._divided(batch)
+            return self._given_up(batch)
         if isinstance(error, SoundalikeError):
             raise error
         why = "it has lost the work" if error is None else f"{type(error).__name__}: {error}"
@@ -139,11 +145,16 @@ class _Dispatch:
             "the rest"
         )
 
-    def _divided(self, batch: FileBatch) -> list[IndexResult]:
-        """Send the halves of a batch that ends workers; a single file has failed."""
+    def _given_up(self, batch: FileBatch) -> list[IndexResult]:
+        """Keep a batch during which workers have ended for later, or its halves if it was alone.
+
+        Dask blames all batches that a worker has, also those that only waited there.
+        """
+        if not self._is_alone:
+            self._suspects.append(batch)
+            return []
         if halves := batch.halves():
-            for half in halves:
-                self._submit(half)
+            self._suspects += halves
             return []
         (item,) = batch.items
         fault = UnexpectedFault(
