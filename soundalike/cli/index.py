@@ -328,9 +328,15 @@ def _results(
     request: IndexRequest, pipeline: Pipeline, items: list[IndexItem], settings: Settings
 ) -> Iterator[IndexResult]:
     from soundalike.indexing.dry_run import preview
+    from soundalike.indexing.loading import begin_load
 
     if request.dry_run:
         return preview(pipeline, items, checksum=request.checksum)
+    if begin_load(pipeline, items):
+        output.note(
+            "there is more to add than is stored: the vector index is dropped now and built at the end; "
+            "searches are slower until then"
+        )
     if request.is_distributed:
         return index_cluster.results(request, pipeline, items, settings)
     return pipeline.index(items, checksum=request.checksum)
