@@ -148,7 +148,7 @@ class _Dispatch:
     def _given_up(self, batch: FileBatch) -> list[IndexResult]:
         """Keep a batch during which workers have ended for later, or its halves if it was alone.
 
-        Dask blames all batches that a worker has, also those that only waited there.
+        Dask blames all batches of a worker, also the waiting ones.
         """
         if not self._is_alone:
             self._suspects.append(batch)
