@@ -396,6 +396,7 @@ class PostgresReader:
                 max((last.astimezone(UTC) for *_, last in starts if last), default=None),
                 *lacks,
                 null_model=sampling.load(cursor, found) if found else None,
+                layout=found.layout if found else "halfvec",
             )
 
         return self._run(work)
@@ -407,7 +408,7 @@ class PostgresReader:
             if not has_schema(cursor):
                 return {}
             cursor.execute(self._sql["list_collections"])
-            return {name: IndexSpec(*spec) for _, name, *spec in cursor.fetchall()}
+            return {name: IndexSpec(*spec) for _, name, _, *spec in cursor.fetchall()}
 
         return self._run(work)
 
@@ -422,12 +423,13 @@ class PostgresReader:
                 return []
             cursor.execute(self._sql["list_collections"])
             found = []
-            for number, name, *spec in cursor.fetchall():
-                counts: tuple[int, ...] = ()
+            for number, name, layout, *spec in cursor.fetchall():
+                counts = (0, 0, 0)
                 if count:
                     cursor.execute(self._sql["count_rows"], {"collection": number})
-                    counts = tuple(int(value) for value in cursor.fetchone() or ())
-                found.append(CollectionSummary(name, IndexSpec(*spec), *counts))
+                    recordings, files, windows = cursor.fetchone() or counts
+                    counts = (int(recordings), int(files), int(windows))
+                found.append(CollectionSummary(name, IndexSpec(*spec), *counts, layout=layout))
             return found
 
         return self._run(work)
