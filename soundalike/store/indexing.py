@@ -113,7 +113,7 @@ def _build(cursor: Cursor, collection: Collection, layout: str) -> None:
 
 
 def _begin(cursor: Cursor) -> None:
-    # Otherwise the server would notice a killed client only after the index is complete, or after waiting
+    # Otherwise the server would notice a killed client only after the index is complete, or after a wait
     # for another transaction.
     cursor.execute("SAVEPOINT alone")
     try:
