@@ -58,9 +58,9 @@ def search_options() -> list[click.Parameter]:
             type=click.Choice(tuple(WORDS)),
             default="list",
             help="save NAME [FILE]: save a search; list: show all; show NAME: show one with its marks; "
-            "run NAME: search again; mark NAME PATH|ID[:FROM-TO]: mark a place; undo NAME: take "
-            "back the latest mark; accept NAME: annotate the right places; export NAME, import FILE: one file; "
-            "remove NAME; default: list",
+            "run NAME: search again; mark NAME PATH|ID[:FROM-TO]: mark a place; undo NAME: "
+            "take back the latest mark; accept NAME: annotate the right places; export NAME, import "
+            "FILE: one file; remove NAME; default: list",
         ),
         click.Argument(
             ["words"],
