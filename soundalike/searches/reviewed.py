@@ -42,7 +42,7 @@ def without_places(store: Store, marks: Iterable[SearchMark], *, unmarked: bool 
 class _Reviewed:
     """Searches recordings without marks as the store does, and all windows of the others one by one.
 
-    The nearest windows of a recording may all be marked, so those that the store returns are not enough.
+    The nearest windows of a recording may all be marked, so the hits of the store are not enough.
     """
 
     def __init__(self, store: Store, marks: dict[str, list[SearchMark]], *, unmarked: bool) -> None:

@@ -81,7 +81,7 @@ def mark_place(
 def clear_place(
     store: Store, name: str, place: Example, *, by: str = "", collection: str
 ) -> list[SearchMark]:
-    """Clear the marks of a recording, or those that cover a part of it; return these marks.
+    """Clear the marks of a recording, or only the ones over a part of it; return these marks.
 
     The recording need not be stored any more.
 
