@@ -74,7 +74,7 @@ class RemoteSearches:
         with self._connection.expected_form():
             matches = [match_from_json(row) for row in found["matches"]]
             warnings = tuple(found["warnings"])
-            answer = Answer(found["query"], found["recording_id"], [], matches, warnings)
+            answer = Answer(found["uri"] or "", found["recording_id"], [], matches, warnings)
             return Found(
                 answer,
                 found["encoder"],
@@ -129,7 +129,7 @@ class RemoteSearches:
     ) -> ImportedSearch:
         """Import the JSON object of a search."""
         given = self._given({"name": name, "replace": replace, "search": dict(row)})
-        found = self._connection.post(f"{_ROOT}/import", given)
+        found = self._connection.post(_ROOT, given)
         with self._connection.expected_form():
             values = {one.name: found[one.name] for one in fields(ImportedSearch)}
             return ImportedSearch(**{**values, "warnings": tuple(values["warnings"])})
