@@ -6,7 +6,7 @@ from typing import Sequence
 from docarray import DocList
 
 from executors.messages.documents import EmbeddedClip, MatchDoc
-from executors.messages.failures import document_at_fault
+from executors.messages.failures import mark_failed
 from executors.messages.matches import match_doc
 from executors.messages.parameters import CollectionParameters
 from executors.messages.queries import excerpt_of
@@ -72,13 +72,15 @@ def save_search(
     result = NamedSearchDoc(id=doc.id, name=parameters.name, error_code=doc.error_code, error=doc.error)
     if doc.error_code:
         return DocList[NamedSearchDoc]([result])
-    with document_at_fault(result, CLIENT_ERRORS):
+    try:
         query = query_of(doc, store, [parameters.collection])
         # A text is not a path, and has no name yet; that of an upload is the client's.
         query = replace(query, name=parameters.query_name or doc.text or query.name)
         request = parameters.request(_KINDS.get(doc.kind, doc.kind), excerpt_of(doc))
         row = searches_of(store, parameters).save(request, query)
         result = named_search_doc(row)
+    except CLIENT_ERRORS as exc:
+        mark_failed(result, exc)
     return DocList[NamedSearchDoc]([result])
 
 

@@ -111,7 +111,7 @@ def test_mistakes_are_problems(ask: Ask, dogs: list[str]):
         ("POST", "/dogs", {"uri": dogs[0]}, 409, "store.search_exists"),
         ("POST", "/a b", {"uri": dogs[0]}, 422, "parameter.invalid"),
         ("POST", "/x", {}, 422, "parameter.invalid"),
-        ("POST", "/x", {"uri": "/etc/passwd"}, 403, "audio.not_allowed"),
+        ("POST", "/x", {"uri": "/no/such.wav"}, 404, "audio.not_found"),
         ("POST", "/x", {"uri": dogs[0], "top_k": 0}, 422, "parameter.invalid"),
         ("POST", "/x", {"uri": dogs[0], "since": "soon"}, 422, "parameter.invalid"),
         ("POST", "/x", {"uri": dogs[0], "like": ["/none.wav"]}, 404, "store.not_found"),
