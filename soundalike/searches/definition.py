@@ -15,8 +15,8 @@ In the database and in files it is a JSON object and one block of vectors::
 
 The block has a row of little-endian 32-bit floats for each window: first those of the query, then those
 of the examples in their order. `kind` is one of `soundalike.searches.requests.KINDS`; `start_s`, `end_s`
-and `at_s` are missing for whole recordings, and `recording_id` is null for vectors, texts and labels. Limits
-that are missing have the defaults of a search.
+and `at_s` are missing for whole recordings, and `recording_id` is null for vectors, texts and labels.
+Limits that are missing have the defaults of a search.
 """
 
 from __future__ import annotations
