@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from soundalike.search.queries import Query, query_without_sound
 from soundalike.search.requests import Narrowing
 from soundalike.searches.exchange import read_search
 from soundalike.searches.requests import RunRequest, SaveRequest, Settings
-from soundalike.searches.running import Found
+from soundalike.searches.running import Found, marked_examples
 from soundalike.searches.searches import Searches
 from soundalike.store.base import rebuild_name
 from soundalike.store.memory import MemoryStore
@@ -135,7 +136,14 @@ def test_groups_and_rates_are_those_of_a_search(filled: Collection):
     searches = Searches(filled.store)
     labels = [match.recording.label for match in searches.run("x").answer.matches]
     assert labels[:2] == ["dog", "cat"]
+    (rate,) = [
+        one.false_alarm_rate for one in searches.run("x").answer.matches if one.recording.uri == A
+    ]
+    mark(searches, f"{A}:5-8", is_right=False)
+    best, *_ = searches.run("x").answer.matches
+    assert (best.recording.uri, best.start_s, best.false_alarm_rate) == (A, 0, rate)
     mark(searches, f"{A}:0-4", is_right=False)
+    searches.clear("x", parse_example(f"{A}:5-8"))
     best, *_ = searches.run("x").answer.matches
     assert (best.recording.uri, best.recording.label) == (B, "dog")
     mark(searches, B, is_right=False)
@@ -175,6 +183,16 @@ def test_marks_become_examples(searches: Searches):
     scores = [{one.recording.uri: one.score for one in run.answer.matches} for run in (plain, taught)]
     assert scores[0].keys() == scores[1].keys() == {A, B, C}
     assert scores[0] != scores[1]
+
+
+def test_right_and_wrong_marks_are_told_apart(searches: Searches, filled: Collection):
+    for place, is_right in ((B, True), (f"{A}:0-4", True), (D, False), (C, False)):
+        mark(searches, place, is_right=is_right)
+    filled.store.delete(C)
+    right, wrong = marked_examples(filled.store, searches.marks("x"), "default")
+    # The latest first; without what is not stored any more.
+    assert ([one.name for one in right], [one.name for one in wrong]) == ([A, B], [D])
+    assert [len(one.embeddings) for one in right] == [2, 2]
 
 
 def test_a_run_may_be_of_another_time(filled: Collection):
@@ -324,7 +342,7 @@ def test_files_that_are_no_search_are_refused(searches: Searches):
         good | {"version": "1"},
         good | {"name": 7},
         good | {"vectors": "?"},
-        good | {"vectors": good["vectors"] + good["vectors"]},
+        good | {"vectors": base64.b64encode(2 * base64.b64decode(good["vectors"])).decode()},
         good | {"vectors": "AAAA"},
         good | {"marks": None},
         good | {"marks": [mark_row | {"verdict": "maybe"}]},
