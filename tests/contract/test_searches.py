@@ -21,11 +21,13 @@ from soundalike.errors import (
     SearchNotFound,
     SpanOutside,
 )
+from soundalike.filters import Filters
 from soundalike.search.examples import parse_example, parse_examples
 from soundalike.search.queries import Query, query_without_sound
 from soundalike.search.requests import Narrowing
 from soundalike.searches.exchange import read_search
 from soundalike.searches.requests import RunRequest, SaveRequest, Settings
+from soundalike.searches.reviewed import without_places
 from soundalike.searches.running import Found, marked_examples
 from soundalike.searches.searches import Searches
 from soundalike.store.base import rebuild_name
@@ -88,6 +90,21 @@ def test_a_place_that_was_marked_wrong_makes_room_for_the_next_best(searches: Se
     assert order(searches.run("x", RunRequest(top_k=1))) == [(C, 0)]
     searches.undo("x")
     assert order(searches.run("x", RunRequest(top_k=1))) == [(B, 0)]
+
+
+def test_a_store_without_places_answers_as_a_store(searches: Searches, filled: Collection):
+    mark(searches, f"{A}:0-4", is_right=False)
+    store = without_places(filled.store, searches.marks("x"))
+    rows, given = np.array([X]), {"filters": Filters(), "collection": "default"}
+    found = store.search(rows, filled.spec, top_k=9, **given)
+    a_id = filled.recording(A).recording_id
+    assert (len(found.recordings), found.n_windows[a_id]) == (4, 4)
+    starts = {hit.start_s: hit.window_index for hit in found.hits if hit.recording_id == a_id}
+    assert starts.keys() == {4, 6}
+    windows = [(a_id, number) for number in starts.values()]
+    assert store.window_vectors(windows, collection="default").keys() == set(windows)
+    assert len(store.search(rows, filled.spec, top_k=1, **given).recordings) == 1
+    assert without_places(filled.store, []) is filled.store
 
 
 def test_right_places_are_shown_unless_new_ones_are_asked_for(searches: Searches):
