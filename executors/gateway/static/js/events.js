@@ -4,17 +4,20 @@ import { request } from "./api.js";
 import { describeQuery, keyOf, soundOf } from "./asked.js";
 import { byId, el, put } from "./dom.js";
 import { EventLine } from "./event-line.js";
-import { EventList } from "./event-list.js";
+import { eventTable } from "./event-list.js";
 import { exportMenu, MOST_SPANS } from "./export.js";
 import { count, exactSpan, nameOf } from "./format.js";
 import * as options from "./options.js";
 import { play, watch } from "./player.js";
-import { address, current, keep } from "./route.js";
+import { address, current, keep, without } from "./route.js";
 import { StoredSound } from "./sounds.js";
 import { empty, failure, loading } from "./states.js";
+import { TIMELINE_ONLY } from "./timeline.js";
 
 /** Parameters of the address that the results have not. */
-const OWN = ["in", "score", "at", "from", "to"];
+const OWN = ["in", "span", "hours", "score", "at", "from", "to"];
+/** Those that change the answer. */
+const NARROWING = ["in", "span", "hours"];
 const LOWEST = 0.3;
 const place = byId("events");
 let running = null;
@@ -32,9 +35,7 @@ export function leaveEvents(view) {
 /** Show the occurrences that the address names. */
 export async function showEvents(params) {
   leaveEvents("");
-  const results = new URLSearchParams(params);
-  for (const name of OWN) results.delete(name);
-  byId("events-back").href = address("search", results);
+  showWayBack(params);
   byId("events-title").textContent = "All occurrences";
   running = new AbortController();
   const { signal } = running;
@@ -50,6 +51,14 @@ export async function showEvents(params) {
   }
 }
 
+/** A timeline may have led here; otherwise it was a search. */
+function showWayBack(params) {
+  const results = without(params, OWN);
+  const isTimeline = params.has("by");
+  byId("events-back").href = isTimeline ? address("timeline", results) : address("search", results);
+  byId("events-back").textContent = isTimeline ? "Back to the timeline" : "Back to the results";
+}
+
 /** Ask for the events, unless the answer is there: steps back and forth need no second search. */
 async function asked(params, signal) {
   if (!keyOf(params)) return {};
@@ -62,6 +71,7 @@ async function asked(params, signal) {
   const form = new FormData();
   describeQuery(form, sound, params);
   options.describeNarrowing(form, params);
+  options.narrowToBar(form, params);
   if (params.has("in")) form.set("recording", params.get("in"));
   form.set("min_score", LOWEST);
   const answer = { sound, answer: await request("/api/events", { form, signal }) };
@@ -71,9 +81,13 @@ async function asked(params, signal) {
 
 /** @returns {string} the parameters that change the answer */
 function questionOf(params) {
-  const question = new URLSearchParams(params);
-  for (const name of OWN) if (name !== "in") question.delete(name);
-  return question.toString();
+  return without(params, [...TIMELINE_ONLY, ...OWN.filter((name) => !NARROWING.includes(name))]).toString();
+}
+
+/** @returns {string} the time to which a bar of a timeline narrows the events */
+function when(params) {
+  if (params.has("hours")) return `, ${params.get("hours").replace("-", "–")}`;
+  return params.has("span") ? `, ${params.get("span").replaceAll("T", " ").replace("/", " – ")}` : "";
 }
 
 function say(text) {
@@ -88,7 +102,7 @@ class Occurrences {
     const { events } = answer;
     this.recording = params.has("in") ? params.get("in") : null;
     const name = events.length && this.recording ? nameOf(events[0]).name : null;
-    byId("events-title").textContent = `${query.name}: all occurrences${name ? ` in ${name}` : ""}`;
+    byId("events-title").textContent = `${query.name}: all occurrences${name ? ` in ${name}` : ""}${when(params)}`;
     if (!events.length) {
       say("No occurrences");
       put(place, empty("No occurrences", `No part scores ${LOWEST} or more. Search with a longer or clearer part of the query.`));
@@ -103,7 +117,7 @@ class Occurrences {
   }
 
   build(params) {
-    this.list = new EventList({
+    this.list = eventTable({
       names: !this.recording,
       onChoose: (event) => this.choose(event),
       onPlay: (event) => this.listen(event),

@@ -13,8 +13,11 @@ import { look, showSearch } from "./search.js";
 import * as service from "./service.js";
 import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
+import { leaveTimeline, showTimeline } from "./timeline.js";
 
-const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
+const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", timeline: "Over time · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
+/** Views that need neither labels nor folders. */
+const OTHERS = { events: showEvents, timeline: showTimeline, speakers: showSpeakers, normal: showNormal };
 let known = null;
 let shownView = null;
 
@@ -23,7 +26,7 @@ async function show({ view, params }) {
   document.title = TITLES[view];
   for (const name of Object.keys(TITLES)) {
     const link = byId(`to-${name}`);
-    // Events are reached from results.
+    // Events and timelines are reached from results.
     if (!link) continue;
     link.toggleAttribute("aria-current", false);
     if (name === view) link.setAttribute("aria-current", "page");
@@ -33,16 +36,9 @@ async function show({ view, params }) {
   if (shownView && shownView !== view) byId("content").focus({ preventScroll: true });
   shownView = view;
   leaveEvents(view);
-  if (view === "events") {
-    await showEvents(params);
-    return;
-  }
-  if (view === "speakers") {
-    await showSpeakers();
-    return;
-  }
-  if (view === "normal") {
-    await showNormal();
+  leaveTimeline(view);
+  if (view in OTHERS) {
+    await OTHERS[view](params);
     return;
   }
   const name = params.get("collection") || "";

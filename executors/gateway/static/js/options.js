@@ -2,6 +2,7 @@
 
 import { byId, el, put } from "./dom.js";
 import { shortFolder, timeZone } from "./format.js";
+import { without } from "./route.js";
 
 const form = byId("search-form");
 const TEXTS = ["top_k", "uri_prefix", "since", "until", "min_score", "max_false_alarms"];
@@ -43,16 +44,7 @@ export function collect(params) {
 
 /** Remove every filter from an address. */
 export function withoutFilters(params) {
-  const others = new URLSearchParams(params);
-  for (const name of FILTERS) others.delete(name);
-  return others;
-}
-
-/** Remove one option from an address. */
-export function without(params, name) {
-  const others = new URLSearchParams(params);
-  others.delete(name);
-  return others;
+  return without(params, FILTERS);
 }
 
 /** @returns {boolean} whether an address narrows the search */
@@ -75,6 +67,27 @@ export function describeNarrowing(request, params) {
   describe(request, params);
   // Scores of events are others than those of matches.
   for (const name of ["top_k", "min_score", "max_false_alarms"]) request.delete(name);
+}
+
+/** Narrow a request to the span of time, or the hours of the day, of a bar of a timeline. */
+export function narrowToBar(request, params) {
+  if (params.has("span")) {
+    const [from, to] = params.get("span").split("/");
+    const [since, until] = [params.get("since") || from, params.get("until") || to];
+    request.set("since", since > from ? since : from);
+    request.set("until", until < to ? until : to);
+  }
+  // A day's filter keeps the minutes with which it begins and ends.
+  if (params.has("hours")) request.set("time_of_day", common(params.get("hours"), params.get("time_of_day")));
+}
+
+/** @returns {string} the part of an hour of the day that lies in a filter, too */
+function common(hour, filter) {
+  const [from, to] = hour.split("-");
+  if (!filter) return hour;
+  const [first, last] = filter.split("-");
+  const isInHour = (time) => time > from && time.slice(0, 2) === from.slice(0, 2);
+  return `${isInHour(first) ? first : from}-${isInHour(last) ? last : to}`;
 }
 
 /** Offer the labels and folders that are stored. */

@@ -37,7 +37,13 @@ export function showMatches(parent, answer, query, actions) {
       { class: "answer-head" },
       el("h2", {}, count(answer.matches.length, "match", "matches")),
       el("p", { class: "quiet" }, `encoder: ${answer.encoder || "unknown"}`, answer.encoder === WEIGHT_FREE && aboutWeightFree()),
-      el("div", { class: "row" }, el("a", { class: "button", href: occurrences() }, "All occurrences"), exportMenu(answer.matches)),
+      el(
+        "div",
+        { class: "row" },
+        el("a", { class: "button", href: occurrences() }, "All occurrences"),
+        el("a", { class: "button", href: overTime(answer.matches) }, "Over time"),
+        exportMenu(answer.matches),
+      ),
     ),
     answer.warnings?.length > 0 && el("ul", { class: "notice" }, answer.warnings.map((text) => el("li", {}, text))),
     marks.element,
@@ -53,6 +59,16 @@ function occurrences(match) {
   if (match) params.set("in", match.recording_id);
   if (match?.collection && match.collection !== "default") params.set("collection", match.collection);
   return address("events", params);
+}
+
+/** @returns {string} the address of the timeline; it begins with a score that good matches reach */
+function overTime(matches) {
+  const { params } = current();
+  const good = matches.filter(({ strength }) => strength === "strong" || strength === "likely");
+  const scores = (good.length ? good : matches.slice(0, Math.ceil(matches.length / 2))).map(({ score }) => score);
+  params.set("by", "day");
+  params.set("least", Math.max(0, Math.min(1, Math.floor(100 * Math.min(...scores)) / 100)).toFixed(2));
+  return address("timeline", params);
 }
 
 const isOpen = (control) => control.getAttribute("aria-expanded") === "true";

@@ -8,7 +8,7 @@ import * as marks from "./marks.js";
 import * as options from "./options.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
-import { address, current, go, withCollection } from "./route.js";
+import { address, current, go, withCollection, without } from "./route.js";
 import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
 import { empty, failure, loading, notice } from "./states.js";
@@ -127,7 +127,7 @@ function showNothing(params) {
 function showNoGoodMatch(params) {
   say("No good match");
   const rate = Number(params.get("max_false_alarms"));
-  const anyway = button("again", "Show the best matches anyway", () => go("search", options.without(params, "max_false_alarms")));
+  const anyway = button("again", "Show the best matches anyway", () => go("search", without(params, ["max_false_alarms"])));
   const reason = `No recording has a false-alarm rate of ${rate} or less. Rates are unknown below 20 recordings.`;
   return answer(empty("No good match", reason, anyway));
 }
