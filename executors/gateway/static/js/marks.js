@@ -48,13 +48,17 @@ export class Marks {
     this.show();
   }
 
-  /** @returns {Array<HTMLElement>} the buttons of a match */
-  buttonsFor(match, name) {
+  /**
+   * @param {() => object} shown gives the match, with the begin and end that are marked
+   * @param {string} name of its recording
+   * @returns {Array<HTMLElement>} the buttons of a match
+   */
+  buttonsFor(shown, name) {
     return Object.entries(KINDS).map(([key, kind]) => {
-      const act = () => this.mark(match, kind);
+      const act = () => this.mark(shown(), kind);
       const text = kind === "like" ? "Right" : "Wrong";
       const made = button(null, text, act, { label: `${text}: ${name}`, "aria-keyshortcuts": key, "data-key": key });
-      this.buttons.push({ made, match, kind });
+      this.buttons.push({ made, match: shown(), kind });
       this.show();
       return made;
     });
@@ -82,6 +86,8 @@ export class Marks {
     if (!pressed) return;
     event.preventDefault();
     pressed.click();
-    (card.nextElementSibling?.querySelector(".actions button") || this.again).focus();
+    let next = card.nextElementSibling;
+    while (next?.hidden) next = next.nextElementSibling;
+    (next?.querySelector(".actions button") || this.again).focus();
   }
 }

@@ -88,7 +88,7 @@ function showAnswer(found, sound, params) {
   const [best] = found.matches;
   const poor = isPoor(best);
   put(results, poor && poorNotice(best), place);
-  giveBack = showMatches(place, found, sound, { onLike });
+  giveBack = showMatches(place, found, sound, { onLike, say });
   const words = meaning(best);
   const first = `${nameOf(best).name}, score ${best.score.toFixed(2)}${words && `, ${words}`}`;
   say(`${found.matches.length} matches. First: ${first}`);

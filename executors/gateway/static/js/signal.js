@@ -21,6 +21,17 @@ const nearby = new IntersectionObserver(
   { rootMargin: "300px" },
 );
 
+/**
+ * Call a function once, when an element comes near the part of the page that is seen.
+ *
+ * @returns {Function} ends the wait
+ */
+export function whenNear(element, act) {
+  element.addEventListener("nearby", act, { once: true });
+  nearby.observe(element);
+  return () => nearby.unobserve(element);
+}
+
 /** Waveform and spectrogram of a stretch of a sound. */
 export class Signal {
   /**
@@ -50,14 +61,13 @@ export class Signal {
     if (onSelect || onPoint) this.listen();
     this.ended = [watch((playing) => this.follow(playing))];
     this.loaded = new Promise((resolve) => {
-      this.element.addEventListener("nearby", () => resolve(this.load()), { once: true });
+      this.forget = whenNear(this.element, () => resolve(this.load()));
     });
-    nearby.observe(this.element);
   }
 
   /** Stop listening, and release the picture. */
   destroy() {
-    nearby.unobserve(this.element);
+    this.forget();
     for (const end of this.ended) end();
     this.drop();
     this.gone = true;
