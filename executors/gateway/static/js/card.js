@@ -21,7 +21,11 @@ export function occurrences(match) {
   const { params } = current();
   params.delete("rate");
   if (match) params.set("in", match.recording_id);
-  if (match?.collection && match.collection !== "default") params.set("collection", match.collection);
+  const home = params.get("collection") || "default";
+  if (match?.collection && match.collection !== home) {
+    params.set("collection", match.collection);
+    params.set("home", home);
+  }
   return address("events", params);
 }
 

@@ -28,7 +28,7 @@ export class EventLine {
     [this.events, this.chosen, this.lowest] = [[], null, 0];
     this.overview = el("canvas", { class: "overview", "aria-hidden": "true" });
     this.detail = el("canvas", { class: "detail", "aria-hidden": "true" });
-    const keys = "Arrow keys move, plus and minus zoom, 0 shows everything. N and P choose the next and the previous event, Enter plays it.";
+    const keys = "Arrow keys move, plus and minus zoom, 0 shows everything. N and P choose the next and the previous event, Enter plays it, C compares it with the query.";
     const group = { class: "line", role: "group", tabindex: "0", "aria-label": "Time line", "aria-describedby": "line-keys", onkeydown: (event) => this.press(event) };
     this.element = el(
       "div",

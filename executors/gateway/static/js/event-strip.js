@@ -1,7 +1,7 @@
 /** The events of a match's recording on a small line: the whole recording, and a tick for each event. */
 
 import { request } from "./api.js";
-import { describeQuery } from "./asked.js";
+import { describeQueryIn } from "./asked.js";
 import { coloursOf, prepared, Redraw } from "./canvas.js";
 import { button, el } from "./dom.js";
 import { count, exactSpan } from "./format.js";
@@ -25,9 +25,8 @@ async function eventsIn(match, query, params, signal) {
   const turn = queue.then(async () => {
     signal.throwIfAborted();
     const form = new FormData();
-    describeQuery(form, query, params);
+    describeQueryIn(form, query, params, match.collection);
     options.describeNarrowing(form, params);
-    form.set("collection", match.collection);
     const chosen = { recording: match.recording_id, min_score: LOWEST, reread_s: 0, limit: MOST };
     for (const [name, value] of Object.entries(chosen)) form.set(name, value);
     return (await request("/api/events", { form, signal })).events;

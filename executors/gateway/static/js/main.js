@@ -19,6 +19,7 @@ const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", time
 /** Views that need neither labels nor folders. */
 const OTHERS = { events: showEvents, timeline: showTimeline, speakers: showSpeakers, normal: showNormal };
 let known = null;
+let collectionNames = [];
 let shownView = null;
 
 async function show({ view, params }) {
@@ -49,7 +50,10 @@ async function show({ view, params }) {
     return;
   }
   const searching = showSearch(params);
-  if (isNew) await learn();
+  if (isNew) {
+    options.offerAlso(collectionNames, params);
+    await learn();
+  }
   await searching;
 }
 
@@ -78,12 +82,15 @@ function offer() {
 
 async function offerCollections() {
   const found = await service.collections().catch(() => []);
-  const names = new Set([...found.map(({ name }) => name), current().params.get("collection")].filter(Boolean));
+  const { params } = current();
+  const names = new Set([...found.map(({ name }) => name), params.get("collection"), ...params.getAll("also")].filter(Boolean));
   const chosen = current().params.get("collection") || "default";
   names.add("default");
   put(byId("collection"), ...[...names].map((name) => el("option", { value: name }, name)));
   byId("collection").value = chosen;
   byId("collection-choice").hidden = names.size < 2;
+  collectionNames = [...names];
+  options.offerAlso(collectionNames, params);
 }
 
 function lookFor(file) {

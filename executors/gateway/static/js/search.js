@@ -1,7 +1,6 @@
 /** The search: from the address to the query, from the query to the answers. */
 
-import { request } from "./api.js";
-import { describeQuery, keyOf, NAMES, soundOf } from "./asked.js";
+import { keyOf, NAMES, soundOf } from "./asked.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
 import * as marks from "./marks.js";
@@ -11,6 +10,7 @@ import { showMatches } from "./results.js";
 import { address, current, go, withCollection, without } from "./route.js";
 import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
+import { moveTo, searchIn } from "./several.js";
 import { empty, failure, loading, notice } from "./states.js";
 
 const results = byId("results");
@@ -49,10 +49,11 @@ export async function showSearch(params) {
   return search(held.sound, params);
 }
 
-/** Search with another query and the same options. */
-export function look(changes) {
+/** Search with another query and the same options; a stored one may be in another collection. */
+export function look(changes, collection) {
   const params = marks.forget(options.collect(current().params));
-  for (const name of NAMES) params.delete(name);
+  for (const name of [...NAMES, "rate"]) params.delete(name);
+  if (collection) moveTo(params, collection);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
   // The pressed button may be gone; the keyboard goes on at the new results.
@@ -62,16 +63,12 @@ export function look(changes) {
 async function search(sound, params) {
   running = new AbortController();
   const { signal } = running;
-  const form = new FormData();
-  describeQuery(form, sound, params);
-  options.describe(form, params);
-  marks.describe(form, params);
   clear();
   results.setAttribute("aria-busy", "true");
   put(results, loading(`Searching with ${sound.name} …`));
   say("Searching");
   try {
-    showAnswer(await request("/api/search", { form, signal }), sound, params);
+    showAnswer(await searchIn(sound, params, signal), sound, params);
   } catch (error) {
     if (error.name === "AbortError") return;
     answer(failure(error, () => search(sound, params)));
@@ -176,7 +173,7 @@ function say(text) {
 function onLike(match, start, end) {
   byId("search-form").elements.namedItem("exclude_self").checked = true;
   const round = (value) => value?.toFixed(1);
-  look({ recording: match.recording_id, start: round(start), end: round(end), collection: match.collection || undefined });
+  look({ recording: match.recording_id, start: round(start), end: round(end) }, match.collection);
   scrollTo({ top: 0 });
 }
 

@@ -68,9 +68,16 @@ export class Signal {
   /** Stop listening, and release the picture. */
   destroy() {
     this.forget();
+    this.widths?.disconnect();
     for (const end of this.ended) end();
     this.drop();
     this.gone = true;
+  }
+
+  /** The axis has as many labels as the width takes. */
+  watchWidth() {
+    this.widths = new ResizeObserver(() => !this.gone && this.drawAxis());
+    this.widths.observe(this.element);
   }
 
   drop() {
@@ -85,6 +92,7 @@ export class Signal {
       this.drawWave(peaks);
       this.drawAxis();
       this.show(this.mark);
+      if (!this.gone) this.watchWidth();
       const width = Math.min(1200, Math.max(200, Math.round(this.plot.clientWidth / 100) * 100 || 600));
       const address = await this.sound.spectrogram(this.start, this.end, width);
       if (this.gone) {
@@ -118,8 +126,9 @@ export class Signal {
   drawAxis() {
     const room = Math.max(2, Math.floor((this.plot.clientWidth || 600) / TICK_PX));
     const whole = this.end - this.start;
-    const step = STEPS_S.find((candidate) => whole / candidate <= room) || whole;
     const asClock = this.end > 60;
+    // A clock has no parts of a second.
+    const step = STEPS_S.find((candidate) => whole / candidate <= room && (candidate >= 1 || !asClock)) || whole;
     const ticks = [];
     for (let at = Math.ceil(this.start / step) * step; at < this.end - 0.3 * step; at += step) {
       const text = place(at, { precise: step < 1, asClock });
