@@ -29,13 +29,19 @@ export class Threshold {
     this.label = el("label", { for: `threshold-${noun}` });
     const range = this.hasRates ? this.rates(params) : this.scores(params);
     this.slider = el("input", { type: "range", id: `threshold-${noun}`, ...range });
-    this.slider.addEventListener("input", () => {
+    this.slider.addEventListener("input", () => this.soon(onChange));
+    this.slider.addEventListener("change", () => requestAnimationFrame(() => say(this.label.textContent)));
+    this.element = el("div", { class: "threshold" }, this.label, this.slider);
+    this.read();
+  }
+
+  /** A slider can move several times in a frame. */
+  soon(onChange) {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
       this.read();
       onChange();
     });
-    this.slider.addEventListener("change", () => say(this.label.textContent));
-    this.element = el("div", { class: "threshold" }, this.label, this.slider);
-    this.read();
   }
 
   scores(params) {
