@@ -25,6 +25,8 @@ let shownView = null;
 async function show({ view, params }) {
   for (const name of Object.keys(TITLES)) byId(`${name}-view`).hidden = view !== name;
   document.title = TITLES[view];
+  // Steps back can lead to another collection.
+  byId("collection").value = params.get("collection") || "default";
   for (const name of Object.keys(TITLES)) {
     const link = byId(`to-${name}`);
     // Events and timelines are reached from results.
