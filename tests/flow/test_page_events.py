@@ -198,7 +198,7 @@ def made_night(rates: bool = False) -> dict[str, Any]:
         {
             **like,
             **{"start_s": begin, "end_s": begin + 2, "score": score},
-            "false_alarm_rate": 10 ** (3 - 10 * score) if rates else None,
+            "false_alarm_rate": 10 ** (1 - 5 * score) if rates else None,
         }
         for begin, score in zip(begins.tolist(), scores, strict=True)
     ]
@@ -287,19 +287,19 @@ def test_a_threshold_is_a_false_alarm_rate_where_it_is_known(show_made: Callable
     label = page.locator(".threshold label")
     expect(label).to_have_text(f"Any false-alarm rate: {THOUSANDS} of {THOUSANDS} events")
     slider = page.get_by_role("slider")
-    # Ten positions for each factor of ten; up to one in ten hours has a score of 0.4 or more.
+    # Ten positions for each factor of ten.
     slider.fill("-10")
     left = sum(event["false_alarm_rate"] <= 0.1 for event in made_night(rates=True)["events"])
     shown = f"{left:,}".replace(",", NARROW)
-    expect(label).to_have_text(f"Up to 1 false alarm in 10 hours: {shown} of {THOUSANDS} events")
+    expect(label).to_have_text(f"False alarms up to 1 in 10: {shown} of {THOUSANDS} events")
     expect(slider).to_have_attribute("aria-valuetext", label.inner_text())
     expect(page).to_have_url(re.compile("rate=0.1"))
     page.reload()
-    expect(label).to_contain_text("Up to 1 false alarm in 10 hours")
+    expect(label).to_contain_text("False alarms up to 1 in 10")
 
 
 def test_more_events_than_are_sent_are_exported_by_a_search(show_made: Callable[..., Any]):
-    page = show_made()
+    page = show_made(rates=True)
     asked: list[Any] = []
 
     def export(route: Any) -> None:
@@ -307,10 +307,11 @@ def test_more_events_than_are_sent_are_exported_by_a_search(show_made: Callable[
         route.fulfill(content_type="text/csv", body="uri")
 
     page.route("**/api/events/export?*", export)
-    page.get_by_role("slider").fill("0.5")
-    left = [event["score"] for event in made_night()["events"] if event["score"] >= 0.5]
+    page.get_by_role("slider").fill("-10")
+    events = made_night(rates=True)["events"]
+    left = [event["score"] for event in events if event["false_alarm_rate"] <= 0.1]
     assert len(left) > 1000
-    expect(page.locator(".threshold label")).to_contain_text("Score 0.50 or more")
+    expect(page.locator(".threshold label")).to_contain_text("False alarms up to 1 in 10")
     page.locator("#events .export summary").click()
     with page.expect_download() as found:
         page.get_by_role("button", name="Table (CSV)").click()
@@ -318,5 +319,6 @@ def test_more_events_than_are_sent_are_exported_by_a_search(show_made: Callable[
     assert asked[0].url.endswith("format=csv")
     fields = dict(re.findall(r'name="(\w+)"\s+([^\s]+)', asked[0].post_data))
     assert (fields["text"], fields["recording"]) == ("call", str(UUID(int=1)))
+    assert float(fields["max_false_alarms"]) == 0.1
     assert float(fields["min_score"]) == pytest.approx(min(left), abs=2e-6)
     assert float(fields["min_score"]) <= min(left)

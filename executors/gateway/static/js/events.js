@@ -11,7 +11,7 @@ import { count, exactSpan, nameOf } from "./format.js";
 import * as options from "./options.js";
 import { play, watch } from "./player.js";
 import { address, current, keep, without } from "./route.js";
-import { hourly } from "./score.js";
+import { upTo } from "./score.js";
 import { StoredSound } from "./sounds.js";
 import { empty, failure, loading } from "./states.js";
 import { Threshold } from "./threshold.js";
@@ -143,7 +143,7 @@ class Occurrences {
       this.filter();
       this.keepSoon(this.threshold.kept);
     };
-    this.threshold = new Threshold({ items: this.answer.events, noun: "event", lowest: LOWEST, describe: hourly, params, onChange, say });
+    this.threshold = new Threshold({ items: this.answer.events, noun: "event", lowest: LOWEST, describe: upTo, params, onChange, say });
     this.compared = button("compare", "Compare", () => this.compare(), { "aria-expanded": "false", "aria-keyshortcuts": "c", disabled: true });
     this.beside = el("div", {});
     this.exports = el("div", {});
@@ -216,6 +216,7 @@ class Occurrences {
   /** Many events are searched again by the server, and need not be sent. */
   formOfLeft() {
     const form = formOf(this.query, this.params);
+    if (this.threshold.rate < Infinity) form.set("max_false_alarms", this.threshold.rate);
     // Scores in an answer are rounded.
     const least = this.events.reduce((lowest, { score }) => Math.min(lowest, score), 1);
     form.set("min_score", Math.max(LOWEST, least - 1e-6));

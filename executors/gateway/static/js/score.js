@@ -15,16 +15,10 @@ export function frequency({ false_alarm_rate: rate }) {
   return `1 in ${rounded(1 / rate)} unrelated recordings scores this high`;
 }
 
-/** @returns {string} the highest false-alarm rate of the matches that are left */
+/** @returns {string} the highest false-alarm rate of what a threshold leaves */
 export function upTo(rate) {
   if (rate === Infinity) return "Any false-alarm rate";
   return `False alarms up to ${rate > RARE ? `${Math.round(100 * rate)} in 100` : `1 in ${rounded(1 / rate)}`}`;
-}
-
-/** @returns {string} the highest false-alarm rate of the events that are left, in hours of other sound */
-export function hourly(rate) {
-  if (rate === Infinity) return "Any false-alarm rate";
-  return rate < 1 ? `Up to 1 false alarm in ${rounded(1 / rate)} hours` : `Up to ${rounded(rate)} false alarms an hour`;
 }
 
 /** @returns {boolean} whether unrelated recordings often score as high as the best match */
