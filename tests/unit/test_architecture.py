@@ -36,6 +36,7 @@ ROOMS = (
     "store",
     "search",
     "events",
+    "searches",
     "repeats",
     "results",
     "indexing",
