@@ -40,6 +40,7 @@ ROOMS = (
     "repeats",
     "results",
     "indexing",
+    "cluster",
     "archive",
     "evaluation",
     "speakers",
