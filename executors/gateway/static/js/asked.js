@@ -1,11 +1,12 @@
 /** The query that an address names: a stored recording, a file, a text, or an annotated label. */
 
 import { request } from "./api.js";
+import { open as openSearch } from "./named.js";
 import { recall } from "./query-files.js";
 import { FileSound, LabelSound, StoredSound, TextSound } from "./sounds.js";
 
 /** Parameters of an address that name a query, or a part of it. */
-export const NAMES = ["recording", "file", "text", "like_label", "start", "end"];
+export const NAMES = ["recording", "file", "text", "like_label", "named", "start", "end", "unmarked", "use_marks"];
 
 /** @returns {URLSearchParams} the collection that holds a stored query; the search may be in another one */
 function homeOf(params) {
@@ -17,6 +18,7 @@ function homeOf(params) {
 export function keyOf(params) {
   const recording = params.get("recording");
   if (recording) return `${homeOf(params)}/${recording}`;
+  if (params.has("named")) return `named ${params.get("collection") || ""}/${params.get("named")}`;
   if (params.has("like_label")) return `label ${params.get("collection") || ""}/${params.get("like_label")}`;
   return params.has("text") ? `text ${params.get("text")}` : params.get("file");
 }
@@ -25,6 +27,7 @@ export function keyOf(params) {
 export async function soundOf(params) {
   const id = params.get("recording");
   if (id) return new StoredSound(await request(`/api/recordings/${encodeURIComponent(id)}?${homeOf(params)}`));
+  if (params.has("named")) return openSearch(params.get("named"));
   if (params.has("like_label")) return new LabelSound(params.get("like_label"));
   if (params.has("text")) return new TextSound(params.get("text"));
   const file = await recall(params.get("file"));

@@ -50,19 +50,21 @@ export class Card {
     this.extra = el("div", { class: "extra" });
     const title = `match-${match.rank}`;
     this.signal = this.draw();
-    this.strip = new EventStrip(match, query, current().params, { name: this.sound.name, onChoose: (event) => this.choose(event) });
+    // A named search may have no sound any more.
+    this.hasSound = !query.run;
+    this.strip = this.hasSound && new EventStrip(match, query, current().params, { name: this.sound.name, onChoose: (event) => this.choose(event) });
     const actions = el("div", { class: "row actions" }, this.actions());
     this.element = el(
       "li",
       { class: "match" },
-      el("article", { "aria-labelledby": title }, this.head(title), this.signal.element, this.strip.element, this.facts(), actions, this.extra, this.said),
+      el("article", { "aria-labelledby": title }, this.head(title), this.signal.element, this.strip && this.strip.element, this.facts(), actions, this.extra, this.said),
     );
     this.unwatch = watch((playing) => this.follow(playing));
   }
 
   destroy() {
     this.unwatch();
-    this.strip.destroy();
+    if (this.strip) this.strip.destroy();
     this.comparison?.destroy();
     this.signal.destroy();
   }
@@ -152,7 +154,7 @@ export class Card {
   actions() {
     const { start_s: start, end_s: end } = this.match;
     this.start = button("play", "Play match", () => this.listen(), { label: `Play ${span(start, end)} of ${this.sound.name}`, "aria-pressed": "false" });
-    this.compared = button("compare", "Compare", () => this.compare(), { "aria-expanded": "false", hidden: this.match.query_start_s === null });
+    this.compared = button("compare", "Compare", () => this.compare(), { "aria-expanded": "false", hidden: this.match.query_start_s === null || !this.hasSound });
     const toggle = () => (isOpen(this.parted) ? this.closeExtra() : this.askForPart(this.part.start_s, this.part.end_s));
     this.parted = button("part", "Like this part", toggle, { label: `Like a part of ${this.sound.name}`, "aria-expanded": "false" });
     return [
@@ -160,7 +162,7 @@ export class Card {
       this.compared,
       button("like", "More like this", () => this.onLike(this.match), { label: `More like ${this.sound.name}` }),
       this.parted,
-      el("a", { class: "button", href: occurrences(this.match), "aria-label": `All occurrences in ${this.sound.name}` }, icon("times"), el("span", {}, "All occurrences")),
+      this.hasSound && el("a", { class: "button", href: occurrences(this.match), "aria-label": `All occurrences in ${this.sound.name}` }, icon("times"), el("span", {}, "All occurrences")),
       ...this.marks.buttonsFor(() => ({ ...this.match, start_s: this.part.start_s, end_s: this.part.end_s }), this.sound.name),
     ];
   }

@@ -1,5 +1,6 @@
 /** Brings the parts of the page together. */
 
+import { keyOf } from "./asked.js";
 import { byId, el, put } from "./dom.js";
 import { leaveEvents, showEvents } from "./events.js";
 import { choose, showLibrary } from "./library.js";
@@ -73,7 +74,7 @@ async function learn() {
 /** Whether there is no query. */
 function isIdle() {
   const { view, params } = current();
-  return view === "search" && !["recording", "file", "text", "like_label"].some((name) => params.has(name));
+  return view === "search" && keyOf(params) === null;
 }
 
 function offer() {

@@ -4,9 +4,12 @@ import { Card, occurrences } from "./card.js";
 import { el, put } from "./dom.js";
 import { exportMenu } from "./export.js";
 import { count } from "./format.js";
-import { Marks } from "./marks.js";
+import { inAddress, Marks } from "./marks.js";
+import { ServerMarks } from "./named.js";
+import { saveMenu } from "./named-view.js";
 import { address, current, keep, withCollection } from "./route.js";
 import { EXPLANATION, upTo, WEIGHT_FREE } from "./score.js";
+import { failure } from "./states.js";
 import { Threshold } from "./threshold.js";
 
 /**
@@ -22,7 +25,9 @@ import { Threshold } from "./threshold.js";
  */
 export function showMatches(parent, answer, query, { onLike, say }) {
   const { matches } = answer;
-  const marks = new Marks();
+  const said = el("div", { role: "status" });
+  const isNamed = Boolean(query.run);
+  const marks = new Marks(isNamed ? new ServerMarks(query, (error) => put(said, failure(error))) : inAddress);
   const cards = matches.map((match) => new Card(match, query, { onLike, marks }));
   const onkeydown = (event) => {
     marks.onKey(event);
@@ -49,14 +54,16 @@ export function showMatches(parent, answer, query, { onLike, say }) {
       el(
         "div",
         { class: "row" },
-        el("a", { class: "button", href: occurrences() }, "All occurrences"),
-        el("a", { class: "button", href: overTime(matches) }, "Over time"),
+        !isNamed && el("a", { class: "button", href: occurrences() }, "All occurrences"),
+        !isNamed && el("a", { class: "button", href: overTime(matches) }, "Over time"),
+        !isNamed && saveMenu(query),
         exports,
       ),
     ),
     answer.warnings?.length > 0 && el("ul", { class: "notice" }, answer.warnings.map((text) => el("li", {}, text))),
     threshold?.element,
     marks.element,
+    said,
     list,
     el("details", { class: "small" }, el("summary", {}, "How to read a score"), el("p", {}, EXPLANATION)),
   );
@@ -74,7 +81,7 @@ function thresholdOf(matches, onChange, say) {
 function stepOn(event, cards) {
   if (event.key.toLowerCase() !== "e" || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
   const card = cards.find(({ element }) => element.contains(event.target));
-  card?.strip.step(event.shiftKey ? -1 : 1);
+  if (card?.strip) card.strip.step(event.shiftKey ? -1 : 1);
 }
 
 /** @returns {string} the address of the timeline; it begins with a score that good matches reach */

@@ -4,6 +4,7 @@ import { keyOf, NAMES, soundOf } from "./asked.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
 import * as marks from "./marks.js";
+import { controls, showList } from "./named-view.js";
 import * as options from "./options.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
@@ -29,6 +30,7 @@ export async function showSearch(params) {
     held = START;
     query.clear();
     byId("source").hidden = false;
+    byId("search-form").classList.remove("named");
     return showStart();
   }
   try {
@@ -44,7 +46,11 @@ export async function showSearch(params) {
   }
   const [start, end] = ["start", "end"].map((name) => (params.has(name) ? Number(params.get(name)) : null));
   byId("source").hidden = true;
-  query.show(held.sound, start, end, { onPart, onOther });
+  const isNamed = Boolean(held.sound.run);
+  // How it is run is in the address, which may have changed.
+  if (isNamed) query.clear();
+  query.show(held.sound, start, end, { onPart, onOther, more: isNamed ? controls(held.sound, params) : null });
+  byId("search-form").classList.toggle("named", isNamed);
   setButton(params);
   return search(held.sound, params);
 }
@@ -111,6 +117,10 @@ function poorNotice(best) {
 }
 
 function showNothing(params) {
+  if (params.has("named")) {
+    say("No matches");
+    return answer(empty("No matches", "Everything that is similar enough is marked, or the collection has nothing like it."));
+  }
   if (params.has("max_false_alarms")) return showNoGoodMatch(params);
   say("No matches");
   if (!options.isFiltered(params)) {
@@ -142,9 +152,12 @@ function showStart() {
   const some = service.labels.slice(0, 12).map(({ label, files: number }) =>
     el("button", { type: "button", class: "chip", onclick: () => dispatchEvent(new CustomEvent("pick", { detail: label })) }, label, el("span", { class: "quiet" }, number)),
   );
+  const saved = el("div", { class: "suggestions" });
+  showList(saved);
   return answer(
     empty("Start with a sound", "Choose a sound, record one, or pick a stored clip. The results show which recordings have a similar sound, and at which second."),
     some.length > 0 && el("div", { class: "suggestions" }, el("h3", {}, "In the library"), el("div", { class: "row chips" }, some)),
+    saved,
   );
 }
 

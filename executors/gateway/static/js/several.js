@@ -32,6 +32,7 @@ export function moveTo(params, name) {
  * @returns {Promise<object>} an answer of /api/search
  */
 export async function searchIn(sound, params, signal) {
+  if (sound.run) return sound.run(params, signal);
   const names = namesOf(params);
   const groups = names.length > 1 ? await alike(names) : [names];
   const searches = groups.map((group) => request("/api/search", { form: formOf(sound, params, group), signal }));
