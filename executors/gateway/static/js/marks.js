@@ -81,7 +81,8 @@ export class Marks {
     for (const { made, match, kind } of this.buttons) made.setAttribute("aria-pressed", String(this.place.of(match()) === kind));
     const counts = Object.entries(NAMES).map(([kind, name]) => `${this.place.count(kind)} ${name}`);
     const isMarked = Object.keys(NAMES).some((kind) => this.place.count(kind));
-    put(this.said, isMarked ? `Marked: ${counts.join(", ")}` : "Mark results right or wrong, also with the keys Y and N, to search again with them.");
+    const why = this.place === inAddress ? "to search again with them" : "to keep that on the server";
+    put(this.said, isMarked ? `Marked: ${counts.join(", ")}` : `Mark results right or wrong, also with the keys Y and N, ${why}.`);
     this.again.hidden = !isMarked;
     this.none.hidden = !isMarked || this.place !== inAddress;
   }

@@ -8,6 +8,7 @@ import * as marks from "./marks.js";
 import * as named from "./named.js";
 import * as options from "./options.js";
 import { address, current, go, withCollection } from "./route.js";
+import * as service from "./service.js";
 import { failure } from "./states.js";
 
 const NAME = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,62}";
@@ -92,7 +93,8 @@ export function controls(search, params) {
   const { query, kind, like, unlike, filters } = search.found;
   const said = el("div", { role: "status" });
   const examples = [like.length && count(like.length, "right example"), unlike.length && count(unlike.length, "wrong example")];
-  const facts = [query || kind, ...examples, Object.keys(filters).length && count(Object.keys(filters).length, "filter")].filter(Boolean);
+  const narrowed = Object.keys(filters).filter((name) => name !== "time_zone").length;
+  const facts = [query || kind, ...examples, narrowed && count(narrowed, "filter")].filter(Boolean);
   const choice = (name, text) => {
     const change = (event) => {
       const next = current().params;
@@ -118,23 +120,34 @@ export function controls(search, params) {
     choice("unmarked", "Leave out places marked right"),
     choice("use_marks", "Use marks as examples"),
     el("div", { class: "row" }, button("again", "Undo", undo, { label: "Take back the latest mark or annotation" })),
-    acceptForm(search, said),
+    annotating(search, said),
     said,
   );
 }
 
 /** Right places become annotations, which a search by label can use. */
-function acceptForm(search, said) {
-  const label = el("input", { required: true, maxlength: 200, "aria-label": "Label of the annotations", placeholder: "label" });
-  const send = async (event) => {
-    event.preventDefault();
+function annotating(search, said) {
+  const label = el("input", { maxlength: 200, "aria-label": "Label of the annotations", placeholder: "label" });
+  const send = async () => {
+    if (!label.value.trim()) {
+      label.focus();
+      return;
+    }
     try {
       const { added, unchanged, missing } = await named.accept(search.name, label.value);
+      service.refresh().catch(() => {});
       const others = [unchanged && `${unchanged} there already`, missing && `${missing} in recordings that are not stored`];
       put(said, el("p", { class: "small" }, [`${count(added, "annotation")} added`, ...others].filter(Boolean).join(", ")));
     } catch (error) {
       put(said, failure(error));
     }
   };
-  return el("form", { class: "row", onsubmit: send }, label, el("button", {}, "Annotate right places"));
+  // It stands in the form of the search, which Enter would send.
+  const onkeydown = (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    send();
+  };
+  label.addEventListener("keydown", onkeydown);
+  return el("div", { class: "row annotate" }, label, button(null, "Annotate right places", send));
 }
