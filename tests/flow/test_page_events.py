@@ -199,6 +199,7 @@ def made_night(rates: bool = False) -> dict[str, Any]:
             **like,
             **{"start_s": begin, "end_s": begin + 2, "score": score},
             "false_alarm_rate": 10 ** (1 - 5 * score) if rates else None,
+            "strength": "weak" if rates else "unknown",
         }
         for begin, score in zip(begins.tolist(), scores, strict=True)
     ]
@@ -296,6 +297,10 @@ def test_a_threshold_is_a_false_alarm_rate_where_it_is_known(show_made: Callable
     expect(page).to_have_url(re.compile("rate=0.1"))
     page.reload()
     expect(label).to_contain_text("False alarms up to 1 in 10")
+    expect(page.get_by_role("columnheader", name="Match")).to_be_visible()
+    expect(page.locator(".event-table td").nth(2)).to_have_text("weak")
+    page.set_viewport_size({"width": 320, "height": 800})
+    assert is_not_wider_than_the_screen(page)
 
 
 def test_more_events_than_are_sent_are_exported_by_a_search(show_made: Callable[..., Any]):

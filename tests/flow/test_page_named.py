@@ -36,6 +36,8 @@ def save_as(page: Any, name: str) -> None:
 def test_a_search_is_saved_marked_run_again_and_removed(searched: Any, service: Service):
     save_as(searched, "calls")
     expect(searched).to_have_url(re.compile("named=calls$"))
+    # A saved search cannot be saved again: these are its own results.
+    expect(searched.get_by_text("Save search")).to_have_count(0)
     expect(searched.locator("#query")).to_contain_text("call.wav")
     expect(searched.locator(".match")).to_have_count(2)
     first = searched.locator(".match").first

@@ -6,8 +6,11 @@ import { coloursOf, prepared, Redraw } from "./canvas.js";
 import { button, el } from "./dom.js";
 import { count, exactSpan } from "./format.js";
 import * as options from "./options.js";
+import { without } from "./route.js";
 import { whenNear } from "./signal.js";
 
+/** Parameters of a search that events do not depend on. */
+const OTHERS = ["like", "unlike", "also", "rate", "top_k", "min_score", "max_false_alarms"];
 const LOWEST = 0.3;
 /** More ticks than this would be one bar. */
 const MOST = 300;
@@ -20,7 +23,7 @@ let queue = Promise.resolve();
 
 /** @returns {Promise<object[]>} the events of a query in a match's recording, from stored vectors alone */
 async function eventsIn(match, query, params, signal) {
-  const key = `${params} ${match.collection} ${match.recording_id}`;
+  const key = `${without(params, OTHERS)} ${match.collection} ${match.recording_id}`;
   if (kept.has(key)) return kept.get(key);
   const turn = queue.then(async () => {
     signal.throwIfAborted();

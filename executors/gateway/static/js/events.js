@@ -11,7 +11,7 @@ import { count, exactSpan, nameOf } from "./format.js";
 import * as options from "./options.js";
 import { play, watch } from "./player.js";
 import { address, current, keep, without } from "./route.js";
-import { upTo } from "./score.js";
+import { meaning, upTo } from "./score.js";
 import { StoredSound } from "./sounds.js";
 import { empty, failure, loading } from "./states.js";
 import { Threshold } from "./threshold.js";
@@ -130,6 +130,7 @@ class Occurrences {
   build(params) {
     this.list = eventTable({
       names: !this.recording,
+      rates: this.answer.events.some((event) => event.strength && meaning(event)),
       onChoose: (event) => this.choose(event),
       onPlay: (event) => this.listen(event),
       soundOf: (event) => this.soundOf(event),
@@ -231,7 +232,7 @@ class Occurrences {
     this.drawn = setTimeout(() => this.drawComparison(), SOON_MS);
     this.keepSoon({ at: event.start_s });
     const where = this.recording ? "" : ` of ${nameOf(event).name}`;
-    say(`Event ${this.events.indexOf(event) + 1} of ${this.events.length}: ${exactSpan(event.start_s, event.end_s)}${where}, score ${event.score.toFixed(2)}`);
+    say(`Event ${this.events.indexOf(event) + 1} of ${this.events.length}: ${exactSpan(event.start_s, event.end_s)}${where}, score ${event.score.toFixed(2)}${meaning(event) ? `, ${meaning(event)}` : ""}`);
   }
 
   /** Choose the next event, or the previous one; without a chosen one, the first in sight. */

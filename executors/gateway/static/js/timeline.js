@@ -17,6 +17,7 @@ const DEFAULT_SCORE = 0.5;
 const SOON_MS = 300;
 const place = byId("timeline");
 let running = null;
+let turn = 0;
 let shown = null;
 let held = { key: null, answer: null };
 
@@ -33,13 +34,16 @@ export async function showTimeline(params) {
   leaveTimeline("");
   byId("timeline-back").href = address("search", without(params, TIMELINE_ONLY));
   byId("timeline-title").textContent = "Over time";
+  turn += 1;
+  const mine = turn;
   try {
     const sound = keyOf(params) && (await soundOf(params));
-    if (current().view !== "timeline") return;
+    // Another address may have been opened meanwhile.
+    if (mine !== turn || current().view !== "timeline") return;
     if (!sound) put(place, empty("File no longer available", "This browser keeps a file for a day. Choose it again."));
     else shown = new Counts(sound, params);
   } catch (error) {
-    put(place, failure(error, () => showTimeline(current().params)));
+    if (mine === turn) put(place, failure(error, () => showTimeline(current().params)));
   }
 }
 
