@@ -40,7 +40,14 @@ from soundalike.types import FloatArray, IndexSpec, Window
 
 _ROW = np.dtype("<f4")
 _PART = ("start_s", "end_s", "at_s")
-_SETTINGS = ("exclude_self", "top_k", "min_score", "max_false_alarms", "group_by")
+#: Settings and their types.
+_SETTINGS: dict[str, tuple[type, ...]] = {
+    "exclude_self": (bool,),
+    "top_k": (int,),
+    "min_score": (float, int),
+    "max_false_alarms": (float, int, type(None)),
+    "group_by": (str,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +146,15 @@ def definition_from(row: Mapping[str, Any], vectors: bytes) -> Definition:
         tuple(_example(one, reader, spec) for one in row[name]) for name in ("like", "unlike")
     )
     reader.check_end()
-    given = {name: row[name] for name in _SETTINGS if name in row}
+    given = {name: _typed(name, row[name]) for name in _SETTINGS if name in row}
     settings = Settings(narrowing=narrowing_from_json(row["filters"]), **given)
     return Definition(Source(query, _excerpt(about), about["kind"]), like, unlike, spec, settings)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if type(value) not in _SETTINGS[name]:
+        raise TypeError(f"{name} is {value!r}")
+    return value
 
 
 class _Rows:

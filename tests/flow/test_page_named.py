@@ -28,7 +28,7 @@ def searched(service: Service, page: Any, nights: Nights) -> Any:
 
 
 def save_as(page: Any, name: str) -> None:
-    page.locator(".export summary", has_text="Save search").click()
+    page.locator(".saving summary").click()
     page.locator(".save input[name=name]").fill(name)
     page.get_by_role("button", name="Save", exact=True).click()
 

@@ -68,7 +68,7 @@ export function saveMenu(sound) {
   };
   const menu = el(
     "details",
-    { class: "export", onkeydown: (event) => event.key === "Escape" && close(menu) },
+    { class: "saving", onkeydown: (event) => event.key === "Escape" && close(menu) },
     el("summary", { class: "button" }, "Save search"),
     el(
       "form",
