@@ -41,6 +41,11 @@ class EventfulDoc(BaseDoc):
         description="size and modification time of the indexed file; id:ID where they are unknown",
     )
     parts: Optional[Array] = Field(default=None, description=f"(n, 5) array: {_PART}")
+    false_alarms: Optional[Array] = Field(
+        default=None,
+        description="(n, 2) array: false-alarm rate and false alarms per hour of the parts, if they are "
+        "events; NaN where they are unknown",
+    )
     stretches: Optional[Array] = Field(
         default=None, description="(n, 2) array: seconds of the sound that should be read again"
     )
@@ -57,6 +62,9 @@ class EventsFound(BaseDoc):
     duration_s: float = 0.0
     encoder: Optional[str] = None
     recordings: DocList[EventfulDoc] = DocList[EventfulDoc]()
+    rates: Dict[str, Any] = Field(
+        default={}, description="what gives scores their false-alarm rates; empty where they are unknown"
+    )
     warnings: List[str] = []
     error_code: Optional[str] = None
     error: Optional[str] = None

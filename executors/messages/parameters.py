@@ -211,6 +211,7 @@ class EventsParameters(NarrowedParameters):
     limit: Optional[int] = pydantic_field(EventsRequest, "limit")
     gap_s: float = pydantic_field(EventsRequest, "gap_s")
     min_duration_s: float = pydantic_field(EventsRequest, "min_duration_s")
+    max_false_alarms: Optional[float] = pydantic_field(EventsRequest, "max_false_alarms")
     reread_s: float = Field(
         default=0.0,
         description="above 0: return candidates, and which of their sound to send to /listen, so many "
@@ -236,6 +237,7 @@ class EventsParameters(NarrowedParameters):
             min_duration_s=self.min_duration_s,
             reread_s=self.reread_s,
             collection=self.collection,
+            max_false_alarms=self.max_false_alarms,
         )
 
 

@@ -1,18 +1,23 @@
 """Find events by stored vectors, for the indexer."""
 
+from collections import defaultdict
+from math import nan
+
+import numpy as np
 from docarray import DocList
 
 from executors.messages.events import EventfulDoc, eventful
 from executors.messages.parameters import EventsParameters
 from soundalike.events.candidates import screen_recordings, stored_events
 from soundalike.events.parts import Found
+from soundalike.events.rates import EventRates
 from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import Store
 from soundalike.types import Recording
 
 
 def recordings_with_events(
-    store: Store, query: EmbeddedQuery, parameters: EventsParameters
+    store: Store, query: EmbeddedQuery, parameters: EventsParameters, rates: EventRates
 ) -> DocList[EventfulDoc]:
     """Return the recordings with parts that resemble a query.
 
@@ -23,6 +28,8 @@ def recordings_with_events(
     parameters : EventsParameters
         With `reread_s` the parts are candidates, and stretches of sound are named; without, the parts
         are events.
+    rates : EventRates
+        Of the query.
 
     Raises
     ------
@@ -36,10 +43,16 @@ def recordings_with_events(
             eventful(each.recording, each.found, each.stretches) for each in screened
         )
     found: dict[str, tuple[Recording, list[Found]]] = {}
-    for event in stored_events(store, query, request):
+    known: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for event in stored_events(store, query, request, rates.of):
         key = event.recording.recording_id
         _, parts = found.setdefault(key, (event.recording, []))
         # A query without a time axis has no seconds; the gateway leaves them out.
         begin_s, end_s = event.query_start_s or 0.0, event.query_end_s or 0.0
         parts.append(Found(event.start_s, event.end_s, begin_s, end_s, event.score))
-    return DocList[EventfulDoc](eventful(recording, parts, []) for recording, parts in found.values())
+        rate, per_hour = event.false_alarm_rate, event.false_alarms_per_hour
+        known[key].append((nan if rate is None else rate, nan if per_hour is None else per_hour))
+    docs = DocList[EventfulDoc](eventful(recording, parts, []) for recording, parts in found.values())
+    for doc in docs:
+        doc.false_alarms = np.array(known[str(doc.id)], dtype=np.float64)
+    return docs

@@ -57,6 +57,8 @@ from executors.timescale_indexer.vectors import store_vectors
 from soundalike.audio.sources import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
+from soundalike.events.calibrating import rates_of
+from soundalike.events.candidates import check_fit
 from soundalike.search.find import find_hits
 from soundalike.search.marked import with_examples
 from soundalike.search.queries import EmbeddedQuery
@@ -224,7 +226,10 @@ class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
             return result
         copy_query(query, result)
         with request_at_fault(result):
-            result.recordings = recordings_with_events(self._store, query, parameters)
+            check_fit(self._store, query, parameters.request(parameters.filters(query.recording_id)))
+            rates = rates_of(self._store, query, parameters.collection)
+            result.recordings = recordings_with_events(self._store, query, parameters, rates)
+            result.rates = rates.to_json()
         return result
 
     @requests(on="/listen")

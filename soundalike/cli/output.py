@@ -160,7 +160,7 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     times = [when(row) for row in rows]
     table = [header, *lines]
     if any(row.get("false_alarm_rate") is not None for row in rows):
-        strengths = ["match", *map(_strength, rows)]
+        strengths = ["match", *map(strength, rows)]
         table = [[*line[:2], cell, *line[2:]] for line, cell in zip(table, strengths, strict=True)]
     names = [row["collection"] for row in rows]
     if len(set(names)) > 1:
@@ -170,7 +170,8 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return columns(table, right=(0, 1))
 
 
-def _strength(row: Mapping[str, Any]) -> str:
+def strength(row: Mapping[str, Any]) -> str:
+    """Return the word and the false-alarm rate of a match or an event."""
     rate = row.get("false_alarm_rate")
     return "unknown" if rate is None else f"{row['strength']} {rate:.2g}"
 

@@ -159,6 +159,7 @@ class Service:
         parameters = {
             **_filter_fields(request.filters, exclude_self=request.exclude_self),
             **{name: getattr(request, name) for name in (*names, "reread_s", "collection")},
+            "max_false_alarms": request.max_false_alarms,
             "limit": request.limit or MAX_EVENTS,
         }
         found = self._ask("/api/events", query, parameters, on_server=on_server)

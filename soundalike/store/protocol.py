@@ -22,12 +22,13 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.event_models import EventModelStore
 from soundalike.store.normal_models import NormalStore
 from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(SpeakerStore, NormalStore, Protocol):
+class Store(SpeakerStore, NormalStore, EventModelStore, Protocol):
     """Stores recordings in named collections, speakers, and models of what is normal.
 
     Every call is one transaction.

@@ -145,6 +145,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "sample_blocks": {"recording_ids": [_ID], "firsts": [0], "lengths": [4]},
     "load_null_model": _COLLECTION,
     "save_null_model": {**_COLLECTION, "model": Json({}), "made_at": _TIMES["since"]},
+    "load_event_models": _COLLECTION,
+    "save_event_models": {**_COLLECTION, "events": Json({})},
     "recordings_in_time": {**_FILTERS, **_COLLECTION, "recording": _ID},
     "searchable_windows": {**_FILTERS, **_TIMES, "recording_ids": [_ID]},
     "count_annotations": {**_COLLECTION, "limit": 10},

@@ -20,6 +20,7 @@ from executors.messages.events import (
 from executors.messages.queries import excerpt_of
 from soundalike.events.assembling import events_of, in_order, merged
 from soundalike.events.parts import Found, Screened
+from soundalike.events.rates import EventRates
 from soundalike.events.requests import MAX_EVENTS, EventsRequest
 from soundalike.events.types import Event
 
@@ -76,14 +77,19 @@ async def find_events(
     if reread_s > 0:
         heard_s = await _listen(flow, clip, found, screened, request)
     has_time = found.duration_s > 0 and clip.like_label is None
-    events = list(in_order(_events(screened, request, has_time), request.order, limit))
+    rates = EventRates.from_json(found.rates)
+    events = list(in_order(_events(screened, request, rates, has_time), request.order, limit))
     is_complete = limit is None or len(events) < limit
     return Events(found, events[: request.limit], is_complete, heard_s)
 
 
-def _events(screened: Sequence[Screened], request: EventsRequest, has_time: bool) -> Iterator[Event]:
+def _events(
+    screened: Sequence[Screened], request: EventsRequest, rates: EventRates, has_time: bool
+) -> Iterator[Event]:
     for each in screened:
-        yield from events_of(each.recording, each.found, request, has_time=has_time)
+        yield from events_of(
+            each.recording, each.found, request, has_time=has_time, false_alarms=rates.of
+        )
 
 
 async def _listen(

@@ -23,6 +23,7 @@ from soundalike.events.requests import EventsRequest
 from soundalike.events.types import Event, event_from_json, event_to_json
 from soundalike.filters import Filters
 from soundalike.indexing.pipeline import IndexItem, Pipeline
+from soundalike.scores.event_model import FalseAlarms
 from soundalike.search.queries import Query
 from soundalike.store import MemoryStore
 from tests.fixtures.planted import CALL_S, CALLS_S, OTHERS_S, RATE_HZ, call, knock, noise, with_sounds
@@ -248,9 +249,14 @@ def test_json_of_an_event_reads_back(pipeline: Pipeline, query: Query):
 
 def test_the_rate_of_false_alarms_is_that_of_the_score(pipeline: Pipeline, query: Query):
     request = EventsRequest(query, min_score=0.1)
-    events = find_events(
-        pipeline.store, pipeline.embedded(query), request, false_alarms=lambda score: 2 * score
+    given = find_events(
+        pipeline.store,
+        pipeline.embedded(query),
+        request,
+        false_alarms=lambda part, duration_s: FalseAlarms(2 * part.score, duration_s),
     )
-    rates = [(event.false_alarm_rate, event.score) for event in events]
-    assert rates
-    assert all(rate == 2 * score for rate, score in rates)
+    events = list(given)
+    assert events
+    for event in events:
+        assert event.false_alarm_rate == 2 * event.score
+        assert event.false_alarms_per_hour == event.recording.duration_s == 60.0
