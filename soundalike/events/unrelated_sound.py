@@ -17,9 +17,9 @@ from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
 
 #: Recordings whose sound is read, and how much of each in seconds.
-_STRETCHES, _LONGEST_S = 48, 24.0
-#: Queries from each.
-_QUERIES = 2
+_STRETCHES, _LONGEST_S = 64, 24.0
+#: Queries from each, and pairs that are compared.
+_QUERIES, _PAIRS = 4, 4000
 _LONGEST_QUERY_S = 10.0
 #: Active parts of a query this far apart are one sound.
 _GAP_S = 0.3
@@ -90,23 +90,25 @@ def reread_model(
     background of each other stretch and embedding them again takes minutes, and gives the same scores on
     average.
     """
-    readable = [number for number, each in enumerate(stretches) if each is not None]
+    readable = {number: each for number, each in enumerate(stretches) if each is not None}
     if len(readable) < MIN_RECORDINGS:
         return None
-    scores, lengths_s, all_found = [], [], []
-    for asked in readable:
-        stretch = stretches[asked]
-        assert stretch is not None
-        for query, length_s in _queries(stretch):
-            for number in readable:
-                other = stretches[number]
-                if number in sampled[asked].unrelated and other is not None:
-                    _, found = compare([query], length_s, other, EventsRequest.gap_s)
-                    all_found.append(found)
-                    scores.append(float(found.max(initial=0.0)))
-                    lengths_s.append(other.duration_s)
-    if not scores:
+    queries = [(asked, *query) for asked in readable for query in _queries(readable[asked])]
+    pairs = [
+        (query, number)
+        for query, (asked, _, _) in enumerate(queries)
+        for number in readable
+        if number in sampled[asked].unrelated
+    ]
+    if not pairs:
         return None
+    scores, lengths_s, all_found = [], [], []
+    for query, number in np.random.default_rng(0).permutation(pairs)[:_PAIRS].tolist():
+        _, tracks, length_s = queries[query]
+        _, found = compare([tracks], length_s, readable[number], EventsRequest.gap_s)
+        all_found.append(found)
+        scores.append(float(found.max(initial=0.0)))
+        lengths_s.append(readable[number].duration_s)
     usual = Scale(0.0, 1.0)
     sizes = np.maximum(1.0, np.round(lengths_s))
     null = model_of(usual.standard(scores), sizes, _GROWTH, len(readable), collection_size)
