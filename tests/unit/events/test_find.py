@@ -75,6 +75,20 @@ def test_calls_are_found_at_their_begin_and_end(pipeline: Pipeline, query: Query
     assert (events[0].query_start_s, events[0].query_end_s) == pytest.approx((1.0, 2.2), abs=0.06)
 
 
+@pytest.mark.parametrize("reread_s", [1800.0, 0.0])
+def test_noise_around_the_query_moves_no_begin(
+    pipeline: Pipeline, folder: Path, write_wav: Callable[..., Path], reread_s: float
+):
+    path = write_wav(folder / "query" / "noisy.wav", with_sounds(3.2, {1.0: call()}, seed=77))
+    events = find(pipeline, Query(path), max_per_recording=len(CALLS_S), reread_s=reread_s)
+    night = [event for event in events if event.recording.uri == str(folder / "night.wav")]
+    tolerance_s = 0.1 if reread_s else 1.0
+    assert [event.start_s for event in night] == pytest.approx(list(CALLS_S), abs=tolerance_s)
+    if reread_s:
+        asked = (night[0].query_start_s, night[0].query_end_s)
+        assert asked == pytest.approx((1.0, 2.2), abs=0.1)
+
+
 def test_other_sounds_score_less_and_noise_alone_has_no_event(pipeline: Pipeline, query: Query):
     events = find(pipeline, query, min_score=-1.0, order="score")
     best = sorted(event.start_s for event in events[: len(CALLS_S)])
