@@ -16,7 +16,7 @@ from soundalike.audio.loading import load_audio
 from soundalike.audio.parts import Part
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sources import resolve_path, snapshot
-from soundalike.encoders.base import Encoder, Network, OneNetwork, sample_rate_hz
+from soundalike.encoders.base import Encoder, Network, sample_rate_hz
 from soundalike.encoders.embedding import embed_patches_at
 from soundalike.errors import AudioError, ParameterError
 from soundalike.events.activity import (
@@ -298,8 +298,7 @@ def _vectors(
         log_mel = None
     hop = round(HOP_S * layout.sample_rate_hz)
     starts = range(0, len(samples) - layout.n_samples + 1, hop)
-    own_front_end = getattr(type(network), "front_end", None)
-    if log_mel is None or own_front_end is not OneNetwork.front_end:
+    if log_mel is None or not network.takes_log_mel:
         return embed_patches_at(samples, starts, network)
     # The frames of overlapping examples are the same.
     frames = np.lib.stride_tricks.sliding_window_view(log_mel, front_end.PATCH_FRAMES, axis=0)
