@@ -330,6 +330,11 @@ class Status(BaseDoc):
         description="scores of unrelated recordings: median, p99 (99 % score less), numbers of pairs "
         "and recordings compared, and when; empty: not compared yet, or fewer than 20 recordings",
     )
+    unrelated_events: Dict[str, Any] = Field(
+        default={},
+        description="the same of events in unrelated recordings, for a usual query: `stored` by stored "
+        "vectors, `reread` in sound that was read again; empty: not compared yet",
+    )
 
 
 class _HasAudio(Protocol):

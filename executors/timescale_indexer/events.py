@@ -1,19 +1,24 @@
 """Find events by stored vectors, for the indexer."""
 
 from collections import defaultdict
+from contextlib import suppress
 from math import nan
+from typing import Any, Dict
 
 import numpy as np
 from docarray import DocList
 
-from executors.messages.events import EventfulDoc, eventful
+from executors.messages.events import EventfulDoc, EventsFound, ListenClip, eventful, file_of
 from executors.messages.parameters import EventsParameters
+from soundalike.errors import StoreError
+from soundalike.events.calibrating import lacking_stretches
 from soundalike.events.candidates import screen_recordings, stored_events
 from soundalike.events.parts import Found
 from soundalike.events.rates import EventRates
+from soundalike.scores.event_model import models_from_json
 from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import Store
-from soundalike.types import Recording
+from soundalike.types import IndexSpec, Recording
 
 
 def recordings_with_events(
@@ -56,3 +61,29 @@ def recordings_with_events(
     for doc in docs:
         doc.false_alarms = np.array(known[str(doc.id)], dtype=np.float64)
     return docs
+
+
+def add_unrelated(
+    result: EventsFound, store: Store, rates: EventRates, spec: IndexSpec, collection: str
+) -> None:
+    """Add the sound that events need for their false-alarm rates, if these are unknown yet."""
+    sampled = lacking_stretches(store, rates, spec, collection)
+    result.collection_size = int(
+        store.sample(1, collection=collection).collection_size if sampled else 0
+    )
+    result.unrelated = DocList[ListenClip](
+        ListenClip(
+            uri=each.recording.uri,
+            file=file_of(each.recording),
+            start_s=each.start_s,
+            end_s=each.end_s,
+            unrelated=sorted(each.unrelated),
+        )
+        for each in sampled
+    )
+
+
+def keep_model(store: Store, model: Dict[str, Any], collection: str) -> None:
+    """Store the model of events in sound, unless it has another form, or the store may only read."""
+    with suppress(StoreError):
+        store.save_event_models(models_from_json({"reread": model}), collection=collection)

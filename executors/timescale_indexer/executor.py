@@ -48,7 +48,7 @@ from executors.messages.parameters import (
     VectorsParameters,
 )
 from executors.timescale_indexer.annotation_endpoints import AnnotationEndpoints
-from executors.timescale_indexer.events import recordings_with_events
+from executors.timescale_indexer.events import add_unrelated, keep_model, recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.normal_endpoints import NormalEndpoints
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
@@ -230,13 +230,17 @@ class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
             rates = rates_of(self._store, query, parameters.collection)
             result.recordings = recordings_with_events(self._store, query, parameters, rates)
             result.rates = rates.to_json()
+            if parameters.reread_s > 0:
+                add_unrelated(result, self._store, rates, query.spec, parameters.collection)
         return result
 
     @requests(on="/listen")
     def pass_listened(
         self, docs: DocList[ListenedDoc], parameters: ListenParameters, **kwargs: Any
     ) -> DocList[ListenedDoc]:
-        """Pass on what was heard, which needs no store."""
+        """Pass on what was heard; keep what it says of the false alarms of a collection."""
+        if parameters.model_of is not None and docs and docs[0].model:
+            keep_model(self._store, docs[0].model, parameters.model_of)
         return docs
 
     @requests(on="/delete")
@@ -292,6 +296,7 @@ class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
             doc.latest_start = time_text(stored.latest_start)
             doc.earlier_decoder, doc.unsearchable = stored.earlier_decoder, stored.unsearchable
             doc.unrelated_scores = stored.null_model.summary() if stored.null_model else {}
+            doc.unrelated_events = stored.unrelated_events
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension

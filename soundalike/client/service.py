@@ -179,6 +179,7 @@ class Service:
             values = {name: found[name] for name in names}
             # Earlier versions of the service do not report it.
             values["unrelated_scores"] = found.get("unrelated_scores", {})
+            values["unrelated_events"] = found.get("unrelated_events", {})
             for name in ("earliest_start", "latest_start"):
                 values[name] = values[name] and _moment(values[name])
             return values

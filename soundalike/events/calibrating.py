@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from soundalike.errors import StoreError
 from soundalike.events.rates import EventRates
+from soundalike.events.sampled_stretches import SampledStretch, sample_stretches
 from soundalike.events.unrelated import scale_of, stored_model
 from soundalike.scores.event_model import COHORT, EventModel, Step
 from soundalike.search.queries import EmbeddedQuery
@@ -52,14 +53,24 @@ def _made(
         made["stored"] = model
     if "reread" not in known and listener is not None:
         # Reads sound, which not every program can that searches for events.
-        from soundalike.events.unrelated_sound import heard, reread_model, sample_stretches
+        from soundalike.events.unrelated_sound import heard, reread_model
 
-        stretches = sample_stretches(store, sample.recordings, spec, collection)
-        sounds = heard(listener, stretches)
-        if model := reread_model(stretches, sounds, sample.collection_size):
+        sampled = sample_stretches(store, sample.recordings, spec, collection)
+        unrelated = [each.unrelated for each in sampled]
+        if model := reread_model(unrelated, heard(listener, sampled), sample.collection_size):
             made["reread"] = model
     if made:
         # For example, this role may only read.
         with suppress(StoreError):
             store.save_event_models(made, collection=collection)
     return made
+
+
+def lacking_stretches(
+    store: Store, rates: EventRates, spec: IndexSpec, collection: str
+) -> list[SampledStretch]:
+    """Return the sound that should be read for the model of events in sound; nothing if it is known."""
+    if "stored" not in rates.models or "reread" in rates.models:
+        return []
+    sample = store.sample(SAMPLE_RECORDINGS, collection=collection)
+    return sample_stretches(store, sample.recordings, spec, collection)

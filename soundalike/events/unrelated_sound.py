@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -11,13 +10,10 @@ from soundalike.events.activity import joined
 from soundalike.events.aligning import Span, background_of, compare
 from soundalike.events.listening import HOP_S, Listener, Stretch, Track, pooled
 from soundalike.events.requests import EventsRequest
+from soundalike.events.sampled_stretches import SampledStretch
 from soundalike.scores.event_model import EventModel, Scale, events_per_chance
-from soundalike.scores.fitting import MIN_RECORDINGS, SampledRecording, model_of, unrelated_pairs
-from soundalike.store.protocol import Store
-from soundalike.types import IndexSpec, Recording
+from soundalike.scores.fitting import MIN_RECORDINGS, model_of
 
-#: Recordings whose sound is read, and how much of each in seconds.
-_STRETCHES, _LONGEST_S = 64, 24.0
 #: Queries from each, and pairs that are compared.
 _QUERIES, _PAIRS = 4, 4000
 _LONGEST_QUERY_S = 10.0
@@ -29,50 +25,8 @@ _GROWTH = 0.7
 _SHARE = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class SampledStretch:
-    """A part of a recording, whose sound is compared with that of the others.
-
-    Attributes
-    ----------
-    recording : Recording
-    start_s, end_s : float
-    unrelated : frozenset of int
-        Positions of the stretches that are unrelated to this one.
-    """
-
-    recording: Recording
-    start_s: float
-    end_s: float
-    unrelated: frozenset[int]
-
-
-def sample_stretches(
-    store: Store, sample: Sequence[SampledRecording], spec: IndexSpec, collection: str
-) -> list[SampledStretch]:
-    """Return what should be read of the first recordings of a sample."""
-    some = [each for each in sample if len(each.rows)][:_STRETCHES]
-    if len(some) < MIN_RECORDINGS:
-        return []
-    unrelated: list[set[int]] = [set() for _ in some]
-    for first, second in unrelated_pairs(some).tolist():
-        unrelated[first].add(second)
-        unrelated[second].add(first)
-    files = store.files_named([each.recording_id for each in some], collection=collection)
-    found = []
-    for each, others in zip(some, unrelated, strict=True):
-        if each.recording_id in files:
-            recording = files[each.recording_id].recording
-            last_s = max(0.0, recording.duration_s - _LONGEST_S)
-            start_s = min(each.first_window * spec.stride_s, last_s)
-            end_s = min(start_s + _LONGEST_S, recording.duration_s)
-            found.append(SampledStretch(recording, start_s, end_s, frozenset(others)))
-    # Positions hold only if no file is missing.
-    return found if len(found) == len(some) else []
-
-
 def heard(listener: Listener, sampled: Sequence[SampledStretch]) -> list[Stretch | None]:
-    """Return the sound of stretches; None where a file is gone or has changed."""
+    """Return the sound of stretches; None where a file is gone or is another than was indexed."""
     return [
         listener.stretch(each.recording.uri, each.start_s, each.end_s)
         if each.recording.stat in (None, Listener.stat(each.recording.uri))
@@ -82,13 +36,24 @@ def heard(listener: Listener, sampled: Sequence[SampledStretch]) -> list[Stretch
 
 
 def reread_model(
-    sampled: Sequence[SampledStretch], stretches: Sequence[Stretch | None], collection_size: int
+    unrelated: Sequence[Collection[int]],
+    stretches: Sequence[Stretch | None],
+    collection_size: int,
 ) -> EventModel | None:
     """Return the model of events in sound; None if too little of it can be read.
 
     The queries are active parts of the stretches, with their vectors as they are: mixing them with the
     background of each other stretch and embedding them again takes minutes, and gives the same scores on
     average.
+
+    Parameters
+    ----------
+    unrelated : sequence of collection of int
+        For each stretch, the positions of those that are unrelated to it.
+    stretches : sequence of Stretch or None
+        As many; None where the sound could not be read.
+    collection_size : int
+        Number of recordings in the collection.
     """
     readable = {number: each for number, each in enumerate(stretches) if each is not None}
     if len(readable) < MIN_RECORDINGS:
@@ -98,7 +63,7 @@ def reread_model(
         (query, number)
         for query, (asked, _, _) in enumerate(queries)
         for number in readable
-        if number in sampled[asked].unrelated
+        if number in unrelated[asked]
     ]
     if not pairs:
         return None

@@ -344,6 +344,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
             earlier_decoder=len({file.recording_id for file in found.outdated()}),
             unsearchable=sum(not content.n_searchable for content in found.contents.values()),
             null_model=found.null_model,
+            event_models=found.event_models,
         )
 
     def collections(self) -> dict[str, IndexSpec]:

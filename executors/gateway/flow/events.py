@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional
 
 import numpy as np
@@ -23,6 +23,7 @@ from soundalike.events.parts import Found, Screened
 from soundalike.events.rates import EventRates
 from soundalike.events.requests import MAX_EVENTS, EventsRequest
 from soundalike.events.types import Event
+from soundalike.scores.event_model import models_from_json
 
 #: Seconds of sound in one request to the segmenter.
 _TOGETHER_S = 300.0
@@ -74,10 +75,11 @@ async def find_events(
         return Events(found, [])
     screened = [to_screened(doc) for doc in found.recordings]
     heard_s = 0.0
+    rates = EventRates.from_json(found.rates)
     if reread_s > 0:
+        rates = await _with_sound(flow, found, rates, request.collection)
         heard_s = await _listen(flow, clip, found, screened, request)
     has_time = found.duration_s > 0 and clip.like_label is None
-    rates = EventRates.from_json(found.rates)
     events = list(in_order(_events(screened, request, rates, has_time), request.order, limit))
     is_complete = limit is None or len(events) < limit
     return Events(found, events[: request.limit], is_complete, heard_s)
@@ -90,6 +92,17 @@ def _events(
         yield from events_of(
             each.recording, each.found, request, has_time=has_time, false_alarms=rates.of
         )
+
+
+async def _with_sound(
+    flow: FlowClient, query: EventsFound, rates: EventRates, collection: str
+) -> EventRates:
+    """Return rates that also know events in sound; unrelated recordings are compared if need be."""
+    if not query.unrelated:
+        return rates
+    parameters = {"model_of": collection, "collection_size": query.collection_size}
+    answers = await flow.ask("/listen", list(query.unrelated), ListenedDoc, parameters)
+    return replace(rates, models={**rates.models, **models_from_json({"reread": answers[0].model})})
 
 
 async def _listen(

@@ -4,6 +4,7 @@ import { button, el, put } from "./dom.js";
 import { clock, count, exactSpan, nameOf } from "./format.js";
 import { isPlaying } from "./player.js";
 import { showPlaying } from "./query.js";
+import { frequency, meaning } from "./score.js";
 
 const ROWS = 25;
 
@@ -21,7 +22,7 @@ export class EventList {
     [this.events, this.chosen, this.begin, this.rows] = [[], null, 0, new Map()];
     this.caption = el("caption", {});
     this.body = el("tbody", {});
-    const head = ["At", "Score", ...(names ? ["Recording"] : []), "Heard"];
+    const head = ["At", "Score", "Match", ...(names ? ["Recording"] : []), "Heard"];
     const titles = head.map((text) => el("th", { scope: "col", class: text === "Heard" ? "heard" : null }, text));
     const table = el("table", { class: "event-table" }, this.caption, el("thead", {}, el("tr", {}, titles, el("th", { scope: "col" }, el("span", { class: "unseen" }, "Play")))), this.body);
     this.earlier = button(null, "Earlier rows", () => this.turn(-ROWS));
@@ -64,6 +65,7 @@ export class EventList {
       {},
       el("td", {}, button(null, at, () => this.onChoose(event), { class: "plain" })),
       el("td", {}, event.score.toFixed(2)),
+      el("td", { title: frequency(event) || null }, meaning(event)),
       this.names && el("td", { class: "name" }, name),
       el("td", { class: "heard" }, event.occurred_at ? clock(event.occurred_at) : ""),
       el("td", {}, play),
