@@ -320,6 +320,11 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         if found is not None and found.null_model is not None:
             found.event_models |= models
 
+    def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
+        """Return False: a store in memory has no index."""
+        del collection
+        return False
+
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Renew the scores of unrelated recordings; a store in memory has no index."""
         self._null_models.renew(self._existing(collection))
