@@ -67,12 +67,16 @@ class SearchResult:
         Numbers of searchable windows of these recordings.
     false_alarm_rates : dict of str to float
         Of the best hit of each recording; empty if unknown. The search adds them, not the store.
+    n_other_events : dict of str to int
+        Other places of each recording, among the hits, that unrelated recordings rarely have; empty if
+        unknown. The search adds them too.
     """
 
     hits: list[Hit]
     recordings: dict[str, Recording]
     n_windows: dict[str, int] = field(default_factory=dict)
     false_alarm_rates: dict[str, float] = field(default_factory=dict)
+    n_other_events: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

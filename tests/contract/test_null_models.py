@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -344,3 +345,22 @@ def test_few_recordings_have_unknown_rates_of_events(collection: Collection):
     query = EmbeddedQuery("q", None, collection.windows(1), rows, collection.spec, 4.0)
     assert rates_of(collection.store, query, "default").models == {}
     assert collection.store.sample(600).recordings == []
+
+
+def test_a_match_tells_of_other_events_in_its_recording(collection: Collection):
+    _fill(collection, 0, 30)
+    rng = np.random.default_rng(8)
+    (sought,) = collection.vectors(1)
+    rows = np.array(rng.standard_normal((12, DIMENSION)), dtype=np.float32)
+    # Windows of 4 s every 2 s: the first two are one event, and two others stand apart.
+    rows[[0, 1, 5, 9]] = sought + 0.02 * rng.standard_normal((4, DIMENSION))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    collection.add("/calls.wav", rows, duration_s=26.0)
+    query = EmbeddedQuery("q", None, collection.windows(1), sought[np.newaxis], collection.spec, 4.0)
+
+    best, *rest = _ranked(collection, query)
+    assert (best.recording.uri, best.n_other_events) == ("/calls.wav", 2)
+    assert rest
+    assert all(match.n_other_events == 0 for match in rest[5:])
+    text = replace(query, is_text=True)
+    assert {match.n_other_events for match in _ranked(collection, text)} == {None}
