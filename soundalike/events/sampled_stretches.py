@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from soundalike.scores.fitting import MIN_RECORDINGS, SampledRecording, unrelated_pairs
-from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
+
+if TYPE_CHECKING:
+    from soundalike.store.protocol import Store
 
 #: Recordings whose sound is read, and how much of each in seconds.
 _STRETCHES, _LONGEST_S = 64, 24.0

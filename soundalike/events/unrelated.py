@@ -51,8 +51,8 @@ def stored_model(
 ) -> EventModel | None:
     """Return the model of events by stored vectors; None if the sample is too small.
 
-    The queries are the parts of recordings that differ most from the rest of these, as sounds do that
-    somebody looks for, of several lengths.
+    The queries are the parts of recordings that differ most from the rest of these, of several lengths:
+    the sounds that stand out.
 
     Parameters
     ----------

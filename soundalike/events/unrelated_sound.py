@@ -49,7 +49,7 @@ def reread_model(
     Parameters
     ----------
     unrelated : sequence of collection of int
-        For each stretch, the positions of those that are unrelated to it.
+        For each stretch, the positions of the unrelated ones.
     stretches : sequence of Stretch or None
         As many; None where the sound could not be read.
     collection_size : int

@@ -104,7 +104,7 @@ def fit(
 
 
 def unrelated_pairs(sample: Sequence[SampledRecording]) -> npt.NDArray[np.intp]:
-    """Return the unrelated pairs of a sample, ``(n, 2)`` positions: those that `fit` compares.
+    """Return the unrelated pairs of a sample, ``(n, 2)`` positions, as `fit` compares them.
 
     Parameters
     ----------
