@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional
 
 import numpy as np
+from fastapi import HTTPException
 
 from executors.gateway.flow.client import FlowClient
 from executors.messages.documents import Clip
@@ -18,12 +20,15 @@ from executors.messages.events import (
     to_screened,
 )
 from executors.messages.queries import excerpt_of
+from soundalike.errors import ServiceError
 from soundalike.events.assembling import events_of, in_order, merged
 from soundalike.events.parts import Found, Screened
 from soundalike.events.rates import EventRates
 from soundalike.events.requests import MAX_EVENTS, EventsRequest
 from soundalike.events.types import Event
 from soundalike.scores.event_model import models_from_json
+
+_log = logging.getLogger(__name__)
 
 #: Seconds of sound in one request to the segmenter.
 _TOGETHER_S = 300.0
@@ -101,7 +106,12 @@ async def _with_sound(
     if not query.unrelated:
         return rates
     parameters = {"model_of": collection, "collection_size": query.collection_size}
-    answers = await flow.ask("/listen", list(query.unrelated), ListenedDoc, parameters)
+    try:
+        answers = await flow.ask("/listen", list(query.unrelated), ListenedDoc, parameters)
+    except (HTTPException, ServiceError) as exc:
+        # The events are known all the same.
+        _log.warning("unrelated recordings were not compared: %s", exc)
+        return rates
     return replace(rates, models={**rates.models, **models_from_json({"reread": answers[0].model})})
 
 
