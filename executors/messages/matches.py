@@ -22,6 +22,7 @@ def match_doc(match: Match, zone: tzinfo) -> MatchDoc:
         query_start_s=match.query_start_s,
         query_end_s=match.query_end_s,
         n_hits=match.n_hits,
+        n_other_events=match.n_other_events,
         label=recording.label,
         tags=dict(recording.tags),
         duration_s=recording.duration_s,

@@ -211,6 +211,7 @@ class EventsParameters(NarrowedParameters):
     limit: Optional[int] = pydantic_field(EventsRequest, "limit")
     gap_s: float = pydantic_field(EventsRequest, "gap_s")
     min_duration_s: float = pydantic_field(EventsRequest, "min_duration_s")
+    max_false_alarms: Optional[float] = pydantic_field(EventsRequest, "max_false_alarms")
     reread_s: float = Field(
         default=0.0,
         description="above 0: return candidates, and which of their sound to send to /listen, so many "
@@ -236,17 +237,24 @@ class EventsParameters(NarrowedParameters):
             min_duration_s=self.min_duration_s,
             reread_s=self.reread_s,
             collection=self.collection,
+            max_false_alarms=self.max_false_alarms,
         )
 
 
 class ListenParameters(RequestParameters):
     """Parameters of ``/listen``."""
 
-    query_uri: str = Field(description="path of the query's sound")
+    query_uri: str = Field(default="", description="path of the query's sound")
     query_start_s: float = Field(default=0.0, description="second at which the query begins")
     query_end_s: Optional[float] = Field(default=None, description="second at which the query ends")
     min_score: float = pydantic_field(EventsRequest, "min_score")
     gap_s: float = pydantic_field(EventsRequest, "gap_s")
+    model_of: Optional[str] = Field(
+        default=None,
+        description="compare the documents with each other in place of a query, and keep what that says "
+        "of the false alarms of events in this collection",
+    )
+    collection_size: int = Field(default=0, description="with `model_of`: recordings in the collection")
 
 
 class IdentifyParameters(RequestParameters):

@@ -48,7 +48,7 @@ from executors.messages.parameters import (
     VectorsParameters,
 )
 from executors.timescale_indexer.annotation_endpoints import AnnotationEndpoints
-from executors.timescale_indexer.events import recordings_with_events
+from executors.timescale_indexer.events import add_unrelated, keep_model, recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.normal_endpoints import NormalEndpoints
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
@@ -58,6 +58,8 @@ from executors.timescale_indexer.vectors import store_vectors
 from soundalike.audio.sources import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
+from soundalike.events.calibrating import rates_of
+from soundalike.events.candidates import check_fit
 from soundalike.search.find import find_hits
 from soundalike.search.marked import with_examples
 from soundalike.search.queries import EmbeddedQuery
@@ -225,14 +227,21 @@ class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints, S
             return result
         copy_query(query, result)
         with request_at_fault(result):
-            result.recordings = recordings_with_events(self._store, query, parameters)
+            check_fit(self._store, query, parameters.request(parameters.filters(query.recording_id)))
+            rates = rates_of(self._store, query, parameters.collection)
+            result.recordings = recordings_with_events(self._store, query, parameters, rates)
+            result.rates = rates.to_json()
+            if parameters.reread_s > 0:
+                add_unrelated(result, self._store, rates, query.spec, parameters.collection)
         return result
 
     @requests(on="/listen")
     def pass_listened(
         self, docs: DocList[ListenedDoc], parameters: ListenParameters, **kwargs: Any
     ) -> DocList[ListenedDoc]:
-        """Pass on what was heard, which needs no store."""
+        """Pass on what was heard; keep what it says of the false alarms of a collection."""
+        if parameters.model_of is not None and docs and docs[0].model:
+            keep_model(self._store, docs[0].model, parameters.model_of)
         return docs
 
     @requests(on="/delete")
@@ -288,6 +297,7 @@ class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints, S
             doc.latest_start = time_text(stored.latest_start)
             doc.earlier_decoder, doc.unsearchable = stored.earlier_decoder, stored.unsearchable
             doc.unrelated_scores = stored.null_model.summary() if stored.null_model else {}
+            doc.unrelated_events = stored.unrelated_events
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension

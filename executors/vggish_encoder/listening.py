@@ -1,7 +1,7 @@
 """Compare parts of recordings with a query, for the encoder."""
 
 from collections.abc import Callable
-from typing import Optional
+from typing import List, Optional
 
 import numpy as np
 from docarray import DocList
@@ -11,7 +11,8 @@ from executors.messages.failures import document_at_fault
 from executors.messages.parameters import ListenParameters
 from soundalike.errors import ParameterError, ServiceError
 from soundalike.events.aligning import align
-from soundalike.events.listening import Hearing, QuerySound
+from soundalike.events.listening import Hearing, QuerySound, Stretch
+from soundalike.events.unrelated_sound import reread_model
 from soundalike.types import FloatArray
 
 
@@ -26,7 +27,7 @@ def listen_to(
     Parameters
     ----------
     docs : DocList of HeardClip
-        The first has the query's samples.
+        The first has the query's samples; with `model_of` there is no query.
     parameters : ListenParameters
     hearing : Hearing
     samples_of : callable
@@ -34,9 +35,11 @@ def listen_to(
     """
     sound: Optional[QuerySound] = None
     results = DocList[ListenedDoc]()
+    stretches: List[Optional[Stretch]] = []
     for doc in docs:
         result = ListenedDoc(id=doc.id, uri=doc.uri, error_code=doc.error_code, error=doc.error)
         results.append(result)
+        stretches.append(None)
         if doc.query is not None:
             query = np.asarray(doc.query, dtype=np.float32)
             sound = hearing.loud_part(query, parameters.query_start_s)
@@ -50,7 +53,13 @@ def listen_to(
                     f"{hearing.rate_hz} Hz; give both the same model"
                 )
             stretch = hearing.hear(samples)
-            if stretch is not None and sound is not None:
+            if parameters.model_of is not None:
+                stretches[-1] = stretch
+            elif stretch is not None and sound is not None:
                 found = align(hearing, sound, stretch, parameters.gap_s, parameters.min_score)
                 result.parts = parts_of(found)
+    if parameters.model_of is not None:
+        unrelated = [doc.unrelated for doc in docs]
+        model = reread_model(unrelated, stretches, parameters.collection_size)
+        results[0].model = model.to_json() if model else {}
     return results

@@ -166,6 +166,7 @@ class Service:
         parameters = {
             **_filter_fields(request.filters, exclude_self=request.exclude_self),
             **{name: getattr(request, name) for name in (*names, "reread_s", "collection")},
+            "max_false_alarms": request.max_false_alarms,
             "limit": request.limit or MAX_EVENTS,
         }
         found = self._ask("/api/events", query, parameters, on_server=on_server)
@@ -185,6 +186,7 @@ class Service:
             values = {name: found[name] for name in names}
             # Earlier versions of the service do not report it.
             values["unrelated_scores"] = found.get("unrelated_scores", {})
+            values["unrelated_events"] = found.get("unrelated_events", {})
             for name in ("earliest_start", "latest_start"):
                 values[name] = values[name] and _moment(values[name])
             return values

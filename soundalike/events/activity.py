@@ -32,6 +32,15 @@ _TO_DEVIATION = 1.4826
 #: Parts of a query that are this much quieter than its loudest moment are not looked for.
 _QUERY_DROP_DB = 25.0
 _QUERY_FRAMES = 5
+#: Share of a query that is taken for its background, frames over which its level is averaged for that,
+#: and frames that are kept on each side.
+_QUIETEST, _LEVEL_FRAMES, _ROOM_FRAMES = 0.25, 25, 3
+#: A quiet side is this much quieter than the rest; its level, averaged over so many frames, has this
+#: standard deviation at most, in the natural logarithm of the amplitude.
+_SIDE_DB, _SIDE_FRAMES, _STEADY = 5.0, 10, 0.1
+#: Its halves differ by this much at most.
+_TREND_DB = 3.0
+_LEAST_QUERY_FRAMES = 2 * _LEVEL_FRAMES
 
 Spans = npt.NDArray[np.int64]
 
@@ -63,15 +72,57 @@ def activity(log_mel: FloatArray) -> Spans:
     spans : (n_spans, 2) int64
         First frame, and first frame after, of each part; increasing.
     """
-    centre = np.median(log_mel, axis=0)
-    spread = _TO_DEVIATION * np.median(np.abs(log_mel - centre), axis=0)
+    return _active(log_mel, np.ones(len(log_mel), dtype=bool))
+
+
+def without_noise(log_mel: FloatArray, powers: FloatArray) -> tuple[int, int]:
+    """Return the bounds of a query without steady noise before and after, in frames.
+
+    Noise is learned where the query is quietest, at its sides or in a gap. A side is left out only if
+    it is much quieter than the rest and its level stays the same: it may also be the begin or the end of
+    the sound, and rain has no quiet side.
+
+    Parameters
+    ----------
+    log_mel : (n_frames, 64) float32
+    powers : (n_frames,) float32
+        Mean power of each frame.
+    """
+    count = len(log_mel)
+    if count < _LEAST_QUERY_FRAMES:
+        return 0, count
+    # Over a quarter of a second the level of noise hardly changes, so the quietest frames are typical.
+    level = scipy.ndimage.uniform_filter1d(log_mel.mean(axis=1), _LEVEL_FRAMES)
+    found = _active(log_mel, level <= np.quantile(level, _QUIETEST))
+    if not len(found):
+        return 0, count
+    begin, end = max(0, int(found[0, 0]) - _ROOM_FRAMES), min(count, int(found[-1, 1]) + _ROOM_FRAMES)
+    least = float(powers[begin:end].mean()) * 10 ** (-_SIDE_DB / 10)
+    steps = scipy.ndimage.uniform_filter1d(log_mel.mean(axis=1), _SIDE_FRAMES)
+
+    def is_noise(side: slice) -> bool:
+        inner = steps[side][_SIDE_FRAMES:-_SIDE_FRAMES]
+        if not len(inner) or powers[side].mean() > least or float(inner.std()) > _STEADY:
+            return False
+        # A tone that fades in or out is in few bands.
+        halves = [float(half.mean()) for half in np.array_split(powers[side], 2)]
+        return max(halves) <= min(halves) * 10 ** (_TREND_DB / 10)
+
+    return (begin if is_noise(slice(0, begin)) else 0), (end if is_noise(slice(end, count)) else count)
+
+
+def _active(log_mel: FloatArray, is_background: npt.NDArray[np.bool_]) -> Spans:
+    """Return the parts that differ from the frames of the background."""
+    background = log_mel[is_background]
+    centre = np.median(background, axis=0)
+    spread = _TO_DEVIATION * np.median(np.abs(background - centre), axis=0)
     excess = (log_mel - centre) / np.maximum(spread, _LEAST_SPREAD)
     profile = np.clip(excess - _QUIET, 0.0, _CAP).mean(axis=1)
     coarse = scipy.ndimage.gaussian_filter1d(profile, _COARSE)
-    low, high = _thresholds(coarse)
+    low, high = _thresholds(coarse[is_background])
     n_high = np.concatenate([[0], np.cumsum(coarse > high)])
     fine = scipy.ndimage.gaussian_filter1d(profile, _FINE)
-    loud = fine > _thresholds(fine)[1]
+    loud = fine > _thresholds(fine[is_background])[1]
     found = [
         _trimmed(loud, begin, end) for begin, end in _runs(coarse > low) if n_high[end] > n_high[begin]
     ]

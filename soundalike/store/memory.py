@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, tzinfo
 
 import numpy as np
@@ -13,6 +13,8 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.filters import Filters
 from soundalike.ranges import check_count, check_top_k
+from soundalike.scores.event_model import EventModel, Step
+from soundalike.scores.fitting import MIN_RECORDINGS
 from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
     MAX_PAGE,
@@ -44,7 +46,7 @@ from soundalike.store.memory_collection import MemoryCollection
 from soundalike.store.memory_normal import MemoryNormal
 from soundalike.store.memory_searches import MemorySearches
 from soundalike.store.memory_speakers import MemorySpeakers
-from soundalike.store.null_models import NullModels
+from soundalike.store.null_models import NullModels, Sample
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
@@ -57,7 +59,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotation
         self._collections: dict[str, MemoryCollection] = {}
         self._null_models = NullModels[MemoryCollection](
             lambda found: found.null_model,
-            lambda found, model: setattr(found, "null_model", model),
+            lambda found, model: found.put_null_model(model),
             lambda found: found.sample(),
             lambda found: len(found.contents),
         )
@@ -301,6 +303,25 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotation
         found = self._find(collection)
         return self._null_models.current(found) if found else None
 
+    def sample(self, count: int, *, collection: str = DEFAULT_COLLECTION) -> Sample:
+        """Return windows of random recordings; empty if there are fewer than 20."""
+        found = self._find(collection)
+        sample = found.sample(max(count, MIN_RECORDINGS)) if found else Sample([], 0)
+        return sample if len(sample.recordings) >= MIN_RECORDINGS else Sample([], sample.collection_size)
+
+    def event_models(self, *, collection: str = DEFAULT_COLLECTION) -> dict[Step, EventModel]:
+        """Return the models of events."""
+        found = self._find(collection)
+        return dict(found.event_models) if found else {}
+
+    def save_event_models(
+        self, models: Mapping[Step, EventModel], *, collection: str = DEFAULT_COLLECTION
+    ) -> None:
+        """Keep models of events; nothing happens without a null model."""
+        found = self._find(collection)
+        if found is not None and found.null_model is not None:
+            found.event_models |= models
+
     def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
         """Return False: a store in memory has no index."""
         del collection
@@ -330,6 +351,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotation
             earlier_decoder=len({file.recording_id for file in found.outdated()}),
             unsearchable=sum(not content.n_searchable for content in found.contents.values()),
             null_model=found.null_model,
+            event_models=found.event_models,
         )
 
     def collections(self) -> dict[str, IndexSpec]:

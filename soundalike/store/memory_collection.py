@@ -13,6 +13,7 @@ import numpy as np
 from soundalike.annotations.types import StoredAnnotation
 from soundalike.clock.times import is_within, time_of_window
 from soundalike.filters import Filters
+from soundalike.scores.event_model import EventModel, Step
 from soundalike.scores.fitting import SampledRecording
 from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
@@ -74,6 +75,11 @@ class MemoryCollection:
         self.searches: dict[str, Any] = {}
         self._last_annotation = 0
         self.null_model: NullModel | None = None
+        self.event_models: dict[Step, EventModel] = {}
+
+    def put_null_model(self, model: NullModel) -> None:
+        """Keep a null model; events are compared again too."""
+        self.null_model, self.event_models = model, {}
 
     def add(self, entry: Entry) -> Outcome:
         """Store a recording."""
@@ -138,19 +144,21 @@ class MemoryCollection:
         files = [self.described(uri) for uri in uris]
         return Content(files, windows, embeddings, content.decoder_version)
 
-    def sample(self) -> Sample:
+    def sample(self, limit: int = SAMPLE_RECORDINGS) -> Sample:
         """Return a random sample of the recordings."""
         labels: dict[str, set[str]] = defaultdict(set)
         for file in self.paths.values():
             labels[file.recording_id].update([file.label] if file.label else [])
         searchable = [key for key in sorted(self.contents) if self.contents[key].n_searchable]
-        chosen = searchable[:SAMPLE_RECORDINGS]
+        chosen = searchable[:limit]
         counts = [(key, len(self.contents[key].windows)) for key in chosen]
         recordings = []
         for key, first, length in choose_blocks(counts, self.spec.dimension):
             content = self.contents[key]
             rows = as_stored(content.windows, content.embeddings)[1][first : first + length]
-            recordings.append(SampledRecording(frozenset(labels[key]), rows[rows.any(axis=1)]))
+            recordings.append(
+                SampledRecording(frozenset(labels[key]), rows[rows.any(axis=1)], key, first)
+            )
         return Sample(recordings, len(self.contents))
 
     def outdated(self) -> list[Recording]:

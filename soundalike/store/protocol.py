@@ -22,13 +22,14 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.event_models import EventModelStore
 from soundalike.store.named_searches import SearchStore
 from soundalike.store.normal_models import NormalStore
 from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(SpeakerStore, NormalStore, SearchStore, Protocol):
+class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, Protocol):
     """Stores recordings in named collections, named searches, speakers, and models of what is normal.
 
     Every call is one transaction.

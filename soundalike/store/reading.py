@@ -397,6 +397,7 @@ class PostgresReader:
                 max((last.astimezone(UTC) for *_, last in starts if last), default=None),
                 *lacks,
                 null_model=sampling.load(cursor, found) if found else None,
+                event_models=sampling.load_event_models(cursor, found) if found else {},
             )
 
         return self._run(work)

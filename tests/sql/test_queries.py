@@ -147,6 +147,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "load_null_model": _COLLECTION,
     "save_null_model": {**_COLLECTION, "model": Json({}), "made_at": _TIMES["since"]},
     "recordings_in_time": {**_FILTERS, **_COLLECTION, "recordings": [_ID]},
+    "load_event_models": _COLLECTION,
+    "save_event_models": {**_COLLECTION, "events": Json({})},
     "searchable_windows": {**_FILTERS, **_TIMES, "recording_ids": [_ID]},
     "count_annotations": {**_COLLECTION, "limit": 10},
     "list_annotations": {

@@ -595,7 +595,13 @@ SELECT model FROM soundalike.null_models WHERE collection_id = %(collection)s;
 INSERT INTO soundalike.null_models (collection_id, made_at, model)
 SELECT collection_id, %(made_at)s, %(model)s FROM soundalike.collections
 WHERE collection_id = %(collection)s FOR KEY SHARE
-ON CONFLICT (collection_id) DO UPDATE SET made_at = excluded.made_at, model = excluded.model;
+ON CONFLICT (collection_id) DO UPDATE SET made_at = excluded.made_at, model = excluded.model, events = '{}';
+
+-- name: load_event_models
+SELECT events FROM soundalike.null_models WHERE collection_id = %(collection)s;
+
+-- name: save_event_models
+UPDATE soundalike.null_models SET events = events || %(events)s WHERE collection_id = %(collection)s;
 
 -- name: count_recordings
 SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(collection)s;

@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (9);
+INSERT INTO soundalike.schema_version (version) VALUES (10);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -24,11 +24,13 @@ CREATE TABLE soundalike.collections (
 );
 
 -- The scores of unrelated recordings of a collection, for false-alarm rates; see docs/scores.md. Missing until
--- the first search or the end of indexing.
+-- the first search or the end of indexing. Events of unrelated recordings are compared at the first search for
+-- events; their models go when the null model is made again.
 CREATE TABLE soundalike.null_models (
     collection_id integer PRIMARY KEY REFERENCES soundalike.collections ON DELETE CASCADE,
     made_at timestamptz NOT NULL DEFAULT now(),
-    model jsonb NOT NULL
+    model jsonb NOT NULL,
+    events jsonb NOT NULL DEFAULT '{}'
 );
 
 -- One row per distinct content of a collection. The id is derived from the SHA-256 of the file's bytes.

@@ -41,7 +41,7 @@ def _status(**changes: Any) -> dict[str, Any]:
     counts = dict.fromkeys(("recordings", "files", "windows", "window_s", "stride_s", "dimension"), 1)
     more = {"index": "exact", "database": "db", "extensions": {}, "starts": {}}
     times = {"earliest_start": "2025-05-01T06:00:00+00:00", "latest_start": None}
-    lacks = {"earlier_decoder": 0, "unsearchable": 0, "unrelated_scores": {}}
+    lacks = {"earlier_decoder": 0, "unsearchable": 0, "unrelated_scores": {}, "unrelated_events": {}}
     return {**known, **counts, **more, **times, **lacks, **changes, "roots": []}
 
 
