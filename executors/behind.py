@@ -23,6 +23,7 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
 )
+from executors.messages.endpoints import PARAMETERS
 from executors.messages.events import EventsFound, HeardClip, ListenedDoc
 from executors.messages.listings import (
     AnnotatedDoc,
@@ -40,7 +41,16 @@ from executors.messages.normal import (
     RemovedNormalDoc,
     WatchEventDoc,
 )
-from executors.messages.parameters import PARAMETERS
+from executors.messages.searches import (
+    AcceptedDoc,
+    FoundAgain,
+    ImportedSearchDoc,
+    NamedSearchDoc,
+    RemovedSearchDoc,
+    SearchFileDoc,
+    SearchMarkDoc,
+    UndoneDoc,
+)
 from executors.messages.speakers import (
     EnrolledDoc,
     IdentifiedDoc,
@@ -83,9 +93,18 @@ _STORED: _Documents = {
     "normal_score": NormalScoreDoc,
     "normal_events": WatchEventDoc,
     "normal_remove": RemovedNormalDoc,
+    "searches": NamedSearchDoc,
+    "search_save": NamedSearchDoc,
+    "search_run": FoundAgain,
+    "search_mark": SearchMarkDoc,
+    "search_undo": UndoneDoc,
+    "search_accept": AcceptedDoc,
+    "search_export": SearchFileDoc,
+    "search_import": ImportedSearchDoc,
+    "search_remove": RemovedSearchDoc,
 }
 #: Endpoints whose documents are cut into windows.
-_CLIPS = ("index", "search", "timeline", "events", "normal_score")
+_CLIPS = ("index", "search", "timeline", "events", "normal_score", "search_save")
 _VOICES = ("enrol", "identify", "verify")
 
 

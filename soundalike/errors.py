@@ -18,7 +18,8 @@
     │   └── UnexpectedFault
     ├── ParameterError        a value from the caller is out of range (also a ValueError)
     │   ├── UnknownParameter
-    │   └── MetadataError
+    │   ├── MetadataError
+    │   └── SpanOutside
     ├── ConfigError           an environment variable or a configuration file is wrong
     ├── ModelError
     │   ├── WeightsMissing
@@ -34,8 +35,10 @@
     │   ├── IndexEmpty
     │   ├── RecordingNotFound
     │   ├── SpeakerNotFound
-    │   └── NormalModelNotFound
-    ├── ArchiveError          an exported collection cannot be written or read
+    │   ├── NormalModelNotFound
+    │   ├── SearchNotFound
+    │   └── SearchExists
+    ├── ArchiveError          an exported collection or search cannot be written or read
     │   ├── ArchiveInvalid
     │   └── ArchiveTooNew
     └── ServiceError          the Flow could not be started or reached
@@ -156,6 +159,10 @@ class MetadataError(ParameterError, code="parameter.metadata"):
     """A table of clips and their labels cannot be used."""
 
 
+class SpanOutside(ParameterError, code="parameter.span_outside"):
+    """The span begins or ends outside of the recording."""
+
+
 class ConfigError(SoundalikeError, code="config.invalid", exit_status=2):
     """An environment variable or configuration file is wrong."""
 
@@ -220,12 +227,20 @@ class NormalModelNotFound(StoreError, code="store.normal_model_not_found", http_
     """No model of what is normal has this name."""
 
 
+class SearchNotFound(StoreError, code="store.search_not_found", http_status=404):
+    """No search of this name is saved in the collection."""
+
+
+class SearchExists(StoreError, code="store.search_exists", http_status=409):
+    """A search of this name is saved already."""
+
+
 class ArchiveError(SoundalikeError, code="archive.error", exit_status=7, http_status=422):
-    """An exported collection cannot be written or read."""
+    """An exported collection or search cannot be written or read."""
 
 
 class ArchiveInvalid(ArchiveError, code="archive.invalid"):
-    """The file is damaged, or not an exported collection."""
+    """The file is damaged, or not an exported collection or search."""
 
 
 class ArchiveTooNew(ArchiveError, code="archive.too_new"):

@@ -15,7 +15,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
     (("evaluation", "measures"), ("archive", "export, import")),
     (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),
-    (("repeats", "copies, and recurring sounds"),),
+    (("repeats", "copies, and recurring sounds"), ("searches", "saved under names, with marks")),
     (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),

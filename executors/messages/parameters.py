@@ -6,7 +6,7 @@ refuses unknown names as well.
 """
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Tuple, Type, cast
+from typing import Any, Dict, List, Optional, Tuple, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -356,36 +356,3 @@ class NormalEventsParameters(NormalParameters):
     def request(self) -> WatchRequest:
         """The core's request."""
         return WatchRequest(hours=self.hours, only_anomalous=self.only_anomalous, limit=self.limit)
-
-
-#: The model of each endpoint.
-PARAMETERS: Dict[str, Type[RequestParameters]] = {
-    "index": IndexParameters,
-    "index_vectors": VectorsParameters,
-    "search": SearchParameters,
-    "timeline": TimelineParameters,
-    "events": EventsParameters,
-    "listen": ListenParameters,
-    "delete": CollectionParameters,
-    "status": CollectionParameters,
-    "recordings": RecordingsParameters,
-    "collections": CollectionsParameters,
-    "drop": DropParameters,
-    "labels": CountParameters,
-    "folders": CountParameters,
-    "annotations": AnnotationsParameters,
-    "annotate": AnnotateParameters,
-    "annotation_labels": CountParameters,
-    "remove_annotations": AnnotationChoice,
-    "enrol": EnrolParameters,
-    "identify": IdentifyParameters,
-    "verify": VerifyParameters,
-    "speakers": SpeakersParameters,
-    "utterances": UtterancesParameters,
-    "remove_speaker": RemoveSpeakerParameters,
-    "normal_models": NormalModelsParameters,
-    "normal_learn": NormalLearnParameters,
-    "normal_score": NormalScoreParameters,
-    "normal_events": NormalEventsParameters,
-    "normal_remove": NormalParameters,
-}

@@ -20,6 +20,9 @@ CATALOGUE = {
     ),
     "search": Entry("search:command", "find recordings that sound like a file or a stored recording"),
     "events": Entry("events:command", "list every occurrence of a sound, with its begin and end"),
+    "searches": Entry(
+        "searches:command", "save searches under names, mark what they find, and run them again"
+    ),
     "timeline": Entry("timeline:command", "count similar sounds over time"),
     "duplicates": Entry("duplicates:command", "find copies of recordings, and suggest which to keep"),
     "motifs": Entry("motifs:command", "list sounds that occur again and again, without a query"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,22 +83,23 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
     from soundalike.events.find import find_events
     from soundalike.events.types import FoundEvents
 
+    zone = request.filters.time_zone
     if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
         answer = service.events(request, on_server=place.on_server)
-        return _give(request, answer, iter(answer.events), export, as_json=as_json)
+        return give(answer, iter(answer.events), export, zone=zone, as_json=as_json)
     with opened(request, place) as (store, query, listener):
         about = FoundEvents(query.name, query.spec.encoder, [], tuple(query.warnings))
         found = find_events(store, query, request, listener=listener, on_progress=progress())
-        return _give(request, about, found, export, store, as_json=as_json)
+        return give(about, found, export, store, zone=zone, as_json=as_json)
 
 
-def _give(
-    request: EventsRequest,
+def give(
     about: FoundEvents,
     found: Iterator[Event],
     export: Export,
     store: Store | None = None,
     *,
+    zone: tzinfo,
     as_json: bool,
 ) -> int:
     """Print events as they come, and write the export; return the exit status."""
@@ -106,7 +108,7 @@ def _give(
     for warning in about.warnings:
         output.note(f"warning: {warning}")
     if not export.is_to_stdout:
-        found = _printed(found, about, request, as_json=as_json)
+        found = _printed(found, about, zone, as_json=as_json)
     if export.is_wanted:
         spans = (span_of(event, export.export_label) for event in found)
         return export.write(spans, exporting.stat_in(store))
@@ -116,13 +118,13 @@ def _give(
 
 
 def _printed(
-    events: Iterator[Event], about: FoundEvents, request: EventsRequest, *, as_json: bool
+    events: Iterator[Event], about: FoundEvents, zone: tzinfo, *, as_json: bool
 ) -> Iterator[Event]:
     """Print events, and pass them on."""
     from soundalike.events.types import event_to_json
 
     for number, event in enumerate(events):
-        row = event_to_json(event, about.query, about.encoder, request.filters.time_zone)
+        row = event_to_json(event, about.query, about.encoder, zone)
         if as_json:
             output.json_line(row)
         else:

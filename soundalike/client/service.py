@@ -30,6 +30,7 @@ from soundalike.types import Bucket, Timeline
 
 if TYPE_CHECKING:
     from soundalike.client.annotations import RemoteAnnotations
+    from soundalike.client.searches import RemoteSearches
 
 #: Fields of the status of a collection, in order.
 STATUS = (
@@ -103,6 +104,12 @@ class Service:
         from soundalike.client.annotations import RemoteAnnotations
 
         return RemoteAnnotations(self._connection)
+
+    def searches(self, collection: str) -> RemoteSearches:
+        """Return the named searches of a collection."""
+        from soundalike.client.searches import RemoteSearches
+
+        return RemoteSearches(self._connection, self._ask, collection)
 
     @property
     def speakers(self) -> RemoteSpeakers:

@@ -329,8 +329,8 @@ def check_filters(filters: Filters) -> None:
     for condition in filters.where:
         for text in (*condition.key, *condition.values):
             _check_text("condition", text if isinstance(text, str) else "")
-    if filters.exclude_recording_id is not None:
-        checked_id(filters.exclude_recording_id)
+    for recording_id in filters.excluded:
+        checked_id(recording_id)
     check_times(filters)
 
 
@@ -346,6 +346,21 @@ def checked_id(recording_id: str) -> str:
     if found is None:
         raise ParameterError(f"recording_id is {recording_id!r}; give a UUID")
     return found
+
+
+def checked_ids(recording_id: str | Sequence[str] | None) -> list[str] | None:
+    """Return one recording id, or several, in their stored form; None for None.
+
+    Raises
+    ------
+    ParameterError
+        An id is not a UUID.
+    """
+    if recording_id is None:
+        return None
+    return [
+        checked_id(one) for one in ([recording_id] if isinstance(recording_id, str) else recording_id)
+    ]
 
 
 def as_id(key: str) -> str | None:

@@ -32,6 +32,7 @@ from soundalike.store.base import (
     check_recording,
     check_spec,
     checked_id,
+    checked_ids,
     folder_prefix,
     is_under,
     not_indexed,
@@ -41,13 +42,14 @@ from soundalike.store.base import (
 from soundalike.store.memory_annotations import MemoryAnnotations
 from soundalike.store.memory_collection import MemoryCollection
 from soundalike.store.memory_normal import MemoryNormal
+from soundalike.store.memory_searches import MemorySearches
 from soundalike.store.memory_speakers import MemorySpeakers
 from soundalike.store.null_models import NullModels
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
+class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotations, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
@@ -233,13 +235,13 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         self,
         filters: Filters,
         *,
-        recording_id: str | None = None,
+        recording_id: str | Sequence[str] | None = None,
         collection: str = DEFAULT_COLLECTION,
     ) -> Iterator[SearchableWindows]:
         """Yield the windows that can be found; see `soundalike.store.Store.searchable_windows`."""
         check_filters(filters)
-        key = None if recording_id is None else checked_id(recording_id)
-        yield from self._existing(collection).searchable_windows(filters, key)
+        keys = checked_ids(recording_id)
+        yield from self._existing(collection).searchable_windows(filters, keys)
 
     def window_vectors(
         self, windows: Sequence[tuple[str, int]], *, collection: str = DEFAULT_COLLECTION
@@ -352,6 +354,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
             return False
         new.delete(list(new.paths.keys() - old.paths.keys()))
         new.annotate(old.annotations)
+        new.searches = old.searches
         self._collections[name] = self._collections.pop(successor)
         return True
 

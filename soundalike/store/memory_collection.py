@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,8 @@ class MemoryCollection:
         self.contents: dict[str, _Content] = {}
         self.paths: dict[str, Recording] = {}
         self.annotations: list[StoredAnnotation] = []
+        #: Named searches, which `soundalike.store.memory_searches` keeps.
+        self.searches: dict[str, Any] = {}
         self._last_annotation = 0
         self.null_model: NullModel | None = None
 
@@ -219,12 +222,14 @@ class MemoryCollection:
         return Timeline(filled(counts, bucket, zone), undated)
 
     def searchable_windows(
-        self, filters: Filters, recording_id: str | None
+        self, filters: Filters, recording_ids: Sequence[str] | None
     ) -> Iterator[SearchableWindows]:
         """Yield the windows that can be found, recording by recording, in order of time."""
         never = datetime.max.replace(tzinfo=UTC)
         recordings = [
-            recording for key, recording in self._allowed(filters).items() if recording_id in (None, key)
+            recording
+            for key, recording in self._allowed(filters).items()
+            if recording_ids is None or key in recording_ids
         ]
         for recording in sorted(recordings, key=lambda one: (one.recorded_at or never, one.uri)):
             content = self.contents.get(recording.recording_id)
@@ -258,7 +263,7 @@ class MemoryCollection:
         allowed: dict[str, Recording] = {}
         for uri in self.passing(filters):
             recording = self.described(uri)
-            if recording.recording_id != filters.exclude_recording_id:
+            if recording.recording_id not in filters.excluded:
                 allowed.setdefault(recording.recording_id, recording)
         return allowed
 

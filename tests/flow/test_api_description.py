@@ -58,6 +58,10 @@ METHODS = {
         *("list_normal_models", "get_normal_model", "learn_normal", "remove_normal"),
         *("score_normal", "score_normal_upload", "list_normal_events", "get_normal_spectrogram"),
     },
+    "searches": {
+        *("list_searches", "import_search", "get_search", "save_search", "remove_search", "run_search"),
+        *("mark_search", "undo_search", "accept_search", "export_search_file"),
+    },
     "service": {"get_page", "get_health", "get_metrics"},
     "jina": {
         *(
@@ -76,6 +80,9 @@ METHODS = {
         "jina_remove_speaker",
         *("jina_normal_models", "jina_normal_learn", "jina_normal_score", "jina_normal_events"),
         "jina_normal_remove",
+        *("jina_searches", "jina_search_save", "jina_search_run", "jina_search_mark"),
+        *("jina_search_undo", "jina_search_accept", "jina_search_export", "jina_search_import"),
+        "jina_search_remove",
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -282,6 +289,7 @@ def _fill(service: Service, toy_data: Path) -> None:
     service.post("/index", {"uri": str(rain)}, collection="scratch")
     service.post("/enrol", {"uri": str(siren)}, speaker="Ann Example")
     service.post("/normal_learn", name="pump7")
+    service.post("/search_save", {"uri": str(siren)}, name="sirens", replace=True)
 
 
 def test_every_example_is_answered(
@@ -301,10 +309,12 @@ def test_every_example_is_answered(
     for path, method, operation in _operations(described):
         is_of_speaker = path.startswith("/api/speakers/{name}") or path in ("/verify", "/utterances")
         is_of_model = "/normal/{name}" in path or path.startswith("/normal_")
+        is_of_search = "/searches/{name}" in path or path.startswith("/search_")
         if (
             method == "delete"
             or is_of_speaker
             or is_of_model
+            or is_of_search
             or path in ("/delete", "/drop", "/remove_speaker")
         ):
             _fill(service, toy_data)

@@ -37,6 +37,7 @@ ROOMS = (
     "store",
     "search",
     "events",
+    "searches",
     "repeats",
     "results",
     "indexing",

@@ -331,6 +331,13 @@ class Answer(BaseModel):
     warnings: List[str]
 
 
+class AnswerAgain(Answer):
+    """Matches of a named search, best first."""
+
+    max_false_alarms: Optional[float] = Field(description="the limit of this run")
+    time_zone: str = Field(description="zone of the times in the answer")
+
+
 class TimelineAnswer(BaseModel):
     """How often something like the query was heard. `undated`: at a time that nobody knows."""
 
