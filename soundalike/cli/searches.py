@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundalike.cli import exporting, opening, output
+from soundalike.cli import exporting, opening, output, searches_review
 from soundalike.cli.command import make_command
 from soundalike.cli.search import Sought, absolute, filters_of, give, opened_query, query_of
 from soundalike.cli.searches_options import check_usage, search_options
@@ -57,6 +57,8 @@ def command(
             return _undo(searches, words[0], as_json=as_json)
         if action == "accept":
             return _accept(searches, words[0], given["labels"], given["by"], as_json=as_json)
+        if action in searches_review.ACTIONS:
+            return searches_review.run(searches, action, words[0], given, as_json=as_json)
         if action == "export":
             return _export(searches, words[0], given["output_file"])
         if action == "import":
