@@ -46,7 +46,10 @@ def command(
         if not opening.confirmed(question):
             output.note("nothing was removed; confirm with --yes")
             return 2
+    review = searches_review.Asked.from_options(action, given)
     with _opened(place, collection) as (searches, _):
+        if review is not None:
+            return searches_review.run(searches, words[0], review, as_json=as_json)
         if action == "list":
             return _list(searches, as_json=as_json)
         if action == "show":
@@ -57,8 +60,6 @@ def command(
             return _undo(searches, words[0], as_json=as_json)
         if action == "accept":
             return _accept(searches, words[0], given["labels"], given["by"], as_json=as_json)
-        if action in searches_review.ACTIONS:
-            return searches_review.run(searches, action, words[0], given, as_json=as_json)
         if action == "export":
             return _export(searches, words[0], given["output_file"])
         if action == "import":

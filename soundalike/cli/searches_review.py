@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from soundalike.audio.excerpt import Excerpt
@@ -17,48 +17,74 @@ if TYPE_CHECKING:
     from soundalike.client.searches import RemoteSearches
     from soundalike.searches.searches import Searches
 
-ACTIONS = ("review", "estimate", "propose")
 _KEYS = "y: right, n: wrong, s: skip, u: take back, q: stop"
-_REVIEW = tuple(one.name for one in fields(ReviewRequest))
-_ESTIMATE = tuple(one.name for one in fields(EstimateRequest))
-
-
-def run(
-    searches: Searches | RemoteSearches,
-    action: str,
-    name: str,
-    given: Mapping[str, Any],
-    *,
-    as_json: bool,
-) -> int:
-    """Run one of `ACTIONS`."""
-    if action == "estimate":
-        return _estimate(searches, name, given, as_json=as_json)
-    asked = _given(given, _REVIEW)
-    label = None
-    if action == "propose":
-        if len(given["labels"]) != 1:
-            raise ParameterError("searches propose needs one --label LABEL")
-        label = given["labels"][0]
-        asked = {"min_precision": PROPOSED_FROM, **asked, "order": "score", "label": label}
-    rows = searches.review(name, ReviewRequest(**asked))
-    if as_json:
-        for row in rows:
-            output.json_line(row)
-    elif not rows:
-        output.note(_NOTHING if action == "review" else _NO_PROPOSALS)
-    elif sys.stdin.isatty():
-        Session(searches, name, label, given["by"] or "").run(rows, sys.stdin.readline)
-    else:
-        output.table(_table(rows))
-    return 0
-
-
 _NOTHING = "nothing is left to review"
 _NO_PROPOSALS = (
     "there are no proposals: no hit without a mark has the expected precision, or marks are too few; "
     "see: soundalike searches estimate NAME"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A review, an estimate or proposals, as they were asked for.
+
+    Attributes
+    ----------
+    request : ReviewRequest or EstimateRequest
+    label : str or None
+        Label of proposals.
+    by : str
+        Name of the person who decides.
+    """
+
+    request: ReviewRequest | EstimateRequest
+    label: str | None
+    by: str
+
+    @classmethod
+    def from_options(cls, action: str, given: Mapping[str, Any]) -> Asked | None:
+        """Return what an action asks for; None if it is another action.
+
+        Raises
+        ------
+        ParameterError
+            A value is out of its range, or the label of proposals is missing.
+        """
+        by = given["by"] or ""
+        if action == "estimate":
+            return cls(EstimateRequest(**_given(given, EstimateRequest)), None, by)
+        if action == "review":
+            return cls(ReviewRequest(**_given(given, ReviewRequest)), None, by)
+        if action != "propose":
+            return None
+        if len(given["labels"]) != 1:
+            raise ParameterError("searches propose needs one --label LABEL")
+        (label,) = given["labels"]
+        values = {"min_precision": PROPOSED_FROM, **_given(given, ReviewRequest)}
+        return cls(ReviewRequest(**{**values, "order": "score", "label": label}), label, by)
+
+
+def run(searches: Searches | RemoteSearches, name: str, asked: Asked, *, as_json: bool) -> int:
+    """Print an estimate, or the hits to review; on a terminal, ask for decisions."""
+    if isinstance(asked.request, EstimateRequest):
+        found = searches.estimate(name, asked.request)
+        if as_json:
+            output.json_line(found)
+        else:
+            _print_estimate(found)
+        return 0
+    rows = searches.review(name, asked.request)
+    if as_json:
+        for row in rows:
+            output.json_line(row)
+    elif not rows:
+        output.note(_NOTHING if asked.label is None else _NO_PROPOSALS)
+    elif sys.stdin.isatty():
+        Session(searches, name, asked.label, asked.by).run(rows, sys.stdin.readline)
+    else:
+        output.table(_table(rows))
+    return 0
 
 
 class Session:
@@ -125,13 +151,7 @@ class Session:
         return row
 
 
-def _estimate(
-    searches: Searches | RemoteSearches, name: str, given: Mapping[str, Any], *, as_json: bool
-) -> int:
-    found = searches.estimate(name, EstimateRequest(**_given(given, _ESTIMATE)))
-    if as_json:
-        output.json_line(found)
-        return 0
+def _print_estimate(found: Mapping[str, Any]) -> None:
     output.data(f"{found['hits']} hits, {found['reviewed']} reviewed, {found['right']} right")
     shown = _share(found, "precision") or "unknown; review at least one hit of each band"
     output.data(f"precision: {shown}")
@@ -155,10 +175,10 @@ def _estimate(
         for band in found["bands"]
     ]
     output.table(output.columns([header, *lines], right=(0, 2, 3, 4)))
-    return 0
 
 
-def _given(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _given(values: Mapping[str, Any], request: type) -> dict[str, Any]:
+    names = (one.name for one in fields(request))
     return {name: values[name] for name in names if values.get(name) is not None}
 
 
