@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from soundalike.cli.searches_review import Session
+from soundalike.cli.searches_review import Asked, Session, run
 from soundalike.errors import ParameterError, SearchNotFound
 from soundalike.search.examples import parse_example
 from soundalike.search.queries import Query, query_without_sound
@@ -151,6 +151,24 @@ def test_places_with_the_label_are_not_proposed(searches: Searches):
         searches.clear("x", parse_example(uri(number)))
     assert reviewed(searches, order="score", label="bark", top_k=2) == [2, 3]
     assert reviewed(searches, order="score", label="owl", top_k=2) == [0, 1]
+
+
+def test_what_people_read(searches: Searches, capsys: pytest.CaptureFixture[str]):
+    def shown(action: str, **given: Any) -> str:
+        asked = Asked.from_options(action, {"by": None, "labels": ("bark",), **given})
+        assert asked is not None
+        assert run(searches, "x", asked, as_json=False) == 0
+        said = capsys.readouterr()
+        return said.out + said.err
+
+    assert "there are no proposals" in shown("propose")
+    decide(searches, [0, 1, 2, 3, 5], [9, 10, 12, 14, 16])
+    assert shown("propose").splitlines()[1:] == ["0.928     2  0.86 (0.36 to 0.98)  0.0-4.0 s  /04.wav"]
+    estimate = shown("estimate", use_marks=True)
+    assert "20 hits, 10 reviewed, 5 right\nprecision: 0.3" in estimate
+    assert "right before wrong marks: 1.000 of pairs by the query alone, 1.000 with marks" in estimate
+    assert len(estimate.splitlines()) == 5 + 6
+    assert Asked.from_options("list", {"by": None}) is None
 
 
 @pytest.mark.parametrize(
