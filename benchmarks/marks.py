@@ -202,7 +202,7 @@ def expectations(marking: Marking, n_marks: int) -> dict[str, Any]:
     return {
         "queries": len(covered),
         "unknown": unknown,
-        "number_in_interval": round(float(np.mean(covered)), 3),
+        "number_in_interval": round(float(np.mean(covered)), 3) if covered else None,
         "bins": [
             {
                 "clips": int((bins == number).sum()),

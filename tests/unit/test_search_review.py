@@ -165,7 +165,7 @@ def test_what_people_read(searches: Searches, capsys: pytest.CaptureFixture[str]
     decide(searches, [0, 1, 2, 3, 5], [9, 10, 12, 14, 16])
     assert shown("propose").splitlines()[1:] == ["0.928     2  0.86 (0.36 to 0.98)  0.0-4.0 s  /04.wav"]
     estimate = shown("estimate", use_marks=True)
-    assert "20 hits, 10 reviewed, 5 right\nprecision: 0.3" in estimate
+    assert "20 hits, 10 reviewed, 5 right\nprecision: 0.40 (" in estimate
     assert "right before wrong marks: 1.000 of pairs by the query alone, 1.000 with marks" in estimate
     assert len(estimate.splitlines()) == 5 + 6
     assert Asked.from_options("list", {"by": None}) is None
