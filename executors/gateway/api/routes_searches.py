@@ -331,7 +331,7 @@ async def review_search(
     response_model=SearchEstimate,
     responses=_KNOWN,
     openapi_extra=body(JSON, "EstimateSearchRequest", {"min_precision": 0.9}),
-    summary="Estimate the precision of a search",
+    summary="Get the precision of a search",
 )
 async def estimate_search(
     context: GivenContext, name: SearchName, given: EstimateSearchRequest
