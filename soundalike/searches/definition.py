@@ -16,6 +16,7 @@ In the database and in files it is a JSON object and one block of vectors::
 The block has a row of little-endian 32-bit floats for each window: first those of the query, then those
 of the examples in their order. `kind` is one of `soundalike.searches.requests.KINDS`; `start_s`, `end_s`
 and `at_s` are missing for whole recordings, and `recording_id` is null for vectors, texts and labels.
+Limits that are missing have the defaults of a search.
 """
 
 from __future__ import annotations
@@ -39,7 +40,14 @@ from soundalike.types import FloatArray, IndexSpec, Window
 
 _ROW = np.dtype("<f4")
 _PART = ("start_s", "end_s", "at_s")
-_SETTINGS = ("exclude_self", "top_k", "min_score", "max_false_alarms", "group_by")
+#: Settings and their types.
+_SETTINGS: dict[str, tuple[type, ...]] = {
+    "exclude_self": (bool,),
+    "top_k": (int,),
+    "min_score": (float, int),
+    "max_false_alarms": (float, int, type(None)),
+    "group_by": (str,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +146,15 @@ def definition_from(row: Mapping[str, Any], vectors: bytes) -> Definition:
         tuple(_example(one, reader, spec) for one in row[name]) for name in ("like", "unlike")
     )
     reader.check_end()
-    settings = Settings(
-        narrowing=narrowing_from_json(row["filters"]), **{name: row[name] for name in _SETTINGS}
-    )
+    given = {name: _typed(name, row[name]) for name in _SETTINGS if name in row}
+    settings = Settings(narrowing=narrowing_from_json(row["filters"]), **given)
     return Definition(Source(query, _excerpt(about), about["kind"]), like, unlike, spec, settings)
+
+
+def _typed(name: str, value: Any) -> Any:
+    if type(value) not in _SETTINGS[name]:
+        raise TypeError(f"{name} is {value!r}")
+    return value
 
 
 class _Rows:
@@ -178,7 +191,7 @@ def _place(source: Source) -> dict[str, Any]:
 
 
 def _name(row: Mapping[str, Any]) -> tuple[str, str | None]:
-    name, recording_id = row["name"], row["recording_id"]
+    name, recording_id = row["name"], row.get("recording_id")
     if not isinstance(name, str):
         raise TypeError("a name is not a text")
     return name, None if recording_id is None else checked_id(recording_id)

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from soundalike.audio.excerpt import Excerpt
 from soundalike.clock.start_time import zone_named
 from soundalike.errors import ParameterError, RecordingNotFound, SilentQuery
-from soundalike.events.find import find_events
+from soundalike.events.candidates import stored_events
 from soundalike.events.requests import EventsRequest
 from soundalike.events.types import Event, FoundEvents
 from soundalike.filters import Filters
@@ -172,7 +172,7 @@ def run_events(
         warnings.append("events are those of the query; further examples are not used")
     hidden = {WRONG, RIGHT} if request.unmarked else {WRONG}
     marks = by_recording(ready.marks)
-    found = find_events(store, ready.query, replace(asked, limit=None))
+    found = stored_events(store, ready.query, replace(asked, limit=None))
     events = (
         event
         for event in found

@@ -16,7 +16,7 @@ from soundalike.errors import ParameterError, UnknownParameter
 
 #: Endpoints whose documents are cut and embedded.
 _CUT = {
-    *("index", "search", "timeline", "events", "listen", "normal_score"),
+    *("index", "search", "timeline", "events", "listen", "normal_score", "search_save"),
     *("enrol", "identify", "verify"),
 }
 

@@ -147,6 +147,7 @@ def test_operations_say_what_they_do_in_plain_words(described: dict[str, Any]):
     verbs = {"Search", "Count", "Get", "List", "Delete", "Upload", "Index", "Cancel", "Watch", "Play"}
     for path, _, operation in _operations(described):
         verbs |= {"Draw", "Check", "Enrol", "Identify", "Verify", "Remove", "Learn", "Score"}
+        verbs |= {"Save", "Run", "Mark", "Take", "Annotate", "Import", "Export"}
         assert operation["summary"].split()[0].rstrip(",") in verbs, path
         assert operation["description"], path
 
