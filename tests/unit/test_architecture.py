@@ -41,6 +41,7 @@ ROOMS = (
     "repeats",
     "results",
     "indexing",
+    "cluster",
     "archive",
     "evaluation",
     "speakers",
