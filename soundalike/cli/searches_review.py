@@ -138,7 +138,7 @@ class Session:
         self._searches.mark(self._name, place, is_right=is_right, by=self._by)
         if not is_right or self._label is None:
             return 1
-        # An acceptance that adds nothing is no step.
+        # An acceptance that adds nothing has nothing to take back.
         return 1 + (self._searches.accept(self._name, self._label, by=self._by).added > 0)
 
     def _take_back(self, at: int) -> int:

@@ -53,7 +53,7 @@ class Choice:
 
 
 def with_marks(examples: Examples, marks: Sequence[Mark]) -> Examples:
-    """Return examples with those that marks add."""
+    """Return examples, and marks as further ones."""
     right = tuple(mark.rows for mark in marks if mark.is_right)
     wrong = tuple(mark.rows for mark in marks if not mark.is_right)
     return Examples((*examples.right, *right), (*examples.wrong, *wrong))

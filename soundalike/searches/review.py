@@ -49,7 +49,7 @@ class _Hits:
     Attributes
     ----------
     matches : list of Match
-        Highest score first, also those that were marked wrong.
+        Highest score first; also wrong ones.
     verdicts : list of bool or None
     calibration : Calibration or None
     auc : dict of str to float
