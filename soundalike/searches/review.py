@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -131,7 +131,7 @@ def estimate_search(
 def _hits(store: Store, name: str, use_marks: bool, min_score: float | None, collection: str) -> _Hits:
     ready = prepare(store, name, RunRequest(min_score=min_score), collection=collection)
     right, wrong = marked_examples(store, ready.marks, collection) if use_marks else ([], [])
-    query = joined(ready.query, [*ready.like, *right], [*ready.unlike, *wrong])
+    query = _with_marks(ready, right, wrong)
     results = find_hits(store, query, top_k=HITS, filters=ready.filters, collections=[collection])
     matches = rank_collections(
         results,
@@ -149,6 +149,18 @@ def _hits(store: Store, name: str, use_marks: bool, min_score: float | None, col
         scores = np.array([matches[row].score for row in known])
         calibration, auc = calibrate(scores, np.array([verdicts[row] for row in known], dtype=bool)), {}
     return _Hits(matches, verdicts, calibration, auc)
+
+
+def _with_marks(
+    ready: Prepared, right: Sequence[EmbeddedQuery], wrong: Sequence[EmbeddedQuery]
+) -> EmbeddedQuery:
+    """Return the query with all examples; those of marks stay among the hits, where they are counted."""
+    query = joined(ready.query, [*ready.like, *right], [*ready.unlike, *wrong])
+    if query.marks is None:
+        return query
+    saved = (ready.query, *ready.like, *ready.unlike)
+    ids = frozenset(one.recording_id for one in saved if one.recording_id is not None)
+    return replace(query, marks=replace(query.marks, recording_ids=ids))
 
 
 def _from_held_out(

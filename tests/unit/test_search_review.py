@@ -12,7 +12,7 @@ from soundalike.cli.searches_review import Asked, Session, run
 from soundalike.errors import ParameterError, SearchNotFound
 from soundalike.search.examples import parse_example
 from soundalike.search.queries import Query, query_without_sound
-from soundalike.searches.requests import SaveRequest
+from soundalike.searches.requests import SaveRequest, Settings
 from soundalike.searches.review_requests import EstimateRequest, ReviewRequest
 from soundalike.searches.searches import Searches
 from soundalike.store import MemoryStore
@@ -110,6 +110,20 @@ def test_marks_as_examples_are_judged_without_themselves(searches: Searches):
     rows = searches.review("x", ReviewRequest(use_marks=True, order="score"))
     assert len(rows) == COUNT - 8
     assert rows[0]["expected_precision"] > 0.5 > rows[-1]["expected_precision"]
+
+
+def test_marked_hits_count_where_the_query_recording_is_excluded(
+    searches: Searches, collection: Collection
+):
+    (row,) = searches.review("x", ReviewRequest(order="score", top_k=1))
+    query = Query(recording_id=row["recording_id"])
+    embedded = query_without_sound(collection.store, query, ["default"])
+    settings = Settings(exclude_self=True)
+    searches.save(SaveRequest(name="self", kind="recording", settings=settings), embedded)
+    searches.mark("self", parse_example(uri(1)), is_right=True)
+    for use_marks in (False, True):
+        found = searches.estimate("self", EstimateRequest(use_marks=use_marks))
+        assert (found["hits"], found["right"]) == (COUNT - 1, 1)
 
 
 def annotated(collection: Collection) -> list[str]:
