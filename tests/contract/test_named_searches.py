@@ -165,6 +165,12 @@ def test_what_was_accepted_is_taken_back_alone(dogs: Collection):
     assert (undone.action, undone.label, undone.annotations) == ("accept", "dog", 1)
     store.undo_search("dogs")
     assert [one.source for one in store.annotations()] == ["x"]
+    # Of several acceptances of one label only the latest is taken back.
+    for uri in (B, A):
+        added = accepted_annotation(mark(dogs, uri, 2, True), "bark", "dogs")
+        assert store.accept_search("dogs", [added]) == 1
+    store.undo_search("dogs")
+    assert {one.uri for one in store.annotations() if one.source == "search:dogs"} == {B}
     with pytest.raises(ParameterError, match="several labels"):
         store.accept_search("dogs", [*accepted, before])
 

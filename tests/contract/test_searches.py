@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,14 @@ from soundalike.errors import (
     SearchNotFound,
     SpanOutside,
 )
+from soundalike.filters import Filters
 from soundalike.search.examples import parse_example, parse_examples
 from soundalike.search.queries import Query, query_without_sound
 from soundalike.search.requests import Narrowing
 from soundalike.searches.exchange import read_search
 from soundalike.searches.requests import RunRequest, SaveRequest, Settings
-from soundalike.searches.running import Found
+from soundalike.searches.reviewed import without_places
+from soundalike.searches.running import Found, marked_examples
 from soundalike.searches.searches import Searches
 from soundalike.store.base import rebuild_name
 from soundalike.store.memory import MemoryStore
@@ -89,6 +92,21 @@ def test_a_place_that_was_marked_wrong_makes_room_for_the_next_best(searches: Se
     assert order(searches.run("x", RunRequest(top_k=1))) == [(B, 0)]
 
 
+def test_a_store_without_places_answers_as_a_store(searches: Searches, filled: Collection):
+    mark(searches, f"{A}:0-4", is_right=False)
+    store = without_places(filled.store, searches.marks("x"))
+    rows, given = np.array([X]), {"filters": Filters(), "collection": "default"}
+    found = store.search(rows, filled.spec, top_k=9, **given)
+    a_id = filled.recording(A).recording_id
+    assert (len(found.recordings), found.n_windows[a_id]) == (4, 4)
+    starts = {hit.start_s: hit.window_index for hit in found.hits if hit.recording_id == a_id}
+    assert starts.keys() == {4, 6}
+    windows = [(a_id, number) for number in starts.values()]
+    assert store.window_vectors(windows, collection="default").keys() == set(windows)
+    assert len(store.search(rows, filled.spec, top_k=1, **given).recordings) == 1
+    assert without_places(filled.store, []) is filled.store
+
+
 def test_right_places_are_shown_unless_new_ones_are_asked_for(searches: Searches):
     mark(searches, f"{A}:0-4", is_right=True)
     assert order(searches.run("x"))[0] == (A, 0)
@@ -135,7 +153,14 @@ def test_groups_and_rates_are_those_of_a_search(filled: Collection):
     searches = Searches(filled.store)
     labels = [match.recording.label for match in searches.run("x").answer.matches]
     assert labels[:2] == ["dog", "cat"]
+    (rate,) = [
+        one.false_alarm_rate for one in searches.run("x").answer.matches if one.recording.uri == A
+    ]
+    mark(searches, f"{A}:5-8", is_right=False)
+    best, *_ = searches.run("x").answer.matches
+    assert (best.recording.uri, best.start_s, best.false_alarm_rate) == (A, 0, rate)
     mark(searches, f"{A}:0-4", is_right=False)
+    searches.clear("x", parse_example(f"{A}:5-8"))
     best, *_ = searches.run("x").answer.matches
     assert (best.recording.uri, best.recording.label) == (B, "dog")
     mark(searches, B, is_right=False)
@@ -175,6 +200,16 @@ def test_marks_become_examples(searches: Searches):
     scores = [{one.recording.uri: one.score for one in run.answer.matches} for run in (plain, taught)]
     assert scores[0].keys() == scores[1].keys() == {A, B, C}
     assert scores[0] != scores[1]
+
+
+def test_right_and_wrong_marks_are_told_apart(searches: Searches, filled: Collection):
+    for place, is_right in ((B, True), (f"{A}:0-4", True), (D, False), (C, False)):
+        mark(searches, place, is_right=is_right)
+    filled.store.delete(C)
+    right, wrong = marked_examples(filled.store, searches.marks("x"), "default")
+    # The latest first; without what is not stored any more.
+    assert ([one.name for one in right], [one.name for one in wrong]) == ([A, B], [D])
+    assert [len(one.embeddings) for one in right] == [2, 2]
 
 
 def test_a_run_may_be_of_another_time(filled: Collection):
@@ -324,7 +359,7 @@ def test_files_that_are_no_search_are_refused(searches: Searches):
         good | {"version": "1"},
         good | {"name": 7},
         good | {"vectors": "?"},
-        good | {"vectors": good["vectors"] + good["vectors"]},
+        good | {"vectors": base64.b64encode(2 * base64.b64decode(good["vectors"])).decode()},
         good | {"vectors": "AAAA"},
         good | {"marks": None},
         good | {"marks": [mark_row | {"verdict": "maybe"}]},
