@@ -43,10 +43,12 @@ from executors.messages.normal import (
 )
 from executors.messages.searches import (
     AcceptedDoc,
+    EstimateDoc,
     FoundAgain,
     ImportedSearchDoc,
     NamedSearchDoc,
     RemovedSearchDoc,
+    ReviewHitDoc,
     SearchFileDoc,
     SearchMarkDoc,
     UndoneDoc,
@@ -99,6 +101,8 @@ _STORED: _Documents = {
     "search_mark": SearchMarkDoc,
     "search_undo": UndoneDoc,
     "search_accept": AcceptedDoc,
+    "search_review": ReviewHitDoc,
+    "search_estimate": EstimateDoc,
     "search_export": SearchFileDoc,
     "search_import": ImportedSearchDoc,
     "search_remove": RemovedSearchDoc,

@@ -19,7 +19,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
-    (("scores", "false-alarm rates"),),
+    (("scores", "false-alarm rates"), ("learning", "right and wrong examples")),
     (("audio.sandbox", "processes that may die"),),
     (("clock", "start times"), ("annotations", "labels of spans")),
     (("audio", "decode, resample, cut"),),

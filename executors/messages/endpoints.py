@@ -32,9 +32,11 @@ from executors.messages.parameters import (
 )
 from executors.messages.search_parameters import (
     AcceptSearchParameters,
+    EstimateSearchParameters,
     ImportSearchParameters,
     MarkSearchParameters,
     NamedSearchParameters,
+    ReviewSearchParameters,
     RunSearchParameters,
     SaveSearchParameters,
     SearchesParameters,
@@ -76,6 +78,8 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "search_mark": MarkSearchParameters,
     "search_undo": NamedSearchParameters,
     "search_accept": AcceptSearchParameters,
+    "search_review": ReviewSearchParameters,
+    "search_estimate": EstimateSearchParameters,
     "search_export": NamedSearchParameters,
     "search_import": ImportSearchParameters,
     "search_remove": NamedSearchParameters,

@@ -9,11 +9,13 @@ from executors.messages.parameters import CollectionParameters, NarrowedParamete
 from executors.messages.request_fields import pydantic_field
 from soundalike.audio.excerpt import Excerpt
 from soundalike.errors import ParameterError
+from soundalike.learning.orders import Order
 from soundalike.ranges import GroupBy
 from soundalike.search.examples import Example, parse_examples
 from soundalike.search.requests import Narrowing, SearchRequest
 from soundalike.searches.requests import RunRequest, SaveRequest
 from soundalike.searches.requests import Settings as SearchSettings
+from soundalike.searches.review_requests import EstimateRequest, ReviewRequest
 
 
 class SearchesParameters(CollectionParameters):
@@ -131,6 +133,38 @@ class AcceptSearchParameters(NamedSearchParameters):
 
     label: str = Field(description="label of the annotations")
     by: str = Field(default="", description="name of the person who decides")
+
+
+class ReviewSearchParameters(NamedSearchParameters):
+    """Parameters of ``/search_review``."""
+
+    order: str = pydantic_field(ReviewRequest, "order")
+    share: int = pydantic_field(ReviewRequest, "share")
+    seed: int = pydantic_field(ReviewRequest, "seed")
+    min_precision: Optional[float] = pydantic_field(ReviewRequest, "min_precision")
+    label: Optional[str] = pydantic_field(ReviewRequest, "label")
+    use_marks: bool = pydantic_field(ReviewRequest, "use_marks")
+    min_score: Optional[float] = pydantic_field(ReviewRequest, "min_score")
+    top_k: Optional[int] = pydantic_field(ReviewRequest, "top_k")
+
+    @property
+    def request(self) -> ReviewRequest:
+        """The core's request."""
+        values = {one.name: getattr(self, one.name) for one in fields(ReviewRequest)}
+        return ReviewRequest(**{**values, "order": cast(Order, self.order)})
+
+
+class EstimateSearchParameters(NamedSearchParameters):
+    """Parameters of ``/search_estimate``."""
+
+    use_marks: bool = pydantic_field(EstimateRequest, "use_marks")
+    min_score: Optional[float] = pydantic_field(EstimateRequest, "min_score")
+    min_precision: float = pydantic_field(EstimateRequest, "min_precision")
+
+    @property
+    def request(self) -> EstimateRequest:
+        """The core's request."""
+        return EstimateRequest(**{one.name: getattr(self, one.name) for one in fields(EstimateRequest)})
 
 
 class ImportSearchParameters(CollectionParameters):

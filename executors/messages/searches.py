@@ -81,6 +81,65 @@ class AcceptedDoc(BaseDoc):
     missing: int = Field(default=0, description="places in recordings that are not stored")
 
 
+class ReviewHitDoc(BaseDoc):
+    """A hit without a mark: the best place of a recording."""
+
+    recording_id: str = ""
+    uri: str = ""
+    start_s: float = 0.0
+    end_s: float = 0.0
+    score: float = 0.0
+    band: int = Field(default=0, description="band of scores; 1 has the highest")
+    expected_precision: Optional[float] = Field(
+        default=None, description="probability that the hit is right; null: too few marks"
+    )
+    expected_precision_low: Optional[float] = Field(default=None, description="of a 95 % interval")
+    expected_precision_high: Optional[float] = Field(default=None, description="of a 95 % interval")
+
+
+class ScoreBandDoc(BaseDoc):
+    """Hits with similar scores, and the ones that were reviewed."""
+
+    band: int = Field(default=0, description="1 has the highest scores")
+    low: float = Field(default=0.0, description="lowest score")
+    high: float = Field(default=0.0, description="highest score")
+    hits: int = 0
+    reviewed: int = Field(default=0, description="number of hits with a mark")
+    right: int = Field(default=0, description="number of right hits among them")
+    precision: Optional[float] = Field(default=None, description="null: none was reviewed")
+    precision_low: Optional[float] = Field(default=None, description="of a 95 % interval")
+    precision_high: Optional[float] = Field(default=None, description="of a 95 % interval")
+
+
+class EstimateDoc(BaseDoc):
+    """The precision of a named search, as its marks show it."""
+
+    name: str = ""
+    hits: int = 0
+    reviewed: int = Field(default=0, description="number of hits with a mark")
+    right: int = Field(default=0, description="number of right hits among them")
+    precision: Optional[float] = Field(
+        default=None, description="share of right hits; null: a band has no reviewed hit"
+    )
+    precision_low: Optional[float] = Field(default=None, description="of a 95 % interval")
+    precision_high: Optional[float] = Field(default=None, description="of a 95 % interval")
+    expected_right: Optional[float] = Field(
+        default=None, description="number of right hits by their scores; null: too few marks"
+    )
+    expected_right_low: Optional[float] = Field(default=None, description="of a 95 % interval")
+    expected_right_high: Optional[float] = Field(default=None, description="of a 95 % interval")
+    min_precision: float = 0.0
+    likely_right: Optional[int] = Field(
+        default=None, description="number of hits with at least this expected precision"
+    )
+    auc_plain: Optional[float] = Field(
+        default=None,
+        description="share of pairs of a right and a wrong mark in the right order, by the query alone",
+    )
+    auc_combined: Optional[float] = Field(default=None, description="the same, with other marks")
+    bands: DocList[ScoreBandDoc] = DocList[ScoreBandDoc]()
+
+
 class SearchFileDoc(BaseDoc):
     """The file of a named search; see docs/named-searches.md."""
 
@@ -120,6 +179,12 @@ def undone_doc(row: Mapping[str, Any]) -> UndoneDoc:
     marks = [] if row["mark"] is None else [search_mark_doc(row["mark"])]
     rest = {name: value for name, value in row.items() if name != "mark"}
     return UndoneDoc(marks=DocList[SearchMarkDoc](marks), **rest)
+
+
+def estimate_doc(row: Mapping[str, Any]) -> EstimateDoc:
+    """Return the document of `soundalike.searches.review.estimate_search`."""
+    bands = DocList[ScoreBandDoc](ScoreBandDoc(**band) for band in row["bands"])
+    return EstimateDoc(**{**row, "bands": bands})
 
 
 def search_file_doc(row: Mapping[str, Any]) -> SearchFileDoc:

@@ -9,22 +9,27 @@ from executors.messages import given
 from executors.messages.documents import EmbeddedClip
 from executors.messages.search_parameters import (
     AcceptSearchParameters,
+    EstimateSearchParameters,
     ImportSearchParameters,
     MarkSearchParameters,
     NamedSearchParameters,
+    ReviewSearchParameters,
     RunSearchParameters,
     SaveSearchParameters,
     SearchesParameters,
 )
 from executors.messages.searches import (
     AcceptedDoc,
+    EstimateDoc,
     FoundAgain,
     ImportedSearchDoc,
     NamedSearchDoc,
     RemovedSearchDoc,
+    ReviewHitDoc,
     SearchFileDoc,
     SearchMarkDoc,
     UndoneDoc,
+    estimate_doc,
     search_file_doc,
     undone_doc,
 )
@@ -86,6 +91,22 @@ class SearchEndpoints(StoreExecutor):
     ) -> DocList[AcceptedDoc]:
         """Add an annotation for each right place."""
         return named_searches.accept_marks(self._store, parameters)
+
+    @requests(on="/search_review")
+    def search_review(
+        self, docs: DocList[given.SearchFileDoc], parameters: ReviewSearchParameters, **kwargs: Any
+    ) -> DocList[ReviewHitDoc]:
+        """Return the hits to review, in their order."""
+        rows = searches_of(self._store, parameters).review(parameters.name, parameters.request)
+        return DocList[ReviewHitDoc](ReviewHitDoc(**row) for row in rows)
+
+    @requests(on="/search_estimate")
+    def search_estimate(
+        self, docs: DocList[given.SearchFileDoc], parameters: EstimateSearchParameters, **kwargs: Any
+    ) -> DocList[EstimateDoc]:
+        """Estimate the precision of a search from its marks."""
+        row = searches_of(self._store, parameters).estimate(parameters.name, parameters.request)
+        return DocList[EstimateDoc]([estimate_doc(row)])
 
     @requests(on="/search_export")
     def search_export(

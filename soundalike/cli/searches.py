@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundalike.cli import exporting, opening, output
+from soundalike.cli import exporting, opening, output, searches_review
 from soundalike.cli.command import make_command
 from soundalike.cli.search import Sought, absolute, filters_of, give, opened_query, query_of
 from soundalike.cli.searches_options import check_usage, search_options
@@ -46,7 +46,10 @@ def command(
         if not opening.confirmed(question):
             output.note("nothing was removed; confirm with --yes")
             return 2
+    review = searches_review.Asked.from_options(action, given)
     with _opened(place, collection) as (searches, _):
+        if review is not None:
+            return searches_review.run(searches, words[0], review, as_json=as_json)
         if action == "list":
             return _list(searches, as_json=as_json)
         if action == "show":

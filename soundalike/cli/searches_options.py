@@ -11,9 +11,11 @@ from soundalike.cli import exporting, options
 from soundalike.cli.place import ENCODING
 from soundalike.cli.search import EXAMPLE
 from soundalike.errors import ParameterError
+from soundalike.parameters import description_of
 from soundalike.ranges import GROUPS
 from soundalike.search.requests import SearchRequest
 from soundalike.searches.requests import RunRequest, SaveRequest
+from soundalike.searches.review_requests import ORDERS, PROPOSED_FROM, ReviewRequest
 
 #: Words that an action takes: the least and the most, and how they are written.
 WORDS: dict[str, tuple[int, int, str]] = {
@@ -24,6 +26,9 @@ WORDS: dict[str, tuple[int, int, str]] = {
     "mark": (2, 2, "NAME PATH|ID[:FROM-TO] --right|--wrong|--clear"),
     "undo": (1, 1, "NAME"),
     "accept": (1, 1, "NAME --label LABEL"),
+    "review": (1, 1, "NAME"),
+    "estimate": (1, 1, "NAME"),
+    "propose": (1, 1, "NAME --label LABEL"),
     "export": (1, 1, "NAME [--output FILE]"),
     "import": (1, 1, "FILE"),
     "remove": (1, 1, "NAME"),
@@ -36,13 +41,16 @@ _OWNERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((*_QUERY, *_SETTINGS, *ENCODING, "on_server"), ("save",)),
     "on_server": ("save", "mark"),
     "replace": ("save", "import"),
-    "labels": ("save", "accept"),
-    **dict.fromkeys(
-        ("since", "until", "time_zone", "top_k", "min_score", "max_false_alarms"), ("save", "run")
-    ),
-    **dict.fromkeys(("unmarked", "use_marks", "events", *_EXPORT), ("run",)),
+    "labels": ("save", "accept", "propose"),
+    **dict.fromkeys(("since", "until", "time_zone", "max_false_alarms"), ("save", "run")),
+    "top_k": ("save", "run", "review", "propose"),
+    "min_score": ("save", "run", "review", "estimate", "propose"),
+    **dict.fromkeys(("unmarked", "events", *_EXPORT), ("run",)),
+    "use_marks": ("run", "review", "estimate", "propose"),
+    **dict.fromkeys(("order", "share", "seed"), ("review",)),
+    "min_precision": ("review", "estimate", "propose"),
     **dict.fromkeys(("is_right", "is_wrong", "is_cleared"), ("mark",)),
-    "by": ("mark", "accept"),
+    "by": ("mark", "accept", "review", "propose"),
     "output_file": ("export",),
     "new_name": ("import",),
     "yes": ("remove",),
@@ -59,8 +67,9 @@ def search_options() -> list[click.Parameter]:
             default="list",
             help="save NAME [FILE]: save a search; list: show all; show NAME: show one with its marks; "
             "run NAME: search again; mark NAME PATH|ID[:FROM-TO]: mark a place; undo NAME: "
-            "take back the latest mark; accept NAME: annotate the right places; export NAME, import "
-            "FILE: one file; remove NAME; default: list",
+            "take back the latest mark; accept NAME: annotate the right places; review NAME: decide "
+            "on hits one by one; estimate NAME: precision of the hits; propose NAME: review likely hits "
+            "for a label; export NAME, import FILE: one file; remove NAME; default: list",
         ),
         click.Argument(
             ["words"],
@@ -85,11 +94,25 @@ def search_options() -> list[click.Parameter]:
         options.option_of(SaveRequest, "replace", "--replace"),
         options.option_of(RunRequest, "unmarked", "--unmarked"),
         options.option_of(RunRequest, "use_marks", "--use-marks"),
+        click.Option(
+            ["--order"], type=click.Choice(ORDERS), help=description_of(ReviewRequest, "order")
+        ),
+        click.Option(
+            ["--share"], type=int, metavar="PERCENT", help=description_of(ReviewRequest, "share")
+        ),
+        click.Option(["--seed"], type=int, metavar="N", help=description_of(ReviewRequest, "seed")),
+        click.Option(
+            ["--min-precision"],
+            type=float,
+            metavar="P",
+            help="hits with at least this expected precision, 0 to 1; default of estimate and propose: "
+            f"{PROPOSED_FROM:g}",
+        ),
         options.flag("--events", help="run: list every occurrence of the query, by stored vectors"),
         click.Option(["is_right", "--right"], is_flag=True, help="mark: the place is right"),
         click.Option(["is_wrong", "--wrong"], is_flag=True, help="mark: the place is wrong"),
         click.Option(["is_cleared", "--clear"], is_flag=True, help="mark: remove the mark of the place"),
-        click.Option(["--by"], metavar="PERSON", help="mark, accept: name of the person who decides"),
+        click.Option(["--by"], metavar="PERSON", help="name of the person who decides"),
         click.Option(
             ["output_file", "--output", "-o"],
             type=options.FileName(),

@@ -17,6 +17,7 @@ from soundalike.search.match_json import match_from_json
 from soundalike.search.queries import Query
 from soundalike.searches.exchange import ImportedSearch
 from soundalike.searches.requests import RunRequest, SaveRequest, narrowing_to_json
+from soundalike.searches.review_requests import EstimateRequest, ReviewRequest
 from soundalike.searches.reviewing import Accepted
 from soundalike.searches.running import Found
 from soundalike.store.named_searches import SearchMark, Undone
@@ -119,6 +120,16 @@ class RemoteSearches:
         found = self._connection.post(f"{_path(name)}/accept", given)
         with self._connection.expected_form():
             return Accepted(**{one.name: found[one.name] for one in fields(Accepted)})
+
+    def review(self, name: str, request: ReviewRequest) -> list[dict[str, Any]]:
+        """Return the hits to review."""
+        found = self._connection.post(f"{_path(name)}/review", self._given(asdict(request)))
+        with self._connection.expected_form():
+            return [dict(row) for row in found["hits"]]
+
+    def estimate(self, name: str, request: EstimateRequest) -> dict[str, Any]:
+        """Return the precision of the hits."""
+        return self._connection.post(f"{_path(name)}/estimate", self._given(asdict(request)))
 
     def export(self, name: str) -> dict[str, Any]:
         """Return the JSON object of a search."""

@@ -10,9 +10,10 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.events.types import Event, FoundEvents
 from soundalike.search.examples import Example
 from soundalike.search.queries import EmbeddedQuery
-from soundalike.searches import exchange, listing, reviewing, running, saving
+from soundalike.searches import exchange, listing, review, reviewing, running, saving
 from soundalike.searches.exchange import ImportedSearch
 from soundalike.searches.requests import RunRequest, SaveRequest
+from soundalike.searches.review_requests import EstimateRequest, ReviewRequest
 from soundalike.searches.reviewing import Accepted
 from soundalike.searches.running import Found
 from soundalike.store.named_searches import SearchMark, Undone, checked_search_name, search_not_found
@@ -78,6 +79,14 @@ class Searches:
     def accept(self, name: str, label: str, *, by: str = "") -> Accepted:
         """Annotate the right places; see `soundalike.searches.reviewing.accept_marks`."""
         return reviewing.accept_marks(self._store, name, label, by=by, collection=self._collection)
+
+    def review(self, name: str, request: ReviewRequest) -> list[dict[str, Any]]:
+        """Return the hits to review; see `soundalike.searches.review.review_search`."""
+        return review.review_search(self._store, name, request, collection=self._collection)
+
+    def estimate(self, name: str, request: EstimateRequest) -> dict[str, Any]:
+        """Return the precision of the hits; see `soundalike.searches.review.estimate_search`."""
+        return review.estimate_search(self._store, name, request, collection=self._collection)
 
     def export(self, name: str) -> dict[str, Any]:
         """Return the JSON object of a search; see `soundalike.searches.exchange`."""

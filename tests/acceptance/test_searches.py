@@ -72,6 +72,21 @@ def test_a_review_from_the_first_run_to_annotations(
     assert (row["verdict"], run()) == (None, first)
 
 
+def test_a_review_session(tones: Cli, rows_of: Callable[..., Any]):
+    listed = rows_of(tones("searches", "review", "low", "--order", "bands", "--share", 100, "--json"))
+    assert len(listed) == 3
+    for number, row in enumerate(listed):
+        place = f"{row['recording_id']}:{row['start_s']:g}-{row['end_s']:g}"
+        verdict = "--wrong" if number == 2 else "--right"
+        assert tones("searches", "mark", "low", place, verdict).returncode == 0
+    done = tones("searches", "review", "low")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "nothing is left to review\n")
+    shown = tones("searches", "estimate", "low").stdout
+    # All hits are reviewed, so nothing is uncertain.
+    assert "3 hits, 3 reviewed, 2 right\nprecision: 0.67 (0.67 to 0.67)\n" in shown
+    assert "expected right: unknown; mark at least 8 hits" in shown
+
+
 def test_the_output_is_that_of_a_search(
     tones: Cli, sounds: Path, tmp_path: Path, rows_of: Callable[..., Any]
 ):
@@ -119,6 +134,8 @@ def test_a_search_travels_in_a_file(
 MISTAKES: list[tuple[tuple[str, ...], int, str]] = [
     (("save", "low", "--recording-id", "00000000-0000-4000-8000-000000000000"), 5, "store.not_found"),
     (("run", "none"), NOT_FOUND, "store.search_not_found"),
+    (("review", "none"), NOT_FOUND, "store.search_not_found"),
+    (("estimate", "none"), NOT_FOUND, "store.search_not_found"),
     (("mark", "low", "x.wav", "--right"), NOT_FOUND, "store.not_found"),
     (("mark", "low", "sounds/low/a.wav:20-30", "--right"), USAGE, "parameter.span_outside"),
     (("show", "low", "--collection", "none"), NOT_FOUND, "store.search_not_found"),

@@ -61,6 +61,7 @@ METHODS = {
     "searches": {
         *("list_searches", "import_search", "get_search", "save_search", "remove_search", "run_search"),
         *("mark_search", "undo_search", "accept_search", "export_search_file"),
+        *("review_search", "estimate_search"),
     },
     "service": {"get_page", "get_health", "get_metrics"},
     "jina": {
@@ -82,7 +83,7 @@ METHODS = {
         "jina_normal_remove",
         *("jina_searches", "jina_search_save", "jina_search_run", "jina_search_mark"),
         *("jina_search_undo", "jina_search_accept", "jina_search_export", "jina_search_import"),
-        "jina_search_remove",
+        *("jina_search_remove", "jina_search_review", "jina_search_estimate"),
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -73,6 +73,22 @@ def test_a_search_is_saved_reviewed_and_removed(
     over_jina = service.post("/search_run", name="dogs").json["data"][0]
     assert [(row["uri"], row["start_s"]) for row in over_jina["matches"]] == again
 
+    hits = ask("POST", "/dogs/review", json={"order": "score"}).json()["hits"]
+    assert len(hits) == 2
+    assert dogs[1] not in {row["uri"] for row in hits}
+    assert best["recording_id"] not in {row["recording_id"] for row in hits}
+    assert {row["expected_precision"] for row in hits} == {None}
+    over_jina = service.post("/search_review", name="dogs", order="score").json["data"]
+    assert [(row["uri"], row["score"]) for row in over_jina] == [
+        (row["uri"], row["score"]) for row in hits
+    ]
+    estimate = ask("POST", "/dogs/estimate", json={"min_precision": 0.9}).json()
+    assert (estimate["hits"], estimate["reviewed"], estimate["right"]) == (4, 2, 1)
+    assert (estimate["precision"], estimate["min_precision"]) == (None, 0.9)
+    assert sum(band["hits"] for band in estimate["bands"]) == 4
+    (same,) = service.post("/search_estimate", name="dogs", min_precision=0.9).json["data"]
+    assert (same["precision"], len(same["bands"])) == (None, len(estimate["bands"]))
+
     accepted = ask("POST", "/dogs/accept", json={"label": "bark"}).json()
     assert accepted == {"label": "bark", "added": 1, "unchanged": 0, "missing": 0}
     steps = [ask("POST", "/dogs/undo", json={}).json() for _ in range(4)]
@@ -125,6 +141,12 @@ def test_mistakes_are_problems(ask: Ask, dogs: list[str]):
         ("POST", "/dogs/marks", {**part, "verdict": "maybe"}, 422, "parameter.invalid"),
         ("POST", "/dogs/marks", {"uri": dogs[0], "verdict": "clear"}, 422, "parameter.invalid"),
         ("POST", "/dogs/accept", {"label": " "}, 422, "parameter.invalid"),
+        ("POST", "/dogs/review", {"order": "random"}, 422, "parameter.invalid"),
+        ("POST", "/dogs/review", {"share": 0}, 422, "parameter.invalid"),
+        ("POST", "/dogs/review", {"min_precision": 1.5}, 422, "parameter.invalid"),
+        ("POST", "/none/review", {}, 404, "store.search_not_found"),
+        ("POST", "/dogs/estimate", {"min_precision": -1}, 422, "parameter.invalid"),
+        ("POST", "/none/estimate", {}, 404, "store.search_not_found"),
         ("POST", "/none/undo", {}, 404, "store.search_not_found"),
         ("GET", "/none", {}, 404, "store.search_not_found"),
         ("GET", "/none/export", {}, 404, "store.search_not_found"),
@@ -168,6 +190,8 @@ def test_the_command_line_works_on_a_service(
     assert cleared["verdict"] is None
     assert rows("run", "far") == first
     rows("mark", "far", dogs[1], "--right")
+    assert dogs[1] not in {row["uri"] for row in rows("review", "far", "--order", "score")}
+    assert rows("estimate", "far")[0]["right"] == 1
     assert rows("accept", "far", "--label", "bark")[0]["added"] == 1
     assert rows("undo", "far")[0]["annotations"] == 1
     path = tmp_path / "far.json"

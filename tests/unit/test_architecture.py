@@ -32,6 +32,7 @@ ROOMS = (
     "audio.sandbox",
     "annotations",
     "scores",
+    "learning",
     "encoders",
     "store",
     "search",

@@ -53,7 +53,15 @@ OTHER_OPTIONS = {
         "--editable",
     ),  # docker, uv, pip
     *("--name", "--home-dir", "--shell", "--system", "--now", "--native"),  # useradd, systemctl, jina
-    *("--rows", "--requests", "--most-mb", "--warm-up", "--username", "--labelled"),  # benchmarks, psql
+    *(
+        "--rows",
+        "--requests",
+        "--most-mb",
+        "--warm-up",
+        "--username",
+        "--labelled",
+        "--rules",
+    ),  # benchmarks, psql
     "--uses",  # jina
 }
 #: Endings of names of files, which look like codes.

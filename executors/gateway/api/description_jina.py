@@ -78,6 +78,8 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
         "Annotate what is right",
         {"data": [], "parameters": {**_SEARCH, "label": SCRATCH}},
     ),
+    "search_review": ("List hits to review", {"data": [], "parameters": _SEARCH}),
+    "search_estimate": ("Get the precision of a search", {"data": [], "parameters": _SEARCH}),
     "search_export": ("Export a named search", {"data": [], "parameters": _SEARCH}),
     "search_import": (
         "Import named searches",

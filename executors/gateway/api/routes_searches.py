@@ -31,16 +31,21 @@ from executors.gateway.problems import document_failed
 from executors.messages.request_fields import pydantic_field
 from executors.messages.searches import (
     AcceptedDoc,
+    EstimateDoc,
     FoundAgain,
     ImportedSearchDoc,
     NamedSearchDoc,
     RemovedSearchDoc,
+    ReviewHitDoc,
+    ScoreBandDoc,
     SearchFileDoc,
     SearchMarkDoc,
     UndoneDoc,
 )
 from soundalike.config import DEFAULT_COLLECTION
+from soundalike.learning.orders import Order
 from soundalike.searches.requests import RunRequest, SaveRequest
+from soundalike.searches.review_requests import EstimateRequest, ReviewRequest
 
 router = APIRouter(
     tags=["searches"], form_limits=FIELD_LIMITS, generate_unique_id_function=named_after_function
@@ -52,6 +57,10 @@ _MARKS = (List[SearchMark], Field(description="in the order of marking"))  # typ
 NamedSearch = models.fields_of(NamedSearchDoc, "NamedSearch", marks=_MARKS)
 NamedSearchSummary = models.fields_of(NamedSearchDoc, "NamedSearchSummary", without=("marks",))
 AcceptedMarks = models.fields_of(AcceptedDoc, "AcceptedMarks")
+ReviewHit = models.fields_of(ReviewHitDoc, "ReviewHit")
+ScoreBand = models.fields_of(ScoreBandDoc, "ScoreBand")
+_BANDS = (List[ScoreBand], Field(description="the highest scores first"))  # type: ignore[valid-type]
+SearchEstimate = models.fields_of(EstimateDoc, "SearchEstimate", bands=_BANDS)
 ImportedSearch = models.fields_of(ImportedSearchDoc, "ImportedSearch")
 
 SearchName = Annotated[
@@ -63,6 +72,12 @@ class NamedSearches(BaseModel):
     """The named searches of a collection, by name."""
 
     searches: List[NamedSearchSummary]  # type: ignore[valid-type]
+
+
+class ReviewHits(BaseModel):
+    """Hits without a mark, in the order of review."""
+
+    hits: List[ReviewHit]  # type: ignore[valid-type]
 
 
 class SearchMarks(BaseModel):
@@ -130,6 +145,27 @@ class AcceptSearchRequest(_OfCollection):
 
     label: str = Field(description="label of the annotations")
     by: str = Field(default="", description="name of the person who decides")
+
+
+class ReviewSearchRequest(_OfCollection):
+    """Which hits to review, and in which order."""
+
+    order: Order = pydantic_field(ReviewRequest, "order")
+    share: int = pydantic_field(ReviewRequest, "share", is_limited=True)
+    seed: int = pydantic_field(ReviewRequest, "seed")
+    min_precision: Optional[float] = pydantic_field(ReviewRequest, "min_precision")
+    label: Optional[str] = pydantic_field(ReviewRequest, "label")
+    use_marks: bool = pydantic_field(ReviewRequest, "use_marks")
+    min_score: Optional[float] = pydantic_field(ReviewRequest, "min_score")
+    top_k: Optional[int] = pydantic_field(ReviewRequest, "top_k", is_limited=True)
+
+
+class EstimateSearchRequest(_OfCollection):
+    """How to estimate the precision."""
+
+    use_marks: bool = pydantic_field(EstimateRequest, "use_marks")
+    min_score: Optional[float] = pydantic_field(EstimateRequest, "min_score")
+    min_precision: float = pydantic_field(EstimateRequest, "min_precision", is_limited=True)
 
 
 class ImportSearchRequest(_OfCollection):
@@ -272,6 +308,37 @@ async def accept_search(
     """Add an annotation with a label for each right place."""
     asked = {**given.parameters, "name": name}
     (found,) = await context.flow.ask("/search_accept", [], AcceptedDoc, asked)
+    return _plain(found)
+
+
+@router.post(
+    "/api/searches/{name}/review",
+    responses=_KNOWN,
+    openapi_extra=body(JSON, "ReviewSearchRequest", {"order": "bands", "share": 25}),
+    summary="List the hits of a search to review",
+)
+async def review_search(
+    context: GivenContext, name: SearchName, given: ReviewSearchRequest
+) -> ReviewHits:
+    """Return the best place of each recording without a mark, in the order of review."""
+    asked = {**given.parameters, "name": name}
+    found = await context.flow.ask("/search_review", [], ReviewHitDoc, asked)
+    return ReviewHits(hits=[_plain(doc) for doc in found])
+
+
+@router.post(
+    "/api/searches/{name}/estimate",
+    response_model=SearchEstimate,
+    responses=_KNOWN,
+    openapi_extra=body(JSON, "EstimateSearchRequest", {"min_precision": 0.9}),
+    summary="Get the precision of a search",
+)
+async def estimate_search(
+    context: GivenContext, name: SearchName, given: EstimateSearchRequest
+) -> Dict[str, Any]:
+    """Return the share of right hits with its interval, from the marks in each band of scores."""
+    asked = {**given.parameters, "name": name}
+    (found,) = await context.flow.ask("/search_estimate", [], EstimateDoc, asked)
     return _plain(found)
 
 

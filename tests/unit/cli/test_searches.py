@@ -40,6 +40,15 @@ MISTAKES: list[tuple[str, ...]] = [
     ("export", "low", "--as", "x"),
     ("import", "/no/such.json"),
     ("remove", "low", "--replace"),
+    ("review", "low", "--order", "random"),
+    ("review", "low", "--share", "0"),
+    ("review", "low", "--min-precision", "nan"),
+    ("review", "low", "--label", "x"),
+    ("estimate", "low", "--min-precision", "1.5"),
+    ("estimate", "low", "--order", "score"),
+    ("propose", "low"),
+    ("propose", "low", "--label", "x", "--share", "25"),
+    ("propose", "low", "--label", "x", "--top-k", "0"),
     ("dance", "low"),
 ]
 
