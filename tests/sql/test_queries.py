@@ -191,7 +191,10 @@ SPECIAL = {
     *(*FILTERS, "narrow_files", "choose_annotations"),
     *("put_annotations", "put_utterance", "put_watched_file"),
 }
-TIMESCALEDB = {"create_hypertable", "chunks", "compression_jobs", "stop_compression", "decompress"}
+TIMESCALEDB = {
+    *("create_hypertable", "events_to_hypertable", "chunks", "compression_jobs", "stop_compression"),
+    "decompress",
+}
 
 
 def test_every_statement_is_used_and_every_name_exists():

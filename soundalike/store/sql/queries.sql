@@ -81,6 +81,16 @@ FROM soundalike.recordings WHERE collection_id = %(collection)s;
 SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '10 years'),
                          create_default_indexes => false);
 
+-- name: events_to_hypertable
+-- Makes a hypertable of the watched events, also where TimescaleDB came to the server after the table. A
+-- role that does not own the table leaves it as it is.
+SELECT create_hypertable('soundalike.watch_events', by_range('occurred_at', INTERVAL '1 month'),
+                         create_default_indexes => false, migrate_data => true)
+WHERE NOT EXISTS (
+    SELECT FROM timescaledb_information.hypertables
+    WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'watch_events'
+) AND (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'soundalike.watch_events'::regclass);
+
 -- name: create_time_index
 -- Stores the range of times of every 32 pages. Recordings are usually indexed in chronological order, so a
 -- narrow time filter reads few pages.
