@@ -72,11 +72,15 @@ def test_events_move_into_a_hypertable_when_timescaledb_comes_later(
     # As it is where the table was made by a server without TimescaleDB.
     sql("DROP TABLE soundalike.watch_events")
     (table,) = re.findall(
-        r"(CREATE TABLE soundalike\.watch_events .*?;\nCREATE INDEX .*?;)", statements.schema(), re.DOTALL
+        r"(CREATE TABLE soundalike\.watch_events .*?;\nCREATE INDEX .*?;)",
+        statements.schema(),
+        re.DOTALL,
     )
     sql(table)
     known = [
-        WatchEvent(str(uuid.uuid4()), "pump", WatchedFile(f"/{days}.wav", 1, 2), at, True, {"score": 2.0})
+        WatchEvent(
+            str(uuid.uuid4()), "pump", WatchedFile(f"/{days}.wav", 1, 2), at, True, {"score": 2.0}
+        )
         for days in (0, 40, 4000)
         for at in [NOON - timedelta(days=days)]
     ]
