@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.watch_soak --files 10000 --kills 20``
 
-Files arrive in a folder on a fresh embedded server: written at once, in two parts, or under a hidden name
+Files arrive in a folder on a fresh embedded server: written at once, in two parts, or with a hidden name
 that is changed afterwards; also in new subfolders. One in a hundred is unusual, one in a hundred is
 damaged. The watch is killed with SIGKILL, and started again each time. Prints a report as JSON; the exit
 status is 1 if it names a fault.

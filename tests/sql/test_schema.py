@@ -57,7 +57,8 @@ def test_no_job_will_ever_compress_the_windows(
         "SELECT proc_name FROM timescaledb_information.jobs WHERE hypertable_schema = 'soundalike'"
     )
     interval = sql(
-        "SELECT time_interval FROM timescaledb_information.dimensions WHERE hypertable_name = 'windows_1'"
+        "SELECT time_interval FROM timescaledb_information.dimensions "
+        "WHERE hypertable_name = 'windows_1'"
     )
     # The cost of a vector search grows with the number of chunks.
     assert interval[0][0] >= timedelta(days=360)
