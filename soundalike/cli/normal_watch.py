@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,15 +53,15 @@ def run(place: Place, name: str, folder: Path, request: WatchRequest, *, as_json
             on_event=lambda event: _tell(event, as_json=as_json),
         )
         if request.once:
-            return _status(watcher.run_once())
+            return _status(watcher.run_once(), watched.unreadable)
         with _metrics_served(metrics, request), _stopped_by_signals(watcher):
             output.note(f"watching {output.visible(str(folder))}; end with Ctrl-C")
             watcher.run()
     return 0
 
 
-def _status(events: Sequence[WatchEvent]) -> int:
-    if any("error_code" in event.details for event in events):
+def _status(events: Sequence[WatchEvent], unreadable: Collection[str]) -> int:
+    if unreadable or any("error_code" in event.details for event in events):
         return AudioError.exit_status
     return ANOMALOUS if any(event.is_anomalous for event in events) else 0
 

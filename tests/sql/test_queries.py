@@ -176,6 +176,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "replace_normal_model": {**_MODEL, "version": 1},
     "remove_normal_model": _NAMED,
     "list_watched_files": {**_NAMED, "uris": ["/a/one.wav"]},
+    "rename_watched_file": {**_NAMED, **_WATCHED, "new_uri": "/a/two.wav"},
     "list_untold_events": _NAMED,
     "list_watch_events": {**_NAMED, "since": None, "only_anomalous": True, "limit": 10},
     "put_watch_event": {

@@ -786,6 +786,14 @@ VALUES (%(event_id)s, %(name)s, %(uri)s, %(size_bytes)s, %(mtime_ns)s, %(occurre
 SELECT uri, size_bytes, mtime_ns FROM soundalike.watched_files
 WHERE name = %(name)s AND uri = ANY (%(uris)s);
 
+-- name: rename_watched_file
+UPDATE soundalike.watched_files AS w SET uri = %(new_uri)s
+WHERE name = %(name)s AND uri = %(uri)s AND size_bytes = %(size_bytes)s AND mtime_ns = %(mtime_ns)s
+  AND NOT EXISTS (
+    SELECT FROM soundalike.watched_files
+    WHERE name = w.name AND uri = %(new_uri)s AND size_bytes = w.size_bytes AND mtime_ns = w.mtime_ns
+  );
+
 -- name: list_watch_events
 SELECT event_id::text, name, uri, size_bytes, mtime_ns, occurred_at, is_anomalous, details
 FROM soundalike.watch_events
