@@ -231,20 +231,14 @@ class _Watch:
             time.sleep(0.05)
 
     def kill(self) -> list[str]:
-        """Kill the watch; return the names of its processes that outlive it."""
+        """Kill the watch; return the numbers of its processes that outlive it."""
         assert self._process is not None
         self._measure()
-        # The database's server serves other users as well, and is stopped by its own program.
-        children = [
-            child
-            for child in psutil.Process(self._process.pid).children(recursive=True)
-            if not child.name().startswith(("postgres", "tee"))
-            and "embedded_watch" not in " ".join(child.cmdline())
-        ]
+        children = list(filter(_is_own, psutil.Process(self._process.pid).children(recursive=True)))
         self._process.kill()
         self._process.wait()
         _, alive = psutil.wait_procs(children, timeout=_ENDS_S)
-        return [child.name() for child in alive]
+        return [str(child.pid) for child in alive]
 
     def finish(self) -> None:
         """Score what is left."""
@@ -288,6 +282,18 @@ class _Watch:
 
     def _words(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "soundalike", "normal", *words]
+
+
+def _is_own(process: psutil.Process) -> bool:
+    """Return whether a process must end with the watch.
+
+    The server of the database serves other users as well, and is stopped by a program of its own.
+    """
+    try:
+        words = " ".join(process.cmdline())
+        return not process.name().startswith(("postgres", "tee")) and "embedded_watch" not in words
+    except psutil.NoSuchProcess:
+        return False
 
 
 if __name__ == "__main__":
