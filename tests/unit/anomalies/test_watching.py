@@ -276,14 +276,14 @@ def test_of_many_files_and_kills_each_file_has_one_event(
         ],
     )
     monkeypatch.setattr(Watcher, "_start_of", lambda *_: datetime(2025, 5, 1, tzinfo=UTC))
-    left = dict.fromkeys(("put_watch_event", "mark_told", "tell"), 0)
+    names = ("put_watch_event", "mark_told", "tell")
+    left = dict.fromkeys((*names, "before"), 0)
 
     def deadly(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def run(*given: Any) -> Any:
             kills = left[name] == 1
             left[name] -= 1
-            is_before = rng.random() < 0.5
-            if kills and is_before:
+            if kills and left["before"]:
                 raise Killed
             found = work(*given)
             if kills:
@@ -300,10 +300,10 @@ def test_of_many_files_and_kills_each_file_has_one_event(
     for kill in range(n_kills + 1):
         watcher, events, clock = watch(hooks=[hook])
         if kill < n_kills:
-            left[sorted(left)[kill % 3]] = int(rng.integers(1, 6))
-        watcher.step()
-        clock.now = 3.0
+            left |= {names[kill % 3]: int(rng.integers(1, 6)), "before": kill % 2}
         with contextlib.suppress(Killed):
+            watcher.step()
+            clock.now = 3.0
             watcher.step()
         lines += events
         left.update(dict.fromkeys(left, 0))
