@@ -85,6 +85,7 @@ NOT_RUN = {
     "serve --host 0.0.0.0": "stays in the foreground: tests/flow/test_safety.py starts it so",
     "benchmarks.soak": "takes hours: tests/unit/test_soak.py",
     "python -m build": "a maintainer's commands: docs/release.md",
+    "--workers 2": "starts Dask: tests/acceptance/test_cluster.py",
     "docs/anomalies.md": "needs a machine's sounds: docs/recipes, tests/acceptance/test_normal.py",
     "docs/duplicates.md": "needs copies: docs/recipes, tests/acceptance/test_duplicates.py",
     "soundalike motifs --under": "needs hours of sound: tests/acceptance/test_motifs.py",
