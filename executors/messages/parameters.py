@@ -325,6 +325,9 @@ class NormalLearnParameters(NormalParameters, CollectionParameters):
     """Parameters of ``/normal_learn``."""
 
     labels: List[str] = pydantic_field(Narrowing, "labels", default=[])
+    tags: Dict[str, Any] = pydantic_field(Narrowing, "tags")
+    where: List[str] = pydantic_field(Narrowing, "where")
+    uri_prefix: Optional[str] = pydantic_field(Narrowing, "uri_prefix", default=None)
     under: Optional[str] = pydantic_field(Narrowing, "under", default=None)
     method: Optional[str] = pydantic_field(LearnRequest, "method")
     false_alarm_rate: Optional[float] = pydantic_field(LearnRequest, "false_alarm_rate")
@@ -346,7 +349,14 @@ class NormalLearnParameters(NormalParameters, CollectionParameters):
     @property
     def filters(self) -> Filters:
         """The store's filters."""
-        return Narrowing(labels=tuple(self.labels), under=self.under or "").filters("UTC")
+        narrowing = Narrowing(
+            labels=tuple(self.labels),
+            tags=self.tags,
+            where=tuple(self.where),
+            uri_prefix=self.uri_prefix or "",
+            under=self.under or "",
+        )
+        return narrowing.filters("UTC")
 
 
 class NormalScoreParameters(NormalParameters, IndexParameters):

@@ -30,6 +30,7 @@ from soundalike.types import Bucket, Timeline
 
 if TYPE_CHECKING:
     from soundalike.client.annotations import RemoteAnnotations
+    from soundalike.client.normal import RemoteNormal
     from soundalike.client.searches import RemoteSearches
 
 #: Fields of the status of a collection, in order.
@@ -110,6 +111,13 @@ class Service:
         from soundalike.client.searches import RemoteSearches
 
         return RemoteSearches(self._connection, self._ask, collection)
+
+    @property
+    def normal(self) -> RemoteNormal:
+        """The models of what is normal of the service."""
+        from soundalike.client.normal import RemoteNormal
+
+        return RemoteNormal(self._connection)
 
     @property
     def speakers(self) -> RemoteSpeakers:

@@ -179,6 +179,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "replace_normal_model": {**_MODEL, "version": 1},
     "remove_normal_model": _NAMED,
     "list_watched_files": {**_NAMED, "uris": ["/a/one.wav"]},
+    "rename_watched_file": {**_NAMED, **_WATCHED, "new_uri": "/a/two.wav"},
     "list_untold_events": _NAMED,
     "list_watch_events": {**_NAMED, "since": None, "only_anomalous": True, "limit": 10},
     "put_watch_event": {
@@ -204,7 +205,10 @@ SPECIAL = {
     *("put_annotations", "put_utterance", "put_watched_file"),
     *("put_search_marks", "put_search_acceptance"),
 }
-TIMESCALEDB = {"create_hypertable", "chunks", "compression_jobs", "stop_compression", "decompress"}
+TIMESCALEDB = {
+    *("create_hypertable", "events_to_hypertable", "chunks", "compression_jobs", "stop_compression"),
+    "decompress",
+}
 
 
 def test_every_statement_is_used_and_every_name_exists():

@@ -30,7 +30,9 @@ PAGES = {
     )
 }
 #: Pages on Soundalike's own commands; the others show options of other programs, too.
-TASKS = [name for name in PAGES if name == "README.md" or re.fullmatch(r"docs/[^/]+\.md", name)]
+TASKS = [
+    name for name in PAGES if name == "README.md" or re.fullmatch(r"docs/(recipes/)?[^/]+\.md", name)
+]
 COMMANDS = (
     *("demo", "index", "search", "events", "timeline", "status", "doctor", "delete", "reindex"),
     "collections",
@@ -61,6 +63,7 @@ OTHER_OPTIONS = {
         "--username",
         "--labelled",
         "--rules",
+        "--healthy",
     ),  # benchmarks, psql
     "--uses",  # jina
 }

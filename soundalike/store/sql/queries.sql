@@ -81,6 +81,16 @@ FROM soundalike.recordings WHERE collection_id = %(collection)s;
 SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '10 years'),
                          create_default_indexes => false);
 
+-- name: events_to_hypertable
+-- Makes a hypertable of the watched events, also where TimescaleDB came to the server after the table. A
+-- role that does not own the table leaves it as it is.
+SELECT create_hypertable('soundalike.watch_events', by_range('occurred_at', INTERVAL '1 month'),
+                         create_default_indexes => false, migrate_data => true)
+WHERE NOT EXISTS (
+    SELECT FROM timescaledb_information.hypertables
+    WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'watch_events'
+) AND (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'soundalike.watch_events'::regclass);
+
 -- name: create_time_index
 -- Stores the range of times of every 32 pages. Recordings are usually indexed in chronological order, so a
 -- narrow time filter reads few pages.
@@ -781,6 +791,14 @@ VALUES (%(event_id)s, %(name)s, %(uri)s, %(size_bytes)s, %(mtime_ns)s, %(occurre
 -- name: list_watched_files
 SELECT uri, size_bytes, mtime_ns FROM soundalike.watched_files
 WHERE name = %(name)s AND uri = ANY (%(uris)s);
+
+-- name: rename_watched_file
+UPDATE soundalike.watched_files AS w SET uri = %(new_uri)s
+WHERE name = %(name)s AND uri = %(uri)s AND size_bytes = %(size_bytes)s AND mtime_ns = %(mtime_ns)s
+  AND NOT EXISTS (
+    SELECT FROM soundalike.watched_files
+    WHERE name = w.name AND uri = %(new_uri)s AND size_bytes = w.size_bytes AND mtime_ns = w.mtime_ns
+  );
 
 -- name: list_watch_events
 SELECT event_id::text, name, uri, size_bytes, mtime_ns, occurred_at, is_anomalous, details

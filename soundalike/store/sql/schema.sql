@@ -199,10 +199,3 @@ CREATE TABLE soundalike.watch_events (
     PRIMARY KEY (event_id, occurred_at)
 );
 CREATE INDEX watch_events_time ON soundalike.watch_events (name, occurred_at DESC);
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'timescaledb') THEN
-        PERFORM create_hypertable('soundalike.watch_events', by_range('occurred_at', INTERVAL '1 month'),
-                                  create_default_indexes => false);
-    END IF;
-END $$;

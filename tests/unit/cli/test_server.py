@@ -58,6 +58,11 @@ COMMANDS = (
     ["timeline", "--recording-id", "a", "--min-score", "0.5"],
     ["events", "--recording-id", "a"],
     ["index", "/sounds", "--on-server"],
+    ["normal", "list"],
+    ["normal", "show", "pump"],
+    ["normal", "learn", "pump", "--collection", "birds"],
+    ["normal", "events", "pump"],
+    ["normal", "remove", "pump", "--yes"],
 )
 
 
