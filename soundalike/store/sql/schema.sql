@@ -166,3 +166,14 @@ BEGIN
                                   create_default_indexes => false);
     END IF;
 END $$;
+
+-- One row per layout of a collection's map; see docs/map.md. Places of points stay until a layout is made again.
+CREATE TABLE soundalike.map_layouts (
+    collection_id integer NOT NULL REFERENCES soundalike.collections ON DELETE CASCADE,
+    -- Kind of points, method, neighbours and seed.
+    name text COLLATE "C" NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now(),
+    -- The points that the layout was made from and their places, as NumPy's npz.
+    layout bytea NOT NULL,
+    PRIMARY KEY (collection_id, name)
+);
