@@ -6,11 +6,14 @@ Little is imported, so that the command line can describe its options without Nu
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.parameters import about, field_of
 
+#: The code and style of the map, of the service's page and of the map as a file.
+WEB = Path(__file__).parent / "web"
 #: What a point stands for.
 KINDS = ("recordings", "windows")
 #: Methods of layout that compute something.
@@ -18,6 +21,11 @@ METHODS = ("umap", "tsne", "pca")
 #: The largest map that a browser draws fluently.
 MAX_POINTS = 200_000
 MAX_NEIGHBOURS = 200
+#: Fields of a map as JSON, in order.
+MAP_FIELDS = (
+    *("collection", "encoder", "points", "method", "seed", "count", "total", "placed", "made_at"),
+    *("notes", "threshold", "clusters", "columns", "tags"),
+)
 _MAX_SEED = 2**31 - 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.maps.clusters import NOISE
 from soundalike.maps.layout import Clusters
 from soundalike.types import FloatArray, Recording
 
@@ -77,20 +76,15 @@ class SoundMap:
         """Return the number of points."""
         return len(self.recordings)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield a JSON object for each point; windows have begin and end."""
-        columns = self.columns()
-        names = ["uri", "recording_id", "x", "y", "cluster", "label"]
-        names += ["start_s", "end_s"] if self.points == "windows" else []
-        names += ["score"] if self.scores is not None else []
-        for values in zip(*(columns[name] for name in names), strict=True):
-            row = dict(zip(names, values, strict=True))
-            row["cluster_name"] = self.name_of(row["cluster"])
-            yield row
+    def to_json(self, zone: tzinfo = UTC) -> dict[str, Any]:
+        """Return the map as JSON-compatible values: the same for every door.
 
-    def name_of(self, cluster: int) -> str | None:
-        """Return the name of a cluster; None for points that belong to none."""
-        return None if cluster == NOISE else self.cluster_names[cluster]
+        Parameters
+        ----------
+        zone : tzinfo
+            Of the times.
+        """
+        return {**self.summary(), "columns": self.columns(zone), "tags": self.tags()}
 
     def summary(self) -> dict[str, Any]:
         """Return what concerns all points, JSON-compatible."""
@@ -161,6 +155,18 @@ class SoundMap:
             ]
             for key in chosen[:_MOST_TAGS]
         }
+
+
+def rows_of(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a JSON object for each point of `SoundMap.to_json`; windows have begin and end."""
+    columns = data["columns"]
+    names = ["uri", "recording_id", "x", "y", "cluster", "label"]
+    names += ["start_s", "end_s"] if data["points"] == "windows" else []
+    names += ["score"] if "score" in columns else []
+    clusters = {found["cluster"]: found["name"] for found in data["clusters"]}
+    for values in zip(*(columns[name] for name in names), strict=True):
+        row = dict(zip(names, values, strict=True))
+        yield {**row, "cluster_name": clusters.get(row["cluster"])}
 
 
 def _short(value: object) -> str:
