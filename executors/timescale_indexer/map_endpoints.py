@@ -1,7 +1,7 @@
 """The endpoint of maps."""
 
 import asyncio
-from typing import Any
+from typing import Any, Dict, Union
 
 from docarray import DocList
 from jina import requests
@@ -24,6 +24,9 @@ class MapEndpoints(StoreExecutor):
         super().__init__(**kwargs)
         # Two requests for a first map would compute the same layout.
         self._making = asyncio.Lock()
+        # Jina reads typed parameters in a synchronous wrapper, and then takes the endpoint for one; so it
+        # hands over a dictionary here.
+        self.requests["/map"].parameters_is_pydantic_model = False
 
     @requests(on="/map")
     async def make_map(
@@ -37,6 +40,7 @@ class MapEndpoints(StoreExecutor):
         async with self._making:
             return DocList[MapDoc]([await asyncio.to_thread(self._map, parameters)])
 
-    def _map(self, parameters: MapParameters) -> MapDoc:
+    def _map(self, asked: Union[MapParameters, Dict[str, Any]]) -> MapDoc:
+        parameters = MapParameters(**asked) if isinstance(asked, dict) else asked
         zone = zone_named(Settings.from_env().time_zone)
         return map_doc(make_map(self._store, parameters.request).to_json(zone))

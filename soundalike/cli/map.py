@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from soundalike.maps.sound_map import SoundMap
 
 _DEFAULT_PICTURES, _MAX_PICTURES = 1_000, 10_000
+#: Between two lines about the progress.
+_TELL_S = 3.0
 
 
 @make_command(
@@ -103,14 +106,16 @@ def _sheet(found: SoundMap, pictures: int) -> Sheet | None:
 
 
 def _progress() -> Callable[[str, int], None]:
-    """Return a function that shows the stage on stderr."""
-    reading = output.progress(None, "recordings")
+    """Return a function that tells each stage on stderr, and how far a long reading is."""
+    told_at = time.monotonic()
 
     def show(stage: str, done: int) -> None:
-        if stage == "reading":
-            reading(done)
-        else:
+        nonlocal told_at
+        if stage != "reading":
             output.note(f"{stage}: {done} points")
+        elif time.monotonic() - told_at > _TELL_S:
+            told_at = time.monotonic()
+            output.note(f"reading: {done} recordings")
 
     return show
 

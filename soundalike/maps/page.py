@@ -54,7 +54,7 @@ def render(data: Mapping[str, Any], title: str, sheet: Sheet | None = None) -> s
         "data": _data(shown),
     }
     template = (WEB / "file.html").read_text(encoding="utf-8")
-    # In one pass, so that a name with braces is no place to fill.
+    # In one pass: a name with braces is not filled.
     return _PLACE.sub(lambda found: parts[found[1]], template)
 
 

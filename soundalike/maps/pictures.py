@@ -20,7 +20,6 @@ from soundalike.runtime.parallel import map_ahead
 
 #: The most pictures of a sheet; WebP has at most 16 383 pixels a side.
 MAX_PICTURES = 10_000
-DEFAULT_PICTURES = 1_000
 _WIDTH, _HEIGHT, _COLUMNS = 96, 48, 100
 _QUALITY = 60
 #: Of longer recordings the beginning is shown.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.maps.clusters import NOISE
 from soundalike.maps.layout import Clusters
 from soundalike.types import FloatArray, Recording
 
@@ -75,6 +76,10 @@ class SoundMap:
     def __len__(self) -> int:
         """Return the number of points."""
         return len(self.recordings)
+
+    def name_of(self, cluster: int) -> str | None:
+        """Return the name of a cluster; None for points that belong to none."""
+        return None if cluster == NOISE else self.cluster_names[cluster]
 
     def to_json(self, zone: tzinfo = UTC) -> dict[str, Any]:
         """Return the map as JSON-compatible values: the same for every door.

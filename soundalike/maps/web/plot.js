@@ -5,6 +5,7 @@ const MOST_ROUND = 12000;
 const CLICK_PX = 4;
 const REACH_PX = 10;
 const STEP_PX = 60;
+const MARGIN_PX = 40;
 
 /** What a point looks like: not at all, pale, in its colour, or in its colour with a ring. */
 export const LOOK = { hidden: 0, pale: 1, plain: 2, ringed: 3 };
@@ -27,6 +28,7 @@ export class Plot {
     this.circle = [];
     this.pointers = new Map();
     this.grid = new Grid(this.x, this.y);
+    this.bounds = [this.x, this.y].map((values) => values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]));
     this.reset();
     this.listen();
     this.group();
@@ -36,7 +38,8 @@ export class Plot {
 
   /** Show all points. */
   reset() {
-    Object.assign(this, { midX: 0, midY: 0, zoom: 1 });
+    const [midX, midY] = this.bounds.map(([least, most]) => (least + most) / 2);
+    Object.assign(this, { midX, midY, zoom: 1 });
     this.draw();
   }
 
@@ -86,7 +89,8 @@ export class Plot {
   }
 
   get scale() {
-    return (Math.min(this.width, this.height) / 2.15) * this.zoom;
+    const [wide, high] = this.bounds.map(([least, most]) => Math.max(most - least, 0.05));
+    return Math.max(Math.min((this.width - MARGIN_PX) / wide, (this.height - MARGIN_PX) / high), 1) * this.zoom;
   }
 
   placeOf(number) {
