@@ -24,9 +24,10 @@ class MapEndpoints(StoreExecutor):
         super().__init__(**kwargs)
         # Two requests for a first map would compute the same layout.
         self._making = asyncio.Lock()
-        # Jina reads typed parameters in a synchronous wrapper, and then takes the endpoint for one; so it
+        # Jina reads typed parameters in a synchronous wrapper, and takes the endpoint for one: so it
         # hands over a dictionary here.
-        self.requests["/map"].parameters_is_pydantic_model = False
+        own = self.requests["/map"]._replace(parameters_is_pydantic_model=False)
+        self.requests["/map"] = own
 
     @requests(on="/map")
     async def make_map(
