@@ -64,7 +64,7 @@ class MapRequest:
     seed: int = field(
         default=0,
         metadata=about(
-            "seed of layout and sample; the same seed gives the same map", ge=0, le=_MAX_SEED
+            "seed of the layout; the same recordings and seed give the same map", ge=0, le=_MAX_SEED
         ),
     )
     max_points: int = field(
