@@ -12,6 +12,7 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
     (("doctor", "checks"), ("client", "running service")),
+    (("maps", "similar sounds close together"),),
     (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
     (("evaluation", "measures"), ("archive", "export, import"), ("cluster", "Dask")),
     (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),

@@ -322,6 +322,16 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotation
         if found is not None and found.null_model is not None:
             found.event_models |= models
 
+    def map_layout(self, name: str, *, collection: str = DEFAULT_COLLECTION) -> bytes | None:
+        """Return the layout of a map; None if there is none."""
+        found = self._find(collection)
+        return found.map_layouts.get(name) if found else None
+
+    def save_map_layout(self, name: str, layout: bytes, *, collection: str = DEFAULT_COLLECTION) -> None:
+        """Store the layout of a map in place of an earlier one."""
+        if found := self._find(collection):
+            found.map_layouts[name] = layout
+
     def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
         """Return False: a store in memory has no index."""
         del collection

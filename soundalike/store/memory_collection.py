@@ -76,6 +76,7 @@ class MemoryCollection:
         self._last_annotation = 0
         self.null_model: NullModel | None = None
         self.event_models: dict[Step, EventModel] = {}
+        self.map_layouts: dict[str, bytes] = {}
 
     def put_null_model(self, model: NullModel) -> None:
         """Keep a null model; events are compared again too."""

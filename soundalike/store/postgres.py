@@ -29,6 +29,7 @@ from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
 from soundalike.store.postgres_events import PostgresEvents
+from soundalike.store.postgres_maps import PostgresMaps
 from soundalike.store.postgres_normal import PostgresNormal
 from soundalike.store.postgres_searches import PostgresSearches
 from soundalike.store.postgres_speakers import PostgresSpeakers
@@ -55,7 +56,13 @@ def open_store(settings: Settings) -> PostgresStore:
 
 
 class PostgresStore(
-    PostgresAnnotations, PostgresSpeakers, PostgresNormal, PostgresSearches, PostgresEvents, Store
+    PostgresAnnotations,
+    PostgresSpeakers,
+    PostgresNormal,
+    PostgresSearches,
+    PostgresEvents,
+    PostgresMaps,
+    Store,
 ):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 

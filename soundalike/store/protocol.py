@@ -23,14 +23,15 @@ from soundalike.store.base import (
     StoreStatus,
 )
 from soundalike.store.event_models import EventModelStore
+from soundalike.store.map_layouts import MapStore
 from soundalike.store.named_searches import SearchStore
 from soundalike.store.normal_models import NormalStore
 from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, Protocol):
-    """Stores recordings in named collections, named searches, speakers, and models of what is normal.
+class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, Protocol):
+    """Stores recordings in named collections, searches, maps, speakers, and models of what is normal.
 
     Every call is one transaction.
     """

@@ -54,6 +54,7 @@ METHODS = {
         *("identify_speaker", "identify_speaker_upload", "verify_speaker", "verify_speaker_upload"),
         *("remove_speaker", "remove_utterance", "get_utterance_audio"),
     },
+    "map": {"get_map", "make_map"},
     "normal": {
         *("list_normal_models", "get_normal_model", "learn_normal", "remove_normal"),
         *("score_normal", "score_normal_upload", "list_normal_events", "get_normal_spectrogram"),
@@ -84,6 +85,7 @@ METHODS = {
         *("jina_searches", "jina_search_save", "jina_search_run", "jina_search_mark"),
         *("jina_search_undo", "jina_search_accept", "jina_search_export", "jina_search_import"),
         *("jina_search_remove", "jina_search_review", "jina_search_estimate"),
+        "jina_map",
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -46,6 +46,7 @@ ROOMS = (
     "evaluation",
     "speakers",
     "anomalies",
+    "maps",
     "doctor",
     "client",
     "cli",

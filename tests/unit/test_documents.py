@@ -42,6 +42,7 @@ COMMANDS = (
     "duplicates",
     "motifs",
     "searches",
+    "map",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {

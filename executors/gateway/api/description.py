@@ -33,6 +33,7 @@ _TAGS = {
     "indexing": "Upload or index recordings, and watch the job",
     "playback": "Play recordings and draw them",
     "searches": "Keep searches under names, with the decisions on what they find",
+    "map": "Show a collection as a map",
     "normal": "Learn what sounds normal, and find what does not",
     "speakers": "Enrol, identify and verify speakers",
     "service": "Health, metrics and the web page",

@@ -879,3 +879,13 @@ WHERE collection_id = %(collection)s AND label = %(label)s AND source = %(source
 -- name: keep_searches
 -- Moves named searches to a collection's successor.
 UPDATE soundalike.searches SET collection_id = %(other)s WHERE collection_id = %(collection)s;
+
+-- name: find_map_layout
+SELECT layout FROM soundalike.map_layouts WHERE collection_id = %(collection)s AND name = %(name)s;
+
+-- name: put_map_layout
+-- Nothing happens if the collection was deleted meanwhile.
+INSERT INTO soundalike.map_layouts (collection_id, name, layout)
+SELECT collection_id, %(name)s, %(layout)s FROM soundalike.collections
+WHERE collection_id = %(collection)s FOR KEY SHARE
+ON CONFLICT (collection_id, name) DO UPDATE SET made_at = now(), layout = excluded.layout;

@@ -20,6 +20,7 @@ COMMANDS = (
         "timeline",
         "duplicates",
         "motifs",
+        "map",
         "status",
         "doctor",
         "delete",

@@ -5,6 +5,7 @@ import { byId, el, put } from "./dom.js";
 import { leaveEvents, showEvents } from "./events.js";
 import { choose, showLibrary } from "./library.js";
 import { showNormal, takeRecording } from "./normal.js";
+import { showMap } from "./map.js";
 import * as options from "./options.js";
 import { forgetOld, keep } from "./query-files.js";
 import { setUpRecorder } from "./recorder.js";
@@ -16,7 +17,7 @@ import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
 import { leaveTimeline, showTimeline } from "./timeline.js";
 
-const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", timeline: "Over time · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
+const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", timeline: "Over time · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike", map: "Map · Soundalike" };
 /** Views that need neither labels nor folders. */
 const OTHERS = { events: showEvents, timeline: showTimeline, speakers: showSpeakers, normal: showNormal };
 let known = null;
@@ -43,6 +44,10 @@ async function show({ view, params }) {
   leaveTimeline(view);
   if (view in OTHERS) {
     await OTHERS[view](params);
+    return;
+  }
+  if (view === "map") {
+    await showMap(params);
     return;
   }
   const name = params.get("collection") || "";
