@@ -45,6 +45,8 @@ ROOMS = (
     "anomalies",
     "doctor",
     "client",
+    "display",
+    "library",
     "cli",
     "__main__",
 )
