@@ -124,6 +124,9 @@ def _shown(name: str, row: Mapping[str, Any]) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
+        if row.get("recorded_at_source") == "mtime":
+            # Copying a file may have changed it.
+            return ""
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if isinstance(value, float):
         return f"{value:.1f}" if name.endswith("_s") else f"{value:.3f}"

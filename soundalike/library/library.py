@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Unpack
 
 from soundalike.audio.allowed_roots import note_indexed
+from soundalike.client.sending import send
 from soundalike.clock.wall_clock import StartTimeRules
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.events.requests import EventOrder, EventsRequest
-from soundalike.indexing.items import mark_skipped
+from soundalike.indexing.items import IndexItem, IndexResult, mark_skipped
 from soundalike.indexing.pipeline import Pipeline
 from soundalike.library.analyses import Analyses
 from soundalike.library.asking import Asked, Filtering, Shown, examples_of, query_of
@@ -36,7 +37,7 @@ class Library(Analyses):
     ----------
     path_or_url : str or Path, optional
         Folder of an embedded database, a ``postgresql://`` URL, or the ``http(s)://`` URL of a running
-        service, which can be searched and asked for events. By default the same index as that of the
+        service, for `index`, `search` and `events` only. By default the same index as that of the
         command line.
     collection : str
         Name of the collection.
@@ -89,7 +90,7 @@ class Library(Analyses):
         Parameters
         ----------
         paths : str, Path, or iterable of them
-            Files, folders and glob patterns.
+            Files, folders and glob patterns. They are sent to a service.
         labels : str or mapping, optional
             One label for all files, or a label for each path of a file or folder. By default the name
             of the folder that holds each file.
@@ -115,18 +116,14 @@ class Library(Analyses):
         SoundalikeError
             The database or the encoder cannot be used, or a parameter is invalid.
         """
-        store = self.store
         files = sound_files(paths)
-        settings = self._place.settings
-        rules = StartTimeRules.described(settings.time_zone)
+        rules = StartTimeRules.described(self._place.settings.time_zone)
         items = items_of(files, labels, dict(tags or {}), recorded_at, rules)
         found = []
         if items:
-            spec = store.status(collection=self.collection).spec
-            encoder, plan = self._place.encoder(spec), self._place.plan(spec)
-            note_indexed(settings.data_dir, named_paths(paths, files))
-            pipeline = Pipeline(store, encoder, plan, self.collection, rules)
-            for number, result in enumerate(pipeline.index(items, checksum=checksum), start=1):
+            if self._place.service is None:
+                note_indexed(self._place.settings.data_dir, named_paths(paths, files))
+            for number, result in enumerate(self._indexed(items, rules, checksum=checksum), start=1):
                 found.append(mark_skipped(result, files))
                 on_progress(number, len(items))
         return IndexSummary(found, files.left_out)
@@ -262,6 +259,18 @@ class Library(Analyses):
         listener = self._listener() if has_sound and reread_s > 0 else None
         found = find_events(self.store, embedded, request, listener=listener)
         return Events(found, request.query, embedded.name, embedded.warnings)
+
+    def _indexed(
+        self, items: Sequence[IndexItem], rules: StartTimeRules, *, checksum: bool
+    ) -> Iterator[IndexResult]:
+        if self._place.service is not None:
+            if checksum:
+                raise ParameterError("checksum does not go with a service; leave it out")
+            return send(self._place.service, items, self.collection)
+        store = self.store
+        spec = store.status(collection=self.collection).spec
+        encoder, plan = self._place.encoder(spec), self._place.plan(spec)
+        return Pipeline(store, encoder, plan, self.collection, rules).index(items, checksum=checksum)
 
     def recordings(self, **filters: Unpack[Filtering]) -> Recordings:
         """Return the stored recordings by path; ``labels``, ``tags``, ``where`` and ``under`` select."""

@@ -69,8 +69,8 @@ class NormalSounds(Results[NormalRecording]):
     def title(self) -> str:
         """Name, size and threshold."""
         return (
-            f"model {self.name}: {self.outcome}, {counted(len(self), 'normal recording')}, threshold "
-            f"{self.threshold:.3f}, {self.false_alarm_rate:.1%} false alarms"
+            f"model {self.name}: {self.outcome}, {counted(len(self.model.recordings), 'recording')}, "
+            f"threshold {self.threshold:.3f}, {self.false_alarm_rate:.1%} false alarms"
         )
 
     def rows_of(self, item: NormalRecording) -> Iterator[Mapping[str, Any]]:

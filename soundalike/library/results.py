@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PICTURES = "soundalike.display.pictures"
 _Hit = TypeVar("_Hit", bound=Match | Event)
-_RECORDING = ("path", "label", "duration_s", "recorded_at", "tags", "recording_id")
+_RECORDING = ("path", "label", "duration_s", "recorded_at", "recorded_at_source", "tags", "recording_id")
 
 
 def pictures() -> Any:
@@ -95,7 +95,8 @@ class _Hits(Results[_Hit]):
 
     columns: ClassVar[tuple[str, ...]] = (
         *("score", "false_alarm_rate", "path", "label", "start_s", "end_s", "query_start_s"),
-        *("query_end_s", "occurred_at", "duration_s", "tags", "recording_id", "collection"),
+        *("query_end_s", "occurred_at", "recorded_at_source", "duration_s", "tags", "recording_id"),
+        "collection",
     )
     _kind = "hit"
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ from soundalike.errors import (
 )
 from soundalike.store import MemoryStore
 from tests.unit.library.conftest import RATE, rising
+
+if TYPE_CHECKING:
+    from tests.fixtures.pretender import Pretender
 
 
 def names(found: Any) -> list[str]:
@@ -321,3 +325,61 @@ def test_importing_the_library_imports_no_statistics_and_no_pictures():
     code = f"from soundalike import Library; import sys; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+ROW = {
+    "rank": 1,
+    "score": 0.9,
+    "false_alarm_rate": None,
+    "start_s": 0.0,
+    "end_s": 4.0,
+    "query_start_s": 0.0,
+    "query_end_s": 4.0,
+    "n_hits": 1,
+    "collection": "birds",
+    "recording_id": "00000000-0000-0000-0000-000000000001",
+    "uri": "/srv/owl.wav",
+    "duration_s": 4.0,
+    "label": "owl",
+    "tags": {},
+    "recorded_at": None,
+    "recorded_at_source": None,
+}
+
+
+def test_a_service_is_asked_for_matches_and_events(pretender: Pretender, sounds: Path):
+    answer = {"recording_id": None, "warnings": ["w"], "uri": "/srv/q.wav", "encoder": "e"}
+    service = Library(pretender.url, collection="birds")
+    pretender.will_answer({**answer, "matches": [ROW]})
+    found = service.search(sounds / "deep" / "deep0.wav", 3, like="/srv/owl.wav:0-4", labels="owl")
+    assert (names(found), found.warnings) == (["owl"], ("w",))
+    pretender.will_answer({**answer, "matches": [ROW]})
+    assert names(service.search(found[0])) == ["owl"]
+    pretender.will_answer({**answer, "matches": []})
+    assert len(service.search((rising(200, 400), RATE))) == 0
+    pretender.will_answer({**answer, "events": [ROW], "is_complete": True})
+    assert names(service.events(Query(text="an owl"))) == ["owl"]
+    bodies = [body for _, _, body in pretender.asked]
+    assert b"/srv/owl.wav:0-4" in bodies[0]
+    assert (sounds / "deep" / "deep0.wav").read_bytes() in bodies[0]
+    sent = json.loads(bodies[1])
+    assert (sent["recording_id"], sent["start_s"], sent["end_s"]) == (ROW["recording_id"], 0.0, 4.0)
+    assert sent["collection"] == "birds"
+    assert b"WAVE" in bodies[2]
+    assert json.loads(bodies[3])["text"] == "an owl"
+
+
+def test_files_are_sent_to_a_service(pretender: Pretender, copies: Path):
+    counts = dict.fromkeys(("added", "replaced", "unchanged", "pruned", "failed", "done"), 0)
+    job = {"id": "j", "state": "done", "total": 1, "finished_at": "2025-05-01T00:00:00Z"}
+    pretender.will_answer({**job, **counts, "unsearchable": 0, "errors": [], "warnings": []}, 202)
+    result = {**dict.fromkeys(("recording_id", "error", "error_code")), "n_windows": 1}
+    result |= {"uri": "/srv/uploads/1.wav", "outcome": "added", "duration_s": 4.0, "warnings": []}
+    pretender.will_answer({"files": [result]})
+    service = Library(pretender.url)
+    found = service.index(copies / "deep0.wav", labels="owl")
+    assert found.counts == {"added": 1}
+    assert found[0].uri == str(copies / "deep0.wav")
+    assert b"owl" in pretender.asked[0][2]
+    with pytest.raises(ParameterError, match="checksum"):
+        service.index(copies, checksum=True)
