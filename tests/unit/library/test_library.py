@@ -350,14 +350,13 @@ ROW = {
 def test_a_service_is_asked_for_matches_and_events(pretender: Pretender, sounds: Path):
     answer = {"recording_id": None, "warnings": ["w"], "uri": "/srv/q.wav", "encoder": "e"}
     service = Library(pretender.url, collection="birds")
-    pretender.will_answer({**answer, "matches": [ROW]})
+    for content in ({"matches": [ROW]}, {"matches": [ROW]}, {"matches": []}):
+        pretender.will_answer({**answer, **content})
+    pretender.will_answer({**answer, "events": [ROW], "is_complete": True})
     found = service.search(sounds / "deep" / "deep0.wav", 3, like="/srv/owl.wav:0-4", labels="owl")
     assert (names(found), found.warnings) == (["owl"], ("w",))
-    pretender.will_answer({**answer, "matches": [ROW]})
     assert names(service.search(found[0])) == ["owl"]
-    pretender.will_answer({**answer, "matches": []})
     assert len(service.search((rising(200, 400), RATE))) == 0
-    pretender.will_answer({**answer, "events": [ROW], "is_complete": True})
     assert names(service.events(Query(text="an owl"))) == ["owl"]
     bodies = [body for _, _, body in pretender.asked]
     assert b"/srv/owl.wav:0-4" in bodies[0]

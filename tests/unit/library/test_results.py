@@ -50,7 +50,7 @@ def test_a_table_has_all_rows_and_columns(library: Library, found: Matches):
     assert frame["rank"].tolist() == [1, 2, 3]
     assert library.recordings().to_pandas()["label"].value_counts().to_dict() == {"deep": 4, "high": 4}
     assert library.vectors().to_pandas()["vector"][0].shape == (512,)
-    assert library.search(Query(vector=np.ones(512)), min_score=1.0).to_pandas().shape == (0, 16)
+    assert library.search(Query(vector=np.ones(512)), min_score=1.0).to_pandas().shape == (0, 17)
 
 
 def test_every_kind_of_row_has_its_columns(library: Library, sounds: Path):
