@@ -137,7 +137,7 @@ class _Hits(Results[_Hit]):
         Raises
         ------
         ParameterError
-            The query is a vector, a text or a label.
+            The query is a vector, a text, a label, or has several examples.
         """
         hit = self[number]
         start_s, end_s = hit.query_start_s, hit.query_end_s
@@ -145,7 +145,10 @@ class _Hits(Results[_Hit]):
         if start_s is not None and end_s is not None:
             found = sound_of_query(self.query, self.name, start_s, end_s)
         if found is None:
-            raise ParameterError("the query has no sound; plot and play show the results")
+            raise ParameterError(
+                "the result names no part of the query: it is a vector, a text, or several examples; "
+                "plot and play show the result alone"
+            )
         return found
 
     def plot(self, number: int = 0, *, margin_s: float = 2.0) -> Picture:

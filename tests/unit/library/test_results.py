@@ -140,7 +140,7 @@ def test_sounds_and_scores_are_drawn(library: Library, found: Matches, sounds: P
 
 def test_pictures_of_other_things_are_refused(library: Library, sounds: Path, tmp_path: Path):
     found = library.search(Query(vector=np.ones(512)))
-    with pytest.raises(ParameterError, match="the query has no sound"):
+    with pytest.raises(ParameterError, match="names no part of the query"):
         found.compare()
     with pytest.raises(ParameterError, match="margins are -1"):
         found.plot(margin_s=-1)
