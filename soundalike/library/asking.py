@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack, get_type_hints
 
@@ -37,16 +37,16 @@ Shown: TypeAlias = "str | Path | Recording | Found"
 
 
 class Filtering(TypedDict, total=False):
-    """Filters of recordings; see `soundalike.search.requests.Narrowing`."""
+    """Filters of recordings, None for none; see `soundalike.search.requests.Narrowing`."""
 
-    labels: str | Sequence[str]
-    tags: Mapping[str, Any]
-    where: str | Sequence[str]
-    under: str | Path
-    since: str | datetime
-    until: str | datetime
-    time_of_day: str
-    time_zone: str
+    labels: str | Sequence[str] | None
+    tags: Mapping[str, Any] | None
+    where: str | Sequence[str] | None
+    under: str | Path | None
+    since: str | date | None
+    until: str | date | None
+    time_of_day: str | None
+    time_zone: str | None
 
 
 def filters_of(default_zone: str, **given: Unpack[Filtering]) -> Filters:
@@ -69,13 +69,13 @@ def filters_of(default_zone: str, **given: Unpack[Filtering]) -> Filters:
     known = get_type_hints(Filtering)
     if unknown := sorted(given.keys() - known.keys()):
         raise TypeError(f"unknown argument {unknown[0]!r}; filters are {', '.join(known)}")
-    values: dict[str, Any] = dict(given)
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     for name in ("labels", "where"):
         if name in values:
             values[name] = _several(values[name])
     for name in ("since", "until"):
-        if isinstance(values.get(name), datetime):
-            values[name] = values[name].isoformat()
+        if name in values:
+            values[name] = moment_text(values[name])
     if "under" in values:
         values["under"] = os.path.abspath(values["under"])
     return Narrowing(**values).filters(default_zone)
@@ -83,6 +83,11 @@ def filters_of(default_zone: str, **given: Unpack[Filtering]) -> Filters:
 
 def _several(value: str | Iterable[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def moment_text(value: str | date) -> str:
+    """Return a date or time as text in ISO 8601."""
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def query_of(asked: Asked, start_s: float | None = None, end_s: float | None = None) -> Query:
@@ -141,7 +146,11 @@ def sound_of(asked: object) -> str | Path | bytes:
         return asked
     if isinstance(asked, tuple) and len(asked) == 2 and not isinstance(asked[0], str | bytes):
         samples, rate = asked
-        return array_to_wav(np.asarray(samples), rate)
+        try:
+            array = np.asarray(samples)
+        except ValueError as exc:
+            raise ParameterError(f"the samples are not an array ({exc}); give (n,) numbers") from exc
+        return array_to_wav(array, rate)
     if isinstance(asked, np.ndarray):
         raise ParameterError(
             "an array does not hold its sample rate; give (samples, sample_rate), or a vector as "
@@ -153,7 +162,9 @@ def sound_of(asked: object) -> str | Path | bytes:
     )
 
 
-def examples_of(given: Shown | Sequence[Shown], name: str, *, is_remote: bool) -> tuple[Example, ...]:
+def examples_of(
+    given: Shown | Sequence[Shown] | None, name: str, *, is_remote: bool
+) -> tuple[Example, ...]:
     """Return right or wrong examples; `is_remote` leaves paths as they are.
 
     Raises
@@ -161,6 +172,8 @@ def examples_of(given: Shown | Sequence[Shown], name: str, *, is_remote: bool) -
     ParameterError
         One is of another type, or there are too many.
     """
+    if given is None:
+        return ()
     is_one = isinstance(given, str | Path) or _part_of(given) is not None
     shown: Sequence[Any] = [given] if is_one else list(given)  # type: ignore[arg-type]
     found: list[Example] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from soundalike.clock.wall_clock import StartTimeRules, parse_moment
 from soundalike.errors import AudioNotFound, ParameterError
 from soundalike.indexing.items import IndexItem, with_metadata
 from soundalike.indexing.metadata import find_tables, read_file_metadata
+from soundalike.library.asking import moment_text
 
 Paths = str | Path | Iterable[str | Path]
 #: One label for all files, or a label for each path: of a file, or of a folder for all files below it.
@@ -41,7 +42,10 @@ def sound_files(paths: Paths) -> FileList:
 
 def _listed(paths: Paths) -> list[str]:
     several: Iterable[str | Path] = [paths] if isinstance(paths, str | Path) else paths
-    return [os.path.expanduser(path) for path in several]
+    try:
+        return [os.path.expanduser(path) for path in several]
+    except TypeError as exc:
+        raise ParameterError(f"paths cannot be read ({exc}); give a path or a list of paths") from exc
 
 
 def named_paths(paths: Paths, files: FileList) -> list[str | Path]:
@@ -61,7 +65,7 @@ def items_of(
     files: FileList,
     labels: Labels | None,
     tags: Mapping[str, Any],
-    recorded_at: str | datetime | None,
+    recorded_at: str | date | None,
     rules: StartTimeRules,
 ) -> list[IndexItem]:
     """Return the files to index; tables beside the files override what is given for all.
@@ -73,10 +77,11 @@ def items_of(
     MetadataError
         A table cannot be read.
     """
-    began = recorded_at
-    if began is not None:
-        text = began.isoformat() if isinstance(began, datetime) else began
-        began = parse_moment(text, rules.zone, "recorded_at")
+    if not isinstance(tags, Mapping):
+        raise ParameterError(f"tags is a {type(tags).__name__}; give a mapping from names to values")
+    began = None
+    if recorded_at is not None:
+        began = parse_moment(moment_text(recorded_at), rules.zone, "recorded_at")
     label_of = _label_of(files.files, labels)
     items = [IndexItem(str(path), label_of.get(path), tags, began) for path in files.files]
     tables = find_tables(files)
@@ -94,12 +99,11 @@ def _label_of(files: Sequence[Path], labels: Labels | None) -> dict[Path, str]:
         return {}
     if isinstance(labels, str):
         return dict.fromkeys(files, labels)
-    if not isinstance(labels, Mapping):
+    if not isinstance(labels, Mapping) or not all(isinstance(each, str) for each in labels.values()):
         raise ParameterError(
-            f"labels is a {type(labels).__name__}; give one label for all files, or a mapping from "
-            "paths to labels"
+            f"labels is {labels!r}; give one text for all files, or a mapping from paths to texts"
         )
-    by_path = {Path(os.path.abspath(path)): label for path, label in labels.items()}
+    by_path = {Path(os.path.abspath(os.path.expanduser(path))): label for path, label in labels.items()}
     found: dict[Path, str] = {}
     used: set[Path] = set()
     for file in files:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -81,7 +82,7 @@ class Library(Analyses):
         *,
         labels: Labels | None = None,
         tags: Mapping[str, Any] | None = None,
-        recorded_at: str | datetime | None = None,
+        recorded_at: str | date | None = None,
         checksum: bool = False,
         on_progress: OnProgress = lambda done, total: None,
     ) -> IndexSummary:
@@ -96,7 +97,7 @@ class Library(Analyses):
             of the folder that holds each file.
         tags : mapping, optional
             Tags of all files.
-        recorded_at : str or datetime, optional
+        recorded_at : str, date or datetime, optional
             When all these files began.
         checksum : bool
             Read every file, even if its stored size and modification time are unchanged.
@@ -118,7 +119,7 @@ class Library(Analyses):
         """
         files = sound_files(paths)
         rules = StartTimeRules.described(self._place.settings.time_zone)
-        items = items_of(files, labels, dict(tags or {}), recorded_at, rules)
+        items = items_of(files, labels, {} if tags is None else tags, recorded_at, rules)
         found = []
         if items:
             if self._place.service is None:
@@ -135,8 +136,8 @@ class Library(Analyses):
         *,
         start_s: float | None = None,
         end_s: float | None = None,
-        like: Shown | Sequence[Shown] = (),
-        unlike: Shown | Sequence[Shown] = (),
+        like: Shown | Sequence[Shown] | None = None,
+        unlike: Shown | Sequence[Shown] | None = None,
         max_false_alarms: float | None = SearchRequest.max_false_alarms,
         min_score: float = SearchRequest.min_score,
         exclude_self: bool = SearchRequest.exclude_self,
@@ -156,7 +157,7 @@ class Library(Analyses):
             Maximum number of matches, 1 to 1000.
         start_s, end_s : float, optional
             Search with this part of the query.
-        like, unlike : sequence
+        like, unlike : optional
             Further right and wrong examples: stored recordings, results, or paths like
             ``"pond.flac:10-14"``.
         max_false_alarms : float, optional
@@ -187,7 +188,7 @@ class Library(Analyses):
             query_of(query, start_s, end_s),
             self._filters(filters),
             exclude_self,
-            top_k,
+            operator.index(top_k),
             min_score,
             (collections,) if isinstance(collections, str) else tuple(collections) or (self.collection,),
             group_by,

@@ -112,13 +112,19 @@ def find_place(
     if text.startswith(_DATABASES):
         settings = replace(settings, database_url=text)
     elif path_or_url is not None:
-        settings = replace(settings.moved_to(_folder(path_or_url)), database_url=None)
+        settings = _moved(settings, _folder(path_or_url))
     if model is not None:
         check_model(model, settings.weights_dir, "model")
     place = Place(settings, None, model, window_s, stride_s)
     # Numbers that cannot be used are refused now, not at the first search.
     place.plan(None)
     return place
+
+
+def _moved(settings: Settings, folder: Path) -> Settings:
+    """Return the settings of a folder; the installed models stay, unless the folder has its own."""
+    moved = replace(settings.moved_to(folder), database_url=None)
+    return moved if moved.weights_dir.is_dir() else replace(moved, weights_dir=settings.weights_dir)
 
 
 def _folder(path: str | Path) -> Path:

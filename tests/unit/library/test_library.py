@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,12 @@ def test_a_table_beside_the_files_overrides_labels(in_memory: None, copies: Path
         ([], {}, AudioNotFound),
         (".", {"labels": {"gone.wav": "owl"}}, ParameterError),
         (".", {"labels": ["owl"]}, ParameterError),
+        (".", {"labels": {".": 3}}, ParameterError),
+        (".", {"tags": ["owl"]}, ParameterError),
         (".", {"recorded_at": "noon"}, ParameterError),
+        (".", {"recorded_at": 3}, ParameterError),
+        (None, {}, ParameterError),
+        ([None], {}, ParameterError),
     ],
 )
 def test_bad_paths_and_labels_are_refused(
@@ -145,6 +150,8 @@ def test_queries_are_paths_arrays_bytes_and_results(library: Library, sounds: Pa
         (Query(vector=[1.0]), {"start_s": 1.0}, "no time axis"),
         ("match", {"start_s": 1.0}, "part already"),
         (np.zeros((3, 2)), {"end_s": 0.5}, "sample rate"),
+        (([[1.0], [1.0, 2.0]], RATE), {}, "not an array"),
+        ((["a"], RATE), {}, "samples are"),
     ],
 )
 def test_other_queries_are_refused(library: Library, sounds: Path, query: Any, part: Any, said: str):
@@ -183,6 +190,10 @@ def test_filters_are_those_of_the_command_line(library: Library, sounds: Path):
     assert len(library.search(path, labels=("deep", "high"))) == 8
     assert len(library.search(path, under=sounds / "high")) == 4
     assert len(library.search(path, since=datetime(2100, 1, 1, tzinfo=UTC))) == 0
+    assert len(library.search(path, since=date(2100, 1, 1), labels=None, like=None)) == 0
+    assert len(library.search(path, np.int64(2))) == 2
+    with pytest.raises(TypeError, match="integer"):
+        library.search(path, 2.0)  # type: ignore[arg-type]
     assert len(library.search(path, min_score=0.999, exclude_self=True)) == 0
     assert len(library.search(path, group_by="label")) == 2
     with pytest.raises(TypeError, match="unknown argument 'label'; filters are labels"):
@@ -281,6 +292,13 @@ def test_a_folder_of_other_files_is_not_taken_for_an_index(sounds: Path, tmp_pat
     (tmp_path / ".hidden").touch()
     (tmp_path / "weights").mkdir()
     assert repr(Library(tmp_path, "birds")) == f"Library({str(tmp_path)!r}, collection='birds')"
+
+
+def test_models_are_those_of_the_user_unless_the_folder_has_its_own(tmp_path: Path, clean_environ: Path):
+    assert Library(tmp_path / "new")._place.settings.weights_dir == clean_environ / "weights"
+    (tmp_path / "own" / "weights").mkdir(parents=True)
+    settings = Library(tmp_path / "own")._place.settings
+    assert (settings.weights_dir, settings.data_dir) == (tmp_path / "own/weights", tmp_path / "own")
 
 
 def test_a_password_is_not_shown():
