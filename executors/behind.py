@@ -34,6 +34,7 @@ from executors.messages.listings import (
     RemovedAnnotationsDoc,
     StoredDoc,
 )
+from executors.messages.maps import MapDoc
 from executors.messages.normal import (
     NormalModelDoc,
     NormalScoreDoc,
@@ -78,6 +79,7 @@ _STORED: _Documents = {
     "speakers": SpeakerDoc,
     "utterances": UtteranceDoc,
     "remove_speaker": RemovedDoc,
+    "map": MapDoc,
     "normal_models": NormalModelDoc,
     "normal_learn": NormalModelDoc,
     "normal_score": NormalScoreDoc,

@@ -12,6 +12,7 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"), ("library", "the Python face")),
     (("doctor", "checks"), ("client", "running service"), ("display", "tables, pictures, players")),
+    (("maps", "similar sounds close together"),),
     (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
     (("evaluation", "measures"), ("archive", "export, import")),
     (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),

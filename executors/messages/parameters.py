@@ -18,6 +18,7 @@ from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
+from soundalike.maps.requests import MapRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_PAGE
 from soundalike.search.examples import Example, parse_examples
@@ -345,6 +346,24 @@ class NormalScoreParameters(NormalParameters, IndexParameters):
     """Parameters of ``/normal_score``; the windows must be those of the model."""
 
 
+class MapParameters(CollectionParameters):
+    """Parameters of ``/map``."""
+
+    points: str = pydantic_field(MapRequest, "points")
+    method: str = pydantic_field(MapRequest, "method")
+    neighbours: int = pydantic_field(MapRequest, "neighbours")
+    seed: int = pydantic_field(MapRequest, "seed")
+    max_points: int = pydantic_field(MapRequest, "max_points")
+    min_cluster: Optional[int] = pydantic_field(MapRequest, "min_cluster")
+    refit: bool = pydantic_field(MapRequest, "refit")
+    normal: Optional[str] = pydantic_field(MapRequest, "normal")
+
+    @property
+    def request(self) -> MapRequest:
+        """The core's request."""
+        return MapRequest(**self.model_dump())
+
+
 class NormalEventsParameters(NormalParameters):
     """Parameters of ``/normal_events``."""
 
@@ -383,6 +402,7 @@ PARAMETERS: Dict[str, Type[RequestParameters]] = {
     "speakers": SpeakersParameters,
     "utterances": UtterancesParameters,
     "remove_speaker": RemoveSpeakerParameters,
+    "map": MapParameters,
     "normal_models": NormalModelsParameters,
     "normal_learn": NormalLearnParameters,
     "normal_score": NormalScoreParameters,

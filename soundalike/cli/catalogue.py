@@ -23,6 +23,7 @@ CATALOGUE = {
     "timeline": Entry("timeline:command", "count similar sounds over time"),
     "duplicates": Entry("duplicates:command", "find copies of recordings, and suggest which to keep"),
     "motifs": Entry("motifs:command", "list sounds that occur again and again, without a query"),
+    "map": Entry("map:command", "draw a collection as a map: similar recordings close together"),
     "status": Entry("status:command", "show the size, the encoder and the place of the index"),
     "doctor": Entry("doctor:command", "check the installation and suggest fixes"),
     "delete": Entry("delete:command", "remove files, folders or recordings"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from soundalike.events.types import FoundEvents, event_from_json
 from soundalike.filters import Filters
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.requests import IndexRequest, VectorsRequest
+from soundalike.maps.requests import MAP_FIELDS, MapRequest
 from soundalike.search.find import Answer
 from soundalike.search.match_json import match_from_json
 from soundalike.search.queries import Query
@@ -170,6 +171,13 @@ class Service:
             name = _name_of(query, found, on_server=on_server)
             events = [event_from_json(row) for row in found["events"]]
             return FoundEvents(name, found["encoder"] or "", events, tuple(warnings))
+
+    def map(self, request: MapRequest) -> dict[str, Any]:
+        """Return the map of a collection, as `SoundMap.to_json` does; times in the service's zone."""
+        given = {name: value for name, value in asdict(request).items() if value is not None}
+        found = self._connection.post("/api/map", given)
+        with self._connection.expected_form():
+            return {name: found[name] for name in MAP_FIELDS}
 
     def status(self, collection: str) -> dict[str, Any]:
         """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""

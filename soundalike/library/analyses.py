@@ -1,4 +1,4 @@
-"""The methods of a library that need no query: vectors, normal sounds, repeated sounds.
+"""The methods of a library that need no query: vectors, normal and repeated sounds, maps.
 
 The modules of statistics take seconds to import; each is imported where it is used.
 """
@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from soundalike.anomalies.requests import LearnRequest
+from soundalike.clock.start_time.zones import zone_named
 from soundalike.encoders.base import index_spec
 from soundalike.errors import ParameterError
 from soundalike.library.asking import Filtering, sound_of
 from soundalike.library.indexing import Paths, needed_files
 from soundalike.library.opened import Opened
 from soundalike.library.results import Duplicates, EmbeddedPart, Motifs, Vectors
+from soundalike.maps.requests import MapRequest
 from soundalike.repeats.requests import DuplicatesRequest, MotifsRequest
 
 if TYPE_CHECKING:
+    from soundalike.library.mapping import MapPoints
     from soundalike.library.normal import NormalScores, NormalSounds
 
 
@@ -183,3 +186,48 @@ class Analyses(Opened):
         request = MotifsRequest(prefix, min_count, limit, reread_s, self.collection)
         listener = self._listener() if reread_s > 0 else None
         return Motifs(find_motifs(self.store, request, listener=listener))
+
+    def map(
+        self,
+        *,
+        points: str = MapRequest.points,
+        method: str = MapRequest.method,
+        neighbours: int = MapRequest.neighbours,
+        seed: int = MapRequest.seed,
+        max_points: int = MapRequest.max_points,
+        min_cluster: int | None = MapRequest.min_cluster,
+        refit: bool = MapRequest.refit,
+        normal: str | None = MapRequest.normal,
+    ) -> MapPoints:
+        """Lay out all recordings or windows so that similar ones lie close together.
+
+        Parameters
+        ----------
+        points, method, neighbours, seed, max_points, min_cluster, refit, normal
+            As for `soundalike.maps.requests.MapRequest`.
+
+        Raises
+        ------
+        IndexEmpty
+            The collection does not exist, or has no searchable recording.
+        ParameterError
+            A value is out of its range, or the method needs umap-learn, which is not installed.
+        """
+        from soundalike.library.mapping import MapPoints
+        from soundalike.maps.build import make_map
+
+        request = MapRequest(
+            collection=self.collection,
+            points=points,
+            method=method,
+            neighbours=neighbours,
+            seed=seed,
+            max_points=max_points,
+            min_cluster=min_cluster,
+            refit=refit,
+            normal=normal,
+        )
+        if self._place.service is not None:
+            return MapPoints(self._place.service.map(request))
+        found = make_map(self.store, request)
+        return MapPoints(found.to_json(zone_named(self._place.settings.time_zone)), found)

@@ -38,7 +38,7 @@ class Library(Analyses):
     ----------
     path_or_url : str or Path, optional
         Folder of an embedded database, a ``postgresql://`` URL, or the ``http(s)://`` URL of a running
-        service, for `index`, `search` and `events` only. By default the same index as that of the
+        service, for `index`, `search`, `events` and `map` only. By default the same index as that of the
         command line.
     collection : str
         Name of the collection.

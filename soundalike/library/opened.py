@@ -60,7 +60,7 @@ class Opened:
         """
         if self._place.service is not None:
             raise ParameterError(
-                "a service can be used for index, search and events only; open a folder or a database"
+                "a service is for index, search, events and map only; open a folder or a database"
             )
         return self._place.store
 

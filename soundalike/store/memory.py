@@ -299,6 +299,16 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         found = self._find(collection)
         return self._null_models.current(found) if found else None
 
+    def map_layout(self, name: str, *, collection: str = DEFAULT_COLLECTION) -> bytes | None:
+        """Return the layout of a map; None if there is none."""
+        found = self._find(collection)
+        return found.map_layouts.get(name) if found else None
+
+    def save_map_layout(self, name: str, layout: bytes, *, collection: str = DEFAULT_COLLECTION) -> None:
+        """Store the layout of a map in place of an earlier one."""
+        if found := self._find(collection):
+            found.map_layouts[name] = layout
+
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Renew the scores of unrelated recordings; a store in memory has no index."""
         self._null_models.renew(self._existing(collection))

@@ -71,6 +71,7 @@ class MemoryCollection:
         self.annotations: list[StoredAnnotation] = []
         self._last_annotation = 0
         self.null_model: NullModel | None = None
+        self.map_layouts: dict[str, bytes] = {}
 
     def add(self, entry: Entry) -> Outcome:
         """Store a recording."""

@@ -22,13 +22,14 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.map_layouts import MapStore
 from soundalike.store.normal_models import NormalStore
 from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(SpeakerStore, NormalStore, Protocol):
-    """Stores recordings in named collections, speakers, and models of what is normal.
+class Store(SpeakerStore, NormalStore, MapStore, Protocol):
+    """Stores recordings in named collections, layouts of maps, speakers, and models of what is normal.
 
     Every call is one transaction.
     """

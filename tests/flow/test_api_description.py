@@ -54,6 +54,7 @@ METHODS = {
         *("identify_speaker", "identify_speaker_upload", "verify_speaker", "verify_speaker_upload"),
         *("remove_speaker", "remove_utterance", "get_utterance_audio"),
     },
+    "map": {"get_map", "make_map"},
     "normal": {
         *("list_normal_models", "get_normal_model", "learn_normal", "remove_normal"),
         *("score_normal", "score_normal_upload", "list_normal_events", "get_normal_spectrogram"),
@@ -76,6 +77,7 @@ METHODS = {
         "jina_remove_speaker",
         *("jina_normal_models", "jina_normal_learn", "jina_normal_score", "jina_normal_events"),
         "jina_normal_remove",
+        "jina_map",
     },
 }
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}

@@ -275,7 +275,7 @@ def test_the_python_of_the_page_on_the_api_runs_in_order(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
     blocks = _python_blocks("python-api.md")
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     # In place of a server of its own.
     blocks[0] = blocks[0].replace('Library("my-index")', 'Library(collection="page")')
     names: dict[str, Any] = {}
@@ -292,7 +292,7 @@ def test_the_python_of_the_page_on_the_api_runs_in_order(
         f"{folder / 'toy-data' / name} (4, 512)" for name in ("siren/siren_1.mp3", "rain/rain_1.mp3")
     ]
     assert (names["row"]["label"], names["vectors"].values.shape) == ("siren", (16, 512))
-    for name in ("compare.png", "match.png", "scores.png"):
+    for name in ("compare.png", "match.png", "scores.png", "map.png", "map.html"):
         assert (folder / name).stat().st_size > 1_000
 
 

@@ -169,6 +169,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "list_utterances": _NAMED,
     "uri_of_utterance": {"recording_id": _ID, "speaker": 1},
     "remove_utterance": {**_NAMED, "recording_id": _ID},
+    "find_map_layout": {**_COLLECTION, "name": "recordings-pca-15-0"},
+    "put_map_layout": {**_COLLECTION, "name": "recordings-pca-15-0", "layout": b"npz"},
     "list_normal_models": {},
     "find_normal_model": _NAMED,
     "share_normal_model": _NAMED,

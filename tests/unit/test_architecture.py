@@ -43,6 +43,7 @@ ROOMS = (
     "evaluation",
     "speakers",
     "anomalies",
+    "maps",
     "doctor",
     "client",
     "display",

@@ -32,6 +32,7 @@ _TAGS = {
     "library": "List, count and delete recordings",
     "indexing": "Upload or index recordings, and watch the job",
     "playback": "Play recordings and draw them",
+    "map": "Show a collection as a map",
     "normal": "Learn what sounds normal, and find what does not",
     "speakers": "Enrol, identify and verify speakers",
     "service": "Health, metrics and the web page",

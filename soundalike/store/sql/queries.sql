@@ -790,3 +790,13 @@ WHERE w.name = %(name)s AND NOT w.is_told ORDER BY e.occurred_at, e.event_id;
 
 -- name: mark_told
 UPDATE soundalike.watched_files SET is_told = true WHERE event_id = %(event_id)s;
+
+-- name: find_map_layout
+SELECT layout FROM soundalike.map_layouts WHERE collection_id = %(collection)s AND name = %(name)s;
+
+-- name: put_map_layout
+-- Nothing happens if the collection was deleted meanwhile.
+INSERT INTO soundalike.map_layouts (collection_id, name, layout)
+SELECT collection_id, %(name)s, %(layout)s FROM soundalike.collections
+WHERE collection_id = %(collection)s FOR KEY SHARE
+ON CONFLICT (collection_id, name) DO UPDATE SET made_at = now(), layout = excluded.layout;

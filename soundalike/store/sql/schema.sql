@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (8);
+INSERT INTO soundalike.schema_version (version) VALUES (12);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -166,3 +166,14 @@ BEGIN
                                   create_default_indexes => false);
     END IF;
 END $$;
+
+-- One row per layout of a collection's map; see docs/map.md. Places of points stay until a layout is made again.
+CREATE TABLE soundalike.map_layouts (
+    collection_id integer NOT NULL REFERENCES soundalike.collections ON DELETE CASCADE,
+    -- Kind of points, method, neighbours and seed.
+    name text COLLATE "C" NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now(),
+    -- The points that the layout was made from and their places, as NumPy's npz.
+    layout bytea NOT NULL,
+    PRIMARY KEY (collection_id, name)
+);

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ from soundalike.library.results import Duplicates, Matches, Motifs, Recordings
 from soundalike.repeats.motifs import Motif
 from soundalike.types import Match, Recording
 from tests.unit.library.conftest import RATE
+
+if TYPE_CHECKING:
+    from tests.fixtures.pretender import Pretender
 
 
 @pytest.fixture
@@ -196,3 +200,33 @@ def test_copies_and_motifs_are_shown(in_memory: None, copies: Path):
         assert len(library.search(motifs[0], 2)) == 2
         assert len(library.search(found[0][1], 2)) == 2
     assert Duplicates([]).to_pandas().empty
+
+
+def test_a_map_is_shown_and_saved(library: Library, tmp_path: Path):
+    found = library.map(method="pca", min_cluster=3)
+    assert repr(found).startswith("8 recordings by pca, 2 clusters\n")
+    frame = found.to_pandas()
+    assert frame.groupby("label")["cluster"].nunique().to_dict() == {"deep": 1, "high": 1}
+    assert frame[["x", "y"]].abs().max().max() <= 1
+    assert is_picture(found.plot())
+    assert is_picture(found.plot("cluster"))
+    assert found.play(3).content
+    assert "deep0.wav" in found.save(tmp_path / "map.html").read_text()
+    windows = library.map(method="pca", points="windows")
+    assert windows.title.startswith("8 windows by pca")
+    for refused in (
+        lambda: found.plot("score"),  # type: ignore[arg-type]
+        lambda: found.save(tmp_path / "gone" / "map.html"),
+        lambda: library.map(method="best"),
+    ):
+        with pytest.raises(ParameterError):
+            refused()
+
+
+def test_the_map_of_a_service_is_shown(pretender: Pretender, library: Library, tmp_path: Path):
+    here = library.map(method="pca", min_cluster=3)
+    pretender.will_answer(dict(here.data))
+    found = Library(pretender.url, "birds").map(method="pca", min_cluster=3)
+    assert found.to_pandas().equals(here.to_pandas())
+    assert json.loads(pretender.asked[0][2])["collection"] == "birds"
+    assert found.save(tmp_path / "map.html").stat().st_size > 10_000

@@ -4,6 +4,7 @@ import { byId, el, put } from "./dom.js";
 import { leaveEvents, showEvents } from "./events.js";
 import { choose, showLibrary } from "./library.js";
 import { showNormal, takeRecording } from "./normal.js";
+import { showMap } from "./map.js";
 import * as options from "./options.js";
 import { forgetOld, keep } from "./query-files.js";
 import { setUpRecorder } from "./recorder.js";
@@ -14,7 +15,7 @@ import * as service from "./service.js";
 import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
 
-const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
+const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike", map: "Map · Soundalike" };
 let known = null;
 let shownView = null;
 
@@ -43,6 +44,10 @@ async function show({ view, params }) {
   }
   if (view === "normal") {
     await showNormal();
+    return;
+  }
+  if (view === "map") {
+    await showMap(params);
     return;
   }
   const name = params.get("collection") || "";

@@ -18,6 +18,10 @@ const START = { key: null, sound: null };
 let held = START;
 let running = null;
 let giveBack = null;
+let last = [];
+
+/** @returns {object[]} the matches of the last search */
+export const lastMatches = () => last;
 
 /** Show the query of the address and its results, or how to begin. */
 export async function showSearch(params) {
@@ -83,6 +87,7 @@ async function search(sound, params) {
 
 function showAnswer(found, sound, params) {
   clear();
+  last = found.matches;
   if (!found.matches.length) return showNothing(params);
   const place = el("div", {});
   const [best] = found.matches;
