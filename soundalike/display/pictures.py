@@ -128,7 +128,7 @@ def plot_points(points: npt.ArrayLike, groups: Sequence[str]) -> Picture:
     figure = _figure(5.0)
     axes = figure.subplots()
     places = np.asarray(points, dtype=float).reshape(-1, 2)
-    for number, kind in enumerate(dict.fromkeys(groups)):
+    for number, kind in enumerate(sorted(set(groups))):
         rows = [group == kind for group in groups]
         marker = "os^Dv"[number // 10 % 5]
         axes.scatter(places[rows, 0], places[rows, 1], s=24, marker=marker, label=_plain(kind) or "none")
