@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from soundalike.indexing.requests import IndexRequest
 
 #: Options that do not go with a service, with files that are sent, and with folders of its own.
-_LOCAL = {"time_patterns": "--time-pattern", "checksum": "--checksum", "dry_run": "--dry-run"}
+_LOCAL = {
+    "time_patterns": "--time-pattern",
+    "checksum": "--checksum",
+    "dry_run": "--dry-run",
+    "workers": "--workers",
+    "dask": "--dask",
+}
 _NOT_SENT = {"prune": "--prune without --on-server"}
 _NOT_THERE = {
     "tags": "--tag with --on-server",

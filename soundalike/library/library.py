@@ -15,6 +15,7 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.indexing.items import IndexItem, IndexResult, mark_skipped
+from soundalike.indexing.loading import begin_load
 from soundalike.indexing.pipeline import Pipeline
 from soundalike.library.analyses import Analyses
 from soundalike.library.asking import Asked, Filtering, Shown, examples_of, query_of
@@ -271,7 +272,9 @@ class Library(Analyses):
         store = self.store
         spec = store.status(collection=self.collection).spec
         encoder, plan = self._place.encoder(spec), self._place.plan(spec)
-        return Pipeline(store, encoder, plan, self.collection, rules).index(items, checksum=checksum)
+        pipeline = Pipeline(store, encoder, plan, self.collection, rules)
+        begin_load(pipeline, items)
+        return pipeline.index(items, checksum=checksum)
 
     def recordings(self, **filters: Unpack[Filtering]) -> Recordings:
         """Return the stored recordings by path; ``labels``, ``tags``, ``where`` and ``under`` select."""

@@ -309,6 +309,11 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         if found := self._find(collection):
             found.map_layouts[name] = layout
 
+    def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
+        """Return False: a store in memory has no index."""
+        del collection
+        return False
+
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Renew the scores of unrelated recordings; a store in memory has no index."""
         self._null_models.renew(self._existing(collection))

@@ -77,6 +77,7 @@ NOT_RUN = {
     "python -m build": "a maintainer's commands: docs/release.md",
     "soundalike normal": "needs a machine's normal sounds: tests/acceptance/test_normal.py",
     "evaluate --anomaly": "needs folders of a machine: tests/acceptance/test_normal.py",
+    "--workers 2": "starts Dask: tests/acceptance/test_cluster.py",
     "soundalike duplicates": "needs copies: tests/acceptance/test_duplicates.py",
     "soundalike motifs --under": "needs hours of sound: tests/acceptance/test_motifs.py",
     "models add voxceleb": "needs a file of another project: tests/acceptance/test_models.py",
