@@ -39,6 +39,7 @@ COMMANDS = (
     "normal",
     "duplicates",
     "motifs",
+    "map",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {

@@ -19,6 +19,7 @@ COMMANDS = (
         "timeline",
         "duplicates",
         "motifs",
+        "map",
         "status",
         "doctor",
         "delete",

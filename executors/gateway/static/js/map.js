@@ -81,7 +81,7 @@ function similar({ columns, points }, number) {
 
 /** A spectrogram that is fetched when it is looked at for a while. */
 function picture(sound, start, end) {
-  const image = el("img", { class: "map-picture", alt: "", width: WIDTH, height: HEIGHT, hidden: true });
+  const image = el("img", { class: "map-picture", alt: "Spectrogram", width: WIDTH, height: HEIGHT, hidden: true });
   setTimeout(async () => {
     if (!image.isConnected) return;
     const query = withCollection({ start, end: Math.min(end, start + 60), width: WIDTH, height: HEIGHT });
