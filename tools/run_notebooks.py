@@ -21,8 +21,12 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-#: So that outputs do not depend on installed models.
-SETTINGS = {"SOUNDALIKE_MODEL": "logmel-modulation"}
+#: Outputs must not depend on installed models. Matrices are small: threads would wait for each other.
+SETTINGS = {
+    "SOUNDALIKE_MODEL": "logmel-modulation",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 _TIMEOUT_S = 300
 _COLOURS, _WIDTH = 48, 640
 
