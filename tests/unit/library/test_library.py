@@ -24,6 +24,7 @@ from soundalike.errors import (
     ServiceError,
 )
 from soundalike.store import MemoryStore
+from tests.fixtures.films import write_mute_film
 from tests.unit.library.conftest import RATE, rising
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ def names(found: Any) -> list[str]:
     return [Path(getattr(one, "recording", one).uri).stem for one in found]
 
 
-def test_files_are_indexed_and_failures_are_reported(in_memory: None, sounds: Path, capsys: Any):
+def test_files_are_indexed_and_failures_are_reported(
+    in_memory: None, sounds: Path, tmp_path: Path, capsys: Any
+):
     seen: list[tuple[int, int]] = []
-    with Library("new") as library:
+    with Library(tmp_path / "new") as library:
         first = library.index(sounds, on_progress=lambda *at: seen.append(at))
         again = library.index([sounds / "deep", str(sounds / "high" / "*.wav")])
     assert first.counts == {"added": 8, "failed": 1}
@@ -108,6 +111,13 @@ def test_bad_paths_and_labels_are_refused(
     monkeypatch.chdir(copies)
     with Library() as library, pytest.raises(error):
         library.index(paths, **options)
+
+
+def test_a_film_without_sound_is_skipped(in_memory: None, copies: Path):
+    write_mute_film(copies / "film.mp4")
+    with Library() as library:
+        assert library.index(copies).counts == {"added": 4, "skipped": 1}
+        assert library.index(copies / "film.mp4").counts == {"failed": 1}
 
 
 def test_a_folder_without_sounds_gives_an_empty_summary(in_memory: None, tmp_path: Path):
