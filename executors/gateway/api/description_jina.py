@@ -54,7 +54,7 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "verify": ("Verify a speaker", {"data": _QUERY, "parameters": {"speaker": SPEAKER}}),
     "speakers": ("List speakers", {"data": []}),
     "utterances": ("List a speaker's recordings", {"data": [], "parameters": {"speaker": SPEAKER}}),
-    "map": ("Make the map of a collection", {"data": [], "parameters": {"method": "pca"}}),
+    "map": ("Draw the map of a collection", {"data": [], "parameters": {"method": "pca"}}),
     "normal_models": ("List models of what is normal", {"data": []}),
     "normal_learn": (
         "Learn what is normal",

@@ -100,7 +100,7 @@ async def get_map(
     response_model=SoundMap,
     responses=problems(*BODY, 404, 409),
     openapi_extra=body(JSON, "MapBody", {"method": "pca"}),
-    summary="Make the map of a collection",
+    summary="Draw the map of a collection",
 )
 async def make_map(context: GivenContext, request: MapBody) -> Response:
     """Return the same, with more options; `refit` lays everything out again."""

@@ -107,6 +107,8 @@ function hits({ columns, points }) {
   return [found, `${found.length === 1 ? "hit" : "hits"} of the last search, ringed`];
 }
 
+// Recordings may have been added or deleted.
+addEventListener("library-changed", () => (shown = null));
 byId("map-points").addEventListener("change", ({ target }) => {
   keep({ points: target.value === "windows" ? "windows" : null });
   showMap(current().params);
