@@ -10,8 +10,8 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 
 #: Rooms of `soundalike/` by floor, the top one first. A room imports from lower floors only.
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
-    (("cli", "the command line"),),
-    (("doctor", "checks"), ("client", "running service")),
+    (("cli", "the command line"), ("library", "the Python face")),
+    (("doctor", "checks"), ("client", "running service"), ("display", "tables, pictures, players")),
     (("maps", "similar sounds close together"),),
     (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
     (("evaluation", "measures"), ("archive", "export, import"), ("cluster", "Dask")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from soundalike.audio.sources import resolve_path, uri_of
+from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.client.speakers import RemoteSpeakers
@@ -347,7 +348,11 @@ class Service:
         given = {name: value for name, value in values.items() if value is not None}
         if query.source is None:
             return self._connection.post(path, given)
-        assert not isinstance(query.source, bytes)
+        if isinstance(query.source, bytes):
+            with tempfile.NamedTemporaryFile(prefix="query-") as upload:
+                upload.write(query.source)
+                upload.flush()
+                return self._connection.post(path, Form(_texts(given), [("file", Path(upload.name))]))
         if on_server:
             return self._connection.post(path, {**given, "uri": str(query.source)})
         file = resolve_path(query.source)
@@ -386,7 +391,8 @@ def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
     """Return the name of a query; the service does not know the path of an uploaded file."""
     if query.source is None or on_server:
         return found["uri"] or query.text or ""
-    assert not isinstance(query.source, bytes)
+    if isinstance(query.source, bytes):
+        return f"upload:{recording_id_of(query.source)}"
     return uri_of(resolve_path(query.source))
 
 

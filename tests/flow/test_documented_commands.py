@@ -325,17 +325,25 @@ def test_the_python_of_the_page_on_the_api_runs_in_order(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
     blocks = _python_blocks("python-api.md")
-    assert len(blocks) == 3
-    names: dict[str, object] = {}
+    assert len(blocks) == 10
+    # In place of a server of its own.
+    blocks[0] = blocks[0].replace('Library("my-index")', 'Library(collection="page")')
+    names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "python-api.md", "exec"), names)
 
     said = capsys.readouterr().out.splitlines()
-    assert said[0].endswith("siren_1.mp3 added None")
-    assert re.fullmatch(r"1 .*/siren_1\.mp3 0\.\d+ .*", said[1])
-    assert said[2:] == [
+    assert said[0] == "8 files: 8 added"
+    assert re.fullmatch(r"1 siren 0\.\d+ [\d.]+ [\d.]+", said[1])
+    assert said[4] == "3 matches for toy-data/queries/siren_query_1.mp3"
+    assert said[9:12] == ["True 0.0", "False 2.0", f"{folder}/toy-data/siren/siren_1.mp3 added None"]
+    assert re.fullmatch(r"1 .*/siren_1\.mp3 0\.\d+ .*", said[12])
+    assert said[13:] == [
         f"{folder / 'toy-data' / name} (4, 512)" for name in ("siren/siren_1.mp3", "rain/rain_1.mp3")
     ]
+    assert (names["row"]["label"], names["vectors"].values.shape) == ("siren", (16, 512))
+    for name in ("compare.png", "match.png", "scores.png", "map.png", "map.html"):
+        assert (folder / name).stat().st_size > 1_000
 
 
 def test_the_python_of_the_page_on_speakers_runs(

@@ -49,6 +49,8 @@ ROOMS = (
     "maps",
     "doctor",
     "client",
+    "display",
+    "library",
     "cli",
     "__main__",
 )
