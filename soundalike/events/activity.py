@@ -33,7 +33,15 @@ _TO_DEVIATION = 1.4826
 _QUERY_DROP_DB = 25.0
 _QUERY_FRAMES = 5
 
+#: Frames that are one column of `above_background`, and deviations from which a band counts there.
+COLUMN_FRAMES = 4
+_ABOVE = 2.0
+
 Spans = npt.NDArray[np.int64]
+#: ``(n_columns, 64)`` float16, a row each 40 ms.
+Columns = npt.NDArray[np.float16]
+#: Median and deviation of each band.
+Background = tuple[FloatArray, FloatArray]
 
 
 def log_mel_of(samples: FloatArray) -> FloatArray:
@@ -47,7 +55,23 @@ def log_mel_of(samples: FloatArray) -> FloatArray:
     return np.concatenate(parts)
 
 
-def activity(log_mel: FloatArray) -> Spans:
+def background_of_bands(log_mel: FloatArray) -> Background:
+    """Return the median of each band over a stretch, and the spread around it."""
+    centre = np.median(log_mel, axis=0)
+    spread = _TO_DEVIATION * np.median(np.abs(log_mel - centre), axis=0)
+    return centre, spread
+
+
+def above_background(log_mel: FloatArray, background: Background) -> Columns:
+    """Return how far each band is above a background, from two deviations on, a row each 40 ms."""
+    centre, spread = background
+    count = len(log_mel) // COLUMN_FRAMES
+    excess = np.clip(log_mel[: count * COLUMN_FRAMES] - (centre + _ABOVE * spread), 0.0, None)
+    columns: Columns = excess.reshape(count, COLUMN_FRAMES, -1).mean(axis=1).astype(np.float16)
+    return columns
+
+
+def activity(log_mel: FloatArray, background: Background | None = None) -> Spans:
     """Return the parts of a stretch that differ from its background, ``(n, 2)`` frames.
 
     The background of a band is its median over the stretch; the spread is the median deviation. What
@@ -57,14 +81,15 @@ def activity(log_mel: FloatArray) -> Spans:
     ----------
     log_mel : (n_frames, 64) float32
         A row each hundredth of a second.
+    background : tuple, optional
+        That of `log_mel`, to compute it once.
 
     Returns
     -------
     spans : (n_spans, 2) int64
         First frame, and first frame after, of each part; increasing.
     """
-    centre = np.median(log_mel, axis=0)
-    spread = _TO_DEVIATION * np.median(np.abs(log_mel - centre), axis=0)
+    centre, spread = background or background_of_bands(log_mel)
     excess = (log_mel - centre) / np.maximum(spread, _LEAST_SPREAD)
     profile = np.clip(excess - _QUIET, 0.0, _CAP).mean(axis=1)
     coarse = scipy.ndimage.gaussian_filter1d(profile, _COARSE)

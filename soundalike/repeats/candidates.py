@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from soundalike.filters import Filters
 from soundalike.repeats.requests import DuplicatesRequest
-from soundalike.store.base import MAX_PAGE, SearchableWindows
+from soundalike.store.base import MAX_PAGE, SearchableWindows, check_collection_name, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
 
@@ -37,6 +37,21 @@ class Candidate:
     first_s: float
     second_s: float
     score: float
+
+
+def spec_of(store: Store, collection: str) -> IndexSpec:
+    """Return the spec of a collection.
+
+    Raises
+    ------
+    IndexEmpty
+        The collection does not exist.
+    """
+    check_collection_name(collection)
+    spec = store.collections().get(collection)
+    if spec is None:
+        raise not_indexed(collection)
+    return spec
 
 
 def files_by_recording(store: Store, filters: Filters, collection: str) -> dict[str, list[Recording]]:

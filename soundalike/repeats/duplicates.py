@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from soundalike.filters import Filters
-from soundalike.repeats.candidates import candidates, files_by_recording
+from soundalike.repeats.candidates import candidates, files_by_recording, spec_of
 from soundalike.repeats.copies import Copy, Evidence, compare
 from soundalike.repeats.requests import DuplicatesRequest
 from soundalike.repeats.sounds import Sounds
-from soundalike.store.base import check_collection_name, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import Recording
 
@@ -129,10 +128,7 @@ def find_duplicates(
     IndexEmpty
         The collection does not exist.
     """
-    check_collection_name(request.collection)
-    spec = store.collections().get(request.collection)
-    if spec is None:
-        raise not_indexed(request.collection)
+    spec = spec_of(store, request.collection)
     files = files_by_recording(store, Filters(uri_prefix=request.under), request.collection)
     groups = _Groups()
     refused: set[tuple[str, str]] = set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +19,15 @@ _CELL = 500
 _PROBED = 3
 #: Pairs that are drawn to know the scores of unrelated rows.
 _DRAWN = 20_000
-#: Deviations above the middle of these scores; the least threshold, and the greatest for vectors in
-#: small steps and for stored ones, whose steps do not begin with the sound.
+#: Deviations above the middle of these scores; the least and the greatest threshold.
 _RARE = 4.0
-_LEAST = 0.8
-GREATEST_HEARD, GREATEST_STORED = 0.92, 0.86
+_LEAST, _GREATEST = 0.8, 0.86
 _TO_DEVIATION = 1.4826
 #: What a pair loses if one is e times as long as the other.
 _LENGTH = 0.15
+
+#: Returns the scores of one row with others.
+Compare = Callable[[int, npt.NDArray[np.int64]], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +49,24 @@ class Cluster:
     scores: FloatArray
 
 
-def threshold(vectors: FloatArray, greatest: float) -> float:
-    """Return the score from which two rows are alike, by the scores of random pairs.
+def thresholds(vectors: FloatArray) -> tuple[float, float]:
+    """Return the score of an average pair, and the one from which two rows are alike.
+
+    Both follow from the scores of random pairs.
 
     Parameters
     ----------
     vectors : (n, dimension) float32
         Rows of length 1.
-    greatest : float
-        `GREATEST_HEARD` or `GREATEST_STORED`.
     """
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, len(vectors), (2, _DRAWN))
     scores = (vectors[one] * vectors[other]).sum(axis=1)[one != other]
     if not len(scores):
-        return greatest
+        return 0.0, _GREATEST
     middle = float(np.median(scores))
     spread = _TO_DEVIATION * float(np.median(np.abs(scores - middle)))
-    return float(np.clip(middle + _RARE * spread, _LEAST, greatest))
+    return middle, float(np.clip(middle + _RARE * spread, _LEAST, _GREATEST))
 
 
 def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scipy.sparse.csr_array:
@@ -107,32 +108,95 @@ def _blocks(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
     return rows, max(1, -(-len(rows) // _CELL))
 
 
-def clusters(graph: scipy.sparse.csr_array, min_count: int, least: float) -> Iterator[Cluster]:
-    """Yield stars: the row with the highest sum of scores, with its neighbours; then of the rest.
-
-    Unlike connected components, a star does not grow along a chain of sounds that are little alike.
+def rescored(graph: scipy.sparse.csr_array, compare: Compare, least: float) -> scipy.sparse.csr_array:
+    """Return a graph with the scores of a better comparison, without the pairs that score less.
 
     Parameters
     ----------
     graph : csr_array
         As `neighbours` returns it.
+    compare : callable
+    least : float
+        Lowest score.
+    """
+    upper = scipy.sparse.triu(graph).tocsr()
+    for row in range(upper.shape[0]):
+        begin, end = upper.indptr[row], upper.indptr[row + 1]
+        if end > begin:
+            scores = compare(row, upper.indices[begin:end])
+            upper.data[begin:end] = np.where(scores >= least, scores, 0.0)
+    upper.eliminate_zeros()
+    return upper.maximum(upper.T).tocsr()
+
+
+def clusters(
+    graph: scipy.sparse.csr_array, min_count: int, least: float, compare: Compare | None = None
+) -> list[Cluster]:
+    """Return stars: the row with the highest sum of scores, with what is like it; then of the rest.
+
+    Unlike connected components, a star does not grow along a chain of sounds that are little alike. The
+    stars with the highest sums come first.
+
+    Parameters
+    ----------
+    graph : csr_array
+        As `neighbours` or `rescored` returns it.
     min_count : int
         Least rows of a cluster.
     least : float
         Lowest score in the graph.
+    compare : callable, optional
+        Compares a centre with the neighbours of its neighbours: a frequent sound has more of its kind
+        than the graph has neighbours.
     """
     left = np.ones(graph.shape[0], np.float32)
+    found: list[Cluster] = []
     while True:
         sums = (graph @ left) * left
         centre = int(sums.argmax())
         if sums[centre] < (min_count - 1) * least:
-            return
-        begin, end = graph.indptr[centre], graph.indptr[centre + 1]
-        near, scores = graph.indices[begin:end], graph.data[begin:end]
-        is_left = left[near] > 0
+            return sorted(found, key=lambda cluster: -float(cluster.scores.sum()))
         left[centre] = 0.0
-        if is_left.sum() + 1 < min_count:
+        rows, scores = _star(graph, centre, left)
+        if len(rows) + 1 < min_count:
             continue
-        left[near] = 0.0
-        rows = np.concatenate([[centre], near[is_left]]).astype(np.int64)
-        yield Cluster(centre, rows, np.concatenate([[1.0], scores[is_left]]).astype(np.float32))
+        if compare is not None:
+            rows, scores = _grown(graph, centre, rows, scores, left, least, compare)
+        left[rows] = 0.0
+        all_rows = np.concatenate([[centre], rows]).astype(np.int64)
+        found.append(Cluster(centre, all_rows, np.concatenate([[1.0], scores]).astype(np.float32)))
+
+
+def _star(
+    graph: scipy.sparse.csr_array, centre: int, left: FloatArray
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    begin, end = graph.indptr[centre], graph.indptr[centre + 1]
+    near = graph.indices[begin:end]
+    is_left = left[near] > 0
+    return near[is_left].astype(np.int64), graph.data[begin:end][is_left]
+
+
+def _grown(
+    graph: scipy.sparse.csr_array,
+    centre: int,
+    rows: npt.NDArray[np.int64],
+    scores: FloatArray,
+    left: FloatArray,
+    least: float,
+    compare: Compare,
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return a star with neighbours of its rows that are like the centre, until it grows no more."""
+    seen = np.zeros(graph.shape[0], bool)
+    seen[[centre, *rows]] = True
+    newest = rows
+    while len(newest):
+        near = np.unique(graph[newest].indices)
+        asked = near[~seen[near] & (left[near] > 0)].astype(np.int64)
+        if not len(asked):
+            break
+        seen[asked] = True
+        answers = compare(centre, asked)
+        newest = asked[answers >= least]
+        rows = np.concatenate([rows, newest])
+        scores = np.concatenate([scores, answers[answers >= least]])
+    return rows, scores

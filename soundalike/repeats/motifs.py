@@ -6,7 +6,6 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from soundalike.events.parts import Found
 from soundalike.events.rereading import choose_stretches
 from soundalike.events.types import Event
 from soundalike.filters import Filters
-from soundalike.repeats.joining import GREATEST_HEARD, GREATEST_STORED, clusters, neighbours, threshold
+from soundalike.repeats.candidates import spec_of
+from soundalike.repeats.joining import Cluster, clusters, neighbours, rescored, thresholds
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
+from soundalike.repeats.shapes import LEAST, Shapes, shape_of
 from soundalike.repeats.standing_out import Outlier, outliers
-from soundalike.store.base import check_collection_name, not_indexed
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, Recording
 
@@ -97,10 +97,7 @@ def find_motifs(
     IndexEmpty
         The collection does not exist.
     """
-    check_collection_name(request.collection)
-    spec = store.collections().get(request.collection)
-    if spec is None:
-        raise not_indexed(request.collection)
+    spec = spec_of(store, request.collection)
     found: list[Outlier] = []
     recordings = store.searchable_windows(
         Filters(uri_prefix=request.under), collection=request.collection
@@ -108,29 +105,25 @@ def find_motifs(
     for done, windows in enumerate(recordings, start=1):
         found += outliers(windows, examples_of(spec))
         if len(found) > 2 * MAX_OUTLIERS:
-            found = _strongest(found)
+            found = strongest(found)
         on_progress(done, None)
-    found = _strongest(found)
-    greatest = GREATEST_STORED
+    found = strongest(found)
     if listener is not None and request.reread_s > 0:
         heard = list(_heard(found, listener, request.reread_s, on_progress))
         # Vectors of different steps are not comparable: what was not read is left out.
-        if heard:
-            found, greatest = heard, GREATEST_HEARD
-    return list(islice(_joined(found, request, greatest), request.limit))
+        found = heard or found
+    return motifs_of(found, request)
 
 
-def _strongest(found: list[Outlier]) -> list[Outlier]:
+def strongest(found: list[Outlier]) -> list[Outlier]:
+    """Return the parts with the highest contrast, so many that memory is bounded."""
     return heapq.nlargest(MAX_OUTLIERS, found, key=lambda one: one.contrast)
 
 
-def _heard(
-    found: Sequence[Outlier],
-    listener: Listener,
-    budget_s: float,
-    on_progress: Callable[[int, int | None], None],
-) -> Iterator[Outlier]:
-    """Yield the active parts of the surroundings, with vectors in small steps."""
+def to_read(
+    found: Sequence[Outlier], budget_s: float
+) -> list[tuple[Recording, list[tuple[float, float]]]]:
+    """Return the recordings with the stretches of their sound that are read again, within a budget."""
     by_recording: dict[str, list[Outlier]] = defaultdict(list)
     for one in found:
         by_recording[one.recording.recording_id].append(one)
@@ -145,18 +138,29 @@ def _heard(
         ],
         budget_s,
     )
-    for done, (each, stretches) in enumerate(zip(parts, chosen, strict=True), start=1):
-        recording = each[0].recording
+    pairs = zip(parts, chosen, strict=True)
+    return [(each[0].recording, stretches) for each, stretches in pairs if stretches]
+
+
+def _heard(
+    found: Sequence[Outlier],
+    listener: Listener,
+    budget_s: float,
+    on_progress: Callable[[int, int | None], None],
+) -> Iterator[Outlier]:
+    """Yield the active parts of the surroundings, with vectors in small steps."""
+    recordings = to_read(found, budget_s)
+    for done, (recording, stretches) in enumerate(recordings, start=1):
         is_same = recording.stat in (None, Listener.stat(recording.uri))
         for begin_s, end_s in stretches if is_same else ():
             stretch = listener.stretch(recording.uri, begin_s, end_s)
             if stretch is not None:
-                yield from _active(recording, begin_s, stretch)
-        on_progress(done, len(parts))
+                yield from active_parts(recording, begin_s, stretch)
+        on_progress(done, len(recordings))
 
 
-def _active(recording: Recording, begin_s: float, stretch: Stretch) -> Iterator[Outlier]:
-    """Yield the active parts of a stretch."""
+def active_parts(recording: Recording, begin_s: float, stretch: Stretch) -> Iterator[Outlier]:
+    """Yield the active parts of a stretch that begins at a second of a recording."""
     spans = joined(stretch.active, _GAP_S)
     if not spans:
         return
@@ -167,25 +171,40 @@ def _active(recording: Recording, begin_s: float, stretch: Stretch) -> Iterator[
         rows.append(np.sqrt(track.weight) * _unit(rest))
     vectors = np.concatenate(rows, axis=1)
     for (start_s, end_s), vector in zip(spans, vectors, strict=True):
-        yield Outlier(recording, begin_s + start_s, begin_s + end_s, 0.0, vector)
+        shape = shape_of(stretch.above, start_s, end_s)
+        yield Outlier(recording, begin_s + start_s, begin_s + end_s, 0.0, vector, shape)
 
 
-def _joined(found: Sequence[Outlier], request: MotifsRequest, greatest: float) -> Iterator[Motif]:
-    """Yield motifs, the most frequent and most alike first."""
+def motifs_of(found: Sequence[Outlier], request: MotifsRequest) -> list[Motif]:
+    """Return the motifs among parts of recordings, the most frequent and most alike first.
+
+    Parts whose sound was read are compared by their shapes, others by their vectors.
+    """
     if len(found) < request.min_count:
-        return
+        return []
+    return [
+        _motif([found[row] for row in cluster.rows], cluster.scores, request.collection)
+        for cluster in _clusters(found, request.min_count)[: request.limit]
+    ]
+
+
+def _clusters(found: Sequence[Outlier], min_count: int) -> list[Cluster]:
     vectors = _unit(np.array([one.vector for one in found], np.float32))
     lengths_s = np.array([one.end_s - one.start_s for one in found], np.float32)
-    least = threshold(vectors, greatest)
-    graph = neighbours(vectors, lengths_s, least)
-    for cluster in clusters(graph, request.min_count, least):
-        events = [
-            _event(found[row], float(score), request.collection)
-            for row, score in zip(cluster.rows, cluster.scores, strict=True)
-        ]
-        labels = Counter(event.recording.label for event in events if event.recording.label)
-        in_time = sorted(events, key=lambda event: (event.recording.uri, event.start_s))
-        yield Motif(in_time, events[0], dict(labels.most_common()))
+    average, least = thresholds(vectors)
+    shapes = [one.shape for one in found if one.shape is not None]
+    if len(shapes) < len(found):
+        return clusters(neighbours(vectors, lengths_s, least), min_count, least)
+    compare = Shapes(shapes).compare
+    graph = rescored(neighbours(vectors, lengths_s, average), compare, LEAST)
+    return clusters(graph, min_count, LEAST, compare)
+
+
+def _motif(parts: Sequence[Outlier], scores: FloatArray, collection: str) -> Motif:
+    events = [_event(part, float(score), collection) for part, score in zip(parts, scores, strict=True)]
+    labels = Counter(event.recording.label for event in events if event.recording.label)
+    in_time = sorted(events, key=lambda event: (event.recording.uri, event.start_s))
+    return Motif(in_time, events[0], dict(labels.most_common()))
 
 
 def _event(one: Outlier, score: float, collection: str) -> Event:

@@ -68,7 +68,7 @@ class MotifsRequest:
     )
     limit: int = field(default=20, metadata=about("at most this many motifs", ge=1, le=MAX_CANDIDATES))
     reread_s: float = field(
-        default=14_400.0,
+        default=72_000.0,
         metadata=about(
             "seconds of sound that may be read again to find exact begins and ends; 0: use the stored "
             "vectors alone",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soundalike.events.activity import Columns
 from soundalike.events.screening import background_of, blocks_of
 from soundalike.store.base import SearchableWindows
 from soundalike.types import FloatArray, Recording
@@ -30,6 +31,8 @@ class Outlier:
         Deviations above the recording's middle.
     vector : (dimension,) float32
         Mean of the part's vectors, without the background.
+    shape : (n_columns, 64) float16, optional
+        Its spectrogram, where its sound was read.
     """
 
     recording: Recording
@@ -37,6 +40,7 @@ class Outlier:
     end_s: float
     contrast: float
     vector: FloatArray
+    shape: Columns | None = None
 
 
 def outliers(windows: SearchableWindows, n_examples: int) -> list[Outlier]:
