@@ -41,6 +41,7 @@ from executors.messages.normal import (
     WatchEventDoc,
 )
 from executors.messages.parameters import PARAMETERS
+from executors.messages.repeats import CandidatesDoc, MotifPartsDoc
 from executors.messages.speakers import (
     EnrolledDoc,
     IdentifiedDoc,
@@ -61,6 +62,8 @@ _STORED: _Documents = {
     "timeline": Counted,
     "events": EventsFound,
     "listen": ListenedDoc,
+    "duplicates": CandidatesDoc,
+    "motifs": MotifPartsDoc,
     "delete": Deletion,
     "status": Status,
     "recordings": StoredDoc,

@@ -29,6 +29,7 @@ from executors.gateway.api import (
     routes_library,
     routes_media,
     routes_normal,
+    routes_repeats,
     routes_search,
     routes_service,
     routes_speakers,
@@ -59,7 +60,7 @@ from soundalike.limits import Limits
 _DOC_FILES = "/_docs"
 _ROUTES = (
     *(routes_search, routes_events, routes_export, routes_library, routes_jobs, routes_vectors),
-    *(routes_media, routes_annotations, routes_normal, routes_speakers),
+    *(routes_media, routes_annotations, routes_normal, routes_speakers, routes_repeats),
 )
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.

@@ -96,6 +96,15 @@ class ListenedDoc(_Heard):
     parts: Optional[Array] = Field(
         default=None, description=f"(n, 5) array: {_PART}; null: the part could not be read"
     )
+    active: Optional[Array] = Field(
+        default=None,
+        description="without a query: (n, 2) array, begin and end of what differs from the background",
+    )
+    vectors: Optional[Array] = Field(default=None, description="(n, dimension) array: their vectors")
+    columns: Optional[Array] = Field(
+        default=None, description="their spectrograms above the background, one after the other"
+    )
+    n_columns: List[int] = Field(default=[], description="number of columns of each spectrogram")
 
 
 def parts_of(found: Iterable[Found]) -> "Array":

@@ -52,6 +52,7 @@ from executors.timescale_indexer.events import recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
 from executors.timescale_indexer.normal_endpoints import NormalEndpoints
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
+from executors.timescale_indexer.repeats_endpoints import RepeatsEndpoints
 from executors.timescale_indexer.speaker_endpoints import SpeakerEndpoints
 from executors.timescale_indexer.vectors import store_vectors
 from soundalike.audio.sources import stored_names
@@ -75,7 +76,7 @@ _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), Coun
 _TRANSACTION = 32
 
 
-class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
+class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints, RepeatsEndpoints):
     """Keeps windows in PostgreSQL, in a hypertable where the server has TimescaleDB.
 
     The server is named by ``SOUNDALIKE_DATABASE_URL``, never in YAML, because it may hold a

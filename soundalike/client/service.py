@@ -30,6 +30,7 @@ from soundalike.types import Bucket, Timeline
 
 if TYPE_CHECKING:
     from soundalike.client.annotations import RemoteAnnotations
+    from soundalike.client.repeats import RemoteRepeats
 
 #: Fields of the status of a collection, in order.
 STATUS = (
@@ -103,6 +104,13 @@ class Service:
         from soundalike.client.annotations import RemoteAnnotations
 
         return RemoteAnnotations(self._connection)
+
+    @property
+    def repeats(self) -> RemoteRepeats:
+        """Copies of recordings and motifs."""
+        from soundalike.client.repeats import RemoteRepeats
+
+        return RemoteRepeats(self._connection)
 
     @property
     def speakers(self) -> RemoteSpeakers:

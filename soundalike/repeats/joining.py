@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
-from sklearn.cluster import MiniBatchKMeans
+from scipy.cluster.vq import kmeans
+from scipy.spatial.distance import cdist
 
 from soundalike.types import FloatArray
 
@@ -17,6 +18,9 @@ _NEIGHBOURS = 100
 #: Rows are sorted into cells of about this size, and compared with those of the nearest cells.
 _CELL = 500
 _PROBED = 3
+#: Rows for each cell that k-means sees, and the gain at which it stops.
+_PER_CELL, _LEAST_GAIN = 100, 1e-3
+_BLOCK = 5_000
 #: Pairs that are drawn to know the scores of unrelated rows.
 _DRAWN = 20_000
 #: Deviations above the middle of these scores; the least and the greatest threshold.
@@ -85,12 +89,12 @@ def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scip
     """
     count = len(vectors)
     logs = np.log(np.maximum(lengths_s, 1e-3))
-    cells = MiniBatchKMeans(max(1, count // _CELL), random_state=0, n_init=1).fit(vectors)
-    near = np.sort(np.argsort(cells.transform(vectors), axis=1)[:, :_PROBED], axis=1)
+    nearest = _nearest_cells(vectors)
+    near = np.sort(nearest, axis=1)
     probes, asked_by = np.unique(near, axis=0, return_inverse=True)
     edges: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]] = []
     for number, probe in enumerate(probes):
-        asked = np.flatnonzero(np.isin(cells.labels_, probe))
+        asked = np.flatnonzero(np.isin(nearest[:, 0], probe))
         for asking in np.array_split(*_blocks(np.flatnonzero(asked_by.ravel() == number))):
             scores = vectors[asking] @ vectors[asked].T
             scores -= _LENGTH * np.abs(logs[asking][:, np.newaxis] - logs[asked])
@@ -102,6 +106,20 @@ def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scip
     rows, columns, weights = (np.concatenate(each) for each in zip(*edges, strict=True))
     graph = scipy.sparse.csr_array((weights, (rows, columns)), shape=(count, count))
     return graph.maximum(graph.T).tocsr()
+
+
+def _nearest_cells(vectors: FloatArray) -> npt.NDArray[np.int64]:
+    """Return the nearest cells of each row, the nearest first; cells are made from some of the rows."""
+    rng = np.random.default_rng(0)
+    n_cells = max(1, len(vectors) // _CELL)
+    some = vectors[rng.permutation(len(vectors))[: n_cells * _PER_CELL]]
+    centres, _ = kmeans(some, some[:n_cells].copy(), thresh=_LEAST_GAIN)
+    found = [
+        np.argsort(cdist(block, centres), axis=1)[:, :_PROBED]
+        for block in np.array_split(vectors, -(-len(vectors) // _BLOCK))
+    ]
+    nearest: npt.NDArray[np.int64] = np.concatenate(found)
+    return nearest
 
 
 def _blocks(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from soundalike.encoders.layout import examples_of
-from soundalike.events.activity import joined
-from soundalike.events.listening import Listener, Stretch, pooled
-from soundalike.events.parts import Found
-from soundalike.events.rereading import choose_stretches
+from soundalike.events.listening import Listener
 from soundalike.events.types import Event
 from soundalike.filters import Filters
 from soundalike.repeats.candidates import spec_of
+from soundalike.repeats.hearing import active_parts, strongest, to_read, unit
 from soundalike.repeats.joining import Cluster, clusters, neighbours, rescored, thresholds
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
-from soundalike.repeats.shapes import LEAST, Shapes, shape_of
+from soundalike.repeats.shapes import LEAST, Shapes
 from soundalike.repeats.standing_out import Outlier, outliers
 from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, Recording
 
-#: Active parts with at most this distance are one.
-_GAP_S = 1.0
-#: Vectors of other sound that a background is computed with.
-_PRIOR_VECTORS = 16
 _DECIMALS_S = 3
 
 
@@ -62,7 +56,29 @@ def motif_to_json(number: int, motif: Motif) -> dict[str, Any]:
     }
 
 
+def motif_from_json(row: Mapping[str, Any]) -> Motif:
+    """Return the motif of a JSON object.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The object has another form.
+    """
+    events = [_from_json(event) for event in row["events"]]
+    return Motif(events, _from_json(row["example"]), dict(row["labels"]))
+
+
+def _from_json(row: Mapping[str, Any]) -> Event:
+    began = row["recorded_at"] and datetime.fromisoformat(row["recorded_at"])
+    recording = Recording(
+        row["recording_id"], row["uri"], row["duration_s"], row["label"], recorded_at=began
+    )
+    span = (row["start_s"], row["end_s"])
+    return Event(recording, *span, None, None, row["score"], None, row["collection"])
+
+
 def _to_json(event: Event) -> dict[str, Any]:
+    recorded_at = event.recording.recorded_at
     return {
         "uri": event.recording.uri,
         "recording_id": event.recording.recording_id,
@@ -70,6 +86,10 @@ def _to_json(event: Event) -> dict[str, Any]:
         "end_s": round(event.end_s, _DECIMALS_S),
         "score": round(event.score, 4),
         "occurred_at": event.occurred_at and event.occurred_at.isoformat(),
+        "label": event.recording.label,
+        "recorded_at": recorded_at and recorded_at.isoformat(),
+        "duration_s": event.recording.duration_s,
+        "collection": event.collection,
     }
 
 
@@ -115,33 +135,6 @@ def find_motifs(
     return motifs_of(found, request)
 
 
-def strongest(found: list[Outlier]) -> list[Outlier]:
-    """Return the parts with the highest contrast, so many that memory is bounded."""
-    return heapq.nlargest(MAX_OUTLIERS, found, key=lambda one: one.contrast)
-
-
-def to_read(
-    found: Sequence[Outlier], budget_s: float
-) -> list[tuple[Recording, list[tuple[float, float]]]]:
-    """Return the recordings with the stretches of their sound that are read again, within a budget."""
-    by_recording: dict[str, list[Outlier]] = defaultdict(list)
-    for one in found:
-        by_recording[one.recording.recording_id].append(one)
-    parts = list(by_recording.values())
-    chosen = choose_stretches(
-        [
-            (
-                each[0].recording.duration_s,
-                [Found(one.start_s, one.end_s, 0.0, 0.0, one.contrast) for one in each],
-            )
-            for each in parts
-        ],
-        budget_s,
-    )
-    pairs = zip(parts, chosen, strict=True)
-    return [(each[0].recording, stretches) for each, stretches in pairs if stretches]
-
-
 def _heard(
     found: Sequence[Outlier],
     listener: Listener,
@@ -159,22 +152,6 @@ def _heard(
         on_progress(done, len(recordings))
 
 
-def active_parts(recording: Recording, begin_s: float, stretch: Stretch) -> Iterator[Outlier]:
-    """Yield the active parts of a stretch that begins at a second of a recording."""
-    spans = joined(stretch.active, _GAP_S)
-    if not spans:
-        return
-    rows = []
-    for track in stretch.tracks:
-        share = len(track.vectors) / (len(track.vectors) + _PRIOR_VECTORS)
-        rest = pooled(track, spans) - share * np.median(track.vectors, axis=0)
-        rows.append(np.sqrt(track.weight) * _unit(rest))
-    vectors = np.concatenate(rows, axis=1)
-    for (start_s, end_s), vector in zip(spans, vectors, strict=True):
-        shape = shape_of(stretch.above, start_s, end_s)
-        yield Outlier(recording, begin_s + start_s, begin_s + end_s, 0.0, vector, shape)
-
-
 def motifs_of(found: Sequence[Outlier], request: MotifsRequest) -> list[Motif]:
     """Return the motifs among parts of recordings, the most frequent and most alike first.
 
@@ -189,7 +166,7 @@ def motifs_of(found: Sequence[Outlier], request: MotifsRequest) -> list[Motif]:
 
 
 def _clusters(found: Sequence[Outlier], min_count: int) -> list[Cluster]:
-    vectors = _unit(np.array([one.vector for one in found], np.float32))
+    vectors = unit(np.array([one.vector for one in found], np.float32))
     lengths_s = np.array([one.end_s - one.start_s for one in found], np.float32)
     average, least = thresholds(vectors)
     shapes = [one.shape for one in found if one.shape is not None]
@@ -209,9 +186,3 @@ def _motif(parts: Sequence[Outlier], scores: FloatArray, collection: str) -> Mot
 
 def _event(one: Outlier, score: float, collection: str) -> Event:
     return Event(one.recording, one.start_s, one.end_s, None, None, score, None, collection)
-
-
-def _unit(rows: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: FloatArray = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return unit

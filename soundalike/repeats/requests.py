@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from soundalike.audio.files import looks_like_audio
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.parameters import about
@@ -12,6 +14,19 @@ MAX_CANDIDATES = 1000
 #: Parts of all recordings that are kept: the ones with the highest contrast.
 MAX_OUTLIERS = 50_000
 _MAX_S = 86_400.0
+
+
+def prefix_of_path(under: str) -> str:
+    """Return what the paths under a folder, or of a sound file, begin with.
+
+    Examples
+    --------
+    >>> prefix_of_path("/nights"), prefix_of_path("/nights/003.flac"), prefix_of_path("")
+    ('/nights/', '/nights/003.flac', '')
+    """
+    if not under or looks_like_audio(Path(under)):
+        return under
+    return under.rstrip("/") + "/"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ METHODS = {
     "search": {
         *("search", "search_upload", "timeline", "timeline_upload", "events", "events_upload"),
         *("export_search", "export_events", "export_spans"),
+        *("find_duplicates", "find_motifs"),
     },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
@@ -44,7 +45,7 @@ METHODS = {
             "list_job_files",
             "watch_job",
         ),
-        "cancel_job",
+        *("cancel_job", "get_job_result"),
     },
     "playback": {
         *("get_audio", "get_waveform", "get_spectrogram", "waveform_upload", "spectrogram_upload"),
@@ -67,6 +68,8 @@ METHODS = {
             "jina_timeline",
             "jina_events",
             "jina_listen",
+            "jina_duplicates",
+            "jina_motifs",
             "jina_recordings",
             "jina_labels",
         ),
@@ -86,7 +89,7 @@ WRITING = {
     *("export_search", "export_events", "export_spans"),
     "upload_annotations",
 } - {
-    *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),
+    *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job", "get_job_result"),
 }
 
 

@@ -1,8 +1,10 @@
 /** Brings the parts of the page together. */
 
 import { byId, el, put } from "./dom.js";
+import { showDuplicates } from "./duplicates.js";
 import { leaveEvents, showEvents } from "./events.js";
 import { choose, showLibrary } from "./library.js";
+import { showMotifs } from "./motifs.js";
 import { showNormal, takeRecording } from "./normal.js";
 import * as options from "./options.js";
 import { forgetOld, keep } from "./query-files.js";
@@ -14,7 +16,7 @@ import * as service from "./service.js";
 import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
 
-const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
+const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike", duplicates: "Copies · Soundalike", motifs: "Motifs · Soundalike" };
 let known = null;
 let shownView = null;
 
@@ -45,6 +47,8 @@ async function show({ view, params }) {
     await showNormal();
     return;
   }
+  if (view === "duplicates") return showDuplicates();
+  if (view === "motifs") return showMotifs();
   const name = params.get("collection") || "";
   const isNew = known !== name;
   known = name;
