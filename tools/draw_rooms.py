@@ -13,7 +13,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("cli", "the command line"),),
     (("doctor", "checks"), ("client", "running service")),
     (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
-    (("evaluation", "measures"), ("archive", "export, import")),
+    (("evaluation", "measures"), ("archive", "export, import"), ("cluster", "Dask")),
     (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),
     (("repeats", "copies, and recurring sounds"),),
     (("events", "every occurrence of a query"),),

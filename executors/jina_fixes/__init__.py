@@ -10,6 +10,7 @@ Module              What it changes
 `lifetimes`         The processes of a Flow end with the process that started them.
 `log_levels`        Mistakes of callers are one line in the log, without a traceback.
 `message_sizes`     Sizes of messages are not counted in the environment, which leaks memory.
+`ports`             The system gives the ports of executors to nobody else.
 `request_steps`     Requests of all protocols pass through the same steps on their way to the executors.
 `starting`          An executor that cannot start says why in one line.
 `telemetry`         Nothing is reported to third parties.

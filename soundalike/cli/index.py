@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import index_vectors, opening, options, output
+from soundalike.cli import index_cluster, index_vectors, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.index_remote import impossible, index_folders, send
 from soundalike.cli.paths import metadata_tables, sound_files
@@ -28,10 +28,13 @@ if TYPE_CHECKING:
     from soundalike.cli.place import Place
     from soundalike.client import Service
     from soundalike.clock.wall_clock import StartTimeRules
+    from soundalike.config import Settings
     from soundalike.indexing.metadata import FileMetadata
     from soundalike.indexing.pipeline import IndexItem, IndexResult, Pipeline
     from soundalike.indexing.pruning import Place as PrunedPlace
 
+#: Options of Dask.
+DISTRIBUTED = {"workers": "--workers", "dask": "--dask"}
 #: Options of files, which do not go with vectors.
 _OF_FILES = {
     "paths": "PATH",
@@ -45,6 +48,7 @@ _OF_FILES = {
     "dry_run": "--dry-run",
     "list_skipped": "--list-skipped",
     "on_server": "--on-server",
+    **DISTRIBUTED,
     **ENCODING,
 }
 
@@ -82,6 +86,8 @@ _OF_FILES = {
     ),
     options.option_of(IndexRequest, "dry_run", "--dry-run"),
     options.list_skipped(),
+    options.option_of(IndexRequest, "workers", "--workers", type=int, metavar="N"),
+    options.option_of(IndexRequest, "dask", "--dask", metavar="ADDRESS"),
     click.Option(
         ["--vectors"],
         type=options.FileName(),
@@ -151,7 +157,7 @@ def run(request: IndexRequest, place: Place, report: Report) -> int:
     start_rules = StartTimeRules.described(settings.time_zone, request.time_patterns)
     # What is not there is said before the encoder is loaded; with --prune, it may be in the index.
     wanted = None if request.prune else _wanted(request, request.paths, start_rules, report)
-    if not request.dry_run:
+    if not request.dry_run and not request.is_distributed:
         opening.start_decoding(opening.UNKNOWN if wanted is None else len(wanted.items))
     make = not request.dry_run
     with opening.opened_pipeline(place, request.collection, start_rules, make=make) as pipeline:
@@ -165,7 +171,8 @@ def run(request: IndexRequest, place: Place, report: Report) -> int:
         show = output.progress(len(wanted.items), "looking" if request.dry_run else "indexing")
         report.n_left_out = wanted.files.skipped
         with _reported(report):
-            for number, result in enumerate(_results(request, pipeline, wanted.items), start=1):
+            results = _results(request, pipeline, wanted.items, settings)
+            for number, result in enumerate(results, start=1):
                 show(number)
                 wanted.tell(result, report)
             for result in _pruned(request, pipeline, list(places.values())):
@@ -317,11 +324,21 @@ def _with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
     )
 
 
-def _results(request: IndexRequest, pipeline: Pipeline, items: list[IndexItem]) -> Iterator[IndexResult]:
+def _results(
+    request: IndexRequest, pipeline: Pipeline, items: list[IndexItem], settings: Settings
+) -> Iterator[IndexResult]:
     from soundalike.indexing.dry_run import preview
+    from soundalike.indexing.loading import begin_load
 
     if request.dry_run:
         return preview(pipeline, items, checksum=request.checksum)
+    if begin_load(pipeline, items):
+        output.note(
+            "there is more to add than is stored: the vector index is dropped now and built at the end; "
+            "searches are slower until then"
+        )
+    if request.is_distributed:
+        return index_cluster.results(request, pipeline, items, settings)
     return pipeline.index(items, checksum=request.checksum)
 
 

@@ -30,7 +30,13 @@ _FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 1.0
 #: How long a service that has too much to do is waited for, in seconds: the waits get longer.
 _BUSY_S = (1, 2, 5, 10, 20, 30, 60)
 #: Options that do not go with a service, with files that are sent, and with folders of its own.
-_LOCAL = {"time_patterns": "--time-pattern", "checksum": "--checksum", "dry_run": "--dry-run"}
+_LOCAL = {
+    "time_patterns": "--time-pattern",
+    "checksum": "--checksum",
+    "dry_run": "--dry-run",
+    "workers": "--workers",
+    "dask": "--dask",
+}
 _NOT_SENT = {"prune": "--prune without --on-server"}
 _NOT_THERE = {
     "tags": "--tag with --on-server",

@@ -81,11 +81,15 @@ class Pipeline(Searcher):
             The database, the encoder or the decoding processes cannot be used; the yielded results
             are stored.
         """
+        yield from self.add(items, checksum=checksum)
+        self.store.finish_batch(collection=self.collection)
+
+    def add(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
+        """Do the same as `index`, but leave building the vector index to the caller."""
         indexing = Indexing(
             self.store, self.encoder, self.plan, self.collection, self.start_rules, self.decoding
         )
         yield from indexing.run(self._batches(items, checksum=checksum))
-        self.store.finish_batch(collection=self.collection)
 
     def scan(self, items: Iterable[IndexItem]) -> Iterator[ScannedFile]:
         """Yield files with their stat and their stored recording, without opening them.

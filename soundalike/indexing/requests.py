@@ -15,6 +15,9 @@ from soundalike.errors import ParameterError
 from soundalike.parameters import about
 from soundalike.types import EXTERNAL
 
+#: Processes of Dask on one machine.
+MAX_WORKERS = 1024
+
 
 @dataclass(frozen=True)
 class TableChoice:
@@ -80,9 +83,32 @@ class IndexRequest:
         metadata=about("report what would happen to each file, and change nothing; nothing is decoded"),
     )
 
+    workers: int | None = field(
+        default=None,
+        metadata=about("index in so many processes of Dask on this machine; needs soundalike[cluster]"),
+    )
+    dask: str | None = field(
+        default=None,
+        metadata=about(
+            "index on the Dask cluster whose scheduler is there, like tcp://host:8786; its workers read "
+            "the same paths and need SOUNDALIKE_DATABASE_URL or --database-url"
+        ),
+    )
+
     def __post_init__(self) -> None:
         if not self.paths:
             raise ParameterError("there is nothing to index; give PATH, or --vectors FILE")
+        if self.workers is not None and self.dask is not None:
+            raise ParameterError("--workers and --dask exclude each other; leave one out")
+        if self.workers is not None and not 1 <= self.workers <= MAX_WORKERS:
+            raise ParameterError(f"--workers is {self.workers}; give 1 to {MAX_WORKERS}")
+        if self.is_distributed and self.dry_run:
+            raise ParameterError("--dry-run decodes nothing; leave out --workers and --dask")
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether Dask does the work."""
+        return self.workers is not None or self.dask is not None
 
 
 @dataclass(frozen=True, kw_only=True)

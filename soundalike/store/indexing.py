@@ -23,6 +23,16 @@ def build_if_missing(cursor: Cursor, collection: Collection, exact_below: int) -
     _build(cursor, collection)
 
 
+def drop(cursor: Cursor, collection: Collection) -> bool:
+    """Drop the index, and return whether there was one."""
+    if not exists(cursor, collection.index):
+        return False
+    lock_schema(cursor)
+    cursor.execute(collection.statement("set_index_aside"))
+    cursor.execute(collection.statement("drop_index_aside"))
+    return True
+
+
 def rebuild(cursor: Cursor, collection: Collection, exact_below: int) -> None:
     """Replace the index with a new one, for `exact_below` windows or more.
 

@@ -299,6 +299,11 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         found = self._find(collection)
         return self._null_models.current(found) if found else None
 
+    def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
+        """Return False: a store in memory has no index."""
+        del collection
+        return False
+
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Renew the scores of unrelated recordings; a store in memory has no index."""
         self._null_models.renew(self._existing(collection))

@@ -209,6 +209,10 @@ class PostgresStore(PostgresAnnotations, PostgresSpeakers, PostgresNormal, Store
         if found is not None:
             self._null_models.look_for_growth(found.unchunked())
 
+    def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
+        """Drop the HNSW index before many additions; see `soundalike.store.Store`."""
+        return self._run_in(collection, indexing.drop, False)
+
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Rebuild the HNSW index, or drop it from a small collection, and renew the null model.
 

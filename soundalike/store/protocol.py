@@ -262,6 +262,17 @@ class Store(SpeakerStore, NormalStore, Protocol):
         """Finish many additions, for example by building an index."""
         ...
 
+    def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
+        """Drop the search index, so that many additions are faster; `finish_batch` builds it again.
+
+        Searches are exact and slower until then.
+
+        Returns
+        -------
+        was_there : bool
+        """
+        ...
+
     def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Rebuild the search index, if the collection is large enough."""
         ...

@@ -39,6 +39,7 @@ ROOMS = (
     "repeats",
     "results",
     "indexing",
+    "cluster",
     "archive",
     "evaluation",
     "speakers",

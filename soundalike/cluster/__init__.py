@@ -1,0 +1,1 @@
+"""Index on several processes and machines, through Dask."""
