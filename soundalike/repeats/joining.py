@@ -13,8 +13,9 @@ from scipy.spatial.distance import cdist
 
 from soundalike.types import FloatArray
 
-#: Neighbours of each row.
-_NEIGHBOURS = 100
+#: Neighbours of each row: of vectors alone, and where a better comparison follows, which costs more and
+#: finds the neighbours of neighbours.
+_NEIGHBOURS, FEW_NEIGHBOURS = 100, 40
 #: Rows are sorted into cells of about this size, and compared with those of the nearest cells.
 _CELL = 500
 _PROBED = 3
@@ -73,7 +74,9 @@ def thresholds(vectors: FloatArray) -> tuple[float, float]:
     return middle, float(np.clip(middle + _RARE * spread, _LEAST, _GREATEST))
 
 
-def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scipy.sparse.csr_array:
+def neighbours(
+    vectors: FloatArray, lengths_s: FloatArray, least: float, most: int = _NEIGHBOURS
+) -> scipy.sparse.csr_array:
     """Return a graph of the nearest rows, with scores as weights; the same in both directions.
 
     Rows are sorted into cells by k-means, and compared with the rows of the nearest cells only.
@@ -86,6 +89,8 @@ def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scip
         Pairs of different lengths score less.
     least : float
         Lowest score.
+    most : int
+        Neighbours of each row.
     """
     count = len(vectors)
     logs = np.log(np.maximum(lengths_s, 1e-3))
@@ -99,7 +104,7 @@ def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scip
             scores = vectors[asking] @ vectors[asked].T
             scores -= _LENGTH * np.abs(logs[asking][:, np.newaxis] - logs[asked])
             scores[asking[:, np.newaxis] == asked] = -1.0
-            best = np.argsort(-scores, axis=1)[:, :_NEIGHBOURS]
+            best = np.argsort(-scores, axis=1)[:, :most]
             sorted_scores = np.take_along_axis(scores, best, axis=1)
             kept = sorted_scores >= least
             edges.append((np.repeat(asking, kept.sum(axis=1)), asked[best[kept]], sorted_scores[kept]))

@@ -16,7 +16,14 @@ from soundalike.events.types import Event
 from soundalike.filters import Filters
 from soundalike.repeats.candidates import spec_of
 from soundalike.repeats.hearing import active_parts, strongest, to_read, unit
-from soundalike.repeats.joining import Cluster, clusters, neighbours, rescored, thresholds
+from soundalike.repeats.joining import (
+    FEW_NEIGHBOURS,
+    Cluster,
+    clusters,
+    neighbours,
+    rescored,
+    thresholds,
+)
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
 from soundalike.repeats.shapes import LEAST, Shapes
 from soundalike.repeats.standing_out import Outlier, outliers
@@ -173,7 +180,8 @@ def _clusters(found: Sequence[Outlier], min_count: int) -> list[Cluster]:
     if len(shapes) < len(found):
         return clusters(neighbours(vectors, lengths_s, least), min_count, least)
     compare = Shapes(shapes).compare
-    graph = rescored(neighbours(vectors, lengths_s, average), compare, LEAST)
+    near = neighbours(vectors, lengths_s, average, FEW_NEIGHBOURS)
+    graph = rescored(near, compare, LEAST)
     return clusters(graph, min_count, LEAST, compare)
 
 

@@ -14,7 +14,6 @@ from executors.messages.events import ListenClip, ListenedDoc
 from executors.messages.repeats import CandidatesDoc, MotifPartsDoc, RepeatsClip
 from executors.messages.repeats_values import candidates_of, files_of, heard_of, outliers_of
 from soundalike.audio.sources import resolve_path
-from soundalike.errors import IndexEmpty
 from soundalike.repeats.candidates import Candidate
 from soundalike.repeats.copies import Copy, SoundMissing, compare_sounds
 from soundalike.repeats.duplicates import Groups, group_to_json, members_of
@@ -28,6 +27,7 @@ from soundalike.repeats.requests import (
 )
 from soundalike.repeats.sounds import Sounds
 from soundalike.repeats.standing_out import Outlier
+from soundalike.store.base import not_indexed
 from soundalike.types import Recording
 
 #: Recordings that the index is asked for at once, and paths of a page.
@@ -182,14 +182,23 @@ class MotifsSearch:
         return heard
 
 
-async def _ids(context: Context, request: DuplicatesRequest | MotifsRequest) -> List[str]:
-    """Return the ids of the recordings that a request means.
+async def check_collection(context: Context, collection: str) -> None:
+    """Raise an error before a job begins that would have nothing to compare.
 
     Raises
     ------
     IndexEmpty
-        The collection holds nothing.
+        The collection does not exist.
     """
+    if await context.library.page(collection, limit=1):
+        return
+    # The default one may be missing without an error.
+    if collection not in (await context.library.status(collection)).collections:
+        raise not_indexed(collection)
+
+
+async def _ids(context: Context, request: DuplicatesRequest | MotifsRequest) -> List[str]:
+    """Return the ids of the recordings that a request means."""
     ids: Dict[str, None] = {}
     after = ""
     prefix = prefix_of_path(request.under)
@@ -198,8 +207,6 @@ async def _ids(context: Context, request: DuplicatesRequest | MotifsRequest) -> 
     ):
         ids.update((str(doc.recording_id), None) for doc in page)
         after = str(page[-1].uri)
-    if not ids and not await context.library.page(request.collection, limit=1):
-        raise IndexEmpty(f"the collection {request.collection!r} is empty; index recordings first")
     return list(ids)
 
 

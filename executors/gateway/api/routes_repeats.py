@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 from executors.gateway.api.context import GivenContext
 from executors.gateway.api.described import BODY, named_after_function, problems
 from executors.gateway.api.models import StrictModel
-from executors.gateway.api.repeats_jobs import DuplicatesSearch, MotifsSearch
+from executors.gateway.api.repeats_jobs import DuplicatesSearch, MotifsSearch, check_collection
 from executors.gateway.api.routes_jobs import ACCEPTED, GivenJob, accepted
 from executors.gateway.background.job import Job
 from executors.messages.request_fields import pydantic_field
@@ -54,7 +54,7 @@ async def find_duplicates(
 ) -> Job:
     """Group copies in a job, and suggest which to keep; nothing is deleted."""
     work = DuplicatesSearch(context, DuplicatesRequest(**wanted.model_dump()))
-    await context.library.page(work.request.collection, limit=1)
+    await check_collection(context, work.request.collection)
     job = Job(kind="duplicates", collection=work.request.collection)
     await context.jobs.start(job, work.run, request=work.parameters())
     return accepted(job, request, response)
@@ -76,7 +76,7 @@ async def find_motifs(
 ) -> Job:
     """Find motifs in a job, the most frequent first."""
     work = MotifsSearch(context, MotifsRequest(**wanted.model_dump()))
-    await context.library.page(work.request.collection, limit=1)
+    await check_collection(context, work.request.collection)
     job = Job(kind="motifs", collection=work.request.collection)
     await context.jobs.start(job, work.run, request=work.parameters())
     return accepted(job, request, response)

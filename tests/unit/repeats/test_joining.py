@@ -71,17 +71,15 @@ def test_cells_find_what_all_pairs_find(monkeypatch: pytest.MonkeyPatch):
     assert by_cells.nnz >= 0.99 * exact.nnz > 12 * 20 * 18
 
 
-def test_a_frequent_sound_is_one_cluster_however_few_neighbours_are_kept(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setattr(joining, "_NEIGHBOURS", 8)
+def test_a_frequent_sound_is_one_cluster_however_few_neighbours_are_kept():
     vectors, _ = scattered(np.random.default_rng(5), 60)
 
     def compare(row: int, others: npt.NDArray[np.int64]) -> FloatArray:
         scores: FloatArray = vectors[others] @ vectors[row]
         return scores
 
-    graph = rescored(neighbours(vectors, np.ones(len(vectors), np.float32), 0.0), compare, 0.8)
+    near = neighbours(vectors, np.ones(len(vectors), np.float32), 0.0, 8)
+    graph = rescored(near, compare, 0.8)
     assert [len(each.rows) for each in clusters(graph, 3, 0.8, compare)] == [60]
     assert len(clusters(graph, 3, 0.8)[0].rows) < 60
 
