@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from soundalike.audio.files import looks_like_audio
+from soundalike.audio.sniffing.names import AUDIO_SUFFIXES
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.parameters import about
@@ -24,7 +24,7 @@ def prefix_of_path(under: str) -> str:
     >>> prefix_of_path("/nights"), prefix_of_path("/nights/003.flac"), prefix_of_path("")
     ('/nights/', '/nights/003.flac', '')
     """
-    if not under or looks_like_audio(Path(under)):
+    if os.path.splitext(under)[1].lower() in AUDIO_SUFFIXES or not under:
         return under
     return under.rstrip("/") + "/"
 

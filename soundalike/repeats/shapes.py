@@ -11,7 +11,7 @@ from soundalike.events.activity import COLUMN_FRAMES, FRAMES_PER_S, Columns
 from soundalike.types import FloatArray
 
 #: Score from which two sounds are one: the cosine of their shapes.
-LEAST = 0.85
+LEAST = 0.8
 #: Columns that are kept of a sound, 8 s, and columns before and after it, in which it may begin and end.
 _LONGEST, _MARGIN = 200, 5
 #: Shapes that one is compared with at a time, so that memory is bounded.

@@ -78,6 +78,8 @@ NOT_RUN = {
     "soundalike normal": "needs a machine's normal sounds: tests/acceptance/test_normal.py",
     "evaluate --anomaly": "needs folders of a machine: tests/acceptance/test_normal.py",
     "--workers 2": "starts Dask: tests/acceptance/test_cluster.py",
+    "api/duplicates": "starts a job: tests/flow/test_api_repeats.py",
+    "api/motifs": "starts a job: tests/flow/test_api_repeats.py",
     "soundalike duplicates": "needs copies: tests/acceptance/test_duplicates.py",
     "soundalike motifs --under": "needs hours of sound: tests/acceptance/test_motifs.py",
     "models add voxceleb": "needs a file of another project: tests/acceptance/test_models.py",
