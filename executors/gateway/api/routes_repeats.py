@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Dict
+from typing import Annotated, Any, Dict, List, Literal, Optional
 
 from fastapi import APIRouter, Body, Request, Response
+from pydantic import BaseModel, Field
 
 from executors.gateway.api.context import GivenContext
 from executors.gateway.api.described import BODY, named_after_function, problems
@@ -38,13 +39,68 @@ class MotifsBody(StrictModel):
     collection: str = pydantic_field(MotifsRequest, "collection")
 
 
+class DuplicateMember(BaseModel):
+    """A file in a group of copies, with the part that the first file holds too."""
+
+    uri: str
+    recording_id: str
+    start_s: float
+    end_s: float
+    offset_s: float = Field(description="second of the first file at which this one begins")
+    score: float
+    evidence: Literal["content", "sound", "vectors"]
+    suggestion: Literal["keep", "remove"]
+    duration_s: float
+    size_bytes: Optional[int]
+    label: Optional[str]
+
+
+class DuplicateGroup(BaseModel):
+    """Copies of one recording, the one to keep first."""
+
+    group: int
+    members: List[DuplicateMember]
+
+
+class MotifEvent(BaseModel):
+    """An occurrence of a motif; the score is the similarity to the example."""
+
+    uri: str
+    recording_id: str
+    start_s: float
+    end_s: float
+    score: float
+    occurred_at: Optional[str]
+    label: Optional[str]
+    recorded_at: Optional[str]
+    duration_s: float
+    collection: str
+
+
+class Motif(BaseModel):
+    """A sound that occurs again and again."""
+
+    motif: int
+    count: int
+    example: MotifEvent
+    labels: Dict[str, int] = Field(description="labels of the recordings with their number of events")
+    events: List[MotifEvent]
+
+
+class JobResult(BaseModel):
+    """The groups of a job that found copies, or the motifs."""
+
+    groups: List[DuplicateGroup] = Field(default=[], description="of a job that found copies")
+    motifs: List[Motif] = Field(default=[], description="of a job that found motifs")
+
+
 @router.post(
     "/api/duplicates",
     status_code=202,
     tags=["search"],
     responses={**ACCEPTED, **problems(*BODY, 409)},
     response_description="The job was accepted",
-    summary="Find copies of recordings",
+    summary="Search for copies of recordings",
 )
 async def find_duplicates(
     context: GivenContext,
@@ -66,7 +122,7 @@ async def find_duplicates(
     tags=["search"],
     responses={**ACCEPTED, **problems(*BODY, 409)},
     response_description="The job was accepted",
-    summary="Find sounds that occur again and again",
+    summary="Search for sounds that occur again and again",
 )
 async def find_motifs(
     context: GivenContext,
@@ -85,6 +141,8 @@ async def find_motifs(
 @router.get(
     "/api/jobs/{job_id}/result",
     tags=["indexing"],
+    response_model=JobResult,
+    response_model_exclude_unset=True,
     responses=problems(404, 409),
     response_description="`groups` of copies, or `motifs`",
     summary="Get a job's result",
