@@ -28,6 +28,8 @@ _DRAWN = 20_000
 _RARE = 4.0
 _LEAST, _GREATEST = 0.8, 0.86
 _TO_DEVIATION = 1.4826
+#: A row is too far from a centre if it is so many times further than the median of the rows.
+_FAR = 6.0
 #: What a pair loses if one is e times as long as the other.
 _LENGTH = 0.15
 
@@ -169,34 +171,60 @@ def clusters(
     least : float
         Lowest score in the graph.
     compare : callable, optional
-        Compares a centre with the neighbours of its neighbours: a frequent sound has more of its kind
-        than the graph has neighbours.
+        A comparison that tells sounds apart. The sums are then of what the scores have above `least`, so
+        that a row between two sounds is no centre. The centre is compared with the neighbours of its
+        neighbours, because a frequent sound has more of its kind than the graph has neighbours, and rows
+        that are much further away than most are left out.
     """
-    left = np.ones(graph.shape[0], np.float32)
+    open_rows = _OpenRows(graph, 0.0 if compare is None else least)
     found: list[Cluster] = []
-    while True:
-        sums = (graph @ left) * left
-        centre = int(sums.argmax())
-        if sums[centre] < (min_count - 1) * least:
-            return sorted(found, key=lambda cluster: -float(cluster.scores.sum()))
-        left[centre] = 0.0
-        rows, scores = _star(graph, centre, left)
+    while (centre := open_rows.best(min_count - 1)) is not None:
+        open_rows.close(np.array([centre]))
+        rows, scores = _star(graph, centre, open_rows.is_open)
+        if compare is not None:
+            rows, scores = _grown(graph, centre, rows, scores, open_rows.is_open, least, compare)
+            is_near = 1 - scores <= _FAR * (1 - np.median(scores))
+            rows, scores = rows[is_near], scores[is_near]
         if len(rows) + 1 < min_count:
             continue
-        if compare is not None:
-            rows, scores = _grown(graph, centre, rows, scores, left, least, compare)
-        left[rows] = 0.0
+        open_rows.close(rows)
         all_rows = np.concatenate([[centre], rows]).astype(np.int64)
         found.append(Cluster(centre, all_rows, np.concatenate([[1.0], scores]).astype(np.float32)))
+    return sorted(found, key=lambda cluster: -float(cluster.scores.sum()))
+
+
+class _OpenRows:
+    """The rows that are in no cluster yet, with the sums of their scores."""
+
+    def __init__(self, graph: scipy.sparse.csr_array, floor: float) -> None:
+        self._graph = graph
+        self._weights = graph.copy()
+        # A pair at the threshold counts a little, so that it does not vanish.
+        self._weights.data = np.maximum(graph.data - floor, 1e-3)
+        self._sums = np.asarray(self._weights.sum(axis=1)).ravel()
+        self._counts = np.diff(graph.indptr)
+        self.is_open = np.ones(graph.shape[0], bool)
+
+    def best(self, least_count: int) -> int | None:
+        """Return the row with the highest sum of those with enough neighbours; None if there is none."""
+        sums = np.where(self.is_open & (self._counts >= least_count), self._sums, -np.inf)
+        row = int(sums.argmax())
+        return row if np.isfinite(sums[row]) else None
+
+    def close(self, rows: npt.NDArray[np.int64]) -> None:
+        """Take rows out."""
+        self.is_open[rows] = False
+        self._sums = self._sums - np.asarray(self._weights[rows].sum(axis=0)).ravel()
+        self._counts = self._counts - np.bincount(self._graph[rows].indices, minlength=len(self._counts))
 
 
 def _star(
-    graph: scipy.sparse.csr_array, centre: int, left: FloatArray
+    graph: scipy.sparse.csr_array, centre: int, is_open: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.int64], FloatArray]:
     begin, end = graph.indptr[centre], graph.indptr[centre + 1]
     near = graph.indices[begin:end]
-    is_left = left[near] > 0
-    return near[is_left].astype(np.int64), graph.data[begin:end][is_left]
+    kept = is_open[near]
+    return near[kept].astype(np.int64), graph.data[begin:end][kept]
 
 
 def _grown(
@@ -204,7 +232,7 @@ def _grown(
     centre: int,
     rows: npt.NDArray[np.int64],
     scores: FloatArray,
-    left: FloatArray,
+    is_open: npt.NDArray[np.bool_],
     least: float,
     compare: Compare,
 ) -> tuple[npt.NDArray[np.int64], FloatArray]:
@@ -214,7 +242,7 @@ def _grown(
     newest = rows
     while len(newest):
         near = np.unique(graph[newest].indices)
-        asked = near[~seen[near] & (left[near] > 0)].astype(np.int64)
+        asked = near[~seen[near] & is_open[near]].astype(np.int64)
         if not len(asked):
             break
         seen[asked] = True

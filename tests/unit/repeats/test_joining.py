@@ -92,3 +92,33 @@ def test_pairs_keep_the_score_of_the_better_comparison():
     assert found.data == pytest.approx(0.9)
     assert (np.minimum(rows, columns) < 5).all()
     assert (found != found.T).nnz == 0
+
+
+def plane(angles: FloatArray) -> tuple[FloatArray, joining.Compare]:
+    """Return rows at these angles, and their comparison."""
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+    def compare(row: int, others: npt.NDArray[np.int64]) -> FloatArray:
+        scores: FloatArray = vectors[others] @ vectors[row]
+        return scores
+
+    return vectors, compare
+
+
+def test_a_row_between_two_sounds_is_no_centre():
+    # Two tight groups, each within the threshold of one row between them, and not of each other.
+    rng = np.random.default_rng(7)
+    angles = np.concatenate([rng.normal(-0.5, 0.01, 12), [0.0], rng.normal(0.5, 0.01, 12)])
+    vectors, compare = plane(angles.astype(np.float32))
+    graph = neighbours(vectors, np.ones(25, np.float32), 0.8)
+    assert [len(each.rows) for each in clusters(graph, 3, 0.8)] == [25]
+    assert sorted(len(each.rows) for each in clusters(graph, 3, 0.8, compare)) == [12, 12]
+
+
+def test_rows_that_are_much_further_away_than_most_are_another_cluster():
+    rng = np.random.default_rng(8)
+    angles = np.concatenate([rng.normal(0.0, 0.02, 14), rng.normal(0.4, 0.02, 6)])
+    vectors, compare = plane(angles.astype(np.float32))
+    graph = neighbours(vectors, np.ones(20, np.float32), 0.8)
+    found = clusters(graph, 3, 0.8, compare)
+    assert [sorted(each.rows) for each in found][1] == list(range(14, 20))
