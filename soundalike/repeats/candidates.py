@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from soundalike.filters import Filters
+from soundalike.ranges import MAX_PAGE
 from soundalike.repeats.requests import DuplicatesRequest
-from soundalike.store.base import MAX_PAGE, SearchableWindows, check_collection_name, not_indexed
-from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
+
+# The gateway and the encoder have no driver of the database.
+if TYPE_CHECKING:
+    from soundalike.store.base import SearchableWindows
+    from soundalike.store.protocol import Store
 
 #: Windows of a recording that are looked up.
 _PROBES = 6
@@ -47,6 +52,8 @@ def spec_of(store: Store, collection: str) -> IndexSpec:
     IndexEmpty
         The collection does not exist.
     """
+    from soundalike.store.base import check_collection_name, not_indexed
+
     check_collection_name(collection)
     spec = store.collections().get(collection)
     if spec is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from soundalike.repeats.candidates import Candidate
 from soundalike.repeats.coherence import RATE_HZ, Overlap, align, coherence, overlap
 from soundalike.repeats.requests import DuplicatesRequest
 from soundalike.repeats.sounds import Sounds
-from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, Recording
+
+if TYPE_CHECKING:
+    from soundalike.store.protocol import Store
 
 #: ``content``: the files are equal, byte for byte. ``vectors``: the sound could not be read.
 Evidence = Literal["content", "sound", "vectors"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from soundalike.filters import Filters
 from soundalike.repeats.candidates import Candidate, candidates, files_by_recording, spec_of
 from soundalike.repeats.copies import Copy, Evidence, compare
 from soundalike.repeats.requests import DuplicatesRequest
 from soundalike.repeats.sounds import Sounds
-from soundalike.store.protocol import Store
 from soundalike.types import Recording
+
+if TYPE_CHECKING:
+    from soundalike.store.protocol import Store
 
 Suggestion = Literal["keep", "remove"]
 _DECIMALS_S = 3

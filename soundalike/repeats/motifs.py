@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,8 +27,10 @@ from soundalike.repeats.joining import (
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
 from soundalike.repeats.shapes import LEAST, Shapes
 from soundalike.repeats.standing_out import Outlier, outliers
-from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, Recording
+
+if TYPE_CHECKING:
+    from soundalike.store.protocol import Store
 
 _DECIMALS_S = 3
 

@@ -27,7 +27,6 @@ from soundalike.repeats.requests import (
 )
 from soundalike.repeats.sounds import Sounds
 from soundalike.repeats.standing_out import Outlier
-from soundalike.store.base import not_indexed
 from soundalike.types import Recording
 
 #: Recordings that the index is asked for at once, and paths of a page.
@@ -187,14 +186,11 @@ async def check_collection(context: Context, collection: str) -> None:
 
     Raises
     ------
-    IndexEmpty
+    HTTPException
         The collection does not exist.
     """
-    if await context.library.page(collection, limit=1):
-        return
-    # The default one may be missing without an error.
-    if collection not in (await context.library.status(collection)).collections:
-        raise not_indexed(collection)
+    # Without documents, the index only looks whether it has the collection.
+    await context.flow.ask("/motifs", [], MotifPartsDoc, {"collection": collection})
 
 
 async def _ids(context: Context, request: DuplicatesRequest | MotifsRequest) -> List[str]:
