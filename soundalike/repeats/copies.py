@@ -11,10 +11,11 @@ import numpy as np
 from soundalike.repeats.candidates import Candidate
 from soundalike.repeats.coherence import RATE_HZ, Overlap, align, coherence, overlap
 from soundalike.repeats.requests import DuplicatesRequest
-from soundalike.repeats.sounds import Sounds
 from soundalike.types import FloatArray, Recording
 
+# The indexer, which compares vectors, has no decoders.
 if TYPE_CHECKING:
+    from soundalike.repeats.sounds import Sounds
     from soundalike.store.protocol import Store
 
 #: ``content``: the files are equal, byte for byte. ``vectors``: the sound could not be read.
