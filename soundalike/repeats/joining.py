@@ -172,7 +172,7 @@ def clusters(
         Lowest score in the graph.
     compare : callable, optional
         A comparison that tells sounds apart. The sums are then of what the scores have above `least`, so
-        that a row between two sounds is no centre. The centre is compared with the neighbours of its
+        that a row between two sounds is not a centre. The centre is compared with the neighbours of its
         neighbours, because a frequent sound has more of its kind than the graph has neighbours, and rows
         that are much further away than most are left out.
     """

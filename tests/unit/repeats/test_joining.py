@@ -105,7 +105,7 @@ def plane(angles: FloatArray) -> tuple[FloatArray, joining.Compare]:
     return vectors, compare
 
 
-def test_a_row_between_two_sounds_is_no_centre():
+def test_a_row_between_two_sounds_is_not_a_centre():
     # Two tight groups, each within the threshold of one row between them, and not of each other.
     rng = np.random.default_rng(7)
     angles = np.concatenate([rng.normal(-0.5, 0.01, 12), [0.0], rng.normal(0.5, 0.01, 12)])
