@@ -184,7 +184,9 @@ def clusters(
         if compare is not None:
             rows, scores = _grown(graph, centre, rows, scores, open_rows.is_open, least, compare)
             is_near = 1 - scores <= _FAR * (1 - np.median(scores))
-            rows, scores = rows[is_near], scores[is_near]
+            # Fewer cannot be another cluster, and the median of few rows says little.
+            if np.count_nonzero(~is_near) >= min_count:
+                rows, scores = rows[is_near], scores[is_near]
         if len(rows) + 1 < min_count:
             continue
         open_rows.close(rows)
