@@ -42,6 +42,7 @@ from executors.messages.normal import (
     RemovedNormalDoc,
     WatchEventDoc,
 )
+from executors.messages.repeats import CandidatesDoc, MotifPartsDoc
 from executors.messages.searches import (
     AcceptedDoc,
     EstimateDoc,
@@ -74,6 +75,8 @@ _STORED: _Documents = {
     "timeline": Counted,
     "events": EventsFound,
     "listen": ListenedDoc,
+    "duplicates": CandidatesDoc,
+    "motifs": MotifPartsDoc,
     "delete": Deletion,
     "status": Status,
     "recordings": StoredDoc,

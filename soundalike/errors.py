@@ -48,7 +48,8 @@
         ├── ServiceBusy
         ├── DiskFull
         ├── JobNotFound
-        └── JobInterrupted
+        ├── JobInterrupted
+        └── JobWithoutResult
 
 A message is one line with the received value and the next step. The `code` is stable, so programs may
 compare it, over HTTP and gRPC too. ``docs/errors.md`` is generated from the classes below.
@@ -277,6 +278,10 @@ class JobNotFound(ServiceError, code="service.job_not_found", http_status=404):
 
 class JobInterrupted(ServiceError, code="service.job_interrupted"):
     """The service was killed several times while the job was running, so it is not resumed again."""
+
+
+class JobWithoutResult(ServiceError, code="service.job_without_result", http_status=409):
+    """The job has not ended yet, was cancelled, has failed, or its result is no longer kept."""
 
 
 def error_classes() -> list[type[SoundalikeError]]:

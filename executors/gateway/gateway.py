@@ -30,6 +30,7 @@ from executors.gateway.api import (
     routes_map,
     routes_media,
     routes_normal,
+    routes_repeats,
     routes_search,
     routes_searches,
     routes_service,
@@ -62,6 +63,7 @@ _DOC_FILES = "/_docs"
 _ROUTES = (
     *(routes_search, routes_events, routes_export, routes_library, routes_jobs, routes_vectors),
     *(routes_media, routes_annotations, routes_map, routes_normal, routes_speakers, routes_searches),
+    routes_repeats,
 )
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.

@@ -116,6 +116,15 @@ class ListenedDoc(_Heard):
     model: Dict[str, Any] = Field(
         default={}, description="with `model_of`, in the first document: the model of the collection"
     )
+    active: Optional[Array] = Field(
+        default=None,
+        description="without a query: (n, 2) array, begin and end of what differs from the background",
+    )
+    vectors: Optional[Array] = Field(default=None, description="(n, dimension) array: their vectors")
+    columns: Optional[Array] = Field(
+        default=None, description="their spectrograms above the background, one after the other"
+    )
+    n_columns: List[int] = Field(default=[], description="number of columns of each spectrogram")
 
 
 def parts_of(found: Iterable[Found]) -> "Array":

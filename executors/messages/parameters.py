@@ -21,6 +21,7 @@ from soundalike.indexing.requests import VectorsRequest
 from soundalike.maps.requests import MapRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_PAGE
+from soundalike.repeats.requests import DuplicatesRequest, prefix_of_path
 from soundalike.search.examples import Example, parse_examples
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
@@ -242,10 +243,37 @@ class EventsParameters(NarrowedParameters):
         )
 
 
+class DuplicatesParameters(CollectionParameters):
+    """Parameters of ``/duplicates``."""
+
+    under: str = pydantic_field(DuplicatesRequest, "under")
+    candidates: int = pydantic_field(DuplicatesRequest, "candidates")
+
+    @property
+    def request(self) -> DuplicatesRequest:
+        """The core's request.
+
+        Raises
+        ------
+        ParameterError
+            A value is out of its range.
+        """
+        return DuplicatesRequest(
+            prefix_of_path(self.under), candidates=self.candidates, collection=self.collection
+        )
+
+
+class MotifsParameters(CollectionParameters):
+    """Parameters of ``/motifs``."""
+
+
 class ListenParameters(RequestParameters):
     """Parameters of ``/listen``."""
 
-    query_uri: str = Field(default="", description="path of the query's sound")
+    query_uri: Optional[str] = Field(
+        default=None,
+        description="path of the query's sound; null: return what differs from the background",
+    )
     query_start_s: float = Field(default=0.0, description="second at which the query begins")
     query_end_s: Optional[float] = Field(default=None, description="second at which the query ends")
     min_score: float = pydantic_field(EventsRequest, "min_score")

@@ -53,6 +53,7 @@ from executors.timescale_indexer.listing import all_paths, look_up, page_of_reco
 from executors.timescale_indexer.map_endpoints import MapEndpoints
 from executors.timescale_indexer.normal_endpoints import NormalEndpoints
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
+from executors.timescale_indexer.repeats_endpoints import RepeatsEndpoints
 from executors.timescale_indexer.search_endpoints import SearchEndpoints
 from executors.timescale_indexer.speaker_endpoints import SpeakerEndpoints
 from executors.timescale_indexer.vectors import store_vectors
@@ -80,7 +81,12 @@ _TRANSACTION = 32
 
 
 class TimescaleIndexer(
-    AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints, SearchEndpoints, MapEndpoints
+    AnnotationEndpoints,
+    SpeakerEndpoints,
+    NormalEndpoints,
+    SearchEndpoints,
+    MapEndpoints,
+    RepeatsEndpoints,
 ):
     """Keeps windows in PostgreSQL, in a hypertable where the server has TimescaleDB.
 

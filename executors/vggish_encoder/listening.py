@@ -9,11 +9,16 @@ from docarray import DocList
 from executors.messages.events import HeardClip, ListenedDoc, parts_of
 from executors.messages.failures import document_at_fault
 from executors.messages.parameters import ListenParameters
+from executors.messages.repeats_values import write_heard
 from soundalike.errors import ParameterError, ServiceError
 from soundalike.events.aligning import align
 from soundalike.events.listening import Hearing, QuerySound, Stretch
 from soundalike.events.unrelated_sound import reread_model
-from soundalike.types import FloatArray
+from soundalike.repeats.hearing import active_parts
+from soundalike.types import FloatArray, Recording
+
+#: The gateway knows which recording a part belongs to.
+_ANY = Recording("", "", 0.0)
 
 
 def listen_to(
@@ -24,10 +29,12 @@ def listen_to(
 ) -> DocList[ListenedDoc]:
     """Return what the query was found at in each part; None for the parts that could not be read.
 
+    Without a query, what differs from the background of each part is returned.
+
     Parameters
     ----------
     docs : DocList of HeardClip
-        The first has the query's samples; with `model_of` there is no query.
+        The first has the query's samples, if there is one.
     parameters : ListenParameters
     hearing : Hearing
     samples_of : callable
@@ -55,6 +62,8 @@ def listen_to(
             stretch = hearing.hear(samples)
             if parameters.model_of is not None:
                 stretches[-1] = stretch
+            elif parameters.query_uri is None:
+                write_heard([] if stretch is None else list(active_parts(_ANY, 0.0, stretch)), result)
             elif stretch is not None and sound is not None:
                 found = align(hearing, sound, stretch, parameters.gap_s, parameters.min_score)
                 result.parts = parts_of(found)

@@ -33,6 +33,7 @@ from soundalike.types import Bucket, Timeline
 if TYPE_CHECKING:
     from soundalike.client.annotations import RemoteAnnotations
     from soundalike.client.normal import RemoteNormal
+    from soundalike.client.repeats import RemoteRepeats
     from soundalike.client.searches import RemoteSearches
 
 #: Fields of the status of a collection, in order.
@@ -120,6 +121,13 @@ class Service:
         from soundalike.client.normal import RemoteNormal
 
         return RemoteNormal(self._connection)
+
+    @property
+    def repeats(self) -> RemoteRepeats:
+        """Copies of recordings and motifs."""
+        from soundalike.client.repeats import RemoteRepeats
+
+        return RemoteRepeats(self._connection)
 
     @property
     def speakers(self) -> RemoteSpeakers:

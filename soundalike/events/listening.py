@@ -21,9 +21,12 @@ from soundalike.encoders.embedding import embed_patches_at
 from soundalike.errors import AudioError, ParameterError
 from soundalike.events.activity import (
     FRAMES_PER_S,
+    Columns,
     Spans,
+    above_background,
     active_part,
     activity,
+    background_of_bands,
     log_mel_of,
     without_noise,
 )
@@ -82,6 +85,8 @@ class Stretch:
     contrast_db : float
         Level of the loudest active parts above the background.
     duration_s : float
+    above : (n_columns, 64) float16
+        The spectrogram above the background; see `soundalike.events.activity.above_background`.
     """
 
     active: Spans
@@ -89,6 +94,7 @@ class Stretch:
     noise: FloatArray
     contrast_db: float
     duration_s: float
+    above: Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,8 @@ class Hearing:
         if len(heard) < front_end.PATCH_SAMPLES:
             return None
         log_mel = log_mel_of(heard)
-        active = activity(log_mel)
+        background = background_of_bands(log_mel)
+        active = activity(log_mel, background)
         quiet = np.ones(len(samples), dtype=bool)
         per_frame = self.rate_hz // FRAMES_PER_S
         for begin, end in active:
@@ -145,7 +152,9 @@ class Hearing:
         loudest = float(np.percentile(powers, _LOUDEST)) if powers else 0.0
         contrast_db = 10 * np.log10(loudest / power) if power and loudest else 0.0
         tracks = self.tracks(samples, log_mel)
-        return Stretch(active, tracks, noise, contrast_db, len(samples) / self.rate_hz)
+        duration_s = len(samples) / self.rate_hz
+        above = above_background(log_mel, background)
+        return Stretch(active, tracks, noise, contrast_db, duration_s, above)
 
     def loud_part(self, samples: FloatArray, start_s: float) -> QuerySound | None:
         """Return the loud part of a query whose samples begin at a second; None if it is silent."""

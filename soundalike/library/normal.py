@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from soundalike.anomalies.detector import HeardFile, Learned, ScoredFile
 from soundalike.anomalies.model import NormalModel
 from soundalike.anomalies.results import NormalRecording
-from soundalike.anomalies.summary import warnings_of
+from soundalike.anomalies.summary import summary_of, warnings_of
 from soundalike.display.player import Player
 from soundalike.display.sound import Sound, shown_path
 from soundalike.display.table import Results, counted
@@ -46,7 +46,7 @@ class NormalSounds(Results[NormalRecording]):
         self.model: NormalModel = learned.model
         self.failed = tuple(failed)
         errors = [f"{shown_path(one.uri)}: {one.error.message}" for one in failed if one.error]
-        self.warnings = (*errors, *warnings_of(learned.model))
+        self.warnings = (*errors, *warnings_of(summary_of(learned.model)))
         held_out = learned.model.held_out.scores.tolist()
         self._scores = {one.recording_id: score for one, score in zip(self, held_out, strict=True)}
 

@@ -21,6 +21,7 @@ METHODS = {
     "search": {
         *("search", "search_upload", "timeline", "timeline_upload", "events", "events_upload"),
         *("export_search", "export_events", "export_spans"),
+        *("find_duplicates", "find_motifs"),
     },
     "library": {
         *("get_status", "list_collections", "list_recordings", "get_recording", "list_labels"),
@@ -44,7 +45,7 @@ METHODS = {
             "list_job_files",
             "watch_job",
         ),
-        "cancel_job",
+        *("cancel_job", "get_job_result"),
     },
     "playback": {
         *("get_audio", "get_waveform", "get_spectrogram", "waveform_upload", "spectrogram_upload"),
@@ -73,6 +74,8 @@ METHODS = {
             "jina_timeline",
             "jina_events",
             "jina_listen",
+            "jina_duplicates",
+            "jina_motifs",
             "jina_recordings",
             "jina_labels",
         ),
@@ -96,7 +99,7 @@ WRITING = {
     *("export_search", "export_events", "export_spans"),
     "upload_annotations",
 } - {
-    *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job"),
+    *("list_jobs", "get_job", "list_job_files", "watch_job", "cancel_job", "get_job_result"),
 }
 
 
@@ -309,8 +312,14 @@ def test_every_example_is_answered(
     caller.known["job_id"] = job["id"]
     assert set(links) <= METHODS["indexing"]
 
+    comparing = caller.call("/api/duplicates", "post", described["paths"]["/api/duplicates"]["post"])
+    compared = f"{service.url}/api/jobs/{comparing.json()['id']}"
+    wait_until(lambda: requests.get(compared, timeout=60).json()["finished_at"], "it has a result")
+
     wrong = {}
     for path, method, operation in _operations(described):
+        # Jobs that index have no result.
+        caller.known["job_id"] = comparing.json()["id"] if path.endswith("/result") else job["id"]
         is_of_speaker = path.startswith("/api/speakers/{name}") or path in ("/verify", "/utterances")
         is_of_model = "/normal/{name}" in path or path.startswith("/normal_")
         is_of_search = "/searches/{name}" in path or path.startswith("/search_")

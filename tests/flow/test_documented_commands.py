@@ -88,6 +88,8 @@ NOT_RUN = {
     "--workers 2": "starts Dask: tests/acceptance/test_cluster.py",
     "docs/anomalies.md": "needs a machine's sounds: docs/recipes, tests/acceptance/test_normal.py",
     "docs/duplicates.md": "needs copies: docs/recipes, tests/acceptance/test_duplicates.py",
+    "api/duplicates": "starts a job: tests/flow/test_api_repeats.py",
+    "api/motifs": "starts a job: tests/flow/test_api_repeats.py",
     "soundalike motifs --under": "needs hours of sound: tests/acceptance/test_motifs.py",
     "models add voxceleb": "needs a file of another project: tests/acceptance/test_models.py",
     "--max-false-alarms 0.001": "ends with status 8: tests/acceptance/test_search.py",

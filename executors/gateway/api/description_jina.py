@@ -39,6 +39,8 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
         "Check sound for a query",
         {"data": [{"uri": SIREN, "end_s": 10.0}], "parameters": {"query_uri": SIREN}},
     ),
+    "duplicates": ("List candidates of copies", {"data": [{"recording_id": SIREN_ID}]}),
+    "motifs": ("List parts that stand out", {"data": [{"recording_id": SIREN_ID}]}),
     "recordings": ("List or look up recordings", {"data": [{"recording_id": SIREN_ID}]}),
     "labels": ("List labels", {"data": []}),
     "folders": ("List folders", {"data": []}),

@@ -139,7 +139,7 @@ async def _listen(
     ]
     answers: Dict[int, List[Optional[List[Found]]]] = {}
     heard_s = 0.0
-    for some in _batches(parts):
+    for some in in_batches(parts):
         for part, answer in zip(
             some, await flow.ask("/listen", some, ListenedDoc, parameters), strict=True
         ):
@@ -153,7 +153,7 @@ async def _listen(
     return heard_s
 
 
-def _batches(parts: Sequence[ListenClip]) -> Iterator[List[ListenClip]]:
+def in_batches(parts: Sequence[ListenClip]) -> Iterator[List[ListenClip]]:
     """Yield parts that are read together, so that memory is bounded."""
     some: List[ListenClip] = []
     total_s = 0.0

@@ -2,8 +2,10 @@
 
 import { keyOf } from "./asked.js";
 import { byId, el, put } from "./dom.js";
+import { showDuplicates } from "./duplicates.js";
 import { leaveEvents, showEvents } from "./events.js";
 import { choose, showLibrary } from "./library.js";
+import { showMotifs } from "./motifs.js";
 import { showNormal, takeRecording } from "./normal.js";
 import { showMap } from "./map.js";
 import * as options from "./options.js";
@@ -17,7 +19,7 @@ import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
 import { leaveTimeline, showTimeline } from "./timeline.js";
 
-const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", timeline: "Over time · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike", map: "Map · Soundalike" };
+const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", timeline: "Over time · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike", map: "Map · Soundalike", duplicates: "Copies · Soundalike", motifs: "Motifs · Soundalike" };
 /** Views that need neither labels nor folders. */
 const OTHERS = { events: showEvents, timeline: showTimeline, speakers: showSpeakers, normal: showNormal };
 let known = null;
@@ -50,6 +52,8 @@ async function show({ view, params }) {
     await showMap(params);
     return;
   }
+  if (view === "duplicates") return showDuplicates();
+  if (view === "motifs") return showMotifs();
   const name = params.get("collection") || "";
   const isNew = known !== name;
   known = name;

@@ -1,6 +1,6 @@
 /** The state of the page in its address, so that reload, back and bookmarks work: `#/search?recording=…`. */
 
-const VIEWS = ["search", "events", "timeline", "library", "speakers", "normal", "map"];
+const VIEWS = ["search", "events", "timeline", "library", "speakers", "normal", "map", "duplicates", "motifs"];
 
 /** @returns {{view: string, params: URLSearchParams}} view and parameters of the address */
 export function current() {
