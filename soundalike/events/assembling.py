@@ -17,12 +17,17 @@ from soundalike.types import Recording
 #: False alarms of a part of a recording of this length in seconds; None where they are not known.
 FalseAlarmsOf = Callable[[Found, float], FalseAlarms | None]
 
+#: A recording shorter than this, in seconds, may hold nothing but the sound, and no background.
+SHORT_S = 30.0
 #: Events within the gap are joined if the lower score is at least this share of the higher.
 _ALIKE = 0.6
 
 
 def merged(screened: Screened, answers: Sequence[Sequence[Found] | None]) -> list[Found]:
     """Return what was found in sound, and by vectors alone elsewhere.
+
+    Where nothing was found in the sound of a short recording, what its vectors tell stays: a bark that
+    fills its recording does not differ from the recording's background.
 
     Parameters
     ----------
@@ -40,6 +45,8 @@ def merged(screened: Screened, answers: Sequence[Sequence[Found] | None]) -> lis
             for one in answer
         ]
         left = [one for one in left if one.end_s <= begin_s or one.start_s >= end_s]
+    if not found and screened.recording.duration_s < SHORT_S:
+        return screened.found
     return found + left
 
 

@@ -109,7 +109,8 @@ def test_the_same_sound_is_a_rare_event_and_others_are_not(many: Pipeline, query
     assert best.is_reread is listens
     assert best.false_alarm_rate is not None
     assert best.false_alarm_rate < 0.02
-    rates = [event.false_alarm_rate for event in rest]
+    # Scores of sound and of stored vectors have rates of their own.
+    rates = [event.false_alarm_rate for event in rest if event.is_reread is listens]
     assert rates == sorted(rates, key=lambda rate: rate or 0.0)
     assert rest
     assert rates[-1] is not None
