@@ -14,6 +14,7 @@ from soundalike.cli.command import make_command
 from soundalike.cli.search import Sought, absolute, filters_of, give, opened_query, query_of
 from soundalike.cli.searches_options import check_usage, search_options
 from soundalike.cli.target import Target
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ArchiveInvalid, ParameterError
 from soundalike.search.examples import parse_example, parse_examples
 from soundalike.search.requests import Narrowing
@@ -111,7 +112,8 @@ def _save(
     row.pop("marks")
     if as_json:
         output.json_line(row)
-    output.note(f"saved as {name}; run it with: soundalike searches run {name}")
+    where = "" if collection == DEFAULT_COLLECTION else f" --collection {collection}"
+    output.note(f"saved as {name}; run it with: soundalike searches run {name}{where}")
     return 0
 
 
