@@ -15,7 +15,7 @@ from soundalike.store import searching, sql
 from soundalike.store.base import first_limit
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
-from soundalike.store.layouts import is_too_large
+from soundalike.store.index_layouts import is_too_large
 from soundalike.types import FloatArray, Hit
 
 _RECALL_AT = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg2 import errors as pg_errors
 
 from soundalike.ranges import Layout
-from soundalike.store import layouts, sql
+from soundalike.store import index_layouts, sql
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.schema import exists, lock_schema
@@ -55,7 +55,7 @@ def rebuild(
         Layout from now on, also without an index; None keeps the collection's.
     """
     _begin(cursor)
-    wanted = layouts.chosen(cursor, collection, layout) if layout else None
+    wanted = index_layouts.chosen(cursor, collection, layout) if layout else None
     wanted = wanted or _stored_layout(cursor, collection) or collection.layout
     if exists(cursor, collection.index):
         cursor.execute(collection.statement("set_index_aside"))
@@ -98,7 +98,7 @@ def _build(cursor: Cursor, collection: Collection, layout: str) -> None:
     if layout == "bit":
         centre = _centre(cursor, collection)
         made = collection.statement("create_bit_index")
-        statement = layouts.with_centre(made, collection, centre)
+        statement = index_layouts.with_centre(made, collection, centre)
     megabytes = build_memory_mb(int(windows), collection.spec.dimension, layout)
     cursor.execute(f"SET LOCAL maintenance_work_mem = '{megabytes}MB'; SAVEPOINT build")
     try:

@@ -104,6 +104,8 @@ def ensure_schema(cursor: Cursor, dimension: int) -> str | None:
     timescaledb = _create_extensions(cursor)
     if not has_schema(cursor):
         cursor.execute(sql.schema())
+    if timescaledb is not None:
+        cursor.execute(sql.queries()["events_to_hypertable"])
     return timescaledb
 
 

@@ -13,7 +13,7 @@ from psycopg2.extras import Json
 
 from soundalike.clock.times import FIRST_KNOWN, is_timed, offset_in_day, postgres_zone, time_until
 from soundalike.filters import Filters
-from soundalike.store import layouts, prepared, sql
+from soundalike.store import index_layouts, prepared, sql
 from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
@@ -101,9 +101,9 @@ def _form(collection: Collection, narrowed: str, limit: int, *, exact: bool = Fa
     if collection.centre is None or exact:
         statement = collection.statement("search").replace("{exactly}", _EXACTLY if exact else "")
     else:
-        read = layouts.candidates(limit)
+        read = index_layouts.candidates(limit)
         template = collection.statement("search_bits").replace("{candidates}", str(read))
-        statement = layouts.with_centre(template, collection, collection.centre)
+        statement = index_layouts.with_centre(template, collection, collection.centre)
     # With relaxed order the index scan continues until enough rows pass the filters; the ranking sorts
     # the rows.
     settings = sql.queries()["search_settings"].format(ef_search=_ef_search(read, collection.n_chunks))
@@ -114,7 +114,7 @@ def _as_sent(collection: Collection, vectors: FloatArray) -> list[_Sent]:
     texts = vector_texts(vectors)
     if collection.centre is None:
         return [_Sent(text) for text in texts]
-    return [*map(_Sent, texts, layouts.bits(vectors, collection.centre))]
+    return [*map(_Sent, texts, index_layouts.bits(vectors, collection.centre))]
 
 
 def vector_texts(vectors: FloatArray) -> list[str]:
@@ -140,7 +140,7 @@ def filter_values(filters: Filters) -> dict[str, Any]:
         "tags": Json(dict(filters.tags)),
         "uri_prefix": filters.uri_prefix,
         "where": to_jsonpath(filters.where),
-        "excluded": filters.exclude_recording_id,
+        "excluded": list(filters.excluded),
         # Not before the first recording: earlier times mark windows without a known time.
         "since": max(filters.since or FIRST_KNOWN, FIRST_KNOWN).astimezone(UTC),
         "until": filters.until and filters.until.astimezone(UTC),
@@ -164,7 +164,7 @@ def conditions(collection: Collection, filters: Filters) -> str:
     found = []
     if is_narrowed(filters):
         found.append(collection.statement("filter_files"))
-    if filters.exclude_recording_id:
+    if filters.excluded:
         found.append(collection.statement("filter_excluded"))
     if is_timed(filters):
         found.append(collection.statement("filter_since"))
