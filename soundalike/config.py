@@ -15,6 +15,8 @@ MODELS = ("auto", "vggish", "logmel-modulation")
 DOWNLOADABLE = ("aisfx", "resemblyzer")
 #: Encoder of voices.
 SPEAKER_MODEL = "resemblyzer"
+#: Space for copies of remote recordings, in megabytes.
+REMOTE_SPOOL_MB = 8192
 #: Collection of requests that name none.
 DEFAULT_COLLECTION = "default"
 #: Number formats of VGGish; ``auto`` selects bfloat16 if the processor supports it.
@@ -52,6 +54,9 @@ class Settings:
     roots : tuple of Path or None
         Folders that requests to the service may read (``SOUNDALIKE_ROOTS``, separated as in ``PATH``;
         ``/`` allows everything). None: see `soundalike.audio.allowed_roots.AllowedRoots`.
+    remote_spool_mb : int
+        Megabytes of remote recordings that are copied into ``<spool_dir>/remote`` at once
+        (``SOUNDALIKE_REMOTE_SPOOL_MB``; default 8192).
     speaker_model : str
         Encoder of voices: the name of a model file, or ``logmel-modulation``
         (``SOUNDALIKE_SPEAKER_MODEL``; default ``resemblyzer``).
@@ -68,6 +73,7 @@ class Settings:
     uploads_dir: Path = Path()
     roots: tuple[Path, ...] | None = None
     speaker_model: str = SPEAKER_MODEL
+    remote_spool_mb: int = REMOTE_SPOOL_MB
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -81,7 +87,8 @@ class Settings:
         Raises
         ------
         ConfigError
-            ``SOUNDALIKE_MODEL``, ``SOUNDALIKE_PRECISION`` or the database URL is invalid.
+            ``SOUNDALIKE_MODEL``, ``SOUNDALIKE_PRECISION``, ``SOUNDALIKE_REMOTE_SPOOL_MB`` or the
+            database URL is invalid.
         """
         env = os.environ if environ is None else environ
         data_dir = Path(env.get("SOUNDALIKE_DATA_DIR") or _default_data_dir(env)).expanduser()
@@ -97,6 +104,7 @@ class Settings:
             uploads_dir=_folder(env, "SOUNDALIKE_UPLOADS_DIR", data_dir / "uploads"),
             roots=_folders(env.get("SOUNDALIKE_ROOTS")),
             speaker_model=env.get("SOUNDALIKE_SPEAKER_MODEL") or SPEAKER_MODEL,
+            remote_spool_mb=_megabytes(env, "SOUNDALIKE_REMOTE_SPOOL_MB", REMOTE_SPOOL_MB),
         )
         settings.validate()
         return settings
@@ -130,6 +138,7 @@ class Settings:
             "SOUNDALIKE_UPLOADS_DIR": self.uploads_dir.absolute(),
             "SOUNDALIKE_ROOTS": None if self.roots is None else os.pathsep.join(map(str, self.roots)),
             "SOUNDALIKE_SPEAKER_MODEL": self.speaker_model,
+            "SOUNDALIKE_REMOTE_SPOOL_MB": self.remote_spool_mb,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -178,6 +187,13 @@ def check_model(model: str, weights_dir: Path, name: str = "SOUNDALIKE_MODEL") -
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
+
+
+def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ConfigError(f"{name} is {text!r}; give a whole number above 0")
+    return int(text)
 
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from soundalike.audio.urls import checked_url, is_remote
 from soundalike.errors import AudioNotFound, EmptyAudio
 from soundalike.types import FileStat
 
@@ -43,6 +44,19 @@ class FileSnapshot:
     path: Path
     stat: FileStat
     at_ns: int
+
+    @property
+    def uri(self) -> str:
+        """The URI to store."""
+        return uri_of(self.path)
+
+    @property
+    def label(self) -> str | None:
+        """Name of the file's folder."""
+        return folder_label(self.path)
+
+    def discard(self) -> None:
+        """Do nothing: the file is the user's own."""
 
     def trusted_stat(self) -> FileStat | None:
         """Return the size and time that identify the content just read.
@@ -152,8 +166,10 @@ def stored_names(key: str) -> list[str]:
     Parameters
     ----------
     key : str
-        A path or ``file:`` URL; the file need not exist.
+        A path or URL; the file need not exist.
     """
+    if is_remote(key):
+        return [checked_url(key).rstrip("/")]
     path = Path(_path_of_url(key) if key.lower().startswith("file://") else key).absolute()
     return [str(path), path.as_uri()]
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from soundalike.audio.urls import is_remote
 from soundalike.cli import output
 from soundalike.cli.place import first_given
 from soundalike.cli.report import Report
@@ -64,6 +65,8 @@ def send(service: Service, items: Sequence[IndexItem], collection: str) -> Itera
 def impossible(request: IndexRequest, *, on_server: bool) -> str:
     """Return an option of the request that does not go with a service; empty where all do."""
     wrong = first_given(vars(request), {**_LOCAL, **(_NOT_THERE if on_server else _NOT_SENT)})
+    if not wrong and any(map(is_remote, request.paths)):
+        return "a URL as PATH"
     if not wrong and on_server and request.tables.named:
         return "--metadata with --on-server"
     return wrong
