@@ -175,7 +175,7 @@ def _first(store: Store, place: Place | RemotePlace, collection: str) -> Recordi
 
 
 def _stored(store: Store, place: Place | RemotePlace, collection: str) -> Iterator[Recording]:
-    """Yield the stored paths of a place, without those that are known to be there."""
+    """Yield the stored paths of a place, except URLs that were listed just now."""
     if isinstance(place, RemotePlace):
         folder = place.url.rpartition("/")[0] if place.is_gone else place.url
         files = store.files(under=folder, collection=collection)

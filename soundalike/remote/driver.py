@@ -89,7 +89,7 @@ def remote_error(exc: Exception, url: str) -> SoundalikeError:
     """Return the error for an exception of a driver."""
     if isinstance(exc, SoundalikeError):
         return exc
-    found = _kind_of(exc)
+    found = _kind_of(exc, url)
     reason = f"{type(exc).__name__}: {_one_line(_deepest(exc))}"
     if found is AudioNotFound:
         return AudioNotFound(f"nothing is at {url!r}; check the URL")
@@ -100,7 +100,7 @@ def remote_error(exc: Exception, url: str) -> SoundalikeError:
     return RemoteUnreachable(f"{url!r} cannot be read ({reason}); check the host, and try again")
 
 
-def _kind_of(exc: Exception) -> type[AudioError]:
+def _kind_of(exc: Exception, url: str) -> type[AudioError]:
     """Return the class of error; "not found" only if the other machine said so."""
     for one in _causes(exc):
         status = getattr(one, "status", None)
@@ -112,9 +112,10 @@ def _kind_of(exc: Exception) -> type[AudioError]:
             or "Credential" in type(one).__name__
         ):
             return RemoteForbidden
+    if not isinstance(exc, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
+        return RemoteUnreachable
     # The HTTP driver turns every failure into this error, with the failure as its cause.
-    is_absent = isinstance(exc, (FileNotFoundError, NotADirectoryError, IsADirectoryError))
-    return AudioNotFound if is_absent and exc.__cause__ is None else RemoteUnreachable
+    return RemoteUnreachable if is_web(url) and exc.__cause__ is not None else AudioNotFound
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

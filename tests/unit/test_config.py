@@ -163,6 +163,7 @@ def test_to_env_leaves_out_what_is_not_set():
         "SOUNDALIKE_TIME_ZONE",
         "SOUNDALIKE_UPLOADS_DIR",
         "SOUNDALIKE_SPEAKER_MODEL",
+        "SOUNDALIKE_REMOTE_SPOOL_MB",
     }
 
 

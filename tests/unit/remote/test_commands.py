@@ -88,6 +88,13 @@ def test_index_search_and_delete(run: Run, bucket: Any, tmp_path: Path):
     assert uris(run("search", query)[1]) == ["rainforest/c.wav"]
 
 
+def test_events_come_from_the_stored_vectors(run: Run, bucket: Any, tmp_path: Path):
+    run("index", RAIN)
+    status, rows, told = run("events", tmp_path / "2.wav", "--min-score", "0")
+    assert (status, uris(rows)[0]) == (0, "rain/a.wav")
+    assert told.count("remote recordings are not read again") == 1
+
+
 def test_prune(run: Run, store: MemoryStore, bucket: Any):
     run("index", RAIN)
     bucket.rm("/bucket/rain/a.wav")

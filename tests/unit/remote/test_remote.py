@@ -1,8 +1,6 @@
 """Recordings of other machines: a web server of this process, and fsspec's file system in memory."""
 
-import http.server
 import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,54 +32,9 @@ from soundalike.remote.objects import RemoteObject, list_remote, object_at
 from soundalike.remote.spool import Spool, SpoolPlace
 from soundalike.store import MemoryStore
 from soundalike.types import FloatArray
+from tests.fixtures.web_folder import Server, serving
 
 BEFORE = datetime(2025, 5, 1, 6, tzinfo=UTC).timestamp()
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder; remembers what was fetched, and refuses some names."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.fetched, self.on_get = folder, [], {}
-        super().__init__(
-            ("127.0.0.1", 0), lambda *of_request: Handler(*of_request, directory=str(folder))
-        )
-
-    fetched: list[str]
-    #: Status, or something to do, for a name.
-    on_get: dict[str, int | Callable[[], object]]
-
-    @property
-    def url(self) -> str:
-        """URL of the folder."""
-        return f"http://127.0.0.1:{self.server_port}/"
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """The standard server of folders."""
-
-    server: Server
-
-    def do_GET(self) -> None:
-        """Note the name, and answer."""
-        self.server.fetched.append(self.path)
-        self.answer(super().do_GET)
-
-    def do_HEAD(self) -> None:
-        """Answer as to GET."""
-        self.answer(super().do_HEAD)
-
-    def answer(self, send: Callable[[], None]) -> None:
-        """Refuse, or do something and answer."""
-        special = self.server.on_get.get(self.path)
-        if isinstance(special, int):
-            return self.send_error(special)
-        if special is not None and self.command == "GET":
-            special()
-        return send()
-
-    def log_message(self, *of_request: Any) -> None:
-        """Be silent."""
 
 
 @pytest.fixture
@@ -94,10 +47,8 @@ def server(
         os.utime(path, (BEFORE, BEFORE))
     (folder / "readme.txt").write_text("no sound")
     (folder / ".hidden.wav").write_text("hidden")
-    with Server(folder) as found:
-        threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True).start()
+    with serving(folder) as found:
         yield found
-        found.shutdown()
 
 
 @pytest.fixture
