@@ -11,6 +11,7 @@ from soundalike.audio.urls import is_remote
 from soundalike.clock.wall_clock import undo_start_from_mtime
 from soundalike.errors import SoundalikeError
 from soundalike.faults import recording_error
+from soundalike.indexing.metadata import FileMetadata
 from soundalike.remote.objects import RemoteObject, object_at
 from soundalike.remote.spool import FetchedFile
 from soundalike.store.base import start_differs
@@ -135,6 +136,16 @@ def is_up_to_date(known: Recording, wanted: Recording) -> bool:
     """Return whether a stored path of the same content has the requested label, tags and start time."""
     same = (known.label, known.tags) == (wanted.label, wanted.tags)
     return same and not start_differs(known, wanted)
+
+
+def with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
+    """Return an item with the metadata of a table, which overrides that of all files."""
+    return replace(
+        item,
+        label=item.label if told.label is None else told.label,
+        tags={**item.tags, **told.tags},
+        recorded_at=told.recorded_at or item.recorded_at,
+    )
 
 
 def failed_result(uri: str, exc: SoundalikeError) -> IndexResult:
