@@ -133,6 +133,17 @@ def local_path(uri: str) -> Path:
     return Path(_path_of_url(uri))
 
 
+def plain_path(name: str) -> str:
+    """Return the path of a ``file:`` URL; other names stay.
+
+    Examples
+    --------
+    >>> plain_path("file:///srv/a%20b.wav"), plain_path("s3://bucket/a%20b.wav")
+    ('/srv/a b.wav', 's3://bucket/a%20b.wav')
+    """
+    return _path_of_url(name) if name.lower().startswith("file://") else name
+
+
 def path_of(uri: str) -> Path:
     """Return the path of a stored URI; see `uri_of`."""
     return Path(_path_of_url(uri) if uri.startswith("file://") else uri)

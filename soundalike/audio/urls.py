@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote
 
@@ -28,6 +29,15 @@ def is_remote(uri: str) -> bool:
     (True, False, False)
     """
     return (match := _URL.match(uri)) is not None and match[1].lower() not in _LOCAL
+
+
+def separated(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the URLs of other machines, and the paths."""
+    urls: list[str] = []
+    paths: list[str] = []
+    for name in names:
+        (urls if is_remote(name) else paths).append(name)
+    return urls, paths
 
 
 def scheme_of(url: str) -> str:

@@ -143,7 +143,9 @@ def command(
     of_these = {"--rows": rows, "--encoder-name": encoder_name}
     if wrong := next((name for name, value in of_these.items() if value is not None), ""):
         raise ParameterError(f"{wrong} needs --vectors FILE; leave it out to index sound files")
-    given["paths"] = index_urls.without_file_urls(given["paths"])
+    from soundalike.audio.sources import plain_path
+
+    given["paths"] = tuple(map(plain_path, given["paths"]))
     request = IndexRequest(tables=TableChoice(metadata, not no_metadata), **given)
     report = Report(as_json=as_json, is_dry_run=request.dry_run, lists_left_out=list_skipped)
     return run(request, place, report)
@@ -263,6 +265,7 @@ class _Wanted:
 def _wanted(
     request: IndexRequest, paths: Sequence[str], start_rules: StartTimeRules, report: Report
 ) -> _Wanted:
+    from soundalike.audio.urls import separated
     from soundalike.clock.wall_clock import parse_moment
     from soundalike.indexing.items import with_metadata
     from soundalike.indexing.metadata import read_file_metadata
@@ -271,9 +274,9 @@ def _wanted(
     began = None
     if request.recorded_at:
         began = parse_moment(request.recorded_at, start_rules.zone, "--recorded-at")
-    urls, paths = index_urls.separated(paths, request)
+    urls, paths = separated(paths)
     tables, files = metadata_tables(request.tables, sound_files(paths))
-    remote, listed = index_urls.remote_files(urls, files)
+    remote, listed = index_urls.remote_files(urls, files, request)
     report.list_left_out(listed.left_out)
     of_all = partial(IndexItem, label=request.label, tags=request.tags, recorded_at=began)
     items = [of_all(str(path)) for path in files.files]

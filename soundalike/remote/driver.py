@@ -106,16 +106,17 @@ def _kind_of(exc: Exception, url: str) -> type[AudioError]:
         status = getattr(one, "status", None)
         if status in _ABSENT:
             return AudioNotFound
-        if (
-            status in _FORBIDDEN
-            or isinstance(one, PermissionError)
-            or "Credential" in type(one).__name__
-        ):
+        if status in _FORBIDDEN or isinstance(one, PermissionError) or _is_about_credentials(one):
             return RemoteForbidden
     if not isinstance(exc, (FileNotFoundError, NotADirectoryError, IsADirectoryError)):
         return RemoteUnreachable
     # The HTTP driver turns every failure into this error, with the failure as its cause.
     return RemoteUnreachable if is_web(url) and exc.__cause__ is not None else AudioNotFound
+
+
+def _is_about_credentials(exc: BaseException) -> bool:
+    """Return whether boto or paramiko could not log in; their errors have no common class."""
+    return "Credential" in type(exc).__name__ or "authentication" in str(exc).lower()
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
+from soundalike.audio.files import FileList
 from soundalike.audio.sniffing import AUDIO_SUFFIXES
 from soundalike.audio.urls import checked_url, folder_of, is_web, label_of, suffix_of
 from soundalike.errors import AudioNotFound, ParameterError, SoundalikeError
@@ -105,6 +107,27 @@ def list_remote(url: str) -> RemoteList:
     except Exception as exc:
         raise remote_error(exc, url) from exc
     return RemoteList(found, left_out, is_folder=True)
+
+
+def with_remote(files: FileList, urls: Sequence[str]) -> tuple[list[RemoteObject], FileList]:
+    """Return the recordings that URLs name, and a list of files with what else is known of them.
+
+    Raises
+    ------
+    SoundalikeError
+        A URL cannot be used; see `list_remote`.
+    """
+    found: dict[str, RemoteObject] = {}
+    left_out, named = dict(files.left_out), set(files.named)
+    for url in urls:
+        listed = list_remote(url)
+        found.update((one.uri, one) for one in listed.objects)
+        left_out.update(listed.left_out)
+        if not listed.is_folder:
+            named.update(Path(one.uri) for one in listed.objects)
+    for url in found:
+        left_out.pop(url, None)
+    return list(found.values()), replace(files, left_out=left_out, named=frozenset(named))
 
 
 def object_at(url: str) -> RemoteObject:
