@@ -9,12 +9,13 @@ import re
 import stat
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from soundalike.audio.urls import checked_url, is_remote
-from soundalike.errors import AudioNotFound, EmptyAudio
+from soundalike.errors import AudioNotFound, EmptyAudio, ParameterError
 from soundalike.types import FileStat
 
 #: A path on this machine, or the bytes of an upload.
@@ -180,7 +181,10 @@ def stored_names(key: str) -> list[str]:
         A path or URL; the file need not exist.
     """
     if is_remote(key):
-        return [checked_url(key).rstrip("/")]
+        # Names of vectors may be any URLs.
+        with suppress(ParameterError):
+            return list(dict.fromkeys((checked_url(key).rstrip("/"), key)))
+        return [key]
     path = Path(_path_of_url(key) if key.lower().startswith("file://") else key).absolute()
     return [str(path), path.as_uri()]
 

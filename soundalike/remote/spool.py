@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 
 from soundalike.audio.urls import file_name, is_web, label_of
 from soundalike.config import REMOTE_SPOOL_MB, Settings
-from soundalike.errors import AudioChanged, AudioTooLarge, EmptyAudio
+from soundalike.errors import AudioChanged, AudioTooLarge, ConfigError, EmptyAudio
 from soundalike.faults import is_disk_full
 from soundalike.remote.driver import driver_of, remote_error
 from soundalike.remote.objects import RemoteObject, object_at
@@ -113,17 +113,19 @@ class Spool:
     def fetch(self, wanted: RemoteObject) -> FetchedFile:
         """Copy a remote recording.
 
-        If it has changed since it was listed, it is copied again once.
+        If it has changed since it was listed, it is copied again once, unless it is larger now.
 
         Raises
         ------
         AudioTooLarge
             It is larger than a batch may be.
         AudioChanged
-            It changes while it is read.
+            It changes while it is read, or grows.
         AudioError
             It is not there any more, may not be read, or cannot be reached.
         """
+        # A batch was made for this size; a recording that grows is not complete either.
+        most = wanted.size_bytes or self._place.batch_bytes
         for _ in range(2):
             if wanted.size_bytes == 0:
                 raise EmptyAudio(f"{wanted.uri!r} has 0 bytes; record or export it again")
@@ -140,6 +142,8 @@ class Spool:
                 raise
             shutil.rmtree(path.parent, ignore_errors=True)
             wanted = now
+            if (now.size_bytes or most) > most:
+                break
         raise AudioChanged(
             f"{wanted.uri!r} changes while it is read; index it again when it is complete"
         )
@@ -179,16 +183,28 @@ class Spool:
     def _made(self) -> Path:
         with self._making:
             if self._folder is None:
-                above = (self._place.folder or Path(tempfile.gettempdir(), "soundalike")) / _FOLDER
-                above.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with (above / _LOCK).open("wb") as turn:
-                    fcntl.flock(turn, fcntl.LOCK_EX)
-                    _remove_abandoned(above)
-                    self._folder = Path(tempfile.mkdtemp(dir=above))
-                    # Held until this process ends, however it ends.
-                    self._lock = (self._folder / _LOCK).open("wb")
-                    fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                try:
+                    self._folder, self._lock = _make_folder(self._place.folder)
+                except OSError as exc:
+                    raise ConfigError(
+                        f"{str(exc.filename)!r} cannot be written ({exc.strerror}), so "
+                        "remote recordings cannot be copied; set SOUNDALIKE_SPOOL_DIR"
+                    ) from exc
             return self._folder
+
+
+def _make_folder(spool: Path | None) -> tuple[Path, IO[bytes]]:
+    """Make the folder of a process, and return it with its lock."""
+    above = (spool or Path(tempfile.gettempdir(), "soundalike")) / _FOLDER
+    above.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (above / _LOCK).open("wb") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        _remove_abandoned(above)
+        folder = Path(tempfile.mkdtemp(dir=above))
+        # Held until this process ends, however it ends.
+        lock = (folder / _LOCK).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return folder, lock
 
 
 def _opened(url: str) -> Any:

@@ -121,7 +121,6 @@ def test_paths_and_urls_together(run: Run, bucket: Any, tmp_path: Path):
         (["index", "http://127.0.0.1:9/a/"], 3, "audio.unreachable"),
         (["index", "nonsense://a/b"], 2, "parameter.invalid"),
         (["index", "https://ann:hunter2@host/a"], 2, "parameter.invalid"),
-        (["delete", "https://ann:hunter2@host/a"], 2, "parameter.invalid"),
         (["index", "sftp://host/a"], 2, "config.invalid"),
         (["index", RAIN, "--metadata", "t.csv"], 2, "parameter.invalid"),
         (["index", RAIN, "--server", "http://127.0.0.1:9"], 2, "parameter.invalid"),

@@ -10,6 +10,7 @@ from typing import Any
 import fsspec
 import pytest
 
+from soundalike.audio.sources import stored_names
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.modulation import Modulation
 from soundalike.errors import (
@@ -105,6 +106,14 @@ def test_recordings_are_stored_under_their_urls_and_fetched_once(server: Server,
     assert not list((pipeline.spool.folder / "remote").glob("*/*"))
 
 
+def test_copies_are_removed_before_the_results_come(server: Server, pipeline: Pipeline):
+    results = pipeline.index(items(server.url))
+    assert next(results).outcome == "added"
+    assert pipeline.spool.folder is not None
+    assert not list(pipeline.spool.folder.rglob("*.wav"))
+    assert len(list(results)) == 2
+
+
 def test_one_file_and_a_folder_without_slash(server: Server):
     one = list_remote(f"{server.url}rain/a b.wav")
     assert ([found.uri for found in one.objects], one.is_folder) == (
@@ -138,6 +147,9 @@ def test_a_recording_that_goes_on_changing_is_not_stored(server: Server, tmp_pat
         del server.on_get["/rain/a%20b.wav"]
         # It was changed after it had been listed.
         assert spool.fetch(before).stat == object_at(url).stat != before.stat
+        path.write_bytes(path.read_bytes() + b"more")
+        with pytest.raises(AudioChanged):
+            spool.fetch(before)
 
 
 def test_copies_have_a_limit_whatever_size_is_told(server: Server, tmp_path: Path):
@@ -180,6 +192,18 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path, memory: Any):
         assert all(copy.path.is_file() for copy in copies)
         copies[0].discard()
         assert not copies[0].path.exists()
+
+
+def test_a_folder_for_copies_that_cannot_be_made(tmp_path: Path, memory: Any):
+    memory.pipe("/a.wav", b"RIFF")
+    (tmp_path / "file").touch()
+    with Spool(SpoolPlace(tmp_path / "file")) as spool, pytest.raises(ConfigError, match="SPOOL_DIR"):
+        spool.fetch(object_at("memory://a.wav"))
+
+
+def test_names_of_vectors_may_be_any_urls():
+    assert stored_names("https://host/1?a=b") == ["https://host/1?a=b"]
+    assert stored_names("https://Host/a b/") == ["https://host/a%20b", "https://Host/a b/"]
 
 
 def test_any_driver_of_fsspec(memory: Any, pipeline: Pipeline, server: Server):
