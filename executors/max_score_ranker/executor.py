@@ -12,6 +12,7 @@ from executors.messages.failures import request_at_fault
 from executors.messages.hits import get_hits
 from executors.messages.parameters import SearchParameters
 from soundalike.clock.start_time import zone_named
+from soundalike.runtime.stages import stage
 from soundalike.scores.words import word_for
 from soundalike.search.ranking import rank_collections
 from soundalike.types import Match
@@ -41,7 +42,7 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
     )
     if doc.error_code:
         return found
-    with request_at_fault(found):
+    with request_at_fault(found), stage("rank"):
         matches = rank_collections(
             get_hits(doc),
             to_windows(doc.chunks),

@@ -51,6 +51,7 @@ ROOMS = (
 )
 GATEWAY_ROOMS = (
     "problems",
+    "request_ids",
     "guard",
     "background",
     "metrics",
