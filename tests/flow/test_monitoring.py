@@ -74,16 +74,20 @@ def test_the_id_of_a_request_is_in_the_logs_of_all_processes(
     assert answer.status == 200
     assert answer.headers["X-Request-ID"] == "order-4711"
     wait_until(lambda: _processes(watched, "order-4711") == set(EXECUTORS), "all have logged")
-    (answered,) = [line for line in _lines(watched, "order-4711") if line["message"] == "answered"]
+
+    def last() -> Any:
+        return [line for line in _lines(watched, "order-4711") if line["message"] == "answered"]
+
+    (answered,) = wait_until(last, "the gateway has logged")
     assert answered["route"] == "/search"
     assert (answered["status"], answered["code"]) == (200, None)
     assert answered["seconds"] > 0
 
 
-def test_an_id_that_cannot_be_logged_is_replaced(watched: Service):
+def test_an_id_that_cannot_be_logged_is_replaced(watched: Service, wait_until: Callable[..., Any]):
     answer = watched.request("/nowhere", headers={"X-Request-ID": 'a"b c'})
     assert answer.status == 404
-    (line,) = _lines(watched, answer.headers["X-Request-ID"])
+    (line,) = wait_until(lambda: _lines(watched, answer.headers["X-Request-ID"]), "it is logged")
     assert (line["status"], line["code"]) == (404, "http.404")
 
 
