@@ -37,9 +37,15 @@ def log_format(environ: Mapping[str, str] = os.environ) -> str:
 
 
 def log_as_configured(environ: Mapping[str, str] = os.environ) -> None:
-    """Let this process log as JSON where the environment says so; otherwise do nothing."""
+    """Let this process log as JSON where the environment says so; otherwise do nothing.
+
+    Raises
+    ------
+    ConfigError
+        As for `log_format`.
+    """
     root = logging.getLogger()
-    if environ.get(_VARIABLE) != "json" or any(_is_ours(handler) for handler in root.handlers):
+    if log_format(environ) != "json" or any(_is_ours(handler) for handler in root.handlers):
         return
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())

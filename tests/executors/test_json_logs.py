@@ -74,6 +74,8 @@ def test_requests_are_logged_in_the_json_format_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    # The command line, which has a handler of its own, may have run in this process.
+    monkeypatch.setattr(logging.getLogger("soundalike"), "handlers", [])
     monkeypatch.setattr(logging.getLogger("soundalike"), "level", logging.NOTSET)
     logging.getLogger("soundalike")._cache.clear()  # type: ignore[attr-defined]
     logging.getLogger("soundalike.requests")._cache.clear()  # type: ignore[attr-defined]
