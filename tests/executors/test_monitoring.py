@@ -12,6 +12,7 @@ import pytest
 from docarray import DocList
 from prometheus_client.parser import text_string_to_metric_families
 
+from executors.gateway.api import routes_service
 from executors.gateway.flow.reports import Reports
 from executors.gateway.metrics import Metrics
 from executors.jina_fixes.executor_reports import KEY
@@ -219,3 +220,37 @@ def test_an_address_of_traces_that_cannot_be_used(given: str):
     with pytest.raises(ConfigError, match="give the address of a collector") as caught:
         traces.tracing_options({"SOUNDALIKE_TRACES": given})
     assert "secret" not in str(caught.value)
+
+
+def test_readiness_names_what_does_not_work():
+    def answer(*reports: Report) -> tuple[int, dict[str, Any]]:
+        async def recent() -> list[Report]:
+            return list(reports)
+
+        context: Any = SimpleNamespace(reports=SimpleNamespace(recent=recent))
+        response = asyncio.run(routes_service.get_ready(context))
+        return response.status_code, json.loads(bytes(response.body))
+
+    encoder = Report("encoder", 0, is_up=True)
+    silent, broken = (
+        Report("ranker", 0, is_up=False),
+        Report("indexer", 0, is_up=True, faults=["store.unavailable"]),
+    )
+    assert answer(encoder, silent, broken) == (
+        503,
+        {
+            "status": 503,
+            "code": "service.unavailable",
+            "title": "Service Unavailable",
+            "detail": "not ready (ranker: no answer, indexer: store.unavailable)",
+            "checks": {
+                **{"gateway": "ok", "encoder": "ok"},
+                **{"ranker": "no answer", "indexer": "store.unavailable"},
+            },
+        },
+    )
+    # One replica that works is enough, whichever it is.
+    other = Report("ranker", 1, is_up=True)
+    for replicas in ((silent, other), (other, silent)):
+        checks = {"gateway": "ok", "ranker": "ok"}
+        assert answer(*replicas) == (200, {"status": "ready", "checks": checks})
