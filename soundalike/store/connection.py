@@ -39,11 +39,18 @@ class Database:
         Name of the database in messages, without a password.
     folder : Path, optional
         Data folder of the server, if it is on this machine.
+    cursor_class : type, optional
+        Class of the cursors; default: psycopg2's own.
     """
 
     def __init__(
-        self, connect: Callable[[], Connection], description: str, folder: Path | None = None
+        self,
+        connect: Callable[[], Connection],
+        description: str,
+        folder: Path | None = None,
+        cursor_class: type[Cursor] | None = None,
     ) -> None:
+        self._cursor_class = cursor_class
         self._connect = connect
         self._folder = folder
         self._idle: list[Connection] = []
@@ -87,7 +94,10 @@ class Database:
         try:
             connection.autocommit = not in_transaction
             # The context of a connection is a transaction.
-            with connection if in_transaction else nullcontext(), connection.cursor() as cursor:
+            with (
+                connection if in_transaction else nullcontext(),
+                connection.cursor(cursor_factory=self._cursor_class) as cursor,
+            ):
                 result = work(cursor)
         except _LOST:
             connection.close()

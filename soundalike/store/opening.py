@@ -10,6 +10,7 @@ import psycopg2
 from soundalike.config import Settings
 from soundalike.store.connection import Connection, Database, parse_url, redacted
 from soundalike.store.embedded import EmbeddedServer
+from soundalike.store.slow_queries import logging_cursor
 
 _CONNECT_TIMEOUT_S = 10
 
@@ -33,11 +34,12 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     ConfigError
         The URL cannot be parsed.
     """
-    url = settings.database_url
+    url, slow_s = settings.database_url, settings.slow_query_s
+    cursor_class = logging_cursor(slow_s) if slow_s else None
     if url is None:
         server = EmbeddedServer(settings.data_dir)
         name = f"embedded:{settings.data_dir}"
-        return Database(server.acquire, name, settings.data_dir), server.release
+        return Database(server.acquire, name, settings.data_dir, cursor_class), server.release
 
     parameters = parse_url(url)
     options: dict[str, Any] = {
@@ -52,7 +54,7 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
         connection: Connection = psycopg2.connect(**options)
         return connection
 
-    return Database(connect, redacted(parameters)), lambda: None
+    return Database(connect, redacted(parameters), cursor_class=cursor_class), lambda: None
 
 
 def is_made(settings: Settings) -> bool:

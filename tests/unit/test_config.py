@@ -175,3 +175,9 @@ def test_moved_to_another_data_folder():
     assert moved.uploads_dir == Path("/new/uploads")
     assert moved.weights_dir == Path("/weights")
     assert settings.data_dir == Path("/old")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan", "inf"])
+def test_slow_queries_take_more_than_no_time(text: str):
+    with pytest.raises(ConfigError, match=r"SOUNDALIKE_SLOW_QUERY_S is .*; give a number of seconds"):
+        Settings.from_env({"SOUNDALIKE_SLOW_QUERY_S": text})
