@@ -18,7 +18,9 @@ FOLDER = Path(__file__).resolve().parents[1] / "deploy" / "kubernetes"
 NAMESPACE = "soundalike"
 #: Where Jina looked for files: a folder of the machine that exports.
 _LOCAL_OPTION = "--extra-search-paths"
-_HEADER = "# Written by tools/export_kubernetes.py from flow.yml; changes belong there, or into components/.\n"
+_HEADER = (
+    "# Written by tools/export_kubernetes.py from flow.yml; changes belong there, or into components/.\n"
+)
 
 
 def export(flow_file: Path) -> dict[str, str]:
