@@ -53,7 +53,7 @@ def converted(checkpoint: Path, *, half: bool = False) -> tuple[Path, str]:
     folders = _folders(checkpoint)
     notes = [folder / f"{checkpoint.name}.json" for folder in folders]
     if not os.access(folders[0], os.W_OK):
-        # Nobody writes there now, so there is nothing to lock.
+        # A read-only mount needs no lock.
         sha256 = known_sha256(_files(checkpoint), notes)
         if found := _existing(folders[0], sha256, half=half):
             return found, sha256
