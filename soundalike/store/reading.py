@@ -28,6 +28,7 @@ from soundalike.store.base import (
     check_page,
     check_spec,
     checked_id,
+    checked_ids,
     folder_prefix,
     is_storable,
     not_indexed,
@@ -321,7 +322,7 @@ class PostgresReader:
         self,
         filters: Filters,
         *,
-        recording_id: str | None = None,
+        recording_id: str | Sequence[str] | None = None,
         collection: str = DEFAULT_COLLECTION,
     ) -> Iterator[SearchableWindows]:
         """Yield the windows that can be found, recording by recording, in order of time.
@@ -339,11 +340,11 @@ class PostgresReader:
             The database failed, or the collection was replaced meanwhile.
         """
         check_filters(filters)
-        key = None if recording_id is None else checked_id(recording_id)
+        keys = checked_ids(recording_id)
         found = self._current(collection, is_fresh=True)
         if found is None:
             raise not_indexed(collection)
-        batches = self._read(lambda cursor: windows.recordings_in_time(cursor, found, filters, key))
+        batches = self._read(lambda cursor: windows.recordings_in_time(cursor, found, filters, keys))
 
         def read(recording_ids: Sequence[str]) -> list[SearchableWindows]:
             result = self._read(
@@ -396,6 +397,7 @@ class PostgresReader:
                 max((last.astimezone(UTC) for *_, last in starts if last), default=None),
                 *lacks,
                 null_model=sampling.load(cursor, found) if found else None,
+                event_models=sampling.load_event_models(cursor, found) if found else {},
             )
 
         return self._run(work)
