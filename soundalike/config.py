@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ SPEAKER_MODEL = "resemblyzer"
 DEFAULT_COLLECTION = "default"
 #: Number formats of VGGish; ``auto`` selects bfloat16 if the processor supports it.
 PRECISIONS = ("auto", "float32", "bfloat16")
+#: How long a read waits for a standby by default, and at most.
+_REPLICA_WAIT_S, _HOUR_S = 1.0, 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class Settings:
     speaker_model : str
         Encoder of voices: the name of a model file, or ``logmel-modulation``
         (``SOUNDALIKE_SPEAKER_MODEL``; default ``resemblyzer``).
+    replica_wait_s : float or None
+        Seconds that a read waits for a standby to have this process's last write, before it goes to the
+        primary (``SOUNDALIKE_REPLICA_WAIT_S``; default 1). None (``none``): reads need not see it.
     """
 
     database_url: str | None
@@ -68,6 +74,7 @@ class Settings:
     uploads_dir: Path = Path()
     roots: tuple[Path, ...] | None = None
     speaker_model: str = SPEAKER_MODEL
+    replica_wait_s: float | None = _REPLICA_WAIT_S
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -97,6 +104,7 @@ class Settings:
             uploads_dir=_folder(env, "SOUNDALIKE_UPLOADS_DIR", data_dir / "uploads"),
             roots=_folders(env.get("SOUNDALIKE_ROOTS")),
             speaker_model=env.get("SOUNDALIKE_SPEAKER_MODEL") or SPEAKER_MODEL,
+            replica_wait_s=_seconds(env, "SOUNDALIKE_REPLICA_WAIT_S", _REPLICA_WAIT_S),
         )
         settings.validate()
         return settings
@@ -130,6 +138,7 @@ class Settings:
             "SOUNDALIKE_UPLOADS_DIR": self.uploads_dir.absolute(),
             "SOUNDALIKE_ROOTS": None if self.roots is None else os.pathsep.join(map(str, self.roots)),
             "SOUNDALIKE_SPEAKER_MODEL": self.speaker_model,
+            "SOUNDALIKE_REPLICA_WAIT_S": "none" if self.replica_wait_s is None else self.replica_wait_s,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -182,6 +191,20 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(env.get(name) or default).expanduser()
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float | None:
+    """Return a number of seconds up to an hour; None for ``none``."""
+    text = env.get(name) or str(default)
+    if text == "none":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= _HOUR_S:
+        raise ConfigError(f"{name} is {text[:40]!r}; give seconds from 0 to {_HOUR_S}, or none")
+    return seconds
 
 
 def _folders(value: str | None) -> tuple[Path, ...] | None:

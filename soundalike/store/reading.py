@@ -36,7 +36,14 @@ from soundalike.store.base import (
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.null_models import NullModels
-from soundalike.store.schema import exists, extensions, has_schema, migrate_once
+from soundalike.store.schema import (
+    SCHEMA_VERSION,
+    exists,
+    extensions,
+    has_schema,
+    migrate_once,
+    stored_version,
+)
 from soundalike.store.windows import read_vectors
 from soundalike.types import FloatArray, IndexSpec, Recording
 
@@ -68,25 +75,36 @@ class PostgresReader:
             lambda key: self._each(lambda cursor: sampling.count(cursor, key)),
         )
 
-    def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
-        """Run a function in a transaction, after migrating the tables to this program's version."""
+    def _run(self, work: Callable[[Cursor], _Result], *, reads: bool = False) -> _Result:
+        """Run a function in a transaction, after migrating the tables to this program's version.
+
+        With `reads`, a standby may run it.
+        """
+        run = self._db.read if reads else self._db.run
         try:
             self._migrate()
-            return self._db.run(work)
+            return run(work)
         except StoreError as exc:
             if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
                 raise
             # Another process has deleted or replaced the tables in between.
             self._has_schema = False
             self._migrate()
-            return self._db.run(work)
+            return run(work)
 
-    def _with_schema(self, work: Callable[[Cursor], _Result], missing: _Result) -> _Result:
+    def _with_schema(
+        self, work: Callable[[Cursor], _Result], missing: _Result, *, reads: bool = False
+    ) -> _Result:
         """Run a function in a transaction; return `missing` without tables."""
-        return self._run(lambda cursor: work(cursor) if has_schema(cursor) else missing)
+        return self._run(lambda cursor: work(cursor) if has_schema(cursor) else missing, reads=reads)
 
     def _run_in(
-        self, collection: str, work: Callable[[Cursor, Collection], _Result], missing: _Result
+        self,
+        collection: str,
+        work: Callable[[Cursor, Collection], _Result],
+        missing: _Result,
+        *,
+        reads: bool = False,
     ) -> _Result:
         """Run a function with a collection in a transaction; return `missing` without the collection."""
 
@@ -94,10 +112,10 @@ class PostgresReader:
             found = self._find(cursor, collection)
             return work(cursor, found) if found else missing
 
-        return self._run(run)
+        return self._run(run, reads=reads)
 
     def _run_in_existing(
-        self, collection: str, work: Callable[[Cursor, Collection], _Result]
+        self, collection: str, work: Callable[[Cursor, Collection], _Result], *, reads: bool = False
     ) -> _Result:
         """Run a function with a collection in a transaction; raise `IndexEmpty` without it."""
 
@@ -107,11 +125,15 @@ class PostgresReader:
                 raise not_indexed(collection)
             return work(cursor, found)
 
-        return self._run(run)
+        return self._run(run, reads=reads)
 
     def _migrate(self) -> None:
         """Migrate older tables, unless they are known to be up to date."""
-        while not self._has_schema and self._db.run(migrate_once):
+        if self._has_schema or (
+            self._db.has_standbys and self._db.read(stored_version) == SCHEMA_VERSION
+        ):
+            return
+        while self._db.run(migrate_once):
             pass
 
     def _find(self, cursor: Cursor, name: str) -> Collection | None:
@@ -126,7 +148,7 @@ class PostgresReader:
         """Return a collection, from a cache of some seconds unless `is_fresh`."""
         cached_at, found = self._cache.get(name, (0.0, None))
         if is_fresh or found is None or time.monotonic() - cached_at > _CACHED_FOR_S:
-            found = self._run(lambda cursor: self._find(cursor, name))
+            found = self._run(lambda cursor: self._find(cursor, name), reads=True)
             if found is None:
                 self._cache.pop(name, None)
             else:
@@ -136,7 +158,7 @@ class PostgresReader:
     def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
         """Run a reading function outside a transaction; None if a table was deleted or replaced."""
         try:
-            return self._db.run(work, in_transaction=False)
+            return self._db.read(work, in_transaction=False)
         except StoreError as exc:
             # After a reset another table, with vectors of another length, may have the name.
             if not isinstance(exc.__cause__, (pg_errors.UndefinedTable, pg_errors.DataException)):
@@ -154,7 +176,7 @@ class PostgresReader:
 
     def _each(self, work: Callable[[Cursor], _Result]) -> _Result:
         """Run a reading function outside a transaction."""
-        return self._db.run(work, in_transaction=False)
+        return self._db.read(work, in_transaction=False)
 
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
@@ -225,6 +247,7 @@ class PostgresReader:
             collection,
             lambda cursor, found: listing.page(cursor, found, after, limit, filters),
             [],
+            reads=True,
         )
 
     def files_named(
@@ -232,7 +255,9 @@ class PostgresReader:
     ) -> dict[str, StoredFile]:
         """Return the stored recordings by path or recording id; by id with the first path."""
         storable = [key for key in keys if is_storable(key)]
-        return self._run_in(collection, lambda cursor, found: listing.named(cursor, found, storable), {})
+        return self._run_in(
+            collection, lambda cursor, found: listing.named(cursor, found, storable), {}, reads=True
+        )
 
     def labels(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
@@ -252,7 +277,10 @@ class PostgresReader:
     def _counts(self, statement: str, limit: int, collection: str) -> list[tuple[str, int]]:
         check_page(limit, "")
         return self._run_in(
-            collection, lambda cursor, found: listing.counts(cursor, found, statement, limit), []
+            collection,
+            lambda cursor, found: listing.counts(cursor, found, statement, limit),
+            [],
+            reads=True,
         )
 
     def known_files(
@@ -314,7 +342,10 @@ class PostgresReader:
         """
         key = checked_id(recording_id)
         return self._run_in(
-            collection, lambda cursor, found: contents.read_one(cursor, found, key, excerpt), None
+            collection,
+            lambda cursor, found: contents.read_one(cursor, found, key, excerpt),
+            None,
+            reads=True,
         )
 
     def searchable_windows(
@@ -365,7 +396,7 @@ class PostgresReader:
         def work(cursor: Cursor, found: Collection) -> dict[tuple[str, int], FloatArray]:
             return read_vectors(cursor, found, windows)
 
-        return self._run_in(collection, work, {})
+        return self._run_in(collection, work, {}, reads=True)
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection; works on an empty database too."""
@@ -398,7 +429,7 @@ class PostgresReader:
                 null_model=sampling.load(cursor, found) if found else None,
             )
 
-        return self._run(work)
+        return self._run(work, reads=True)
 
     def collections(self) -> dict[str, IndexSpec]:
         """Return the specifications of all collections by name."""
@@ -409,7 +440,7 @@ class PostgresReader:
             cursor.execute(self._sql["list_collections"])
             return {name: IndexSpec(*spec) for _, name, *spec in cursor.fetchall()}
 
-        return self._run(work)
+        return self._run(work, reads=True)
 
     def summaries(self, *, count: bool = True) -> list[CollectionSummary]:
         """Return all collections sorted by name, with counts if `count` is set.
@@ -430,4 +461,4 @@ class PostgresReader:
                 found.append(CollectionSummary(name, IndexSpec(*spec), *counts))
             return found
 
-        return self._run(work)
+        return self._run(work, reads=True)
