@@ -9,12 +9,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint format bench docs errors pictures lock clean FORCE
+.PHONY: help install demo serve test check lint format bench docs errors pictures notebooks lock clean FORCE
 
 FORCE:
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 # A stamp file, so that an unchanged lock costs nothing.
 $(VENV)/made: FORCE
@@ -79,6 +79,9 @@ pictures: $(VENV)/installed  ## draw docs/images/flow.svg and docs/images/rooms.
 # pyproject.toml); sed takes that out again, so that only the lines that differ carry a marker.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
 UNMARK := sed -i -e "s/ ; python_full_version < '3.14' and sys_platform != 'win32'//" -e "s/python_full_version < '3.14' and //" -e "s/ and sys_platform != 'win32'//"
+
+notebooks: $(VENV)/installed-dev  ## run notebooks/ and save their outputs
+	$(BIN)/python tools/run_notebooks.py
 
 lock: $(VENV)/installed-dev  ## resolve pyproject.toml into the three lock files, for every supported Python
 	$(COMPILE) pyproject.toml -o requirements.txt

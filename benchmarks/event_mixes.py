@@ -145,7 +145,9 @@ def _with_traffic(noise: FloatArray, rng: np.random.Generator) -> FloatArray:
     time_s = np.arange(len(noise)) / RATE_HZ
     level = np.ones(len(noise))
     for at in rng.uniform(0, time_s[-1], max(1, int(time_s[-1] / 40))):
-        level += rng.uniform(0.5, 2.0) * np.exp(-(((time_s - at) / rng.uniform(2, 5)) ** 2))
+        loudness, width_s = rng.uniform(0.5, 2.0), rng.uniform(2, 5)
+        begin, end = np.searchsorted(time_s, (at - 6 * width_s, at + 6 * width_s))
+        level[begin:end] += loudness * np.exp(-(((time_s[begin:end] - at) / width_s) ** 2))
     noise = noise * level
     step = rng.standard_normal(round(0.06 * RATE_HZ)) * np.exp(-_time(0.06) * 60)
     for at in rng.uniform(0, time_s[-1] - 5, max(1, int(time_s[-1] / 30))):

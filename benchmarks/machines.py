@@ -99,23 +99,39 @@ def faulty(rng: np.random.Generator, speed_hz: float, seconds: float, fault: str
 
 
 def write_machine(
-    folder: Path, speed_hz: float, *, n_train: int = 20, n_test: int = 20, seconds: float = 10.0
+    folder: Path,
+    speed_hz: float,
+    *,
+    n_train: int = 20,
+    n_test: int = 20,
+    seconds: float = 10.0,
+    is_healthy: bool = False,
 ) -> None:
-    """Write a machine's recordings as ``train/normal``, ``test/OK_*``, ``test/KO_*`` and ``drift``."""
+    """Write a machine's recordings as ``train/normal``, ``test/OK_*``, ``test/KO_*`` and ``drift``.
+
+    A machine that `is_healthy` has no ``KO`` and no ``drift``.
+    """
     rng = np.random.default_rng(round(speed_hz * 1000) + 1)
-    for name, samples in _recordings(rng, speed_hz, n_train, n_test, seconds):
+    for name, samples in _recordings(rng, speed_hz, n_train, n_test, seconds, is_healthy):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, np.clip(samples, -1, 1), RATE_HZ, subtype="PCM_16")
 
 
 def _recordings(
-    rng: np.random.Generator, speed_hz: float, n_train: int, n_test: int, seconds: float
+    rng: np.random.Generator,
+    speed_hz: float,
+    n_train: int,
+    n_test: int,
+    seconds: float,
+    is_healthy: bool,
 ) -> Iterator[tuple[str, _Samples]]:
     for number in range(n_train):
         yield f"train/normal/{number:03d}.wav", hum(rng, speed_hz, seconds)
     for number in range(n_test):
         yield f"test/OK_{number:03d}.wav", hum(rng, speed_hz, seconds)
+        if is_healthy:
+            continue
         yield f"drift/{number:03d}.wav", hum(rng, speed_hz, seconds, number / (n_test - 1))
         for fault in FAULTS:
             for db in LEVELS_DB:

@@ -61,6 +61,8 @@ def plot(rows: Sequence[dict[str, Any]], date: str) -> Element:
 
 
 def _name(row: dict[str, Any]) -> str:
+    if "name" in row:
+        return str(row["name"])
     setting = row["setting"]
     return f"{setting['encoder']}, {setting['window_s']:g} s windows"
 

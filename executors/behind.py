@@ -23,6 +23,7 @@ from executors.messages.documents import (
     SegmentedClip,
     Status,
 )
+from executors.messages.endpoints import PARAMETERS
 from executors.messages.events import EventsFound, HeardClip, ListenedDoc
 from executors.messages.listings import (
     AnnotatedDoc,
@@ -34,13 +35,26 @@ from executors.messages.listings import (
     RemovedAnnotationsDoc,
     StoredDoc,
 )
+from executors.messages.maps import MapDoc
 from executors.messages.normal import (
     NormalModelDoc,
     NormalScoreDoc,
     RemovedNormalDoc,
     WatchEventDoc,
 )
-from executors.messages.parameters import PARAMETERS
+from executors.messages.repeats import CandidatesDoc, MotifPartsDoc
+from executors.messages.searches import (
+    AcceptedDoc,
+    EstimateDoc,
+    FoundAgain,
+    ImportedSearchDoc,
+    NamedSearchDoc,
+    RemovedSearchDoc,
+    ReviewHitDoc,
+    SearchFileDoc,
+    SearchMarkDoc,
+    UndoneDoc,
+)
 from executors.messages.speakers import (
     EnrolledDoc,
     IdentifiedDoc,
@@ -61,6 +75,8 @@ _STORED: _Documents = {
     "timeline": Counted,
     "events": EventsFound,
     "listen": ListenedDoc,
+    "duplicates": CandidatesDoc,
+    "motifs": MotifPartsDoc,
     "delete": Deletion,
     "status": Status,
     "recordings": StoredDoc,
@@ -78,14 +94,26 @@ _STORED: _Documents = {
     "speakers": SpeakerDoc,
     "utterances": UtteranceDoc,
     "remove_speaker": RemovedDoc,
+    "map": MapDoc,
     "normal_models": NormalModelDoc,
     "normal_learn": NormalModelDoc,
     "normal_score": NormalScoreDoc,
     "normal_events": WatchEventDoc,
     "normal_remove": RemovedNormalDoc,
+    "searches": NamedSearchDoc,
+    "search_save": NamedSearchDoc,
+    "search_run": FoundAgain,
+    "search_mark": SearchMarkDoc,
+    "search_undo": UndoneDoc,
+    "search_accept": AcceptedDoc,
+    "search_review": ReviewHitDoc,
+    "search_estimate": EstimateDoc,
+    "search_export": SearchFileDoc,
+    "search_import": ImportedSearchDoc,
+    "search_remove": RemovedSearchDoc,
 }
 #: Endpoints whose documents are cut into windows.
-_CLIPS = ("index", "search", "timeline", "events", "normal_score")
+_CLIPS = ("index", "search", "timeline", "events", "normal_score", "search_save")
 _VOICES = ("enrol", "identify", "verify")
 
 

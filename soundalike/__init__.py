@@ -7,7 +7,7 @@ folders. This package does not depend on Jina; the folder ``executors`` is the a
 
 Examples
 --------
->>> from soundalike import Pipeline, Settings, WindowPlan, load_encoder, open_store
+>>> from soundalike import Library
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from soundalike.filters import Filters
     from soundalike.indexing.items import IndexItem
     from soundalike.indexing.pipeline import Pipeline
+    from soundalike.library.library import Library
     from soundalike.search.queries import Query
     from soundalike.search.timeline import timeline
     from soundalike.store.postgres import open_store
@@ -34,6 +35,7 @@ _PUBLIC = {
     "Excerpt": "audio.excerpt",
     "Filters": "filters",
     "IndexItem": "indexing.items",
+    "Library": "library.library",
     "Pipeline": "indexing.pipeline",
     "Query": "search.queries",
     "Settings": "config",
@@ -50,6 +52,7 @@ __all__ = [
     "Excerpt",
     "Filters",
     "IndexItem",
+    "Library",
     "Pipeline",
     "Query",
     "Settings",

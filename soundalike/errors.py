@@ -18,7 +18,8 @@
     │   └── UnexpectedFault
     ├── ParameterError        a value from the caller is out of range (also a ValueError)
     │   ├── UnknownParameter
-    │   └── MetadataError
+    │   ├── MetadataError
+    │   └── SpanOutside
     ├── ConfigError           an environment variable or a configuration file is wrong
     ├── ModelError
     │   ├── WeightsMissing
@@ -34,8 +35,10 @@
     │   ├── IndexEmpty
     │   ├── RecordingNotFound
     │   ├── SpeakerNotFound
-    │   └── NormalModelNotFound
-    ├── ArchiveError          an exported collection cannot be written or read
+    │   ├── NormalModelNotFound
+    │   ├── SearchNotFound
+    │   └── SearchExists
+    ├── ArchiveError          an exported collection or search cannot be written or read
     │   ├── ArchiveInvalid
     │   └── ArchiveTooNew
     └── ServiceError          the Flow could not be started or reached
@@ -45,7 +48,8 @@
         ├── ServiceBusy
         ├── DiskFull
         ├── JobNotFound
-        └── JobInterrupted
+        ├── JobInterrupted
+        └── JobWithoutResult
 
 A message is one line with the received value and the next step. The `code` is stable, so programs may
 compare it, over HTTP and gRPC too. ``docs/errors.md`` is generated from the classes below.
@@ -156,6 +160,10 @@ class MetadataError(ParameterError, code="parameter.metadata"):
     """A table of clips and their labels cannot be used."""
 
 
+class SpanOutside(ParameterError, code="parameter.span_outside"):
+    """The span begins or ends outside of the recording."""
+
+
 class ConfigError(SoundalikeError, code="config.invalid", exit_status=2):
     """An environment variable or configuration file is wrong."""
 
@@ -220,12 +228,20 @@ class NormalModelNotFound(StoreError, code="store.normal_model_not_found", http_
     """No model of what is normal has this name."""
 
 
+class SearchNotFound(StoreError, code="store.search_not_found", http_status=404):
+    """No search of this name is saved in the collection."""
+
+
+class SearchExists(StoreError, code="store.search_exists", http_status=409):
+    """A search of this name is saved already."""
+
+
 class ArchiveError(SoundalikeError, code="archive.error", exit_status=7, http_status=422):
-    """An exported collection cannot be written or read."""
+    """An exported collection or search cannot be written or read."""
 
 
 class ArchiveInvalid(ArchiveError, code="archive.invalid"):
-    """The file is damaged, or not an exported collection."""
+    """The file is damaged, or not an exported collection or search."""
 
 
 class ArchiveTooNew(ArchiveError, code="archive.too_new"):
@@ -262,6 +278,10 @@ class JobNotFound(ServiceError, code="service.job_not_found", http_status=404):
 
 class JobInterrupted(ServiceError, code="service.job_interrupted"):
     """The service was killed several times while the job was running, so it is not resumed again."""
+
+
+class JobWithoutResult(ServiceError, code="service.job_without_result", http_status=409):
+    """The job has not ended yet, was cancelled, has failed, or its result is no longer kept."""
 
 
 def error_classes() -> list[type[SoundalikeError]]:

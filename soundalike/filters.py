@@ -86,7 +86,9 @@ class Filters:
     uri_prefix : str
         Beginning of the path.
     exclude_recording_id : str or None
-        A recording to exclude.
+        A recording to exclude: the query's own.
+    without_recordings : tuple of str
+        Ids of further recordings to exclude.
     since, until : datetime or None
         Earliest (inclusive) and latest (exclusive) start time of the window, with time zone.
     time_of_day : tuple of time, or None
@@ -112,6 +114,13 @@ class Filters:
     time_zone: tzinfo = UTC
     where: tuple[Condition, ...] = ()
     without_labels: tuple[str, ...] = ()
+    without_recordings: tuple[str, ...] = ()
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """Ids of all excluded recordings."""
+        own = () if self.exclude_recording_id is None else (self.exclude_recording_id,)
+        return (*own, *self.without_recordings)
 
 
 def parse_condition(text: str) -> Condition:

@@ -189,6 +189,9 @@ class Match:
     false_alarm_rate : float or None
         Probability that an unrelated recording of the collection scores as high; None if it is unknown,
         as in collections of fewer than 20 recordings and for texts.
+    n_other_events : int or None
+        Other places of the recording, among the compared hits, with a false-alarm rate of 0.1 or less;
+        it may have more. None if rates are unknown.
     """
 
     rank: int
@@ -201,6 +204,7 @@ class Match:
     n_hits: int
     collection: str
     false_alarm_rate: float | None = None
+    n_other_events: int | None = None
 
     @property
     def occurred_at(self) -> datetime | None:

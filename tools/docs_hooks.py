@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[1]
+# MkDocs runs this file without its folder in the path.
+sys.path.append(str(ROOT / "tools"))
+
+from notebook_page import page_of  # noqa: E402
+
 #: Pages of the site that are not in `docs/`, by their path in the repository.
 PAGES = {
     "README.md": "install.md",
@@ -25,6 +31,10 @@ PAGES = {
             *("audio_segmenter", "vggish_encoder", "timescale_indexer", "max_score_ranker"),
             "gateway",
         )
+    },
+    **{
+        f"notebooks/{path.name}": f"notebooks/{path.stem}.md"
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
     },
 }
 _SOURCES = {page: source for source, page in PAGES.items()}
@@ -41,7 +51,10 @@ def on_config(config: Any) -> Any:
 def on_files(files: Files, *, config: Any) -> Files:
     """Add the pages from outside `docs/`."""
     for source, page in PAGES.items():
-        files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+        path = ROOT / source
+        is_notebook = path.suffix == ".ipynb"
+        content = page_of(path) if is_notebook else path.read_text(encoding="utf-8")
+        files.append(File.generated(config, page, content=content))
     return files
 
 

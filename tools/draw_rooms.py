@@ -10,16 +10,17 @@ TARGET = ROOT / "docs" / "images" / "rooms.svg"
 
 #: Rooms of `soundalike/` by floor, the top one first. A room imports from lower floors only.
 CORE: tuple[tuple[tuple[str, str], ...], ...] = (
-    (("cli", "the command line"),),
-    (("doctor", "checks"), ("client", "running service")),
+    (("cli", "the command line"), ("library", "the Python face")),
+    (("doctor", "checks"), ("client", "running service"), ("display", "tables, pictures, players")),
+    (("maps", "similar sounds close together"),),
     (("speakers", "voices of people"), ("anomalies", "what sounds normal")),
     (("evaluation", "measures"), ("archive", "export, import"), ("cluster", "Dask")),
     (("indexing", "add, sync, prune, reindex"), ("results", "files, cut-outs")),
-    (("repeats", "copies, and recurring sounds"),),
+    (("repeats", "copies, and recurring sounds"), ("searches", "saved under names, with marks")),
     (("events", "every occurrence of a query"),),
     (("search", "queries, ranking, timelines"),),
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
-    (("scores", "false-alarm rates"),),
+    (("scores", "false-alarm rates"), ("learning", "right and wrong examples")),
     (("audio.sandbox", "processes that may die"),),
     (("clock", "start times"), ("annotations", "labels of spans")),
     (("audio", "decode, resample, cut"),),

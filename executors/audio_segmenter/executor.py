@@ -33,6 +33,7 @@ from executors.messages.parameters import (
     VerifyParameters,
 )
 from executors.messages.queries import excerpt_of, kind_of
+from executors.messages.search_parameters import SaveSearchParameters
 from executors.messages.speakers import SpeechClip, SpokenClip
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.excerpt import Excerpt, check_whole
@@ -127,6 +128,13 @@ class AudioSegmenter(Executor):
         self, docs: DocList[given.Clip], parameters: NormalScoreParameters, **kwargs: Any
     ) -> DocList[SegmentedClip]:
         """Cut recordings that are scored, as above."""
+        return self._all_cut(docs, parameters, is_query=True)
+
+    @requests(on="/search_save")
+    def segment_saved(
+        self, docs: DocList[given.Clip], parameters: SaveSearchParameters, **kwargs: Any
+    ) -> DocList[SegmentedClip]:
+        """Cut queries that are saved, as above."""
         return self._all_cut(docs, parameters, is_query=True)
 
     @requests(on="/events")

@@ -47,7 +47,7 @@ class PartReader:
     ) -> Iterator[Tuple[HeardClip, Optional[FloatArray]]]:
         """Yield a document for each part, and its samples; None for a part that cannot be read.
 
-        The first document gets the samples of the query.
+        The first document gets the samples of the query, if there is one.
 
         Raises
         ------
@@ -55,9 +55,12 @@ class PartReader:
             The query cannot be read.
         """
         end_s = math.inf if parameters.query_end_s is None else parameters.query_end_s
-        query = self._samples(parameters.query_uri, parameters.query_start_s, end_s)
+        query = None
+        if parameters.query_uri is not None and parameters.model_of is None:
+            query = self._samples(parameters.query_uri, parameters.query_start_s, end_s)
         for number, doc in enumerate(docs):
             result = HeardClip(id=doc.id or uuid4().hex, uri=doc.uri, sample_rate_hz=self._rate_hz)
+            result.unrelated = doc.unrelated
             if number == 0:
                 result.query = query
             samples = None

@@ -27,9 +27,12 @@ from executors.gateway.api import (
     routes_export,
     routes_jobs,
     routes_library,
+    routes_map,
     routes_media,
     routes_normal,
+    routes_repeats,
     routes_search,
+    routes_searches,
     routes_service,
     routes_speakers,
     routes_vectors,
@@ -59,7 +62,8 @@ from soundalike.limits import Limits
 _DOC_FILES = "/_docs"
 _ROUTES = (
     *(routes_search, routes_events, routes_export, routes_library, routes_jobs, routes_vectors),
-    *(routes_media, routes_annotations, routes_normal, routes_speakers),
+    *(routes_media, routes_annotations, routes_map, routes_normal, routes_speakers, routes_searches),
+    routes_repeats,
 )
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.
@@ -101,6 +105,7 @@ class SoundalikeHTTPServer(HTTPServer):
         context.uploads.prepare()
         resume_jobs(context)
         app.include_router(routes_service.router)
+        app.include_router(routes_map.page)
         for routes in _ROUTES:
             app.include_router(routes.router, dependencies=[Depends(refuse_unknown_fields)])
         routes_service.serve_page(app)

@@ -2,7 +2,8 @@
 
 Jina chooses from 49152 on, and the executor opens its port some seconds later. Linux gives the same
 numbers to outgoing connections, so that on a busy machine the port may be taken by then, and the Flow
-does not start. It can go when Jina chooses below the range of the system, or tries another port.
+does not start.
+It can go when Jina chooses below the range of the system, or tries another port.
 """
 
 from __future__ import annotations

@@ -1,20 +1,18 @@
 """MaxScoreRanker: from window hits to recordings, each scored by its best window."""
 
-from datetime import tzinfo
 from typing import Any
 
 from docarray import DocList
 from jina import requests
 
 from executors.behind import AfterIndexer
-from executors.messages.documents import Found, MatchDoc, SearchHits, time_text, to_windows
+from executors.messages.documents import Found, MatchDoc, SearchHits, to_windows
 from executors.messages.failures import request_at_fault
 from executors.messages.hits import get_hits
+from executors.messages.matches import match_doc
 from executors.messages.parameters import SearchParameters
 from soundalike.clock.start_time import zone_named
-from soundalike.scores.words import word_for
 from soundalike.search.ranking import rank_collections
-from soundalike.types import Match
 
 
 class MaxScoreRanker(AfterIndexer):
@@ -51,31 +49,6 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
             max_false_alarms=parameters.max_false_alarms,
         )
         zone = zone_named(parameters.zone_name)
-        found.matches = DocList[MatchDoc](_document(match, zone) for match in matches)
+        found.matches = DocList[MatchDoc](match_doc(match, zone) for match in matches)
         found.good_match = None if parameters.max_false_alarms is None else bool(matches)
     return found
-
-
-def _document(match: Match, zone: tzinfo) -> MatchDoc:
-    recording = match.recording
-    return MatchDoc(
-        id=recording.recording_id,
-        rank=match.rank,
-        uri=recording.uri,
-        score=match.score,
-        false_alarm_rate=match.false_alarm_rate,
-        strength=word_for(match.false_alarm_rate),
-        start_s=match.start_s,
-        end_s=match.end_s,
-        query_start_s=match.query_start_s,
-        query_end_s=match.query_end_s,
-        n_hits=match.n_hits,
-        label=recording.label,
-        tags=dict(recording.tags),
-        duration_s=recording.duration_s,
-        recording_id=recording.recording_id,
-        collection=match.collection,
-        occurred_at=time_text(match.occurred_at, zone),
-        recorded_at=time_text(recording.recorded_at, zone),
-        recorded_at_source=recording.recorded_at_source,
-    )

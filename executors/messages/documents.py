@@ -175,6 +175,7 @@ class RecordingDoc(BaseDoc):
     recorded_at_source: Optional[str] = None
     collection: str = DEFAULT_COLLECTION
     false_alarm_rate: Optional[float] = None
+    n_other_events: Optional[int] = None
 
 
 class SearchHits(_Carried):
@@ -220,6 +221,11 @@ class MatchDoc(BaseDoc):
     query_start_s: Optional[float] = Field(default=None, description="seconds; null for a vector")
     query_end_s: Optional[float] = Field(default=None, description="seconds; null for a vector")
     n_hits: int = 0
+    n_other_events: Optional[int] = Field(
+        default=None,
+        description="other places of the recording, among the compared windows, with a false-alarm rate "
+        "of 0.1 or less; it may have more; null: unknown",
+    )
     label: Optional[str] = None
     tags: Dict[str, Any] = {}
     duration_s: float = 0.0
@@ -329,6 +335,11 @@ class Status(BaseDoc):
         default={},
         description="scores of unrelated recordings: median, p99 (99 % score less), numbers of pairs "
         "and recordings compared, and when; empty: not compared yet, or fewer than 20 recordings",
+    )
+    unrelated_events: Dict[str, Any] = Field(
+        default={},
+        description="the same of events in unrelated recordings, for a usual query: `stored` by stored "
+        "vectors, `reread` in sound that was read again; empty: not compared yet",
     )
 
 

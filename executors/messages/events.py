@@ -41,25 +41,14 @@ class EventfulDoc(BaseDoc):
         description="size and modification time of the indexed file; id:ID where they are unknown",
     )
     parts: Optional[Array] = Field(default=None, description=f"(n, 5) array: {_PART}")
+    false_alarms: Optional[Array] = Field(
+        default=None,
+        description="(n, 2) array: false-alarm rate and false alarms per hour of the parts, if they are "
+        "events; NaN where they are unknown",
+    )
     stretches: Optional[Array] = Field(
         default=None, description="(n, 2) array: seconds of the sound that should be read again"
     )
-
-
-class EventsFound(BaseDoc):
-    """The answer of ``/events``: recordings with parts that resemble a query.
-
-    With `reread_s` above 0 these are candidates for ``/listen``; else they are the events.
-    """
-
-    uri: Optional[str] = None
-    recording_id: Optional[str] = None
-    duration_s: float = 0.0
-    encoder: Optional[str] = None
-    recordings: DocList[EventfulDoc] = DocList[EventfulDoc]()
-    warnings: List[str] = []
-    error_code: Optional[str] = None
-    error: Optional[str] = None
 
 
 class ListenClip(BaseDoc):
@@ -69,6 +58,33 @@ class ListenClip(BaseDoc):
     file: str = Field(default="", description="as ``/events`` gives it; another file is not read")
     start_s: float = Field(default=0.0, description="begin in seconds")
     end_s: float = Field(default=0.0, description="end in seconds")
+    unrelated: List[int] = Field(
+        default=[],
+        description="with `model_of`: positions of the documents of unrelated recordings in the request",
+    )
+
+
+class EventsFound(BaseDoc):
+    """The answer of ``/events``: recordings with parts that resemble a query.
+
+    With `reread_s` above 0 these are candidates for ``/listen``; else they are the events. `unrelated`
+    names sound that ``/listen`` should compare once, with `model_of`, so that events in sound have
+    false-alarm rates.
+    """
+
+    uri: Optional[str] = None
+    recording_id: Optional[str] = None
+    duration_s: float = 0.0
+    encoder: Optional[str] = None
+    recordings: DocList[EventfulDoc] = DocList[EventfulDoc]()
+    rates: Dict[str, Any] = Field(
+        default={}, description="what gives scores their false-alarm rates; empty where they are unknown"
+    )
+    unrelated: DocList[ListenClip] = DocList[ListenClip]()
+    collection_size: int = 0
+    warnings: List[str] = []
+    error_code: Optional[str] = None
+    error: Optional[str] = None
 
 
 class _Heard(BaseDoc):
@@ -88,6 +104,7 @@ class HeardClip(_Heard):
     samples: Optional[Array] = None
     spool_name: Optional[str] = None
     query: Optional[Array] = None
+    unrelated: List[int] = []
 
 
 class ListenedDoc(_Heard):
@@ -96,6 +113,18 @@ class ListenedDoc(_Heard):
     parts: Optional[Array] = Field(
         default=None, description=f"(n, 5) array: {_PART}; null: the part could not be read"
     )
+    model: Dict[str, Any] = Field(
+        default={}, description="with `model_of`, in the first document: the model of the collection"
+    )
+    active: Optional[Array] = Field(
+        default=None,
+        description="without a query: (n, 2) array, begin and end of what differs from the background",
+    )
+    vectors: Optional[Array] = Field(default=None, description="(n, dimension) array: their vectors")
+    columns: Optional[Array] = Field(
+        default=None, description="their spectrograms above the background, one after the other"
+    )
+    n_columns: List[int] = Field(default=[], description="number of columns of each spectrogram")
 
 
 def parts_of(found: Iterable[Found]) -> "Array":
@@ -121,7 +150,7 @@ def eventful(recording: Recording, found: Sequence[Found], stretches: Sequence[A
         tags=to_int64(dict(recording.tags)),
         recorded_at=time_text(recording.recorded_at),
         recorded_at_source=recording.recorded_at_source,
-        file=file_text(recording.stat) or f"{BY_CONTENT}{recording.recording_id}",
+        file=file_of(recording),
         parts=parts_of(found),
         stretches=np.array(stretches, dtype=np.float64).reshape(len(stretches), 2),
     )
@@ -140,6 +169,11 @@ def to_screened(doc: EventfulDoc) -> Screened:
     )
     stretches = [] if doc.stretches is None else np.asarray(doc.stretches).reshape(-1, 2).tolist()
     return Screened(recording, to_found(doc.parts), [(begin, end) for begin, end in stretches])
+
+
+def file_of(recording: Recording) -> str:
+    """Return the text by which a recording's file is known."""
+    return file_text(recording.stat) or f"{BY_CONTENT}{recording.recording_id}"
 
 
 def file_text(stat: Optional[FileStat]) -> str:

@@ -11,7 +11,15 @@ from typing import Any
 from docarray import BaseDoc
 from pydantic import ValidationError
 
-from executors.messages import documents, events, listings, speakers, vector_documents
+from executors.messages import (
+    documents,
+    events,
+    listings,
+    repeats,
+    searches,
+    speakers,
+    vector_documents,
+)
 from executors.messages.names import FIELD_ALIASES, aliases_of, both_given
 from executors.messages.validation import invalid_values
 from soundalike.errors import ParameterError
@@ -95,5 +103,13 @@ class SpokenClip(_Given, speakers.SpokenClip):  # noqa: D101 - the docstring is 
     __doc__ = speakers.SpokenClip.__doc__
 
 
+class SearchFileDoc(_Given, searches.SearchFileDoc):  # noqa: D101 - the docstring is the parent's
+    __doc__ = searches.SearchFileDoc.__doc__
+
+
 class ListenClip(_Given, events.ListenClip):  # noqa: D101 - the docstring is the parent's
     __doc__ = events.ListenClip.__doc__
+
+
+class RepeatsClip(_Given, repeats.RepeatsClip):  # noqa: D101 - the docstring is the parent's
+    __doc__ = repeats.RepeatsClip.__doc__

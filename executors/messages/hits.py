@@ -27,7 +27,9 @@ def write_hits(doc: SearchHits, results: Mapping[str, SearchResult]) -> None:
         order = {key: len(doc.recordings) + n for n, key in enumerate(result.recordings)}
         hits += [(order[hit.recording_id], hit) for hit in result.hits if hit.recording_id in order]
         doc.recordings.extend(
-            _document(found, collection, result.false_alarm_rates.get(key))
+            _document(
+                found, collection, result.false_alarm_rates.get(key), result.n_other_events.get(key)
+            )
             for key, found in result.recordings.items()
         )
     doc.hit_query = np.array([hit.query_window for _, hit in hits], dtype=np.int32)
@@ -46,6 +48,8 @@ def get_hits(doc: SearchHits) -> Dict[str, SearchResult]:
         of_collection.recordings[str(found.id)] = _recording(found)
         if found.false_alarm_rate is not None:
             of_collection.false_alarm_rates[str(found.id)] = found.false_alarm_rate
+        if found.n_other_events is not None:
+            of_collection.n_other_events[str(found.id)] = found.n_other_events
     if doc.hit_query is None:
         return dict(results)
     columns = (
@@ -65,7 +69,12 @@ def get_hits(doc: SearchHits) -> Dict[str, SearchResult]:
     return dict(results)
 
 
-def _document(found: Recording, collection: str, false_alarm_rate: Optional[float]) -> RecordingDoc:
+def _document(
+    found: Recording,
+    collection: str,
+    false_alarm_rate: Optional[float],
+    n_other_events: Optional[int],
+) -> RecordingDoc:
     return RecordingDoc(
         id=found.recording_id,
         uri=found.uri,
@@ -76,6 +85,7 @@ def _document(found: Recording, collection: str, false_alarm_rate: Optional[floa
         recorded_at_source=found.recorded_at_source,
         collection=collection,
         false_alarm_rate=false_alarm_rate,
+        n_other_events=n_other_events,
     )
 
 

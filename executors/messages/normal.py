@@ -10,9 +10,21 @@ from pydantic import Field
 
 from executors.messages.documents import time_text
 from soundalike.anomalies.results import Score
+from soundalike.anomalies.summary import learned_rows, warnings_of
 
 if TYPE_CHECKING:
+    from soundalike.anomalies.model import NormalModel
     from soundalike.store.normal_models import NormalSummary, WatchEvent
+
+
+class LearnedDoc(BaseDoc):
+    """A recording that a model has learned."""
+
+    uri: str = ""
+    recording_id: str = ""
+    session: str = Field(default="", description="recordings of one session are left out together")
+    score: float = Field(default=0.0, description="by a model without its session")
+    accepted: bool = Field(default=False, description="learned after it had been checked")
 
 
 class NormalModelDoc(BaseDoc):
@@ -21,20 +33,39 @@ class NormalModelDoc(BaseDoc):
     name: str = ""
     version: int = Field(default=0, description="grows with each change")
     encoder: str = ""
+    fingerprint: str = Field(default="", description="hash of the encoder's weights or constants")
+    dimension: int = Field(default=0, description="length of a vector")
     window_s: float = 0.0
     stride_s: float = 0.0
     recordings: int = Field(default=0, description="number of normal recordings")
+    sessions: int = Field(default=0, description="number of their sessions")
     windows: int = 0
+    accepted: int = Field(default=0, description="recordings that were learned after a check")
     method: str = ""
     threshold: float = Field(default=0.0, description="recordings that score higher are anomalous")
     false_alarm_rate: float = Field(
         default=0.0, description="expected share of normal recordings above the threshold"
     )
     false_alarm_interval: List[float] = Field(default=[], description="95 % interval of the rate")
+    window_threshold: float = Field(default=0.0, description="windows that score higher are unusual")
+    wanted_false_alarm_rate: float = Field(default=0.0, description="the rate that was asked for")
+    finest_false_alarm_rate: float = Field(
+        default=0.0, description="the lowest rate that so many sessions can promise"
+    )
+    power: Dict[str, float] = Field(
+        default={}, description="how well each method tells normal recordings from shifted ones"
+    )
+    warnings: List[str] = Field(default=[], description="what to know about the threshold")
+    created_at: Optional[str] = Field(default=None, description="ISO-8601")
     updated_at: Optional[str] = Field(default=None, description="ISO-8601")
     learned: Dict[str, str] = Field(
         default={}, description="paths by recording id, where one model is asked for"
     )
+    learned_recordings: DocList[LearnedDoc] = DocList[LearnedDoc]()
+    outcome: Optional[str] = Field(
+        default=None, description="of learning: created, updated or unchanged"
+    )
+    new: Optional[int] = Field(default=None, description="of learning: recordings that were not known")
 
 
 class RegionDoc(BaseDoc):
@@ -87,19 +118,23 @@ class RemovedNormalDoc(BaseDoc):
     name: str = ""
 
 
-def normal_model_doc(found: "NormalSummary", learned: Dict[str, str]) -> NormalModelDoc:
-    """Return the document of a model."""
+def normal_model_doc(found: "NormalSummary", model: "Optional[NormalModel]" = None) -> NormalModelDoc:
+    """Return the document of a model, with its recordings where it is given."""
     summary = {
         name: value for name, value in found.summary.items() if name in NormalModelDoc.model_fields
     }
+    learned = [] if model is None else learned_rows(model)
     return NormalModelDoc(
         **{
             **summary,
             "id": found.name,
             "name": found.name,
             "version": found.version,
+            "warnings": warnings_of(found.summary),
+            "created_at": time_text(found.created_at),
             "updated_at": time_text(found.updated_at),
-            "learned": learned,
+            "learned": {row["recording_id"]: row["uri"] for row in learned},
+            "learned_recordings": DocList[LearnedDoc](LearnedDoc(**row) for row in learned),
         }
     )
 

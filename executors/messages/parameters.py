@@ -6,7 +6,7 @@ refuses unknown names as well.
 """
 
 from dataclasses import replace
-from typing import Any, Dict, List, Optional, Tuple, Type, cast
+from typing import Any, Dict, List, Optional, Tuple, cast
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -18,8 +18,10 @@ from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.events.requests import EventOrder, EventsRequest
 from soundalike.filters import Filters
 from soundalike.indexing.requests import VectorsRequest
+from soundalike.maps.requests import MapRequest
 from soundalike.parameters import refuse_unknown, resolve_aliases
 from soundalike.ranges import MAX_PAGE
+from soundalike.repeats.requests import DuplicatesRequest, prefix_of_path
 from soundalike.search.examples import Example, parse_examples
 from soundalike.search.requests import Narrowing, SearchRequest, TimelineRequest
 from soundalike.speakers.requests import Acceptance
@@ -211,6 +213,7 @@ class EventsParameters(NarrowedParameters):
     limit: Optional[int] = pydantic_field(EventsRequest, "limit")
     gap_s: float = pydantic_field(EventsRequest, "gap_s")
     min_duration_s: float = pydantic_field(EventsRequest, "min_duration_s")
+    max_false_alarms: Optional[float] = pydantic_field(EventsRequest, "max_false_alarms")
     reread_s: float = Field(
         default=0.0,
         description="above 0: return candidates, and which of their sound to send to /listen, so many "
@@ -236,17 +239,51 @@ class EventsParameters(NarrowedParameters):
             min_duration_s=self.min_duration_s,
             reread_s=self.reread_s,
             collection=self.collection,
+            max_false_alarms=self.max_false_alarms,
         )
+
+
+class DuplicatesParameters(CollectionParameters):
+    """Parameters of ``/duplicates``."""
+
+    under: str = pydantic_field(DuplicatesRequest, "under")
+    candidates: int = pydantic_field(DuplicatesRequest, "candidates")
+
+    @property
+    def request(self) -> DuplicatesRequest:
+        """The core's request.
+
+        Raises
+        ------
+        ParameterError
+            A value is out of its range.
+        """
+        return DuplicatesRequest(
+            prefix_of_path(self.under), candidates=self.candidates, collection=self.collection
+        )
+
+
+class MotifsParameters(CollectionParameters):
+    """Parameters of ``/motifs``."""
 
 
 class ListenParameters(RequestParameters):
     """Parameters of ``/listen``."""
 
-    query_uri: str = Field(description="path of the query's sound")
+    query_uri: Optional[str] = Field(
+        default=None,
+        description="path of the query's sound; null: return what differs from the background",
+    )
     query_start_s: float = Field(default=0.0, description="second at which the query begins")
     query_end_s: Optional[float] = Field(default=None, description="second at which the query ends")
     min_score: float = pydantic_field(EventsRequest, "min_score")
     gap_s: float = pydantic_field(EventsRequest, "gap_s")
+    model_of: Optional[str] = Field(
+        default=None,
+        description="compare the documents with each other in place of a query, and keep what that says "
+        "of the false alarms of events in this collection",
+    )
+    collection_size: int = Field(default=0, description="with `model_of`: recordings in the collection")
 
 
 class IdentifyParameters(RequestParameters):
@@ -317,6 +354,9 @@ class NormalLearnParameters(NormalParameters, CollectionParameters):
     """Parameters of ``/normal_learn``."""
 
     labels: List[str] = pydantic_field(Narrowing, "labels", default=[])
+    tags: Dict[str, Any] = pydantic_field(Narrowing, "tags")
+    where: List[str] = pydantic_field(Narrowing, "where")
+    uri_prefix: Optional[str] = pydantic_field(Narrowing, "uri_prefix", default=None)
     under: Optional[str] = pydantic_field(Narrowing, "under", default=None)
     method: Optional[str] = pydantic_field(LearnRequest, "method")
     false_alarm_rate: Optional[float] = pydantic_field(LearnRequest, "false_alarm_rate")
@@ -338,11 +378,36 @@ class NormalLearnParameters(NormalParameters, CollectionParameters):
     @property
     def filters(self) -> Filters:
         """The store's filters."""
-        return Narrowing(labels=tuple(self.labels), under=self.under or "").filters("UTC")
+        narrowing = Narrowing(
+            labels=tuple(self.labels),
+            tags=self.tags,
+            where=tuple(self.where),
+            uri_prefix=self.uri_prefix or "",
+            under=self.under or "",
+        )
+        return narrowing.filters("UTC")
 
 
 class NormalScoreParameters(NormalParameters, IndexParameters):
     """Parameters of ``/normal_score``; the windows must be those of the model."""
+
+
+class MapParameters(CollectionParameters):
+    """Parameters of ``/map``."""
+
+    points: str = pydantic_field(MapRequest, "points")
+    method: str = pydantic_field(MapRequest, "method")
+    neighbours: int = pydantic_field(MapRequest, "neighbours")
+    seed: int = pydantic_field(MapRequest, "seed")
+    max_points: int = pydantic_field(MapRequest, "max_points")
+    min_cluster: Optional[int] = pydantic_field(MapRequest, "min_cluster")
+    refit: bool = pydantic_field(MapRequest, "refit")
+    normal: Optional[str] = pydantic_field(MapRequest, "normal")
+
+    @property
+    def request(self) -> MapRequest:
+        """The core's request."""
+        return MapRequest(**self.model_dump())
 
 
 class NormalEventsParameters(NormalParameters):
@@ -356,36 +421,3 @@ class NormalEventsParameters(NormalParameters):
     def request(self) -> WatchRequest:
         """The core's request."""
         return WatchRequest(hours=self.hours, only_anomalous=self.only_anomalous, limit=self.limit)
-
-
-#: The model of each endpoint.
-PARAMETERS: Dict[str, Type[RequestParameters]] = {
-    "index": IndexParameters,
-    "index_vectors": VectorsParameters,
-    "search": SearchParameters,
-    "timeline": TimelineParameters,
-    "events": EventsParameters,
-    "listen": ListenParameters,
-    "delete": CollectionParameters,
-    "status": CollectionParameters,
-    "recordings": RecordingsParameters,
-    "collections": CollectionsParameters,
-    "drop": DropParameters,
-    "labels": CountParameters,
-    "folders": CountParameters,
-    "annotations": AnnotationsParameters,
-    "annotate": AnnotateParameters,
-    "annotation_labels": CountParameters,
-    "remove_annotations": AnnotationChoice,
-    "enrol": EnrolParameters,
-    "identify": IdentifyParameters,
-    "verify": VerifyParameters,
-    "speakers": SpeakersParameters,
-    "utterances": UtterancesParameters,
-    "remove_speaker": RemoveSpeakerParameters,
-    "normal_models": NormalModelsParameters,
-    "normal_learn": NormalLearnParameters,
-    "normal_score": NormalScoreParameters,
-    "normal_events": NormalEventsParameters,
-    "normal_remove": NormalParameters,
-}

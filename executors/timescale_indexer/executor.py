@@ -48,15 +48,20 @@ from executors.messages.parameters import (
     VectorsParameters,
 )
 from executors.timescale_indexer.annotation_endpoints import AnnotationEndpoints
-from executors.timescale_indexer.events import recordings_with_events
+from executors.timescale_indexer.events import add_unrelated, keep_model, recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
+from executors.timescale_indexer.map_endpoints import MapEndpoints
 from executors.timescale_indexer.normal_endpoints import NormalEndpoints
 from executors.timescale_indexer.querying import CLIENT_ERRORS, copy_query, query_of
+from executors.timescale_indexer.repeats_endpoints import RepeatsEndpoints
+from executors.timescale_indexer.search_endpoints import SearchEndpoints
 from executors.timescale_indexer.speaker_endpoints import SpeakerEndpoints
 from executors.timescale_indexer.vectors import store_vectors
 from soundalike.audio.sources import stored_names
 from soundalike.config import Settings
 from soundalike.errors import AudioError, ParameterError, SoundalikeError, StoreUnavailable
+from soundalike.events.calibrating import rates_of
+from soundalike.events.candidates import check_fit
 from soundalike.search.find import find_hits
 from soundalike.search.marked import with_examples
 from soundalike.search.queries import EmbeddedQuery
@@ -75,7 +80,14 @@ _LISTING, _COUNTED, _ALL = RecordingsParameters(), CollectionsParameters(), Coun
 _TRANSACTION = 32
 
 
-class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
+class TimescaleIndexer(
+    AnnotationEndpoints,
+    SpeakerEndpoints,
+    NormalEndpoints,
+    SearchEndpoints,
+    MapEndpoints,
+    RepeatsEndpoints,
+):
     """Keeps windows in PostgreSQL, in a hypertable where the server has TimescaleDB.
 
     The server is named by ``SOUNDALIKE_DATABASE_URL``, never in YAML, because it may hold a
@@ -224,14 +236,21 @@ class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
             return result
         copy_query(query, result)
         with request_at_fault(result):
-            result.recordings = recordings_with_events(self._store, query, parameters)
+            check_fit(self._store, query, parameters.request(parameters.filters(query.recording_id)))
+            rates = rates_of(self._store, query, parameters.collection)
+            result.recordings = recordings_with_events(self._store, query, parameters, rates)
+            result.rates = rates.to_json()
+            if parameters.reread_s > 0:
+                add_unrelated(result, self._store, rates, query.spec, parameters.collection)
         return result
 
     @requests(on="/listen")
     def pass_listened(
         self, docs: DocList[ListenedDoc], parameters: ListenParameters, **kwargs: Any
     ) -> DocList[ListenedDoc]:
-        """Pass on what was heard, which needs no store."""
+        """Pass on what was heard; keep what it says of the false alarms of a collection."""
+        if parameters.model_of is not None and docs and docs[0].model:
+            keep_model(self._store, docs[0].model, parameters.model_of)
         return docs
 
     @requests(on="/delete")
@@ -287,6 +306,7 @@ class TimescaleIndexer(AnnotationEndpoints, SpeakerEndpoints, NormalEndpoints):
             doc.latest_start = time_text(stored.latest_start)
             doc.earlier_decoder, doc.unsearchable = stored.earlier_decoder, stored.unsearchable
             doc.unrelated_scores = stored.null_model.summary() if stored.null_model else {}
+            doc.unrelated_events = stored.unrelated_events
             if spec:
                 doc.window_s, doc.stride_s = spec.window_s, spec.stride_s
                 doc.dimension = spec.dimension

@@ -43,11 +43,8 @@ def list_models(store: Store, parameters: NormalModelsParameters) -> DocList[Nor
     found = [one for one in store.normal_models() if name in (None, one.name)]
     if name is not None and not found:
         raise normal_not_found(name)
-    learned = {}
-    if name is not None:
-        model = Detector(store).model(name)
-        learned = {one.recording_id: one.uri for one in model.recordings}
-    return DocList[NormalModelDoc](normal_model_doc(one, learned) for one in found)
+    model = None if name is None else Detector(store).model(name)
+    return DocList[NormalModelDoc](normal_model_doc(one, model) for one in found)
 
 
 def learn_model(store: Store, parameters: NormalLearnParameters) -> DocList[NormalModelDoc]:
@@ -63,8 +60,10 @@ def learn_model(store: Store, parameters: NormalLearnParameters) -> DocList[Norm
         raise not_indexed(parameters.collection)
     request = parameters.request
     found = stored_recordings(store, parameters.collection, parameters.filters, request)
-    Detector(store).learn(parameters.name, list(found), spec, request)
-    return list_models(store, NormalModelsParameters(name=parameters.name))
+    learned = Detector(store).learn(parameters.name, list(found), spec, request)
+    models = list_models(store, NormalModelsParameters(name=parameters.name))
+    models[0].outcome, models[0].new = learned.outcome, learned.n_new
+    return models
 
 
 def score_documents(

@@ -34,6 +34,7 @@ from executors.messages.parameters import (
     TimelineParameters,
     VerifyParameters,
 )
+from executors.messages.search_parameters import SaveSearchParameters
 from executors.messages.speakers import SpeechClip, VoiceDoc, spoken_fields
 from executors.vggish_encoder.listening import listen_to
 from soundalike.audio.speech import Speech
@@ -156,6 +157,13 @@ class VGGishEncoder(Executor):
         self, docs: DocList[SegmentedClip], parameters: NormalScoreParameters, **kwargs: Any
     ) -> DocList[EmbeddedClip]:
         """Embed recordings that are scored, as above."""
+        return self._encoded(docs)
+
+    @requests(on="/search_save")
+    def encode_saved(
+        self, docs: DocList[SegmentedClip], parameters: SaveSearchParameters, **kwargs: Any
+    ) -> DocList[EmbeddedClip]:
+        """Embed queries that are saved, as above."""
         return self._encoded(docs)
 
     @requests(on="/events")

@@ -197,7 +197,7 @@ def _frequency(text: str) -> float | None:
 
 def _raven(path: Path, labels: _Labels) -> Iterator[Annotation | BadRow]:
     rows: list[_Row] = []
-    for item in _table_rows(path):
+    for item in _table_rows(path, quoting=csv.QUOTE_NONE):
         if isinstance(item, BadRow):
             yield item
         else:
@@ -227,12 +227,12 @@ def _raven(path: Path, labels: _Labels) -> Iterator[Annotation | BadRow]:
         yield _from_row(number, row, labels)
 
 
-def _table_rows(path: Path) -> Iterator[_Row | BadRow]:
-    """Yield the rows of a table with a header, with their line numbers."""
+def _table_rows(path: Path, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Iterator[_Row | BadRow]:
+    """Yield the rows of a table with a header, with their line numbers; Raven quotes nothing."""
     lines = read_lines(path)
     head = next(lines, "")
     delimiter = max("\t;,", key=head.count)
-    reader = csv.reader(_chain(head, lines), delimiter=delimiter)
+    reader = csv.reader(_chain(head, lines), delimiter=delimiter, quoting=quoting)
     try:
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header)

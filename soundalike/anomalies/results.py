@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -122,6 +122,34 @@ class Score:
                 "similarity": round(self.nearest.similarity, 6),
             },
         }
+
+
+def score_from_json(row: Mapping[str, Any]) -> Score:
+    """Return the score that `Score.to_json` has written; it has no windows.
+
+    Examples
+    --------
+    >>> region = {"start_s": 0.0, "end_s": 4.0, "score": 2.0}
+    >>> nearest = {"recording_id": "a", "uri": "/a", "start_s": 0.0, "end_s": 4.0, "similarity": 0.5}
+    >>> rates = {"false_alarm_rate": 0.05, "p_value": 0.05}
+    >>> row = {"score": 2.0, "threshold": 1.5, "is_anomalous": True, **rates}
+    >>> row |= {"regions": [region], "worst": region, "nearest": nearest}
+    >>> score_from_json(row).to_json() == row
+    True
+    """
+    numbers = ("score", "threshold", "false_alarm_rate", "p_value")
+    return Score(
+        **{name: float(row[name]) for name in numbers},
+        is_anomalous=bool(row["is_anomalous"]),
+        windows=(),
+        regions=tuple(_region_from(found) for found in row["regions"]),
+        worst=_region_from(row["worst"]),
+        nearest=Nearest(**{name: row["nearest"][name] for name in Nearest._fields}),
+    )
+
+
+def _region_from(row: Mapping[str, Any]) -> Region:
+    return Region(**{name: float(row[name]) for name in ("start_s", "end_s", "score")})
 
 
 def _region(found: Region) -> dict[str, float]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from soundalike.anomalies.model import NormalModel
+
+#: Rates of a summary are rounded.
+_ROUNDED = 1e-6
 
 
 def summary_of(model: NormalModel) -> dict[str, Any]:
@@ -28,16 +32,31 @@ def summary_of(model: NormalModel) -> dict[str, Any]:
     }
 
 
-def warnings_of(model: NormalModel) -> list[str]:
-    """Return what a user must know about the threshold of a model."""
-    limits = model.calibration
-    if limits.rate <= model.false_alarm_rate + 1e-9:
-        return []
-    n_sessions = len(set(model.sessions))
-    what = "recordings" if n_sessions == len(model.recordings) else "sessions of recordings"
-    needed = round(1 / model.false_alarm_rate) - 1
+def learned_rows(model: NormalModel) -> list[dict[str, Any]]:
+    """Return the recordings of a model, with their scores by models without them, as JSON."""
+    scores = model.held_out.scores.tolist()
     return [
-        f"{n_sessions} normal {what} promise no less than {limits.rate:.1%} false alarms "
-        f"(95 % interval {limits.low:.1%} to {limits.high:.1%}), not {model.false_alarm_rate:.1%}; "
-        f"learn at least {needed}"
+        {
+            "uri": found.uri,
+            "recording_id": found.recording_id,
+            "session": found.group,
+            "score": round(score, 6),
+            "accepted": found.is_accepted,
+        }
+        for found, score in zip(model.recordings, scores, strict=True)
+    ]
+
+
+def warnings_of(summary: Mapping[str, Any]) -> list[str]:
+    """Return what a user must know about the threshold of a model with this summary."""
+    rate, wanted = summary["false_alarm_rate"], summary["wanted_false_alarm_rate"]
+    if rate <= wanted + _ROUNDED:
+        return []
+    n_sessions = summary["sessions"]
+    what = "recordings" if n_sessions == summary["recordings"] else "sessions of recordings"
+    low, high = summary["false_alarm_interval"]
+    return [
+        f"{n_sessions} normal {what} promise no less than {rate:.1%} false alarms "
+        f"(95 % interval {low:.1%} to {high:.1%}), not {wanted:.1%}; "
+        f"learn at least {round(1 / wanted) - 1}"
     ]

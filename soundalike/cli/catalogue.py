@@ -20,9 +20,13 @@ CATALOGUE = {
     ),
     "search": Entry("search:command", "find recordings that sound like a file or a stored recording"),
     "events": Entry("events:command", "list every occurrence of a sound, with its begin and end"),
+    "searches": Entry(
+        "searches:command", "save searches under names, mark what they find, and run them again"
+    ),
     "timeline": Entry("timeline:command", "count similar sounds over time"),
     "duplicates": Entry("duplicates:command", "find copies of recordings, and suggest which to keep"),
     "motifs": Entry("motifs:command", "list sounds that occur again and again, without a query"),
+    "map": Entry("map:command", "draw a collection as a map: similar recordings close together"),
     "status": Entry("status:command", "show the size, the encoder and the place of the index"),
     "doctor": Entry("doctor:command", "check the installation and suggest fixes"),
     "delete": Entry("delete:command", "remove files, folders or recordings"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from soundalike.cli import opening, options, output
 from soundalike.cli.command import make_command
@@ -11,7 +11,6 @@ from soundalike.repeats.requests import DuplicatesRequest
 
 if TYPE_CHECKING:
     from soundalike.cli.place import Place
-    from soundalike.repeats.duplicates import Member
 
 
 @make_command(
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     options.option_of(DuplicatesRequest, "min_overlap_s", "--min-overlap", metavar="S"),
     options.option_of(DuplicatesRequest, "candidates", "--candidates", type=int, metavar="N"),
     options.collection(),
-    server="refused",
+    *options.server(),
 )
 def command(
     place: Place,
@@ -47,27 +46,22 @@ def command(
 
 def run(request: DuplicatesRequest, place: Place, *, as_json: bool) -> int:
     """Find groups of copies and print them; nothing is deleted."""
-    from soundalike.audio.sandbox import shared
-    from soundalike.repeats.duplicates import find_duplicates, group_to_json
-    from soundalike.repeats.sounds import Sounds
-
-    opening.start_decoding(1)
-    with opening.opened_store(place.settings()) as store:
-        groups = find_duplicates(store, request, sounds=Sounds(shared()), on_progress=_progress())
-    for number, members in enumerate(groups, start=1):
+    groups = _found(request, place)
+    for group in groups:
         if as_json:
-            output.json_line(group_to_json(number, members))
+            output.json_line(group)
         else:
-            output.table([f"group {number}: {len(members)} files", *_lines(members)])
-    files = [member for members in groups for member in members]
+            members = group["members"]
+            output.table([f"group {group['group']}: {len(members)} files", *_lines(members)])
+    files = [member for group in groups for member in group["members"]]
     if not files:
         output.note("no copies were found")
         return 0
-    removable = sum(member.suggestion == "remove" for member in files)
+    removable = sum(member["suggestion"] == "remove" for member in files)
     output.note(
         f"{len(groups)} groups, {len(files)} files, {removable} could be removed; nothing was deleted"
     )
-    if any(member.evidence == "vectors" for member in files):
+    if any(member["evidence"] == "vectors" for member in files):
         output.note(
             "some files are gone or changed: their stored vectors were compared, which do not always "
             "tell copies from takes"
@@ -75,15 +69,29 @@ def run(request: DuplicatesRequest, place: Place, *, as_json: bool) -> int:
     return 0
 
 
-def _lines(members: Sequence[Member]) -> list[str]:
+def _found(request: DuplicatesRequest, place: Place) -> list[dict[str, Any]]:
+    """Return the JSON objects of groups, of this machine or of a service."""
+    if service := place.service():
+        return service.repeats.duplicates(request, _progress())
+    from soundalike.audio.sandbox import shared
+    from soundalike.repeats.duplicates import find_duplicates, group_to_json
+    from soundalike.repeats.sounds import Sounds
+
+    opening.start_decoding(1)
+    with opening.opened_store(place.settings()) as store:
+        groups = find_duplicates(store, request, sounds=Sounds(shared()), on_progress=_progress())
+    return [group_to_json(number, members) for number, members in enumerate(groups, start=1)]
+
+
+def _lines(members: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [
         [
-            f"  {member.suggestion}",
-            f"{member.score:.3f}",
-            member.evidence,
-            output.seconds(member.start_s, member.end_s),
-            f"{member.offset_s:+.3f} s",
-            output.visible(output.short_path(member.recording.uri)),
+            f"  {member['suggestion']}",
+            f"{member['score']:.3f}",
+            member["evidence"],
+            output.seconds(member["start_s"], member["end_s"]),
+            f"{member['offset_s']:+.3f} s",
+            output.visible(output.short_path(member["uri"])),
         ]
         for member in members
     ]

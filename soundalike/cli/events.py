@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import tzinfo
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
-from soundalike.cli.search import QUERY_THERE, Sought, filters_of, opened_query
+from soundalike.cli.search import (
+    NO_GOOD_MATCH,
+    QUERY_THERE,
+    Sought,
+    filters_of,
+    no_good_match,
+    opened_query,
+)
 from soundalike.events.requests import EVENT_ORDERS, EventsRequest
 
 if TYPE_CHECKING:
@@ -21,7 +30,7 @@ if TYPE_CHECKING:
     from soundalike.search.queries import EmbeddedQuery
     from soundalike.store import Store
 
-_HEADER = f"{'score':>6}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
+_HEADER = f"{'score':>6}  {'match':<14}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
 
 
 @make_command(
@@ -29,6 +38,14 @@ _HEADER = f"{'score':>6}  {'at':<21}  {'query at':<15}  {'when':<25}  clip"
     *options.query(),
     options.option_of(EventsRequest, "recording", "--recording", metavar="ID"),
     options.option_of(EventsRequest, "min_score", "--min-score", metavar="S"),
+    options.option_of(
+        EventsRequest,
+        "max_false_alarms",
+        "--max-false-alarms",
+        type=float,
+        metavar="RATE",
+        more=f"; exit status {NO_GOOD_MATCH} if none is left",
+    ),
     options.option_of(EventsRequest, "order", "--order", type=click.Choice(EVENT_ORDERS)),
     options.option_of(EventsRequest, "max_per_recording", "--max-per-recording", type=int, metavar="N"),
     options.option_of(EventsRequest, "limit", "--limit", "-n", type=int, metavar="N"),
@@ -47,6 +64,7 @@ def command(
     as_json: bool,
     recording: str | None,
     min_score: float,
+    max_false_alarms: float | None,
     order: Any,
     max_per_recording: int | None,
     limit: int | None,
@@ -73,6 +91,7 @@ def command(
         min_duration_s,
         reread_s,
         collection,
+        max_false_alarms,
     )
     return run(request, place, export, as_json=as_json)
 
@@ -82,22 +101,28 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
     from soundalike.events.find import find_events
     from soundalike.events.types import FoundEvents
 
+    zone = request.filters.time_zone
     if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
         answer = service.events(request, on_server=place.on_server)
-        return _give(request, answer, iter(answer.events), export, as_json=as_json)
+        found = iter(answer.events)
+        return give(
+            answer, found, export, zone=zone, max_false_alarms=request.max_false_alarms, as_json=as_json
+        )
     with opened(request, place) as (store, query, listener):
         about = FoundEvents(query.name, query.spec.encoder, [], tuple(query.warnings))
         found = find_events(store, query, request, listener=listener, on_progress=progress())
-        return _give(request, about, found, export, store, as_json=as_json)
+        most = request.max_false_alarms
+        return give(about, found, export, store, zone=zone, max_false_alarms=most, as_json=as_json)
 
 
-def _give(
-    request: EventsRequest,
+def give(
     about: FoundEvents,
     found: Iterator[Event],
     export: Export,
     store: Store | None = None,
     *,
+    zone: tzinfo,
+    max_false_alarms: float | None = None,
     as_json: bool,
 ) -> int:
     """Print events as they come, and write the export; return the exit status."""
@@ -106,23 +131,42 @@ def _give(
     for warning in about.warnings:
         output.note(f"warning: {warning}")
     if not export.is_to_stdout:
-        found = _printed(found, about, request, as_json=as_json)
+        found = _printed(found, about, zone, as_json=as_json)
+    first = next(found, None)
+    found = chain([] if first is None else [first], found)
+    status = 0
+    if first is None:
+        status = _none_left(max_false_alarms, about, as_json=as_json and not export.is_to_stdout)
     if export.is_wanted:
         spans = (span_of(event, export.export_label) for event in found)
-        return export.write(spans, exporting.stat_in(store))
-    if not sum(1 for _ in found):
+        return export.write(spans, exporting.stat_in(store)) or status
+    for _ in found:
+        pass
+    return status
+
+
+def _none_left(max_false_alarms: float | None, about: FoundEvents, *, as_json: bool) -> int:
+    """Say that there is no event; return the exit status."""
+    if max_false_alarms is None:
         output.note("no event is like it; loosen the filters or --min-score")
-    return 0
+        return 0
+    if as_json:
+        output.json_line(no_good_match(about.query, max_false_alarms))
+    output.note(
+        f"no good match: no event has a false-alarm rate of {max_false_alarms:g} or less; "
+        "rates are unknown for texts and in collections of fewer than 20 recordings"
+    )
+    return NO_GOOD_MATCH
 
 
 def _printed(
-    events: Iterator[Event], about: FoundEvents, request: EventsRequest, *, as_json: bool
+    events: Iterator[Event], about: FoundEvents, zone: tzinfo, *, as_json: bool
 ) -> Iterator[Event]:
     """Print events, and pass them on."""
     from soundalike.events.types import event_to_json
 
     for number, event in enumerate(events):
-        row = event_to_json(event, about.query, about.encoder, request.filters.time_zone)
+        row = event_to_json(event, about.query, about.encoder, zone)
         if as_json:
             output.json_line(row)
         else:
@@ -162,7 +206,8 @@ def line(row: Mapping[str, Any]) -> str:
     when = output.when(row)
     clip = output.visible(output.short_path(row["uri"]))
     label = f"  [{output.visible(row['label'])}]" if row["label"] else ""
-    return f"{row['score']:6.3f}  {at:<21}  {asked:<15}  {when:<25}  {clip}{label}"
+    match = output.strength(row)
+    return f"{row['score']:6.3f}  {match:<14}  {at:<21}  {asked:<15}  {when:<25}  {clip}{label}"
 
 
 def progress() -> Callable[[int, int | None], None]:

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -261,6 +261,7 @@ def _wanted(
     request: IndexRequest, paths: Sequence[str], start_rules: StartTimeRules, report: Report
 ) -> _Wanted:
     from soundalike.clock.wall_clock import parse_moment
+    from soundalike.indexing.items import with_metadata
     from soundalike.indexing.metadata import read_file_metadata
     from soundalike.indexing.pipeline import IndexItem
 
@@ -278,7 +279,7 @@ def _wanted(
     told = read_file_metadata(tables, folders if is_named else [], start_rules.zone)
     _tell_of_metadata(tables, told, files.files, is_named=is_named)
     described = [
-        _with_metadata(item, told[path]) if path in told else item
+        with_metadata(item, told[path]) if path in told else item
         for item, path in zip(items, files.files, strict=True)
     ]
     return _Wanted(described, files)
@@ -312,16 +313,6 @@ def _tell_of_metadata(
         output.note(
             f"{unnamed} of {len(files)} files are not named by {shown}; their folder is their label"
         )
-
-
-def _with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
-    """Return a file with what the table says of it, which outdoes what is said of all files."""
-    return replace(
-        item,
-        label=item.label if told.label is None else told.label,
-        tags={**item.tags, **told.tags},
-        recorded_at=told.recorded_at or item.recorded_at,
-    )
 
 
 def _results(

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     options.option_of(MotifsRequest, "reread_s", "--reread", metavar="S"),
     options.collection(),
     *exporting.export_options(),
+    *options.server(),
     *options.encoding(),
-    server="refused",
 )
 def command(
     place: Place,
@@ -58,18 +58,30 @@ def command(
 
 def run(request: MotifsRequest, place: Place, export: Export, *, as_json: bool) -> int:
     """Find motifs, print them, and write the export."""
-    from soundalike.repeats.motifs import find_motifs, motif_to_json
+    from soundalike.repeats.motifs import find_motifs
 
+    if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
+        from soundalike.repeats.motifs import motif_from_json
+
+        rows = service.repeats.motifs(request, progress())
+        return _give([motif_from_json(row) for row in rows], export, None, as_json=as_json)
     with _opened(request, place) as (store, listener):
         motifs = find_motifs(store, request, listener=listener, on_progress=progress())
-        if not export.is_to_stdout:
-            if as_json:
-                for number, motif in enumerate(motifs, start=1):
-                    output.json_line(motif_to_json(number, motif))
-            elif motifs:
-                output.table(_table(motifs))
-        if export.is_wanted:
-            return export.write(_spans(motifs, export.export_label), exporting.stat_in(store))
+        return _give(motifs, export, store, as_json=as_json)
+
+
+def _give(motifs: list[Motif], export: Export, store: Store | None, *, as_json: bool) -> int:
+    """Print motifs, and write the export; return the exit status."""
+    from soundalike.repeats.motifs import motif_to_json
+
+    if not export.is_to_stdout:
+        if as_json:
+            for number, motif in enumerate(motifs, start=1):
+                output.json_line(motif_to_json(number, motif))
+        elif motifs:
+            output.table(_table(motifs))
+    if export.is_wanted:
+        return export.write(_spans(motifs, export.export_label), exporting.stat_in(store))
     if not motifs:
         output.note("no sound occurs again and again; try a lower --min-count")
     return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from soundalike.anomalies.requests import CHOICES, LearnRequest
-from soundalike.cli import normal_score, opening, options, output
+from soundalike.cli import normal_models, normal_score, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.normal_options import WATCH_OPTIONS, watch_request
 from soundalike.cli.normal_score import settings_for, tell_heard
@@ -19,7 +19,7 @@ from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.search.requests import Narrowing
 
 if TYPE_CHECKING:
-    from soundalike.anomalies.detector import Detector, Learned
+    from soundalike.anomalies.detector import Detector
     from soundalike.anomalies.results import NormalRecording
     from soundalike.cli.place import Place
     from soundalike.filters import Filters
@@ -36,6 +36,8 @@ _WORDS: dict[str, tuple[int, float, str]] = {
     "watch": (2, 2, "NAME FOLDER"),
     "events": (1, 1, "NAME"),
 }
+#: What learning prints before the model itself.
+_CHANGED = ("name", "outcome", "new")
 
 
 @make_command(
@@ -92,7 +94,7 @@ _WORDS: dict[str, tuple[int, float, str]] = {
     options.flag("--yes", help="remove without asking"),
     *WATCH_OPTIONS,
     *options.encoding(),
-    server="refused",
+    *options.server(),
 )
 def command(
     place: Place,
@@ -124,14 +126,14 @@ def command(
     if action == "score":
         return normal_score.run(place, words[0], words[1:], report, as_json=as_json)
     if action == "remove":
-        return _remove(place, words[0], yes=yes)
+        return normal_models.remove(place, words[0], yes=yes)
     if action in ("watch", "events"):
         from soundalike.cli import normal_watch
 
         if action == "events":
             return normal_watch.events(place, words[0], watching, as_json=as_json)
         return normal_watch.run(place, words[0], Path(words[1]), watching, as_json=as_json)
-    return _show(place, words[0] if words else None, as_json=as_json)
+    return normal_models.show(place, words[0] if words else None, as_json=as_json)
 
 
 def _check_options(action: str, request: LearnRequest, collection: str | None, filters: Filters) -> None:
@@ -160,9 +162,14 @@ def _learn(
     as_json: bool,
 ) -> int:
     from soundalike.anomalies.detector import Detector
+    from soundalike.anomalies.summary import summary_of
 
     if bool(paths) == (collection is not None):
         raise ParameterError("give folders of normal recordings, or --collection NAME, not both")
+    if service := place.service("" if collection else "learning from files"):
+        row = service.normal.learn(name, collection or "", request, filters)
+        _tell_learned({"name": name, **row}, 0, as_json=as_json)
+        return 0
     if paths:
         opening.start_decoding(opening.UNKNOWN)
     with opening.opened_store(place.settings()) as store:
@@ -173,7 +180,8 @@ def _learn(
             spec, recordings = _from_collection(store, collection, filters, request)
             failed = 0
         learned = detector.learn(name, recordings, spec, request)
-    _tell_learned(name, learned, failed, as_json=as_json)
+    row = {"outcome": learned.outcome, "new": learned.n_new, **summary_of(learned.model)}
+    _tell_learned({"name": name, **row}, failed, as_json=as_json)
     return AudioError.exit_status if failed else 0
 
 
@@ -217,122 +225,18 @@ def _from_collection(
     return spec, list(stored_recordings(store, collection, filters, request))
 
 
-def _tell_learned(name: str, learned: Learned, failed: int, *, as_json: bool) -> None:
-    from soundalike.anomalies.summary import summary_of, warnings_of
+def _tell_learned(row: dict[str, Any], failed: int, *, as_json: bool) -> None:
+    """Print what learning has changed: name, outcome, number of new recordings, and the model."""
+    from soundalike.anomalies.summary import warnings_of
 
-    summary = summary_of(learned.model)
     if as_json:
-        row = {"name": name, "outcome": learned.outcome, "new": learned.n_new, "failed": failed}
-        output.json_line({**row, **summary})
+        output.json_line({**{key: row[key] for key in _CHANGED}, "failed": failed, **row})
     else:
-        low, high = summary["false_alarm_interval"]
+        low, high = row["false_alarm_interval"]
         output.data(
-            f"{name}  {learned.outcome}, {learned.n_new} new of {summary['recordings']} recordings, "
-            f"method {summary['method']}, threshold {summary['threshold']:.3f}: "
-            f"{summary['false_alarm_rate']:.1%} false alarms (95 % interval {low:.1%} to {high:.1%})"
+            f"{row['name']}  {row['outcome']}, {row['new']} new of {row['recordings']} recordings, "
+            f"method {row['method']}, threshold {row['threshold']:.3f}: "
+            f"{row['false_alarm_rate']:.1%} false alarms (95 % interval {low:.1%} to {high:.1%})"
         )
-    for warning in warnings_of(learned.model):
+    for warning in warnings_of(row):
         output.note(f"warning: {warning}")
-
-
-def _show(place: Place, name: str | None, *, as_json: bool) -> int:
-    from soundalike.store.normal_models import normal_not_found
-
-    with opening.opened_store(place.settings()) as store:
-        found = [one for one in store.normal_models() if name in (None, one.name)]
-        if name is not None and not found:
-            raise normal_not_found(name)
-        rows = [
-            {
-                "name": one.name,
-                "version": one.version,
-                **one.summary,
-                "created_at": one.created_at.isoformat(),
-                "updated_at": one.updated_at.isoformat(),
-            }
-            for one in found
-        ]
-        if name is not None:
-            rows[0]["learned"] = _recordings(store, name)
-    if as_json:
-        for row in rows:
-            output.json_line(row)
-    elif not rows:
-        output.note("there are no models; learn one: soundalike normal learn NAME FOLDER")
-    elif name is None:
-        output.table(_table(rows))
-    else:
-        _show_one(rows[0])
-    return 0
-
-
-def _recordings(store: Store, name: str) -> list[dict[str, Any]]:
-    from soundalike.anomalies.detector import Detector
-
-    model = Detector(store).model(name)
-    scores = model.held_out.scores.tolist()
-    return [
-        {
-            "uri": found.uri,
-            "recording_id": found.recording_id,
-            "session": found.group,
-            "score": round(score, 6),
-            "accepted": found.is_accepted,
-        }
-        for found, score in zip(model.recordings, scores, strict=True)
-    ]
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    header = ("model", "recordings", "method", "threshold", "false alarms", "encoder")
-    lines = [
-        (
-            row["name"],
-            str(row["recordings"]),
-            row["method"],
-            f"{row['threshold']:.3f}",
-            f"{row['false_alarm_rate']:.1%}",
-            row["encoder"],
-        )
-        for row in rows
-    ]
-    return output.columns([header, *lines], right=(1, 3, 4))
-
-
-def _show_one(row: dict[str, Any]) -> None:
-    learned = row.pop("learned")
-    for line in output.columns([(key, _shown(value)) for key, value in row.items()]):
-        output.data(line)
-    output.data("")
-    header = ("score without itself", "recording", "")
-    lines = [
-        (
-            f"{found['score']:.3f}",
-            output.visible(output.short_path(found["uri"])),
-            "accepted" if found["accepted"] else "",
-        )
-        for found in sorted(learned, key=lambda one: -one["score"])
-    ]
-    output.table(output.columns([header, *lines], right=(0,)))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return " to ".join(f"{part:g}" for part in value)
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {part:g}" for key, part in value.items())
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _remove(place: Place, name: str, *, yes: bool) -> int:
-    from soundalike.store.normal_models import checked_model_name, normal_not_found
-
-    checked_model_name(name)
-    if not yes and not opening.confirmed(f"Remove the model {name} with its events? Type yes:"):
-        output.note("nothing was removed; confirm with --yes")
-        return 2
-    with opening.opened_store(place.settings()) as store:
-        if not store.remove_normal_model(name):
-            raise normal_not_found(name)
-    output.note(f"the model {name} was removed; the recordings stay")
-    return 0

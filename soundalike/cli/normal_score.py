@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,27 +60,38 @@ def run(place: Place, name: str, paths: Sequence[str], report: Path | None, *, a
     """Score recordings, print the scores, and write the page."""
     from soundalike.anomalies.detector import Detector
 
+    if service := place.service("--report" if report else ""):
+        files, missing = _named(paths)
+        found = service.normal.score(name, files)
+        return _written(name, found, AudioError.exit_status if missing else 0, as_json=as_json)[0]
     opening.start_decoding(opening.UNKNOWN)
     with opening.opened_store(place.settings()) as store:
         detector = Detector(store)
         model = detector.model(name)
         files, missing = _named(paths)
-        encoder = encoder_for(place, name, model.spec)
-        status = AudioError.exit_status if missing else 0
-        found: list[ScoredFile] = []
-        for scored in detector.score(name, files, encoder):
-            tell_heard(scored)
-            if scored.score is None:
-                status = AudioError.exit_status
-            elif scored.score.is_anomalous:
-                status = status or ANOMALOUS
-            _write_score(name, scored, as_json=as_json)
-            found.append(scored)
+        found = detector.score(name, files, encoder_for(place, name, model.spec))
+        status, scores = _written(name, found, AudioError.exit_status if missing else 0, as_json=as_json)
     if report is not None:
         from soundalike.anomalies.score_page import render
 
-        write_page("report", report, render(name, found))
+        write_page("report", report, render(name, scores))
     return status
+
+
+def _written(
+    name: str, found: Iterable[ScoredFile], status: int, *, as_json: bool
+) -> tuple[int, list[ScoredFile]]:
+    """Print scores as they come; return the exit status, and the scores."""
+    scores = []
+    for scored in found:
+        tell_heard(scored)
+        if scored.score is None:
+            status = AudioError.exit_status
+        elif scored.score.is_anomalous:
+            status = status or ANOMALOUS
+        _write_score(name, scored, as_json=as_json)
+        scores.append(scored)
+    return status, scores
 
 
 def _named(paths: Sequence[str]) -> tuple[list[Path], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +32,7 @@ def run(place: Place, name: str, folder: Path, request: WatchRequest, *, as_json
     from soundalike.anomalies.watching.watcher import Watcher
     from soundalike.clock.wall_clock import StartTimeRules
 
+    place.service("normal watch")
     folder = folder.absolute()
     if not folder.is_dir():
         raise AudioNotFound(f"{str(folder)!r} is not a folder; give the one that recordings come to")
@@ -52,15 +53,15 @@ def run(place: Place, name: str, folder: Path, request: WatchRequest, *, as_json
             on_event=lambda event: _tell(event, as_json=as_json),
         )
         if request.once:
-            return _status(watcher.run_once())
+            return _status(watcher.run_once(), watched.unreadable)
         with _metrics_served(metrics, request), _stopped_by_signals(watcher):
             output.note(f"watching {output.visible(str(folder))}; end with Ctrl-C")
             watcher.run()
     return 0
 
 
-def _status(events: Sequence[WatchEvent]) -> int:
-    if any("error_code" in event.details for event in events):
+def _status(events: Sequence[WatchEvent], unreadable: Collection[str]) -> int:
+    if unreadable or any("error_code" in event.details for event in events):
         return AudioError.exit_status
     return ANOMALOUS if any(event.is_anomalous for event in events) else 0
 
@@ -132,15 +133,11 @@ def _tell(event: WatchEvent, *, as_json: bool) -> None:
 def events(place: Place, name: str, request: WatchRequest, *, as_json: bool) -> int:
     """Show the events of the last hours, the latest first."""
     from soundalike.anomalies.watching.watcher import event_json
-    from soundalike.store.normal_models import normal_not_found
 
-    since = datetime.now(UTC) - timedelta(hours=request.hours)
-    with opening.opened_store(place.settings()) as store:
-        if name not in {one.name for one in store.normal_models()}:
-            raise normal_not_found(name)
-        found = store.watch_events(
-            name, since=since, only_anomalous=request.only_anomalous, limit=request.limit
-        )
+    if service := place.service():
+        found = service.normal.events(name, request)
+    else:
+        found = _stored_events(place, name, request)
     rows = [event_json(event) for event in found]
     if as_json:
         for row in rows:
@@ -151,6 +148,18 @@ def events(place: Place, name: str, request: WatchRequest, *, as_json: bool) -> 
     else:
         output.note(f"there are no events in the last {request.hours:g} hours")
     return 0
+
+
+def _stored_events(place: Place, name: str, request: WatchRequest) -> list[WatchEvent]:
+    from soundalike.store.normal_models import normal_not_found
+
+    since = datetime.now(UTC) - timedelta(hours=request.hours)
+    with opening.opened_store(place.settings()) as store:
+        if name not in {one.name for one in store.normal_models()}:
+            raise normal_not_found(name)
+        return store.watch_events(
+            name, since=since, only_anomalous=request.only_anomalous, limit=request.limit
+        )
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

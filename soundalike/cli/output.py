@@ -140,7 +140,8 @@ def transfer(label: str) -> Iterator[Callable[[int, int | None], None]]:
 def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return a ranked table: clip, score, the matching seconds of query and clip, label.
 
-    And the strength of the match with its false-alarm rate, where that is known of any; the collection
+    And the strength of the match with its false-alarm rate, where that is known of any; the number of
+    other events in the recording, where there are any; the collection
     where they are from several; and when it was heard, where that is known of any, with ``?`` where only
     the time of a file's last change tells it.
     """
@@ -160,8 +161,11 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     times = [when(row) for row in rows]
     table = [header, *lines]
     if any(row.get("false_alarm_rate") is not None for row in rows):
-        strengths = ["match", *map(_strength, rows)]
+        strengths = ["match", *map(strength, rows)]
         table = [[*line[:2], cell, *line[2:]] for line, cell in zip(table, strengths, strict=True)]
+    if any(row.get("n_other_events") for row in rows):
+        others = ["others", *(str(row.get("n_other_events") or "") for row in rows)]
+        table = [[*line, cell] for line, cell in zip(table, others, strict=True)]
     names = [row["collection"] for row in rows]
     if len(set(names)) > 1:
         table = [[*line, name] for line, name in zip(table, ["collection", *names], strict=True)]
@@ -170,7 +174,8 @@ def match_table(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return columns(table, right=(0, 1))
 
 
-def _strength(row: Mapping[str, Any]) -> str:
+def strength(row: Mapping[str, Any]) -> str:
+    """Return the word and the false-alarm rate of a match or an event."""
     rate = row.get("false_alarm_rate")
     return "unknown" if rate is None else f"{row['strength']} {rate:.2g}"
 

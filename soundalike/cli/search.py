@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 #: Exit status of a search with --max-false-alarms that found no match.
 NO_GOOD_MATCH = 8
-_EXAMPLE: dict[str, Any] = {"more": "; repeatable", "multiple": True, "metavar": "PATH[:FROM-TO]"}
+EXAMPLE: dict[str, Any] = {"more": "; repeatable", "multiple": True, "metavar": "PATH[:FROM-TO]"}
 QUERY_THERE = "with --server, FILE is a path on its machine; otherwise the file is sent"
 
 
@@ -53,6 +54,17 @@ class Sought:
         """Whether the options name a query."""
         sources = (self.file, self.recording_id, self.vector, self.text, self.like_label)
         return any(one is not None for one in sources)
+
+    @property
+    def kind(self) -> str:
+        """What the query is: file, recording, vector, text or label."""
+        kinds = {
+            "recording": self.recording_id,
+            "vector": self.vector,
+            "text": self.text,
+            "label": self.like_label,
+        }
+        return next((kind for kind, value in kinds.items() if value is not None), "file")
 
     def query(self) -> Query:
         """Return what the options ask for.
@@ -78,8 +90,8 @@ class Sought:
 @make_command(
     "search",
     *options.query(),
-    options.option_of(SearchRequest, "like", "--like", **_EXAMPLE),
-    options.option_of(SearchRequest, "unlike", "--unlike", **_EXAMPLE),
+    options.option_of(SearchRequest, "like", "--like", **EXAMPLE),
+    options.option_of(SearchRequest, "unlike", "--unlike", **EXAMPLE),
     options.option_of(SearchRequest, "top_k", "--top-k", "-k", metavar="N"),
     options.option_of(SearchRequest, "min_score", "--min-score", metavar="S"),
     options.option_of(
@@ -115,11 +127,11 @@ def command(
     export = exporting.taken(given)
     filters = filters_of(given, place)
     names = tuple(collections) or (DEFAULT_COLLECTION,)
-    right = _absolute(parse_examples(like, "like"), on_server=place.on_server)
+    right = absolute(parse_examples(like, "like"), on_server=place.on_server)
     sought = Sought(**given)
     if right and not sought.is_given:
         # The first example is the query, which need not be stored.
-        sought, right = _query_of(right[0]), right[1:]
+        sought, right = query_of(right[0]), right[1:]
     request = SearchRequest(
         sought.query(),
         filters,
@@ -130,12 +142,12 @@ def command(
         group_by,
         max_false_alarms,
         right,
-        _absolute(parse_examples(unlike, "unlike"), on_server=place.on_server),
+        absolute(parse_examples(unlike, "unlike"), on_server=place.on_server),
     )
     return run(request, place, export, as_json=as_json)
 
 
-def _absolute(examples: Sequence[Example], *, on_server: bool) -> tuple[Example, ...]:
+def absolute(examples: Sequence[Example], *, on_server: bool) -> tuple[Example, ...]:
     """Return examples by absolute paths, as they are stored; paths of a server stay."""
     return tuple(
         one if on_server or is_id(one.key) else replace(one, key=os.path.abspath(one.key))
@@ -143,7 +155,8 @@ def _absolute(examples: Sequence[Example], *, on_server: bool) -> tuple[Example,
     )
 
 
-def _query_of(example: Example) -> Sought:
+def query_of(example: Example) -> Sought:
+    """Return the options of a query that is an example."""
     start_s, end_s = example.excerpt.start_s, example.excerpt.end_s
     if is_id(example.key):
         return Sought(recording_id=example.key, start_s=start_s, end_s=end_s)
@@ -156,27 +169,32 @@ def run(request: SearchRequest, place: Place, export: Export, *, as_json: bool) 
 
     if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
         answer, encoder = service.search(request, on_server=place.on_server)
-        return _give(request, answer, encoder, export, as_json=as_json)
+        return give(answer, encoder, export, as_json=as_json, **_shown(request))
     with opened_query(request.query, place, request.collections) as (store, query):
         answer, encoder = answer_to(request, query, store), query.spec.encoder
-        return _give(request, answer, encoder, export, store, as_json=as_json)
+        return give(answer, encoder, export, store, as_json=as_json, **_shown(request))
 
 
-def _give(
-    request: SearchRequest,
+def _shown(request: SearchRequest) -> dict[str, Any]:
+    return {"zone": request.filters.time_zone, "max_false_alarms": request.max_false_alarms}
+
+
+def give(
     answer: Answer,
     encoder: str,
     export: Export,
     store: Store | None = None,
     *,
+    zone: tzinfo,
+    max_false_alarms: float | None,
     as_json: bool,
 ) -> int:
     """Print the matches, and write the export; return the exit status."""
     for warning in answer.warnings:
         output.note(f"warning: {warning}")
     if not export.is_to_stdout:
-        _print(request, answer, encoder, as_json=as_json)
-    status = _status(request, answer, as_json=as_json and not export.is_to_stdout)
+        _print(answer, encoder, zone, as_json=as_json)
+    status = _status(answer, max_false_alarms, as_json=as_json and not export.is_to_stdout)
     if not export.is_wanted:
         return status
     from soundalike.results.spans import span_of
@@ -185,8 +203,7 @@ def _give(
     return export.write(spans, exporting.stat_in(store)) or status
 
 
-def _print(request: SearchRequest, answer: Answer, encoder: str, *, as_json: bool) -> None:
-    zone = request.filters.time_zone
+def _print(answer: Answer, encoder: str, zone: tzinfo, *, as_json: bool) -> None:
     rows = [match_to_json(match, answer.query, encoder, zone) for match in answer.matches]
     if as_json:
         for row in rows:
@@ -195,17 +212,17 @@ def _print(request: SearchRequest, answer: Answer, encoder: str, *, as_json: boo
         output.table(output.match_table(rows))
 
 
-def _status(request: SearchRequest, answer: Answer, *, as_json: bool) -> int:
+def _status(answer: Answer, max_false_alarms: float | None, *, as_json: bool) -> int:
     """Say that there is no match; return the exit status."""
     if answer.matches:
         return 0
-    if request.max_false_alarms is None:
+    if max_false_alarms is None:
         output.note("no recording matches; loosen the filters or --min-score")
         return 0
     if as_json:
-        output.json_line(no_good_match(answer.query, request.max_false_alarms))
+        output.json_line(no_good_match(answer.query, max_false_alarms))
     output.note(
-        f"no good match: no recording has a false-alarm rate of {request.max_false_alarms:g} or less; "
+        f"no good match: no recording has a false-alarm rate of {max_false_alarms:g} or less; "
         "rates are unknown for texts and in collections of fewer than 20 recordings"
     )
     return NO_GOOD_MATCH

@@ -72,6 +72,7 @@ def _stored(settings: Settings, collection: str) -> dict[str, Any]:
         "earlier_decoder": stored.earlier_decoder,
         "unsearchable": stored.unsearchable,
         "unrelated_scores": stored.null_model.summary() if stored.null_model else {},
+        "unrelated_events": stored.unrelated_events,
     }
 
 
@@ -86,5 +87,9 @@ def _print_values(values: dict[str, Any], *, as_json: bool) -> None:
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{name} {item}" for name, item in value.items()) or "none"
+        parts = (
+            f"{name} {f'({_shown(item)})' if isinstance(item, dict) else item}"
+            for name, item in value.items()
+        )
+        return ", ".join(parts) or "none"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

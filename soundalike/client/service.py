@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from soundalike.audio.sources import resolve_path, uri_of
+from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
 from soundalike.client.connection import Connection
 from soundalike.client.form import Form
 from soundalike.client.speakers import RemoteSpeakers
@@ -22,6 +23,7 @@ from soundalike.events.types import FoundEvents, event_from_json
 from soundalike.filters import Filters
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.requests import IndexRequest, VectorsRequest
+from soundalike.maps.requests import MAP_FIELDS, MapRequest
 from soundalike.search.find import Answer
 from soundalike.search.match_json import match_from_json
 from soundalike.search.queries import Query
@@ -30,6 +32,9 @@ from soundalike.types import Bucket, Timeline
 
 if TYPE_CHECKING:
     from soundalike.client.annotations import RemoteAnnotations
+    from soundalike.client.normal import RemoteNormal
+    from soundalike.client.repeats import RemoteRepeats
+    from soundalike.client.searches import RemoteSearches
 
 #: Fields of the status of a collection, in order.
 STATUS = (
@@ -104,6 +109,26 @@ class Service:
 
         return RemoteAnnotations(self._connection)
 
+    def searches(self, collection: str) -> RemoteSearches:
+        """Return the named searches of a collection."""
+        from soundalike.client.searches import RemoteSearches
+
+        return RemoteSearches(self._connection, self._ask, collection)
+
+    @property
+    def normal(self) -> RemoteNormal:
+        """The models of what is normal of the service."""
+        from soundalike.client.normal import RemoteNormal
+
+        return RemoteNormal(self._connection)
+
+    @property
+    def repeats(self) -> RemoteRepeats:
+        """Copies of recordings and motifs."""
+        from soundalike.client.repeats import RemoteRepeats
+
+        return RemoteRepeats(self._connection)
+
     @property
     def speakers(self) -> RemoteSpeakers:
         """The speakers of the service."""
@@ -159,6 +184,7 @@ class Service:
         parameters = {
             **_filter_fields(request.filters, exclude_self=request.exclude_self),
             **{name: getattr(request, name) for name in (*names, "reread_s", "collection")},
+            "max_false_alarms": request.max_false_alarms,
             "limit": request.limit or MAX_EVENTS,
         }
         found = self._ask("/api/events", query, parameters, on_server=on_server)
@@ -170,6 +196,13 @@ class Service:
             events = [event_from_json(row) for row in found["events"]]
             return FoundEvents(name, found["encoder"] or "", events, tuple(warnings))
 
+    def map(self, request: MapRequest) -> dict[str, Any]:
+        """Return the map of a collection, as `SoundMap.to_json` does; times in the service's zone."""
+        given = {name: value for name, value in asdict(request).items() if value is not None}
+        found = self._connection.post("/api/map", given)
+        with self._connection.expected_form():
+            return {name: found[name] for name in MAP_FIELDS}
+
     def status(self, collection: str) -> dict[str, Any]:
         """Return the status of a collection: the fields of `STATUS`, and scores; times as datetime."""
         found = self._connection.get("/api/status", collection=collection)
@@ -178,6 +211,7 @@ class Service:
             values = {name: found[name] for name in names}
             # Earlier versions of the service do not report it.
             values["unrelated_scores"] = found.get("unrelated_scores", {})
+            values["unrelated_events"] = found.get("unrelated_events", {})
             for name in ("earliest_start", "latest_start"):
                 values[name] = values[name] and _moment(values[name])
             return values
@@ -322,7 +356,11 @@ class Service:
         given = {name: value for name, value in values.items() if value is not None}
         if query.source is None:
             return self._connection.post(path, given)
-        assert not isinstance(query.source, bytes)
+        if isinstance(query.source, bytes):
+            with tempfile.NamedTemporaryFile(prefix="query-") as upload:
+                upload.write(query.source)
+                upload.flush()
+                return self._connection.post(path, Form(_texts(given), [("file", Path(upload.name))]))
         if on_server:
             return self._connection.post(path, {**given, "uri": str(query.source)})
         file = resolve_path(query.source)
@@ -361,7 +399,8 @@ def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
     """Return the name of a query; the service does not know the path of an uploaded file."""
     if query.source is None or on_server:
         return found["uri"] or query.text or ""
-    assert not isinstance(query.source, bytes)
+    if isinstance(query.source, bytes):
+        return f"upload:{recording_id_of(query.source)}"
     return uri_of(resolve_path(query.source))
 
 

@@ -93,6 +93,23 @@ def scores(cursor: Cursor, collection: Collection) -> Check:
     return Check("scores", "warn", grown, command("collections optimize", collection.name))
 
 
+def event_scores(cursor: Cursor, collection: Collection) -> Check:
+    """Say what is known of events in unrelated recordings; they are compared with the scores again."""
+    models = sampling.load_event_models(cursor, collection)
+    if sampling.count(cursor, collection) < MIN_RECORDINGS:
+        few = f"false-alarm rates of events are unknown below {MIN_RECORDINGS} recordings"
+        return Check("event scores", "ok", few)
+    if not models:
+        return Check("event scores", "ok", "the next search for events compares unrelated recordings")
+    names = {"stored": "stored vectors", "reread": "sound"}
+    parts = [
+        f"by {names[step]}, 99 % of {model.null.n_pairs} unrelated pairs score below "
+        f"{model.summary()['p99']:.2f}"
+        for step, model in models.items()
+    ]
+    return Check("event scores", "ok", "; ".join(parts))
+
+
 def integrity(cursor: Cursor, collection: Collection) -> Check:
     """Check that recordings have paths and the stored number of windows."""
     key = {"collection": collection.collection_id}

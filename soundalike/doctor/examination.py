@@ -112,6 +112,7 @@ def _collection(
     yield look("decoder", lambda cursor: contents.decoder(cursor, found))
     yield look("quality", lambda cursor: contents.quality(cursor, found))
     yield look("scores", lambda cursor: contents.scores(cursor, found))
+    yield look("event scores", lambda cursor: contents.event_scores(cursor, found))
     yield look("integrity", lambda cursor: contents.integrity(cursor, found))
     yield look("chunks", lambda cursor: contents.chunks(cursor, found))
     try:

@@ -55,6 +55,11 @@ class Network(Encoder, Protocol):
     layout: ExampleLayout
     level: str
 
+    @property
+    def takes_log_mel(self) -> bool:
+        """Whether `front_end` returns VGGish's log-mel patches, which overlapping examples can share."""
+        ...
+
     def window_gain(self, samples: FloatArray) -> float:
         """Return the factor for the samples of a window, ``(n_samples,)``, before `front_end`."""
         ...
@@ -109,6 +114,11 @@ class OneNetwork:
     def parts(self) -> Sequence[Part]:
         """The network itself."""
         return (Part(1.0, cast(Network, self)),)
+
+    @property
+    def takes_log_mel(self) -> bool:
+        """Whether the network takes log-mel patches: unless it has a `front_end` of its own."""
+        return type(self).front_end is OneNetwork.front_end
 
     def window_gain(self, samples: FloatArray) -> float:
         """Return 1: the samples stay as they are."""

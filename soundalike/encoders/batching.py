@@ -84,6 +84,11 @@ class SharedBatches(OneNetwork):
         self._lock = threading.Lock()
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
 
+    @property
+    def takes_log_mel(self) -> bool:
+        """Whether the network takes log-mel patches."""
+        return self._inner.takes_log_mel
+
     def window_gain(self, samples: FloatArray) -> float:
         """Return the network's factor for the samples of a window."""
         return self._inner.window_gain(samples)

@@ -32,8 +32,25 @@ _TO_DEVIATION = 1.4826
 #: Parts of a query that are this much quieter than its loudest moment are not looked for.
 _QUERY_DROP_DB = 25.0
 _QUERY_FRAMES = 5
+#: Share of a query that is taken for its background, frames over which its level is averaged for that,
+#: and frames that are kept on each side.
+_QUIETEST, _LEVEL_FRAMES, _ROOM_FRAMES = 0.25, 25, 3
+#: A quiet side is this much quieter than the rest; its level, averaged over so many frames, has this
+#: standard deviation at most, in the natural logarithm of the amplitude.
+_SIDE_DB, _SIDE_FRAMES, _STEADY = 5.0, 10, 0.1
+#: Its halves differ by this much at most.
+_TREND_DB = 3.0
+_LEAST_QUERY_FRAMES = 2 * _LEVEL_FRAMES
+
+#: Frames that are one column of `above_background`, and deviations from which a band counts there.
+COLUMN_FRAMES = 4
+_ABOVE = 2.0
 
 Spans = npt.NDArray[np.int64]
+#: ``(n_columns, 64)`` float16, a row each 40 ms.
+Columns = npt.NDArray[np.float16]
+#: Median and deviation of each band.
+Background = tuple[FloatArray, FloatArray]
 
 
 def log_mel_of(samples: FloatArray) -> FloatArray:
@@ -47,7 +64,23 @@ def log_mel_of(samples: FloatArray) -> FloatArray:
     return np.concatenate(parts)
 
 
-def activity(log_mel: FloatArray) -> Spans:
+def background_of_bands(log_mel: FloatArray) -> Background:
+    """Return the median of each band over a stretch, and the spread around it."""
+    centre = np.median(log_mel, axis=0)
+    spread = _TO_DEVIATION * np.median(np.abs(log_mel - centre), axis=0)
+    return centre, spread
+
+
+def above_background(log_mel: FloatArray, background: Background) -> Columns:
+    """Return how far each band is above a background, from two deviations on, a row each 40 ms."""
+    centre, spread = background
+    count = len(log_mel) // COLUMN_FRAMES
+    excess = np.clip(log_mel[: count * COLUMN_FRAMES] - (centre + _ABOVE * spread), 0.0, None)
+    columns: Columns = excess.reshape(count, COLUMN_FRAMES, -1).mean(axis=1).astype(np.float16)
+    return columns
+
+
+def activity(log_mel: FloatArray, background: Background | None = None) -> Spans:
     """Return the parts of a stretch that differ from its background, ``(n, 2)`` frames.
 
     The background of a band is its median over the stretch; the spread is the median deviation. What
@@ -57,21 +90,65 @@ def activity(log_mel: FloatArray) -> Spans:
     ----------
     log_mel : (n_frames, 64) float32
         A row each hundredth of a second.
+    background : tuple, optional
+        That of `log_mel`, to compute it once.
 
     Returns
     -------
     spans : (n_spans, 2) int64
         First frame, and first frame after, of each part; increasing.
     """
-    centre = np.median(log_mel, axis=0)
-    spread = _TO_DEVIATION * np.median(np.abs(log_mel - centre), axis=0)
+    everything = np.ones(len(log_mel), dtype=bool)
+    return _active(log_mel, everything, background or background_of_bands(log_mel))
+
+
+def without_noise(log_mel: FloatArray, powers: FloatArray) -> tuple[int, int]:
+    """Return the bounds of a query without steady noise before and after, in frames.
+
+    Noise is learned where the query is quietest, at its sides or in a gap. A side is left out only if
+    it is much quieter than the rest and its level stays the same: it may also be the begin or the end of
+    the sound, and rain has no quiet side.
+
+    Parameters
+    ----------
+    log_mel : (n_frames, 64) float32
+    powers : (n_frames,) float32
+        Mean power of each frame.
+    """
+    count = len(log_mel)
+    if count < _LEAST_QUERY_FRAMES:
+        return 0, count
+    # Over a quarter of a second the level of noise hardly changes, so the quietest frames are typical.
+    level = scipy.ndimage.uniform_filter1d(log_mel.mean(axis=1), _LEVEL_FRAMES)
+    is_quiet = level <= np.quantile(level, _QUIETEST)
+    found = _active(log_mel, is_quiet, background_of_bands(log_mel[is_quiet]))
+    if not len(found):
+        return 0, count
+    begin, end = max(0, int(found[0, 0]) - _ROOM_FRAMES), min(count, int(found[-1, 1]) + _ROOM_FRAMES)
+    least = float(powers[begin:end].mean()) * 10 ** (-_SIDE_DB / 10)
+    steps = scipy.ndimage.uniform_filter1d(log_mel.mean(axis=1), _SIDE_FRAMES)
+
+    def is_noise(side: slice) -> bool:
+        inner = steps[side][_SIDE_FRAMES:-_SIDE_FRAMES]
+        if not len(inner) or powers[side].mean() > least or float(inner.std()) > _STEADY:
+            return False
+        # A tone that fades in or out is in few bands.
+        halves = [float(half.mean()) for half in np.array_split(powers[side], 2)]
+        return max(halves) <= min(halves) * 10 ** (_TREND_DB / 10)
+
+    return (begin if is_noise(slice(0, begin)) else 0), (end if is_noise(slice(end, count)) else count)
+
+
+def _active(log_mel: FloatArray, is_background: npt.NDArray[np.bool_], background: Background) -> Spans:
+    """Return the parts that differ from the frames of the background."""
+    centre, spread = background
     excess = (log_mel - centre) / np.maximum(spread, _LEAST_SPREAD)
     profile = np.clip(excess - _QUIET, 0.0, _CAP).mean(axis=1)
     coarse = scipy.ndimage.gaussian_filter1d(profile, _COARSE)
-    low, high = _thresholds(coarse)
+    low, high = _thresholds(coarse[is_background])
     n_high = np.concatenate([[0], np.cumsum(coarse > high)])
     fine = scipy.ndimage.gaussian_filter1d(profile, _FINE)
-    loud = fine > _thresholds(fine)[1]
+    loud = fine > _thresholds(fine[is_background])[1]
     found = [
         _trimmed(loud, begin, end) for begin, end in _runs(coarse > low) if n_high[end] > n_high[begin]
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.events.activity import joined
-from soundalike.events.listening import HOP_S, Hearing, QuerySound, Stretch, pooled
+from soundalike.events.listening import HOP_S, Hearing, QuerySound, Stretch, Track, pooled
 from soundalike.events.parts import Found
 from soundalike.types import FloatArray
 
@@ -53,9 +53,27 @@ def align(
     found : list of Found
         In seconds from the begin of the stretch.
     """
-    length_s = query.end_s - query.start_s
-    backgrounds = [_background(track.vectors) for track in stretch.tracks]
     heard = [hearing.tracks(one) for one in hearing.masked(query, stretch)]
+    spans, scores = compare(heard, query.end_s - query.start_s, stretch, gap_s)
+    return _apart(spans, scores, query, min_score)
+
+
+def compare(
+    heard: Sequence[Sequence[Track]], length_s: float, stretch: Stretch, gap_s: float
+) -> tuple[list[Span], npt.NDArray[np.float64]]:
+    """Return parts of a stretch, in seconds from its begin, and how much each resembles a query.
+
+    Parameters
+    ----------
+    heard : sequence of sequence of Track
+        The query's vectors, as it sounds at several levels in a background.
+    length_s : float
+        Length of the query.
+    stretch : Stretch
+    gap_s : float
+        Active parts with at most this distance are one.
+    """
+    backgrounds = [background_of(track) for track in stretch.tracks]
     aligned = np.zeros(len(stretch.tracks[0].vectors))
     for each in heard:
         for track, background, own in zip(stretch.tracks, backgrounds, each, strict=True):
@@ -65,7 +83,7 @@ def align(
     spans = joined(stretch.active, gap_s)
     spans += _peaks(aligned, length_s, stretch.duration_s, spans)
     if not spans:
-        return []
+        return [], np.empty(0)
     whole = np.zeros(len(spans))
     for each in heard:
         for track, background, own in zip(stretch.tracks, backgrounds, each, strict=True):
@@ -75,12 +93,13 @@ def align(
     near = np.array([_best_near(aligned, begin_s) for begin_s, _ in spans])
     lengths = np.array([end_s - begin_s for begin_s, end_s in spans])
     scores = (1 - _ALIGNED) * whole + _ALIGNED * near - _LENGTH * np.abs(np.log(lengths / length_s))
-    return _apart(spans, np.clip(scores, -1.0, 1.0), query, min_score)
+    return spans, np.clip(scores, -1.0, 1.0)
 
 
-def _background(vectors: FloatArray) -> FloatArray:
-    share = len(vectors) / (len(vectors) + _PRIOR_VECTORS)
-    middle: FloatArray = (share * np.median(vectors, axis=0)).astype(np.float32)
+def background_of(track: Track) -> FloatArray:
+    """Return the median of a stretch's vectors, drawn towards zero where these are few."""
+    share = len(track.vectors) / (len(track.vectors) + _PRIOR_VECTORS)
+    middle: FloatArray = (share * np.median(track.vectors, axis=0)).astype(np.float32)
     return middle
 
 

@@ -11,17 +11,23 @@ from soundalike.clock.times import is_within
 from soundalike.events.parts import Found, Screened
 from soundalike.events.requests import MAX_EVENTS, EventOrder, EventsRequest
 from soundalike.events.types import Event
+from soundalike.scores.event_model import FalseAlarms
 from soundalike.types import Recording
 
-#: Expected number of false alarms in an hour for a score; None where it is not known.
-FalseAlarms = Callable[[float], float | None]
+#: False alarms of a part of a recording of this length in seconds; None where they are not known.
+FalseAlarmsOf = Callable[[Found, float], FalseAlarms | None]
 
+#: A recording shorter than this, in seconds, may hold nothing but the sound, and no background.
+SHORT_S = 30.0
 #: Events within the gap are joined if the lower score is at least this share of the higher.
 _ALIKE = 0.6
 
 
 def merged(screened: Screened, answers: Sequence[Sequence[Found] | None]) -> list[Found]:
     """Return what was found in sound, and by vectors alone elsewhere.
+
+    Where nothing was found in the sound of a short recording, what its vectors tell stays: a bark that
+    fills its recording does not differ from the recording's background.
 
     Parameters
     ----------
@@ -35,9 +41,12 @@ def merged(screened: Screened, answers: Sequence[Sequence[Found] | None]) -> lis
         if answer is None:
             continue
         found += [
-            replace(one, start_s=one.start_s + begin_s, end_s=one.end_s + begin_s) for one in answer
+            replace(one, start_s=one.start_s + begin_s, end_s=one.end_s + begin_s, is_reread=True)
+            for one in answer
         ]
         left = [one for one in left if one.end_s <= begin_s or one.start_s >= end_s]
+    if not found and screened.recording.duration_s < SHORT_S:
+        return screened.found
     return found + left
 
 
@@ -47,7 +56,7 @@ def events_of(
     request: EventsRequest,
     *,
     has_time: bool = True,
-    false_alarms: FalseAlarms = lambda score: None,
+    false_alarms: FalseAlarmsOf = lambda part, duration_s: None,
 ) -> Iterator[Event]:
     """Yield the events of a recording that the request asks for, by their begin.
 
@@ -62,15 +71,18 @@ def events_of(
     false_alarms : callable, optional
         As for `find_events`.
     """
+    joined = _joined([one for one in found if one.score >= request.min_score], request.gap_s)
     kept = [
-        one
-        for one in _joined([one for one in found if one.score >= request.min_score], request.gap_s)
+        (one, false_alarms(one, recording.duration_s))
+        for one in joined
         if one.end_s - one.start_s >= request.min_duration_s
         and is_within(request.filters, recording.recorded_at, one.start_s)
     ]
+    if (limit := request.max_false_alarms) is not None:
+        kept = [(one, known) for one, known in kept if known is not None and known.rate <= limit]
     if request.max_per_recording is not None:
-        kept = heapq.nlargest(request.max_per_recording, kept, key=lambda one: one.score)
-    for one in sorted(kept, key=lambda one: (one.start_s, one.end_s)):
+        kept = heapq.nlargest(request.max_per_recording, kept, key=lambda pair: pair[0].score)
+    for one, known in sorted(kept, key=lambda pair: (pair[0].start_s, pair[0].end_s)):
         yield Event(
             recording,
             one.start_s,
@@ -78,8 +90,10 @@ def events_of(
             one.query_start_s if has_time else None,
             one.query_end_s if has_time else None,
             one.score,
-            false_alarms(one.score),
+            known and known.rate,
             request.collection,
+            known and known.per_hour,
+            one.is_reread,
         )
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from soundalike.encoders.layout import examples_of
-from soundalike.events.assembling import FalseAlarms, events_of, in_order
+from soundalike.events.assembling import FalseAlarmsOf, events_of, in_order
+from soundalike.events.calibrating import rates_of
 from soundalike.events.parts import Screened
 from soundalike.events.requests import MAX_EVENTS, EventsRequest
 from soundalike.events.rereading import choose_stretches
@@ -119,13 +120,14 @@ def stored_events(
     store: Store,
     query: EmbeddedQuery,
     request: EventsRequest,
-    false_alarms: FalseAlarms = lambda score: None,
+    false_alarms: FalseAlarmsOf | None = None,
 ) -> Iterator[Event]:
     """Yield every occurrence of a query by stored vectors alone.
 
     Parameters and errors are those of `soundalike.events.find.find_events`.
     """
     check_fit(store, query, request)
+    false_alarms = false_alarms or rates_of(store, query, request.collection).of
     has_time = query.duration_s > 0
     events = (
         event

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from soundalike.events.aligning import align
-from soundalike.events.assembling import FalseAlarms, events_of, in_order, merged
+from soundalike.events.assembling import FalseAlarmsOf, events_of, in_order, merged
+from soundalike.events.calibrating import rates_of
 from soundalike.events.candidates import OnProgress, check_fit, screen_each, screen_recordings
 from soundalike.events.listening import Listener, QuerySound
 from soundalike.events.parts import Found, Screened
@@ -22,7 +23,7 @@ def find_events(
     request: EventsRequest,
     *,
     listener: Listener | None = None,
-    false_alarms: FalseAlarms = lambda score: None,
+    false_alarms: FalseAlarmsOf | None = None,
     on_progress: OnProgress = lambda done, total: None,
 ) -> Iterator[Event]:
     """Yield every occurrence of a query.
@@ -37,7 +38,8 @@ def find_events(
         Reads the sound of recordings and of the query again, within `request.reread_s`; without it only
         the stored vectors are compared.
     false_alarms : callable, optional
-        Returns the `false_alarm_rate` of a score.
+        Returns the false alarms of a part of a recording; by default those of the collection's models,
+        which are made if they are missing.
     on_progress : callable, optional
 
     Raises
@@ -59,6 +61,8 @@ def find_events(
         all_found = _all_heard(
             listener, sound, screen_recordings(store, query, request, on_progress), request, on_progress
         )
+    if false_alarms is None:
+        false_alarms = rates_of(store, query, request.collection, listener if sound else None).of
     has_time = query.duration_s > 0
     events = (
         event

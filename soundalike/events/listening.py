@@ -16,10 +16,20 @@ from soundalike.audio.loading import load_audio
 from soundalike.audio.parts import Part
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sources import resolve_path, snapshot
-from soundalike.encoders.base import Encoder, Network, OneNetwork, sample_rate_hz
+from soundalike.encoders.base import Encoder, Network, sample_rate_hz
 from soundalike.encoders.embedding import embed_patches_at
 from soundalike.errors import AudioError, ParameterError
-from soundalike.events.activity import FRAMES_PER_S, Spans, active_part, activity, log_mel_of
+from soundalike.events.activity import (
+    FRAMES_PER_S,
+    Columns,
+    Spans,
+    above_background,
+    active_part,
+    activity,
+    background_of_bands,
+    log_mel_of,
+    without_noise,
+)
 from soundalike.types import FileStat, FloatArray
 
 if TYPE_CHECKING:
@@ -34,7 +44,6 @@ _LOUD_DB, _STEP_DB = 20.0, 10.0
 _LOUDEST = 90
 #: Frames beside an active part that are not taken for background.
 _MARGIN = 20
-#: Stretches that are kept for the next query.
 _KEPT = 16
 #: Background that is mixed with a query, in seconds.
 _LONGEST_NOISE_S = 60.0
@@ -76,6 +85,8 @@ class Stretch:
     contrast_db : float
         Level of the loudest active parts above the background.
     duration_s : float
+    above : (n_columns, 64) float16
+        The spectrogram above the background; see `soundalike.events.activity.above_background`.
     """
 
     active: Spans
@@ -83,6 +94,7 @@ class Stretch:
     noise: FloatArray
     contrast_db: float
     duration_s: float
+    above: Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,8 @@ class Hearing:
         if len(heard) < front_end.PATCH_SAMPLES:
             return None
         log_mel = log_mel_of(heard)
-        active = activity(log_mel)
+        background = background_of_bands(log_mel)
+        active = activity(log_mel, background)
         quiet = np.ones(len(samples), dtype=bool)
         per_frame = self.rate_hz // FRAMES_PER_S
         for begin, end in active:
@@ -139,13 +152,23 @@ class Hearing:
         loudest = float(np.percentile(powers, _LOUDEST)) if powers else 0.0
         contrast_db = 10 * np.log10(loudest / power) if power and loudest else 0.0
         tracks = self.tracks(samples, log_mel)
-        return Stretch(active, tracks, noise, contrast_db, len(samples) / self.rate_hz)
+        duration_s = len(samples) / self.rate_hz
+        above = above_background(log_mel, background)
+        return Stretch(active, tracks, noise, contrast_db, duration_s, above)
 
     def loud_part(self, samples: FloatArray, start_s: float) -> QuerySound | None:
         """Return the loud part of a query whose samples begin at a second; None if it is silent."""
         if not samples.any():
             return None
         begin, end = active_part(samples, self.rate_hz)
+        heard = _resampled(samples[begin:end], self.rate_hz, front_end.SAMPLE_RATE_HZ)
+        if len(heard) >= front_end.PATCH_SAMPLES:
+            frames = log_mel_of(heard)
+            per_frame = self.rate_hz // FRAMES_PER_S
+            loud = samples[begin : begin + len(frames) * per_frame].reshape(len(frames), per_frame)
+            first, last = without_noise(frames, (loud**2).mean(axis=1))
+            end = end if last == len(frames) else begin + last * per_frame
+            begin += first * per_frame
         return QuerySound(
             samples[begin:end], start_s + begin / self.rate_hz, start_s + end / self.rate_hz
         )
@@ -197,6 +220,8 @@ class Listener(Hearing):
         Processes that decode.
     locate : callable, optional
         Returns the path of a stored recording that may be read, or raises an `AudioError`.
+    n_kept : int
+        Stretches that are kept for the next query.
     """
 
     def __init__(
@@ -204,10 +229,12 @@ class Listener(Hearing):
         encoder: Encoder,
         decoding: IsolatedDecoding,
         locate: Callable[[str], Path] = resolve_path,
+        n_kept: int = _KEPT,
     ) -> None:
         super().__init__(encoder)
         self._decoding = decoding
         self._locate = locate
+        self._n_kept = n_kept
         self._kept: OrderedDict[tuple[str, float, float], Stretch | None] = OrderedDict()
 
     @staticmethod
@@ -223,7 +250,7 @@ class Listener(Hearing):
         key = (uri, start_s, end_s)
         if key not in self._kept:
             samples = self._stored(uri, start_s, end_s)
-            while len(self._kept) >= _KEPT:
+            while len(self._kept) >= self._n_kept:
                 self._kept.popitem(last=False)
             self._kept[key] = None if samples is None else self.hear(samples)
         self._kept.move_to_end(key)
@@ -280,8 +307,7 @@ def _vectors(
         log_mel = None
     hop = round(HOP_S * layout.sample_rate_hz)
     starts = range(0, len(samples) - layout.n_samples + 1, hop)
-    own_front_end = getattr(type(network), "front_end", None)
-    if log_mel is None or own_front_end is not OneNetwork.front_end:
+    if log_mel is None or not network.takes_log_mel:
         return embed_patches_at(samples, starts, network)
     # The frames of overlapping examples are the same.
     frames = np.lib.stride_tricks.sliding_window_view(log_mel, front_end.PATCH_FRAMES, axis=0)

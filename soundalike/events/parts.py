@@ -12,13 +12,17 @@ Stretches = list[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A part of a recording that resembles a part of the query; positions in seconds."""
+    """A part of a recording that resembles a part of the query; positions in seconds.
+
+    `is_reread` tells whether its sound was read again, which gives scores of another scale.
+    """
 
     start_s: float
     end_s: float
     query_start_s: float
     query_end_s: float
     score: float
+    is_reread: bool = False
 
     def overlaps(self, other: Found) -> bool:
         """Return whether two parts share some time."""

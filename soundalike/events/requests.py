@@ -10,6 +10,7 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.filters import Filters
 from soundalike.parameters import about
+from soundalike.ranges import check_max_false_alarms
 
 if TYPE_CHECKING:
     from soundalike.search.queries import Query
@@ -71,6 +72,13 @@ class EventsRequest:
         ),
     )
     collection: str = field(default=DEFAULT_COLLECTION, metadata=about("name of the collection"))
+    max_false_alarms: float | None = field(
+        default=None,
+        metadata=about(
+            "leave out events whose false-alarm rate is higher or unknown, like 0.01: one unrelated "
+            "recording in a hundred, as long as this one, has an event that scores as high"
+        ),
+    )
 
     def __post_init__(self) -> None:
         if not -1 <= self.min_score <= 1:
@@ -81,6 +89,7 @@ class EventsRequest:
             count = getattr(self, name)
             if count is not None and not 1 <= count <= MAX_EVENTS:
                 raise ParameterError(f"{name} is {count}; choose a number from 1 to {MAX_EVENTS}")
+        check_max_false_alarms(self.max_false_alarms)
         for name in ("gap_s", "min_duration_s", "reread_s"):
             seconds = getattr(self, name)
             if not 0 <= seconds <= _MAX_S or math.isnan(seconds):

@@ -184,6 +184,24 @@ def screen(
     return found
 
 
+def best_scores(embeddings: FloatArray, query: EmbeddedQuery, n_examples: int) -> FloatArray:
+    """Return the best score of each window of a recording: what `screen` compares with its limit.
+
+    Parameters
+    ----------
+    embeddings : (n_windows, dimension) float32
+        Of consecutive windows of one recording.
+    query : EmbeddedQuery
+    n_examples : int
+        As for `screen`.
+    """
+    background = background_of([embeddings])
+    sought = _sought(query, n_examples, background)
+    scores = _contrast([embeddings], sought.rows, background)
+    best: FloatArray = np.maximum(scores.max(axis=1), _along_diagonals(scores, sought.step)[0])
+    return best
+
+
 def _along_diagonals(scores: FloatArray, step: int) -> tuple[FloatArray, npt.NDArray[np.int64]]:
     """Return the mean score of the whole query if it begins with each window, and its first column."""
     n_windows, n_query = scores.shape

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from soundalike.scores.words import word_for
 from soundalike.search.match_json import local_time, recording_from_json
 from soundalike.types import Recording
 
@@ -28,10 +29,15 @@ class Event:
     score : float
         Similarity to the query against the recording's background, -1 to 1; higher is more alike.
     false_alarm_rate : float or None
-        Expected number of events of this score or a higher one in an hour of other sound; None where it
-        is not known.
+        Probability that one unrelated recording of the collection, as long as this one, has an event
+        that scores at least this; None where it is not known.
     collection : str
         The collection that holds the recording.
+    false_alarms_per_hour : float or None
+        Expected number of such events in an hour of unrelated sound.
+    is_reread : bool
+        Whether the sound was read again: only then are bounds exact, and the scores of both steps have
+        different scales.
     """
 
     recording: Recording
@@ -42,6 +48,8 @@ class Event:
     score: float
     false_alarm_rate: float | None
     collection: str
+    false_alarms_per_hour: float | None = None
+    is_reread: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -87,6 +95,9 @@ def event_to_json(event: Event, query: str, encoder: str, zone: tzinfo = UTC) ->
         "query_end_s": _rounded(event.query_end_s),
         "score": round(event.score, 6),
         "false_alarm_rate": event.false_alarm_rate,
+        "strength": word_for(event.false_alarm_rate),
+        "false_alarms_per_hour": event.false_alarms_per_hour,
+        "is_reread": event.is_reread,
         "occurred_at": local_time(event.occurred_at, zone),
         "label": recording.label,
         "tags": recording.tags,
@@ -110,7 +121,9 @@ def event_from_json(row: Mapping[str, Any]) -> Event:
         *("start_s", "end_s", "query_start_s", "query_end_s", "score", "false_alarm_rate"),
         "collection",
     )
-    return Event(recording_from_json(row), **{name: row[name] for name in names})
+    # Earlier versions of the service do not report these.
+    later = {name: row[name] for name in ("false_alarms_per_hour", "is_reread") if name in row}
+    return Event(recording_from_json(row), **{name: row[name] for name in names}, **later)
 
 
 def _rounded(seconds: float | None) -> float | None:

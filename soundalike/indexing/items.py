@@ -18,6 +18,7 @@ from soundalike.audio.sources import (
 from soundalike.clock.wall_clock import undo_start_from_mtime
 from soundalike.errors import SoundalikeError
 from soundalike.faults import recording_error
+from soundalike.indexing.metadata import FileMetadata
 from soundalike.store.base import start_differs
 from soundalike.types import Recording, Tags
 
@@ -127,6 +128,16 @@ def is_up_to_date(known: Recording, wanted: Recording) -> bool:
     """Return whether a stored path of the same content has the requested label, tags and start time."""
     same = (known.label, known.tags) == (wanted.label, wanted.tags)
     return same and not start_differs(known, wanted)
+
+
+def with_metadata(item: IndexItem, told: FileMetadata) -> IndexItem:
+    """Return an item with the metadata of a table, which overrides that of all files."""
+    return replace(
+        item,
+        label=item.label if told.label is None else told.label,
+        tags={**item.tags, **told.tags},
+        recorded_at=told.recorded_at or item.recorded_at,
+    )
 
 
 def failed_result(uri: str, exc: SoundalikeError) -> IndexResult:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from soundalike.filters import Filters
+from soundalike.ranges import MAX_PAGE
 from soundalike.repeats.requests import DuplicatesRequest
-from soundalike.store.base import MAX_PAGE, SearchableWindows
-from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
+
+# The gateway and the encoder have no driver of the database.
+if TYPE_CHECKING:
+    from soundalike.store.base import SearchableWindows
+    from soundalike.store.protocol import Store
 
 #: Windows of a recording that are looked up.
 _PROBES = 6
@@ -37,6 +42,23 @@ class Candidate:
     first_s: float
     second_s: float
     score: float
+
+
+def spec_of(store: Store, collection: str) -> IndexSpec:
+    """Return the spec of a collection.
+
+    Raises
+    ------
+    IndexEmpty
+        The collection does not exist.
+    """
+    from soundalike.store.base import check_collection_name, not_indexed
+
+    check_collection_name(collection)
+    spec = store.collections().get(collection)
+    if spec is None:
+        raise not_indexed(collection)
+    return spec
 
 
 def files_by_recording(store: Store, filters: Filters, collection: str) -> dict[str, list[Recording]]:
@@ -68,27 +90,32 @@ def candidates(
         Called with the number of recordings that were looked up, and None.
     """
     filters = Filters(uri_prefix=request.under)
-    for done, windows in enumerate(
-        store.searchable_windows(filters, collection=request.collection), start=1
-    ):
-        probes = distinctive(windows)
-        own = windows.recording.recording_id
-        answer = store.search(
-            windows.embeddings[probes].astype(np.float32),
-            spec,
-            top_k=request.candidates,
-            filters=replace(filters, exclude_recording_id=own),
-            collection=request.collection,
-        )
-        best: dict[str, Candidate] = {}
-        for hit in sorted(answer.hits, key=lambda hit: -hit.score):
-            if hit.recording_id in answer.recordings and hit.recording_id not in best:
-                begin_s = float(windows.starts_s[probes[hit.query_window]])
-                best[hit.recording_id] = Candidate(
-                    own, hit.recording_id, begin_s, hit.start_s, hit.score
-                )
+    recordings = store.searchable_windows(filters, collection=request.collection)
+    for done, windows in enumerate(recordings, start=1):
+        found = most_alike(store, spec, windows, request)
         on_progress(done, None)
-        yield list(best.values())
+        yield found
+
+
+def most_alike(
+    store: Store, spec: IndexSpec, windows: SearchableWindows, request: DuplicatesRequest
+) -> list[Candidate]:
+    """Return the recordings that are most like one, the best first; parameters as in `candidates`."""
+    probes = distinctive(windows)
+    own = windows.recording.recording_id
+    answer = store.search(
+        windows.embeddings[probes].astype(np.float32),
+        spec,
+        top_k=request.candidates,
+        filters=Filters(uri_prefix=request.under, exclude_recording_id=own),
+        collection=request.collection,
+    )
+    best: dict[str, Candidate] = {}
+    for hit in sorted(answer.hits, key=lambda hit: -hit.score):
+        if hit.recording_id in answer.recordings and hit.recording_id not in best:
+            begin_s = float(windows.starts_s[probes[hit.query_window]])
+            best[hit.recording_id] = Candidate(own, hit.recording_id, begin_s, hit.start_s, hit.score)
+    return list(best.values())
 
 
 def distinctive(windows: SearchableWindows) -> npt.NDArray[np.int64]:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from soundalike.repeats.candidates import Candidate
 from soundalike.repeats.coherence import RATE_HZ, Overlap, align, coherence, overlap
 from soundalike.repeats.requests import DuplicatesRequest
-from soundalike.repeats.sounds import Sounds
-from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, Recording
+
+# The indexer, which compares vectors, has no decoders.
+if TYPE_CHECKING:
+    from soundalike.repeats.sounds import Sounds
+    from soundalike.store.protocol import Store
 
 #: ``content``: the files are equal, byte for byte. ``vectors``: the sound could not be read.
 Evidence = Literal["content", "sound", "vectors"]
@@ -44,6 +47,10 @@ class Copy:
     evidence: Evidence
 
 
+class SoundMissing(Exception):
+    """The sound of a recording cannot be read, so that only stored vectors can be compared."""
+
+
 def compare(
     sounds: Sounds | None,
     store: Store,
@@ -64,22 +71,42 @@ def compare(
     candidate : Candidate
     request : DuplicatesRequest
     """
-    durations_s = (first[0].duration_s, second[0].duration_s)
     if sounds is not None:
-        if max(durations_s) <= _WHOLE_S:
-            one, other = sounds.read(first), sounds.read(second)
-            if one is not None and other is not None:
-                return compare_sound(one, other, request)
-        else:
-            bounds = _around(candidate.first_s, 0.0), _around(candidate.second_s, _ROOM_S)
-            one, other = sounds.read(first, *bounds[0]), sounds.read(second, *bounds[1])
-            if one is not None and other is not None:
-                lag = align(one, other)
-                if lag is None:
-                    return None
-                offset_s = bounds[0][0] - bounds[1][0] + lag / RATE_HZ
-                return _compare_long(sounds, first, second, offset_s, request)
-    return _compare_vectors(store, first[0], second[0], candidate, request)
+        try:
+            return compare_sounds(sounds, first, second, candidate, request)
+        except SoundMissing:
+            pass
+    return compare_vectors(store, candidate, request.collection)
+
+
+def compare_sounds(
+    sounds: Sounds,
+    first: Sequence[Recording],
+    second: Sequence[Recording],
+    candidate: Candidate,
+    request: DuplicatesRequest,
+) -> Copy | None:
+    """Return how two recordings are copies by their sound; parameters are those of `compare`.
+
+    Raises
+    ------
+    SoundMissing
+        One of them cannot be read.
+    """
+    if max(first[0].duration_s, second[0].duration_s) <= _WHOLE_S:
+        one, other = sounds.read(first), sounds.read(second)
+        if one is None or other is None:
+            raise SoundMissing
+        return compare_sound(one, other, request)
+    bounds = _around(candidate.first_s, 0.0), _around(candidate.second_s, _ROOM_S)
+    one, other = sounds.read(first, *bounds[0]), sounds.read(second, *bounds[1])
+    if one is None or other is None:
+        raise SoundMissing
+    lag = align(one, other)
+    if lag is None:
+        return None
+    offset_s = bounds[0][0] - bounds[1][0] + lag / RATE_HZ
+    return _compare_long(sounds, first, second, offset_s, request)
 
 
 def compare_sound(one: FloatArray, other: FloatArray, request: DuplicatesRequest) -> Copy | None:
@@ -128,16 +155,10 @@ def _compare_long(
     return Copy(offset_s, float(np.mean(scores)), "sound")
 
 
-def _compare_vectors(
-    store: Store,
-    first: Recording,
-    second: Recording,
-    candidate: Candidate,
-    request: DuplicatesRequest,
-) -> Copy | None:
+def compare_vectors(store: Store, candidate: Candidate, collection: str) -> Copy | None:
     """Compare all windows along one offset, after the mean of both recordings is subtracted."""
     contents = [
-        store.content(each.recording_id, collection=request.collection) for each in (first, second)
+        store.content(each, collection=collection) for each in (candidate.first, candidate.second)
     ]
     if contents[0] is None or contents[1] is None:
         return None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from soundalike.filters import Filters
-from soundalike.repeats.candidates import candidates, files_by_recording
+from soundalike.repeats.candidates import Candidate, candidates, files_by_recording, spec_of
 from soundalike.repeats.copies import Copy, Evidence, compare
 from soundalike.repeats.requests import DuplicatesRequest
 from soundalike.repeats.sounds import Sounds
-from soundalike.store.base import check_collection_name, not_indexed
-from soundalike.store.protocol import Store
 from soundalike.types import Recording
+
+if TYPE_CHECKING:
+    from soundalike.store.protocol import Store
 
 Suggestion = Literal["keep", "remove"]
 _DECIMALS_S = 3
@@ -79,18 +80,34 @@ class _Place:
     copy: Copy | None = None
 
 
-class _Groups:
+class Groups:
     """Joins copies to groups, and knows the offset of each."""
 
     def __init__(self) -> None:
         self.places: dict[str, dict[str, _Place]] = {}
         self._group_of: dict[str, str] = {}
+        self._refused: set[tuple[str, str]] = set()
+
+    def is_open(self, one: Candidate, files: Mapping[str, Sequence[Recording]]) -> bool:
+        """Whether it is not yet known that two recordings are copies, or that they are not."""
+        if not all(each in files for each in (one.first, one.second)):
+            return False
+        return _pair(one) not in self._refused and not self.are_together(one.first, one.second)
+
+    def take(self, one: Candidate, copy: Copy | None) -> None:
+        """Note how two recordings are copies; None: they are not."""
+        if copy is None:
+            self._refused.add(_pair(one))
+        else:
+            self.join(one.first, one.second, copy)
 
     def are_together(self, first: str, second: str) -> bool:
+        """Whether two recordings are in one group."""
         group = self._group_of.get(first)
         return group is not None and group == self._group_of.get(second)
 
     def join(self, first: str, second: str, copy: Copy) -> None:
+        """Put two recordings, and those in their groups, into one group."""
         for each in (first, second):
             if each not in self._group_of:
                 self._group_of[each] = each
@@ -129,29 +146,31 @@ def find_duplicates(
     IndexEmpty
         The collection does not exist.
     """
-    check_collection_name(request.collection)
-    spec = store.collections().get(request.collection)
-    if spec is None:
-        raise not_indexed(request.collection)
+    spec = spec_of(store, request.collection)
     files = files_by_recording(store, Filters(uri_prefix=request.under), request.collection)
-    groups = _Groups()
-    refused: set[tuple[str, str]] = set()
+    groups = Groups()
     for done, found in enumerate(candidates(store, spec, request), start=1):
         for one in found:
-            pair = (min(one.first, one.second), max(one.first, one.second))
-            if pair in refused or groups.are_together(*pair) or not all(each in files for each in pair):
-                continue
-            copy = compare(sounds, store, files[one.first], files[one.second], one, request)
-            if copy is None:
-                refused.add(pair)
-            else:
-                groups.join(one.first, one.second, copy)
+            if groups.is_open(one, files):
+                copy = compare(sounds, store, files[one.first], files[one.second], one, request)
+                groups.take(one, copy)
         on_progress(done, len(files))
+    return members_of(groups, files, sounds)
+
+
+def members_of(
+    groups: Groups, files: Mapping[str, Sequence[Recording]], sounds: Sounds | None
+) -> list[list[Member]]:
+    """Return the files of each group, the largest group first."""
     known = {each for group in groups.places.values() for each in group}
     # Files with the same bytes are one recording.
     alone = ({each: _Place()} for each in files if each not in known and len(files[each]) > 1)
     members = [_members(group, files, sounds) for group in (*groups.places.values(), *alone)]
     return sorted(members, key=lambda group: (-len(group), group[0].recording.uri))
+
+
+def _pair(one: Candidate) -> tuple[str, str]:
+    return min(one.first, one.second), max(one.first, one.second)
 
 
 def _members(

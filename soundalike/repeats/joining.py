@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
-from sklearn.cluster import MiniBatchKMeans
+from scipy.cluster.vq import kmeans
+from scipy.spatial.distance import cdist
 
 from soundalike.types import FloatArray
 
-#: Neighbours of each row.
-_NEIGHBOURS = 100
+#: Neighbours of each row: of vectors alone, and where a better comparison follows, which costs more and
+#: finds the neighbours of neighbours.
+_NEIGHBOURS, FEW_NEIGHBOURS = 100, 40
 #: Rows are sorted into cells of about this size, and compared with those of the nearest cells.
 _CELL = 500
 _PROBED = 3
+#: Rows for each cell that k-means sees, and the gain at which it stops.
+_PER_CELL, _LEAST_GAIN = 100, 1e-3
+_BLOCK = 5_000
 #: Pairs that are drawn to know the scores of unrelated rows.
 _DRAWN = 20_000
-#: Deviations above the middle of these scores; the least threshold, and the greatest for vectors in
-#: small steps and for stored ones, whose steps do not begin with the sound.
+#: Deviations above the middle of these scores; the least and the greatest threshold.
 _RARE = 4.0
-_LEAST = 0.8
-GREATEST_HEARD, GREATEST_STORED = 0.92, 0.86
+_LEAST, _GREATEST = 0.8, 0.86
 _TO_DEVIATION = 1.4826
+#: A row is too far from a centre if it is so many times further than the median of the rows.
+_FAR = 6.0
 #: What a pair loses if one is e times as long as the other.
 _LENGTH = 0.15
+
+#: Returns the scores of one row with others.
+Compare = Callable[[int, npt.NDArray[np.int64]], FloatArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +56,29 @@ class Cluster:
     scores: FloatArray
 
 
-def threshold(vectors: FloatArray, greatest: float) -> float:
-    """Return the score from which two rows are alike, by the scores of random pairs.
+def thresholds(vectors: FloatArray) -> tuple[float, float]:
+    """Return the score of an average pair, and the one from which two rows are alike.
+
+    Both follow from the scores of random pairs.
 
     Parameters
     ----------
     vectors : (n, dimension) float32
         Rows of length 1.
-    greatest : float
-        `GREATEST_HEARD` or `GREATEST_STORED`.
     """
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, len(vectors), (2, _DRAWN))
     scores = (vectors[one] * vectors[other]).sum(axis=1)[one != other]
     if not len(scores):
-        return greatest
+        return 0.0, _GREATEST
     middle = float(np.median(scores))
     spread = _TO_DEVIATION * float(np.median(np.abs(scores - middle)))
-    return float(np.clip(middle + _RARE * spread, _LEAST, greatest))
+    return middle, float(np.clip(middle + _RARE * spread, _LEAST, _GREATEST))
 
 
-def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scipy.sparse.csr_array:
+def neighbours(
+    vectors: FloatArray, lengths_s: FloatArray, least: float, most: int = _NEIGHBOURS
+) -> scipy.sparse.csr_array:
     """Return a graph of the nearest rows, with scores as weights; the same in both directions.
 
     Rows are sorted into cells by k-means, and compared with the rows of the nearest cells only.
@@ -81,20 +91,22 @@ def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scip
         Pairs of different lengths score less.
     least : float
         Lowest score.
+    most : int
+        Neighbours of each row.
     """
     count = len(vectors)
     logs = np.log(np.maximum(lengths_s, 1e-3))
-    cells = MiniBatchKMeans(max(1, count // _CELL), random_state=0, n_init=1).fit(vectors)
-    near = np.sort(np.argsort(cells.transform(vectors), axis=1)[:, :_PROBED], axis=1)
+    nearest = _nearest_cells(vectors)
+    near = np.sort(nearest, axis=1)
     probes, asked_by = np.unique(near, axis=0, return_inverse=True)
     edges: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], FloatArray]] = []
     for number, probe in enumerate(probes):
-        asked = np.flatnonzero(np.isin(cells.labels_, probe))
+        asked = np.flatnonzero(np.isin(nearest[:, 0], probe))
         for asking in np.array_split(*_blocks(np.flatnonzero(asked_by.ravel() == number))):
             scores = vectors[asking] @ vectors[asked].T
             scores -= _LENGTH * np.abs(logs[asking][:, np.newaxis] - logs[asked])
             scores[asking[:, np.newaxis] == asked] = -1.0
-            best = np.argsort(-scores, axis=1)[:, :_NEIGHBOURS]
+            best = np.argsort(-scores, axis=1)[:, :most]
             sorted_scores = np.take_along_axis(scores, best, axis=1)
             kept = sorted_scores >= least
             edges.append((np.repeat(asking, kept.sum(axis=1)), asked[best[kept]], sorted_scores[kept]))
@@ -103,36 +115,141 @@ def neighbours(vectors: FloatArray, lengths_s: FloatArray, least: float) -> scip
     return graph.maximum(graph.T).tocsr()
 
 
+def _nearest_cells(vectors: FloatArray) -> npt.NDArray[np.int64]:
+    """Return the nearest cells of each row, the nearest first; cells are made from some of the rows."""
+    rng = np.random.default_rng(0)
+    n_cells = max(1, len(vectors) // _CELL)
+    some = vectors[rng.permutation(len(vectors))[: n_cells * _PER_CELL]]
+    centres, _ = kmeans(some, some[:n_cells].copy(), thresh=_LEAST_GAIN)
+    found = [
+        np.argsort(cdist(block, centres), axis=1)[:, :_PROBED]
+        for block in np.array_split(vectors, -(-len(vectors) // _BLOCK))
+    ]
+    nearest: npt.NDArray[np.int64] = np.concatenate(found)
+    return nearest
+
+
 def _blocks(rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
     return rows, max(1, -(-len(rows) // _CELL))
 
 
-def clusters(graph: scipy.sparse.csr_array, min_count: int, least: float) -> Iterator[Cluster]:
-    """Yield stars: the row with the highest sum of scores, with its neighbours; then of the rest.
-
-    Unlike connected components, a star does not grow along a chain of sounds that are little alike.
+def rescored(graph: scipy.sparse.csr_array, compare: Compare, least: float) -> scipy.sparse.csr_array:
+    """Return a graph with the scores of a better comparison, without the pairs that score less.
 
     Parameters
     ----------
     graph : csr_array
         As `neighbours` returns it.
+    compare : callable
+    least : float
+        Lowest score.
+    """
+    upper = scipy.sparse.triu(graph).tocsr()
+    for row in range(upper.shape[0]):
+        begin, end = upper.indptr[row], upper.indptr[row + 1]
+        if end > begin:
+            scores = compare(row, upper.indices[begin:end])
+            upper.data[begin:end] = np.where(scores >= least, scores, 0.0)
+    upper.eliminate_zeros()
+    return upper.maximum(upper.T).tocsr()
+
+
+def clusters(
+    graph: scipy.sparse.csr_array, min_count: int, least: float, compare: Compare | None = None
+) -> list[Cluster]:
+    """Return stars: the row with the highest sum of scores, with what is like it; then of the rest.
+
+    Unlike connected components, a star does not grow along a chain of sounds that are little alike. The
+    stars with the highest sums come first.
+
+    Parameters
+    ----------
+    graph : csr_array
+        As `neighbours` or `rescored` returns it.
     min_count : int
         Least rows of a cluster.
     least : float
         Lowest score in the graph.
+    compare : callable, optional
+        A comparison that tells sounds apart. The sums are then of what the scores have above `least`, so
+        that a row between two sounds is not a centre. The centre is compared with the neighbours of its
+        neighbours, because a frequent sound has more of its kind than the graph has neighbours, and rows
+        that are much further away than most are left out.
     """
-    left = np.ones(graph.shape[0], np.float32)
-    while True:
-        sums = (graph @ left) * left
-        centre = int(sums.argmax())
-        if sums[centre] < (min_count - 1) * least:
-            return
-        begin, end = graph.indptr[centre], graph.indptr[centre + 1]
-        near, scores = graph.indices[begin:end], graph.data[begin:end]
-        is_left = left[near] > 0
-        left[centre] = 0.0
-        if is_left.sum() + 1 < min_count:
+    open_rows = _OpenRows(graph, 0.0 if compare is None else least)
+    found: list[Cluster] = []
+    while (centre := open_rows.best(min_count - 1)) is not None:
+        open_rows.close(np.array([centre]))
+        rows, scores = _star(graph, centre, open_rows.is_open)
+        if compare is not None:
+            rows, scores = _grown(graph, centre, rows, scores, open_rows.is_open, least, compare)
+            is_near = 1 - scores <= _FAR * (1 - np.median(scores))
+            # Fewer cannot be another cluster, and the median of few rows says little.
+            if np.count_nonzero(~is_near) >= min_count:
+                rows, scores = rows[is_near], scores[is_near]
+        if len(rows) + 1 < min_count:
             continue
-        left[near] = 0.0
-        rows = np.concatenate([[centre], near[is_left]]).astype(np.int64)
-        yield Cluster(centre, rows, np.concatenate([[1.0], scores[is_left]]).astype(np.float32))
+        open_rows.close(rows)
+        all_rows = np.concatenate([[centre], rows]).astype(np.int64)
+        found.append(Cluster(centre, all_rows, np.concatenate([[1.0], scores]).astype(np.float32)))
+    return sorted(found, key=lambda cluster: -float(cluster.scores.sum()))
+
+
+class _OpenRows:
+    """The rows that are in no cluster yet, with the sums of their scores."""
+
+    def __init__(self, graph: scipy.sparse.csr_array, floor: float) -> None:
+        self._graph = graph
+        self._weights = graph.copy()
+        # A pair at the threshold counts a little, so that it does not vanish.
+        self._weights.data = np.maximum(graph.data - floor, 1e-3)
+        self._sums = np.asarray(self._weights.sum(axis=1)).ravel()
+        self._counts = np.diff(graph.indptr)
+        self.is_open = np.ones(graph.shape[0], bool)
+
+    def best(self, least_count: int) -> int | None:
+        """Return the row with the highest sum of those with enough neighbours; None if there is none."""
+        sums = np.where(self.is_open & (self._counts >= least_count), self._sums, -np.inf)
+        row = int(sums.argmax())
+        return row if np.isfinite(sums[row]) else None
+
+    def close(self, rows: npt.NDArray[np.int64]) -> None:
+        """Take rows out."""
+        self.is_open[rows] = False
+        self._sums = self._sums - np.asarray(self._weights[rows].sum(axis=0)).ravel()
+        self._counts = self._counts - np.bincount(self._graph[rows].indices, minlength=len(self._counts))
+
+
+def _star(
+    graph: scipy.sparse.csr_array, centre: int, is_open: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    begin, end = graph.indptr[centre], graph.indptr[centre + 1]
+    near = graph.indices[begin:end]
+    kept = is_open[near]
+    return near[kept].astype(np.int64), graph.data[begin:end][kept]
+
+
+def _grown(
+    graph: scipy.sparse.csr_array,
+    centre: int,
+    rows: npt.NDArray[np.int64],
+    scores: FloatArray,
+    is_open: npt.NDArray[np.bool_],
+    least: float,
+    compare: Compare,
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Return a star with neighbours of its rows that are like the centre, until it grows no more."""
+    seen = np.zeros(graph.shape[0], bool)
+    seen[[centre, *rows]] = True
+    newest = rows
+    while len(newest):
+        near = np.unique(graph[newest].indices)
+        asked = near[~seen[near] & is_open[near]].astype(np.int64)
+        if not len(asked):
+            break
+        seen[asked] = True
+        answers = compare(centre, asked)
+        newest = asked[answers >= least]
+        rows = np.concatenate([rows, newest])
+        scores = np.concatenate([scores, answers[answers >= least]])
+    return rows, scores

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from soundalike.encoders.layout import examples_of
-from soundalike.events.activity import joined
-from soundalike.events.listening import Listener, Stretch, pooled
-from soundalike.events.parts import Found
-from soundalike.events.rereading import choose_stretches
+from soundalike.events.listening import Listener
 from soundalike.events.types import Event
 from soundalike.filters import Filters
-from soundalike.repeats.joining import GREATEST_HEARD, GREATEST_STORED, clusters, neighbours, threshold
+from soundalike.repeats.candidates import spec_of
+from soundalike.repeats.hearing import active_parts, strongest, to_read, unit
+from soundalike.repeats.joining import (
+    FEW_NEIGHBOURS,
+    Cluster,
+    clusters,
+    neighbours,
+    rescored,
+    thresholds,
+)
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
+from soundalike.repeats.shapes import LEAST, Shapes
 from soundalike.repeats.standing_out import Outlier, outliers
-from soundalike.store.base import check_collection_name, not_indexed
-from soundalike.store.protocol import Store
 from soundalike.types import FloatArray, Recording
 
-#: Active parts with at most this distance are one.
-_GAP_S = 1.0
-#: Vectors of other sound that a background is computed with.
-_PRIOR_VECTORS = 16
+if TYPE_CHECKING:
+    from soundalike.store.protocol import Store
+
 _DECIMALS_S = 3
 
 
@@ -62,7 +65,29 @@ def motif_to_json(number: int, motif: Motif) -> dict[str, Any]:
     }
 
 
+def motif_from_json(row: Mapping[str, Any]) -> Motif:
+    """Return the motif of a JSON object.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The object has another form.
+    """
+    events = [_from_json(event) for event in row["events"]]
+    return Motif(events, _from_json(row["example"]), dict(row["labels"]))
+
+
+def _from_json(row: Mapping[str, Any]) -> Event:
+    began = row["recorded_at"] and datetime.fromisoformat(row["recorded_at"])
+    recording = Recording(
+        row["recording_id"], row["uri"], row["duration_s"], row["label"], recorded_at=began
+    )
+    span = (row["start_s"], row["end_s"])
+    return Event(recording, *span, None, None, row["score"], None, row["collection"])
+
+
 def _to_json(event: Event) -> dict[str, Any]:
+    recorded_at = event.recording.recorded_at
     return {
         "uri": event.recording.uri,
         "recording_id": event.recording.recording_id,
@@ -70,6 +95,10 @@ def _to_json(event: Event) -> dict[str, Any]:
         "end_s": round(event.end_s, _DECIMALS_S),
         "score": round(event.score, 4),
         "occurred_at": event.occurred_at and event.occurred_at.isoformat(),
+        "label": event.recording.label,
+        "recorded_at": recorded_at and recorded_at.isoformat(),
+        "duration_s": event.recording.duration_s,
+        "collection": event.collection,
     }
 
 
@@ -97,10 +126,7 @@ def find_motifs(
     IndexEmpty
         The collection does not exist.
     """
-    check_collection_name(request.collection)
-    spec = store.collections().get(request.collection)
-    if spec is None:
-        raise not_indexed(request.collection)
+    spec = spec_of(store, request.collection)
     found: list[Outlier] = []
     recordings = store.searchable_windows(
         Filters(uri_prefix=request.under), collection=request.collection
@@ -108,20 +134,14 @@ def find_motifs(
     for done, windows in enumerate(recordings, start=1):
         found += outliers(windows, examples_of(spec))
         if len(found) > 2 * MAX_OUTLIERS:
-            found = _strongest(found)
+            found = strongest(found)
         on_progress(done, None)
-    found = _strongest(found)
-    greatest = GREATEST_STORED
+    found = strongest(found)
     if listener is not None and request.reread_s > 0:
         heard = list(_heard(found, listener, request.reread_s, on_progress))
         # Vectors of different steps are not comparable: what was not read is left out.
-        if heard:
-            found, greatest = heard, GREATEST_HEARD
-    return list(islice(_joined(found, request, greatest), request.limit))
-
-
-def _strongest(found: list[Outlier]) -> list[Outlier]:
-    return heapq.nlargest(MAX_OUTLIERS, found, key=lambda one: one.contrast)
+        found = heard or found
+    return motifs_of(found, request)
 
 
 def _heard(
@@ -131,68 +151,48 @@ def _heard(
     on_progress: Callable[[int, int | None], None],
 ) -> Iterator[Outlier]:
     """Yield the active parts of the surroundings, with vectors in small steps."""
-    by_recording: dict[str, list[Outlier]] = defaultdict(list)
-    for one in found:
-        by_recording[one.recording.recording_id].append(one)
-    parts = list(by_recording.values())
-    chosen = choose_stretches(
-        [
-            (
-                each[0].recording.duration_s,
-                [Found(one.start_s, one.end_s, 0.0, 0.0, one.contrast) for one in each],
-            )
-            for each in parts
-        ],
-        budget_s,
-    )
-    for done, (each, stretches) in enumerate(zip(parts, chosen, strict=True), start=1):
-        recording = each[0].recording
+    recordings = to_read(found, budget_s)
+    for done, (recording, stretches) in enumerate(recordings, start=1):
         is_same = recording.stat in (None, Listener.stat(recording.uri))
         for begin_s, end_s in stretches if is_same else ():
             stretch = listener.stretch(recording.uri, begin_s, end_s)
             if stretch is not None:
-                yield from _active(recording, begin_s, stretch)
-        on_progress(done, len(parts))
+                yield from active_parts(recording, begin_s, stretch)
+        on_progress(done, len(recordings))
 
 
-def _active(recording: Recording, begin_s: float, stretch: Stretch) -> Iterator[Outlier]:
-    """Yield the active parts of a stretch."""
-    spans = joined(stretch.active, _GAP_S)
-    if not spans:
-        return
-    rows = []
-    for track in stretch.tracks:
-        share = len(track.vectors) / (len(track.vectors) + _PRIOR_VECTORS)
-        rest = pooled(track, spans) - share * np.median(track.vectors, axis=0)
-        rows.append(np.sqrt(track.weight) * _unit(rest))
-    vectors = np.concatenate(rows, axis=1)
-    for (start_s, end_s), vector in zip(spans, vectors, strict=True):
-        yield Outlier(recording, begin_s + start_s, begin_s + end_s, 0.0, vector)
+def motifs_of(found: Sequence[Outlier], request: MotifsRequest) -> list[Motif]:
+    """Return the motifs among parts of recordings, the most frequent and most alike first.
 
-
-def _joined(found: Sequence[Outlier], request: MotifsRequest, greatest: float) -> Iterator[Motif]:
-    """Yield motifs, the most frequent and most alike first."""
+    Parts whose sound was read are compared by their shapes, others by their vectors.
+    """
     if len(found) < request.min_count:
-        return
-    vectors = _unit(np.array([one.vector for one in found], np.float32))
+        return []
+    return [
+        _motif([found[row] for row in cluster.rows], cluster.scores, request.collection)
+        for cluster in _clusters(found, request.min_count)[: request.limit]
+    ]
+
+
+def _clusters(found: Sequence[Outlier], min_count: int) -> list[Cluster]:
+    vectors = unit(np.array([one.vector for one in found], np.float32))
     lengths_s = np.array([one.end_s - one.start_s for one in found], np.float32)
-    least = threshold(vectors, greatest)
-    graph = neighbours(vectors, lengths_s, least)
-    for cluster in clusters(graph, request.min_count, least):
-        events = [
-            _event(found[row], float(score), request.collection)
-            for row, score in zip(cluster.rows, cluster.scores, strict=True)
-        ]
-        labels = Counter(event.recording.label for event in events if event.recording.label)
-        in_time = sorted(events, key=lambda event: (event.recording.uri, event.start_s))
-        yield Motif(in_time, events[0], dict(labels.most_common()))
+    average, least = thresholds(vectors)
+    shapes = [one.shape for one in found if one.shape is not None]
+    if len(shapes) < len(found):
+        return clusters(neighbours(vectors, lengths_s, least), min_count, least)
+    compare = Shapes(shapes).compare
+    near = neighbours(vectors, lengths_s, average, FEW_NEIGHBOURS)
+    graph = rescored(near, compare, LEAST)
+    return clusters(graph, min_count, LEAST, compare)
+
+
+def _motif(parts: Sequence[Outlier], scores: FloatArray, collection: str) -> Motif:
+    events = [_event(part, float(score), collection) for part, score in zip(parts, scores, strict=True)]
+    labels = Counter(event.recording.label for event in events if event.recording.label)
+    in_time = sorted(events, key=lambda event: (event.recording.uri, event.start_s))
+    return Motif(in_time, events[0], dict(labels.most_common()))
 
 
 def _event(one: Outlier, score: float, collection: str) -> Event:
     return Event(one.recording, one.start_s, one.end_s, None, None, score, None, collection)
-
-
-def _unit(rows: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: FloatArray = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
-    return unit

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
+from soundalike.audio.sniffing.names import AUDIO_SUFFIXES
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.parameters import about
@@ -12,6 +14,19 @@ MAX_CANDIDATES = 1000
 #: Parts of all recordings that are kept: the ones with the highest contrast.
 MAX_OUTLIERS = 50_000
 _MAX_S = 86_400.0
+
+
+def prefix_of_path(under: str) -> str:
+    """Return what the paths under a folder, or of a sound file, begin with.
+
+    Examples
+    --------
+    >>> prefix_of_path("/nights"), prefix_of_path("/nights/003.flac"), prefix_of_path("")
+    ('/nights/', '/nights/003.flac', '')
+    """
+    if os.path.splitext(under)[1].lower() in AUDIO_SUFFIXES or not under:
+        return under
+    return under.rstrip("/") + "/"
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class MotifsRequest:
     )
     limit: int = field(default=20, metadata=about("at most this many motifs", ge=1, le=MAX_CANDIDATES))
     reread_s: float = field(
-        default=14_400.0,
+        default=72_000.0,
         metadata=about(
             "seconds of sound that may be read again to find exact begins and ends; 0: use the stored "
             "vectors alone",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soundalike.events.screening import background_of, blocks_of
-from soundalike.store.base import SearchableWindows
+from soundalike.events.activity import Columns
 from soundalike.types import FloatArray, Recording
+
+if TYPE_CHECKING:
+    from soundalike.store.base import SearchableWindows
 
 #: Deviations above the recording's middle distance from its mean.
 _RARE = 4.0
@@ -30,6 +33,8 @@ class Outlier:
         Deviations above the recording's middle.
     vector : (dimension,) float32
         Mean of the part's vectors, without the background.
+    shape : (n_columns, 64) float16, optional
+        Its spectrogram, where its sound was read.
     """
 
     recording: Recording
@@ -37,6 +42,7 @@ class Outlier:
     end_s: float
     contrast: float
     vector: FloatArray
+    shape: Columns | None = None
 
 
 def outliers(windows: SearchableWindows, n_examples: int) -> list[Outlier]:
@@ -48,6 +54,9 @@ def outliers(windows: SearchableWindows, n_examples: int) -> list[Outlier]:
     n_examples : int
         Consecutive stretches of a window whose vectors stand side by side in that of the window.
     """
+    # The encoder, which only needs `Outlier`, has no driver of the database.
+    from soundalike.events.screening import background_of, blocks_of
+
     # Vectors of each stretch: the mean over the windows that hold it.
     background = background_of(blocks_of(windows.embeddings)).reshape(n_examples, -1).mean(axis=0)
     examples = windows.embeddings.astype(np.float32).reshape(-1, len(background))

@@ -52,10 +52,15 @@ class SampledRecording(NamedTuple):
         Labels of its paths.
     rows : (n_windows, dimension) float
         Vectors of adjacent windows, not zero.
+    recording_id : str
+    first_window : int
+        Index of the first of these windows in the recording.
     """
 
     labels: frozenset[str]
     rows: FloatArray | HalfArray
+    recording_id: str = ""
+    first_window: int = 0
 
 
 class _Pairs(NamedTuple):
@@ -92,16 +97,52 @@ def fit(
     if len(usable) < MIN_RECORDINGS:
         return None
     rows = [_unit(each.rows) for each in usable]
-    pairs = _kept(_all_pairs(rows), [each.labels for each in usable])
-    pairs = _chosen(pairs, ~_are_copies(pairs))
-    line = to_line(pairs.scores)
+    pairs = _unrelated(rows, [each.labels for each in usable])
+    return model_of(
+        pairs.scores, pairs.sizes, _growth(rows, pairs), len(usable), collection_size, made_at
+    )
+
+
+def unrelated_pairs(sample: Sequence[SampledRecording]) -> npt.NDArray[np.intp]:
+    """Return the unrelated pairs of a sample, ``(n, 2)`` positions, as `fit` compares them.
+
+    Parameters
+    ----------
+    sample : sequence of SampledRecording
+        All with rows.
+    """
+    pairs = _unrelated([_unit(each.rows) for each in sample], [each.labels for each in sample])
+    return np.stack([pairs.first, pairs.second], axis=1)
+
+
+def model_of(
+    scores: Floats,
+    sizes: Floats,
+    growth: float,
+    n_recordings: int,
+    collection_size: int,
+    made_at: datetime | None = None,
+) -> NullModel | None:
+    """Return the model of the scores of unrelated pairs; None if they are too few, or all the same.
+
+    Parameters
+    ----------
+    scores, sizes : (n_pairs,) float64
+        Best scores, and how many pairs of windows each is the best of.
+    growth : float
+        Exponent of the number of chances beyond the usual sizes.
+    n_recordings, collection_size : int
+        Numbers of recordings that were compared, and of all.
+    made_at : datetime, optional
+        Now by default.
+    """
+    line = to_line(scores)
     if len(line) < MIN_RECORDINGS * (MIN_RECORDINGS - 1) // 4 or line.max() == line.min():
         return None
-    growth = _growth(rows, pairs)
-    usual = float(np.quantile(pairs.sizes, 0.05)), float(np.quantile(pairs.sizes, 0.95))
-    size = float(np.exp(np.log(np.clip(pairs.sizes, *usual)).mean()))
-    usual_growth = _usual_growth(pairs, growth)
-    knots = _knots(line, (np.clip(pairs.sizes, *usual) / size) ** usual_growth)
+    usual = float(np.quantile(sizes, 0.05)), float(np.quantile(sizes, 0.95))
+    size = float(np.exp(np.log(np.clip(sizes, *usual)).mean()))
+    usual_growth = _usual_growth(scores, sizes, growth)
+    knots = _knots(line, (np.clip(sizes, *usual) / size) ** usual_growth)
     return NullModel(
         scores=tuple(float(np.tanh(at)) for at, _ in knots),
         log_rates=tuple(log_rate for _, log_rate in knots),
@@ -110,7 +151,7 @@ def fit(
         usual_growth=usual_growth,
         growth=growth,
         n_pairs=len(line),
-        n_recordings=len(usable),
+        n_recordings=n_recordings,
         collection_size=collection_size,
         made_at=made_at or datetime.now(UTC),
     )
@@ -119,6 +160,12 @@ def fit(
 def _unit(rows: FloatArray | HalfArray) -> FloatArray:
     found = np.asarray(rows, dtype=np.float32)
     return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), dtype=np.float32)
+
+
+def _unrelated(rows: Sequence[FloatArray], labels: Sequence[frozenset[str]]) -> _Pairs:
+    """Return the pairs without a common label that are no copies of each other."""
+    pairs = _kept(_all_pairs(rows), labels)
+    return _chosen(pairs, ~_are_copies(pairs))
 
 
 def _all_pairs(rows: Sequence[FloatArray]) -> _Pairs:
@@ -208,7 +255,17 @@ def _growth(rows: Sequence[FloatArray], pairs: _Pairs) -> float:
         np.add,
         np.add,
     )[first, second]
-    sizes = pairs.sizes[within]
+    return growth_of(above, pairs.sizes[within])
+
+
+def growth_of(above: Floats, sizes: Floats) -> float:
+    """Return the exponent of the number of chances, 0 to 1.
+
+    Parameters
+    ----------
+    above, sizes : (n_pairs,) float64
+        For each pair of recordings, the number of pairs of windows that reach a score, and of all.
+    """
     share, n_reached = float((above / sizes).mean()), int((above > 0).sum())
     different, counts = np.unique(sizes, return_counts=True)
     exponents = np.linspace(0, 1, 101)
@@ -216,12 +273,12 @@ def _growth(rows: Sequence[FloatArray], pairs: _Pairs) -> float:
     return float(np.interp(n_reached, expected, exponents))
 
 
-def _usual_growth(pairs: _Pairs, growth: float) -> float:
+def _usual_growth(scores: Floats, all_sizes: Floats, growth: float) -> float:
     """Return the exponent between recordings of different sizes: the likeliest one up to `growth`."""
-    score = float(np.quantile(pairs.scores, 1 - _GROWTH_SHARE))
-    sizes, which = np.unique(pairs.sizes, return_inverse=True)
+    score = float(np.quantile(scores, 1 - _GROWTH_SHARE))
+    sizes, which = np.unique(all_sizes, return_inverse=True)
     n_all = np.bincount(which)
-    n_above = np.bincount(which, weights=pairs.scores >= score)
+    n_above = np.bincount(which, weights=scores >= score)
     logs = np.linspace(-20.0, 5.0, 501)
     best = (-np.inf, 0.0)
     for exponent in np.linspace(0, growth, 21).tolist():

@@ -82,6 +82,11 @@ def parse_examples(texts: Iterable[str], name: str) -> tuple[Example, ...]:
         A text cannot be read, or there are more than `MAX_MARKS`.
     """
     found = tuple(parse_example(text) for text in texts)
-    if len(found) > MAX_MARKS:
-        raise ParameterError(f"{name} has {len(found)} examples; give at most {MAX_MARKS}")
+    check_marks(len(found), name)
     return found
+
+
+def check_marks(number: int, name: str) -> None:
+    """Raise `ParameterError` if there are more than `MAX_MARKS` examples."""
+    if number > MAX_MARKS:
+        raise ParameterError(f"{name} has {number} examples; give at most {MAX_MARKS}")

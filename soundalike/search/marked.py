@@ -52,15 +52,25 @@ def with_examples(
     """
     if not like and not unlike:
         return query
-    found = [_stored(store, one, collections) for one in (*like, *unlike)]
+    right = [stored_example(store, one, collections) for one in like]
+    return joined(query, right, [stored_example(store, one, collections) for one in unlike])
+
+
+def joined(
+    query: EmbeddedQuery, like: Sequence[EmbeddedQuery], unlike: Sequence[EmbeddedQuery]
+) -> EmbeddedQuery:
+    """Return a query with further examples whose vectors are known; see `with_examples`."""
+    if not like and not unlike:
+        return query
+    found = [*like, *unlike]
     for one in found:
         if one.spec != query.spec:
             raise ModelMismatch(
                 f"the query was made with {query.spec.describe()}, the example {one.name!r} with "
                 f"{one.spec.describe()}; use the encoder of the collection"
             )
-    vectors = [_usable(one.embeddings) for one in found]
-    right = (_usable(query.embeddings), *vectors[: len(like)])
+    vectors = [usable_rows(one.embeddings) for one in found]
+    right = (usable_rows(query.embeddings), *vectors[: len(like)])
     rows = np.concatenate(right)
     rows = rows[_spread(len(rows))]
     ids = {one.recording_id for one in (query, *found) if one.recording_id is not None}
@@ -114,10 +124,11 @@ def search_marked(
     scores = marked_scores(np.stack([vectors[window] for window in known]), marks).tolist()
     hits = [best[window]._replace(score=score) for window, score in zip(known, scores, strict=True)]
     excluded = marks.recording_ids if filters.exclude_recording_id is not None else frozenset()
-    return _best(replace(found, hits=[one for one in hits if one.recording_id not in excluded]), top_k)
+    kept = [one for one in hits if one.recording_id not in excluded]
+    return best_recordings(replace(found, hits=kept), top_k)
 
 
-def _best(found: SearchResult, top_k: int | None) -> SearchResult:
+def best_recordings(found: SearchResult, top_k: int | None) -> SearchResult:
     """Return the hits of the best recordings."""
     scores: dict[str, float] = {}
     for hit in found.hits:
@@ -134,7 +145,16 @@ def _best(found: SearchResult, top_k: int | None) -> SearchResult:
     )
 
 
-def _stored(store: Store, example: Example, collections: Sequence[str]) -> EmbeddedQuery:
+def stored_example(store: Store, example: Example, collections: Sequence[str]) -> EmbeddedQuery:
+    """Return the vectors of an example in the first of these collections that has it.
+
+    Raises
+    ------
+    RecordingNotFound
+        None has it.
+    SilentQuery
+        The example is silent or clipped.
+    """
     specs = store.collections()
     for name in dict.fromkeys(collections):
         known = store.files_named([example.key], collection=name) if name in specs else {}
@@ -144,7 +164,7 @@ def _stored(store: Store, example: Example, collections: Sequence[str]) -> Embed
     raise not_found(example.key, collections[0])
 
 
-def _usable(rows: FloatArray) -> FloatArray:
+def usable_rows(rows: FloatArray) -> FloatArray:
     """Return evenly distributed rows, without zero vectors, whose cosine is undefined."""
     rows = rows[rows.any(axis=1)]
     return rows[_spread(len(rows))]

@@ -49,6 +49,7 @@ def match_from_json(row: Mapping[str, Any]) -> Match:
         collection=row["collection"],
         # Earlier versions of the service do not report it.
         false_alarm_rate=row.get("false_alarm_rate"),
+        n_other_events=row.get("n_other_events"),
         **{name: row[name] for name in names},
     )
 

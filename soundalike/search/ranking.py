@@ -103,6 +103,7 @@ def _matches(found: SearchResult, query_windows: Sequence[Window], collection: s
             n_hits=len({other.window_index for other in by_recording[hit.recording_id]}),
             collection=collection,
             false_alarm_rate=found.false_alarm_rates.get(hit.recording_id),
+            n_other_events=found.n_other_events.get(hit.recording_id),
         )
         for hit in best
     ]

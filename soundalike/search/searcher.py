@@ -167,11 +167,12 @@ class Searcher:
             segments.warnings,
         )
 
-    def embed(self, source: str | Path) -> tuple[Segments, FloatArray]:
-        """Return a file's windows and their embeddings, ``(n_windows, dimension)`` float32."""
-        path = resolve_path(source)
-        segments = self.decoding.run(segment, path, self.plan)
-        return segments, self._embed(segments, uri_of(path))
+    def embed(self, source: str | Path | bytes) -> tuple[Segments, FloatArray]:
+        """Return a sound's windows and their embeddings, ``(n_windows, dimension)`` float32."""
+        sound = source if isinstance(source, bytes) else resolve_path(source)
+        segments = self.decoding.run(segment, sound, self.plan)
+        name = "upload" if isinstance(sound, bytes) else uri_of(sound)
+        return segments, self._embed(segments, name)
 
     def _embed(self, segments: Segments, name: str) -> FloatArray:
         cut = CutRecording(segments.samples, segments.windows, segments.offset_s)

@@ -30,14 +30,7 @@ class PostgresAnnotations(PostgresReader):
         check_annotations(annotations)
 
         def work(cursor: Cursor, found: Collection) -> int:
-            rows = [
-                (
-                    *(found.collection_id, new.recording_id, new.annotation.start_s),
-                    *(new.annotation.end_s, new.annotation.low_hz, new.annotation.high_hz),
-                    *(new.annotation.label, new.source),
-                )
-                for new in annotations
-            ]
+            rows = annotation_rows(annotations, found)
             statement = self._sql["put_annotations"]
             return len(execute_values(cursor, statement, rows, page_size=_PAGE_ROWS, fetch=True))
 
@@ -100,6 +93,20 @@ class PostgresAnnotations(PostgresReader):
             return cursor.rowcount
 
         return self._run_in(collection, work, 0) if chosen is not None else 0
+
+
+def annotation_rows(
+    annotations: Sequence[StoredAnnotation], collection: Collection
+) -> list[tuple[Any, ...]]:
+    """Return the rows of ``put_annotations``."""
+    return [
+        (
+            *(collection.collection_id, new.recording_id, new.annotation.start_s),
+            *(new.annotation.end_s, new.annotation.low_hz, new.annotation.high_hz),
+            *(new.annotation.label, new.source),
+        )
+        for new in annotations
+    ]
 
 
 def _chosen(

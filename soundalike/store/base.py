@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from soundalike.errors import (
 )
 from soundalike.filters import Filters
 from soundalike.ranges import MAX_PAGE as MAX_PAGE
+from soundalike.scores.event_model import EventModel, Step
 from soundalike.scores.null_model import NullModel
 from soundalike.types import (
     DECODER_VERSION,
@@ -66,12 +67,16 @@ class SearchResult:
         Numbers of searchable windows of these recordings.
     false_alarm_rates : dict of str to float
         Of the best hit of each recording; empty if unknown. The search adds them, not the store.
+    n_other_events : dict of str to int
+        Other places of each recording, among the hits, that unrelated recordings rarely have; empty if
+        unknown. The search adds them too.
     """
 
     hits: list[Hit]
     recordings: dict[str, Recording]
     n_windows: dict[str, int] = field(default_factory=dict)
     false_alarm_rates: dict[str, float] = field(default_factory=dict)
+    n_other_events: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ class StoreStatus:
         Recordings without a searchable window.
     null_model : NullModel or None
         The scores of unrelated recordings; None if they were not compared yet.
+    event_models : mapping of str to EventModel
+        The scores of events in unrelated recordings, by step; missing ones were not compared yet.
     """
 
     database: str
@@ -116,6 +123,12 @@ class StoreStatus:
     earlier_decoder: int = 0
     unsearchable: int = 0
     null_model: NullModel | None = None
+    event_models: Mapping[Step, EventModel] = field(default_factory=dict)
+
+    @property
+    def unrelated_events(self) -> dict[str, Any]:
+        """What people want to know of the event models, by step."""
+        return {step: model.summary() for step, model in self.event_models.items()}
 
 
 class StoredFile(NamedTuple):
@@ -329,8 +342,8 @@ def check_filters(filters: Filters) -> None:
     for condition in filters.where:
         for text in (*condition.key, *condition.values):
             _check_text("condition", text if isinstance(text, str) else "")
-    if filters.exclude_recording_id is not None:
-        checked_id(filters.exclude_recording_id)
+    for recording_id in filters.excluded:
+        checked_id(recording_id)
     check_times(filters)
 
 
@@ -346,6 +359,21 @@ def checked_id(recording_id: str) -> str:
     if found is None:
         raise ParameterError(f"recording_id is {recording_id!r}; give a UUID")
     return found
+
+
+def checked_ids(recording_id: str | Sequence[str] | None) -> list[str] | None:
+    """Return one recording id, or several, in their stored form; None for None.
+
+    Raises
+    ------
+    ParameterError
+        An id is not a UUID.
+    """
+    if recording_id is None:
+        return None
+    return [
+        checked_id(one) for one in ([recording_id] if isinstance(recording_id, str) else recording_id)
+    ]
 
 
 def as_id(key: str) -> str | None:

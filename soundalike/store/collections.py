@@ -132,6 +132,7 @@ def replace(cursor: Cursor, old: Collection, new: Collection, without: Set[str])
         orphan = {"collection": new.collection_id, "recording_id": recording_id}
         cursor.execute(sql.queries()["delete_orphan"], orphan)
     cursor.execute(sql.queries()["keep_annotations"], ids)
+    cursor.execute(sql.queries()["keep_searches"], ids)
     cursor.execute(old.statement("drop_collection"))
     cursor.execute(
         sql.queries()["rename_collection"], {"collection": new.collection_id, "name": old.name}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, tzinfo
 
 import numpy as np
@@ -13,6 +13,8 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.filters import Filters
 from soundalike.ranges import check_count, check_top_k
+from soundalike.scores.event_model import EventModel, Step
+from soundalike.scores.fitting import MIN_RECORDINGS
 from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
     MAX_PAGE,
@@ -32,6 +34,7 @@ from soundalike.store.base import (
     check_recording,
     check_spec,
     checked_id,
+    checked_ids,
     folder_prefix,
     is_under,
     not_indexed,
@@ -41,13 +44,14 @@ from soundalike.store.base import (
 from soundalike.store.memory_annotations import MemoryAnnotations
 from soundalike.store.memory_collection import MemoryCollection
 from soundalike.store.memory_normal import MemoryNormal
+from soundalike.store.memory_searches import MemorySearches
 from soundalike.store.memory_speakers import MemorySpeakers
-from soundalike.store.null_models import NullModels
+from soundalike.store.null_models import NullModels, Sample
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline
 
 
-class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
+class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotations, Store):
     """Exact search over arrays in memory. A `soundalike.store.Store`."""
 
     def __init__(self) -> None:
@@ -55,7 +59,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         self._collections: dict[str, MemoryCollection] = {}
         self._null_models = NullModels[MemoryCollection](
             lambda found: found.null_model,
-            lambda found, model: setattr(found, "null_model", model),
+            lambda found, model: found.put_null_model(model),
             lambda found: found.sample(),
             lambda found: len(found.contents),
         )
@@ -233,13 +237,13 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         self,
         filters: Filters,
         *,
-        recording_id: str | None = None,
+        recording_id: str | Sequence[str] | None = None,
         collection: str = DEFAULT_COLLECTION,
     ) -> Iterator[SearchableWindows]:
         """Yield the windows that can be found; see `soundalike.store.Store.searchable_windows`."""
         check_filters(filters)
-        key = None if recording_id is None else checked_id(recording_id)
-        yield from self._existing(collection).searchable_windows(filters, key)
+        keys = checked_ids(recording_id)
+        yield from self._existing(collection).searchable_windows(filters, keys)
 
     def window_vectors(
         self, windows: Sequence[tuple[str, int]], *, collection: str = DEFAULT_COLLECTION
@@ -299,6 +303,35 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
         found = self._find(collection)
         return self._null_models.current(found) if found else None
 
+    def sample(self, count: int, *, collection: str = DEFAULT_COLLECTION) -> Sample:
+        """Return windows of random recordings; empty if there are fewer than 20."""
+        found = self._find(collection)
+        sample = found.sample(max(count, MIN_RECORDINGS)) if found else Sample([], 0)
+        return sample if len(sample.recordings) >= MIN_RECORDINGS else Sample([], sample.collection_size)
+
+    def event_models(self, *, collection: str = DEFAULT_COLLECTION) -> dict[Step, EventModel]:
+        """Return the models of events."""
+        found = self._find(collection)
+        return dict(found.event_models) if found else {}
+
+    def save_event_models(
+        self, models: Mapping[Step, EventModel], *, collection: str = DEFAULT_COLLECTION
+    ) -> None:
+        """Keep models of events; nothing happens without a null model."""
+        found = self._find(collection)
+        if found is not None and found.null_model is not None:
+            found.event_models |= models
+
+    def map_layout(self, name: str, *, collection: str = DEFAULT_COLLECTION) -> bytes | None:
+        """Return the layout of a map; None if there is none."""
+        found = self._find(collection)
+        return found.map_layouts.get(name) if found else None
+
+    def save_map_layout(self, name: str, layout: bytes, *, collection: str = DEFAULT_COLLECTION) -> None:
+        """Store the layout of a map in place of an earlier one."""
+        if found := self._find(collection):
+            found.map_layouts[name] = layout
+
     def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
         """Return False: a store in memory has no index."""
         del collection
@@ -328,6 +361,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
             earlier_decoder=len({file.recording_id for file in found.outdated()}),
             unsearchable=sum(not content.n_searchable for content in found.contents.values()),
             null_model=found.null_model,
+            event_models=found.event_models,
         )
 
     def collections(self) -> dict[str, IndexSpec]:
@@ -357,6 +391,7 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemoryAnnotations, Store):
             return False
         new.delete(list(new.paths.keys() - old.paths.keys()))
         new.annotate(old.annotations)
+        new.searches = old.searches
         self._collections[name] = self._collections.pop(successor)
         return True
 

@@ -6,12 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 import numpy as np
 
 from soundalike.annotations.types import StoredAnnotation
 from soundalike.clock.times import is_within, time_of_window
 from soundalike.filters import Filters
+from soundalike.scores.event_model import EventModel, Step
 from soundalike.scores.fitting import SampledRecording
 from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
@@ -69,8 +71,16 @@ class MemoryCollection:
         self.contents: dict[str, _Content] = {}
         self.paths: dict[str, Recording] = {}
         self.annotations: list[StoredAnnotation] = []
+        #: Named searches, which `soundalike.store.memory_searches` keeps.
+        self.searches: dict[str, Any] = {}
         self._last_annotation = 0
         self.null_model: NullModel | None = None
+        self.event_models: dict[Step, EventModel] = {}
+        self.map_layouts: dict[str, bytes] = {}
+
+    def put_null_model(self, model: NullModel) -> None:
+        """Keep a null model; events are compared again too."""
+        self.null_model, self.event_models = model, {}
 
     def add(self, entry: Entry) -> Outcome:
         """Store a recording."""
@@ -135,19 +145,21 @@ class MemoryCollection:
         files = [self.described(uri) for uri in uris]
         return Content(files, windows, embeddings, content.decoder_version)
 
-    def sample(self) -> Sample:
+    def sample(self, limit: int = SAMPLE_RECORDINGS) -> Sample:
         """Return a random sample of the recordings."""
         labels: dict[str, set[str]] = defaultdict(set)
         for file in self.paths.values():
             labels[file.recording_id].update([file.label] if file.label else [])
         searchable = [key for key in sorted(self.contents) if self.contents[key].n_searchable]
-        chosen = searchable[:SAMPLE_RECORDINGS]
+        chosen = searchable[:limit]
         counts = [(key, len(self.contents[key].windows)) for key in chosen]
         recordings = []
         for key, first, length in choose_blocks(counts, self.spec.dimension):
             content = self.contents[key]
             rows = as_stored(content.windows, content.embeddings)[1][first : first + length]
-            recordings.append(SampledRecording(frozenset(labels[key]), rows[rows.any(axis=1)]))
+            recordings.append(
+                SampledRecording(frozenset(labels[key]), rows[rows.any(axis=1)], key, first)
+            )
         return Sample(recordings, len(self.contents))
 
     def outdated(self) -> list[Recording]:
@@ -219,12 +231,14 @@ class MemoryCollection:
         return Timeline(filled(counts, bucket, zone), undated)
 
     def searchable_windows(
-        self, filters: Filters, recording_id: str | None
+        self, filters: Filters, recording_ids: Sequence[str] | None
     ) -> Iterator[SearchableWindows]:
         """Yield the windows that can be found, recording by recording, in order of time."""
         never = datetime.max.replace(tzinfo=UTC)
         recordings = [
-            recording for key, recording in self._allowed(filters).items() if recording_id in (None, key)
+            recording
+            for key, recording in self._allowed(filters).items()
+            if recording_ids is None or key in recording_ids
         ]
         for recording in sorted(recordings, key=lambda one: (one.recorded_at or never, one.uri)):
             content = self.contents.get(recording.recording_id)
@@ -258,7 +272,7 @@ class MemoryCollection:
         allowed: dict[str, Recording] = {}
         for uri in self.passing(filters):
             recording = self.described(uri)
-            if recording.recording_id != filters.exclude_recording_id:
+            if recording.recording_id not in filters.excluded:
                 allowed.setdefault(recording.recording_id, recording)
         return allowed
 

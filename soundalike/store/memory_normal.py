@@ -67,6 +67,14 @@ class MemoryNormal(NormalStore):
         """Return the files among these that have a score."""
         return {file for file in files if (name, file) in self._watched}
 
+    def rename_watched(self, name: str, file: WatchedFile, uri: str) -> bool:
+        """Note that a file has another path; return False, without a change, if it has no score."""
+        target = (name, replace(file, uri=uri))
+        if (name, file) not in self._watched or target in self._watched:
+            return False
+        self._watched[target] = self._watched.pop((name, file))
+        return True
+
     def watch_events(
         self,
         name: str,

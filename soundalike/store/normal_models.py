@@ -133,6 +133,10 @@ class NormalStore(Protocol):
         """Return the files among these that have a score."""
         ...
 
+    def rename_watched(self, name: str, file: WatchedFile, uri: str) -> bool:
+        """Note that a file has another path; return False, without a change, if it has no score."""
+        ...
+
     def watch_events(
         self,
         name: str,

@@ -28,7 +28,10 @@ from soundalike.store.base import (
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.opening import open_database
+from soundalike.store.postgres_events import PostgresEvents
+from soundalike.store.postgres_maps import PostgresMaps
 from soundalike.store.postgres_normal import PostgresNormal
+from soundalike.store.postgres_searches import PostgresSearches
 from soundalike.store.postgres_speakers import PostgresSpeakers
 from soundalike.store.protocol import Store
 from soundalike.store.schema import lock_schema
@@ -52,7 +55,15 @@ def open_store(settings: Settings) -> PostgresStore:
     return PostgresStore(database, on_close=release)
 
 
-class PostgresStore(PostgresAnnotations, PostgresSpeakers, PostgresNormal, Store):
+class PostgresStore(
+    PostgresAnnotations,
+    PostgresSpeakers,
+    PostgresNormal,
+    PostgresSearches,
+    PostgresEvents,
+    PostgresMaps,
+    Store,
+):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
 
     Parameters

@@ -123,6 +123,15 @@ class PostgresNormal(PostgresReader, NormalStore):
 
         return self._with_schema(work, set())
 
+    def rename_watched(self, name: str, file: WatchedFile, uri: str) -> bool:
+        """Note that a file has another path; return False, without a change, if it has no score."""
+
+        def work(cursor: Cursor) -> bool:
+            cursor.execute(self._sql["rename_watched_file"], {**_file(name, file), "new_uri": uri})
+            return cursor.rowcount > 0
+
+        return self._with_schema(work, False)
+
     def watch_events(
         self,
         name: str,

@@ -22,13 +22,16 @@ from soundalike.store.base import (
     StoredFile,
     StoreStatus,
 )
+from soundalike.store.event_models import EventModelStore
+from soundalike.store.map_layouts import MapStore
+from soundalike.store.named_searches import SearchStore
 from soundalike.store.normal_models import NormalStore
 from soundalike.store.voices import SpeakerStore
 from soundalike.types import BucketWidth, FloatArray, IndexSpec, Recording, Timeline, Window
 
 
-class Store(SpeakerStore, NormalStore, Protocol):
-    """Stores recordings in named collections, speakers, and models of what is normal.
+class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, Protocol):
+    """Stores recordings in named collections, searches, maps, speakers, and models of what is normal.
 
     Every call is one transaction.
     """
@@ -173,10 +176,12 @@ class Store(SpeakerStore, NormalStore, Protocol):
         self,
         filters: Filters,
         *,
-        recording_id: str | None = None,
+        recording_id: str | Sequence[str] | None = None,
         collection: str = DEFAULT_COLLECTION,
     ) -> Iterator[SearchableWindows]:
         """Yield the windows that can be found, recording by recording, in order of time.
+
+        With `recording_id`, only those of one recording, or of several.
 
         Recordings with the earliest known start come first, those without one last; equal ones by path.
         """

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
-
-from psycopg2 import errors as pg_errors
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import StoreError
 from soundalike.filters import Filters
 from soundalike.scores.null_model import NullModel
-from soundalike.store import collections, contents, listing, sampling, sql, windows
+from soundalike.store import contents, listing, sampling, windows
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -23,11 +20,11 @@ from soundalike.store.base import (
     SearchableWindows,
     StoredFile,
     StoreStatus,
-    check_collection_name,
     check_filters,
     check_page,
     check_spec,
     checked_id,
+    checked_ids,
     folder_prefix,
     is_storable,
     not_indexed,
@@ -36,13 +33,11 @@ from soundalike.store.base import (
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.null_models import NullModels
+from soundalike.store.running import PostgresRunner
 from soundalike.store.schema import (
-    SCHEMA_VERSION,
     exists,
     extensions,
     has_schema,
-    migrate_once,
-    stored_version,
 )
 from soundalike.store.windows import read_vectors
 from soundalike.types import FloatArray, IndexSpec, Recording
@@ -50,12 +45,9 @@ from soundalike.types import FloatArray, IndexSpec, Recording
 _Result = TypeVar("_Result")
 #: Returns a page of a collection after a path; called with `after` by name.
 _NextPage = Callable[..., list[StoredFile]]
-#: Lifetime of cached collections; they may have an outdated number of chunks. Each search verifies that
-#: the collection still exists.
-_CACHED_FOR_S = 10.0
 
 
-class PostgresReader:
+class PostgresReader(PostgresRunner):
     """The read-only part of `PostgresStore`; thread-safe.
 
     Parameters
@@ -64,106 +56,13 @@ class PostgresReader:
     """
 
     def __init__(self, database: Database) -> None:
-        self._db = database
-        self._sql = sql.queries()
-        self._has_schema = False
-        self._cache: dict[str, tuple[float, Collection]] = {}
+        super().__init__(database)
         self._null_models = NullModels[Collection](
             lambda key: self._each(lambda cursor: sampling.load(cursor, key)),
             lambda key, model: self._db.run(lambda cursor: sampling.save(cursor, key, model)),
             lambda key: self._each(lambda cursor: sampling.sample(cursor, key)),
             lambda key: self._each(lambda cursor: sampling.count(cursor, key)),
         )
-
-    def _run(self, work: Callable[[Cursor], _Result], *, reads: bool = False) -> _Result:
-        """Run a function in a transaction, after migrating the tables to this program's version.
-
-        With `reads`, a standby may run it.
-        """
-        run = self._db.read if reads else self._db.run
-        try:
-            self._migrate()
-            return run(work)
-        except StoreError as exc:
-            if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
-                raise
-            # Another process has deleted or replaced the tables in between.
-            self._has_schema = False
-            self._migrate()
-            return run(work)
-
-    def _with_schema(
-        self, work: Callable[[Cursor], _Result], missing: _Result, *, reads: bool = False
-    ) -> _Result:
-        """Run a function in a transaction; return `missing` without tables."""
-        return self._run(lambda cursor: work(cursor) if has_schema(cursor) else missing, reads=reads)
-
-    def _run_in(
-        self,
-        collection: str,
-        work: Callable[[Cursor, Collection], _Result],
-        missing: _Result,
-        *,
-        reads: bool = False,
-    ) -> _Result:
-        """Run a function with a collection in a transaction; return `missing` without the collection."""
-
-        def run(cursor: Cursor) -> _Result:
-            found = self._find(cursor, collection)
-            return work(cursor, found) if found else missing
-
-        return self._run(run, reads=reads)
-
-    def _run_in_existing(
-        self, collection: str, work: Callable[[Cursor, Collection], _Result], *, reads: bool = False
-    ) -> _Result:
-        """Run a function with a collection in a transaction; raise `IndexEmpty` without it."""
-
-        def run(cursor: Cursor) -> _Result:
-            found = self._find(cursor, collection)
-            if found is None:
-                raise not_indexed(collection)
-            return work(cursor, found)
-
-        return self._run(run, reads=reads)
-
-    def _migrate(self) -> None:
-        """Migrate older tables, unless they are known to be up to date."""
-        if self._has_schema or (
-            self._db.has_standbys and self._db.read(stored_version) == SCHEMA_VERSION
-        ):
-            return
-        while self._db.run(migrate_once):
-            pass
-
-    def _find(self, cursor: Cursor, name: str) -> Collection | None:
-        """Return a collection; one statement once the schema is known to exist."""
-        if not self._has_schema and not has_schema(cursor):
-            check_collection_name(name)
-            return None
-        self._has_schema = True
-        return collections.find(cursor, name)
-
-    def _current(self, name: str, *, is_fresh: bool) -> Collection | None:
-        """Return a collection, from a cache of some seconds unless `is_fresh`."""
-        cached_at, found = self._cache.get(name, (0.0, None))
-        if is_fresh or found is None or time.monotonic() - cached_at > _CACHED_FOR_S:
-            found = self._run(lambda cursor: self._find(cursor, name), reads=True)
-            if found is None:
-                self._cache.pop(name, None)
-            else:
-                self._cache[name] = (time.monotonic(), found)
-        return found
-
-    def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
-        """Run a reading function outside a transaction; None if a table was deleted or replaced."""
-        try:
-            return self._db.read(work, in_transaction=False)
-        except StoreError as exc:
-            # After a reset another table, with vectors of another length, may have the name.
-            if not isinstance(exc.__cause__, (pg_errors.UndefinedTable, pg_errors.DataException)):
-                raise
-            return None
 
     def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
         """Return the scores of unrelated recordings of a collection.
@@ -173,10 +72,6 @@ class PostgresReader:
         """
         found = self._current(collection, is_fresh=False)
         return self._null_models.current(found.unchunked()) if found else None
-
-    def _each(self, work: Callable[[Cursor], _Result]) -> _Result:
-        """Run a reading function outside a transaction."""
-        return self._db.read(work, in_transaction=False)
 
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
@@ -352,7 +247,7 @@ class PostgresReader:
         self,
         filters: Filters,
         *,
-        recording_id: str | None = None,
+        recording_id: str | Sequence[str] | None = None,
         collection: str = DEFAULT_COLLECTION,
     ) -> Iterator[SearchableWindows]:
         """Yield the windows that can be found, recording by recording, in order of time.
@@ -370,11 +265,11 @@ class PostgresReader:
             The database failed, or the collection was replaced meanwhile.
         """
         check_filters(filters)
-        key = None if recording_id is None else checked_id(recording_id)
+        keys = checked_ids(recording_id)
         found = self._current(collection, is_fresh=True)
         if found is None:
             raise not_indexed(collection)
-        batches = self._read(lambda cursor: windows.recordings_in_time(cursor, found, filters, key))
+        batches = self._read(lambda cursor: windows.recordings_in_time(cursor, found, filters, keys))
 
         def read(recording_ids: Sequence[str]) -> list[SearchableWindows]:
             result = self._read(
@@ -427,6 +322,7 @@ class PostgresReader:
                 max((last.astimezone(UTC) for *_, last in starts if last), default=None),
                 *lacks,
                 null_model=sampling.load(cursor, found) if found else None,
+                event_models=sampling.load_event_models(cursor, found) if found else {},
             )
 
         return self._run(work, reads=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import groupby
 
 import numpy as np
 from pgvector import HalfVector
 from psycopg2.extras import Json
 
+from soundalike.scores.event_model import EventModel, Step, models_from_json
 from soundalike.scores.fitting import MIN_RECORDINGS, SampledRecording
 from soundalike.scores.null_model import NullModel
 from soundalike.store import sql
@@ -33,6 +35,20 @@ def save(cursor: Cursor, collection: Collection, model: NullModel) -> None:
     cursor.execute(sql.queries()["save_null_model"], {**values, "model": Json(model.to_json())})
 
 
+def load_event_models(cursor: Cursor, collection: Collection) -> dict[Step, EventModel]:
+    """Return the stored models of events."""
+    cursor.execute(sql.queries()["load_event_models"], {"collection": collection.collection_id})
+    row = cursor.fetchone()
+    return models_from_json(row[0] if row else None)
+
+
+def save_event_models(cursor: Cursor, collection: Collection, models: Mapping[Step, EventModel]) -> None:
+    """Store models of events beside the null model, if there is one."""
+    events = Json({step: model.to_json() for step, model in models.items()})
+    values = {"collection": collection.collection_id, "events": events}
+    cursor.execute(sql.queries()["save_event_models"], values)
+
+
 def count(cursor: Cursor, collection: Collection) -> int:
     """Return the number of recordings."""
     cursor.execute(sql.queries()["count_recordings"], {"collection": collection.collection_id})
@@ -40,9 +56,9 @@ def count(cursor: Cursor, collection: Collection) -> int:
     return int(row[0]) if row else 0
 
 
-def sample(cursor: Cursor, collection: Collection) -> Sample:
-    """Return a random sample of recordings; empty if the collection is too small."""
-    keys = {"collection": collection.collection_id, "limit": SAMPLE_RECORDINGS}
+def sample(cursor: Cursor, collection: Collection, limit: int = SAMPLE_RECORDINGS) -> Sample:
+    """Return a random sample of up to `limit` recordings; empty if there are fewer than 20."""
+    keys = {"collection": collection.collection_id, "limit": max(limit, MIN_RECORDINGS)}
     cursor.execute(sql.queries()["sample_recordings"], keys)
     known = cursor.fetchall()
     if len(known) < MIN_RECORDINGS:
@@ -52,9 +68,13 @@ def sample(cursor: Cursor, collection: Collection) -> Sample:
     values = {"recording_ids": ids, "firsts": firsts, "lengths": lengths}
     cursor.execute(collection.statement("sample_blocks"), values)
     labels = {key: frozenset(found or ()) for key, _, found in known}
+    first_windows = dict(zip(ids, firsts, strict=True))
     recordings = [
         SampledRecording(
-            labels[key], np.stack([HalfVector.from_binary(vector).to_numpy() for _, vector in rows])
+            labels[key],
+            np.stack([HalfVector.from_binary(vector).to_numpy() for _, vector in rows]),
+            key,
+            first_windows[key],
         )
         for key, rows in groupby(cursor.fetchall(), lambda row: row[0])
     ]

@@ -9,7 +9,7 @@ from soundalike.faults import one_line
 from soundalike.store import sql
 from soundalike.store.connection import Cursor
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 11
 MIN_PGVECTOR = (0, 8)
 #: Maximum number of dimensions of a halfvec index of pgvector.
 _MAX_DIMENSION = 4000
@@ -104,6 +104,8 @@ def ensure_schema(cursor: Cursor, dimension: int) -> str | None:
     timescaledb = _create_extensions(cursor)
     if not has_schema(cursor):
         cursor.execute(sql.schema())
+    if timescaledb is not None:
+        cursor.execute(sql.queries()["events_to_hypertable"])
     return timescaledb
 
 

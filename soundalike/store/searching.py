@@ -119,7 +119,7 @@ def filter_values(filters: Filters) -> dict[str, Any]:
         "tags": Json(dict(filters.tags)),
         "uri_prefix": filters.uri_prefix,
         "where": to_jsonpath(filters.where),
-        "excluded": filters.exclude_recording_id,
+        "excluded": list(filters.excluded),
         # Not before the first recording: earlier times mark windows without a known time.
         "since": max(filters.since or FIRST_KNOWN, FIRST_KNOWN).astimezone(UTC),
         "until": filters.until and filters.until.astimezone(UTC),
@@ -143,7 +143,7 @@ def conditions(collection: Collection, filters: Filters) -> str:
     found = []
     if is_narrowed(filters):
         found.append(collection.statement("filter_files"))
-    if filters.exclude_recording_id:
+    if filters.excluded:
         found.append(collection.statement("filter_excluded"))
     if is_timed(filters):
         found.append(collection.statement("filter_since"))

@@ -30,14 +30,14 @@ _TRAILER_BYTES = 2
 
 
 def recordings_in_time(
-    cursor: Cursor, collection: Collection, filters: Filters, recording_id: str | None
+    cursor: Cursor, collection: Collection, filters: Filters, recording_ids: Sequence[str] | None
 ) -> list[list[str]]:
     """Return the ids of recordings in order of time, in batches of a bounded number of windows."""
     narrowed = sql.queries()["narrow_files"] if is_narrowed(filters) else ""
     statement = collection.statement("recordings_in_time").replace("{narrowed}", narrowed)
     values = {
         **filter_values(filters),
-        **{"collection": collection.collection_id, "recording": recording_id},
+        **{"collection": collection.collection_id, "recordings": recording_ids and list(recording_ids)},
     }
     cursor.execute(statement, values)
     batches: list[list[str]] = []

@@ -98,7 +98,7 @@ def test_a_table_is_for_people(events: Cli):
         "--min-score", "0.5", "--order", "score", "--limit", "2", "--time-zone", "Europe/Berlin"
     )
     header, *lines = done.stdout.splitlines()
-    assert header.split() == ["score", "at", "query", "at", "when", "clip"]
+    assert header.split() == ["score", "match", "at", "query", "at", "when", "clip"]
     assert len(lines) == 2
     assert all("+02:00" in line and ".wav" in line for line in lines)
 
@@ -110,6 +110,10 @@ def test_options_narrow_the_events(events: Cli, folder: Path):
     assert len(events("--json", "--min-score", "0.5", "--recording", recording).stdout.splitlines()) == 1
     best = events("--json", "--min-score", "0.5", "--max-per-recording", "1").stdout.splitlines()
     assert len(best) == 2
+    rare = events("--json", "--max-false-alarms", "0.01")
+    assert rare.returncode == 8
+    assert json.loads(rare.stdout)["good_match"] is False
+    assert "no good match: no event has a false-alarm rate of 0.01 or less" in rare.stderr
     none = events("--json", "--min-score", "0.5", "--min-duration", "3")
     assert (none.returncode, none.stdout) == (0, "")
     assert "no event is like it" in none.stderr

@@ -88,6 +88,21 @@ def test_a_file_is_scored_once_until_it_changes(pump: Store):
     assert {found.event_id for found in pump.watch_events("pump")} == {first.event_id, changed.event_id}
 
 
+def test_a_renamed_file_is_known_by_its_new_path(pump: Store):
+    first, other = event(), event("/taken.wav")
+    for one in (first, other):
+        pump.put_watch_event(one)
+    renamed = WatchedFile("/b.wav", 100, 7)
+    assert pump.rename_watched("pump", first.file, "/b.wav")
+    assert pump.watched("pump", [first.file, renamed]) == {renamed}
+    assert not pump.rename_watched("pump", first.file, "/c.wav")
+    assert not pump.rename_watched("pump", renamed, "/taken.wav")
+    assert not pump.rename_watched("fan", renamed, "/c.wav")
+    # The event tells where the file was when it was scored.
+    assert {found.file.uri for found in pump.untold_events("pump")} == {"/a.wav", "/taken.wav"}
+    assert pump.watch_events("pump", limit=2)
+
+
 def test_events_come_back_the_latest_first_and_by_time(pump: Store):
     early = event("/early.wav", at=NOON - timedelta(days=40), is_anomalous=False)
     late = event("/late.wav")

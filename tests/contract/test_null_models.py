@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from soundalike.errors import IndexEmpty
+from soundalike.events.calibrating import rates_of
 from soundalike.scores.fitting import fit
 from soundalike.search.find import find_hits
 from soundalike.search.queries import EmbeddedQuery, text_query
@@ -300,3 +302,65 @@ def test_one_model_is_made_at_a_time():
         assert asked == ["first"]
         may_end.set()
         assert first.result() is None
+
+
+def test_event_models_are_kept_until_the_null_model_is_made_again(collection: Collection):
+    _fill(collection, 0, 30)
+    rows = collection.vectors(2)
+    query = EmbeddedQuery("q", None, collection.windows(2), rows, collection.spec, 8.0)
+    store = collection.store
+    assert store.event_models() == {}
+
+    rates = rates_of(store, query, "default")
+    kept = store.event_models()
+    assert kept.keys() == {"stored"}
+    assert rates.models == kept == store.status().event_models
+    assert (kept["stored"].null.n_recordings, kept["stored"].null.collection_size) == (30, 30)
+    store.save_event_models({"reread": kept["stored"]})
+    assert store.event_models().keys() == {"stored", "reread"}
+
+    store.optimize()
+    assert store.event_models() == {}
+    assert store.event_models(collection="other") == {}
+    store.save_event_models({"reread": kept["stored"]}, collection="other")
+
+
+def test_a_sample_has_the_same_recordings_in_every_call(collection: Collection):
+    _fill(collection, 0, 30)
+    some, all_of_it = collection.store.sample(20), collection.store.sample(600)
+    assert (len(some.recordings), len(all_of_it.recordings), some.collection_size) == (20, 30, 30)
+    for one, same in zip(some.recordings, all_of_it.recordings, strict=False):
+        assert (one.recording_id, one.first_window, one.labels) == (
+            same.recording_id,
+            same.first_window,
+            same.labels,
+        )
+        np.testing.assert_array_equal(one.rows, same.rows)
+    assert collection.store.sample(20, collection="other") == Sample([], 0)
+
+
+def test_few_recordings_have_unknown_rates_of_events(collection: Collection):
+    _fill(collection, 0, 19)
+    rows = collection.vectors(1)
+    query = EmbeddedQuery("q", None, collection.windows(1), rows, collection.spec, 4.0)
+    assert rates_of(collection.store, query, "default").models == {}
+    assert collection.store.sample(600).recordings == []
+
+
+def test_a_match_tells_of_other_events_in_its_recording(collection: Collection):
+    _fill(collection, 0, 30)
+    rng = np.random.default_rng(8)
+    (sought,) = collection.vectors(1)
+    rows = np.array(rng.standard_normal((12, DIMENSION)), dtype=np.float32)
+    # Windows of 4 s every 2 s: the first two are one event, and two others stand apart.
+    rows[[0, 1, 5, 9]] = sought + 0.02 * rng.standard_normal((4, DIMENSION))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    collection.add("/calls.wav", rows, duration_s=26.0)
+    query = EmbeddedQuery("q", None, collection.windows(1), sought[np.newaxis], collection.spec, 4.0)
+
+    best, *rest = _ranked(collection, query)
+    assert (best.recording.uri, best.n_other_events) == ("/calls.wav", 2)
+    assert rest
+    assert all(match.n_other_events == 0 for match in rest[5:])
+    text = replace(query, is_text=True)
+    assert {match.n_other_events for match in _ranked(collection, text)} == {None}

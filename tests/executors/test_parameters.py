@@ -9,13 +9,14 @@ from docarray import DocList
 
 from executors.gateway.flow.request_names import RequestNames
 from executors.messages import documents, given, listings
-from executors.messages.parameters import PARAMETERS, CollectionParameters, SearchParameters
+from executors.messages.endpoints import PARAMETERS
+from executors.messages.parameters import CollectionParameters, SearchParameters
 from executors.timescale_indexer.listing import to_drop
 from soundalike.errors import ParameterError, UnknownParameter
 
 #: Endpoints whose documents are cut and embedded.
 _CUT = {
-    *("index", "search", "timeline", "events", "listen", "normal_score"),
+    *("index", "search", "timeline", "events", "listen", "normal_score", "search_save"),
     *("enrol", "identify", "verify"),
 }
 

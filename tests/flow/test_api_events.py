@@ -14,7 +14,8 @@ from jina import Client
 
 from executors.messages.documents import Clip
 from executors.messages.events import EventsFound, ListenClip, ListenedDoc, to_found
-from tests.fixtures.planted import CALL_S, CALLS_S, Nights, noise
+from soundalike.scores.words import word_for
+from tests.fixtures.planted import CALL_S, CALLS_S, Nights, noise, varied
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -220,3 +221,58 @@ def test_jina_finds_events_by_vectors_alone(
     parts = [part for doc in found["recordings"] for part in np.reshape(doc["parts"], (-1, 5)).tolist()]
     events = ask(**parameters)["events"]
     assert sorted(part[0] for part in parts) == sorted(event["start_s"] for event in events)
+
+
+def test_events_have_false_alarm_rates(
+    service: Service,
+    service_database: str,
+    on_the_command_line: Callable[..., tuple[int, list[Any], str]],
+    tmp_path: Path,
+    write_wav: Callable[..., Path],
+):
+    """Unrelated recordings are compared once, by vectors and in sound; all doors know the result."""
+    paths = [write_wav(tmp_path / f"{number}.wav", varied(number)) for number in range(24)]
+    service.post("/index", *({"uri": str(path), "label": path.stem} for path in paths))
+    query = {"uri": str(paths[0]), "min_score": 0.0, "order": "score"}
+
+    def send(**given: Any) -> dict[str, Any]:
+        answer = requests.post(f"{service.url}/api/events", json={**query, **given}, timeout=60)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    found = send()
+    best = found["events"][0]
+    assert (best["uri"], best["is_reread"], found["good_match"]) == (str(paths[0]), True, None)
+    assert best["false_alarm_rate"] < 0.02
+    assert best["strength"] == word_for(best["false_alarm_rate"]) != "chance"
+    assert best["false_alarms_per_hour"] > 0
+    limit = best["false_alarm_rate"]
+    rare = send(max_false_alarms=limit)
+    assert rare["good_match"] is True
+    assert all(event["false_alarm_rate"] <= limit for event in rare["events"])
+    none = send(max_false_alarms=1e-9)
+    assert (none["good_match"], none["events"]) == (False, [])
+    by_vectors = send(reread_s=0)["events"][0]
+    assert by_vectors["is_reread"] is False
+    assert by_vectors["false_alarm_rate"] < 0.02
+
+    status = requests.get(f"{service.url}/api/status", timeout=60).json()
+    assert status["unrelated_events"].keys() == {"stored", "reread"}
+    for parameters in ({"min_score": 0}, {"min_score": 0, "max_false_alarms": limit, "reread_s": 0}):
+        clip = {"uri": query["uri"]}
+        here = on_the_command_line("events", clip, parameters, ["--database-url", service_database])
+        there = on_the_command_line("events", clip, parameters, ["--server", service.url])
+        assert (there[0], there[1]) == (here[0], here[1])
+        assert here[1]
+    assert send()["events"] == found["events"]
+
+    (doc,) = service.post("/events", {"uri": query["uri"]}, min_score=0.0).json["data"]
+    rates = [row[0] for one in doc["recordings"] for row in np.reshape(one["false_alarms"], (-1, 2))]
+    wanted = [event["false_alarm_rate"] for event in send(reread_s=0)["events"]]
+    assert sorted(rates) == sorted(wanted)
+    answer = requests.post(
+        f"{service.url}/api/events", json={**query, "max_false_alarms": 2}, timeout=60
+    )
+    assert answer.status_code == 422
+    assert "max_false_alarms" in answer.text

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +13,11 @@ import numpy as np
 import pytest
 import requests
 
+from soundalike.cli.main import main
+from soundalike.store.normal_models import WatchedFile, WatchEvent
+
 if TYPE_CHECKING:
+    from soundalike.store import PostgresStore
     from tests.fixtures.service import Service
 
 RATE_HZ = 16_000
@@ -101,3 +108,117 @@ def test_what_cannot_be_learned_or_scored_is_refused(
     misspelt = ask("POST", "/few", json={"colection": "few"})
     assert (misspelt.status_code, misspelt.json()["code"]) == (422, "parameter.unknown")
     assert ask("DELETE", "/few").status_code == 200
+
+
+Done = tuple[int, list[Any], str]
+
+
+@pytest.fixture
+def both(
+    service: Service, service_database: str, uploads: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[Done, Done]]:
+    """Run ``soundalike normal`` on this machine, and on a service of the same database."""
+
+    def run(*words: str | Path) -> tuple[Done, Done]:
+        found = []
+        for place in (["--database-url", service_database], ["--server", service.url]):
+            capsys.readouterr()
+            status = main(["normal", *map(str, words), "--json", *place])
+            written = capsys.readouterr()
+            notes = [line for line in written.err.splitlines() if not line.startswith("encoder: ")]
+            found.append((status, list(map(json.loads, written.out.splitlines())), "\n".join(notes)))
+        return found[0], found[1]
+
+    return run
+
+
+def test_a_service_gives_the_answers_of_this_machine(
+    service: Service,
+    service_store: PostgresStore,
+    both: Callable[..., tuple[Done, Done]],
+    machine: dict[str, Path],
+    tmp_path: Path,
+    write_wav: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    hums = [
+        {"uri": str(machine[f"hum{number}"]), "label": "hum", "tags": {"site": "A", "turn": number}}
+        for number in range(6)
+    ]
+    service.post("/index", *hums, {"uri": str(machine["hiss"]), "label": "hiss"}, collection="pumps")
+    chosen = ("--collection", "pumps", "--label", "hum", "--where", "turn<5", "--under", tmp_path)
+    here, there = both("learn", "pump", *chosen, "--false-alarm-rate", "0.2", "--tag", "site=A")
+    assert here[0] == 0, here
+    assert [(row.pop("outcome"), row.pop("new")) for row in here[1]] == [("created", 5)]
+    assert [(row.pop("outcome"), row.pop("new")) for row in there[1]] == [("unchanged", 0)]
+    # The answer of the service has the model's version and times as well.
+    assert {name: there[1][0][name] for name in here[1][0]} == here[1][0]
+    assert here[1][0]["recordings"] == 5
+
+    few = both("learn", "pump", "--collection", "pumps", "--label", "hum", "--false-alarm-rate", "0.01")
+    assert "learn at least 99" in few[0][2]
+    assert few[0][2] == few[1][2]
+
+    for words in (("list",), ("show", "pump")):
+        here, there = both(*words)
+        assert here == there
+        assert here[0] == 0
+    assert [row["accepted"] for row in here[1][0]["learned"]] == [False] * 6
+
+    silence = write_wav(tmp_path / "silence.wav", np.zeros(5 * RATE_HZ), RATE_HZ)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF no sound")
+    files = [machine["hum5"], machine["hiss"], silence, tmp_path / "broken.wav", "/no/such.wav"]
+    here, there = both("score", "pump", *files)
+    assert (here[0], there[0]) == (3, 3)
+    assert [row.get("error_code") for row in there[1]] == [
+        None,
+        None,
+        "audio.silent_query",
+        here[1][3]["error_code"],
+    ]
+    for mine, other in zip(here[1], there[1], strict=True):
+        assert mine.keys() == other.keys()
+        assert mine["uri"] == other["uri"]
+        for name in ("is_anomalous", "regions", "nearest", "error_code", "warnings"):
+            assert mine.get(name) == other.get(name)
+        for name in ("score", "p_value", "threshold"):
+            assert mine.get(name, 0.0) == pytest.approx(other.get(name, 0.0), rel=1e-4)
+    assert both("score", "pump", machine["hiss"])[1][0] == 1
+
+    file = WatchedFile("/in/a.wav", 3, 4)
+    details = {"warnings": [], "score": 1.5, "regions": []}
+    for is_anomalous in (True, False):
+        at = datetime.now(UTC)
+        changed = WatchedFile(file.uri, file.size_bytes, int(is_anomalous))
+        service_store.put_watch_event(
+            WatchEvent(str(uuid.uuid4()), "pump", changed, at, is_anomalous, details)
+        )
+    for more, n_events in (((), 2), (("--only-anomalous",), 1), (("--limit", "1"), 1)):
+        here, there = both("events", "pump", *more)
+        assert here == there
+        assert len(here[1]) == n_events
+
+    for words, code in (
+        (("show", "fan"), "store.normal_model_not_found"),
+        (("score", "fan", machine["hiss"]), "store.normal_model_not_found"),
+        (("events", "fan"), "store.normal_model_not_found"),
+        (("remove", "fan", "--yes"), "store.normal_model_not_found"),
+        (("remove", "../fan", "--yes"), "parameter.invalid"),
+        (("learn", "fan", "--collection", "nothing"), "store.index_empty"),
+        (("learn", "fan", "--collection", "pumps", "--label", "x"), "parameter.invalid"),
+    ):
+        here, there = both(*words)
+        assert (here[0], here[1]) == (there[0], there[1])
+        assert code in here[2]
+        assert code in there[2]
+
+    monkeypatch.setenv("SOUNDALIKE_SERVER", service.url)
+    for words in (
+        ("watch", "pump", str(tmp_path)),
+        ("learn", "pump", str(tmp_path)),
+        ("score", "pump", str(machine["hiss"]), "--report", str(tmp_path / "page.html")),
+        ("score", "pump", str(machine["hiss"]), "--model", "vggish"),
+    ):
+        assert main(["normal", *words]) == 2
+    assert main(["normal", "remove", "pump", "--yes"]) == 0
+    assert service_store.normal_models() == []

@@ -19,6 +19,7 @@ import pytest
 import requests
 import soundfile
 
+from benchmarks.machines import faulty, hum
 from soundalike.audio.loading import load_audio
 from soundalike.cli.main import main
 from tests.fixtures.voices import voice
@@ -46,6 +47,8 @@ CLIPS = {
         for label in ("siren", "rain")
         for fold in (1, 3)
     },
+    "library/owl.wav": ("bird_song/bird_song_1", 10.0),
+    "library/rain.wav": ("rain/rain_1", 8.0),
     **{f"home/ESC-50/audio/1-{n}.wav": (f"siren/siren_{n}", 4.0) for n in (1, 3)},
     **{f"home/ESC-50/audio/2-{n}.wav": (f"rain/rain_{n}", 4.0) for n in (1, 3)},
 }
@@ -58,6 +61,13 @@ VOICES = [
         for name, pitch_hz in (("ann", 190.0), ("bo", 100.0), ("cy", 140.0), ("di", 240.0))
         for seed in range(4)
     ),
+]
+#: Labelled voices: the folder is the label, the name begins with the speaker.
+CALLS = [
+    (f"calls/{label}/{speaker}-{seed}.wav", pitch_hz + 10 * number, seed)
+    for label, pitch_hz in (("calm", 110.0), ("excited", 210.0))
+    for number, speaker in enumerate(("ann", "bo", "cy"))
+    for seed in range(2)
 ]
 TABLE = "filename,fold,category,depth_m,site\n" + "".join(
     # Each fold has both kinds.
@@ -75,10 +85,11 @@ NOT_RUN = {
     "serve --host 0.0.0.0": "stays in the foreground: tests/flow/test_safety.py starts it so",
     "benchmarks.soak": "takes hours: tests/unit/test_soak.py",
     "python -m build": "a maintainer's commands: docs/release.md",
-    "soundalike normal": "needs a machine's normal sounds: tests/acceptance/test_normal.py",
-    "evaluate --anomaly": "needs folders of a machine: tests/acceptance/test_normal.py",
     "--workers 2": "starts Dask: tests/acceptance/test_cluster.py",
-    "soundalike duplicates": "needs copies: tests/acceptance/test_duplicates.py",
+    "docs/anomalies.md": "needs a machine's sounds: docs/recipes, tests/acceptance/test_normal.py",
+    "docs/duplicates.md": "needs copies: docs/recipes, tests/acceptance/test_duplicates.py",
+    "api/duplicates": "starts a job: tests/flow/test_api_repeats.py",
+    "api/motifs": "starts a job: tests/flow/test_api_repeats.py",
     "soundalike motifs --under": "needs hours of sound: tests/acceptance/test_motifs.py",
     "models add voxceleb": "needs a file of another project: tests/acceptance/test_models.py",
     "--max-false-alarms 0.001": "ends with status 8: tests/acceptance/test_search.py",
@@ -98,26 +109,40 @@ class Block(NamedTuple):
         Without prompt and comment.
     outputs : list of str
         The first line that is shown below each; empty where none is.
+    statuses : list of int
+        The exit status that the comment behind each names, else 0.
     """
 
     where: str
     commands: list[str]
     outputs: list[str]
+    statuses: list[int]
 
 
 def _blocks() -> Iterator[Block]:
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    docs = ROOT / "docs"
+    for path in (ROOT / "README.md", *sorted(docs.glob("*.md")), *sorted(docs.glob("recipes/*.md"))):
         text = path.read_text(encoding="utf-8")
         for found in re.finditer(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
             line = text[: found.start()].count("\n") + 1
             shown = re.findall(r"^\$ ((?:.*\\\n)*.*)(?:\n(?!\$ )(.+))?", found[1], re.MULTILINE)
             where = f"{path.relative_to(ROOT)}:{line}"
-            yield Block(where, [_bare(command) for command, _ in shown], [line for _, line in shown])
+            yield Block(
+                where,
+                [_bare(command) for command, _ in shown],
+                [line for _, line in shown],
+                [_status(command) for command, _ in shown],
+            )
 
 
 def _bare(command: str) -> str:
     """Return a command without the comment behind it."""
     return re.sub(r"\s+# .*$", "", command)
+
+
+def _status(command: str) -> int:
+    found = re.search(r"\s# .*exit status (\d+)", command)
+    return int(found[1]) if found else 0
 
 
 def _reason(block: Block) -> str | None:
@@ -142,7 +167,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_data: Path) -> Path:
     # More than an hour, so that 1:02:05 is in it.
     noise = np.random.default_rng(1).uniform(-0.1, 0.1, 3_760 * 1_000)
     soundfile.write(here / "night.flac", noise, 1_000)
-    for name, pitch_hz, seed in VOICES:
+    for name, pitch_hz, seed in (*VOICES, *CALLS):
         (here / name).parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(here / name, voice(pitch_hz, seed), RATE_HZ)
     (here / "home" / "ESC-50" / "meta").mkdir()
@@ -152,7 +177,33 @@ def folder(tmp_path_factory: pytest.TempPathFactory, toy_data: Path) -> Path:
     (here / "truth.csv").write_text(events)
     (here / "dog_bark_1_labels.txt").write_text("0.5\t1.5\tbark\n2\t2.5\tgrowl\n3\t4\tbark\n")
     (here / "toy-data").symlink_to(toy_data)
+    _write_machines(here)
+    _write_copies(here)
     return here
+
+
+def _write_machines(here: Path) -> None:
+    """Write normal and faulty recordings of two machines."""
+    rng = np.random.default_rng(7)
+    normal = {f"normal/{number}": hum(rng, 24.3, 6) for number in range(9)}
+    monday, friday = hum(rng, 24.3, 6), faulty(rng, 24.3, 6, "air_leak", 6)
+    for machine, new in (
+        ("pump7", {"new/monday": monday, "new/friday": friday}),
+        ("gate", {"incoming/night": friday}),
+    ):
+        for name, samples in {**normal, **new}.items():
+            path = here / machine / f"{name}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, samples, RATE_HZ)
+
+
+def _write_copies(here: Path) -> None:
+    """Write a part, and quieter copies, of a recording."""
+    samples, _ = soundfile.read(here / "library" / "owl.wav")
+    (here / "incoming").mkdir()
+    soundfile.write(here / "library" / "owl-excerpt.flac", samples[2 * RATE_HZ : 7 * RATE_HZ], RATE_HZ)
+    soundfile.write(here / "library" / "owl-copy.ogg", 0.5 * samples, RATE_HZ)
+    soundfile.write(here / "incoming" / "owl-quiet.wav", 0.5 * samples, RATE_HZ)
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +221,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
     wait_until: Callable[..., Any],
-) -> Callable[[str], None]:
+) -> Callable[[str, int], None]:
     """Run a command as a shell in that folder would: Soundalike's in this process, others in bash."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(folder / "home"))
@@ -186,7 +237,7 @@ def run(
         assert main(words) == 0
         return service.url
 
-    def run(command: str) -> None:
+    def run(command: str, status: int) -> None:
         for address in SERVICE_ADDRESSES:
             if address in command:
                 command = command.replace(address, running())
@@ -201,7 +252,7 @@ def run(
             wait_until(lambda: _is_idle(url), "no job runs")
         else:
             assert command.startswith("soundalike "), command
-            _in_process(command.replace("/srv/", f"{folder}/srv/"), monkeypatch)
+            _in_process(command.replace("/srv/", f"{folder}/srv/"), status, monkeypatch)
 
     return run
 
@@ -212,14 +263,14 @@ def _is_idle(url: str) -> bool:
     return all(job["finished_at"] for job in jobs)
 
 
-def _in_process(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_process(command: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # The words as bash makes them of quotes, ~ and redirections.
     line, _, source = command.partition(" < ")
     words = [os.path.expanduser(word) for word in shlex.split(line.removeprefix("soundalike "))]
     if source or words == ["sql"]:
         # Without a terminal `sql` reads stdin.
         monkeypatch.setattr("sys.stdin", open(source or "recipe.sql", encoding="utf-8"))  # noqa: SIM115
-    assert main(words) == 0, command
+    assert main(words) == status, command
 
 
 def _in_bash(command: str) -> None:
@@ -241,10 +292,10 @@ def _as_after_the_demo(folder: Path, examples_url: str) -> None:
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("block", RUN, ids=[block.where for block in RUN])
 def test_the_commands_of_a_block_run(
-    block: Block, run: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+    block: Block, run: Callable[[str, int], None], capsys: pytest.CaptureFixture[str]
 ):
-    for command, shown in zip(block.commands, block.outputs, strict=True):
-        run(command)
+    for command, shown, status in zip(block.commands, block.outputs, block.statuses, strict=True):
+        run(command, status)
         printed = {_words(line) for line in capsys.readouterr().out.splitlines()}
         assert shown in ("", "...") or _words(shown) in printed, (shown, printed)
 
@@ -276,17 +327,25 @@ def test_the_python_of_the_page_on_the_api_runs_in_order(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SOUNDALIKE_DATABASE_URL", examples_url)
     blocks = _python_blocks("python-api.md")
-    assert len(blocks) == 3
-    names: dict[str, object] = {}
+    assert len(blocks) == 10
+    # In place of a server of its own.
+    blocks[0] = blocks[0].replace('Library("my-index")', 'Library(collection="page")')
+    names: dict[str, Any] = {}
     for block in blocks:
         exec(compile(block, "python-api.md", "exec"), names)
 
     said = capsys.readouterr().out.splitlines()
-    assert said[0].endswith("siren_1.mp3 added None")
-    assert re.fullmatch(r"1 .*/siren_1\.mp3 0\.\d+ .*", said[1])
-    assert said[2:] == [
+    assert said[0] == "8 files: 8 added"
+    assert re.fullmatch(r"1 siren 0\.\d+ [\d.]+ [\d.]+", said[1])
+    assert said[4] == "3 matches for toy-data/queries/siren_query_1.mp3"
+    assert said[9:12] == ["True 0.0", "False 2.0", f"{folder}/toy-data/siren/siren_1.mp3 added None"]
+    assert re.fullmatch(r"1 .*/siren_1\.mp3 0\.\d+ .*", said[12])
+    assert said[13:] == [
         f"{folder / 'toy-data' / name} (4, 512)" for name in ("siren/siren_1.mp3", "rain/rain_1.mp3")
     ]
+    assert (names["row"]["label"], names["vectors"].values.shape) == ("siren", (16, 512))
+    for name in ("compare.png", "match.png", "scores.png", "map.png", "map.html"):
+        assert (folder / name).stat().st_size > 1_000
 
 
 def test_the_python_of_the_page_on_speakers_runs(

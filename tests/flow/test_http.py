@@ -34,7 +34,7 @@ FOUND = {
     ),
 }
 MATCH = {
-    *("false_alarm_rate", "strength"),
+    *("false_alarm_rate", "strength", "n_other_events"),
     *("id", "rank", "uri", "score", "start_s", "end_s", "query_start_s", "query_end_s", "n_hits"),
     *("label", "tags", "duration_s", "recording_id", "collection"),
     *("occurred_at", "recorded_at", "recorded_at_source"),

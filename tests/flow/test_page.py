@@ -6,8 +6,10 @@ import csv
 import re
 import zipfile
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ import requests
 from playwright.sync_api import expect
 
 from soundalike.store.base import Entry
+from soundalike.store.normal_models import WatchedFile, WatchEvent
 from tests.fixtures.voices import voice
 
 if TYPE_CHECKING:
+    from soundalike.store import PostgresStore
     from tests.fixtures.service import Service
 
 pytestmark = pytest.mark.browser
@@ -456,7 +460,7 @@ def test_a_job_is_followed_through_a_restart_of_the_service(page: Any, toy_data:
 
 
 def test_a_recording_is_scored_beside_its_nearest_normal_clip(
-    page: Any, service: Service, tmp_path: Path, write_wav: Any
+    page: Any, service: Service, service_store: PostgresStore, tmp_path: Path, write_wav: Any
 ):
     rng = np.random.default_rng(0)
     at = np.arange(5 * 16_000) / 16_000
@@ -482,6 +486,24 @@ def test_a_recording_is_scored_beside_its_nearest_normal_clip(
     expect(answer).to_contain_text(f"Unusual: 0.0{DASH}5.0 s")
     expect(answer).to_contain_text("Nearest normal clip: hum")
     expect(answer.locator("img")).to_have_count(2)
+    # More normal recordings than are shown came after the anomaly and the failure.
+    results: list[tuple[bool, dict[str, Any]]] = [
+        (True, {"regions": [{"start_s": 1.0, "end_s": 2.5, "score": 2.0}], "score": 1.5}),
+        (False, {"error": "it is damaged", "error_code": "audio.unreadable"}),
+        *[(False, {"score": 1.0, "regions": []})] * 110,
+    ]
+    began = datetime.now(UTC) - timedelta(hours=1)
+    for number, (is_anomalous, details) in enumerate(results):
+        file = WatchedFile(f"/in/{number:03d}.wav", 1, 1)
+        when = began + timedelta(seconds=number)
+        event = WatchEvent(str(uuid4()), "pump", file, when, is_anomalous, details)
+        service_store.put_watch_event(event)
+    page.get_by_role("button", name="Refresh").click()
+    rows = page.locator("#normal-events li")
+    expect(rows).to_have_count(101)
+    expect(rows.first).to_have_text("112 recordings: 1 anomalous, 1 failed.")
+    expect(rows.last).to_contain_text(f"anomalous, unusual at 1.0{DASH}2.5 s, score 1.50")
+    expect(rows.nth(99)).to_contain_text("it is damaged")
     service.post("/normal_remove", name="pump")
     assert is_not_wider_than_the_screen(page)
     assert page.complaints == []

@@ -183,6 +183,10 @@ READING = (
     "events QUERY --min-score 1",
     "events QUERY --collection none",
     "events FOLDER/gone.wav",
+    "duplicates --under FOLDER",
+    "duplicates --collection none",
+    "motifs --min-count 2",
+    "motifs --collection none",
     "timeline QUERY --min-score 0.2 --by hour",
     "timeline QUERY --min-score 0.999",
 )

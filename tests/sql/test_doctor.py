@@ -28,7 +28,7 @@ Sql = Callable[..., Any]
 SPEC = IndexSpec(Modulation.name, Modulation().fingerprint, 16, 4.0, 2.0)
 DATABASE_CHECKS = (
     *("server", "pgvector", "timescaledb", "tables", "collections", "encoder", "decoder", "quality"),
-    *("scores", "integrity", "chunks", "index", "plan", "recall", "memory"),
+    *("scores", "event scores", "integrity", "chunks", "index", "plan", "recall", "memory"),
 )
 
 

@@ -39,7 +39,7 @@ _FILTERS = {
     "without_labels": ["cat"],
     "tags": Json({"n": 1}),
     "uri_prefix": "/a",
-    "excluded": _ID,
+    "excluded": [_ID],
     "where": '$."n" == 1',
 }
 _TIMES = {
@@ -49,6 +49,7 @@ _TIMES = {
 FILTERS = ("filter_files", "filter_excluded", "filter_since", "filter_until", "filter_time_of_day")
 _ANNOTATIONS = {**_COLLECTION, "recording_id": _ID, "label": "dog", "source": "a.txt"}
 _NAMED = {"name": "pump"}
+_SEARCH = {**_COLLECTION, "name": "dogs"}
 _MODEL = {**_NAMED, "summary": Json({}), "model": b"npz"}
 _WATCHED = {"event_id": _ID, "uri": "/a/one.wav", "size_bytes": 9, "mtime_ns": 7}
 _VECTOR = "[" + ",".join(["0.25"] * 16) + "]"
@@ -145,7 +146,9 @@ VALUES: dict[str, dict[str, Any]] = {
     "sample_blocks": {"recording_ids": [_ID], "firsts": [0], "lengths": [4]},
     "load_null_model": _COLLECTION,
     "save_null_model": {**_COLLECTION, "model": Json({}), "made_at": _TIMES["since"]},
-    "recordings_in_time": {**_FILTERS, **_COLLECTION, "recording": _ID},
+    "recordings_in_time": {**_FILTERS, **_COLLECTION, "recordings": [_ID]},
+    "load_event_models": _COLLECTION,
+    "save_event_models": {**_COLLECTION, "events": Json({})},
     "searchable_windows": {**_FILTERS, **_TIMES, "recording_ids": [_ID]},
     "count_annotations": {**_COLLECTION, "limit": 10},
     "list_annotations": {
@@ -169,6 +172,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "list_utterances": _NAMED,
     "uri_of_utterance": {"recording_id": _ID, "speaker": 1},
     "remove_utterance": {**_NAMED, "recording_id": _ID},
+    "find_map_layout": {**_COLLECTION, "name": "recordings-pca-15-0"},
+    "put_map_layout": {**_COLLECTION, "name": "recordings-pca-15-0", "layout": b"npz"},
     "list_normal_models": {},
     "find_normal_model": _NAMED,
     "share_normal_model": _NAMED,
@@ -176,6 +181,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "replace_normal_model": {**_MODEL, "version": 1},
     "remove_normal_model": _NAMED,
     "list_watched_files": {**_NAMED, "uris": ["/a/one.wav"]},
+    "rename_watched_file": {**_NAMED, **_WATCHED, "new_uri": "/a/two.wav"},
     "list_untold_events": _NAMED,
     "list_watch_events": {**_NAMED, "since": None, "only_anomalous": True, "limit": 10},
     "put_watch_event": {
@@ -184,14 +190,27 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "mark_told": {"event_id": _ID},
     "remove_watch_events": _NAMED,
+    "list_searches": _COLLECTION,
+    "find_search": _SEARCH,
+    "put_search": {**_SEARCH, "definition": Json({}), "vectors": b"npz", "replace": True},
+    "remove_search": _SEARCH,
+    "lock_search": _SEARCH,
+    "list_search_marks": _SEARCH,
+    "undo_search_mark": {"search": 1},
+    "delete_accepted": {**_COLLECTION, "label": "dog", "source": "x", "at": _TIMES["since"]},
+    "keep_searches": {**_COLLECTION, "other": 2},
 }
 #: Run in another way, below.
 SPECIAL = {
     *("put_recordings", "put_files", "copy_windows", "time_bucket", "date_trunc"),
     *(*FILTERS, "narrow_files", "choose_annotations"),
     *("put_annotations", "put_utterance", "put_watched_file"),
+    *("put_search_marks", "put_search_acceptance"),
 }
-TIMESCALEDB = {"create_hypertable", "chunks", "compression_jobs", "stop_compression", "decompress"}
+TIMESCALEDB = {
+    *("create_hypertable", "events_to_hypertable", "chunks", "compression_jobs", "stop_compression"),
+    "decompress",
+}
 
 
 def test_every_statement_is_used_and_every_name_exists():
@@ -270,6 +289,15 @@ def test_what_belongs_to_others_is_put_beside_them(cursor: Any):
     cursor.execute(queries["put_watched_file"], {**_NAMED, **_WATCHED, "is_told": False})
     cursor.execute("SELECT uri, is_told FROM soundalike.watched_files")
     assert cursor.fetchall() == [("/a/one.wav", False)]
+
+    cursor.execute(queries["put_search"], VALUES["put_search"])
+    ((search,),) = cursor.fetchall()
+    # Also where no row has a verdict or a time.
+    mark = (search, _ID, "/a/one.wav", 0.0, 4.0, None, "ann", None)
+    execute_values(cursor, queries["put_search_marks"], [(0, *mark)])
+    cursor.execute(queries["put_search_acceptance"], {"search": search, "by": "", "label": "dog"})
+    cursor.execute("SELECT uri, is_right, accepted_label FROM soundalike.search_marks ORDER BY mark_id")
+    assert cursor.fetchall() == [("/a/one.wav", None, None), ("", None, "dog")]
 
 
 def test_windows_are_copied_in_binary(cursor: Any, collection: Collection):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soundalike.errors import SchemaMismatch, StoreError
+from soundalike.store import sql as statements
+from soundalike.store.normal_models import WatchedFile, WatchEvent
 from soundalike.store.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
 LONG_AGO = datetime(1000, 1, 1, tzinfo=UTC)
 
 
-def test_the_windows_lie_in_a_hypertable_exactly_where_timescaledb_is(
+def test_windows_and_events_lie_in_hypertables_exactly_where_timescaledb_is(
     collection: Collection, sql: Sql, database_server: DatabaseServer
 ):
     collection.add("/a/one.wav")
@@ -36,9 +40,9 @@ def test_the_windows_lie_in_a_hypertable_exactly_where_timescaledb_is(
         return
     found = sql(
         "SELECT hypertable_name, primary_dimension, compression_enabled "
-        "FROM timescaledb_information.hypertables WHERE hypertable_schema = 'soundalike'"
+        "FROM timescaledb_information.hypertables WHERE hypertable_schema = 'soundalike' ORDER BY 1"
     )
-    assert found == [("windows_1", "window_time", False)]
+    assert found == [("watch_events", "occurred_at", False), ("windows_1", "window_time", False)]
 
 
 def test_no_job_will_ever_compress_the_windows(
@@ -52,9 +56,50 @@ def test_no_job_will_ever_compress_the_windows(
     assert not sql(
         "SELECT proc_name FROM timescaledb_information.jobs WHERE hypertable_schema = 'soundalike'"
     )
-    interval = sql("SELECT time_interval FROM timescaledb_information.dimensions")
+    interval = sql(
+        "SELECT time_interval FROM timescaledb_information.dimensions "
+        "WHERE hypertable_name = 'windows_1'"
+    )
     # The cost of a vector search grows with the number of chunks.
     assert interval[0][0] >= timedelta(days=360)
+
+
+def test_events_move_into_a_hypertable_when_timescaledb_comes_later(
+    collection: Collection, sql: Sql, database_server: DatabaseServer, store: PostgresStore
+):
+    if not database_server.has_timescaledb:
+        pytest.skip("the server has no TimescaleDB")
+    store.save_normal_model("pump", b"", {}, version=None)
+    # As it is where the table was made by a server without TimescaleDB.
+    sql("DROP TABLE soundalike.watch_events")
+    (table,) = re.findall(
+        r"(CREATE TABLE soundalike\.watch_events .*?;\nCREATE INDEX .*?;)",
+        statements.schema(),
+        re.DOTALL,
+    )
+    sql(table)
+    known = [
+        WatchEvent(
+            str(uuid.uuid4()), "pump", WatchedFile(f"/{days}.wav", 1, 2), at, True, {"score": 2.0}
+        )
+        for days in (0, 40, 4000)
+        for at in [NOON - timedelta(days=days)]
+    ]
+    for event in known:
+        store.put_watch_event(event)
+    assert store.untold_events("pump") == known[::-1]
+    collection.add("/a/one.wav")
+
+    ((chunks,),) = sql(
+        "SELECT num_chunks FROM timescaledb_information.hypertables "
+        "WHERE hypertable_name = 'watch_events'"
+    )
+    assert chunks == 3
+    assert store.watch_events("pump") == known
+    assert store.untold_events("pump") == known[::-1]
+    assert store.watch_events("pump", since=NOON - timedelta(days=50)) == known[:2]
+    assert store.remove_normal_model("pump")
+    assert sql("SELECT count(*) FROM soundalike.watch_events") == [(0,)]
 
 
 def test_chunks_hold_the_windows_of_their_year(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import fields
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import pytest
 
 from soundalike.client.service import Service
 from soundalike.events.requests import EventsRequest
+from soundalike.maps.requests import MAP_FIELDS, MapRequest
 from soundalike.search.queries import Query
 from soundalike.search.requests import SearchRequest, TimelineRequest
 
@@ -49,3 +51,19 @@ def test_every_field_of_a_request_is_sent(request_of: Any, send: Callable[[Servi
     with pytest.raises(_Sent):
         send(cast("Service", client), request_of)
     assert {field.name for field in fields(request_of)} - _APART <= client.sent.keys()
+
+
+def test_every_field_of_a_map_is_sent_and_every_field_of_the_answer_returned():
+    sent: dict[str, Any] = {}
+
+    class Fake:
+        expected_form = staticmethod(nullcontext)
+
+        def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+            sent.update(body, path=path)
+            return dict.fromkeys((*MAP_FIELDS, "later"), 1)
+
+    request = MapRequest(min_cluster=7, normal="pump", refit=True)
+    answer = Service(cast(Any, Fake())).map(request)
+    assert sent == {**vars(request), "path": "/api/map"}
+    assert tuple(answer) == MAP_FIELDS

@@ -30,7 +30,9 @@ PAGES = {
     )
 }
 #: Pages on Soundalike's own commands; the others show options of other programs, too.
-TASKS = [name for name in PAGES if name == "README.md" or re.fullmatch(r"docs/[^/]+\.md", name)]
+TASKS = [
+    name for name in PAGES if name == "README.md" or re.fullmatch(r"docs/(recipes/)?[^/]+\.md", name)
+]
 COMMANDS = (
     *("demo", "index", "search", "events", "timeline", "status", "doctor", "delete", "reindex"),
     "collections",
@@ -39,6 +41,8 @@ COMMANDS = (
     "normal",
     "duplicates",
     "motifs",
+    "searches",
+    "map",
 )
 #: Options of other programs in the pages on tasks.
 OTHER_OPTIONS = {
@@ -52,7 +56,16 @@ OTHER_OPTIONS = {
         "--editable",
     ),  # docker, uv, pip
     *("--name", "--home-dir", "--shell", "--system", "--now", "--native"),  # useradd, systemctl, jina
-    *("--rows", "--requests", "--most-mb", "--warm-up", "--username", "--labelled"),  # benchmarks, psql
+    *(
+        "--rows",
+        "--requests",
+        "--most-mb",
+        "--warm-up",
+        "--username",
+        "--labelled",
+        "--rules",
+        "--healthy",
+    ),  # benchmarks, psql
     "--uses",  # jina
 }
 #: Endings of names of files, which look like codes.

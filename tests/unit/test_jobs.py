@@ -16,7 +16,14 @@ from executors.gateway.background.jobs import Jobs
 from executors.gateway.background.uploads import Kept
 from executors.gateway.metrics import Metrics
 from executors.messages.documents import Clip, Indexed
-from soundalike.errors import AudioTooLarge, JobNotFound, ParameterError, ServiceBusy, StoreUnavailable
+from soundalike.errors import (
+    AudioTooLarge,
+    JobNotFound,
+    JobWithoutResult,
+    ParameterError,
+    ServiceBusy,
+    StoreUnavailable,
+)
 
 
 def _job() -> Job:
@@ -265,3 +272,44 @@ def test_what_is_no_files_fault_fails_the_job_at_once(error: Exception):
     job, files = asyncio.run(_uploaded(flow, 20))
     assert (job.state, job.errors[0].code, files) == ("failed", error.code, [])  # type: ignore[attr-defined]
     assert flow.n_asked == 1
+
+
+def test_a_result_is_kept_until_there_are_ten_later_ones():
+    async def steps() -> None:
+        jobs = Jobs()
+
+        async def work(job: Job) -> None:
+            jobs.keep_result(job, {"groups": [job.id]})
+
+        made = [await jobs.start(Job(kind="duplicates", collection="c"), work) for _ in range(11)]
+        while not all(job.is_finished for job in made):
+            await asyncio.sleep(0.01)
+        assert jobs.result_of(made[1]) == {"groups": [made[1].id]}
+        with pytest.raises(JobWithoutResult, match="start the job again"):
+            jobs.result_of(made[0])
+        await jobs.close()
+
+    asyncio.run(steps())
+
+
+def test_a_cancelled_job_and_one_that_runs_have_no_result():
+    async def steps() -> None:
+        jobs = Jobs()
+
+        async def work(job: Job) -> None:
+            jobs.keep_result(job, {})
+            await asyncio.sleep(60)
+
+        job = await jobs.start(Job(kind="motifs", collection="c"), work)
+        while job.state != "running":
+            await asyncio.sleep(0.01)
+        with pytest.raises(JobWithoutResult, match="is running"):
+            jobs.result_of(job)
+        await jobs.cancel(job.id)
+        with pytest.raises(JobWithoutResult, match="is cancelled"):
+            jobs.result_of(job)
+        with pytest.raises(JobWithoutResult, match="indexes"):
+            jobs.result_of(Job(kind="folder", collection="c"))
+        await jobs.close()
+
+    asyncio.run(steps())

@@ -19,6 +19,42 @@ SIREN_ID = "f68f64a7-959e-dbd5-c956-4fe5a2ba2c00"
 SCRATCH = "scratch"
 #: Name of a model of what is normal in examples.
 MACHINE = "pump7"
+#: Name of a search in examples.
+SEARCH = "sirens"
+#: File of a search by a vector in examples.
+SEARCH_FILE = {
+    "format": "soundalike-search",
+    "version": 1,
+    "name": "vector",
+    "definition": {
+        "query": {
+            "kind": "vector",
+            "name": "",
+            "recording_id": None,
+            "windows": [[0.0, 0.0]],
+            "duration_s": 0.0,
+            "warnings": [],
+        },
+        "like": [],
+        "unlike": [],
+        "encoder": {
+            "encoder": "herons",
+            "fingerprint": "external",
+            "dimension": 2,
+            "window_s": 3.0,
+            "stride_s": 3.0,
+        },
+        "filters": {},
+        "exclude_self": False,
+        "top_k": 10,
+        "min_score": -1.0,
+        "max_false_alarms": None,
+        "group_by": "recording",
+    },
+    # The numbers 0.6 and 0.8.
+    "vectors": "mpkZP83MTD8=",
+    "marks": [],
+}
 #: Name of a speaker in examples.
 SPEAKER = "Ann Example"
 

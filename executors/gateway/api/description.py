@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute
 
-from executors.gateway.api import models, routes_normal, routes_speakers
+from executors.gateway.api import models, routes_normal, routes_searches, routes_speakers
 from executors.gateway.api.described import schema_of, upload_form_of
 from executors.gateway.api.description_jina import with_examples
 from executors.gateway.api.description_schemas import renamed, tidy_schemas, without_null
@@ -32,6 +32,8 @@ _TAGS = {
     "library": "List, count and delete recordings",
     "indexing": "Upload or index recordings, and watch the job",
     "playback": "Play recordings and draw them",
+    "searches": "Keep searches under names, with the decisions on what they find",
+    "map": "Show a collection as a map",
     "normal": "Learn what sounds normal, and find what does not",
     "speakers": "Enrol, identify and verify speakers",
     "service": "Health, metrics and the web page",
@@ -118,6 +120,7 @@ def _own_schemas() -> Dict[str, Any]:
         "Body_score_normal_upload": upload_form_of(
             routes_normal.ScoreNormalRequest, _OTHER_SOURCES, "A recording to score, which is not kept."
         ),
+        "SaveSearchRequest": schema_of(routes_searches.SaveSearchRequest),
         "EnrolRequest": schema_of(enrolment),
         "VoiceRequest": schema_of(voice),
         "Body_enrol_speaker_upload": upload_form_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict
 
 from fastapi import FastAPI
@@ -13,6 +14,8 @@ from executors.gateway.api.described import (
     MACHINE,
     RAIN,
     SCRATCH,
+    SEARCH,
+    SEARCH_FILE,
     SIREN,
     SIREN_ID,
     SPEAKER,
@@ -20,6 +23,7 @@ from executors.gateway.api.described import (
 )
 
 _QUERY = [{"uri": SIREN}]
+_SEARCH = {"name": SEARCH}
 _VECTORS = {"uri": "heron.wav", "vectors": [[0.6, 0.8]], "bounds": [[0.0, 3.0]]}
 #: Summary of each endpoint, and an example of a request.
 _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
@@ -35,6 +39,8 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
         "Check sound for a query",
         {"data": [{"uri": SIREN, "end_s": 10.0}], "parameters": {"query_uri": SIREN}},
     ),
+    "duplicates": ("List candidates of copies", {"data": [{"recording_id": SIREN_ID}]}),
+    "motifs": ("List parts that stand out", {"data": [{"recording_id": SIREN_ID}]}),
     "recordings": ("List or look up recordings", {"data": [{"recording_id": SIREN_ID}]}),
     "labels": ("List labels", {"data": []}),
     "folders": ("List folders", {"data": []}),
@@ -54,6 +60,7 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "verify": ("Verify a speaker", {"data": _QUERY, "parameters": {"speaker": SPEAKER}}),
     "speakers": ("List speakers", {"data": []}),
     "utterances": ("List a speaker's recordings", {"data": [], "parameters": {"speaker": SPEAKER}}),
+    "map": ("Draw the map of a collection", {"data": [], "parameters": {"method": "pca"}}),
     "normal_models": ("List models of what is normal", {"data": []}),
     "normal_learn": (
         "Learn what is normal",
@@ -62,6 +69,26 @@ _ENDPOINTS: Dict[str, tuple[str, Dict[str, Any]]] = {
     "normal_score": ("Score recordings", {"data": _QUERY, "parameters": {"name": MACHINE}}),
     "normal_events": ("List watched recordings", {"data": [], "parameters": {"name": MACHINE}}),
     "normal_remove": ("Remove a model of what is normal", {"data": [], "parameters": {"name": MACHINE}}),
+    "searches": ("List named searches", {"data": []}),
+    "search_save": ("Save a search", {"data": _QUERY, "parameters": {**_SEARCH, "replace": True}}),
+    "search_run": ("Run a named search", {"data": [], "parameters": _SEARCH}),
+    "search_mark": (
+        "Mark what a named search has found",
+        {"data": [], "parameters": {**_SEARCH, "uri": SIREN, "verdict": "right"}},
+    ),
+    "search_undo": ("Take back the latest mark of a search", {"data": [], "parameters": _SEARCH}),
+    "search_accept": (
+        "Annotate what is right",
+        {"data": [], "parameters": {**_SEARCH, "label": SCRATCH}},
+    ),
+    "search_review": ("List hits to review", {"data": [], "parameters": _SEARCH}),
+    "search_estimate": ("Get the precision of a search", {"data": [], "parameters": _SEARCH}),
+    "search_export": ("Export a named search", {"data": [], "parameters": _SEARCH}),
+    "search_import": (
+        "Import named searches",
+        {"data": [{"content": json.dumps(SEARCH_FILE)}], "parameters": {"replace": True}},
+    ),
+    "search_remove": ("Remove a named search", {"data": [], "parameters": _SEARCH}),
     "remove_speaker": ("Remove a speaker", {"data": [], "parameters": {"speaker": SPEAKER}}),
 }
 _FAILURES = (*BODY, 401, 403, 409, 422, 429, 500, 503, 507)

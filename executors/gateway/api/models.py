@@ -248,6 +248,7 @@ class EventsRequest(Narrowing):
     gap_s: float = pydantic_field(CoreEventsRequest, "gap_s", is_limited=True)
     min_duration_s: float = pydantic_field(CoreEventsRequest, "min_duration_s", is_limited=True)
     reread_s: float = pydantic_field(CoreEventsRequest, "reread_s", is_limited=True)
+    max_false_alarms: Optional[float] = pydantic_field(CoreEventsRequest, "max_false_alarms")
 
     def request(self, default_zone: str) -> CoreEventsRequest:
         """Return the core's request; its query is left out, because the Flow reads it.
@@ -280,6 +281,7 @@ class EventsRequest(Narrowing):
             min_duration_s=self.min_duration_s,
             reread_s=self.reread_s,
             collection=self.collection,
+            max_false_alarms=self.max_false_alarms,
         )
 
 
@@ -294,7 +296,15 @@ class Event(BaseModel):
     query_end_s: Optional[float] = Field(description="seconds; null for a vector, a text or a label")
     score: float
     false_alarm_rate: Optional[float] = Field(
-        description="expected events of this score in an hour of other sound; null: unknown"
+        description="probability that an unrelated recording, as long as this one, has an event that "
+        "scores as high; null: unknown"
+    )
+    strength: str = Field(description="strong, likely, weak, chance or unknown: the rate as a word")
+    false_alarms_per_hour: Optional[float] = Field(
+        description="expected number of such events in an hour of unrelated sound; null: unknown"
+    )
+    is_reread: bool = Field(
+        description="whether the sound was read again; scores of stored vectors have another scale"
     )
     occurred_at: Optional[str] = Field(description="ISO-8601; null: unknown")
     label: Optional[str]
@@ -314,6 +324,9 @@ class EventsAnswer(BaseModel):
     duration_s: float = Field(description="of the query")
     encoder: Optional[str]
     events: List[Event]
+    good_match: Optional[bool] = Field(
+        description="with `max_false_alarms`: whether there are events; null without"
+    )
     is_complete: bool = Field(description="false: there are more events than `limit`")
     heard_again_s: float = Field(description="seconds of sound that were read again")
     warnings: List[str]
@@ -329,6 +342,13 @@ class Answer(BaseModel):
     matches: List[Match]  # type: ignore[valid-type]
     good_match: Optional[bool]
     warnings: List[str]
+
+
+class AnswerAgain(Answer):
+    """Matches of a named search, best first."""
+
+    max_false_alarms: Optional[float] = Field(description="the limit of this run")
+    time_zone: str = Field(description="zone of the times in the answer")
 
 
 class TimelineAnswer(BaseModel):

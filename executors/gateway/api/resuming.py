@@ -10,8 +10,10 @@ from starlette.exceptions import HTTPException
 
 from executors.gateway.api.context import Context
 from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing, find_folder
+from executors.gateway.api.repeats_jobs import DuplicatesSearch, MotifsSearch
 from executors.gateway.background.job import Job
 from soundalike.errors import AudioNotFound, SoundalikeError
+from soundalike.repeats.requests import DuplicatesRequest, MotifsRequest
 
 #: Between two attempts to reach the database.
 _RETRY_S = 2.0
@@ -27,6 +29,12 @@ def resume_jobs(context: Context) -> None:
         job = record.job
         if job.kind == "folder":
             context.jobs.resume(job, partial(_sync_folder, context, record.request))
+        elif job.kind == "duplicates":
+            duplicates = DuplicatesRequest(**record.request)
+            context.jobs.resume(job, partial(_compare, DuplicatesSearch(context, duplicates)))
+        elif job.kind == "motifs":
+            motifs = MotifsRequest(**record.request)
+            context.jobs.resume(job, partial(_compare, MotifsSearch(context, motifs)))
         else:
             work = UploadIndexing.of(context, record.request)
             job.total = len(work.files)
@@ -44,6 +52,11 @@ async def _index_uploads(work: UploadIndexing, job: Job) -> None:
     await _until_reachable(work.context, job)
     if not any(kept.path.is_file() for kept in work.files):
         raise AudioNotFound("the uploaded files are gone from the service's disk; upload them again")
+    await work.run(job)
+
+
+async def _compare(work: DuplicatesSearch | MotifsSearch, job: Job) -> None:
+    await _until_reachable(work.context, job)
     await work.run(job)
 
 

@@ -67,6 +67,7 @@ async def answer_events(context: Context, reading: Reading) -> models.EventsAnsw
         duration_s=found["duration_s"],
         encoder=found["encoder"],
         events=[models.Event(**{k: v for k, v in row.items() if k != "query"}) for row in rows],
+        good_match=None if asked.max_false_alarms is None else bool(rows),
         is_complete=answer.is_complete,
         heard_again_s=round(answer.heard_again_s, 3),
         warnings=found["warnings"],

@@ -30,7 +30,8 @@ router = APIRouter(
 )
 _TOY_FOLDER = {"folder": str(Path(SIREN).parent)}
 _FOLLOWING = ("get_job", "watch_job", "list_job_files", "cancel_job")
-_ACCEPTED: Dict[int | str, Dict[str, Any]] = {
+#: The answer that describes a job's beginning.
+ACCEPTED: Dict[int | str, Dict[str, Any]] = {
     202: {
         "description": "The job was accepted",
         "headers": {"Location": {"description": "path of the job", "schema": {"type": "string"}}},
@@ -93,7 +94,7 @@ GivenJob = Annotated[Job, Depends(_job)]
 @router.post(
     "/api/recordings",
     status_code=202,
-    responses={**_ACCEPTED, **problems(*BODY, 409, 507)},
+    responses={**ACCEPTED, **problems(*BODY, 409, 507)},
     response_description="The job was accepted",
     summary="Upload recordings",
 )
@@ -128,13 +129,13 @@ async def upload_recordings(
     except BaseException:
         await work.let_go()
         raise
-    return _accepted(job, request, response)
+    return accepted(job, request, response)
 
 
 @router.post(
     "/api/jobs",
     status_code=202,
-    responses={**_ACCEPTED, **problems(*BODY, 404, 409, 507)},
+    responses={**ACCEPTED, **problems(*BODY, 404, 409, 507)},
     response_description="The job was accepted",
     summary="Index a folder",
 )
@@ -150,7 +151,7 @@ async def index_folder(
     work = FolderSync(context, folder, wanted.label, wanted.prune, wanted.metadata)
     job = Job(kind="folder", folder=str(folder), collection=wanted.collection)
     await context.jobs.start(job, work.run, request=work.request())
-    return _accepted(job, request, response)
+    return accepted(job, request, response)
 
 
 @router.get("/api/jobs", responses=problems(), summary="List jobs")
@@ -193,6 +194,7 @@ async def cancel_job(context: GivenContext, job_id: JobId) -> Job:
     return await context.jobs.cancel(job_id)
 
 
-def _accepted(job: Job, request: Request, response: Response) -> Job:
+def accepted(job: Job, request: Request, response: Response) -> Job:
+    """Name a job in the answer's header, and return it."""
     response.headers["Location"] = at_root(request, f"/api/jobs/{job.id}")
     return job

@@ -33,6 +33,7 @@ from executors.gateway.problems import document_failed
 from executors.messages.documents import Clip
 from executors.messages.listings import StoredDoc
 from executors.messages.normal import (
+    LearnedDoc,
     NormalModelDoc,
     NormalScoreDoc,
     RegionDoc,
@@ -51,7 +52,15 @@ router = APIRouter(
 )
 _UPLOAD_FAILURES = problems(*BODY, 404, 409, 415, 507)
 
-NormalModel = fields_of(NormalModelDoc, "NormalModel")
+LearnedRecording = fields_of(LearnedDoc, "LearnedRecording")
+NormalModel = fields_of(
+    NormalModelDoc,
+    "NormalModel",
+    learned_recordings=(
+        List[LearnedRecording],  # type: ignore[valid-type]
+        Field(description="the normal recordings, where one model is asked for"),
+    ),
+)
 UnusualRegion = fields_of(RegionDoc, "UnusualRegion")
 NormalScore = fields_of(
     NormalScoreDoc,
@@ -82,6 +91,9 @@ class LearnNormalRequest(StrictModel):
 
     collection: str = Field(default=DEFAULT_COLLECTION, description="name of the collection")
     labels: List[str] = pydantic_field(Narrowing, "labels", default=[])
+    tags: Dict[str, Any] = pydantic_field(Narrowing, "tags")
+    where: List[str] = pydantic_field(Narrowing, "where")
+    uri_prefix: Optional[str] = pydantic_field(Narrowing, "uri_prefix", default=None)
     under: Optional[str] = pydantic_field(Narrowing, "under", default=None)
     method: Optional[str] = pydantic_field(LearnRequest, "method")
     false_alarm_rate: Optional[float] = pydantic_field(LearnRequest, "false_alarm_rate")
@@ -127,7 +139,7 @@ async def learn_normal(
     context: GivenContext, name: ModelName, request: LearnNormalRequest
 ) -> Dict[str, Any]:
     """Add recordings of a collection to a model, which is made if missing; nothing is decoded."""
-    given = {key: value for key, value in request if value not in (None, [], False)}
+    given = {key: value for key, value in request if value not in (None, [], {}, False)}
     (found,) = await context.flow.ask("/normal_learn", [], NormalModelDoc, {"name": name, **given})
     return _plain(found)
 

@@ -136,9 +136,15 @@ def finished(found: Any, clip: Clip, name: Optional[str]) -> dict[str, Any]:
 
 def hide_upload(found: Any, path: str, name: str) -> None:
     """Name an upload in the messages of an answer as its client does, not by its path here."""
-    hide = (repr(path), repr(name)), (path, name), (Path(path).name, name)
-    found.error = found.error and _replaced(found.error, hide)
-    found.warnings = [_replaced(text, hide) for text in found.warnings]
+    found.error = found.error and named_as_sent(found.error, path, name)
+    found.warnings = [named_as_sent(text, path, name) for text in found.warnings]
+
+
+def named_as_sent(text: str, path: str, name: str) -> str:
+    """Return a message in which an upload has the name that its client gave it."""
+    for old, new in ((repr(path), repr(name)), (path, name), (Path(path).name, name)):
+        text = text.replace(old, new)
+    return text
 
 
 def _plain(doc: BaseDoc) -> dict[str, Any]:
@@ -150,9 +156,3 @@ def _plain(doc: BaseDoc) -> dict[str, Any]:
         name: [_plain(part) for part in value] if isinstance(value, DocList) else value
         for name, value in doc
     }
-
-
-def _replaced(text: str, pairs: tuple[tuple[str, str], ...]) -> str:
-    for old, new in pairs:
-        text = text.replace(old, new)
-    return text

@@ -16,6 +16,7 @@ from executors.gateway.api.context import GivenContext
 from executors.gateway.api.described import named_after_function, only_problems
 from executors.gateway.metrics import CONTENT_TYPE
 from soundalike.errors import ServiceError
+from soundalike.maps.requests import WEB as MAP_FILES
 
 STATIC = Path(__file__).parents[1] / "static"
 #: Browsers ask each time whether a file is still the same, so that an update shows at once.
@@ -37,10 +38,13 @@ class _Static(StaticFiles):
 
 
 _FILES = _Static(directory=STATIC)
+#: The map's drawing code, which the map as a file has too.
+_MAP_FILES = _Static(directory=MAP_FILES)
 
 
 def serve_page(app: FastAPI) -> None:
     """Serve the page and its files."""
+    app.mount("/static/map", _MAP_FILES, name="map")
     app.mount("/static", _FILES, name="static")
 
 

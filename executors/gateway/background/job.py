@@ -52,11 +52,15 @@ class LeftOut(BaseModel):
     reason: str
 
 
+#: Jobs with a result.
+REPEATS = ("duplicates", "motifs")
+
+
 class Job(BaseModel):
-    """A job that indexes files. `total` is null until they have been counted."""
+    """A job that indexes files, or compares recordings. `total` is null until they have been counted."""
 
     id: str = Field(default_factory=lambda: uuid4().hex)
-    kind: Literal["folder", "upload"]
+    kind: Literal["folder", "upload", "duplicates", "motifs"]
     state: Literal["waiting", "running", "done", "failed", "cancelled"] = "waiting"
     folder: Optional[str] = None
     collection: str

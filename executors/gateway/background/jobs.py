@@ -11,12 +11,13 @@ from typing import Any, Dict, List, Set
 
 from starlette.exceptions import HTTPException
 
-from executors.gateway.background.job import Job, JobFile
+from executors.gateway.background.job import REPEATS, Job, JobFile
 from executors.gateway.background.journal import Journal, Record
 from executors.gateway.problems import detail_of, problem_of
 from soundalike.errors import (
     JobInterrupted,
     JobNotFound,
+    JobWithoutResult,
     ServiceBusy,
     ServiceError,
     SoundalikeError,
@@ -25,6 +26,8 @@ from soundalike.errors import (
 
 #: Finished jobs that are kept, and jobs that may wait.
 _KEPT, _WAITING = 100, 20
+#: Results that are kept, in memory: they may be large.
+_RESULTS = 10
 #: After so many kills of the service while it was running, a job fails: it may be the cause.
 _MOST_INTERRUPTIONS = 3
 #: Seconds that a request to cancel waits for the job to count the files it has sent.
@@ -66,6 +69,7 @@ class Jobs:
         self._tasks: Dict[str, asyncio.Task[None]] = {}
         # Apart from the jobs, which are sent whole whenever something has changed.
         self._files: Dict[str, List[JobFile]] = {}
+        self._results: Dict[str, Any] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Condition()
         self._cancelling: Set[str] = set()
@@ -145,6 +149,32 @@ class Jobs:
     def files_of(self, job: Job) -> List[JobFile]:
         """Return the results of a job's files, in their order."""
         return list(self._files.get(job.id, []))
+
+    def keep_result(self, job: Job, result: Any) -> None:
+        """Keep the result of a job, and forget the oldest ones."""
+        self._results[job.id] = result
+        for old in list(self._results)[:-_RESULTS]:
+            del self._results[old]
+
+    def result_of(self, job: Job) -> Any:
+        """Return the result of a job that has ended.
+
+        Raises
+        ------
+        JobWithoutResult
+            It has none.
+        """
+        if job.state == "done" and job.id in self._results:
+            return self._results[job.id]
+        if job.kind not in REPEATS:
+            reason = "a job that indexes has no result; see its files"
+        elif job.state == "done":
+            reason = f"the last {_RESULTS} results are kept until the service stops; start the job again"
+        elif job.is_finished:
+            reason = f"the job is {job.state} and has no result"
+        else:
+            reason = f"the job is {job.state}; wait until it is done"
+        raise JobWithoutResult(reason)
 
     def newest_first(self) -> List[Job]:
         """Return all jobs that are known."""

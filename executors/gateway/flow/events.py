@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional
 
 import numpy as np
+from fastapi import HTTPException
 
 from executors.gateway.flow.client import FlowClient
 from executors.messages.documents import Clip
@@ -18,10 +20,15 @@ from executors.messages.events import (
     to_screened,
 )
 from executors.messages.queries import excerpt_of
+from soundalike.errors import ServiceError
 from soundalike.events.assembling import events_of, in_order, merged
 from soundalike.events.parts import Found, Screened
+from soundalike.events.rates import EventRates
 from soundalike.events.requests import MAX_EVENTS, EventsRequest
 from soundalike.events.types import Event
+from soundalike.scores.event_model import models_from_json
+
+_log = logging.getLogger(__name__)
 
 #: Seconds of sound in one request to the segmenter.
 _TOGETHER_S = 300.0
@@ -73,17 +80,39 @@ async def find_events(
         return Events(found, [])
     screened = [to_screened(doc) for doc in found.recordings]
     heard_s = 0.0
+    rates = EventRates.from_json(found.rates)
     if reread_s > 0:
+        rates = await _with_sound(flow, found, rates, request.collection)
         heard_s = await _listen(flow, clip, found, screened, request)
     has_time = found.duration_s > 0 and clip.like_label is None
-    events = list(in_order(_events(screened, request, has_time), request.order, limit))
+    events = list(in_order(_events(screened, request, rates, has_time), request.order, limit))
     is_complete = limit is None or len(events) < limit
     return Events(found, events[: request.limit], is_complete, heard_s)
 
 
-def _events(screened: Sequence[Screened], request: EventsRequest, has_time: bool) -> Iterator[Event]:
+def _events(
+    screened: Sequence[Screened], request: EventsRequest, rates: EventRates, has_time: bool
+) -> Iterator[Event]:
     for each in screened:
-        yield from events_of(each.recording, each.found, request, has_time=has_time)
+        yield from events_of(
+            each.recording, each.found, request, has_time=has_time, false_alarms=rates.of
+        )
+
+
+async def _with_sound(
+    flow: FlowClient, query: EventsFound, rates: EventRates, collection: str
+) -> EventRates:
+    """Return rates that also know events in sound; unrelated recordings are compared if need be."""
+    if not query.unrelated:
+        return rates
+    parameters = {"model_of": collection, "collection_size": query.collection_size}
+    try:
+        answers = await flow.ask("/listen", list(query.unrelated), ListenedDoc, parameters)
+    except (HTTPException, ServiceError) as exc:
+        # The events are known all the same.
+        _log.warning("unrelated recordings were not compared: %s", exc)
+        return rates
+    return replace(rates, models={**rates.models, **models_from_json({"reread": answers[0].model})})
 
 
 async def _listen(
@@ -110,7 +139,7 @@ async def _listen(
     ]
     answers: Dict[int, List[Optional[List[Found]]]] = {}
     heard_s = 0.0
-    for some in _batches(parts):
+    for some in in_batches(parts):
         for part, answer in zip(
             some, await flow.ask("/listen", some, ListenedDoc, parameters), strict=True
         ):
@@ -124,7 +153,7 @@ async def _listen(
     return heard_s
 
 
-def _batches(parts: Sequence[ListenClip]) -> Iterator[List[ListenClip]]:
+def in_batches(parts: Sequence[ListenClip]) -> Iterator[List[ListenClip]]:
     """Yield parts that are read together, so that memory is bounded."""
     some: List[ListenClip] = []
     total_s = 0.0

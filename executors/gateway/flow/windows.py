@@ -18,7 +18,7 @@ from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ModelMismatch
 
 #: Where audio is cut.
-_ENDPOINTS = frozenset({"/index", "/search", "/timeline", "/events"})
+_ENDPOINTS = frozenset({"/index", "/search", "/timeline", "/events", "/search_save"})
 #: Older values are renewed in the background while requests use them.
 _FRESH_S = 2.0
 

@@ -19,6 +19,8 @@ from soundalike.audio.files import find_files, looks_like_audio
 from soundalike.errors import AudioNotFound
 from soundalike.store.normal_models import WatchedFile
 
+#: Renamed files that are remembered until they are complete.
+_MOST_RENAMED = 10_000
 _log = logging.getLogger(__name__)
 
 
@@ -34,6 +36,11 @@ class WatchedFolder:
         Seconds between two listings of the whole folder.
     clock : callable
         Returns seconds that only grow.
+
+    Attributes
+    ----------
+    unreadable : set of str
+        Paths that may not be read; they are looked at again when the folder is listed.
     """
 
     def __init__(
@@ -48,7 +55,10 @@ class WatchedFolder:
         self._settle_s, self._rescan_s, self._clock = settle_s, rescan_s, clock
         self._seen: dict[str, tuple[WatchedFile, float]] = {}
         self._returned: dict[str, WatchedFile] = {}
-        self._named: queue.SimpleQueue[str] = queue.SimpleQueue()
+        #: Paths to look at, and the earlier path of a file that was renamed.
+        self._named: queue.SimpleQueue[tuple[str, str | None]] = queue.SimpleQueue()
+        self._former: dict[str, str] = {}
+        self.unreadable: set[str] = set()
         self._listed_at = -rescan_s
         self._observer: Any = None
         self._identity: tuple[int, int] | None = None
@@ -72,7 +82,10 @@ class WatchedFolder:
             self._list()
             self._listed_at = now
         while not self._named.empty():
-            self._note(self._named.get_nowait(), now)
+            uri, former = self._named.get_nowait()
+            if former is not None:
+                self._rename(former, uri)
+            self._note(uri, now)
         for uri in list(self._seen):
             self._note(uri, now)
         done = [file for file, since in self._seen.values() if now - since >= self._settle_s]
@@ -80,6 +93,11 @@ class WatchedFolder:
             del self._seen[file.uri]
             self._returned[file.uri] = file
         return sorted(done, key=lambda file: (file.mtime_ns, file.uri))
+
+    def former(self, file: WatchedFile) -> WatchedFile | None:
+        """Return a file as it was before it was renamed; None if no renaming is known."""
+        uri = self._former.get(file.uri)
+        return None if uri is None else WatchedFile(uri, file.size_bytes, file.mtime_ns)
 
     def put_back(self, files: Sequence[WatchedFile]) -> None:
         """Let files be returned again that could not be scored, as when the database was away."""
@@ -129,7 +147,8 @@ class WatchedFolder:
                     "closed",
                 ):
                     return
-                named.put(os.fsdecode(event.dest_path or event.src_path))
+                source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
+                named.put((target, source) if target else (source, None))
 
         observer = Observer()
         try:
@@ -148,21 +167,38 @@ class WatchedFolder:
 
     def _list(self) -> None:
         for path in find_files([str(self.folder)]).files:
-            self._named.put(str(path))
+            self._named.put((str(path), None))
 
     def _note(self, uri: str, now: float) -> None:
         path = Path(os.path.abspath(uri))
         is_hidden = any(part.startswith(".") for part in path.relative_to(self.folder).parts)
         file = None if is_hidden or not looks_like_audio(path) else _file_at(path)
         if file is None:
-            self._seen.pop(uri, None)
-            self._returned.pop(uri, None)
+            self._forget(uri)
             return
+        if not os.access(path, os.R_OK):
+            if uri not in self.unreadable:
+                _log.warning("%s may not be read; it is looked at again every %g s", uri, self._rescan_s)
+            self._forget(uri)
+            self.unreadable.add(uri)
+            return
+        self.unreadable.discard(uri)
         if self._returned.get(file.uri) == file:
             return
         known = self._seen.get(file.uri)
         if known is None or known[0] != file:
             self._seen[file.uri] = file, now
+
+    def _rename(self, before: str, after: str) -> None:
+        """Note the first name of a file that was renamed, perhaps several times."""
+        self._former[after] = self._former.pop(before, before)
+        if len(self._former) > _MOST_RENAMED:
+            del self._former[next(iter(self._former))]
+
+    def _forget(self, uri: str) -> None:
+        self._seen.pop(uri, None)
+        self._returned.pop(uri, None)
+        self.unreadable.discard(uri)
 
 
 def _file_at(path: Path) -> WatchedFile | None:

@@ -85,7 +85,8 @@ class Watcher:
                 self.step()
             except (AudioNotFound, StoreUnavailable) as exc:
                 _log.warning("%s; trying again in %g s", exc, pause_s)
-                self._metrics.note_folder(is_there=not isinstance(exc, AudioNotFound))
+                is_there = not isinstance(exc, AudioNotFound)
+                self._metrics.note_folder(is_there=is_there, n_waiting=self._folder.n_waiting)
                 self._stopped.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
@@ -117,7 +118,7 @@ class Watcher:
         found: list[WatchEvent] = []
         try:
             known = self._store.watched(self._name, files) if files else set()
-            files = [file for file in files if file not in known]
+            files = [file for file in files if file not in known and not self._was_renamed(file)]
             while files and not self._stopped.is_set():
                 found += self._score(files[:_BATCH])
                 files = files[_BATCH:]
@@ -127,6 +128,11 @@ class Watcher:
             self._folder.put_back(files)
         self._metrics.note_folder(is_there=True, n_waiting=self._folder.n_waiting)
         return found
+
+    def _was_renamed(self, file: WatchedFile) -> bool:
+        """Return whether a file was scored under another name; its new one is noted."""
+        former = self._folder.former(file)
+        return former is not None and self._store.rename_watched(self._name, former, file.uri)
 
     def _score(self, files: Sequence[WatchedFile]) -> list[WatchEvent]:
         model = self._current_model()

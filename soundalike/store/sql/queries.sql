@@ -81,6 +81,16 @@ FROM soundalike.recordings WHERE collection_id = %(collection)s;
 SELECT create_hypertable('soundalike.windows_{collection}', by_range('window_time', INTERVAL '10 years'),
                          create_default_indexes => false);
 
+-- name: events_to_hypertable
+-- Makes a hypertable of the watched events, also where TimescaleDB came to the server after the table. A
+-- role that does not own the table leaves it as it is.
+SELECT create_hypertable('soundalike.watch_events', by_range('occurred_at', INTERVAL '1 month'),
+                         create_default_indexes => false, migrate_data => true)
+WHERE NOT EXISTS (
+    SELECT FROM timescaledb_information.hypertables
+    WHERE hypertable_schema = 'soundalike' AND hypertable_name = 'watch_events'
+) AND (SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'soundalike.watch_events'::regclass);
+
 -- name: create_time_index
 -- Stores the range of times of every 32 pages. Recordings are usually indexed in chronological order, so a
 -- narrow time filter reads few pages.
@@ -217,8 +227,8 @@ CROSS JOIN LATERAL (
     WHERE f.collection_id = r.collection_id AND f.recording_id = r.recording_id {narrowed}
 ) AS f
 WHERE r.collection_id = %(collection)s AND r.n_searchable > 0 AND f.uri IS NOT NULL
-  AND (%(recording)s IS NULL OR r.recording_id = %(recording)s::uuid)
-  AND (%(excluded)s IS NULL OR r.recording_id <> %(excluded)s::uuid)
+  AND (%(recordings)s::uuid[] IS NULL OR r.recording_id = ANY (%(recordings)s::uuid[]))
+  AND r.recording_id <> ALL (%(excluded)s::uuid[])
 ORDER BY r.recorded_at NULLS LAST, f.uri;
 
 -- name: searchable_windows
@@ -416,7 +426,7 @@ AND EXISTS (
 )
 
 -- name: filter_excluded
-AND w.recording_id <> %(excluded)s::uuid
+AND w.recording_id <> ALL (%(excluded)s::uuid[])
 
 -- name: filter_since
 -- A comparison of the plain column with a constant, which lets TimescaleDB exclude chunks.
@@ -596,7 +606,13 @@ SELECT model FROM soundalike.null_models WHERE collection_id = %(collection)s;
 INSERT INTO soundalike.null_models (collection_id, made_at, model)
 SELECT collection_id, %(made_at)s, %(model)s FROM soundalike.collections
 WHERE collection_id = %(collection)s FOR KEY SHARE
-ON CONFLICT (collection_id) DO UPDATE SET made_at = excluded.made_at, model = excluded.model;
+ON CONFLICT (collection_id) DO UPDATE SET made_at = excluded.made_at, model = excluded.model, events = '{}';
+
+-- name: load_event_models
+SELECT events FROM soundalike.null_models WHERE collection_id = %(collection)s;
+
+-- name: save_event_models
+UPDATE soundalike.null_models SET events = events || %(events)s WHERE collection_id = %(collection)s;
 
 -- name: count_recordings
 SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(collection)s;
@@ -777,6 +793,14 @@ VALUES (%(event_id)s, %(name)s, %(uri)s, %(size_bytes)s, %(mtime_ns)s, %(occurre
 SELECT uri, size_bytes, mtime_ns FROM soundalike.watched_files
 WHERE name = %(name)s AND uri = ANY (%(uris)s);
 
+-- name: rename_watched_file
+UPDATE soundalike.watched_files AS w SET uri = %(new_uri)s
+WHERE name = %(name)s AND uri = %(uri)s AND size_bytes = %(size_bytes)s AND mtime_ns = %(mtime_ns)s
+  AND NOT EXISTS (
+    SELECT FROM soundalike.watched_files
+    WHERE name = w.name AND uri = %(new_uri)s AND size_bytes = w.size_bytes AND mtime_ns = w.mtime_ns
+  );
+
 -- name: list_watch_events
 SELECT event_id::text, name, uri, size_bytes, mtime_ns, occurred_at, is_anomalous, details
 FROM soundalike.watch_events
@@ -791,3 +815,78 @@ WHERE w.name = %(name)s AND NOT w.is_told ORDER BY e.occurred_at, e.event_id;
 
 -- name: mark_told
 UPDATE soundalike.watched_files SET is_told = true WHERE event_id = %(event_id)s;
+
+-- name: list_searches
+-- Without vectors.
+SELECT s.name, s.version, s.definition, s.created_at, s.updated_at
+FROM soundalike.searches AS s
+WHERE s.collection_id = %(collection)s ORDER BY s.name;
+
+-- name: find_search
+SELECT name, version, definition, created_at, updated_at, vectors
+FROM soundalike.searches WHERE collection_id = %(collection)s AND name = %(name)s;
+
+-- name: put_search
+-- With replace, an existing search keeps its marks.
+INSERT INTO soundalike.searches AS s (collection_id, name, definition, vectors)
+VALUES (%(collection)s, %(name)s, %(definition)s::jsonb, %(vectors)s)
+ON CONFLICT (collection_id, name) DO UPDATE
+SET version = s.version + 1, definition = excluded.definition, vectors = excluded.vectors, updated_at = now()
+WHERE %(replace)s
+RETURNING search_id;
+
+-- name: remove_search
+DELETE FROM soundalike.searches WHERE collection_id = %(collection)s AND name = %(name)s;
+
+-- name: lock_search
+-- One change of the marks of a search at a time, so that the latest one is certain.
+SELECT search_id FROM soundalike.searches
+WHERE collection_id = %(collection)s AND name = %(name)s FOR UPDATE;
+
+-- name: put_search_marks
+INSERT INTO soundalike.search_marks (search_id, recording_id, uri, start_s, end_s, is_right, marked_by, marked_at)
+SELECT v.search_id, v.recording_id::uuid, v.uri, v.start_s, v.end_s, v.is_right::boolean, v.marked_by,
+       coalesce(v.marked_at::timestamptz, clock_timestamp())
+FROM (VALUES %s) AS v (number, search_id, recording_id, uri, start_s, end_s, is_right, marked_by, marked_at)
+ORDER BY v.number;
+
+-- name: put_search_acceptance
+-- Its time is that of the annotations of the same transaction.
+INSERT INTO soundalike.search_marks (search_id, uri, start_s, end_s, marked_by, marked_at, accepted_label)
+VALUES (%(search)s, '', 0, 0, %(by)s, now(), %(label)s);
+
+-- name: list_search_marks
+-- Of equal places the latest row, if it is a mark; in the order of marking.
+SELECT recording_id::text, uri, start_s, end_s, is_right, marked_by, marked_at
+FROM (
+    SELECT DISTINCT ON (m.recording_id, m.start_s, m.end_s) m.*
+    FROM soundalike.search_marks AS m
+    JOIN soundalike.searches AS s USING (search_id)
+    WHERE s.collection_id = %(collection)s AND s.name = %(name)s AND m.recording_id IS NOT NULL
+    ORDER BY m.recording_id, m.start_s, m.end_s, m.mark_id DESC
+) AS latest
+WHERE is_right IS NOT NULL ORDER BY mark_id;
+
+-- name: undo_search_mark
+DELETE FROM soundalike.search_marks WHERE mark_id = (
+    SELECT max(mark_id) FROM soundalike.search_marks WHERE search_id = %(search)s
+)
+RETURNING recording_id::text, uri, start_s, end_s, is_right, marked_by, marked_at, accepted_label;
+
+-- name: delete_accepted
+DELETE FROM soundalike.annotations
+WHERE collection_id = %(collection)s AND label = %(label)s AND source = %(source)s AND created_at = %(at)s;
+
+-- name: keep_searches
+-- Moves named searches to a collection's successor.
+UPDATE soundalike.searches SET collection_id = %(other)s WHERE collection_id = %(collection)s;
+
+-- name: find_map_layout
+SELECT layout FROM soundalike.map_layouts WHERE collection_id = %(collection)s AND name = %(name)s;
+
+-- name: put_map_layout
+-- Nothing happens if the collection was deleted meanwhile.
+INSERT INTO soundalike.map_layouts (collection_id, name, layout)
+SELECT collection_id, %(name)s, %(layout)s FROM soundalike.collections
+WHERE collection_id = %(collection)s FOR KEY SHARE
+ON CONFLICT (collection_id, name) DO UPDATE SET made_at = now(), layout = excluded.layout;

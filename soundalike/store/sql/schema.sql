@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (8);
+INSERT INTO soundalike.schema_version (version) VALUES (11);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -24,11 +24,13 @@ CREATE TABLE soundalike.collections (
 );
 
 -- The scores of unrelated recordings of a collection, for false-alarm rates; see docs/scores.md. Missing until
--- the first search or the end of indexing.
+-- the first search or the end of indexing. Events of unrelated recordings are compared at the first search for
+-- events; their models go when the null model is made again.
 CREATE TABLE soundalike.null_models (
     collection_id integer PRIMARY KEY REFERENCES soundalike.collections ON DELETE CASCADE,
     made_at timestamptz NOT NULL DEFAULT now(),
-    model jsonb NOT NULL
+    model jsonb NOT NULL,
+    events jsonb NOT NULL DEFAULT '{}'
 );
 
 -- One row per distinct content of a collection. The id is derived from the SHA-256 of the file's bytes.
@@ -90,6 +92,44 @@ CREATE UNIQUE INDEX annotations_once ON soundalike.annotations (
     collection_id, recording_id, start_s, end_s, label, coalesce(low_hz, -1), coalesce(high_hz, -1)
 );
 CREATE INDEX annotations_label ON soundalike.annotations (collection_id, label);
+
+-- One row per named search of a collection.
+CREATE TABLE soundalike.searches (
+    search_id integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    collection_id integer NOT NULL REFERENCES soundalike.collections ON DELETE CASCADE,
+    name text COLLATE "C" NOT NULL,
+    -- Grows each time the search is saved again.
+    version integer NOT NULL DEFAULT 1,
+    -- What is looked for: query, examples, thresholds, filters; see soundalike/searches/definition.py.
+    definition jsonb NOT NULL,
+    -- Vectors of the query and the examples, float32; the search works without their recordings.
+    vectors bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (collection_id, name)
+);
+
+-- One row per decision on a place that a named search has found. Rows are never changed: of equal places the
+-- latest row counts, and taking back a decision deletes the latest row of all. Places stay when their
+-- recording is removed.
+CREATE TABLE soundalike.search_marks (
+    mark_id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    search_id integer NOT NULL REFERENCES soundalike.searches ON DELETE CASCADE,
+    -- NULL: the right places were accepted as annotations.
+    recording_id uuid,
+    -- Path when the place was marked.
+    uri text COLLATE "C" NOT NULL,
+    start_s double precision NOT NULL CHECK (start_s >= 0),
+    end_s double precision NOT NULL CHECK (end_s >= start_s AND end_s < 'Infinity'),
+    -- NULL: a mark was cleared.
+    is_right boolean,
+    -- Name of the person; empty if unknown.
+    marked_by text NOT NULL,
+    marked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Label of the annotations that were added when places were accepted; they have this time, too.
+    accepted_label text
+);
+CREATE INDEX search_marks_search ON soundalike.search_marks (search_id, mark_id);
 
 -- One row: the encoder of all speakers; none without speakers.
 CREATE TABLE soundalike.voice_encoder (
@@ -160,10 +200,14 @@ CREATE TABLE soundalike.watch_events (
     PRIMARY KEY (event_id, occurred_at)
 );
 CREATE INDEX watch_events_time ON soundalike.watch_events (name, occurred_at DESC);
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'timescaledb') THEN
-        PERFORM create_hypertable('soundalike.watch_events', by_range('occurred_at', INTERVAL '1 month'),
-                                  create_default_indexes => false);
-    END IF;
-END $$;
+
+-- One row per layout of a collection's map; see docs/map.md. Places of points stay until a layout is made again.
+CREATE TABLE soundalike.map_layouts (
+    collection_id integer NOT NULL REFERENCES soundalike.collections ON DELETE CASCADE,
+    -- Kind of points, method, neighbours and seed.
+    name text COLLATE "C" NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now(),
+    -- The points that the layout was made from and their places, as NumPy's npz.
+    layout bytea NOT NULL,
+    PRIMARY KEY (collection_id, name)
+);

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.server
+import itertools
 import json
 import logging
 import shutil
@@ -12,18 +14,22 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from soundalike.anomalies.detector import Detector, listen
+from benchmarks.watch_soak import judge
+from soundalike.anomalies.detector import Detector, ScoredFile, listen
+from soundalike.anomalies.packing import unpack
 from soundalike.anomalies.requests import WatchRequest
 from soundalike.anomalies.watching.folder import WatchedFolder
 from soundalike.anomalies.watching.hooks import CommandHook, SyslogHook, WebhookHook, signature
 from soundalike.anomalies.watching.metrics import WatchMetrics
-from soundalike.anomalies.watching.watcher import Watcher
+from soundalike.anomalies.watching.watcher import Watcher, event_json
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.base import index_spec
 from soundalike.encoders.modulation import Modulation
@@ -155,6 +161,164 @@ def test_hidden_and_other_files_are_left_alone(watch: Callable[..., Any], write:
     watcher.step()
     clock.now = 10.0
     assert watcher.step() == []
+
+
+def test_a_file_that_is_replaced_under_its_name_is_scored_again(
+    watch: Callable[..., Any], write: Write, store: MemoryStore
+):
+    watcher, _, clock = watch()
+    found = []
+    for now, kind in ((0.0, "hum"), (10.0, "hiss")):
+        path = write("a.wav", kind=kind)
+        clock.now = now
+        watcher.step()
+        clock.now = now + 5
+        found += watcher.step()
+    assert [event.is_anomalous for event in found] == [False, True]
+    assert {event.file.uri for event in found} == {str(path)}
+    assert len(store.watch_events("pump")) == 2
+
+
+def test_a_subfolder_that_appears_is_watched(watch: Callable[..., Any], write: Write, tmp_path: Path):
+    watcher, _, clock = watch()
+    watcher.step()
+    write("new.wav", folder="in/monday")
+    write("moved.wav", folder="elsewhere")
+    (tmp_path / "elsewhere").rename(tmp_path / "in" / "tuesday")
+    # What notifications have missed is found with the next listing.
+    clock.now = 5.0
+    watcher.step()
+    clock.now = 8.0
+    assert {Path(event.file.uri).name for event in watcher.step()} == {"new.wav", "moved.wav"}
+
+
+def test_a_file_that_is_renamed_after_its_score_is_not_scored_again(
+    watch: Callable[..., Any],
+    write: Write,
+    store: MemoryStore,
+    wait_until: Callable[..., Any],
+    tmp_path: Path,
+):
+    watcher, _, clock = watch()
+    done = tmp_path / "in" / "done"
+    done.mkdir()
+    watcher.step()
+    path = write("a.wav", kind="hiss")
+    clock.now = 5.0
+    watcher.step()
+    clock.now = 8.0
+    (event,) = watcher.step()
+    names = [path, path.with_name("b.wav"), path.with_name("c.wav"), done / "c.wav"]
+    for before, after in itertools.pairwise(names):
+        before.rename(after)
+
+    def is_noticed() -> bool:
+        assert watcher.step() == []
+        return watcher._folder._former.get(str(names[-1])) == str(path)
+
+    wait_until(is_noticed, "the notifications have come")
+    clock.now = 14.0
+    assert watcher.step() == []
+    clock.now = 23.0
+    assert watcher.step() == []
+    # After a crash, the new name is known.
+    again, _, later = watch()
+    again.step()
+    later.now = 3.0
+    assert again.step() == []
+    assert store.watch_events("pump") == [event]
+
+
+def test_a_file_that_may_not_be_read_is_scored_when_it_may(
+    watch: Callable[..., Any],
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    watcher, events, clock = watch()
+    path = write("a.wav")
+    # The tests may run as root, who may read everything.
+    monkeypatch.setattr("soundalike.anomalies.watching.folder.os.access", lambda *_: False)
+    for now in (0.0, 5.0, 10.0):
+        clock.now = now
+        assert watcher.step() == []
+    assert watcher.run_once() == []
+    assert watcher._folder.unreadable == {str(path)}
+    assert caplog.text.count("may not be read") == 1
+    monkeypatch.undo()
+    clock.now = 20.0
+    watcher.step()
+    clock.now = 23.0
+    assert len(watcher.step()) == len(events) == 1
+    assert watcher._folder.unreadable == set()
+
+
+class Killed(BaseException):
+    """The process ends here, as after SIGKILL."""
+
+
+def test_of_many_files_and_kills_each_file_has_one_event(
+    watch: Callable[..., Any], store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The process ends before or after any step; benchmarks/watch_soak.py kills a real one."""
+    n_files, n_kills = 200, 12
+    rng = np.random.default_rng(3)
+    folder = tmp_path / "in"
+    folder.mkdir(exist_ok=True)
+    for number in range(n_files):
+        (folder / f"{number:03d}.wav").write_bytes(b"RIFF of no sound")
+    model = unpack(store.normal_model("pump")[1])
+    score = model.score(model.recordings[0])
+    monkeypatch.setattr(
+        "soundalike.anomalies.watching.watcher.score_files",
+        lambda model, files, encoder: [
+            ScoredFile(uri, replace(score, is_anomalous=uri.endswith("0.wav"))) for uri in files
+        ],
+    )
+    monkeypatch.setattr(Watcher, "_start_of", lambda *_: datetime(2025, 5, 1, tzinfo=UTC))
+    names = ("put_watch_event", "mark_told", "tell")
+    left = dict.fromkeys((*names, "before"), 0)
+
+    def deadly(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any) -> Any:
+            kills = left[name] == 1
+            left[name] -= 1
+            if kills and left["before"]:
+                raise Killed
+            found = work(*given)
+            if kills:
+                raise Killed
+            return found
+
+        return run
+
+    hook = Told()
+    monkeypatch.setattr(hook, "tell", deadly("tell", hook.tell))
+    for name in ("put_watch_event", "mark_told"):
+        monkeypatch.setattr(store, name, deadly(name, getattr(store, name)))
+    lines: list[WatchEvent] = []
+    for kill in range(n_kills + 1):
+        watcher, events, clock = watch(hooks=[hook])
+        if kill < n_kills:
+            left |= {names[kill % 3]: int(rng.integers(1, 6)), "before": kill % 2}
+        with contextlib.suppress(Killed):
+            watcher.step()
+            clock.now = 3.0
+            watcher.step()
+        lines += events
+        left.update(dict.fromkeys(left, 0))
+    stored = store.watch_events("pump", limit=10_000)
+    report = judge(
+        {str(path) for path in folder.iterdir()},
+        [event_json(event) for event in stored],
+        [event_json(event) for event in lines],
+        hook.messages,
+        n_kills,
+    )
+    assert report["faults"] == []
+    assert (report["events"], report["anomalous"]) == (n_files, n_files // 10)
+    assert report["hook_calls_repeated"] > 0
+    assert store.untold_events("pump") == []
 
 
 def test_a_damaged_file_costs_itself_alone(watch: Callable[..., Any], write: Write, tmp_path: Path):

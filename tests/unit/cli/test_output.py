@@ -68,6 +68,7 @@ def test_match_values():
         "recorded_at": None,
         "recorded_at_source": None,
         "n_hits": 3,
+        "n_other_events": None,
         "label": "rain",
         "tags": {"site": "pond"},
         "duration_s": 12.5,

@@ -16,9 +16,11 @@ COMMANDS = (
         "index",
         "search",
         "events",
+        "searches",
         "timeline",
         "duplicates",
         "motifs",
+        "map",
         "status",
         "doctor",
         "delete",
@@ -128,7 +130,7 @@ def test_what_follows_two_dashes_is_no_option():
     ("argv", "complaint"),
     [
         (["unheard-of"], "No such command 'unheard-of'"),
-        (["serach", "a.wav"], "Did you mean 'search'?"),
+        (["serach", "a.wav"], "Did you mean one of: 'search', 'searches'?"),
         (
             ["search", "a.wav", "--lable", "x"],
             "Did you mean one of: '--label', '--like', '--like-label'?",

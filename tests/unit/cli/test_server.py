@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from soundalike.cli import index_remote, opening
+from soundalike.cli import opening
 from soundalike.cli.main import main
+from soundalike.client import sending
 from soundalike.errors import error_classes, exit_status_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _status(**changes: Any) -> dict[str, Any]:
     counts = dict.fromkeys(("recordings", "files", "windows", "window_s", "stride_s", "dimension"), 1)
     more = {"index": "exact", "database": "db", "extensions": {}, "starts": {}}
     times = {"earliest_start": "2025-05-01T06:00:00+00:00", "latest_start": None}
-    lacks = {"earlier_decoder": 0, "unsearchable": 0, "unrelated_scores": {}}
+    lacks = {"earlier_decoder": 0, "unsearchable": 0, "unrelated_scores": {}, "unrelated_events": {}}
     return {**known, **counts, **more, **times, **lacks, **changes, "roots": []}
 
 
@@ -58,6 +59,11 @@ COMMANDS = (
     ["timeline", "--recording-id", "a", "--min-score", "0.5"],
     ["events", "--recording-id", "a"],
     ["index", "/sounds", "--on-server"],
+    ["normal", "list"],
+    ["normal", "show", "pump"],
+    ["normal", "learn", "pump", "--collection", "birds"],
+    ["normal", "events", "pump"],
+    ["normal", "remove", "pump", "--yes"],
 )
 
 
@@ -303,7 +309,7 @@ def test_a_vector_travels_exactly(pretender: Pretender, tmp_path: Path):
 def no_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Note how long would be waited, and do not wait."""
     waited: list[float] = []
-    monkeypatch.setattr(index_remote.time, "sleep", waited.append)
+    monkeypatch.setattr(sending.time, "sleep", waited.append)
     return waited
 
 
@@ -397,7 +403,7 @@ def test_an_interrupted_command_cancels_its_job(
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(index_remote.time, "sleep", interrupt)
+    monkeypatch.setattr(sending.time, "sleep", interrupt)
     pretender.will_answer(_job(state="running", finished_at=None), 202)
     assert main(["index", "/sounds", "--on-server", "--server", pretender.url]) == 130
     assert pretender.asked[-1][0] == "DELETE /api/jobs/j"
@@ -406,8 +412,8 @@ def test_an_interrupted_command_cancels_its_job(
 def test_files_that_are_described_alike_go_together(
     pretender: Pretender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ):
-    monkeypatch.setattr(index_remote, "_BATCH_FILES", 2)
-    monkeypatch.setattr(index_remote, "_BATCH_BYTES", 25)
+    monkeypatch.setattr(sending, "_BATCH_FILES", 2)
+    monkeypatch.setattr(sending, "_BATCH_BYTES", 25)
     for name, size in (("a/1", 10), ("a/2", 10), ("a/3", 10), ("b/4", 30), ("b/5", 10)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / f"{name}.wav").write_bytes(b"s" * size)

@@ -304,3 +304,35 @@ def test_reset_asks(run: Run, sounds: Path, monkeypatch: pytest.MonkeyPatch):
     assert run("status")[1][0]["files"] == 2
     assert run("reset", "--yes")[:2] == (0, [{"reset": True}])
     assert run("status")[1][0]["files"] == 0
+
+
+def test_map_prints_points_and_writes_a_page(run: Run, sounds: Path):
+    assert run("index", sounds)[0] == 0
+    status, rows, said = run("map", "-o", "map.html", "--method", "pca")
+    assert status == 0, said
+    assert {Path(row["uri"]).stem for row in rows} == {"a", "b", "c", "d"}
+    assert {"x", "y", "cluster", "cluster_name", "label", "recording_id"} <= rows[0].keys()
+    assert "few of the points differ" not in said
+    page = Path("map.html").read_text(encoding="utf-8")
+    # Spectrograms of all points, in the file.
+    assert 'src="data:image/webp;base64,' in page
+    assert run("map", "-o", "map.html", "--pictures", "3")[0] == 0
+    assert "image/webp" not in Path("map.html").read_text(encoding="utf-8")
+    assert "a random sample of 2 of 4 points" in run("map", "--max-points", "2")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["-o", "map.wav"], "ends in .html"),
+        (["-o", "nowhere/map.html"], "cannot be written there"),
+        (["--neighbours", "0"], "neighbours is 0"),
+        (["--points", "files"], "--points"),
+        (["--pictures", "-1"], "--pictures"),
+    ],
+)
+def test_a_map_that_cannot_be_is_refused_before_the_work(run: Run, words: list[str], reason: str):
+    status, rows, said = run("map", *words)
+    assert (status, rows) == (2, [])
+    assert reason in said
+    assert main(["map"]) == 2

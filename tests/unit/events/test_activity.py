@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from soundalike.events.activity import FRAMES_PER_S, active_part, activity, joined, log_mel_of
+from soundalike.events.activity import (
+    FRAMES_PER_S,
+    active_part,
+    activity,
+    joined,
+    log_mel_of,
+    without_noise,
+)
 from soundalike.types import FloatArray
 
 RATE_HZ = 16_000
@@ -65,3 +72,38 @@ def test_a_query_is_cut_to_its_loud_part():
     assert (begin / RATE_HZ, end / RATE_HZ) == (pytest.approx(1.0), pytest.approx(1.5))
     assert active_part(noise(3.0), RATE_HZ) == (0, 3 * RATE_HZ)
     assert active_part(beep(0.01), RATE_HZ) == (0, 160)
+
+
+def sound_of(samples: FloatArray) -> tuple[float, float]:
+    """Return the bounds of a query without noise, in seconds."""
+    frames = log_mel_of(samples)
+    powers = (samples[: len(frames) * 160].reshape(len(frames), 160) ** 2).mean(axis=1)
+    begin, end = without_noise(frames, powers)
+    return begin / FRAMES_PER_S, end / FRAMES_PER_S
+
+
+@pytest.mark.parametrize("spans_s", [[(1.0, 2.2)], [(1.0, 1.3), (1.9, 2.2)]])
+def test_steady_noise_before_and_after_a_query_is_left_out(spans_s: list[tuple[float, float]]):
+    found = sound_of(with_beeps(noise(3.2), *spans_s))
+    assert found == pytest.approx((1.0, 2.2), abs=0.1)
+
+
+def test_noise_on_one_side_only_is_left_out():
+    assert sound_of(with_beeps(noise(2.2), (1.0, 2.2))) == pytest.approx((1.0, 2.18), abs=0.1)
+    assert sound_of(with_beeps(noise(2.2), (0.0, 1.2))) == pytest.approx((0.0, 1.2), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        noise(3.0),
+        beep(2.0),
+        beep(2.0) * np.linspace(0.1, 1.0, 2 * RATE_HZ, dtype=np.float32),
+        # Swelling, a little quieter at both ends.
+        noise(3.0) * (1.0 + 0.4 * np.sin(np.linspace(0, np.pi, 3 * RATE_HZ, dtype=np.float32))),
+        beep(0.3),
+    ],
+    ids=["noise", "tone", "rising", "swelling", "short"],
+)
+def test_a_sound_without_quiet_sides_stays_whole(samples: FloatArray):
+    assert sound_of(samples) == (0.0, len(log_mel_of(samples)) / FRAMES_PER_S)

@@ -23,6 +23,7 @@ from soundalike.events.requests import EventsRequest
 from soundalike.events.types import Event, event_from_json, event_to_json
 from soundalike.filters import Filters
 from soundalike.indexing.pipeline import IndexItem, Pipeline
+from soundalike.scores.event_model import FalseAlarms
 from soundalike.search.queries import Query
 from soundalike.store import MemoryStore
 from tests.fixtures.planted import CALL_S, CALLS_S, OTHERS_S, RATE_HZ, call, knock, noise, with_sounds
@@ -72,6 +73,20 @@ def test_calls_are_found_at_their_begin_and_end(pipeline: Pipeline, query: Query
     assert events[0].occurred_at == NIGHT + timedelta(seconds=events[0].start_s)
     # The silence around the query is not part of it.
     assert (events[0].query_start_s, events[0].query_end_s) == pytest.approx((1.0, 2.2), abs=0.06)
+
+
+@pytest.mark.parametrize("reread_s", [1800.0, 0.0])
+def test_noise_around_the_query_moves_no_begin(
+    pipeline: Pipeline, folder: Path, write_wav: Callable[..., Path], reread_s: float
+):
+    path = write_wav(folder / "query" / "noisy.wav", with_sounds(3.2, {1.0: call()}, seed=77))
+    events = find(pipeline, Query(path), max_per_recording=len(CALLS_S), reread_s=reread_s)
+    night = [event for event in events if event.recording.uri == str(folder / "night.wav")]
+    tolerance_s = 0.1 if reread_s else 1.0
+    assert [event.start_s for event in night] == pytest.approx(list(CALLS_S), abs=tolerance_s)
+    if reread_s:
+        asked = (night[0].query_start_s, night[0].query_end_s)
+        assert asked == pytest.approx((1.0, 2.2), abs=0.1)
 
 
 def test_other_sounds_score_less_and_noise_alone_has_no_event(pipeline: Pipeline, query: Query):
@@ -248,9 +263,14 @@ def test_json_of_an_event_reads_back(pipeline: Pipeline, query: Query):
 
 def test_the_rate_of_false_alarms_is_that_of_the_score(pipeline: Pipeline, query: Query):
     request = EventsRequest(query, min_score=0.1)
-    events = find_events(
-        pipeline.store, pipeline.embedded(query), request, false_alarms=lambda score: 2 * score
+    given = find_events(
+        pipeline.store,
+        pipeline.embedded(query),
+        request,
+        false_alarms=lambda part, duration_s: FalseAlarms(2 * part.score, duration_s),
     )
-    rates = [(event.false_alarm_rate, event.score) for event in events]
-    assert rates
-    assert all(rate == 2 * score for rate, score in rates)
+    events = list(given)
+    assert events
+    for event in events:
+        assert event.false_alarm_rate == 2 * event.score
+        assert event.false_alarms_per_hour == event.recording.duration_s == 60.0

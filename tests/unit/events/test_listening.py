@@ -11,12 +11,14 @@ import pytest
 
 from soundalike.audio.sandbox import shared
 from soundalike.encoders.base import OneNetwork, Part
+from soundalike.encoders.batching import share_batches
 from soundalike.encoders.embedding import embed_patches_at
 from soundalike.encoders.layout import ExampleLayout
 from soundalike.encoders.modulation import Modulation
 from soundalike.errors import AudioNotFound
+from soundalike.events import listening
 from soundalike.events.activity import log_mel_of
-from soundalike.events.listening import HOP_S, Listener, QuerySound, pooled
+from soundalike.events.listening import HOP_S, Hearing, Listener, QuerySound, pooled
 from soundalike.types import FloatArray
 
 
@@ -55,6 +57,18 @@ class Fused:
 def noise(duration_s: float, rate_hz: int, seed: int = 0) -> FloatArray:
     rng = np.random.default_rng(seed)
     return (0.01 * rng.standard_normal(round(duration_s * rate_hz))).astype(np.float32)
+
+
+def test_a_network_that_threads_share_hears_the_same(monkeypatch: pytest.MonkeyPatch):
+    """A service's vectors are those of the command line, bit by bit."""
+    samples = noise(20.0, 16_000)
+    plain, shared_network = Hearing(Modulation()).hear(samples), Hearing(share_batches(Modulation()))
+    # Frames are computed once, as for the network alone.
+    monkeypatch.setattr(listening, "embed_patches_at", None)
+    assert plain is not None
+    served = shared_network.hear(samples)
+    assert served is not None
+    np.testing.assert_array_equal(served.tracks[0].vectors, plain.tracks[0].vectors)
 
 
 def test_frames_are_shared_between_examples_without_a_difference():

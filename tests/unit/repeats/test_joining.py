@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from soundalike.repeats import joining
-from soundalike.repeats.joining import GREATEST_HEARD, clusters, neighbours, threshold
+from soundalike.repeats.joining import clusters, neighbours, rescored, thresholds
 from soundalike.types import FloatArray
 
 
@@ -28,9 +29,9 @@ def scattered(rng: np.random.Generator, *counts: int) -> tuple[FloatArray, Float
 
 def test_clusters_are_the_rows_around_each_centre():
     vectors, which = scattered(np.random.default_rng(1), 30, 5, 12)
-    least = threshold(vectors, GREATEST_HEARD)
+    _, least = thresholds(vectors)
     graph = neighbours(vectors, np.ones(len(vectors), np.float32), least)
-    found = list(clusters(graph, 3, least))
+    found = clusters(graph, 3, least)
     assert [len(each.rows) for each in found] == [30, 12, 5]
     assert [set(which[each.rows]) for each in found] == [{0}, {2}, {1}]
     assert all(each.rows[0] == each.centre and each.scores[0] == 1.0 for each in found)
@@ -56,7 +57,7 @@ def test_a_chain_is_not_one_cluster():
     angles = np.linspace(0, np.pi / 2, 16)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     least = float(np.cos(0.25))
-    found = list(clusters(neighbours(vectors, np.ones(16, np.float32), least), 2, least))
+    found = clusters(neighbours(vectors, np.ones(16, np.float32), least), 2, least)
     assert len(found) > 1
     assert all(np.ptp(angles[each.rows]) <= 0.5 for each in found)
 
@@ -68,3 +69,58 @@ def test_cells_find_what_all_pairs_find(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(joining, "_CELL", 30)
     by_cells = neighbours(vectors, lengths_s, 0.85)
     assert by_cells.nnz >= 0.99 * exact.nnz > 12 * 20 * 18
+
+
+def test_a_frequent_sound_is_one_cluster_however_few_neighbours_are_kept():
+    vectors, _ = scattered(np.random.default_rng(5), 60)
+
+    def compare(row: int, others: npt.NDArray[np.int64]) -> FloatArray:
+        scores: FloatArray = vectors[others] @ vectors[row]
+        return scores
+
+    near = neighbours(vectors, np.ones(len(vectors), np.float32), 0.0, 8)
+    graph = rescored(near, compare, 0.8)
+    assert [len(each.rows) for each in clusters(graph, 3, 0.8, compare)] == [60]
+    assert len(clusters(graph, 3, 0.8)[0].rows) < 60
+
+
+def test_pairs_keep_the_score_of_the_better_comparison():
+    vectors, _ = scattered(np.random.default_rng(6), 10)
+    graph = neighbours(vectors, np.ones(len(vectors), np.float32), 0.8)
+    found = rescored(graph, lambda row, others: np.where(others < 5, 0.9, 0.1).astype(np.float32), 0.5)
+    rows, columns = found.nonzero()
+    assert found.data == pytest.approx(0.9)
+    assert (np.minimum(rows, columns) < 5).all()
+    assert (found != found.T).nnz == 0
+
+
+def plane(angles: FloatArray) -> tuple[FloatArray, joining.Compare]:
+    """Return rows at these angles, and their comparison."""
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+    def compare(row: int, others: npt.NDArray[np.int64]) -> FloatArray:
+        scores: FloatArray = vectors[others] @ vectors[row]
+        return scores
+
+    return vectors, compare
+
+
+def test_a_row_between_two_sounds_is_not_a_centre():
+    # Two tight groups, each within the threshold of one row between them, and not of each other.
+    rng = np.random.default_rng(7)
+    angles = np.concatenate([rng.normal(-0.5, 0.01, 12), [0.0], rng.normal(0.5, 0.01, 12)])
+    vectors, compare = plane(angles.astype(np.float32))
+    graph = neighbours(vectors, np.ones(25, np.float32), 0.8)
+    assert [len(each.rows) for each in clusters(graph, 3, 0.8)] == [25]
+    found = clusters(graph, 3, 0.8, compare)
+    assert sorted(len(set(each.rows) - {12}) for each in found) == [12, 12]
+    assert 12 not in {each.centre for each in found}
+
+
+def test_rows_that_are_much_further_away_than_most_are_another_cluster():
+    rng = np.random.default_rng(8)
+    angles = np.concatenate([rng.normal(0.0, 0.02, 14), rng.normal(0.4, 0.02, 6)])
+    vectors, compare = plane(angles.astype(np.float32))
+    graph = neighbours(vectors, np.ones(20, np.float32), 0.8)
+    found = clusters(graph, 3, 0.8, compare)
+    assert [sorted(each.rows) for each in found][1] == list(range(14, 20))

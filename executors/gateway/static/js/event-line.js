@@ -1,5 +1,6 @@
 /** Events of one recording on a time line: all of it above, and the chosen stretch below. */
 
+import { coloursOf, drag, prepared, Redraw } from "./canvas.js";
 import { button, el } from "./dom.js";
 import { place } from "./format.js";
 
@@ -11,7 +12,6 @@ const LEAST_S = 2;
 const FACTOR = 2;
 /** Clicks that are farther from an event than this choose none. */
 const NEAR_PX = 12;
-const CLICK_PX = 4;
 const BAND_PX = 3;
 
 /** The time line. Its owner shows the events with `show`, and is told of what is chosen. */
@@ -28,7 +28,7 @@ export class EventLine {
     [this.events, this.chosen, this.lowest] = [[], null, 0];
     this.overview = el("canvas", { class: "overview", "aria-hidden": "true" });
     this.detail = el("canvas", { class: "detail", "aria-hidden": "true" });
-    const keys = "Arrow keys move, plus and minus zoom, 0 shows everything. N and P choose the next and the previous event, Enter plays it.";
+    const keys = "Arrow keys move, plus and minus zoom, 0 shows everything. N and P choose the next and the previous event, Enter plays it, C compares it with the query.";
     const group = { class: "line", role: "group", tabindex: "0", "aria-label": "Time line", "aria-describedby": "line-keys", onkeydown: (event) => this.press(event) };
     this.element = el(
       "div",
@@ -45,16 +45,11 @@ export class EventLine {
       el("p", { class: "quiet small", id: "line-keys" }, keys),
     );
     this.listen();
-    this.observer = new ResizeObserver(() => this.draw());
-    this.observer.observe(this.detail);
-    this.dark = matchMedia("(prefers-color-scheme: dark)");
-    this.redraw = () => this.draw();
-    this.dark.addEventListener("change", this.redraw);
+    this.redraw = new Redraw(this.detail, () => this.paint());
   }
 
   destroy() {
-    this.observer.disconnect();
-    this.dark.removeEventListener("change", this.redraw);
+    this.redraw.destroy();
   }
 
   /** Show these events, whose scores are not below the lowest; one may be chosen. */
@@ -149,14 +144,13 @@ export class EventLine {
   }
 
   draw() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      const style = getComputedStyle(this.element);
-      const colour = (name) => style.getPropertyValue(name).trim();
-      const colours = { event: colour("--b"), chosen: colour("--a"), text: colour("--quiet"), edge: colour("--edge") };
-      this.drawOverview(colours);
-      this.drawDetail(colours);
-    });
+    this.redraw.ask();
+  }
+
+  paint() {
+    const colours = coloursOf(this.element);
+    this.drawOverview(colours);
+    this.drawDetail(colours);
   }
 
   drawOverview(colours) {
@@ -212,35 +206,4 @@ export class EventLine {
       if (left + paint.measureText(text).width + 3 <= width) paint.fillText(text, left + 3, height - 5);
     }
   }
-}
-
-/** @returns {{paint: CanvasRenderingContext2D, width: number, height: number}} a clear canvas, in CSS pixels */
-function prepared(canvas) {
-  const [width, height, ratio] = [canvas.clientWidth, canvas.clientHeight, devicePixelRatio || 1];
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const paint = canvas.getContext("2d");
-  paint.scale(ratio, ratio);
-  return { paint, width, height };
-}
-
-/** Call `start` where the pointer goes down; what it returns is told of moves, or of a click. */
-function drag(canvas, start) {
-  canvas.addEventListener("pointerdown", (down) => {
-    if (down.button !== 0) return;
-    const { move, click } = start(down);
-    let moved = false;
-    canvas.setPointerCapture(down.pointerId);
-    const onMove = (event) => {
-      moved ||= Math.abs(event.clientX - down.clientX) >= CLICK_PX;
-      if (moved) move(event);
-    };
-    const onEnd = (event) => {
-      canvas.removeEventListener("pointermove", onMove);
-      for (const name of ["pointerup", "pointercancel"]) canvas.removeEventListener(name, onEnd);
-      if (!moved && event.type === "pointerup") click(event);
-    };
-    canvas.addEventListener("pointermove", onMove);
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, onEnd);
-  });
 }

@@ -2,20 +2,28 @@
 
 import { request } from "./api.js";
 import { describeQuery, keyOf, soundOf } from "./asked.js";
-import { byId, el, put } from "./dom.js";
+import { Comparison } from "./compare.js";
+import { byId, button, el, put } from "./dom.js";
 import { EventLine } from "./event-line.js";
-import { EventList } from "./event-list.js";
+import { eventTable } from "./event-list.js";
 import { exportMenu, MOST_SPANS } from "./export.js";
 import { count, exactSpan, nameOf } from "./format.js";
 import * as options from "./options.js";
 import { play, watch } from "./player.js";
-import { address, current, keep } from "./route.js";
+import { address, current, keep, without } from "./route.js";
+import { meaning, upTo } from "./score.js";
 import { StoredSound } from "./sounds.js";
 import { empty, failure, loading } from "./states.js";
+import { Threshold } from "./threshold.js";
+import { TIMELINE_ONLY } from "./timeline.js";
 
 /** Parameters of the address that the results have not. */
-const OWN = ["in", "score", "at", "from", "to"];
+const OWN = ["in", "span", "hours", "score", "rate", "at", "from", "to", "compare"];
+/** Those that change the answer. */
+const NARROWING = ["in", "span", "hours"];
 const LOWEST = 0.3;
+/** Pictures are drawn after the last of several steps. */
+const SOON_MS = 250;
 const place = byId("events");
 let running = null;
 let shown = null;
@@ -32,9 +40,7 @@ export function leaveEvents(view) {
 /** Show the occurrences that the address names. */
 export async function showEvents(params) {
   leaveEvents("");
-  const results = new URLSearchParams(params);
-  for (const name of OWN) results.delete(name);
-  byId("events-back").href = address("search", results);
+  showWayBack(params);
   byId("events-title").textContent = "All occurrences";
   running = new AbortController();
   const { signal } = running;
@@ -50,6 +56,15 @@ export async function showEvents(params) {
   }
 }
 
+/** A timeline may have led here; otherwise it was a search. */
+function showWayBack(params) {
+  const results = without(params, [...OWN, "home"]);
+  if (params.has("home")) results.set("collection", params.get("home"));
+  const isTimeline = params.has("by");
+  byId("events-back").href = isTimeline ? address("timeline", results) : address("search", results);
+  byId("events-back").textContent = isTimeline ? "Back to the timeline" : "Back to the results";
+}
+
 /** Ask for the events, unless the answer is there: steps back and forth need no second search. */
 async function asked(params, signal) {
   if (!keyOf(params)) return {};
@@ -59,21 +74,31 @@ async function asked(params, signal) {
   say("Searching");
   const sound = await soundOf(params);
   if (!sound) return {};
-  const form = new FormData();
-  describeQuery(form, sound, params);
-  options.describeNarrowing(form, params);
-  if (params.has("in")) form.set("recording", params.get("in"));
-  form.set("min_score", LOWEST);
-  const answer = { sound, answer: await request("/api/events", { form, signal }) };
+  const answer = { sound, answer: await request("/api/events", { form: formOf(sound, params), signal }) };
   held = { key, answer };
   return answer;
 }
 
+/** @returns {FormData} the request for all events of a query */
+function formOf(sound, params) {
+  const form = new FormData();
+  describeQuery(form, sound, params);
+  options.describeNarrowing(form, params);
+  options.narrowToBar(form, params);
+  if (params.has("in")) form.set("recording", params.get("in"));
+  form.set("min_score", LOWEST);
+  return form;
+}
+
 /** @returns {string} the parameters that change the answer */
 function questionOf(params) {
-  const question = new URLSearchParams(params);
-  for (const name of OWN) if (name !== "in") question.delete(name);
-  return question.toString();
+  return without(params, [...TIMELINE_ONLY, ...OWN.filter((name) => !NARROWING.includes(name))]).toString();
+}
+
+/** @returns {string} the time to which a bar of a timeline narrows the events */
+function when(params) {
+  if (params.has("hours")) return `, ${params.get("hours").replace("-", "–")}`;
+  return params.has("span") ? `, ${params.get("span").replaceAll("T", " ").replace("/", " – ")}` : "";
 }
 
 function say(text) {
@@ -83,28 +108,29 @@ function say(text) {
 /** The answer on the page. */
 class Occurrences {
   constructor(answer, query, params) {
-    Object.assign(this, { answer, query });
+    Object.assign(this, { answer, query, params });
     this.sounds = new Map();
     const { events } = answer;
     this.recording = params.has("in") ? params.get("in") : null;
     const name = events.length && this.recording ? nameOf(events[0]).name : null;
-    byId("events-title").textContent = `${query.name}: all occurrences${name ? ` in ${name}` : ""}`;
+    byId("events-title").textContent = `${query.name}: all occurrences${name ? ` in ${name}` : ""}${when(params)}`;
     if (!events.length) {
       say("No occurrences");
       put(place, empty("No occurrences", `No part scores ${LOWEST} or more. Search with a longer or clearer part of the query.`));
       return;
     }
-    this.least = Math.max(LOWEST, Math.min(1, Number(params.get("score")) || LOWEST));
     const at = params.has("at") ? Number(params.get("at")) : null;
     this.chosen = at === null ? null : (events.find((event) => Math.abs(event.start_s - at) < 0.001) ?? null);
     this.build(params);
     this.filter();
+    if (params.has("compare") && this.chosen) this.compare();
     say(`${count(this.events.length, "event")} of ${events.length}`);
   }
 
   build(params) {
-    this.list = new EventList({
+    this.list = eventTable({
       names: !this.recording,
+      rates: this.answer.events.some((event) => event.strength && meaning(event)),
       onChoose: (event) => this.choose(event),
       onPlay: (event) => this.listen(event),
       soundOf: (event) => this.soundOf(event),
@@ -114,23 +140,23 @@ class Occurrences {
       this.line = new EventLine(this.answer.events[0].duration_s, { onChoose: (event) => this.choose(event), onStretch });
       if (params.has("from") && params.has("to")) this.line.stretch(Number(params.get("from")), Number(params.get("to")));
     }
-    this.slider = el("input", { type: "range", id: "least", min: LOWEST, max: 1, step: 0.01, value: this.least });
-    this.slider.addEventListener("input", () => {
-      this.least = Number(this.slider.value);
+    const onChange = () => {
       this.filter();
-      this.keepSoon({ score: this.least.toFixed(2) });
-    });
-    this.slider.addEventListener("change", () => say(this.tally.textContent));
-    this.tally = el("label", { for: "least" });
+      this.keepSoon(this.threshold.kept);
+    };
+    this.threshold = new Threshold({ items: this.answer.events, noun: "event", lowest: LOWEST, describe: upTo, params, onChange, say });
+    this.compared = button("compare", "Compare", () => this.compare(), { "aria-expanded": "false", "aria-keyshortcuts": "c", disabled: true });
+    this.beside = el("div", {});
     this.exports = el("div", {});
     this.said = el("p", { class: "quiet small", role: "status" });
     put(
       place,
       this.answer.warnings.length > 0 && el("ul", { class: "notice" }, this.answer.warnings.map((text) => el("li", {}, text))),
       !this.answer.is_complete && el("p", { class: "notice" }, `There are more than ${count(this.answer.events.length, "event")}; these are the first.`),
-      el("div", { class: "answer-head" }, el("div", { class: "threshold" }, this.tally, this.slider), this.exports),
+      el("div", { class: "answer-head" }, this.threshold.element, el("div", { class: "row" }, this.compared, this.exports)),
       this.line?.element,
       this.said,
+      this.beside,
       this.list.element,
     );
     this.onKey = (event) => this.press(event);
@@ -140,16 +166,17 @@ class Occurrences {
 
   destroy() {
     this.line?.destroy();
+    this.comparison?.destroy();
     this.unwatch?.();
     removeEventListener("keydown", this.onKey);
-    clearTimeout(this.later);
+    for (const timer of [this.later, this.counted, this.drawn]) clearTimeout(timer);
   }
 
-  /** Show the events that score enough. */
+  /** Show the events that the threshold leaves. */
   filter() {
-    this.events = this.answer.events.filter(({ score }) => score >= this.least);
-    if (this.chosen && this.chosen.score < this.least) this.chosen = null;
-    this.tally.textContent = `Score ${this.least.toFixed(2)} or more: ${count(this.events.length, "", "").trim()} of ${count(this.answer.events.length, "event")}`;
+    this.events = this.answer.events.filter((event) => this.threshold.keeps(event));
+    if (this.chosen && !this.threshold.keeps(this.chosen)) this.chosen = null;
+    this.threshold.tell(this.events.length);
     this.show();
     // The menu counts its spans; it need not do so while the slider moves.
     clearTimeout(this.counted);
@@ -159,24 +186,53 @@ class Occurrences {
   show() {
     this.line?.show(this.events, this.chosen, LOWEST);
     this.list.show(this.events, this.chosen);
+    this.compared.disabled = !this.chosen || this.chosen.query_start_s === null;
+  }
+
+  /** Show query and chosen event side by side, or close them. */
+  compare() {
+    const isOpen = this.compared.getAttribute("aria-expanded") === "true";
+    this.compared.setAttribute("aria-expanded", String(!isOpen));
+    this.keepSoon({ compare: isOpen ? null : "1" });
+    this.drawComparison();
+  }
+
+  drawComparison() {
+    this.comparison?.destroy();
+    this.comparison = null;
+    if (this.compared.disabled || this.compared.getAttribute("aria-expanded") !== "true") return;
+    const onFail = (text) => (this.said.textContent = text);
+    this.comparison = new Comparison({ query: this.query, sound: this.soundOf(this.chosen), part: this.chosen, noun: "event", onFail });
+    put(this.beside, this.comparison.element);
   }
 
   offerExport() {
     // A higher threshold leaves fewer events. The same ones keep their menu, which may be open.
     if (this.offered === this.events.length) return;
     this.offered = this.events.length;
-    const best = this.events.length > MOST_SPANS ? new Set([...this.events].sort((one, other) => other.score - one.score).slice(0, MOST_SPANS)) : null;
-    const spans = best ? this.events.filter((event) => best.has(event)) : this.events;
-    put(this.exports, spans.length > 0 && exportMenu(spans), best && el("p", { class: "quiet small" }, `The best ${MOST_SPANS} events are exported.`));
+    const search = this.events.length > MOST_SPANS ? { path: "/api/events/export", form: () => this.formOfLeft() } : null;
+    put(this.exports, this.events.length > 0 && exportMenu(this.events, search));
+  }
+
+  /** Many events are searched again by the server, and need not be sent. */
+  formOfLeft() {
+    const form = formOf(this.query, this.params);
+    if (this.threshold.rate < Infinity) form.set("max_false_alarms", this.threshold.rate);
+    // Scores in an answer are rounded.
+    const least = this.events.reduce((lowest, { score }) => Math.min(lowest, score), 1);
+    form.set("min_score", Math.max(LOWEST, least - 1e-6));
+    return form;
   }
 
   choose(event) {
     this.chosen = event;
     this.line?.reveal(event);
     this.show();
+    clearTimeout(this.drawn);
+    this.drawn = setTimeout(() => this.drawComparison(), SOON_MS);
     this.keepSoon({ at: event.start_s });
     const where = this.recording ? "" : ` of ${nameOf(event).name}`;
-    say(`Event ${this.events.indexOf(event) + 1} of ${this.events.length}: ${exactSpan(event.start_s, event.end_s)}${where}, score ${event.score.toFixed(2)}`);
+    say(`Event ${this.events.indexOf(event) + 1} of ${this.events.length}: ${exactSpan(event.start_s, event.end_s)}${where}, score ${event.score.toFixed(2)}${meaning(event) ? `, ${meaning(event)}` : ""}`);
   }
 
   /** Choose the next event, or the previous one; without a chosen one, the first in sight. */
@@ -203,6 +259,7 @@ class Occurrences {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=range]), select, textarea, dialog")) return;
     const isOnLine = event.target === this.line?.element;
     if (event.key === "n" || event.key === "p") this.step(event.key === "n" ? 1 : -1);
+    else if (event.key === "c" && !this.compared.disabled) this.compare();
     else if (event.key === "Enter" && isOnLine && this.chosen) this.listen(this.chosen);
   }
 

@@ -16,21 +16,22 @@ const FORMATS = [
 const NAMES = ["recording_id", "collection", "start_s", "end_s", "score", "false_alarm_rate", "rank", "query_start_s", "query_end_s"];
 /** Cut-outs of one file; the service refuses more. */
 const MOST_CUT_OUTS = 200;
-/** Spans of one file. */
+/** Spans that are sent; more are found by a search of the server's own. */
 export const MOST_SPANS = 1000;
 
 /**
  * Make the menu.
  *
  * @param {object[]} spans matches or events
+ * @param {{path: string, form: () => FormData}|null} search finds them again; null: the spans are sent
  * @returns {HTMLElement}
  */
-export function exportMenu(spans) {
+export function exportMenu(spans, search = null) {
   const said = el("div", { role: "status" });
   const save = async (form, suffix) => {
     put(said, el("p", { class: "quiet small" }, "Preparing the file …"));
     try {
-      const file = await request("/api/export", { json: { spans: spans.map(given), ...form }, as: "blob" });
+      const file = await (search ? searched(search, form) : request("/api/export", { json: { spans: spans.map(given), ...form }, as: "blob" }));
       // Labels of several recordings come as a file for each.
       download(file, file.type === "application/zip" ? ".zip" : suffix);
       put(said);
@@ -49,6 +50,10 @@ export function exportMenu(spans) {
     el("div", { class: "export-menu" }, choices, cutOuts(spans, save), said),
   );
   return menu;
+}
+
+function searched({ path, form }, options) {
+  return request(`${path}?${new URLSearchParams(options)}`, { form: form(), as: "blob" });
 }
 
 function cutOuts(spans, save) {

@@ -22,7 +22,8 @@ export const isOver = (job) => OVER.includes(job.state);
  * @param {Function} onEnd called with the job at its end
  */
 export async function showJob(job, onEnd) {
-  if (rows.has(job.id)) return;
+  // Jobs that compare recordings have views of their own.
+  if (rows.has(job.id) || ["duplicates", "motifs"].includes(job.kind)) return;
   const row = new Row(job);
   rows.set(job.id, row);
   byId("jobs-part").hidden = false;
@@ -41,7 +42,7 @@ export async function showJob(job, onEnd) {
  *
  * @returns {Promise<object>} the job at its end
  */
-async function follow(id, onProgress) {
+export async function follow(id, onProgress) {
   // An EventSource cannot carry a key.
   if (!hasKey()) await streamed(id, onProgress);
   // A service that is started again resumes its jobs.

@@ -1,9 +1,13 @@
 /** Brings the parts of the page together. */
 
+import { keyOf } from "./asked.js";
 import { byId, el, put } from "./dom.js";
+import { showDuplicates } from "./duplicates.js";
 import { leaveEvents, showEvents } from "./events.js";
 import { choose, showLibrary } from "./library.js";
+import { showMotifs } from "./motifs.js";
 import { showNormal, takeRecording } from "./normal.js";
+import { showMap } from "./map.js";
 import * as options from "./options.js";
 import { forgetOld, keep } from "./query-files.js";
 import { setUpRecorder } from "./recorder.js";
@@ -13,17 +17,23 @@ import { look, showSearch } from "./search.js";
 import * as service from "./service.js";
 import { showSpeakers, take } from "./speakers.js";
 import { failure } from "./states.js";
+import { leaveTimeline, showTimeline } from "./timeline.js";
 
-const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike" };
+const TITLES = { search: "Soundalike", events: "Occurrences · Soundalike", timeline: "Over time · Soundalike", library: "Library · Soundalike", speakers: "Speakers · Soundalike", normal: "Anomalies · Soundalike", map: "Map · Soundalike", duplicates: "Copies · Soundalike", motifs: "Motifs · Soundalike" };
+/** Views that need neither labels nor folders. */
+const OTHERS = { events: showEvents, timeline: showTimeline, speakers: showSpeakers, normal: showNormal };
 let known = null;
+let collectionNames = [];
 let shownView = null;
 
 async function show({ view, params }) {
   for (const name of Object.keys(TITLES)) byId(`${name}-view`).hidden = view !== name;
   document.title = TITLES[view];
+  // Steps back can lead to another collection.
+  byId("collection").value = params.get("collection") || "default";
   for (const name of Object.keys(TITLES)) {
     const link = byId(`to-${name}`);
-    // Events are reached from results.
+    // Events and timelines are reached from results.
     if (!link) continue;
     link.toggleAttribute("aria-current", false);
     if (name === view) link.setAttribute("aria-current", "page");
@@ -33,18 +43,17 @@ async function show({ view, params }) {
   if (shownView && shownView !== view) byId("content").focus({ preventScroll: true });
   shownView = view;
   leaveEvents(view);
-  if (view === "events") {
-    await showEvents(params);
+  leaveTimeline(view);
+  if (view in OTHERS) {
+    await OTHERS[view](params);
     return;
   }
-  if (view === "speakers") {
-    await showSpeakers();
+  if (view === "map") {
+    await showMap(params);
     return;
   }
-  if (view === "normal") {
-    await showNormal();
-    return;
-  }
+  if (view === "duplicates") return showDuplicates();
+  if (view === "motifs") return showMotifs();
   const name = params.get("collection") || "";
   const isNew = known !== name;
   known = name;
@@ -53,7 +62,10 @@ async function show({ view, params }) {
     return;
   }
   const searching = showSearch(params);
-  if (isNew) await learn();
+  if (isNew) {
+    options.offerAlso(collectionNames, params);
+    await learn();
+  }
   await searching;
 }
 
@@ -71,7 +83,7 @@ async function learn() {
 /** Whether there is no query. */
 function isIdle() {
   const { view, params } = current();
-  return view === "search" && !["recording", "file", "text", "like_label"].some((name) => params.has(name));
+  return view === "search" && keyOf(params) === null;
 }
 
 function offer() {
@@ -82,12 +94,15 @@ function offer() {
 
 async function offerCollections() {
   const found = await service.collections().catch(() => []);
-  const names = new Set([...found.map(({ name }) => name), current().params.get("collection")].filter(Boolean));
+  const { params } = current();
+  const names = new Set([...found.map(({ name }) => name), params.get("collection"), ...params.getAll("also")].filter(Boolean));
   const chosen = current().params.get("collection") || "default";
   names.add("default");
   put(byId("collection"), ...[...names].map((name) => el("option", { value: name }, name)));
   byId("collection").value = chosen;
   byId("collection-choice").hidden = names.size < 2;
+  collectionNames = [...names];
+  options.offerAlso(collectionNames, params);
 }
 
 function lookFor(file) {

@@ -13,18 +13,23 @@ export function markOf(match, params = current().params) {
   return Object.values(KINDS).find((kind) => params.getAll(kind).some((mark) => recordingOf(mark) === match.recording_id));
 }
 
-/** Mark a match, or remove the mark if it has the same one. The address changes, the results stay. */
-function toggle(match, kind) {
-  const { params } = current();
-  const had = markOf(match, params);
-  for (const name of Object.values(KINDS)) {
-    const others = params.getAll(name).filter((mark) => recordingOf(mark) !== match.recording_id);
-    params.delete(name);
-    for (const mark of others) params.append(name, mark);
-  }
-  if (had !== kind) params.append(kind, `${match.recording_id}:${match.start_s}-${match.end_s}`);
-  history.replaceState(null, "", address("search", params));
-}
+/** The marks of an address, one for each recording. */
+export const inAddress = {
+  of: (match) => markOf(match),
+  count: (kind) => current().params.getAll(kind).length,
+  /** Mark a match, or remove the mark if it has the same one. The address changes, the results stay. */
+  toggle(match, kind) {
+    const { params } = current();
+    const had = markOf(match, params);
+    for (const name of Object.values(KINDS)) {
+      const others = params.getAll(name).filter((mark) => recordingOf(mark) !== match.recording_id);
+      params.delete(name);
+      for (const mark of others) params.append(name, mark);
+    }
+    if (had !== kind) params.append(kind, `${match.recording_id}:${match.start_s}-${match.end_s}`);
+    history.replaceState(null, "", address("search", params));
+  },
+};
 
 /** Write the marks of an address into the form of a request. */
 export function describe(form, params) {
@@ -39,39 +44,47 @@ export function forget(params) {
 
 /** The buttons that mark results, the keys for the same, and the button that searches again. */
 export class Marks {
-  constructor() {
+  /** @param {object} place keeps the marks: `inAddress`, or the marks of a named search */
+  constructor(place = inAddress) {
+    this.place = place;
     this.buttons = [];
     this.said = el("span", { role: "status" });
-    this.again = button("again", "Search again with marks", () => go("search", current().params), { class: "primary" });
+    this.again = button("again", place === inAddress ? "Search again with marks" : "Run again", () => go("search", current().params), { class: "primary" });
     this.none = button(null, "Remove marks", () => go("search", forget(current().params)));
     this.element = el("div", { class: "row marks" }, this.said, this.again, this.none);
     this.show();
   }
 
-  /** @returns {Array<HTMLElement>} the buttons of a match */
-  buttonsFor(match, name) {
+  /**
+   * @param {() => object} shown gives the match, with the begin and end that are marked
+   * @param {string} name of its recording
+   * @returns {Array<HTMLElement>} the buttons of a match
+   */
+  buttonsFor(shown, name) {
     return Object.entries(KINDS).map(([key, kind]) => {
-      const act = () => this.mark(match, kind);
+      const act = () => this.mark(shown(), kind);
       const text = kind === "like" ? "Right" : "Wrong";
       const made = button(null, text, act, { label: `${text}: ${name}`, "aria-keyshortcuts": key, "data-key": key });
-      this.buttons.push({ made, match, kind });
+      this.buttons.push({ made, match: shown, kind });
       this.show();
       return made;
     });
   }
 
   mark(match, kind) {
-    toggle(match, kind);
+    const done = this.place.toggle(match, kind);
     this.show();
+    done?.then(() => this.show());
   }
 
   show() {
-    const { params } = current();
-    for (const { made, match, kind } of this.buttons) made.setAttribute("aria-pressed", String(markOf(match, params) === kind));
-    const counts = Object.entries(NAMES).map(([kind, name]) => `${params.getAll(kind).length} ${name}`);
-    const isMarked = Object.keys(NAMES).some((kind) => params.has(kind));
-    put(this.said, isMarked ? `Marked: ${counts.join(", ")}` : "Mark results right or wrong, also with the keys Y and N, to search again with them.");
-    for (const control of [this.again, this.none]) control.hidden = !isMarked;
+    for (const { made, match, kind } of this.buttons) made.setAttribute("aria-pressed", String(this.place.of(match()) === kind));
+    const counts = Object.entries(NAMES).map(([kind, name]) => `${this.place.count(kind)} ${name}`);
+    const isMarked = Object.keys(NAMES).some((kind) => this.place.count(kind));
+    const why = this.place === inAddress ? "to search again with them" : "to keep that on the server";
+    put(this.said, isMarked ? `Marked: ${counts.join(", ")}` : `Mark results right or wrong, also with the keys Y and N, ${why}.`);
+    this.again.hidden = !isMarked;
+    this.none.hidden = !isMarked || this.place !== inAddress;
   }
 
   /** Mark the result that has the focus by its key, and go to the next one. */
@@ -82,6 +95,8 @@ export class Marks {
     if (!pressed) return;
     event.preventDefault();
     pressed.click();
-    (card.nextElementSibling?.querySelector(".actions button") || this.again).focus();
+    let next = card.nextElementSibling;
+    while (next?.hidden) next = next.nextElementSibling;
+    (next?.querySelector(".actions button") || this.again).focus();
   }
 }

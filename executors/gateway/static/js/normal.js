@@ -7,6 +7,8 @@ import { FileSound } from "./sounds.js";
 import { empty, failure, loading } from "./states.js";
 
 const WIDTH = 520;
+/** Events of the last day that are counted, and rows that are shown. */
+const [COUNTED, SHOWN] = [2000, 100];
 /** @type {FileSound|null} the recording to score */
 let chosen = null;
 let models = [];
@@ -50,12 +52,31 @@ async function showEvents() {
     return;
   }
   try {
-    const { events } = await request(`${pathOf(model())}/events?hours=24`);
+    const path = `${pathOf(model())}/events?hours=24`;
+    const [{ events }, { events: anomalies }] = await Promise.all([
+      request(`${path}&limit=${COUNTED}`),
+      request(`${path}&only_anomalous=true&limit=${SHOWN}`),
+    ]);
     const none = el("li", { class: "quiet" }, "No recording was watched in the last day.");
-    put(list, events.length ? events.map(eventRow) : none);
+    put(list, events.length ? [summary(events), ...notable(events, anomalies).map(eventRow)] : none);
   } catch (error) {
     put(list, el("li", {}, failure(error, showEvents)));
   }
+}
+
+/** Say how many of the recordings are anomalous, and how many failed. */
+function summary(events) {
+  const anomalous = events.filter(({ is_anomalous: isAnomalous }) => isAnomalous).length;
+  const failed = events.filter(({ details }) => details.error).length;
+  const which = events.length < COUNTED ? "" : "The latest ";
+  return el("li", { class: "quiet" }, `${which}${count(events.length, "recording")}: ${anomalous} anomalous, ${failed} failed.`);
+}
+
+/** Return the anomalies and failures, and the latest others for which there is room, the latest first. */
+function notable(events, anomalies) {
+  const first = [...anomalies, ...events.filter(({ details }) => details.error)];
+  const others = events.filter(({ is_anomalous: isAnomalous, details }) => !isAnomalous && !details.error);
+  return [...first, ...others].slice(0, SHOWN).sort((one, two) => Date.parse(two.occurred_at) - Date.parse(one.occurred_at));
 }
 
 function eventRow({ uri, occurred_at: when, is_anomalous: isAnomalous, details }) {

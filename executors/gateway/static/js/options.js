@@ -2,6 +2,7 @@
 
 import { byId, el, put } from "./dom.js";
 import { shortFolder, timeZone } from "./format.js";
+import { without } from "./route.js";
 
 const form = byId("search-form");
 const TEXTS = ["top_k", "uri_prefix", "since", "until", "min_score", "max_false_alarms"];
@@ -9,7 +10,8 @@ const FILTERS = ["label", "uri_prefix", "since", "until", "time_of_day", "where"
 const MOST_SHOWN = 8;
 
 const field = (name) => form.elements.namedItem(name);
-const chosenLabels = () => [...byId("labels").querySelectorAll("input[name=label]:checked")].map((box) => box.value);
+const chosenOf = (id, name) => [...byId(id).querySelectorAll(`input[name=${name}]:checked`)].map((box) => box.value);
+const chosenLabels = () => chosenOf("labels", "label");
 
 /** Fill in the form from the address. */
 export function fill(params) {
@@ -21,6 +23,7 @@ export function fill(params) {
   field("day_to").value = to;
   const wanted = new Set(params.getAll("label"));
   for (const box of byId("labels").querySelectorAll("input[name=label]")) box.checked = wanted.has(box.value);
+  checkAlso(params);
   const active = FILTERS.filter((name) => params.has(name)).length;
   byId("filter-count").textContent = active ? `${active} active` : "";
   if (active) byId("filters").open = true;
@@ -28,12 +31,13 @@ export function fill(params) {
 
 /** Write the form into parameters of an address, without defaults. */
 export function collect(params) {
-  for (const name of [...TEXTS, "exclude_self", "label", "time_of_day", "where"]) params.delete(name);
+  for (const name of [...TEXTS, "exclude_self", "label", "time_of_day", "where", "also"]) params.delete(name);
   for (const name of TEXTS) {
     const value = field(name).value.trim();
     if (value && !(name === "top_k" && value === "10")) params.set(name, value);
   }
   if (field("exclude_self").checked) params.set("exclude_self", "true");
+  for (const name of chosenOf("also-choices", "also")) params.append("also", name);
   for (const label of chosenLabels()) params.append("label", label);
   for (const line of field("where").value.split("\n")) if (line.trim()) params.append("where", line.trim());
   const [from, to] = [field("day_from").value, field("day_to").value];
@@ -43,16 +47,7 @@ export function collect(params) {
 
 /** Remove every filter from an address. */
 export function withoutFilters(params) {
-  const others = new URLSearchParams(params);
-  for (const name of FILTERS) others.delete(name);
-  return others;
-}
-
-/** Remove one option from an address. */
-export function without(params, name) {
-  const others = new URLSearchParams(params);
-  others.delete(name);
-  return others;
+  return without(params, FILTERS);
 }
 
 /** @returns {boolean} whether an address narrows the search */
@@ -77,6 +72,27 @@ export function describeNarrowing(request, params) {
   for (const name of ["top_k", "min_score", "max_false_alarms"]) request.delete(name);
 }
 
+/** Narrow a request to the span of time, or the hours of the day, of a bar of a timeline. */
+export function narrowToBar(request, params) {
+  if (params.has("span")) {
+    const [from, to] = params.get("span").split("/");
+    const [since, until] = [params.get("since") || from, params.get("until") || to];
+    request.set("since", since > from ? since : from);
+    request.set("until", until < to ? until : to);
+  }
+  // A day's filter keeps the minutes with which it begins and ends.
+  if (params.has("hours")) request.set("time_of_day", common(params.get("hours"), params.get("time_of_day")));
+}
+
+/** @returns {string} the part of an hour of the day that lies in a filter, too */
+function common(hour, filter) {
+  const [from, to] = hour.split("-");
+  if (!filter) return hour;
+  const [first, last] = filter.split("-");
+  const isInHour = (time) => time > from && time.slice(0, 2) === from.slice(0, 2);
+  return `${isInHour(first) ? first : from}-${isInHour(last) ? last : to}`;
+}
+
 /** Offer the labels and folders that are stored. */
 export function offer(labels, folders) {
   const chosen = new Set(chosenLabels());
@@ -92,6 +108,20 @@ export function offer(labels, folders) {
   const narrowing = list.length > MOST_SHOWN && narrow(list);
   put(byId("labels"), narrowing, ...(list.length ? list : [el("p", { class: "quiet small" }, "No labels are stored.")]));
   offerFolders(field("uri_prefix"), folders);
+}
+
+/** Offer the other collections, to be searched at the same time. */
+export function offerAlso(names, params) {
+  const others = names.filter((name) => name !== (params.get("collection") || "default"));
+  const box = (name) => el("label", { class: "choice" }, el("input", { type: "checkbox", name: "also", value: name }), el("span", {}, name));
+  put(byId("also-choices"), ...others.map(box));
+  byId("also").hidden = others.length === 0;
+  checkAlso(params);
+}
+
+function checkAlso(params) {
+  const wanted = new Set(params.getAll("also"));
+  for (const box of byId("also-choices").querySelectorAll("input")) box.checked = wanted.has(box.value);
 }
 
 /** Offer folders in a select; also the library's. */

@@ -16,11 +16,11 @@ export const sound = () => shown?.sound ?? null;
 export const part = () => shown?.part ?? null;
 
 /** Show a query; the same one only changes its part. */
-export function show(next, start, end, { onPart, onOther }) {
+export function show(next, start, end, { onPart, onOther, more = null }) {
   const wanted = start === null && end === null ? null : { start: start ?? 0, end };
   if (shown?.sound !== next) {
     clear();
-    shown = next instanceof TextSound ? buildText(next, onOther) : build(next, wanted, onPart, onOther);
+    shown = next instanceof TextSound ? buildText(next, onOther, more) : build(next, wanted, onPart, onOther);
   }
   shown.begin(wanted);
 }
@@ -39,9 +39,9 @@ export function say(text) {
 }
 
 /** A text has no picture and no parts. */
-function buildText(next, onOther) {
+function buildText(next, onOther, more) {
   const said = el("p", { class: "quiet small", role: "status" });
-  put(box, head(next, "", onOther), said);
+  put(box, head(next, "", onOther), more, said);
   box.hidden = false;
   return { sound: next, part: null, begin() {}, destroy() {}, say: (text) => (said.textContent = text) };
 }

@@ -1,6 +1,6 @@
 /** The state of the page in its address, so that reload, back and bookmarks work: `#/search?recording=…`. */
 
-const VIEWS = ["search", "events", "library", "speakers", "normal"];
+const VIEWS = ["search", "events", "timeline", "library", "speakers", "normal", "map", "duplicates", "motifs"];
 
 /** @returns {{view: string, params: URLSearchParams}} view and parameters of the address */
 export function current() {
@@ -29,6 +29,13 @@ export function keep(changes) {
     else params.set(name, value);
   }
   history.replaceState(history.state, "", address(view, params));
+}
+
+/** @returns {URLSearchParams} a copy of parameters without these names */
+export function without(params, names) {
+  const others = new URLSearchParams(params);
+  for (const name of names) others.delete(name);
+  return others;
 }
 
 /** Call this function with each new address. */

@@ -15,6 +15,12 @@ export function frequency({ false_alarm_rate: rate }) {
   return `1 in ${rounded(1 / rate)} unrelated recordings scores this high`;
 }
 
+/** @returns {string} the highest false-alarm rate of what a threshold leaves */
+export function upTo(rate) {
+  if (rate === Infinity) return "Any false-alarm rate";
+  return `False alarms up to ${rate > RARE ? `${Math.round(100 * rate)} in 100` : `1 in ${rounded(1 / rate)}`}`;
+}
+
 /** @returns {boolean} whether unrelated recordings often score as high as the best match */
 export const isPoor = (best) => best.strength === "chance";
 

@@ -1,16 +1,17 @@
 /** The search: from the address to the query, from the query to the answers. */
 
-import { request } from "./api.js";
-import { describeQuery, keyOf, NAMES, soundOf } from "./asked.js";
+import { keyOf, NAMES, soundOf } from "./asked.js";
 import { byId, button, el, put } from "./dom.js";
 import { nameOf } from "./format.js";
 import * as marks from "./marks.js";
+import { controls, showList } from "./named-view.js";
 import * as options from "./options.js";
 import * as query from "./query.js";
 import { showMatches } from "./results.js";
-import { address, current, go, withCollection } from "./route.js";
+import { address, current, go, withCollection, without } from "./route.js";
 import { frequency, isPoor, meaning } from "./score.js";
 import * as service from "./service.js";
+import { moveTo, searchIn } from "./several.js";
 import { empty, failure, loading, notice } from "./states.js";
 
 const results = byId("results");
@@ -18,6 +19,10 @@ const START = { key: null, sound: null };
 let held = START;
 let running = null;
 let giveBack = null;
+let last = [];
+
+/** @returns {object[]} the matches of the last search */
+export const lastMatches = () => last;
 
 /** Show the query of the address and its results, or how to begin. */
 export async function showSearch(params) {
@@ -29,6 +34,7 @@ export async function showSearch(params) {
     held = START;
     query.clear();
     byId("source").hidden = false;
+    byId("search-form").classList.remove("named");
     return showStart();
   }
   try {
@@ -44,15 +50,20 @@ export async function showSearch(params) {
   }
   const [start, end] = ["start", "end"].map((name) => (params.has(name) ? Number(params.get(name)) : null));
   byId("source").hidden = true;
-  query.show(held.sound, start, end, { onPart, onOther });
+  const isNamed = Boolean(held.sound.run);
+  // How it is run is in the address, which may have changed.
+  if (isNamed) query.clear();
+  query.show(held.sound, start, end, { onPart, onOther, more: isNamed ? controls(held.sound, params) : null });
+  byId("search-form").classList.toggle("named", isNamed);
   setButton(params);
   return search(held.sound, params);
 }
 
-/** Search with another query and the same options. */
-export function look(changes) {
+/** Search with another query and the same options; a stored one may be in another collection. */
+export function look(changes, collection) {
   const params = marks.forget(options.collect(current().params));
-  for (const name of NAMES) params.delete(name);
+  for (const name of [...NAMES, "rate"]) params.delete(name);
+  if (collection) moveTo(params, collection);
   for (const [name, value] of Object.entries(changes)) if (value !== undefined) params.set(name, value);
   go("search", params);
   // The pressed button may be gone; the keyboard goes on at the new results.
@@ -62,16 +73,12 @@ export function look(changes) {
 async function search(sound, params) {
   running = new AbortController();
   const { signal } = running;
-  const form = new FormData();
-  describeQuery(form, sound, params);
-  options.describe(form, params);
-  marks.describe(form, params);
   clear();
   results.setAttribute("aria-busy", "true");
   put(results, loading(`Searching with ${sound.name} …`));
   say("Searching");
   try {
-    showAnswer(await request("/api/search", { form, signal }), sound, params);
+    showAnswer(await searchIn(sound, params, signal), sound, params);
   } catch (error) {
     if (error.name === "AbortError") return;
     answer(failure(error, () => search(sound, params)));
@@ -83,12 +90,13 @@ async function search(sound, params) {
 
 function showAnswer(found, sound, params) {
   clear();
+  last = found.matches;
   if (!found.matches.length) return showNothing(params);
   const place = el("div", {});
   const [best] = found.matches;
   const poor = isPoor(best);
   put(results, poor && poorNotice(best), place);
-  giveBack = showMatches(place, found, sound, { onLike });
+  giveBack = showMatches(place, found, sound, { onLike, say });
   const words = meaning(best);
   const first = `${nameOf(best).name}, score ${best.score.toFixed(2)}${words && `, ${words}`}`;
   say(`${found.matches.length} matches. First: ${first}`);
@@ -114,6 +122,10 @@ function poorNotice(best) {
 }
 
 function showNothing(params) {
+  if (params.has("named")) {
+    say("No matches");
+    return answer(empty("No matches", "Everything that is similar enough is marked, or the collection has nothing like it."));
+  }
   if (params.has("max_false_alarms")) return showNoGoodMatch(params);
   say("No matches");
   if (!options.isFiltered(params)) {
@@ -127,7 +139,7 @@ function showNothing(params) {
 function showNoGoodMatch(params) {
   say("No good match");
   const rate = Number(params.get("max_false_alarms"));
-  const anyway = button("again", "Show the best matches anyway", () => go("search", options.without(params, "max_false_alarms")));
+  const anyway = button("again", "Show the best matches anyway", () => go("search", without(params, ["max_false_alarms"])));
   const reason = `No recording has a false-alarm rate of ${rate} or less. Rates are unknown below 20 recordings.`;
   return answer(empty("No good match", reason, anyway));
 }
@@ -145,9 +157,12 @@ function showStart() {
   const some = service.labels.slice(0, 12).map(({ label, files: number }) =>
     el("button", { type: "button", class: "chip", onclick: () => dispatchEvent(new CustomEvent("pick", { detail: label })) }, label, el("span", { class: "quiet" }, number)),
   );
+  const saved = el("div", { class: "suggestions" });
+  showList(saved);
   return answer(
     empty("Start with a sound", "Choose a sound, record one, or pick a stored clip. The results show which recordings have a similar sound, and at which second."),
     some.length > 0 && el("div", { class: "suggestions" }, el("h3", {}, "In the library"), el("div", { class: "row chips" }, some)),
+    saved,
   );
 }
 
@@ -176,7 +191,7 @@ function say(text) {
 function onLike(match, start, end) {
   byId("search-form").elements.namedItem("exclude_self").checked = true;
   const round = (value) => value?.toFixed(1);
-  look({ recording: match.recording_id, start: round(start), end: round(end), collection: match.collection || undefined });
+  look({ recording: match.recording_id, start: round(start), end: round(end) }, match.collection);
   scrollTo({ top: 0 });
 }
 

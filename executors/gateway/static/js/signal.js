@@ -21,6 +21,17 @@ const nearby = new IntersectionObserver(
   { rootMargin: "300px" },
 );
 
+/**
+ * Call a function once, when an element comes near the part of the page that is seen.
+ *
+ * @returns {Function} ends the wait
+ */
+export function whenNear(element, act) {
+  element.addEventListener("nearby", act, { once: true });
+  nearby.observe(element);
+  return () => nearby.unobserve(element);
+}
+
 /** Waveform and spectrogram of a stretch of a sound. */
 export class Signal {
   /**
@@ -50,17 +61,23 @@ export class Signal {
     if (onSelect || onPoint) this.listen();
     this.ended = [watch((playing) => this.follow(playing))];
     this.loaded = new Promise((resolve) => {
-      this.element.addEventListener("nearby", () => resolve(this.load()), { once: true });
+      this.forget = whenNear(this.element, () => resolve(this.load()));
     });
-    nearby.observe(this.element);
   }
 
   /** Stop listening, and release the picture. */
   destroy() {
-    nearby.unobserve(this.element);
+    this.forget();
+    this.widths?.disconnect();
     for (const end of this.ended) end();
     this.drop();
     this.gone = true;
+  }
+
+  /** The axis has as many labels as the width takes. */
+  watchWidth() {
+    this.widths = new ResizeObserver(() => !this.gone && this.drawAxis());
+    this.widths.observe(this.element);
   }
 
   drop() {
@@ -75,6 +92,7 @@ export class Signal {
       this.drawWave(peaks);
       this.drawAxis();
       this.show(this.mark);
+      if (!this.gone) this.watchWidth();
       const width = Math.min(1200, Math.max(200, Math.round(this.plot.clientWidth / 100) * 100 || 600));
       const address = await this.sound.spectrogram(this.start, this.end, width);
       if (this.gone) {
@@ -108,8 +126,9 @@ export class Signal {
   drawAxis() {
     const room = Math.max(2, Math.floor((this.plot.clientWidth || 600) / TICK_PX));
     const whole = this.end - this.start;
-    const step = STEPS_S.find((candidate) => whole / candidate <= room) || whole;
     const asClock = this.end > 60;
+    // A clock has no parts of a second.
+    const step = STEPS_S.find((candidate) => whole / candidate <= room && (candidate >= 1 || !asClock)) || whole;
     const ticks = [];
     for (let at = Math.ceil(this.start / step) * step; at < this.end - 0.3 * step; at += step) {
       const text = place(at, { precise: step < 1, asClock });

@@ -1,0 +1,1 @@
+"""Show results in Python: tables, pictures and players, for notebooks."""

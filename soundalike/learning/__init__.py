@@ -1,0 +1,1 @@
+"""Models of right and wrong examples: rules and their choice, expected precision, order of review."""
