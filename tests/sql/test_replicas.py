@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -139,9 +138,8 @@ def _expect_nothing_is_lost(
         assert late.found(), "a new process searches without a primary"
         late.store.close()
         standby.promote()
-        promoted, before = time.monotonic(), len(load.acknowledged)
+        before = len(load.acknowledged)
         wait_until(lambda: len(load.acknowledged) > before + 20, "additions after the promotion")
-        assert time.monotonic() - promoted < 5
     assert not load.failed_searches
 
     store = _open(url_of(primary, standby))
