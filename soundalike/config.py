@@ -22,6 +22,8 @@ REMOTE_SPOOL_MB = 8192
 DEFAULT_COLLECTION = "default"
 #: Number formats of VGGish; ``auto`` selects bfloat16 if the processor supports it.
 PRECISIONS = ("auto", "float32", "bfloat16")
+#: How long a read waits for a standby by default, and at most.
+_REPLICA_WAIT_S, _HOUR_S = 1.0, 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class Settings:
     slow_query_s : float or None
         Statements that take this many seconds or more are logged with their plan
         (``SOUNDALIKE_SLOW_QUERY_S``); None: none.
+    replica_wait_s : float or None
+        Seconds that a read waits for a standby to have this process's last write, before it goes to the
+        primary (``SOUNDALIKE_REPLICA_WAIT_S``; default 1). None (``none``): reads need not see it.
     """
 
     database_url: str | None
@@ -79,6 +84,7 @@ class Settings:
     speaker_model: str = SPEAKER_MODEL
     remote_spool_mb: int = REMOTE_SPOOL_MB
     slow_query_s: float | None = None
+    replica_wait_s: float | None = _REPLICA_WAIT_S
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -110,6 +116,7 @@ class Settings:
             speaker_model=env.get("SOUNDALIKE_SPEAKER_MODEL") or SPEAKER_MODEL,
             remote_spool_mb=_megabytes(env, "SOUNDALIKE_REMOTE_SPOOL_MB", REMOTE_SPOOL_MB),
             slow_query_s=_seconds(env, "SOUNDALIKE_SLOW_QUERY_S"),
+            replica_wait_s=_wait_s(env, "SOUNDALIKE_REPLICA_WAIT_S", _REPLICA_WAIT_S),
         )
         settings.validate()
         return settings
@@ -145,6 +152,7 @@ class Settings:
             "SOUNDALIKE_SPEAKER_MODEL": self.speaker_model,
             "SOUNDALIKE_REMOTE_SPOOL_MB": self.remote_spool_mb,
             "SOUNDALIKE_SLOW_QUERY_S": self.slow_query_s,
+            "SOUNDALIKE_REPLICA_WAIT_S": "none" if self.replica_wait_s is None else self.replica_wait_s,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -204,6 +212,20 @@ def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
 
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(env.get(name) or default).expanduser()
+
+
+def _wait_s(env: Mapping[str, str], name: str, default: float) -> float | None:
+    """Return a number of seconds up to an hour; None for ``none``."""
+    text = env.get(name) or str(default)
+    if text == "none":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= _HOUR_S:
+        raise ConfigError(f"{name} is {text[:40]!r}; give seconds from 0 to {_HOUR_S}, or none")
+    return seconds
 
 
 def _folders(value: str | None) -> tuple[Path, ...] | None:

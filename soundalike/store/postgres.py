@@ -193,7 +193,7 @@ class PostgresStore(
             check_spec(found.spec, spec)
             return count_by_time(cursor, found, vectors, min_score, bucket, zone, filters)
 
-        return self._run_in_existing(collection, work)
+        return self._run_in_existing(collection, work, reads=True)
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete a path, all paths in a folder, or a recording by id; return the number of paths.

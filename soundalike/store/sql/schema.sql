@@ -43,7 +43,8 @@ CREATE TABLE soundalike.recordings (
     -- Source of the start time: given, metadata, filename, mtime; NULL if unknown.
     recorded_at_source text,
     n_windows integer NOT NULL CHECK (n_windows > 0),
-    -- Number of windows with an embedding; searches skip recordings with 0.
+    -- Number of windows with an embedding; searches skip recordings with 0. -1: the windows were removed
+    -- because of their age; see docs/backup.md.
     n_searchable integer NOT NULL,
     -- Version of the decoders.
     decoder_version integer NOT NULL,
