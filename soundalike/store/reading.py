@@ -323,6 +323,7 @@ class PostgresReader(PostgresRunner):
                 *lacks,
                 null_model=sampling.load(cursor, found) if found else None,
                 event_models=sampling.load_event_models(cursor, found) if found else {},
+                layout=found.layout if found else "halfvec",
             )
 
         return self._run(work, reads=True)
@@ -334,7 +335,7 @@ class PostgresReader(PostgresRunner):
             if not has_schema(cursor):
                 return {}
             cursor.execute(self._sql["list_collections"])
-            return {name: IndexSpec(*spec) for _, name, *spec in cursor.fetchall()}
+            return {name: IndexSpec(*spec) for _, name, _, *spec in cursor.fetchall()}
 
         return self._run(work, reads=True)
 
@@ -349,12 +350,13 @@ class PostgresReader(PostgresRunner):
                 return []
             cursor.execute(self._sql["list_collections"])
             found = []
-            for number, name, *spec in cursor.fetchall():
-                counts: tuple[int, ...] = ()
+            for number, name, layout, *spec in cursor.fetchall():
+                counts = (0, 0, 0)
                 if count:
                     cursor.execute(self._sql["count_rows"], {"collection": number})
-                    counts = tuple(int(value) for value in cursor.fetchone() or ())
-                found.append(CollectionSummary(name, IndexSpec(*spec), *counts))
+                    recordings, files, windows = cursor.fetchone() or counts
+                    counts = (int(recordings), int(files), int(windows))
+                found.append(CollectionSummary(name, IndexSpec(*spec), *counts, layout=layout))
             return found
 
         return self._run(work, reads=True)

@@ -30,17 +30,29 @@ DROP SCHEMA IF EXISTS soundalike CASCADE;
 SELECT v.version, c.collection_id, c.name, c.created_at,
        (SELECT count(*)::integer FROM pg_catalog.pg_inherits
         WHERE inhparent = to_regclass('soundalike.windows_' || c.collection_id)),
-       c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
+       c.layout, c.centre::text, c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
 FROM soundalike.schema_version AS v LEFT JOIN soundalike.collections AS c ON c.name = %(name)s;
 
 -- name: list_collections
-SELECT collection_id, name, encoder, fingerprint, dimension, window_s, stride_s
+SELECT collection_id, name, layout, encoder, fingerprint, dimension, window_s, stride_s
 FROM soundalike.collections ORDER BY name;
 
 -- name: put_collection
 INSERT INTO soundalike.collections (name, encoder, fingerprint, dimension, window_s, stride_s)
 VALUES (%(name)s, %(encoder)s, %(fingerprint)s, %(dimension)s, %(window_s)s, %(stride_s)s)
 RETURNING collection_id, created_at;
+
+-- name: layout_of
+SELECT layout FROM soundalike.collections WHERE collection_id = %(collection)s;
+
+-- name: take_layout
+-- A new collection takes the layout of the one that it will replace.
+UPDATE soundalike.collections SET layout = other.layout FROM soundalike.collections AS other
+WHERE soundalike.collections.collection_id = %(collection)s AND other.name = %(like)s;
+
+-- name: set_layout
+UPDATE soundalike.collections SET layout = %(layout)s, centre = %(centre)s::halfvec
+WHERE collection_id = %(collection)s;
 
 -- name: lock_collection
 -- Prevents changes to a collection by others until the transaction ends.
@@ -417,6 +429,25 @@ CROSS JOIN LATERAL (
     LIMIT %(limit)s
 ) AS h;
 
+-- name: search_bits
+-- With an index of one bit for each number of a vector. The innermost query has the form that this index supports;
+-- its windows are ranked by their stored vectors.
+SELECT q.query_window, h.recording_id::text, h.window_index, h.start_s, h.end_s, 1 - h.distance
+FROM unnest(%(vectors)s::halfvec[], %(bits)s::varbit[], %(query_windows)s::integer[])
+     AS q (embedding, bits, query_window)
+CROSS JOIN LATERAL (
+    SELECT c.recording_id, c.window_index, c.start_s, c.end_s, c.embedding <=> q.embedding AS distance
+    FROM (
+        SELECT w.recording_id, w.window_index, w.start_s, w.end_s, w.embedding
+        FROM soundalike.windows_{collection} AS w
+        WHERE w.embedding IS NOT NULL {filters}
+        ORDER BY (binary_quantize(w.embedding - '{centre}'::halfvec)::bit({dimension}))
+                 <~> q.bits::bit({dimension})
+        LIMIT {candidates}
+    ) AS c
+    ORDER BY distance LIMIT %(limit)s
+) AS h;
+
 -- name: filter_files
 -- Part of a search with filters of label, tags or path.
 AND EXISTS (
@@ -512,6 +543,22 @@ SELECT count(*) FROM (SELECT FROM soundalike.windows_{collection} LIMIT %(limit)
 -- name: create_index
 CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
 USING hnsw (embedding halfvec_cosine_ops) WITH (m = 24, ef_construction = 128);
+
+-- name: create_bit_index
+CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
+USING hnsw ((binary_quantize(embedding - '{centre}'::halfvec)::bit({dimension})) bit_hamming_ops)
+WITH (m = 16, ef_construction = 128);
+
+-- name: mean_of_sample
+-- Of the first recordings by id, a random sample.
+SELECT avg(s.embedding)::halfvec::text FROM (
+    SELECT w.embedding
+    FROM soundalike.windows_{collection} AS w JOIN (
+        SELECT recording_id FROM soundalike.recordings WHERE collection_id = {collection}
+        ORDER BY recording_id LIMIT %(recordings)s
+    ) AS r USING (recording_id)
+    WHERE w.embedding IS NOT NULL LIMIT %(windows)s
+) AS s;
 
 -- name: stop_if_alone
 -- Lets the server check regularly whether the client is still connected. From version 14 on.
