@@ -7,7 +7,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union, cast
 from docarray import BaseDoc, DocList
 from jina import requests
 
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.messages import given
 from executors.messages.documents import (
     BucketDoc,
@@ -47,6 +46,7 @@ from executors.messages.parameters import (
     TimelineParameters,
     VectorsParameters,
 )
+from executors.monitoring.watching import watch_executors
 from executors.timescale_indexer.annotation_endpoints import AnnotationEndpoints
 from executors.timescale_indexer.events import add_unrelated, keep_model, recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
@@ -71,7 +71,7 @@ from soundalike.store.each import add_each
 from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import BucketWidth
 
-discover_endpoints_once()
+watch_executors()
 
 _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 _VECTORS, _EVENTS = VectorsParameters(), EventsParameters()
@@ -377,6 +377,10 @@ class TimescaleIndexer(
         found = self._store.folders(limit=parameters.limit, collection=parameters.collection)
         self._check_known(bool(found), parameters.collection)
         return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
+
+    def check_ready(self) -> None:
+        """Raise `StoreError` where the database cannot be used."""
+        self._store.collections()
 
     def close(self) -> None:
         """Close the connection; the embedded server stops where no other process needs it."""

@@ -11,6 +11,7 @@ from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import StoreError
 from soundalike.filters import Filters
 from soundalike.ranges import Layout, check_count, check_layout, check_top_k
+from soundalike.runtime.stages import stage
 from soundalike.store import collections, indexing, searching, writing
 from soundalike.store.annotations import PostgresAnnotations
 from soundalike.store.base import (
@@ -163,7 +164,8 @@ class PostgresStore(
             search = partial(
                 searching.search, collection=found, vectors=vectors, top_k=top_k, filters=filters
             )
-            result = self._read(search)
+            with stage("ann"):
+                result = self._read(search)
             if result is not None:
                 return result
         if found is None:
@@ -191,7 +193,7 @@ class PostgresStore(
             check_spec(found.spec, spec)
             return count_by_time(cursor, found, vectors, min_score, bucket, zone, filters)
 
-        return self._run_in_existing(collection, work)
+        return self._run_in_existing(collection, work, reads=True)
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete a path, all paths in a folder, or a recording by id; return the number of paths.

@@ -74,7 +74,7 @@ DELETE FROM soundalike.collections WHERE collection_id = {collection};
 SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(collection)s),
        (SELECT count(*) FROM soundalike.files WHERE collection_id = %(collection)s),
        (SELECT coalesce(sum(n_windows), 0) FROM soundalike.recordings
-        WHERE collection_id = %(collection)s);
+        WHERE collection_id = %(collection)s AND n_searchable >= 0);
 
 -- name: count_starts
 -- Number of recordings per source of the start time; NULL if unknown.
@@ -83,8 +83,8 @@ SELECT CASE WHEN recorded_at IS NOT NULL THEN coalesce(recorded_at_source, 'give
 FROM soundalike.recordings WHERE collection_id = %(collection)s GROUP BY 1;
 
 -- name: count_shortcomings
--- Number of recordings from an earlier decoder, and of unsearchable recordings.
-SELECT count(*) FILTER (WHERE decoder_version < %(decoder_version)s),
+-- Number of recordings from an earlier decoder, and of unsearchable recordings. Expired ones are neither.
+SELECT count(*) FILTER (WHERE decoder_version < %(decoder_version)s AND n_searchable >= 0),
        count(*) FILTER (WHERE n_searchable = 0)
 FROM soundalike.recordings WHERE collection_id = %(collection)s;
 
@@ -148,7 +148,7 @@ SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at
        f.size_bytes, f.mtime_ns, r.n_windows
 FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
 WHERE f.collection_id = %(collection)s AND f.uri > %(after)s
-  AND r.decoder_version < %(decoder_version)s
+  AND r.decoder_version < %(decoder_version)s AND r.n_searchable >= 0
 ORDER BY f.uri LIMIT %(limit)s;
 
 -- name: narrow_files
@@ -626,7 +626,8 @@ WHERE r.collection_id = {collection} AND NOT EXISTS (
 SELECT r.recording_id::text, (SELECT min(f.uri) FROM soundalike.files AS f
                               WHERE f.collection_id = {collection} AND f.recording_id = r.recording_id)
 FROM (
-    SELECT recording_id, n_windows FROM soundalike.recordings WHERE collection_id = {collection}
+    SELECT recording_id, n_windows FROM soundalike.recordings
+    WHERE collection_id = {collection} AND n_searchable >= 0
     ORDER BY recording_id LIMIT %(limit)s
 ) AS r
 WHERE r.n_windows <> (

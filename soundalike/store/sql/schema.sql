@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (13);
+INSERT INTO soundalike.schema_version (version) VALUES (12);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -47,7 +47,8 @@ CREATE TABLE soundalike.recordings (
     -- Source of the start time: given, metadata, filename, mtime; NULL if unknown.
     recorded_at_source text,
     n_windows integer NOT NULL CHECK (n_windows > 0),
-    -- Number of windows with an embedding; searches skip recordings with 0.
+    -- Number of windows with an embedding; searches skip recordings with 0. -1: the windows were removed
+    -- because of their age; see docs/backup.md.
     n_searchable integer NOT NULL,
     -- Version of the decoders.
     decoder_version integer NOT NULL,
