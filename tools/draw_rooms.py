@@ -45,7 +45,8 @@ JINA: tuple[tuple[tuple[str, str], ...], ...] = (
         ("timescale_indexer", ""),
         ("max_score_ranker", ""),
     ),
-    (("messages", "documents and parameters"), ("jina_fixes", "patches of Jina")),
+    (("monitoring", "metrics, logs, traces"), ("messages", "documents and parameters")),
+    (("jina_fixes", "patches of Jina"),),
 )
 _WIDTH, _GAP, _MARGIN, _HEAD = 720, 8, 16, 30
 

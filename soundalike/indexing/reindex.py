@@ -64,7 +64,7 @@ def plan_rebuild(pipeline: Pipeline) -> Rebuild:
     incomplete = store.status(collection=successor).spec
     if incomplete is not None and incomplete != pipeline.spec:
         store.drop_collection(successor)
-    store.create_collection(successor, pipeline.spec)
+    store.create_collection(successor, pipeline.spec, like=pipeline.collection)
     return _missing(pipeline, before)
 
 

@@ -57,6 +57,7 @@ ROOMS = (
 )
 GATEWAY_ROOMS = (
     "problems",
+    "request_ids",
     "guard",
     "background",
     "metrics",

@@ -201,11 +201,13 @@ def test_paths_and_modules_that_are_named_exist():
     for name, text in PAGES.items():
         if name == "CHANGELOG.md":
             continue
-        for path in re.findall(r"`((?:soundalike|executors|tests|tools|docs|docker)/[\w./-]+)`", text):
+        for path in re.findall(
+            r"`((?:soundalike|executors|tests|tools|docs|docker|deploy)/[\w./-]+)`", text
+        ):
             if not (ROOT / path).exists() and not (ROOT / f"{path}.py").exists():
                 missing.append(f"{name}: {path}")
         for dotted in re.findall(r"`((?:soundalike|executors)(?:\.\w+)+)(?:\(.*?\))?`", text):
-            if not _is_name(dotted) and dotted != "soundalike.error":
+            if not _is_name(dotted) and dotted not in ("soundalike.error", "soundalike.request_id"):
                 missing.append(f"{name}: {dotted}")
     assert missing == []
 
