@@ -12,7 +12,6 @@ from typing import Any, Dict, Type
 from docarray import BaseDoc, DocList
 from jina import Executor, requests
 
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.messages.documents import (
     Counted,
     Deletion,
@@ -65,8 +64,9 @@ from executors.messages.speakers import (
     VerifiedDoc,
     VoiceDoc,
 )
+from executors.monitoring.watching import watch_executors
 
-discover_endpoints_once()
+watch_executors()
 
 _Documents = Dict[str, Type[BaseDoc]]
 _STORED: _Documents = {

@@ -25,6 +25,8 @@ import psutil
 
 import executors.jina_fixes.telemetry  # noqa: F401 - before Jina starts anything
 from executors.gateway.guard.policy import KEY_HEADER, Access
+from executors.monitoring.logs import log_as_configured, log_format, say
+from executors.monitoring.traces import tracing_options
 from executors.start import Start
 from soundalike.errors import ConfigError
 from soundalike.limits import Limits
@@ -32,7 +34,9 @@ from soundalike.runtime.lifetime import end_with_parent
 
 # Jina warns of every executor that takes longer to start than the gateway, which is all of them.
 os.environ.setdefault("JINA_LOG_LEVEL", "ERROR")
-if not sys.stdout.isatty():
+if os.environ.get("SOUNDALIKE_LOG_FORMAT") == "json":
+    os.environ.setdefault("JINA_LOG_CONFIG", "json")
+elif not sys.stdout.isatty():
     os.environ.setdefault("JINA_LOG_CONFIG", str(Path(__file__).with_name("logging.yml")))
 
 _STOP_S = 10
@@ -56,9 +60,12 @@ def main() -> int:
     try:
         access = Access.from_env(host)
         Limits.from_env()
+        log_format()
+        config["with"].update(tracing_options())
     except ConfigError as exc:
         print(f"soundalike: {exc.message} [{exc.code}]", file=sys.stderr)
         return exc.exit_status
+    log_as_configured()
     for port in config["gateway"]["port"]:
         _check_port(host, port)
     return _serve(config, arguments.flow.parent, access, arguments.start_timeout)
@@ -105,10 +112,9 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as exc:
-            print(
+            say(
                 f"soundalike: {host}:{port} cannot be used ({exc.strerror}); stop what runs there, "
-                "or choose others with --port and --grpc-port [service.unavailable]",
-                file=sys.stderr,
+                "or choose others with --port and --grpc-port [service.unavailable]"
             )
             sys.exit(6)
 
@@ -135,14 +141,14 @@ def _serve(config: dict[str, Any], folder: Path, access: Access, start_timeout_s
     while not stop.wait(_POLL_S):
         dead = [child.name for child in children if not child.is_alive()]
         if dead:
-            print(f"soundalike: {', '.join(dead)} died; stopping", file=sys.stderr)
+            say(f"soundalike: {', '.join(dead)} died; stopping")
             _end(1)
     # Jina waits for ever until every request has been answered, also one that waits for a lock.
     closing = threading.Thread(target=flow.close, daemon=True)
     closing.start()
     closing.join(_STOP_S)
     if closing.is_alive():
-        print("soundalike: requests are still open; stopping without them", file=sys.stderr)
+        say("soundalike: requests are still open; stopping without them")
         _end(0)
     return 0
 
@@ -166,7 +172,7 @@ def _give_up(why: str, status: int) -> NoReturn:
     # One of the threads speaks; the other waits until the program ends.
     _giving_up.acquire()
     logging.disable(logging.CRITICAL)
-    print(f"soundalike: {why}", file=sys.stderr, flush=True)
+    say(f"soundalike: {why}")
     _end(status, _UNREADY_STOP_S)
 
 
@@ -192,12 +198,10 @@ def _announce(config: dict[str, Any], encoder: str) -> None:
     gateway = config["gateway"]
     host = gateway["host"]
     ports = dict(zip(gateway["protocol"], gateway["port"], strict=True))
-    print(
-        f"soundalike: encoder {encoder}\n"
+    say(f"soundalike: encoder {encoder}")
+    say(
         f"soundalike: ready; HTTP on http://{host}:{ports['http']} (Swagger UI at /docs), "
-        f"gRPC on {host}:{ports['grpc']}; Ctrl-C stops",
-        file=sys.stderr,
-        flush=True,
+        f"gRPC on {host}:{ports['grpc']}; Ctrl-C stops"
     )
 
 

@@ -22,7 +22,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
     (("scores", "false-alarm rates"), ("learning", "right and wrong examples")),
     (("audio.sandbox", "processes that may die"),),
-    (("clock", "start times"), ("annotations", "labels of spans")),
+    (("clock", "start times"), ("annotations", "labels of spans"), ("remote", "fsspec")),
     (("audio", "decode, resample, cut"),),
     (("audio.sniffing", "recognise media files"), ("ranges", "valid values")),
     (
@@ -45,7 +45,8 @@ JINA: tuple[tuple[tuple[str, str], ...], ...] = (
         ("timescale_indexer", ""),
         ("max_score_ranker", ""),
     ),
-    (("messages", "documents and parameters"), ("jina_fixes", "patches of Jina")),
+    (("monitoring", "metrics, logs, traces"), ("messages", "documents and parameters")),
+    (("jina_fixes", "patches of Jina"),),
 )
 _WIDTH, _GAP, _MARGIN, _HEAD = 720, 8, 16, 30
 

@@ -39,6 +39,7 @@ class Addresses:
     def rewritten(self, text: str, service: str, services: Mapping[str, Any]) -> str:
         """Return a command's or variable's text with the addresses that hold here."""
         names = "|".join(services)
+        text = re.sub(r"(?<=//127\.0\.0\.1:)\d+", lambda match: str(self.port(service, match[0])), text)
         text = re.sub(
             rf"\b({names}):(\d+)\b",
             lambda match: f"127.0.0.1:{self.port(match[1], match[2])}",

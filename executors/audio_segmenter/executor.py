@@ -9,7 +9,6 @@ from docarray import DocList
 from jina import Executor, requests
 
 from executors.audio_segmenter.rereading import PartReader
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.messages import given, spool
 from executors.messages.documents import (
     Clip,
@@ -35,6 +34,7 @@ from executors.messages.parameters import (
 from executors.messages.queries import excerpt_of, kind_of
 from executors.messages.search_parameters import SaveSearchParameters
 from executors.messages.speakers import SpeechClip, SpokenClip
+from executors.monitoring.watching import watch_executors
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.excerpt import Excerpt, check_whole
 from soundalike.audio.sandbox import IsolatedDecoding
@@ -52,7 +52,7 @@ from soundalike.ranges import check_text
 from soundalike.runtime.parallel import map_ahead
 from soundalike.types import DECODER_VERSION, FloatArray
 
-discover_endpoints_once()
+watch_executors()
 
 #: Audio of one request that travels inside the documents; gRPC slows down far above this.
 INLINE_BYTES = 32 << 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
+from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +17,10 @@ from jina.serve.runtimes.gateway.streamer import GatewayStreamer
 from jina.types.request.data import DataRequest
 
 from executors.gateway.metrics import Metrics
+from executors.gateway.problems import problem_of
 from executors.jina_fixes.request_steps import Forward
+from executors.monitoring.logs import log_request
+from soundalike.errors import ServiceError
 
 _OTHER = "other"
 #: Endpoints of the gateway's own look-ups; requests of routes to other endpoints are work of users.
@@ -73,27 +77,41 @@ class Counting:
             return answer
         finally:
             seconds = time.perf_counter() - begun
-            _note(self._metrics, endpoint, answer if is_ok else None, seconds)
+            failure = None if is_ok else _code_in(answer)
+            _note(self._metrics, endpoint, answer if is_ok else None, seconds, failure)
 
 
-def _note(metrics: Metrics, endpoint: str, answer: DataRequest | None, seconds: float) -> None:
+def _note(
+    metrics: Metrics, endpoint: str, answer: DataRequest | None, seconds: float, failure: str | None
+) -> None:
     """Count a request; without an answer it has failed as a whole."""
     is_ok = answer is not None
     if _IS_LOOKUP.get():
         metrics.count_lookup(endpoint, is_ok=is_ok)
         return
-    documents, failed = (0, 0) if answer is None else _documents_in(answer)
-    metrics.count_documents(endpoint, documents, failed)
+    documents, codes = (0, Tally()) if answer is None else _documents_in(answer)
+    metrics.count_documents(endpoint, documents, codes.total())
+    metrics.count_failures("document", codes)
     if _IS_GRPC.get():
         metrics.count_grpc_request(endpoint, seconds, is_ok=is_ok)
+        if failure is not None:
+            metrics.count_failures("grpc", {failure: 1})
+        log_request("answered", endpoint=endpoint, seconds=round(seconds, 6), code=failure)
 
 
-def _documents_in(answer: DataRequest) -> Tuple[int, int]:
-    """Return how many documents an answer holds, and how many of them have failed."""
+def _documents_in(answer: DataRequest) -> Tuple[int, Tally[str]]:
+    """Return how many documents an answer holds, and how many of them have failed by code."""
     docs = answer.proto_with_data.data.docs.docs
     # Looking for a key that is missing would add it.
-    failed = sum("error_code" in doc.data and bool(doc.data["error_code"].text) for doc in docs)
-    return len(docs), failed
+    codes = [doc.data["error_code"].text for doc in docs if "error_code" in doc.data]
+    return len(docs), Tally(code for code in codes if code)
+
+
+def _code_in(answer: DataRequest | None) -> str:
+    """Return the code of a request that failed as a whole; without an answer the Flow is at fault."""
+    if answer is None:
+        return ServiceError.code
+    return str(problem_of(500, answer.header.status.description)["code"])
 
 
 class CallCounter(grpc.aio.ServerInterceptor):

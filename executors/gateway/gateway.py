@@ -45,6 +45,7 @@ from executors.gateway.counting import CallCounter, Counting
 from executors.gateway.flow.admission import Admission
 from executors.gateway.flow.bodies import check_bodies, pass_parameters_on
 from executors.gateway.flow.client import FlowClient
+from executors.gateway.flow.reports import Reports
 from executors.gateway.flow.request_names import KnownNames, RequestNames
 from executors.gateway.flow.windows import CollectionWindows
 from executors.gateway.guard.content import check_request
@@ -54,8 +55,12 @@ from executors.gateway.guard.middleware import protect
 from executors.gateway.guard.policy import Access
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
+from executors.gateway.request_ids import CallIds, Identified, identify
 from executors.jina_fixes.graph import copy_graph_shallowly
+from executors.jina_fixes.json_logs import format_jinas_logs_with
 from executors.jina_fixes.request_steps import add_steps
+from executors.monitoring.logs import JsonLines, log_as_configured
+from executors.monitoring.traces import trace_with
 from soundalike.config import Settings
 from soundalike.limits import Limits
 
@@ -90,7 +95,9 @@ class SoundalikeHTTPServer(HTTPServer):
     @property
     def app(self) -> FastAPI:
         """Return the application; Jina asks for it once."""
-        context = Context.of(FlowClient(self.streamer), Settings.from_env(), self._metrics)
+        context = Context.of(
+            FlowClient(self.streamer), Reports(self.streamer), Settings.from_env(), self._metrics
+        )
         self._context = context
         self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs)
         pass_parameters_on(self.streamer)
@@ -113,6 +120,7 @@ class SoundalikeHTTPServer(HTTPServer):
         description.describe(app, has_key=access.api_key is not None)
         protect(app, access, Limits.from_env(), self._load)
         app.add_middleware(Measured, metrics=context.metrics)
+        app.add_middleware(Identified)
         return app
 
     async def shutdown(self) -> None:
@@ -139,7 +147,12 @@ class SoundalikeGRPCServer(GRPCServer):
     def aio_tracing_server_interceptors(self) -> List[Any]:
         """Return the interceptors of a call."""
         own = CallGuard(Access.from_env(self.host), self._load, Limits.from_env().max_running)
-        return [CallCounter(self._metrics), own, *(super().aio_tracing_server_interceptors() or [])]
+        return [
+            CallIds(),
+            CallCounter(self._metrics),
+            own,
+            *(super().aio_tracing_server_interceptors() or []),
+        ]
 
 
 class SoundalikeGateway(CompositeBaseServer, BaseGateway):
@@ -147,12 +160,17 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        format_jinas_logs_with(JsonLines())
+        log_as_configured()
+        trace_with(self.tracer)
         copy_graph_shallowly()
         # Both servers share the streamer.
         names = RequestNames(self.streamer)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         metrics = Metrics()
+        metrics.watch_slots(load.slots)
         steps = (
+            identify,
             Counting(self.streamer, metrics),
             SlotTurns(load.slots),
             Admission(names),

@@ -12,10 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from soundalike.errors import DiskFull, ParameterError, ServiceError, SoundalikeError, http_status_of
 
 MEDIA_TYPE = "application/problem+json"
+#: Key of the code in the scope of a request that was answered with a problem.
+CODE = "soundalike.code"
 _OWN_ERROR = re.compile(r"^([a-z]+\.[a-z_]+): (.+)$", re.DOTALL)
 _VALIDATION = re.compile(r"^\d+ validation errors? for ")
 _PYDANTICS_OWN = re.compile(r"\s*For further information visit https://errors\.pydantic\.dev/\S+")
@@ -99,7 +102,22 @@ def answer_with_problems(app: FastAPI) -> None:
 def problem_response(status: int, detail: str, headers: Any = None) -> JSONResponse:
     """Return the answer to a failed request; parameters are those of `problem_of`."""
     problem = problem_of(status, detail)
-    return JSONResponse(problem, problem["status"], headers=headers, media_type=MEDIA_TYPE)
+    return ProblemResponse(problem, problem["status"], headers=headers)
+
+
+class ProblemResponse(JSONResponse):
+    """A problem document; it leaves its code in the scope of the request."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Dict[str, Any], status: int, headers: Any = None) -> None:
+        super().__init__(problem, status, headers=headers)
+        self._code = problem["code"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope[CODE] = self._code
+        await super().__call__(scope, receive, send)
 
 
 def detail_of(exc: BaseException) -> str:

@@ -6,7 +6,10 @@ Module              What it changes
 `cheap_discovery`   An executor builds the schemas of its endpoints once.
 `cheap_documents`   Reading documents builds no validator for each of them.
 `docarray_import`   DocArray does not load TensorFlow, PyTorch or JAX.
+`executor_reports`  An executor answers Jina's status call with its metrics and faults.
+`executor_requests` A function runs around each request of an executor, and its context reaches threads.
 `graph`             Requests share the schemas in Jina's graph of executors.
+`json_logs`         Jina's JSON logs are those of the rest of the process.
 `lifetimes`         The processes of a Flow end with the process that started them.
 `log_levels`        Mistakes of callers are one line in the log, without a traceback.
 `message_sizes`     Sizes of messages are not counted in the environment, which leaks memory.

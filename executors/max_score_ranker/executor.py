@@ -12,6 +12,7 @@ from executors.messages.hits import get_hits
 from executors.messages.matches import match_doc
 from executors.messages.parameters import SearchParameters
 from soundalike.clock.start_time import zone_named
+from soundalike.runtime.stages import stage
 from soundalike.search.ranking import rank_collections
 
 
@@ -39,7 +40,7 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
     )
     if doc.error_code:
         return found
-    with request_at_fault(found):
+    with request_at_fault(found), stage("rank"):
         matches = rank_collections(
             get_hits(doc),
             to_windows(doc.chunks),

@@ -7,7 +7,6 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union, cast
 from docarray import BaseDoc, DocList
 from jina import requests
 
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.messages import given
 from executors.messages.documents import (
     BucketDoc,
@@ -47,6 +46,7 @@ from executors.messages.parameters import (
     TimelineParameters,
     VectorsParameters,
 )
+from executors.monitoring.watching import watch_executors
 from executors.timescale_indexer.annotation_endpoints import AnnotationEndpoints
 from executors.timescale_indexer.events import add_unrelated, keep_model, recordings_with_events
 from executors.timescale_indexer.listing import all_paths, look_up, page_of_recordings, to_drop
@@ -71,7 +71,7 @@ from soundalike.store.each import add_each
 from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import BucketWidth
 
-discover_endpoints_once()
+watch_executors()
 
 _STANDARD, _COLLECTION, _DROP = IndexParameters(), CollectionParameters(), DropParameters()
 _VECTORS, _EVENTS = VectorsParameters(), EventsParameters()
@@ -299,7 +299,7 @@ class TimescaleIndexer(
             doc.collection, doc.collections = parameters.collection, names
             doc.encoder = spec.encoder if spec else doc.configured_encoder
             doc.recordings, doc.files, doc.windows = stored.recordings, stored.files, stored.windows
-            doc.index, doc.database = stored.index, stored.database
+            doc.index, doc.layout, doc.database = stored.index, stored.layout, stored.database
             doc.extensions = stored.extensions
             doc.starts = stored.starts
             doc.earliest_start = time_text(stored.earliest_start)
@@ -340,6 +340,7 @@ class TimescaleIndexer(
                 recordings=found.recordings,
                 files=found.files,
                 windows=found.windows,
+                layout=found.layout,
             )
             for found in self._store.summaries(count=parameters.count)
             if not is_unfinished(found.name)
@@ -376,6 +377,10 @@ class TimescaleIndexer(
         found = self._store.folders(limit=parameters.limit, collection=parameters.collection)
         self._check_known(bool(found), parameters.collection)
         return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
+
+    def check_ready(self) -> None:
+        """Raise `StoreError` where the database cannot be used."""
+        self._store.collections()
 
     def close(self) -> None:
         """Close the connection; the embedded server stops where no other process needs it."""

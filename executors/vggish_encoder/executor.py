@@ -9,7 +9,6 @@ import numpy as np
 from docarray import DocList
 from jina import Executor, requests
 
-from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.messages import given, spool
 from executors.messages.documents import (
     EmbeddedClip,
@@ -36,6 +35,7 @@ from executors.messages.parameters import (
 )
 from executors.messages.search_parameters import SaveSearchParameters
 from executors.messages.speakers import SpeechClip, VoiceDoc, spoken_fields
+from executors.monitoring.watching import watch_executors
 from executors.vggish_encoder.listening import listen_to
 from soundalike.audio.speech import Speech
 from soundalike.audio.windows import WindowPlan
@@ -50,7 +50,7 @@ from soundalike.events.listening import Hearing
 from soundalike.speakers.voice import VoiceEncoder, open_voice_encoder
 from soundalike.types import FloatArray
 
-discover_endpoints_once()
+watch_executors()
 
 _COLLECTION, _INDEX, _SEARCH = CollectionParameters(), IndexParameters(), SearchParameters()
 _IDENTIFY, _EVENTS = IdentifyParameters(), EventsParameters()

@@ -11,6 +11,7 @@ import numpy as np
 from soundalike.encoders.base import Encoder, Network, OneNetwork
 from soundalike.encoders.fusion import Fusion
 from soundalike.errors import ParameterError
+from soundalike.runtime.stages import note, stage
 from soundalike.types import FloatArray
 
 #: Patches in a batch: nearly as fast as much larger batches, and the network accepts new requests about
@@ -83,6 +84,7 @@ class SharedBatches(OneNetwork):
         self._waiting: list[_Request] = []
         self._lock = threading.Lock()
         self._network = ThreadPoolExecutor(1, thread_name_prefix="network")
+        self._note_queue()
 
     @property
     def takes_log_mel(self) -> bool:
@@ -110,18 +112,24 @@ class SharedBatches(OneNetwork):
         if not len(log_mel):
             return self._inner.embed_patches(log_mel)
         request = _Request(log_mel)
-        with self._lock:
-            self._waiting.append(request)
-        self._network.submit(self._run_batch)
-        return request.done.result()
+        with stage("batching"):
+            with self._lock:
+                self._waiting.append(request)
+                self._note_queue()
+            self._network.submit(self._run_batch)
+            return request.done.result()
 
     def _run_batch(self) -> None:
         with self._lock:
             parts = self._next_batch()
+            self._note_queue()
         if not parts:
             return
         try:
-            rows = self._inner.embed_patches(np.concatenate([patches for _, patches in parts]))
+            batch = np.concatenate([patches for _, patches in parts])
+            note("batch_fill", len(batch) / self._batch_patches)
+            with stage("network"):
+                rows = self._inner.embed_patches(batch)
         except Exception as exc:
             self._fail([request for request, _ in parts], exc)
         else:
@@ -132,6 +140,9 @@ class SharedBatches(OneNetwork):
         # Every request submitted one run; patches that did not fit need another.
         if self._waiting:
             self._network.submit(self._run_batch)
+
+    def _note_queue(self) -> None:
+        note("queued_patches", sum(request.left for request in self._waiting))
 
     def _next_batch(self) -> list[tuple[_Request, FloatArray]]:
         """Divide a batch among the waiting requests, the shortest first."""

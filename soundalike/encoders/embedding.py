@@ -21,6 +21,7 @@ from soundalike.encoders.vectors import normalised
 from soundalike.errors import InvalidSamples, ParameterError, SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.runtime.parallel import map_ahead
+from soundalike.runtime.stages import stage
 from soundalike.types import FloatArray, Window
 
 #: Default number of patches per batch.
@@ -316,7 +317,7 @@ def _prepare(batch: Sequence[_Patch], network: Network) -> FloatArray:
     release_pages(batch[-1].samples)
     if any(patch.gain != 1.0 for patch in batch):
         samples = samples * np.array([[patch.gain] for patch in batch], dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), stage("mel"):
         return network.front_end(samples)
 
 

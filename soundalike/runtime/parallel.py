@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import TypeVar
 
 _Item = TypeVar("_Item")
@@ -38,7 +39,8 @@ def map_ahead(
     workers = workers or os.cpu_count() or 1
     with threads(workers) as pool:
         for item in items:
-            waiting.append(pool.submit(function, item))
+            # The threads belong to the caller's request, for its log lines and traces.
+            waiting.append(pool.submit(copy_context().run, function, item))
             if len(waiting) > 2 * workers:
                 yield waiting.popleft().result()
         while waiting:

@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from itertools import zip_longest
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,13 @@ class Database:
 
     Thread-safe: each thread uses its own connection, and idle ones are reused.
 
+    Attributes
+    ----------
+    description : str
+        Name of the database in messages, without a password.
+    has_standbys : bool
+        Whether `read` may use another server than `run`.
+
     Parameters
     ----------
     connect : callable
@@ -39,11 +47,20 @@ class Database:
         Name of the database in messages, without a password.
     folder : Path, optional
         Data folder of the server, if it is on this machine.
+    cursor_class : type, optional
+        Class of the cursors; default: psycopg2's own.
     """
 
+    has_standbys = False
+
     def __init__(
-        self, connect: Callable[[], Connection], description: str, folder: Path | None = None
+        self,
+        connect: Callable[[], Connection],
+        description: str,
+        folder: Path | None = None,
+        cursor_class: type[Cursor] | None = None,
     ) -> None:
+        self._cursor_class = cursor_class
         self._connect = connect
         self._folder = folder
         self._idle: list[Connection] = []
@@ -81,13 +98,20 @@ class Database:
                 # The connection was lost, or the transaction was the victim of a deadlock.
                 return self._attempt(self._connect_patiently(), work, in_transaction)
 
+    def read(self, work: Callable[[Cursor], _Result], *, in_transaction: bool = True) -> _Result:
+        """Run a function that only reads, like `run`."""
+        return self.run(work, in_transaction=in_transaction)
+
     def _attempt(
         self, connection: Connection, work: Callable[[Cursor], _Result], in_transaction: bool
     ) -> _Result:
         try:
             connection.autocommit = not in_transaction
             # The context of a connection is a transaction.
-            with connection if in_transaction else nullcontext(), connection.cursor() as cursor:
+            with (
+                connection if in_transaction else nullcontext(),
+                connection.cursor(cursor_factory=self._cursor_class) as cursor,
+            ):
                 result = work(cursor)
         except _LOST:
             connection.close()
@@ -182,7 +206,11 @@ def redacted(parameters: Mapping[str, str]) -> str:
     --------
     >>> redacted(parse_url("postgresql://ann:secret@db.example:5433/sounds?sslmode=require"))
     'postgresql://ann@db.example:5433/sounds'
+    >>> redacted(parse_url("postgresql://a.example:5433,b.example/sounds"))
+    'postgresql://a.example:5433,b.example/sounds'
     """
     user = f"{parameters['user']}@" if "user" in parameters else ""
-    port = f":{parameters['port']}" if "port" in parameters else ""
-    return f"postgresql://{user}{parameters.get('host', '')}{port}/{parameters.get('dbname', '')}"
+    hosts, ports = (parameters.get(name, "").split(",") for name in ("host", "port"))
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    places = ",".join(f"{host}:{port}" if port else host for host, port in zip_longest(hosts, ports))
+    return f"postgresql://{user}{places}/{parameters.get('dbname', '')}"

@@ -85,7 +85,8 @@ def test_whoever_is_waited_for_tells_its_health(services: dict[str, Any]) -> Non
 
 def test_probe_asks_the_port_that_is_served(components: dict[str, Any]) -> None:
     for service in components.values():
-        port = service["healthcheck"]["test"][-1]
+        # A port of gRPC, or an address of HTTP.
+        port = service["healthcheck"]["test"][-1].removesuffix("/ready").rpartition(":")[2]
         assert port in service["command"] or f"--port={port}" in service["command"]
 
 

@@ -6,10 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ def stop(process: subprocess.Popen[bytes]) -> int:
     return process.wait(_STOP_S)
 
 
-def probe(docker_folder: Path, port: int) -> subprocess.CompletedProcess[str]:
+def probe(docker_folder: Path, port: int | str) -> subprocess.CompletedProcess[str]:
     """Ask for a service's health as its container does."""
     command = [sys.executable, docker_folder / "probe.py", str(port)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -238,3 +240,20 @@ def test_probe_says_that_nobody_answers(docker_folder: Path, free_port: Callable
     answer = probe(docker_folder, free_port())
     assert answer.returncode == 1
     assert "UNAVAILABLE" in answer.stderr
+
+
+def test_probe_asks_an_address_over_http(docker_folder: Path) -> None:
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/ready" else 503)
+            self.end_headers()
+            self.wfile.write(b"not ready (indexer: store.unavailable)")
+
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        ready, unready = probe(docker_folder, f"{address}/ready"), probe(docker_folder, f"{address}/no")
+        server.shutdown()
+    silent = probe(docker_folder, f"{address}/ready")
+    assert (ready.returncode, unready.returncode, silent.returncode) == (0, 1, 1)
+    assert unready.stderr == "503: not ready (indexer: store.unavailable)\n"

@@ -24,12 +24,13 @@ from tests.fixtures.asking import (
     service_pipeline,
     service_store,
 )
+from tests.fixtures.collector import collector
 from tests.fixtures.service import uploaded_files
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
-__all__ = ["ask", "on_the_command_line", "plain_http", "service_pipeline", "service_store"]
+__all__ = ["ask", "collector", "on_the_command_line", "plain_http", "service_pipeline", "service_store"]
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ METHODS = {
         *("mark_search", "undo_search", "accept_search", "export_search_file"),
         *("review_search", "estimate_search"),
     },
-    "service": {"get_page", "get_health", "get_metrics"},
+    "service": {"get_page", "get_health", "get_ready", "get_metrics"},
     "jina": {
         *(
             "jina_index",
@@ -166,7 +166,7 @@ def test_every_failure_is_a_problem(described: dict[str, Any]):
             assert answers[status]["content"] == PROBLEM, (path, method, status)
             assert answers[status]["description"], (path, method, status)
         expected = {"403", "429", "500", "503"}
-        expected |= {"401"} if path not in ("/", "/health") else set()
+        expected |= {"401"} if path not in ("/", "/health", "/ready") else set()
         expected |= {"413"} if "requestBody" in operation else set()
         expected |= {"422"} if operation["tags"] != ["service"] else set()
         expected |= {"507"} if operation["operationId"] in WRITING else set()
@@ -332,9 +332,9 @@ def test_every_example_is_answered(
         ):
             _fill(service, toy_data)
         answer = caller.call(path, method, operation)
-        if path == "/health" and answer.status_code == 503:
+        if path in ("/health", "/ready") and answer.status_code == 503:
             # On a machine that has much to do the executors may be late.
-            wait_until(lambda: requests.get(service.url + "/health", timeout=60).ok, "they answer")
+            wait_until(lambda: requests.get(service.url + "/ready", timeout=60).ok, "they answer")
             continue
         if answer.status_code not in (200, 202) or '"error_code":"' in answer.text:
             wrong[operation["operationId"]] = (answer.status_code, answer.text[:300])

@@ -28,6 +28,7 @@ ROOMS = (
     "runtime",
     "audio.sniffing",
     "audio",
+    "remote",
     "clock",
     "audio.sandbox",
     "annotations",
@@ -56,6 +57,7 @@ ROOMS = (
 )
 GATEWAY_ROOMS = (
     "problems",
+    "request_ids",
     "guard",
     "background",
     "metrics",

@@ -14,6 +14,7 @@ from executors.gateway.background.uploads import Uploads
 from executors.gateway.background.workers import Workers
 from executors.gateway.flow.client import FlowClient
 from executors.gateway.flow.library import Library
+from executors.gateway.flow.reports import Reports
 from executors.gateway.metrics import Metrics
 from executors.messages.listings import StoredDoc
 from soundalike.audio.allowed_roots import AllowedRoots
@@ -29,6 +30,8 @@ class Context:
     Attributes
     ----------
     flow : FlowClient
+    reports : Reports
+        Of the executors: metrics and readiness.
     library : Library
         Stored recordings, asked for through the Flow.
     uploads : Uploads
@@ -45,6 +48,7 @@ class Context:
     """
 
     flow: FlowClient
+    reports: Reports
     library: Library
     uploads: Uploads
     decoding: Workers
@@ -55,12 +59,13 @@ class Context:
     weights_dir: Path
 
     @classmethod
-    def of(cls, flow: FlowClient, settings: Settings, metrics: Metrics) -> Context:
+    def of(cls, flow: FlowClient, reports: Reports, settings: Settings, metrics: Metrics) -> Context:
         """Return the context of a gateway."""
         jobs = Jobs(Journal.open(settings.uploads_dir / FILE_NAME))
         metrics.watch(jobs)
         return cls(
             flow=flow,
+            reports=reports,
             library=Library(flow),
             uploads=Uploads(settings.uploads_dir, Workers()),
             decoding=Workers(),

@@ -416,6 +416,13 @@ class Health(BaseModel):
     executors: Dict[str, str]
 
 
+class Ready(BaseModel):
+    """That searches can be answered; ``ok`` for each part that was checked."""
+
+    status: Literal["ready"]
+    checks: Dict[str, str]
+
+
 class EncoderInUse(BaseModel):
     """The encoder of this service."""
 

@@ -9,12 +9,13 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from jina.proto.jina_pb2 import StatusProto
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from executors.gateway.api import models
 from executors.gateway.api.context import GivenContext
 from executors.gateway.api.described import named_after_function, only_problems
 from executors.gateway.metrics import CONTENT_TYPE
+from executors.gateway.problems import ProblemResponse, problem_of
 from soundalike.errors import ServiceError
 from soundalike.maps.requests import WEB as MAP_FILES
 
@@ -64,8 +65,9 @@ async def get_page(request: Request) -> Response:
     summary="Get metrics for Prometheus",
 )
 async def get_metrics(context: GivenContext) -> Response:
-    """Return counts of requests, documents, indexed files and jobs in Prometheus' text format."""
-    return Response(context.metrics.text(), media_type=CONTENT_TYPE)
+    """Return counts and durations of requests, of jobs and of the executors' work."""
+    reports = await context.reports.ask()
+    return Response(context.metrics.text(reports), media_type=CONTENT_TYPE)
 
 
 @router.get("/health", responses=only_problems(*_OPEN_FAILURES), summary="Check every executor")
@@ -76,6 +78,27 @@ async def get_health(context: GivenContext) -> models.Health:
         named = "; ".join(f"{name}: {state}" for name, state in wrong.items())
         raise ServiceError(f"not every executor answers ({named}); restart the service")
     return models.Health(status="ok", executors=states)
+
+
+@router.get(
+    "/ready",
+    response_model=models.Ready,
+    responses=only_problems(*_OPEN_FAILURES),
+    summary="Check whether searches can be answered",
+)
+async def get_ready(context: GivenContext) -> Response:
+    """Check that all executors answer, and that the database can be used; 503 has the reasons."""
+    checks = {"gateway": "ok"}
+    for report in await context.reports.recent():
+        # One replica that works is enough.
+        if checks.get(report.executor) != "ok":
+            reason = "; ".join(report.faults) if report.is_up else "no answer"
+            checks[report.executor] = reason or "ok"
+    wrong = [f"{name}: {reason}" for name, reason in checks.items() if reason != "ok"]
+    if wrong:
+        problem = problem_of(503, f"{ServiceError.code}: not ready ({', '.join(wrong)})")
+        return ProblemResponse({**problem, "checks": checks}, 503)
+    return JSONResponse({"status": "ready", "checks": checks})
 
 
 @router.get("/dry_run", include_in_schema=False)

@@ -12,7 +12,9 @@ from executors.gateway.guard.problem_responses import refusal
 from soundalike.errors import Forbidden, Unauthorized
 
 #: Paths that need no key: the page and its parts, the documentation, and health.
-OPEN_PATHS = frozenset(("/", "/health", "/dry_run", "/docs", "/redoc", "/openapi.json", "/favicon.ico"))
+OPEN_PATHS = frozenset(
+    ("/", "/health", "/ready", "/dry_run", "/docs", "/redoc", "/openapi.json", "/favicon.ico")
+)
 OPEN_PREFIXES = ("/_docs/", "/static/")
 #: Methods that only read; for all others a browser sends the origin of the page.
 _READING = frozenset(("GET", "HEAD", "OPTIONS"))

@@ -103,12 +103,21 @@ class Slots:
         self._most = limits.max_running + limits.max_waiting
         self._running = self._waiting = self._reserved = 0
 
+    @property
+    def running(self) -> int:
+        """Number of requests that have a slot."""
+        return self._running
+
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait for a slot."""
+        return self._waiting + self._reserved
+
     def rejection(self) -> Rejection | None:
         """Return why one more request cannot even wait, where that is so."""
         if self._running + self._waiting + self._reserved < self._most:
             return None
-        waiting = self._waiting + self._reserved
-        busy = f"{waiting} requests are waiting already; come again in {_BUSY_S} s"
+        busy = f"{self.waiting} requests are waiting already; come again in {_BUSY_S} s"
         return Rejection(ServiceBusy(busy), _BUSY_S)
 
     def reserve(self) -> Reservation:

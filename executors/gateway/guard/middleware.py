@@ -43,7 +43,7 @@ def protect(app: FastAPI, access: Access, limits: Limits, load: Load) -> None:
             allow_origins=list(access.origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["Location", "Retry-After"],
+            expose_headers=["Location", "Retry-After", "X-Request-ID"],
         )
     app.add_middleware(SameSite, access=access)
     app.add_middleware(BrowserHeaders)

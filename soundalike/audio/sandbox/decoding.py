@@ -20,6 +20,7 @@ from soundalike.errors import (
 )
 from soundalike.faults import recording_error
 from soundalike.limits import Limits
+from soundalike.runtime.stages import stage
 
 _Result = TypeVar("_Result")
 _MB = 1 << 20
@@ -93,15 +94,16 @@ class IsolatedDecoding:
         failure: AudioError | None = None
         while True:
             try:
-                return self._pool.call(
-                    function,
-                    source,
-                    *arguments,
-                    timeout_s=timeout_s,
-                    folder=folder,
-                    excluded=excluded,
-                    **keywords,
-                )
+                with stage("decode"):
+                    return self._pool.call(
+                        function,
+                        source,
+                        *arguments,
+                        timeout_s=timeout_s,
+                        folder=folder,
+                        excluded=excluded,
+                        **keywords,
+                    )
             except ProcessFailure as exc:
                 failure = self._described(exc, source, timeout_s)
                 if exc.decoder is None or exc.decoder in excluded:

@@ -1,0 +1,1 @@
+"""Metrics, readiness, logs and traces of a process of the Flow."""

@@ -1,0 +1,29 @@
+"""The state of an executor, as it tells the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, List
+
+
+@dataclass(frozen=True)
+class Report:
+    """The state of a replica of an executor.
+
+    Attributes
+    ----------
+    executor : str
+    replica : int
+    is_up : bool
+        It has answered.
+    metrics : list of dict
+        As from `executors.monitoring.stage_metrics.StageMetrics.families`.
+    faults : list of str
+        Codes of the errors that keep it from working.
+    """
+
+    executor: str
+    replica: int
+    is_up: bool
+    metrics: List[Dict[str, Any]] = field(default_factory=list)
+    faults: List[str] = field(default_factory=list)
