@@ -38,7 +38,7 @@ _COLUMNS = (
     click.Option(
         ["--layout"],
         type=click.Choice(LAYOUTS),
-        help="of the vector index, for optimize: halfvec, bit (a fifth of the memory), or auto, which "
+        help="of the vector index, for optimize: halfvec, bit (a quarter of the memory), or auto, which "
         "chooses by size and memory; default: as it is",
     ),
     *options.server(),

@@ -14,8 +14,8 @@ from soundalike.store.connection import Cursor
 from soundalike.types import FloatArray
 
 #: A search of the layout ``bit`` ranks so many times the requested windows by their stored vectors.
-_CANDIDATES = 4
-#: `auto` keeps halfvec for shorter vectors: with 128 bits a tenth best window is too often missed.
+_CANDIDATES = 3
+#: `auto` keeps halfvec for shorter vectors: 128 bits miss too many of the best windows.
 _MIN_BITS = 256
 #: Bytes of an entry beside its vector: its links to neighbours, and the unused rest of the page.
 _HALFVEC_ENTRY_BYTES = 620

@@ -287,7 +287,7 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         collection : str
         layout : str, optional
             How the index keeps vectors from now on: ``halfvec`` in half precision, ``bit`` one bit for
-            each number, in a fifth of the memory, or ``auto``, which chooses by size and memory. None
+            each number, in a quarter of the memory, or ``auto``, which chooses by size and memory. None
             keeps the collection's layout.
         """
         ...

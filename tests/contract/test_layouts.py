@@ -307,6 +307,6 @@ def test_auto_goes_by_size_and_memory(
         return long.store.status(collection=name).layout
 
     assert chosen("long") == "halfvec"
-    little = dict(statements.queries(), memory_settings="SELECT 4000, 9000, 4000")
+    little = dict(statements.queries(), memory_settings="SELECT 2000, 4000, 4000")
     monkeypatch.setattr(statements, "queries", lambda: little)
     assert [chosen("long"), chosen("short")] == ["bit", "halfvec"]
