@@ -2,6 +2,7 @@
 
 ``python -m benchmarks.store --rows 650000 --output bench-store.json`` measures alone, with ``--server``
 on another server, whose tables of Soundalike are dropped first. ``make bench`` takes a tenth of it.
+``--layouts`` compares the layouts of the vector index on the same rows.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from benchmarks.vectors import Archive
 from soundalike.config import Settings
 from soundalike.filters import Filters
+from soundalike.ranges import Layout
 from soundalike.search.ranking import rank_collections
 from soundalike.store import PostgresStore, open_store, searching
 from soundalike.store.base import Entry
+from soundalike.store.sql import queries
 from soundalike.types import FloatArray, IndexSpec, Recording, Window
 
 SPEC = IndexSpec("bench", "bench", 512, 4.0, 2.0)
@@ -47,11 +50,43 @@ def measure(settings: Settings, sizes: Sequence[int], years: float) -> list[dict
             archive = _Loaded(store, years)
             load_s, build_s = archive.grow(size)
             found = {"rows": size, "years": years, "load_s": load_s, "build_s": build_s}
-            report.append({**found, **_search(store, archive), **_space(store)})
+            report.append(
+                {**found, "pgvector_alone": _alone(store), **_search(store, archive), **_space(store)}
+            )
             print(json.dumps(report[-1]), flush=True)
     finally:
         store.close()
     return report
+
+
+def compare_layouts(settings: Settings, size: int, years: float) -> dict[str, Any]:
+    """Return what each layout of the index costs on the same windows, and what it finds."""
+    store = open_store(settings)
+    found: dict[str, Any] = {"rows": size, "years": years}
+    try:
+        store.reset()
+        archive = _Loaded(store, years)
+        archive.grow(size, build=False)
+        for layout in ("halfvec", "bit"):
+            began = time.perf_counter()
+            store.optimize(layout=cast(Layout, layout))
+            build_s = round(time.perf_counter() - began, 1)
+            # Before the additions, which the exact search does not know.
+            searches = _search(store, archive)
+            found[layout] = {"build_s": build_s, "index_mb": _index_mb(store), **searches}
+            found[layout]["insert_ms"] = archive.insert_ms()
+            print(json.dumps({layout: found[layout]}), flush=True)
+    finally:
+        store.close()
+    return found
+
+
+def _index_mb(store: PostgresStore) -> float:
+    def work(cursor: Any) -> float:
+        cursor.execute(queries()["vector_indexes"].replace("{collection}", "1"))
+        return round(sum(row[-1] for row in cursor.fetchall()) / 2**20, 1)
+
+    return store._run(work)
 
 
 class _Loaded:
@@ -66,7 +101,7 @@ class _Loaded:
         self.starts: list[float] = []
         self.rows = 0
 
-    def grow(self, size: int) -> tuple[float, float]:
+    def grow(self, size: int, *, build: bool = True) -> tuple[float, float]:
         """Load up to so many windows; return the seconds of loading and of building the index."""
         spent = 0.0
         while self.rows < size:
@@ -80,8 +115,22 @@ class _Loaded:
             self.vectors.append(made.reshape(-1, SPEC.dimension).astype(np.float16))
             self.rows += count * len(WINDOWS)
         began = time.perf_counter()
-        self._store.finish_batch()
+        if build:
+            self._store.finish_batch()
         return round(spent, 1), round(time.perf_counter() - began, 1)
+
+    def insert_ms(self, n_recordings: int = 320) -> float:
+        """Return the milliseconds that adding a window takes; the windows are deleted again."""
+        made = Archive(windows=len(WINDOWS), seed=7).recordings(n_recordings)
+        starts = len(self.starts)
+        entries = [self._entry(rows) for rows in made]
+        del self.starts[starts:]
+        began = time.perf_counter()
+        for begin in range(0, n_recordings, _BATCH):
+            self._store.add_many(entries[begin : begin + _BATCH], SPEC)
+        spent = time.perf_counter() - began
+        self._store.delete_files([entry.recording.uri for entry in entries])
+        return round(spent * 1e3 / (n_recordings * len(WINDOWS)), 3)
 
     def _entry(self, rows: FloatArray) -> Entry:
         key = str(uuid.UUID(bytes=self._rng.bytes(16)))
@@ -128,7 +177,7 @@ def _tenth_best(parts: Iterable[FloatArray]) -> FloatArray:
 
 
 def _search(store: PostgresStore, archive: _Loaded) -> dict[str, Any]:
-    clips = Archive(windows=len(WINDOWS), seed=99).recordings(_QUERIES)
+    clips = _clips()
     singles = clips[:, 0]
     plain = Filters()
     times = np.array(archive.starts).repeat(len(WINDOWS)) + np.tile(
@@ -136,7 +185,6 @@ def _search(store: PostgresStore, archive: _Loaded) -> dict[str, Any]:
     )
     whole_s = archive.years * 365 * 86_400
     report = {
-        "pgvector_alone": _alone(store, singles),
         "one_vector": _timed(
             lambda n: store.search(singles[n : n + 1], SPEC, top_k=_TOP_K, filters=plain)
         ),
@@ -155,9 +203,14 @@ def _search(store: PostgresStore, archive: _Loaded) -> dict[str, Any]:
     return report
 
 
-def _alone(store: PostgresStore, queries: FloatArray) -> dict[str, float]:
+def _clips() -> FloatArray:
+    """Return the windows of the clips to search for."""
+    return Archive(windows=len(WINDOWS), seed=99).recordings(_QUERIES)
+
+
+def _alone(store: PostgresStore) -> dict[str, float]:
     """Return what a bare statement for the ten nearest windows costs, prepared, on one connection."""
-    texts = searching.vector_texts(queries)
+    texts = searching.vector_texts(_clips()[:, 0])
 
     def work(cursor: Any) -> dict[str, float]:
         cursor.execute(
@@ -238,6 +291,7 @@ def main() -> None:
     parser.add_argument("--years", type=float, default=1.0, help="recordings are spread over them")
     parser.add_argument("--output", type=Path, default=Path("bench-store.json"))
     parser.add_argument("--server", help="database URL; default: the embedded server")
+    parser.add_argument("--layouts", action="store_true", help="compare the layouts of the index")
     arguments = parser.parse_args()
     sizes = [size for size in (10_000, 50_000, 200_000) if size < arguments.rows] + [arguments.rows]
     with ExitStack() as stack:
@@ -245,7 +299,12 @@ def main() -> None:
         environ = {"SOUNDALIKE_DATA_DIR": folder}
         if arguments.server:
             environ["SOUNDALIKE_DATABASE_URL"] = arguments.server
-        report = measure(Settings.from_env(environ), sizes, arguments.years)
+        settings = Settings.from_env(environ)
+        report: Any
+        if arguments.layouts:
+            report = compare_layouts(settings, arguments.rows, arguments.years)
+        else:
+            report = measure(settings, sizes, arguments.years)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 

@@ -16,10 +16,14 @@ MODELS = ("auto", "vggish", "logmel-modulation")
 DOWNLOADABLE = ("aisfx", "resemblyzer")
 #: Encoder of voices.
 SPEAKER_MODEL = "resemblyzer"
+#: Space for copies of remote recordings, in megabytes.
+REMOTE_SPOOL_MB = 8192
 #: Collection of requests that name none.
 DEFAULT_COLLECTION = "default"
 #: Number formats of VGGish; ``auto`` selects bfloat16 if the processor supports it.
 PRECISIONS = ("auto", "float32", "bfloat16")
+#: How long a read waits for a standby by default, and at most.
+_REPLICA_WAIT_S, _HOUR_S = 1.0, 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,18 @@ class Settings:
     roots : tuple of Path or None
         Folders that requests to the service may read (``SOUNDALIKE_ROOTS``, separated as in ``PATH``;
         ``/`` allows everything). None: see `soundalike.audio.allowed_roots.AllowedRoots`.
+    remote_spool_mb : int
+        Megabytes of remote recordings that are copied into ``<spool_dir>/remote`` at once
+        (``SOUNDALIKE_REMOTE_SPOOL_MB``; default 8192).
     speaker_model : str
         Encoder of voices: the name of a model file, or ``logmel-modulation``
         (``SOUNDALIKE_SPEAKER_MODEL``; default ``resemblyzer``).
     slow_query_s : float or None
         Statements that take this many seconds or more are logged with their plan
         (``SOUNDALIKE_SLOW_QUERY_S``); None: none.
+    replica_wait_s : float or None
+        Seconds that a read waits for a standby to have this process's last write, before it goes to the
+        primary (``SOUNDALIKE_REPLICA_WAIT_S``; default 1). None (``none``): reads need not see it.
     """
 
     database_url: str | None
@@ -72,7 +82,9 @@ class Settings:
     uploads_dir: Path = Path()
     roots: tuple[Path, ...] | None = None
     speaker_model: str = SPEAKER_MODEL
+    remote_spool_mb: int = REMOTE_SPOOL_MB
     slow_query_s: float | None = None
+    replica_wait_s: float | None = _REPLICA_WAIT_S
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -102,7 +114,9 @@ class Settings:
             uploads_dir=_folder(env, "SOUNDALIKE_UPLOADS_DIR", data_dir / "uploads"),
             roots=_folders(env.get("SOUNDALIKE_ROOTS")),
             speaker_model=env.get("SOUNDALIKE_SPEAKER_MODEL") or SPEAKER_MODEL,
+            remote_spool_mb=_megabytes(env, "SOUNDALIKE_REMOTE_SPOOL_MB", REMOTE_SPOOL_MB),
             slow_query_s=_seconds(env, "SOUNDALIKE_SLOW_QUERY_S"),
+            replica_wait_s=_wait_s(env, "SOUNDALIKE_REPLICA_WAIT_S", _REPLICA_WAIT_S),
         )
         settings.validate()
         return settings
@@ -136,7 +150,9 @@ class Settings:
             "SOUNDALIKE_UPLOADS_DIR": self.uploads_dir.absolute(),
             "SOUNDALIKE_ROOTS": None if self.roots is None else os.pathsep.join(map(str, self.roots)),
             "SOUNDALIKE_SPEAKER_MODEL": self.speaker_model,
+            "SOUNDALIKE_REMOTE_SPOOL_MB": self.remote_spool_mb,
             "SOUNDALIKE_SLOW_QUERY_S": self.slow_query_s,
+            "SOUNDALIKE_REPLICA_WAIT_S": "none" if self.replica_wait_s is None else self.replica_wait_s,
         }
         return {name: str(value) for name, value in values.items() if value is not None}
 
@@ -187,8 +203,29 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} is {value!r}; choose one of {', '.join(choices)}")
 
 
+def _megabytes(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name) or str(default)
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ConfigError(f"{name} is {text!r}; give a whole number above 0")
+    return int(text)
+
+
 def _folder(env: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(env.get(name) or default).expanduser()
+
+
+def _wait_s(env: Mapping[str, str], name: str, default: float) -> float | None:
+    """Return a number of seconds up to an hour; None for ``none``."""
+    text = env.get(name) or str(default)
+    if text == "none":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= _HOUR_S:
+        raise ConfigError(f"{name} is {text[:40]!r}; give seconds from 0 to {_HOUR_S}, or none")
+    return seconds
 
 
 def _folders(value: str | None) -> tuple[Path, ...] | None:

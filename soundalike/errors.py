@@ -7,6 +7,9 @@
     │   ├── AudioNotFound
     │   ├── AudioNotAllowed
     │   ├── AudioTooLarge
+    │   ├── AudioChanged
+    │   ├── RemoteForbidden
+    │   ├── RemoteUnreachable
     │   ├── AudioTooSlow
     │   ├── UnreadableAudio
     │   │   └── NoAudioTrack
@@ -108,6 +111,18 @@ class AudioNotAllowed(AudioError, code="audio.not_allowed", http_status=403):
 
 class AudioTooLarge(AudioError, code="audio.too_large", http_status=413):
     """The recording or the upload exceeds a limit of the service."""
+
+
+class AudioChanged(AudioError, code="audio.changed", http_status=409):
+    """The recording changes while it is read."""
+
+
+class RemoteForbidden(AudioError, code="audio.forbidden", http_status=403):
+    """The machine that has the recording does not let it be read."""
+
+
+class RemoteUnreachable(AudioError, code="audio.unreachable", http_status=503):
+    """The machine that has the recording cannot be reached, or does not answer as it should."""
 
 
 class AudioTooSlow(AudioError, code="audio.too_slow"):

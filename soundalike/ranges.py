@@ -22,12 +22,21 @@ Granularity = Literal["window", "second", "file"]
 GRANULARITIES: tuple[Granularity, ...] = get_args(Granularity)
 Pooling = Literal["mean", "sum"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+#: How the vector index keeps vectors; ``auto`` chooses by size and memory.
+Layout = Literal["halfvec", "bit", "auto"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 def check_top_k(top_k: int) -> None:
     """Raise `ParameterError` unless `top_k` is from 1 to 1000."""
     if not 1 <= top_k <= MAX_TOP_K:
         raise ParameterError(f"top_k is {top_k}; choose a number from 1 to {MAX_TOP_K}")
+
+
+def check_layout(layout: str | None) -> None:
+    """Raise `ParameterError` unless this is a layout of the vector index, or None."""
+    if layout is not None and layout not in LAYOUTS:
+        raise ParameterError(f"layout is {layout!r}; choose one of {', '.join(LAYOUTS)}")
 
 
 def check_min_score(min_score: float) -> None:

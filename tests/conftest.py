@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.fixtures.pretender",
     "tests.fixtures.processes",
     "tests.fixtures.publisher",
+    "tests.fixtures.replication",
     "tests.fixtures.service",
 ]
 

@@ -22,7 +22,7 @@ CORE: tuple[tuple[tuple[str, str], ...], ...] = (
     (("encoders", "windows to vectors"), ("store", "PostgreSQL, memory")),
     (("scores", "false-alarm rates"), ("learning", "right and wrong examples")),
     (("audio.sandbox", "processes that may die"),),
-    (("clock", "start times"), ("annotations", "labels of spans")),
+    (("clock", "start times"), ("annotations", "labels of spans"), ("remote", "fsspec")),
     (("audio", "decode, resample, cut"),),
     (("audio.sniffing", "recognise media files"), ("ranges", "valid values")),
     (

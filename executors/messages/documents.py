@@ -314,6 +314,9 @@ class Status(BaseDoc):
     stride_s: Optional[float] = None
     dimension: Optional[int] = None
     index: str = "exact"
+    layout: str = Field(
+        default="halfvec", description="how the vector index keeps vectors: halfvec or bit"
+    )
     database: str = ""
     extensions: Dict[str, str] = {}
     starts: Dict[str, int] = Field(

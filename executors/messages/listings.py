@@ -41,6 +41,9 @@ class CollectionDoc(BaseDoc):
     recordings: int = 0
     files: int = 0
     windows: int = 0
+    layout: str = Field(
+        default="halfvec", description="how the vector index keeps vectors: halfvec or bit"
+    )
 
 
 class LabelDoc(BaseDoc):

@@ -299,7 +299,7 @@ class TimescaleIndexer(
             doc.collection, doc.collections = parameters.collection, names
             doc.encoder = spec.encoder if spec else doc.configured_encoder
             doc.recordings, doc.files, doc.windows = stored.recordings, stored.files, stored.windows
-            doc.index, doc.database = stored.index, stored.database
+            doc.index, doc.layout, doc.database = stored.index, stored.layout, stored.database
             doc.extensions = stored.extensions
             doc.starts = stored.starts
             doc.earliest_start = time_text(stored.earliest_start)
@@ -340,6 +340,7 @@ class TimescaleIndexer(
                 recordings=found.recordings,
                 files=found.files,
                 windows=found.windows,
+                layout=found.layout,
             )
             for found in self._store.summaries(count=parameters.count)
             if not is_unfinished(found.name)

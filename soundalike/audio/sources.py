@@ -9,11 +9,13 @@ import re
 import stat
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from soundalike.errors import AudioNotFound, EmptyAudio
+from soundalike.audio.urls import checked_url, is_remote
+from soundalike.errors import AudioNotFound, EmptyAudio, ParameterError
 from soundalike.types import FileStat
 
 #: A path on this machine, or the bytes of an upload.
@@ -43,6 +45,19 @@ class FileSnapshot:
     path: Path
     stat: FileStat
     at_ns: int
+
+    @property
+    def uri(self) -> str:
+        """The URI to store."""
+        return uri_of(self.path)
+
+    @property
+    def label(self) -> str | None:
+        """Name of the file's folder."""
+        return folder_label(self.path)
+
+    def discard(self) -> None:
+        """Do nothing: the file is the user's own."""
 
     def trusted_stat(self) -> FileStat | None:
         """Return the size and time that identify the content just read.
@@ -119,6 +134,17 @@ def local_path(uri: str) -> Path:
     return Path(_path_of_url(uri))
 
 
+def plain_path(name: str) -> str:
+    """Return the path of a ``file:`` URL; other names stay.
+
+    Examples
+    --------
+    >>> plain_path("file:///srv/a%20b.wav"), plain_path("s3://bucket/a%20b.wav")
+    ('/srv/a b.wav', 's3://bucket/a%20b.wav')
+    """
+    return _path_of_url(name) if name.lower().startswith("file://") else name
+
+
 def path_of(uri: str) -> Path:
     """Return the path of a stored URI; see `uri_of`."""
     return Path(_path_of_url(uri) if uri.startswith("file://") else uri)
@@ -152,8 +178,13 @@ def stored_names(key: str) -> list[str]:
     Parameters
     ----------
     key : str
-        A path or ``file:`` URL; the file need not exist.
+        A path or URL; the file need not exist.
     """
+    if is_remote(key):
+        # Names of vectors may be any URLs.
+        with suppress(ParameterError):
+            return list(dict.fromkeys((checked_url(key).rstrip("/"), key)))
+        return [key]
     path = Path(_path_of_url(key) if key.lower().startswith("file://") else key).absolute()
     return [str(path), path.as_uri()]
 

@@ -41,7 +41,7 @@ def command(place: Place, *, as_json: bool, keys: Sequence[str], collection: str
         for key in keys:
             is_id = not Path(key).exists() and len(key) == 36 and key.count("-") == 4
             names = [key] if is_id else stored_names(key)
-            name, gone = names[0], delete_names(names)
+            name, gone = names[0], delete_names(names, is_id)
             missing += gone == 0
             if as_json:
                 output.json_line({"key": name, "deleted": gone})
@@ -52,10 +52,10 @@ def command(place: Place, *, as_json: bool, keys: Sequence[str], collection: str
 
 
 @contextmanager
-def _deleting(place: Place, collection: str) -> Iterator[Callable[[list[str]], int]]:
+def _deleting(place: Place, collection: str) -> Iterator[Callable[[list[str], bool], int]]:
     """Yield what deletes whatever has one of these names, and tells how many paths went."""
     if service := place.service():
-        yield lambda names: service.delete(names[0], is_id=len(names) == 1, collection=collection)
+        yield lambda names, is_id: service.delete(names[0], is_id=is_id, collection=collection)
         return
     with opening.opened_store(place.settings()) as store:
-        yield lambda names: sum(store.delete(name, collection=collection) for name in names)
+        yield lambda names, _: sum(store.delete(name, collection=collection) for name in names)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.audio.urls import is_remote
 from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.search import (
@@ -111,8 +112,22 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
     with opened(request, place) as (store, query, listener):
         about = FoundEvents(query.name, query.spec.encoder, [], tuple(query.warnings))
         found = find_events(store, query, request, listener=listener, on_progress=progress())
+        if listener is not None:
+            found = _noted(found)
         most = request.max_false_alarms
         return give(about, found, export, store, zone=zone, max_false_alarms=most, as_json=as_json)
+
+
+def _noted(events: Iterator[Event]) -> Iterator[Event]:
+    """Say once that remote recordings are not read again."""
+    is_said = False
+    for event in events:
+        if is_remote(event.recording.uri) and not is_said:
+            output.note(
+                "warning: remote recordings are not read again; stored vectors give their events"
+            )
+            is_said = True
+        yield event
 
 
 def give(

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli import index_cluster, index_vectors, opening, options, output
+from soundalike.cli import index_cluster, index_urls, index_vectors, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.cli.index_remote import impossible, index_folders, send
 from soundalike.cli.paths import metadata_tables, sound_files
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from soundalike.indexing.metadata import FileMetadata
     from soundalike.indexing.pipeline import IndexItem, IndexResult, Pipeline
     from soundalike.indexing.pruning import Place as PrunedPlace
+    from soundalike.indexing.pruning import RemotePlace
 
 #: Options of Dask.
 DISTRIBUTED = {"workers": "--workers", "dask": "--dask"}
@@ -141,6 +143,9 @@ def command(
     of_these = {"--rows": rows, "--encoder-name": encoder_name}
     if wrong := next((name for name, value in of_these.items() if value is not None), ""):
         raise ParameterError(f"{wrong} needs --vectors FILE; leave it out to index sound files")
+    from soundalike.audio.sources import plain_path
+
+    given["paths"] = tuple(map(plain_path, given["paths"]))
     request = IndexRequest(tables=TableChoice(metadata, not no_metadata), **given)
     report = Report(as_json=as_json, is_dry_run=request.dry_run, lists_left_out=list_skipped)
     return run(request, place, report)
@@ -226,7 +231,7 @@ def _reported(report: Report) -> Iterator[None]:
             report.write(time.monotonic() - started)
 
 
-def _places(request: IndexRequest, pipeline: Pipeline) -> dict[str, PrunedPlace]:
+def _places(request: IndexRequest, pipeline: Pipeline) -> dict[str, PrunedPlace | RemotePlace]:
     from soundalike.indexing.pruning import find_places
 
     paths = [path for path in request.paths if path]
@@ -260,6 +265,7 @@ class _Wanted:
 def _wanted(
     request: IndexRequest, paths: Sequence[str], start_rules: StartTimeRules, report: Report
 ) -> _Wanted:
+    from soundalike.audio.urls import separated
     from soundalike.clock.wall_clock import parse_moment
     from soundalike.indexing.items import with_metadata
     from soundalike.indexing.metadata import read_file_metadata
@@ -268,11 +274,15 @@ def _wanted(
     began = None
     if request.recorded_at:
         began = parse_moment(request.recorded_at, start_rules.zone, "--recorded-at")
+    urls, paths = separated(paths)
     tables, files = metadata_tables(request.tables, sound_files(paths))
-    report.list_left_out(files.left_out)
-    items = [IndexItem(str(path), request.label, request.tags, began) for path in files.files]
+    remote, listed = index_urls.remote_files(urls, files, request)
+    report.list_left_out(listed.left_out)
+    of_all = partial(IndexItem, label=request.label, tags=request.tags, recorded_at=began)
+    items = [of_all(str(path)) for path in files.files]
+    remote_items = [of_all(one.uri, remote=one) for one in remote]
     if not tables:
-        return _Wanted(items, files)
+        return _Wanted([*items, *remote_items], listed)
     # Tables that were found name the files beside them.
     folders = [Path(path) if os.path.isdir(path) else Path(path).parent for path in paths]
     is_named = bool(request.tables.named)
@@ -282,7 +292,7 @@ def _wanted(
         with_metadata(item, told[path]) if path in told else item
         for item, path in zip(items, files.files, strict=True)
     ]
-    return _Wanted(described, files)
+    return _Wanted([*described, *remote_items], listed)
 
 
 def _tell_of_metadata(
@@ -334,7 +344,7 @@ def _results(
 
 
 def _pruned(
-    request: IndexRequest, pipeline: Pipeline, places: list[PrunedPlace]
+    request: IndexRequest, pipeline: Pipeline, places: list[PrunedPlace | RemotePlace]
 ) -> Iterator[IndexResult]:
     """Take out what is gone, behind the rest: a file that was moved has been linked by then."""
     from soundalike.indexing.pruning import find_gone, prune, pruned_result

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from soundalike.audio.urls import is_remote
 from soundalike.cli import output
 from soundalike.cli.place import first_given
 from soundalike.cli.report import Report
@@ -46,6 +47,8 @@ def _tell_wait(error: SoundalikeError, wait_s: int) -> None:
 def impossible(request: IndexRequest, *, on_server: bool) -> str:
     """Return an option of the request that does not go with a service; empty where all do."""
     wrong = first_given(vars(request), {**_LOCAL, **(_NOT_THERE if on_server else _NOT_SENT)})
+    if not wrong and any(map(is_remote, request.paths)):
+        return "a URL as PATH"
     if not wrong and on_server and request.tables.named:
         return "--metadata with --on-server"
     return wrong

@@ -63,13 +63,21 @@ def opened_pipeline(
     """
     from soundalike.clock.wall_clock import StartTimeRules
     from soundalike.indexing.pipeline import Pipeline
+    from soundalike.remote.spool import SpoolPlace
     from soundalike.store import MemoryStore, is_made
 
     settings = place.settings()
     opened = opened_store(settings) if make or is_made(settings) else nullcontext(MemoryStore())
     with opened as store:
         plan = place.windows(store.status(collection=collection).spec)
-        yield Pipeline(store, encoder_of(settings), plan, collection, start_rules or StartTimeRules())
+        yield Pipeline(
+            store,
+            encoder_of(settings),
+            plan,
+            collection,
+            start_rules or StartTimeRules(),
+            spool=SpoolPlace.of(settings),
+        )
 
 
 def encoder_of(settings: Settings) -> Encoder:

@@ -13,6 +13,8 @@ import click
 
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.files import looks_like_audio
+from soundalike.audio.sniffing import AUDIO_SUFFIXES
+from soundalike.audio.urls import checked_url, folder_of, is_remote, suffix_of
 from soundalike.audio.windows import WindowPlan
 from soundalike.config import DEFAULT_COLLECTION, DOWNLOADABLE, MODELS, PRECISIONS
 from soundalike.errors import ParameterError
@@ -366,6 +368,9 @@ def prefix_below(under: str) -> str:
 
     A path that does not exist was a folder, unless its name is that of a sound.
     """
+    if is_remote(under):
+        url = checked_url(under)
+        return url if suffix_of(url) in AUDIO_SUFFIXES else folder_of(url)
     path = Path(under).absolute()
     is_file = path.is_file() or (not path.exists() and looks_like_audio(path))
     return "" if not under else str(path) if is_file else str(path).rstrip("/") + "/"

@@ -38,6 +38,7 @@ def command(place: Place, *, as_json: bool, **given: Any) -> int:
     """
     from soundalike.clock.wall_clock import StartTimeRules
     from soundalike.indexing.pipeline import Pipeline
+    from soundalike.remote.spool import SpoolPlace
 
     request = ReindexRequest(**given)
     settings = place.settings()
@@ -48,7 +49,8 @@ def command(place: Place, *, as_json: bool, **given: Any) -> int:
         plan = place.windows(before)
         start_rules = StartTimeRules.described(settings.time_zone)
         encoder = opening.encoder_of(settings)
-        pipeline = Pipeline(store, encoder, plan, request.collection, start_rules)
+        spool = SpoolPlace.of(settings)
+        pipeline = Pipeline(store, encoder, plan, request.collection, start_rules, spool=spool)
         if before == pipeline.spec:
             return _renew(pipeline, uploads, as_json=as_json)
         return _rebuild(request, pipeline, uploads, as_json=as_json)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.audio.urls import is_remote
 from soundalike.cli import exporting, opening, options, output
 from soundalike.cli.command import make_command
 from soundalike.config import DEFAULT_COLLECTION
@@ -150,7 +151,9 @@ def command(
 def absolute(examples: Sequence[Example], *, on_server: bool) -> tuple[Example, ...]:
     """Return examples by absolute paths, as they are stored; paths of a server stay."""
     return tuple(
-        one if on_server or is_id(one.key) else replace(one, key=os.path.abspath(one.key))
+        one
+        if on_server or is_id(one.key) or is_remote(one.key)
+        else replace(one, key=os.path.abspath(one.key))
         for one in examples
     )
 

@@ -64,6 +64,7 @@ def _stored(settings: Settings, collection: str) -> dict[str, Any]:
         "stride_s": stored.spec.stride_s if stored.spec else None,
         "dimension": stored.spec.dimension if stored.spec else None,
         "index": stored.index,
+        "layout": stored.layout,
         "database": stored.database,
         "extensions": stored.extensions,
         "starts": stored.starts,

@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 #: Fields of the status of a collection, in order.
 STATUS = (
     *("collection", "encoder", "configured_encoder", "encoder_level", "recordings", "files", "windows"),
-    *("window_s", "stride_s", "dimension", "index", "database", "extensions", "starts"),
+    *("window_s", "stride_s", "dimension", "index", "layout", "database", "extensions", "starts"),
     *("earliest_start", "latest_start", "earlier_decoder", "unsearchable"),
 )
 #: Fields that services of earlier versions lack.
-_LATER_STATUS = ("encoder_level",)
+_LATER_STATUS = ("encoder_level", "layout")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from soundalike.audio.sources import FileSnapshot
 from soundalike.indexing.items import IndexItem, ScannedFile
 
 #: Files of a batch. A worker decodes the next files while it embeds the first, so a batch has more than
@@ -43,7 +42,7 @@ def batches_of(files: Iterable[ScannedFile]) -> Iterator[FileBatch]:
     items: list[IndexItem] = []
     n_bytes = 0
     for file in files:
-        size = file.snapshot.stat.size_bytes if isinstance(file.snapshot, FileSnapshot) else 0
+        size = file.size_bytes
         if items and (len(items) == BATCH_FILES or n_bytes + size > BATCH_BYTES):
             yield FileBatch(tuple(items), n_bytes)
             items, n_bytes = [], 0

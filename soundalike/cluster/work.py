@@ -16,6 +16,7 @@ from soundalike.encoders.choice import load_encoder
 from soundalike.errors import ModelMismatch
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.pipeline import Pipeline
+from soundalike.remote.spool import SpoolPlace
 from soundalike.store import open_store
 from soundalike.types import IndexSpec
 
@@ -97,7 +98,14 @@ def _made(job: BulkJob) -> Pipeline:
         settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision
     )
     plan = WindowPlan(job.spec.window_s, job.spec.stride_s)
-    pipeline = Pipeline(open_store(settings), encoder, plan, job.collection, job.start_rules)
+    pipeline = Pipeline(
+        open_store(settings),
+        encoder,
+        plan,
+        job.collection,
+        job.start_rules,
+        spool=SpoolPlace.of(settings),
+    )
     if pipeline.spec != job.spec:
         pipeline.store.close()
         raise ModelMismatch(

@@ -15,6 +15,7 @@ from soundalike.store import searching, sql
 from soundalike.store.base import first_limit
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
+from soundalike.store.index_layouts import is_too_large
 from soundalike.types import FloatArray, Hit
 
 _RECALL_AT = 10
@@ -77,7 +78,7 @@ def index(found: VectorIndex, collection: Collection, exact_below: int) -> Check
             remedy,
         )
     if found.names:
-        return Check("index", "ok", f"hnsw, {size(found.bytes)}")
+        return Check("index", "ok", f"hnsw of {collection.layout}, {size(found.bytes)}")
     if not found.wanted:
         return Check("index", "ok", f"none; below {exact_below} windows every search is exact")
     slow = f"none, though there are {exact_below} windows or more: every search reads all of them"
@@ -181,19 +182,7 @@ def memory(cursor: Cursor, found: VectorIndex) -> Check:
     return Check(
         "memory",
         "warn",
-        f"{message}: searches read the index from disk; give the server more memory and restart it",
+        f"{message}: searches read the index from disk; give the server more memory and "
+        "restart it, or run collections optimize with --layout auto",
         psql(cursor, f"ALTER SYSTEM SET shared_buffers = '{wanted}MB'"),
     )
-
-
-def is_too_large(index_bytes: int, shared_buffers: int, effective_cache_size: int) -> bool:
-    """Return whether an index fits neither into the server's buffers nor into half of the cache.
-
-    The other half of the cache is for tables and other programs.
-
-    Examples
-    --------
-    >>> is_too_large(3 * 2**30, 128 * 2**20, 4 * 2**30), is_too_large(2**30, 128 * 2**20, 4 * 2**30)
-    (True, False)
-    """
-    return index_bytes > max(shared_buffers, effective_cache_size // 2)

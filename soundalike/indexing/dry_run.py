@@ -13,6 +13,7 @@ from soundalike.indexing.items import (
     unchanged_result,
 )
 from soundalike.indexing.pipeline import Pipeline
+from soundalike.remote.objects import RemoteObject
 from soundalike.types import Recording
 
 
@@ -22,7 +23,8 @@ def preview(
     """Yield the outcome of `Pipeline.index` for each file without decoding or changing anything.
 
     New and changed files are read, because the outcome depends on their content. Decoding errors are not
-    predicted: a file that is not audio counts as ``added``.
+    predicted: a file that is not audio counts as ``added``. Remote recordings are not fetched: one whose
+    version has changed counts as ``replaced``.
 
     Parameters
     ----------
@@ -42,6 +44,9 @@ def preview(
         if file.known is not None and not checksum and file.is_unchanged():
             yield unchanged_result(file.known)
             continue
+        if isinstance(file.snapshot, RemoteObject):
+            yield _of_remote(file.snapshot, file.known)
+            continue
         try:
             wanted = pipeline.described(file)
         except Exception as exc:
@@ -55,6 +60,14 @@ def preview(
         planned[wanted.uri] = wanted
         contents.add(wanted.recording_id)
         yield IndexResult(wanted.uri, outcome, wanted.recording_id, duration_s=length_s)
+
+
+def _of_remote(file: RemoteObject, known: Recording | None) -> IndexResult:
+    """Return the outcome for a remote recording, which is not fetched to find a copy of it."""
+    if known is None:
+        return IndexResult(file.uri, "added")
+    outcome = "updated" if file.stat is not None and file.stat == known.stat else "replaced"
+    return IndexResult(file.uri, outcome, known.recording_id, duration_s=known.duration_s)
 
 
 def _outcome_of_known(before: Recording, wanted: Recording) -> tuple[str, float]:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
 
 from soundalike.audio.files import FileList
-from soundalike.audio.sources import (
-    FileSnapshot,
-    folder_label,
-    path_of,
-    recording_id_of,
-    snapshot,
-    uri_of,
-)
+from soundalike.audio.sources import FileSnapshot, path_of, recording_id_of, snapshot
+from soundalike.audio.urls import is_remote
 from soundalike.clock.wall_clock import undo_start_from_mtime
 from soundalike.errors import SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.indexing.metadata import FileMetadata
+from soundalike.remote.objects import RemoteObject, object_at
+from soundalike.remote.spool import FetchedFile
 from soundalike.store.base import start_differs
 from soundalike.types import Recording, Tags
 
@@ -30,7 +25,7 @@ class IndexItem:
     Attributes
     ----------
     uri : str
-        Path of the file.
+        Path of the file, or URL of a remote one.
     label : str or None
         Class of the sound. None: the name of the file's folder.
     tags : mapping
@@ -43,6 +38,8 @@ class IndexItem:
         A stored recording to index again; its path, label, tags and start time are used.
     is_upload : bool
         The file is an upload, so its modification time is ignored.
+    remote : RemoteObject or None
+        What a listing says of a remote file. None: the other machine is asked.
     """
 
     uri: str
@@ -52,6 +49,7 @@ class IndexItem:
     recorded_at_source: str | None = None
     stored: Recording | None = None
     is_upload: bool = False
+    remote: RemoteObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +100,8 @@ class ScannedFile:
     ----------
     item : IndexItem
         The request.
-    snapshot : FileSnapshot or SoundalikeError
-        Path, size and time of the file, or why it cannot be read.
+    snapshot : FileSnapshot, RemoteObject or SoundalikeError
+        Path or URL, size and time of the file, or why it cannot be read.
     known : Recording or None
         The recording stored under its path.
     may_gain_start : bool
@@ -111,17 +109,27 @@ class ScannedFile:
     """
 
     item: IndexItem
-    snapshot: FileSnapshot | SoundalikeError
+    snapshot: FileSnapshot | RemoteObject | SoundalikeError
     known: Recording | None = None
     may_gain_start: bool = False
 
     def is_unchanged(self) -> bool:
         """Return whether the stored recording is up to date, so that the file need not be opened."""
-        if self.known is None or self.may_gain_start or not isinstance(self.snapshot, FileSnapshot):
+        if self.known is None or self.may_gain_start or isinstance(self.snapshot, SoundalikeError):
             return False
-        return self.known.stat == self.snapshot.stat and is_up_to_date(
-            self.known, described(self.snapshot.path, self.item)
+        stat = self.snapshot.stat
+        return (
+            stat is not None
+            and self.known.stat == stat
+            and is_up_to_date(self.known, described(self.snapshot, self.item))
         )
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the file; 0 if it cannot be read or is not known."""
+        if isinstance(self.snapshot, FileSnapshot):
+            return self.snapshot.stat.size_bytes
+        return self.snapshot.size_bytes or 0 if isinstance(self.snapshot, RemoteObject) else 0
 
 
 def is_up_to_date(known: Recording, wanted: Recording) -> bool:
@@ -158,9 +166,13 @@ def mark_skipped(result: IndexResult, files: FileList) -> IndexResult:
     return result
 
 
-def snapshot_of(item: IndexItem) -> FileSnapshot | SoundalikeError:
+def snapshot_of(item: IndexItem) -> FileSnapshot | RemoteObject | SoundalikeError:
     """Return the snapshot of a file, or the reason why it cannot be read."""
+    if item.remote is not None:
+        return item.remote
     try:
+        if is_remote(item.uri):
+            return object_at(item.uri)
         found = snapshot(item.uri)
     except Exception as exc:
         return recording_error(exc, item.uri)
@@ -168,7 +180,7 @@ def snapshot_of(item: IndexItem) -> FileSnapshot | SoundalikeError:
     return replace(found, at_ns=0) if item.is_upload else found
 
 
-def identified(file: ScannedFile) -> Recording:
+def identified(file: FileSnapshot | FetchedFile, item: IndexItem) -> Recording:
     """Read a file to compute its id; its start time and duration are still unknown.
 
     Raises
@@ -176,13 +188,10 @@ def identified(file: ScannedFile) -> Recording:
     SoundalikeError
         The file cannot be read.
     """
-    if not isinstance(file.snapshot, FileSnapshot):
-        raise file.snapshot
     try:
-        path = file.snapshot.path
-        return _with_id(described(path, file.item), file.item.stored, recording_id_of(path))
+        return _with_id(described(file, item), item.stored, recording_id_of(file.path))
     except Exception as exc:
-        raise recording_error(exc, file.item.uri) from exc
+        raise recording_error(exc, item.uri) from exc
 
 
 def _with_id(described: Recording, stored: Recording | None, recording_id: str) -> Recording:
@@ -193,7 +202,7 @@ def _with_id(described: Recording, stored: Recording | None, recording_id: str) 
     return replace(found, recorded_at=None, recorded_at_source=None)
 
 
-def described(path: Path, item: IndexItem) -> Recording:
+def described(file: FileSnapshot | RemoteObject | FetchedFile, item: IndexItem) -> Recording:
     """Return the metadata of a file before it is opened, without id and duration.
 
     A start time from the modification time is not yet moved back by the length.
@@ -202,9 +211,9 @@ def described(path: Path, item: IndexItem) -> Recording:
         return replace(undo_start_from_mtime(item.stored), recording_id="", duration_s=0.0, stat=None)
     return Recording(
         recording_id="",
-        uri=uri_of(path),
+        uri=file.uri,
         duration_s=0.0,
-        label=folder_label(path) if item.label is None else item.label,
+        label=file.label if item.label is None else item.label,
         tags=dict(item.tags),
         recorded_at=item.recorded_at,
         recorded_at_source=item.recorded_at_source,

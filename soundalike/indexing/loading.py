@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from soundalike.audio.sources import local_path, uri_of
+from soundalike.audio.urls import is_remote
 from soundalike.errors import SoundalikeError
 from soundalike.indexing.items import IndexItem
 from soundalike.indexing.pipeline import PAGE_FILES, Pipeline
@@ -49,6 +50,8 @@ def _pages(items: Sequence[IndexItem]) -> Iterator[list[str]]:
 
 def _name_of(item: IndexItem) -> str | None:
     """Return the name under which a file is stored; None if it has none, and will fail."""
+    if is_remote(item.uri):
+        return item.uri
     try:
         return uri_of(local_path(item.uri).absolute())
     except (SoundalikeError, ValueError):

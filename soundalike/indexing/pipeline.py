@@ -10,12 +10,13 @@ from dataclasses import replace
 from itertools import islice
 
 from soundalike.audio.sandbox import IsolatedDecoding
-from soundalike.audio.sources import FileSnapshot, uri_of
+from soundalike.audio.sources import FileSnapshot
 from soundalike.audio.windows import WindowPlan
 from soundalike.clock.start_time import DEFAULT_PATTERNS
 from soundalike.clock.wall_clock import StartTimeRules, with_start
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.encoders.base import Encoder
+from soundalike.errors import SoundalikeError
 from soundalike.indexing.items import (
     IndexItem,
     IndexResult,
@@ -25,6 +26,8 @@ from soundalike.indexing.items import (
     unchanged_result,
 )
 from soundalike.indexing.stages import Indexing
+from soundalike.remote.objects import RemoteObject
+from soundalike.remote.spool import SpoolPlace
 from soundalike.search.find import Answer
 from soundalike.search.searcher import Searcher
 from soundalike.store.base import start_source
@@ -36,6 +39,7 @@ __all__ = ["Answer", "IndexItem", "IndexResult", "Pipeline"]
 #: Number of recordings to embed together, so that their patches fill the batches.
 BATCH_RECORDINGS = 16
 _DEFAULT_RULES = StartTimeRules()
+_DEFAULT_SPOOL = SpoolPlace()
 #: Number of paths per query of the store.
 PAGE_FILES = 500
 
@@ -49,6 +53,8 @@ class Pipeline(Searcher):
         As for `soundalike.search.searcher.Searcher`.
     start_rules : StartTimeRules
         Rules for start times.
+    spool : SpoolPlace
+        Where copies of remote recordings are kept while they are decoded.
     """
 
     def __init__(
@@ -59,9 +65,11 @@ class Pipeline(Searcher):
         collection: str = DEFAULT_COLLECTION,
         start_rules: StartTimeRules = _DEFAULT_RULES,
         decoding: IsolatedDecoding | None = None,
+        spool: SpoolPlace = _DEFAULT_SPOOL,
     ) -> None:
         super().__init__(store, encoder, plan, collection, decoding)
         self.start_rules = start_rules
+        self.spool = spool
 
     def index(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
         """Index files, and yield their results in order.
@@ -87,7 +95,13 @@ class Pipeline(Searcher):
     def add(self, items: Iterable[IndexItem], *, checksum: bool = False) -> Iterator[IndexResult]:
         """Do the same as `index`, but leave building the vector index to the caller."""
         indexing = Indexing(
-            self.store, self.encoder, self.plan, self.collection, self.start_rules, self.decoding
+            self.store,
+            self.encoder,
+            self.plan,
+            self.collection,
+            self.start_rules,
+            self.decoding,
+            self.spool,
         )
         yield from indexing.run(self._batches(items, checksum=checksum))
 
@@ -103,16 +117,16 @@ class Pipeline(Searcher):
         while page := list(islice(iterator, PAGE_FILES)):
             scanned = [ScannedFile(item, snapshot_of(item)) for item in page]
             names = [
-                uri_of(file.snapshot.path) for file in scanned if isinstance(file.snapshot, FileSnapshot)
+                file.snapshot.uri for file in scanned if not isinstance(file.snapshot, SoundalikeError)
             ]
             known = self.store.known_files(names, self.spec, collection=self.collection)
             for file in scanned:
                 yield self._recognised(file, known)
 
     def _recognised(self, file: ScannedFile, known: Mapping[str, Recording]) -> ScannedFile:
-        if not isinstance(file.snapshot, FileSnapshot):
+        if isinstance(file.snapshot, SoundalikeError):
             return file
-        stored = known.get(uri_of(file.snapshot.path))
+        stored = known.get(file.snapshot.uri)
         vague = stored is not None and start_source(stored) in (None, "mtime")
         may_gain_start = vague and self.start_rules.patterns != DEFAULT_PATTERNS
         return replace(file, known=stored, may_gain_start=may_gain_start)
@@ -120,20 +134,31 @@ class Pipeline(Searcher):
     def _batches(
         self, items: Iterable[IndexItem], *, checksum: bool
     ) -> Iterator[list[ScannedFile | IndexResult]]:
-        """Yield batches of files, with a limited number of files to open."""
+        """Yield batches of files, with a limited number of files to open and of bytes to fetch."""
         batch: list[ScannedFile | IndexResult] = []
-        n_opened = 0
+        n_opened = n_bytes = 0
         for file in self.scan(items):
             if file.known is not None and not checksum and file.is_unchanged():
                 batch.append(unchanged_result(file.known))
             else:
+                size = self._copied_bytes(file)
+                if n_bytes + size > self.spool.batch_bytes and batch:
+                    yield batch
+                    batch, n_opened, n_bytes = [], 0, 0
                 batch.append(file)
                 n_opened += 1
+                n_bytes += size
             if n_opened == BATCH_RECORDINGS or len(batch) == PAGE_FILES:
                 yield batch
-                batch, n_opened = [], 0
+                batch, n_opened, n_bytes = [], 0, 0
         if batch:
             yield batch
+
+    def _copied_bytes(self, file: ScannedFile) -> int:
+        """Return how large the copy of a file may be; a recording of unknown size may be the largest."""
+        if not isinstance(file.snapshot, RemoteObject):
+            return 0
+        return file.snapshot.size_bytes or self.spool.batch_bytes
 
     def described(self, file: ScannedFile) -> Recording:
         """Read a file to find its id and start time; its duration is 0 before decoding.
@@ -143,9 +168,11 @@ class Pipeline(Searcher):
         SoundalikeError
             The file cannot be read.
         """
-        recording = identified(file)
+        if isinstance(file.snapshot, SoundalikeError):
+            raise file.snapshot
+        assert isinstance(file.snapshot, FileSnapshot), "remote recordings are not read for this"
+        recording = identified(file.snapshot, file.item)
         if recording.recorded_at is not None or file.item.is_upload:
             return recording
-        assert isinstance(file.snapshot, FileSnapshot)
         start = self.decoding.run(self.start_rules.start_of, file.snapshot.path, None, None)
         return with_start(recording, start)

@@ -1,7 +1,7 @@
 """Remove recordings whose files were deleted.
 
-A file counts as deleted only if the file system says so. A folder without any remaining files is an
-error, because its disk may not be mounted.
+A file counts as deleted only if the file system, or the machine that had it, says so. A folder without
+any remaining files is an error, because its disk may not be mounted.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from pathlib import Path
 
 from soundalike.audio.files import find_files, is_gone
 from soundalike.audio.sources import path_of, stored_names
+from soundalike.audio.urls import checked_url, is_remote
 from soundalike.errors import AudioNotFound
 from soundalike.indexing.pipeline import IndexResult
+from soundalike.remote.objects import RemoteList, list_remote
+from soundalike.remote.objects import is_gone as is_gone_remotely
 from soundalike.store.protocol import Store
 from soundalike.types import IndexSpec, Recording
 
@@ -50,9 +53,32 @@ class Place:
         return glob_matches(str(path), self.pattern)
 
 
+@dataclass(frozen=True, slots=True)
+class RemotePlace:
+    """Stored URLs that an argument of the command line selects.
+
+    Attributes
+    ----------
+    url : str
+        Of a folder or a file.
+    listed : frozenset of str
+        URLs that are still there.
+    is_gone : bool
+        The argument is a single file that does not exist any more.
+    """
+
+    url: str
+    listed: frozenset[str] = frozenset()
+    is_gone: bool = False
+
+    def covers(self, uri: str) -> bool:
+        """Return whether a URL in the folder is selected, and not known to be there."""
+        return uri == self.url if self.is_gone else uri not in self.listed
+
+
 def find_places(
     store: Store, arguments: Sequence[str], spec: IndexSpec, *, collection: str
-) -> dict[str, Place]:
+) -> dict[str, Place | RemotePlace]:
     """Return the places in which stored paths may be pruned, by argument.
 
     Parameters
@@ -68,9 +94,15 @@ def find_places(
     ------
     AudioNotFound
         A folder is missing or cannot be read, or has no files any more although the index has some.
+    AudioError
+        A remote folder cannot be read.
     """
-    places = {}
+    places: dict[str, Place | RemotePlace] = {}
     for argument in arguments:
+        if is_remote(argument):
+            if remote := _remote_place(store, argument, spec, collection):
+                places[argument] = remote
+            continue
         place = _place(store, argument, spec, collection)
         if place is not None:
             places[argument] = place
@@ -96,6 +128,31 @@ def _place(store: Store, argument: str, spec: IndexSpec, collection: str) -> Pla
     return place if _first(store, place, collection) else None
 
 
+def _remote_place(store: Store, argument: str, spec: IndexSpec, collection: str) -> RemotePlace | None:
+    url = checked_url(argument).rstrip("/")
+    is_file = bool(store.known_files([url], spec, collection=collection))
+    if is_file and not is_gone_remotely(url):
+        return None
+    try:
+        found = list_remote(url.rpartition("/")[0] + "/" if is_file else argument)
+    except AudioNotFound:
+        found = RemoteList([], {}, is_folder=True)
+    if is_file:
+        place = RemotePlace(url, is_gone=True)
+    elif found.is_folder:
+        place = RemotePlace(url, frozenset(one.uri for one in found.objects))
+    else:
+        return None
+    if not found.objects:
+        if _first(store, place, collection) is None:
+            return None
+        raise AudioNotFound(
+            f"no files are left at {argument!r}, but the index has some, so nothing is pruned; is the "
+            f"URL right? If they were deleted, run: soundalike delete {argument}"
+        )
+    return place
+
+
 def _check(store: Store, argument: str, place: Place, collection: str) -> None:
     try:
         with os.scandir(place.folder) as entries:
@@ -113,39 +170,52 @@ def _check(store: Store, argument: str, place: Place, collection: str) -> None:
         )
 
 
-def _first(store: Store, place: Place, collection: str) -> Recording | None:
+def _first(store: Store, place: Place | RemotePlace, collection: str) -> Recording | None:
     return next(_stored(store, place, collection), None)
 
 
-def _stored(store: Store, place: Place, collection: str) -> Iterator[Recording]:
-    """Yield the stored paths of a place."""
+def _stored(store: Store, place: Place | RemotePlace, collection: str) -> Iterator[Recording]:
+    """Yield the stored paths of a place, except URLs that were listed just now."""
+    if isinstance(place, RemotePlace):
+        folder = place.url.rpartition("/")[0] if place.is_gone else place.url
+        files = store.files(under=folder, collection=collection)
+        yield from (file for file in files if place.covers(file.uri))
+        return
     for folder in stored_names(str(place.folder)):
         for file in store.files(under=folder, collection=collection):
             if place.covers(path_of(file.uri)):
                 yield file
 
 
-def find_gone(store: Store, places: Sequence[Place], *, collection: str) -> Iterator[Recording]:
+def find_gone(
+    store: Store, places: Sequence[Place | RemotePlace], *, collection: str
+) -> Iterator[Recording]:
     """Yield the stored paths of these places whose files were deleted, without duplicates."""
     seen: set[str] = set()
     for place in places:
         for file in _stored(store, place, collection):
-            if file.uri not in seen and is_gone(path_of(file.uri)):
+            if file.uri not in seen and _is_gone(file.uri):
                 seen.add(file.uri)
                 yield file
 
 
-def prune(store: Store, places: Sequence[Place], *, collection: str) -> Iterator[IndexResult]:
+def prune(
+    store: Store, places: Sequence[Place | RemotePlace], *, collection: str
+) -> Iterator[IndexResult]:
     """Delete the stored paths of these places whose files were deleted; yield their results."""
     gone = list(find_gone(store, places, collection=collection))
     files = iter(gone)
     while page := list(islice(files, _PAGE_FILES)):
         # Check again: a file may have been restored meanwhile.
-        uris = [file.uri for file in page if is_gone(path_of(file.uri))]
+        uris = [file.uri for file in page if _is_gone(file.uri)]
         deleted = set(store.delete_files(uris, collection=collection))
         for file in page:
             if file.uri in deleted:
                 yield pruned_result(file)
+
+
+def _is_gone(uri: str) -> bool:
+    return is_gone_remotely(uri) if is_remote(uri) else is_gone(path_of(uri))
 
 
 def pruned_result(file: Recording) -> IndexResult:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from soundalike.audio.sources import path_of
+from soundalike.audio.urls import is_remote
 from soundalike.errors import AudioNotFound, IndexEmpty, ParameterError
 from soundalike.indexing.items import failed_result
 from soundalike.indexing.pipeline import IndexItem, IndexResult, Pipeline
@@ -63,7 +64,7 @@ def plan_rebuild(pipeline: Pipeline) -> Rebuild:
     incomplete = store.status(collection=successor).spec
     if incomplete is not None and incomplete != pipeline.spec:
         store.drop_collection(successor)
-    store.create_collection(successor, pipeline.spec)
+    store.create_collection(successor, pipeline.spec, like=pipeline.collection)
     return _missing(pipeline, before)
 
 
@@ -115,6 +116,7 @@ def rebuild(
         rebuild_name(pipeline.collection),
         pipeline.start_rules,
         pipeline.decoding,
+        pipeline.spool,
     )
     failed: set[str] = set()
     todo = work.files
@@ -135,17 +137,18 @@ def _embedded(
     builder: Pipeline, files: Sequence[Recording], uploads: Path | None
 ) -> Iterator[IndexResult]:
     """Index files under their stored names; uploads that are not stored as files fail."""
-    on_disk = [file for file in files if _is_file(file)]
+    on_disk = [file for file in files if is_file(file)]
     for file in files:
-        if not _is_file(file):
+        if not is_file(file):
             yield failed_result(file.uri, upload_error(file))
     items = (item_of(file, uploads) for file in on_disk)
     for file, result in zip(on_disk, builder.index(items), strict=True):
         yield replace(result, uri=file.uri)
 
 
-def _is_file(file: Recording) -> bool:
-    return file.uri.startswith(("/", "file://"))
+def is_file(file: Recording) -> bool:
+    """Return whether a stored recording can be read again, from this machine or another one."""
+    return file.uri.startswith(("/", "file://")) or is_remote(file.uri)
 
 
 def upload_error(file: Recording) -> AudioNotFound:

@@ -12,7 +12,7 @@ from soundalike.audio.sources import path_of, recording_id_of
 from soundalike.errors import AudioError
 from soundalike.indexing.items import IndexItem, IndexResult, failed_result
 from soundalike.indexing.pipeline import Pipeline
-from soundalike.indexing.reindex import item_of, upload_error
+from soundalike.indexing.reindex import is_file, item_of, upload_error
 from soundalike.types import Recording
 
 
@@ -84,7 +84,7 @@ class _Attempt:
 
     def __init__(self, recording: Outdated, uploads: Path | None) -> None:
         self._recording, self._uploads = recording, uploads
-        files = [file for file in recording.files if file.uri.startswith(("/", "file://"))]
+        files = [file for file in recording.files if is_file(file)]
         self._items = deque(item_of(file, uploads) for file in files)
         self._uri = recording.files[0].uri
         #: Result if no file is left.

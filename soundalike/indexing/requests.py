@@ -51,7 +51,9 @@ class TableChoice:
 class IndexRequest:
     """Files and folders to index, and what is known of them; each field has its description."""
 
-    paths: tuple[str, ...] = field(metadata=about("file, folder or glob pattern"))
+    paths: tuple[str, ...] = field(
+        metadata=about("file, folder, glob pattern or URL of a remote folder")
+    )
     collection: str = field(default=DEFAULT_COLLECTION, metadata=about("name of the collection"))
     label: str | None = field(
         default=None,

@@ -20,6 +20,8 @@ from soundalike.encoders.embedding import CutRecording, embed_each
 from soundalike.errors import SoundalikeError
 from soundalike.faults import recording_error
 from soundalike.indexing.items import IndexItem, IndexResult, ScannedFile, failed_result, identified
+from soundalike.remote.objects import RemoteObject
+from soundalike.remote.spool import FetchedFile, Spool, SpoolPlace
 from soundalike.runtime.parallel import threads
 from soundalike.store.base import Entry, Outcome
 from soundalike.store.each import add_each
@@ -64,7 +66,7 @@ class _Opened:
     """
 
     recording: Recording
-    snapshot: FileSnapshot
+    snapshot: FileSnapshot | FetchedFile
     item: IndexItem
     header: Future[StartTime] | None = None
     sound: Future[tuple[Segments, StartTime]] | None = None
@@ -84,7 +86,7 @@ class Indexing:
 
     Attributes
     ----------
-    store, encoder, plan, collection, start_rules, decoding
+    store, encoder, plan, collection, start_rules, decoding, spool
         As for `soundalike.indexing.pipeline.Pipeline`.
     """
 
@@ -94,6 +96,7 @@ class Indexing:
     collection: str
     start_rules: StartTimeRules
     decoding: IsolatedDecoding
+    spool: SpoolPlace
 
     def run(self, batches: Iterable[Batch]) -> Iterator[IndexResult]:
         """Yield the result of each file, in order.
@@ -105,19 +108,19 @@ class Indexing:
             are stored.
         """
         ahead: deque[list[_Opened | IndexResult]] = deque()
-        with threads() as readers, threads() as decoders:
+        with Spool(self.spool) as spool, threads() as readers, threads() as decoders:
             for batch in batches:
-                ahead.append(self._started(batch, readers, decoders))
+                ahead.append(self._started(batch, spool, readers, decoders))
                 if len(ahead) > 1:
                     yield from self._finished(ahead.popleft(), decoders)
             while ahead:
                 yield from self._finished(ahead.popleft(), decoders)
 
     def _started(
-        self, batch: Batch, readers: Executor, decoders: Executor
+        self, batch: Batch, spool: Spool, readers: Executor, decoders: Executor
     ) -> list[_Opened | IndexResult]:
         """Compute the ids of a batch of files, and start decoding new ones."""
-        read = list(readers.map(_read, batch))
+        read = list(readers.map(partial(_read, spool), batch))
         ids = {one.recording.recording_id for one in read if isinstance(one, _Opened)}
         known = self.store.known_lengths(list(ids), collection=self.collection) if ids else {}
         return [
@@ -149,6 +152,9 @@ class Indexing:
             for one in batch
         ]
         parts = [_cut(one) if isinstance(one, _Opened) else one for one in linked]
+        for one in batch:
+            if isinstance(one, _Opened):
+                one.snapshot.discard()
         results = iter(self._stored([part for part in parts if isinstance(part, _Cut)]))
         for part in parts:
             yield next(results) if isinstance(part, _Cut) else part
@@ -185,15 +191,18 @@ class Indexing:
         return [_result(cut, rows, outcomes) for cut, rows in zip(cuts, found, strict=True)]
 
 
-def _read(one: ScannedFile | IndexResult) -> _Opened | IndexResult:
+def _read(spool: Spool, one: ScannedFile | IndexResult) -> _Opened | IndexResult:
+    """Read a file to compute its id; a remote one is copied first."""
     if isinstance(one, IndexResult):
         return one
+    found = one.snapshot
     try:
-        recording = identified(one)
-    except SoundalikeError as exc:
+        if isinstance(found, SoundalikeError):
+            raise found
+        file = spool.fetch(found) if isinstance(found, RemoteObject) else found
+        return _Opened(identified(file, one.item), file, one.item)
+    except Exception as exc:
         return failed_result(one.item.uri, recording_error(exc, one.item.uri))
-    assert isinstance(one.snapshot, FileSnapshot)
-    return _Opened(recording, one.snapshot, one.item)
 
 
 def _cut(one: _Opened) -> _Cut | IndexResult:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack, get_type_hi
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.audio import urls
 from soundalike.audio.arrays import array_to_wav
 from soundalike.audio.excerpt import Excerpt
+from soundalike.audio.sources import stored_names
 from soundalike.display.sound import Sound, shown_path
 from soundalike.errors import ParameterError
 from soundalike.events.types import Event
@@ -77,8 +79,13 @@ def filters_of(default_zone: str, **given: Unpack[Filtering]) -> Filters:
         if name in values:
             values[name] = moment_text(values[name])
     if "under" in values:
-        values["under"] = os.path.abspath(values["under"])
+        values["under"] = _absolute(str(values["under"]))
     return Narrowing(**values).filters(default_zone)
+
+
+def _absolute(name: str) -> str:
+    """Return a path or URL as it is stored."""
+    return stored_names(name)[0] if urls.is_remote(name) else os.path.abspath(name)
 
 
 def _several(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -184,7 +191,7 @@ def examples_of(
                 f"{name} contains a {type(each).__name__}; give paths, recordings, matches or events"
             )
         is_path = not (is_remote or is_id(example.key))
-        found.append(replace(example, key=os.path.abspath(example.key)) if is_path else example)
+        found.append(replace(example, key=_absolute(example.key)) if is_path else example)
     check_marks(len(found), name)
     return tuple(found)
 

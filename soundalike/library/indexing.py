@@ -8,12 +8,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from soundalike.audio import urls
 from soundalike.audio.files import FileList, find_files
+from soundalike.audio.sources import plain_path
 from soundalike.clock.wall_clock import StartTimeRules, parse_moment
 from soundalike.errors import AudioNotFound, ParameterError
 from soundalike.indexing.items import IndexItem, with_metadata
 from soundalike.indexing.metadata import find_tables, read_file_metadata
 from soundalike.library.asking import moment_text
+from soundalike.remote.objects import RemoteObject, with_remote
 
 Paths = str | Path | Iterable[str | Path]
 #: One label for all files, or a label for each path: of a file, or of a folder for all files below it.
@@ -21,7 +24,7 @@ Labels = str | Mapping[str | Path, str]
 
 
 def sound_files(paths: Paths) -> FileList:
-    """Return the sound files that paths name: files, folders and glob patterns.
+    """Return the sound files that paths name: files, folders and glob patterns; URLs are left out.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def sound_files(paths: Paths) -> FileList:
     if not named or not all(named):
         # An empty path would mean the working folder.
         raise AudioNotFound("a path is missing or empty; give that of a file or folder")
-    found = find_files(named)
+    found = find_files(urls.separated(named)[1])
     if found.missing:
         raise AudioNotFound(f"nothing is at {', '.join(found.missing)}; check the path")
     for folder, reason in found.unreadable.items():
@@ -43,9 +46,14 @@ def sound_files(paths: Paths) -> FileList:
 def _listed(paths: Paths) -> list[str]:
     several: Iterable[str | Path] = [paths] if isinstance(paths, str | Path) else paths
     try:
-        return [os.path.expanduser(path) for path in several]
+        return [plain_path(os.path.expanduser(path)) for path in several]
     except TypeError as exc:
         raise ParameterError(f"paths cannot be read ({exc}); give a path or a list of paths") from exc
+
+
+def remote_files(paths: Paths, files: FileList) -> tuple[list[RemoteObject], FileList]:
+    """Return the recordings that URLs name, and the files with what else is known of them."""
+    return with_remote(files, urls.separated(_listed(paths))[0])
 
 
 def named_paths(paths: Paths, files: FileList) -> list[str | Path]:
@@ -55,6 +63,8 @@ def named_paths(paths: Paths, files: FileList) -> list[str | Path]:
 
 def needed_files(paths: Paths) -> list[Path]:
     """Return the sound files that paths name, at least one; see `sound_files`."""
+    if remote := urls.separated(_listed(paths))[0]:
+        raise ParameterError(f"{remote[0]!r} is a URL, which index takes alone; give paths")
     found = sound_files(paths).files
     if not found:
         raise AudioNotFound(f"no sound files are in {paths}; check the path")
@@ -63,6 +73,7 @@ def needed_files(paths: Paths) -> list[Path]:
 
 def items_of(
     files: FileList,
+    remote: Sequence[RemoteObject],
     labels: Labels | None,
     tags: Mapping[str, Any],
     recorded_at: str | date | None,
@@ -82,16 +93,45 @@ def items_of(
     began = None
     if recorded_at is not None:
         began = parse_moment(moment_text(recorded_at), rules.zone, "recorded_at")
-    label_of = _label_of(files.files, labels)
+    here, there = _labels_of_paths(labels), _labels_of_urls(labels)
+    label_of = _label_of(files.files, here)
+    remote_items = [
+        IndexItem(one.uri, _label_of_url(one.uri, there), tags, began, remote=one) for one in remote
+    ]
     items = [IndexItem(str(path), label_of.get(path), tags, began) for path in files.files]
     tables = find_tables(files)
     if not tables:
-        return items
+        return [*items, *remote_items]
     told = read_file_metadata(tables, [], rules.zone)
-    return [
+    described = [
         with_metadata(item, told[path]) if path in told else item
         for item, path in zip(items, files.files, strict=True)
     ]
+    return [*described, *remote_items]
+
+
+def _labels_of_paths(labels: Labels | None) -> Labels | None:
+    if not isinstance(labels, Mapping):
+        return labels
+    return {path: label for path, label in labels.items() if not urls.is_remote(str(path))}
+
+
+def _labels_of_urls(labels: Labels | None) -> str | dict[str, str] | None:
+    if not isinstance(labels, Mapping):
+        return labels
+    return {
+        urls.checked_url(str(url)).rstrip("/"): label
+        for url, label in labels.items()
+        if urls.is_remote(str(url))
+    }
+
+
+def _label_of_url(url: str, labels: str | dict[str, str] | None) -> str | None:
+    if not isinstance(labels, dict):
+        return labels
+    # The nearest folder decides.
+    above = [name for name in labels if f"{url}/".startswith(f"{name}/")]
+    return labels[max(above, key=len)] if above else None
 
 
 def _label_of(files: Sequence[Path], labels: Labels | None) -> dict[Path, str]:

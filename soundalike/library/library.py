@@ -19,9 +19,10 @@ from soundalike.indexing.loading import begin_load
 from soundalike.indexing.pipeline import Pipeline
 from soundalike.library.analyses import Analyses
 from soundalike.library.asking import Asked, Filtering, Shown, examples_of, query_of
-from soundalike.library.indexing import Labels, Paths, items_of, named_paths, sound_files
+from soundalike.library.indexing import Labels, Paths, items_of, named_paths, remote_files, sound_files
 from soundalike.library.results import Events, IndexSummary, Matches, Recordings
 from soundalike.ranges import GroupBy
+from soundalike.remote.spool import SpoolPlace
 from soundalike.search.find import answer_to
 from soundalike.search.requests import SearchRequest
 from soundalike.store.base import MAX_PAGE
@@ -92,7 +93,8 @@ class Library(Analyses):
         Parameters
         ----------
         paths : str, Path, or iterable of them
-            Files, folders and glob patterns. They are sent to a service.
+            Files, folders and glob patterns, which are sent to a service, and URLs of remote folders
+            and files.
         labels : str or mapping, optional
             One label for all files, or a label for each path of a file or folder. By default the name
             of the folder that holds each file.
@@ -120,15 +122,18 @@ class Library(Analyses):
         """
         files = sound_files(paths)
         rules = StartTimeRules.described(self._place.settings.time_zone)
-        items = items_of(files, labels, {} if tags is None else tags, recorded_at, rules)
+        remote, listed = remote_files(paths, files)
+        if remote and self._place.service is not None:
+            raise ParameterError("URLs do not go with a service; open a folder or a database")
+        items = items_of(files, remote, labels, {} if tags is None else tags, recorded_at, rules)
         found = []
         if items:
             if self._place.service is None:
                 note_indexed(self._place.settings.data_dir, named_paths(paths, files))
             for number, result in enumerate(self._indexed(items, rules, checksum=checksum), start=1):
-                found.append(mark_skipped(result, files))
+                found.append(mark_skipped(result, listed))
                 on_progress(number, len(items))
-        return IndexSummary(found, files.left_out)
+        return IndexSummary(found, listed.left_out)
 
     def search(
         self,
@@ -272,7 +277,8 @@ class Library(Analyses):
         store = self.store
         spec = store.status(collection=self.collection).spec
         encoder, plan = self._place.encoder(spec), self._place.plan(spec)
-        pipeline = Pipeline(store, encoder, plan, self.collection, rules)
+        spool = SpoolPlace.of(self._place.settings)
+        pipeline = Pipeline(store, encoder, plan, self.collection, rules, spool=spool)
         begin_load(pipeline, items)
         return pipeline.index(items, checksum=checksum)
 

@@ -19,6 +19,7 @@ from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.pictures import spectrogram_png
 from soundalike.audio.sandbox import IsolatedDecoding
 from soundalike.audio.sources import recording_id_of, resolve_path
+from soundalike.audio.urls import is_remote
 from soundalike.errors import AudioError, AudioNotFound, ParameterError
 from soundalike.parameters import about
 from soundalike.results.names import safe_name, shown_label
@@ -243,6 +244,8 @@ def file_of(span: Span, stored_stat: Callable[[Span], FileStat | None]) -> Path:
     AudioError
         The file is missing, or has another content than when it was indexed.
     """
+    if is_remote(span.uri):
+        raise AudioNotFound(f"{span.uri!r} is a remote recording; download it to cut from it")
     if not span.uri.startswith(("/", "file://")):
         raise AudioNotFound(f"{span.uri!r} is not a file")
     path = resolve_path(span.uri)

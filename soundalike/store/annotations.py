@@ -58,7 +58,7 @@ class PostgresAnnotations(PostgresReader):
             cursor.execute(self._sql["list_annotations"], names)
             return [_stored(*row) for row in cursor.fetchall()]
 
-        while page := self._run_in(collection, work, none):
+        while page := self._run_in(collection, work, none, reads=True):
             yield from page
             end = page[-1]
             last = (end.recording_id, end.annotation.start_s, end.annotation_id)
@@ -70,7 +70,10 @@ class PostgresAnnotations(PostgresReader):
         check_page(limit, "")
         statement = self._sql["count_annotations"]
         return self._run_in(
-            collection, lambda cursor, found: listing.counts(cursor, found, statement, limit), []
+            collection,
+            lambda cursor, found: listing.counts(cursor, found, statement, limit),
+            [],
+            reads=True,
         )
 
     def remove_annotations(

@@ -95,6 +95,8 @@ class StoreStatus:
         Versions of the installed extensions.
     index : str
         Search method: ``exact`` or ``hnsw``.
+    layout : str
+        How the vector index keeps vectors, if there is one: ``halfvec`` or ``bit``.
     starts : dict of str to int
         Number of recordings per source of the start time, by decreasing reliability: ``given``,
         ``metadata``, ``filename``, ``mtime`` and ``unknown``.
@@ -123,6 +125,7 @@ class StoreStatus:
     earlier_decoder: int = 0
     unsearchable: int = 0
     null_model: NullModel | None = None
+    layout: str = "halfvec"
     event_models: Mapping[Step, EventModel] = field(default_factory=dict)
 
     @property
@@ -149,6 +152,8 @@ class CollectionSummary:
         Specification of the collection.
     recordings, files, windows : int
         Numbers of distinct contents, paths and windows; 0 if not counted.
+    layout : str
+        How the vector index keeps vectors, if there is one: ``halfvec`` or ``bit``.
     """
 
     name: str
@@ -156,6 +161,7 @@ class CollectionSummary:
     recordings: int = 0
     files: int = 0
     windows: int = 0
+    layout: str = "halfvec"
 
 
 class Entry(NamedTuple):

@@ -29,6 +29,10 @@ class Collection:
         Distinguishes collections with the same name and number before and after a reset.
     n_chunks : int
         Number of TimescaleDB chunks of the table; each has its own vector index.
+    layout : str
+        How its vector index keeps vectors: ``halfvec`` or ``bit``.
+    centre : str or None
+        Centre of an index of bits, in the text format of pgvector; None without such an index.
     """
 
     collection_id: int
@@ -36,6 +40,8 @@ class Collection:
     spec: IndexSpec
     created_at: datetime
     n_chunks: int = 0
+    layout: str = "halfvec"
+    centre: str | None = None
 
     @property
     def index(self) -> str:
@@ -47,8 +53,8 @@ class Collection:
         return sql.queries()[name].replace("{collection}", str(int(self.collection_id)))
 
     def unchunked(self) -> Collection:
-        """Return the collection without its number of chunks, which may change."""
-        return changed(self, n_chunks=0)
+        """Return the collection without its chunks and its index, which may change."""
+        return changed(self, n_chunks=0, layout="halfvec", centre=None)
 
     def is_same(self, other: Collection | None) -> bool:
         """Return whether another lookup found this same collection, not a recreated one."""
@@ -62,12 +68,14 @@ def find(cursor: Cursor, name: str) -> Collection | None:
     row = cursor.fetchone()
     if row is None or row[1] is None:
         return None
-    _, number, name, created_at, n_chunks, *spec = row
-    return Collection(number, name, IndexSpec(*spec), created_at, n_chunks)
+    _, number, name, created_at, n_chunks, layout, centre, *spec = row
+    return Collection(number, name, IndexSpec(*spec), created_at, n_chunks, layout, centre)
 
 
-def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:
+def ensure(cursor: Cursor, name: str, spec: IndexSpec, *, like: str | None = None) -> Collection:
     """Return a collection, created if missing, and lock it against replacement.
+
+    A new one takes the layout of the collection `like`.
 
     Raises
     ------
@@ -78,21 +86,25 @@ def ensure(cursor: Cursor, name: str, spec: IndexSpec) -> Collection:
     if found is None:
         lock_schema(cursor)
         timescaledb = ensure_schema(cursor, spec.dimension)
-        found = find(cursor, name) or _create(cursor, name, spec, timescaledb)
+        found = find(cursor, name) or _create(cursor, name, spec, timescaledb, like)
     check_spec(found.spec, spec)
     cursor.execute(sql.queries()["share_collection"], {"collection": found.collection_id})
     if cursor.rowcount == 0:
         # Another process has just replaced or dropped it.
-        return ensure(cursor, name, spec)
+        return ensure(cursor, name, spec, like=like)
     return found
 
 
-def _create(cursor: Cursor, name: str, spec: IndexSpec, timescaledb: str | None) -> Collection:
+def _create(
+    cursor: Cursor, name: str, spec: IndexSpec, timescaledb: str | None, like: str | None
+) -> Collection:
     cursor.execute(sql.queries()["put_collection"], {"name": name, **asdict(spec)})
     row = cursor.fetchone()
     assert row is not None
     made = Collection(row[0], name, spec, row[1])
     create_windows(cursor, made.collection_id, spec.dimension, timescaledb)
+    if like is not None:
+        cursor.execute(sql.queries()["take_layout"], {"collection": row[0], "like": like})
     return made
 
 

@@ -7,6 +7,7 @@ import select
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from itertools import zip_longest
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +32,13 @@ class Database:
 
     Thread-safe: each thread uses its own connection, and idle ones are reused.
 
+    Attributes
+    ----------
+    description : str
+        Name of the database in messages, without a password.
+    has_standbys : bool
+        Whether `read` may use another server than `run`.
+
     Parameters
     ----------
     connect : callable
@@ -42,6 +50,8 @@ class Database:
     cursor_class : type, optional
         Class of the cursors; default: psycopg2's own.
     """
+
+    has_standbys = False
 
     def __init__(
         self,
@@ -87,6 +97,10 @@ class Database:
             except _LOST:
                 # The connection was lost, or the transaction was the victim of a deadlock.
                 return self._attempt(self._connect_patiently(), work, in_transaction)
+
+    def read(self, work: Callable[[Cursor], _Result], *, in_transaction: bool = True) -> _Result:
+        """Run a function that only reads, like `run`."""
+        return self.run(work, in_transaction=in_transaction)
 
     def _attempt(
         self, connection: Connection, work: Callable[[Cursor], _Result], in_transaction: bool
@@ -192,7 +206,11 @@ def redacted(parameters: Mapping[str, str]) -> str:
     --------
     >>> redacted(parse_url("postgresql://ann:secret@db.example:5433/sounds?sslmode=require"))
     'postgresql://ann@db.example:5433/sounds'
+    >>> redacted(parse_url("postgresql://a.example:5433,b.example/sounds"))
+    'postgresql://a.example:5433,b.example/sounds'
     """
     user = f"{parameters['user']}@" if "user" in parameters else ""
-    port = f":{parameters['port']}" if "port" in parameters else ""
-    return f"postgresql://{user}{parameters.get('host', '')}{port}/{parameters.get('dbname', '')}"
+    hosts, ports = (parameters.get(name, "").split(",") for name in ("host", "port"))
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    places = ",".join(f"{host}:{port}" if port else host for host, port in zip_longest(hosts, ports))
+    return f"postgresql://{user}{places}/{parameters.get('dbname', '')}"

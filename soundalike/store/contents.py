@@ -103,8 +103,8 @@ def _page(cursor: Cursor, collection: Collection, after: str | None) -> _Page:
     found = [
         _content(key, files[key], windows.get(key, []), collection.spec.dimension)
         for key in ids
-        # Skip recordings without a path, which `doctor` reports.
-        if key in files
+        # Skip recordings without a path, which `doctor` reports, and those whose windows have expired.
+        if key in files and key in windows
     ]
     return found, ids[-1]
 

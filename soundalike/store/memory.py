@@ -12,7 +12,7 @@ from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import ParameterError
 from soundalike.filters import Filters
-from soundalike.ranges import check_count, check_top_k
+from soundalike.ranges import Layout, check_count, check_layout, check_top_k
 from soundalike.scores.event_model import EventModel, Step
 from soundalike.scores.fitting import MIN_RECORDINGS
 from soundalike.scores.null_model import NullModel
@@ -337,8 +337,9 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotation
         del collection
         return False
 
-    def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
+    def optimize(self, *, collection: str = DEFAULT_COLLECTION, layout: Layout | None = None) -> None:
         """Renew the scores of unrelated recordings; a store in memory has no index."""
+        check_layout(layout)
         self._null_models.renew(self._existing(collection))
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
@@ -368,8 +369,9 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotation
         """Return the specifications of all collections by name."""
         return {name: self._collections[name].spec for name in sorted(self._collections)}
 
-    def create_collection(self, name: str, spec: IndexSpec) -> None:
+    def create_collection(self, name: str, spec: IndexSpec, *, like: str | None = None) -> None:
         """Create an empty collection; an existing one must have the same specification."""
+        del like
         self._ensure(name, spec)
 
     def drop_collection(self, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg2
@@ -10,6 +10,7 @@ import psycopg2
 from soundalike.config import Settings
 from soundalike.store.connection import Connection, Database, parse_url, redacted
 from soundalike.store.embedded import EmbeddedServer
+from soundalike.store.replicas import PATIENCE, ReplicatedDatabase, has_several_hosts, targets
 from soundalike.store.slow_queries import logging_cursor
 
 _CONNECT_TIMEOUT_S = 10
@@ -21,7 +22,8 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     Parameters
     ----------
     settings : Settings
-        `database_url` is the address of a server; None for the embedded one in `data_dir`.
+        `database_url` is the address of a server, or of a primary and its standbys; None for the
+        embedded one in `data_dir`.
 
     Returns
     -------
@@ -50,11 +52,26 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
         **parameters,
     }
 
+    name = redacted(parameters)
+    if not has_several_hosts(parameters):
+        return Database(_connecting(options), name, cursor_class=cursor_class), lambda: None
+    to_write, to_read = targets(parameters)
+    shared = {**options, **PATIENCE}
+    return ReplicatedDatabase(
+        _connecting({**shared, **to_write}),
+        _connecting({**shared, **to_read}),
+        name,
+        settings.replica_wait_s,
+        cursor_class,
+    ), lambda: None
+
+
+def _connecting(options: Mapping[str, Any]) -> Callable[[], Connection]:
     def connect() -> Connection:
         connection: Connection = psycopg2.connect(**options)
         return connection
 
-    return Database(connect, redacted(parameters), cursor_class=cursor_class), lambda: None
+    return connect
 
 
 def is_made(settings: Settings) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from soundalike.config import DEFAULT_COLLECTION, Settings
 from soundalike.errors import StoreError
 from soundalike.filters import Filters
-from soundalike.ranges import check_count, check_top_k
+from soundalike.ranges import Layout, check_count, check_layout, check_top_k
 from soundalike.runtime.stages import stage
 from soundalike.store import collections, indexing, searching, writing
 from soundalike.store.annotations import PostgresAnnotations
@@ -193,7 +193,7 @@ class PostgresStore(
             check_spec(found.spec, spec)
             return count_by_time(cursor, found, vectors, min_score, bucket, zone, filters)
 
-        return self._run_in_existing(collection, work)
+        return self._run_in_existing(collection, work, reads=True)
 
     def delete(self, key: str, *, collection: str = DEFAULT_COLLECTION) -> int:
         """Delete a path, all paths in a folder, or a recording by id; return the number of paths.
@@ -226,21 +226,26 @@ class PostgresStore(
         """Drop the HNSW index before many additions; see `soundalike.store.Store`."""
         return self._run_in(collection, indexing.drop, False)
 
-    def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
+    def optimize(self, *, collection: str = DEFAULT_COLLECTION, layout: Layout | None = None) -> None:
         """Rebuild the HNSW index, or drop it from a small collection, and renew the null model.
 
-        Searches use the old index until the new one is complete; additions wait.
+        Searches use the old index until the new one is complete; additions wait. See
+        `soundalike.store.Store` for layouts.
         """
+        check_layout(layout)
         self._run_in_existing(
-            collection, lambda cursor, found: indexing.rebuild(cursor, found, self._exact_below)
+            collection, lambda cursor, found: indexing.rebuild(cursor, found, self._exact_below, layout)
         )
         found = self._current(collection, is_fresh=True)
         if found is not None:
             self._null_models.renew(found.unchunked())
 
-    def create_collection(self, name: str, spec: IndexSpec) -> None:
-        """Create an empty collection; an existing one must have the same specification."""
-        self._run(lambda cursor: collections.ensure(cursor, name, spec))
+    def create_collection(self, name: str, spec: IndexSpec, *, like: str | None = None) -> None:
+        """Create an empty collection; an existing one must have the same specification.
+
+        A new one takes the layout of the collection `like`.
+        """
+        self._run(lambda cursor: collections.ensure(cursor, name, spec, like=like))
 
     def drop_collection(self, name: str) -> bool:
         """Delete a collection with its content; return whether it existed."""

@@ -23,11 +23,11 @@ class PostgresEvents(PostgresReader, EventModelStore):
         def work(cursor: Cursor, found: Collection) -> Sample:
             return sampling.sample(cursor, found, count)
 
-        return self._run_in(collection, work, Sample([], 0))
+        return self._run_in(collection, work, Sample([], 0), reads=True)
 
     def event_models(self, *, collection: str = DEFAULT_COLLECTION) -> dict[Step, EventModel]:
         """Return the stored models."""
-        return self._run_in(collection, sampling.load_event_models, {})
+        return self._run_in(collection, sampling.load_event_models, {}, reads=True)
 
     def save_event_models(
         self, models: Mapping[Step, EventModel], *, collection: str = DEFAULT_COLLECTION

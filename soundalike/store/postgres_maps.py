@@ -23,7 +23,7 @@ class PostgresMaps(PostgresReader, MapStore):
             row = cursor.fetchone()
             return bytes(row[0]) if row else None
 
-        return self._run_in(collection, work, None)
+        return self._run_in(collection, work, None, reads=True)
 
     def save_map_layout(self, name: str, layout: bytes, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Store a layout; see `soundalike.store.map_layouts.MapStore`."""

@@ -43,7 +43,7 @@ class PostgresSearches(PostgresReader, SearchStore):
             cursor.execute(self._sql["list_searches"], {"collection": found.collection_id})
             return [SearchSummary(*row) for row in cursor.fetchall()]
 
-        return self._run_in(collection, work, [])
+        return self._run_in(collection, work, [], reads=True)
 
     def named_search(
         self, name: str, *, collection: str = DEFAULT_COLLECTION
@@ -55,7 +55,7 @@ class PostgresSearches(PostgresReader, SearchStore):
             cursor.execute(self._sql["find_search"], _named(found, name))
             return cursor.fetchone()
 
-        row = self._run_in(collection, work, None)
+        row = self._run_in(collection, work, None, reads=True)
         if row is None:
             raise search_not_found(name, collection)
         *summary, vectors = row
@@ -130,7 +130,7 @@ class PostgresSearches(PostgresReader, SearchStore):
             return None if cursor.fetchone() is None else []
 
         none: list[SearchMark] | None = None
-        marks = self._run_in(collection, work, none)
+        marks = self._run_in(collection, work, none, reads=True)
         if marks is None:
             raise search_not_found(name, collection)
         return marks

@@ -54,7 +54,7 @@ class PostgresSpeakers(PostgresReader, SpeakerStore):
 
     def voice_spec(self) -> VoiceSpec | None:
         """Return the encoder of the enrolled speakers; None without speakers."""
-        return self._with_schema(self._voice_spec, None)
+        return self._with_schema(self._voice_spec, None, reads=True)
 
     def speakers(self) -> list[Speaker]:
         """Return all speakers, sorted by name."""
@@ -63,13 +63,13 @@ class PostgresSpeakers(PostgresReader, SpeakerStore):
             cursor.execute(self._sql["list_speakers"])
             return [Speaker(*row) for row in cursor.fetchall()]
 
-        return self._with_schema(work, [])
+        return self._with_schema(work, [], reads=True)
 
     def utterances(self, name: str) -> list[Utterance]:
         """Return the utterances of a speaker, in the order of their enrolment."""
         name = checked_name(name)
         none: list[Utterance] = []
-        found = self._with_schema(lambda cursor: self._utterances(cursor, name), none)
+        found = self._with_schema(lambda cursor: self._utterances(cursor, name), none, reads=True)
         if not found:
             raise speaker_not_found(name)
         return found
@@ -88,7 +88,7 @@ class PostgresSpeakers(PostgresReader, SpeakerStore):
             return [Candidate(*row) for row in cursor.fetchall()]
 
         none: list[Candidate] = []
-        found = self._with_schema(work, none)
+        found = self._with_schema(work, none, reads=True)
         if name is not None and not found:
             raise speaker_not_found(name)
         return found

@@ -10,6 +10,7 @@ from soundalike.annotations.types import StoredAnnotation
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.filters import Filters
+from soundalike.ranges import Layout
 from soundalike.scores.null_model import NullModel
 from soundalike.store.base import (
     MAX_PAGE,
@@ -278,8 +279,17 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         """
         ...
 
-    def optimize(self, *, collection: str = DEFAULT_COLLECTION) -> None:
-        """Rebuild the search index, if the collection is large enough."""
+    def optimize(self, *, collection: str = DEFAULT_COLLECTION, layout: Layout | None = None) -> None:
+        """Rebuild the search index, if the collection is large enough.
+
+        Parameters
+        ----------
+        collection : str
+        layout : str, optional
+            How the index keeps vectors from now on: ``halfvec`` in half precision, ``bit`` one bit for
+            each number, in a fifth of the memory, or ``auto``, which chooses by size and memory. None
+            keeps the collection's layout.
+        """
         ...
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
@@ -290,8 +300,11 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         """Return the specifications of all collections by name."""
         ...
 
-    def create_collection(self, name: str, spec: IndexSpec) -> None:
-        """Create an empty collection; an existing one must have the same specification."""
+    def create_collection(self, name: str, spec: IndexSpec, *, like: str | None = None) -> None:
+        """Create an empty collection; an existing one must have the same specification.
+
+        A new one takes the layout of the vector index of the collection `like`.
+        """
         ...
 
     def drop_collection(self, name: str) -> bool:

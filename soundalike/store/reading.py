@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
-
-from psycopg2 import errors as pg_errors
 
 from soundalike.audio.excerpt import WHOLE, Excerpt
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.errors import StoreError
 from soundalike.filters import Filters
 from soundalike.scores.null_model import NullModel
-from soundalike.store import collections, contents, listing, sampling, sql, windows
+from soundalike.store import contents, listing, sampling, windows
 from soundalike.store.base import (
     MAX_PAGE,
     CollectionSummary,
@@ -23,7 +20,6 @@ from soundalike.store.base import (
     SearchableWindows,
     StoredFile,
     StoreStatus,
-    check_collection_name,
     check_filters,
     check_page,
     check_spec,
@@ -37,19 +33,21 @@ from soundalike.store.base import (
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.null_models import NullModels
-from soundalike.store.schema import exists, extensions, has_schema, migrate_once
+from soundalike.store.running import PostgresRunner
+from soundalike.store.schema import (
+    exists,
+    extensions,
+    has_schema,
+)
 from soundalike.store.windows import read_vectors
 from soundalike.types import FloatArray, IndexSpec, Recording
 
 _Result = TypeVar("_Result")
 #: Returns a page of a collection after a path; called with `after` by name.
 _NextPage = Callable[..., list[StoredFile]]
-#: Lifetime of cached collections; they may have an outdated number of chunks. Each search verifies that
-#: the collection still exists.
-_CACHED_FOR_S = 10.0
 
 
-class PostgresReader:
+class PostgresReader(PostgresRunner):
     """The read-only part of `PostgresStore`; thread-safe.
 
     Parameters
@@ -58,91 +56,13 @@ class PostgresReader:
     """
 
     def __init__(self, database: Database) -> None:
-        self._db = database
-        self._sql = sql.queries()
-        self._has_schema = False
-        self._cache: dict[str, tuple[float, Collection]] = {}
+        super().__init__(database)
         self._null_models = NullModels[Collection](
             lambda key: self._each(lambda cursor: sampling.load(cursor, key)),
             lambda key, model: self._db.run(lambda cursor: sampling.save(cursor, key, model)),
             lambda key: self._each(lambda cursor: sampling.sample(cursor, key)),
             lambda key: self._each(lambda cursor: sampling.count(cursor, key)),
         )
-
-    def _run(self, work: Callable[[Cursor], _Result]) -> _Result:
-        """Run a function in a transaction, after migrating the tables to this program's version."""
-        try:
-            self._migrate()
-            return self._db.run(work)
-        except StoreError as exc:
-            if not isinstance(exc.__cause__, pg_errors.UndefinedTable):
-                raise
-            # Another process has deleted or replaced the tables in between.
-            self._has_schema = False
-            self._migrate()
-            return self._db.run(work)
-
-    def _with_schema(self, work: Callable[[Cursor], _Result], missing: _Result) -> _Result:
-        """Run a function in a transaction; return `missing` without tables."""
-        return self._run(lambda cursor: work(cursor) if has_schema(cursor) else missing)
-
-    def _run_in(
-        self, collection: str, work: Callable[[Cursor, Collection], _Result], missing: _Result
-    ) -> _Result:
-        """Run a function with a collection in a transaction; return `missing` without the collection."""
-
-        def run(cursor: Cursor) -> _Result:
-            found = self._find(cursor, collection)
-            return work(cursor, found) if found else missing
-
-        return self._run(run)
-
-    def _run_in_existing(
-        self, collection: str, work: Callable[[Cursor, Collection], _Result]
-    ) -> _Result:
-        """Run a function with a collection in a transaction; raise `IndexEmpty` without it."""
-
-        def run(cursor: Cursor) -> _Result:
-            found = self._find(cursor, collection)
-            if found is None:
-                raise not_indexed(collection)
-            return work(cursor, found)
-
-        return self._run(run)
-
-    def _migrate(self) -> None:
-        """Migrate older tables, unless they are known to be up to date."""
-        while not self._has_schema and self._db.run(migrate_once):
-            pass
-
-    def _find(self, cursor: Cursor, name: str) -> Collection | None:
-        """Return a collection; one statement once the schema is known to exist."""
-        if not self._has_schema and not has_schema(cursor):
-            check_collection_name(name)
-            return None
-        self._has_schema = True
-        return collections.find(cursor, name)
-
-    def _current(self, name: str, *, is_fresh: bool) -> Collection | None:
-        """Return a collection, from a cache of some seconds unless `is_fresh`."""
-        cached_at, found = self._cache.get(name, (0.0, None))
-        if is_fresh or found is None or time.monotonic() - cached_at > _CACHED_FOR_S:
-            found = self._run(lambda cursor: self._find(cursor, name))
-            if found is None:
-                self._cache.pop(name, None)
-            else:
-                self._cache[name] = (time.monotonic(), found)
-        return found
-
-    def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
-        """Run a reading function outside a transaction; None if a table was deleted or replaced."""
-        try:
-            return self._db.run(work, in_transaction=False)
-        except StoreError as exc:
-            # After a reset another table, with vectors of another length, may have the name.
-            if not isinstance(exc.__cause__, (pg_errors.UndefinedTable, pg_errors.DataException)):
-                raise
-            return None
 
     def null_model(self, *, collection: str = DEFAULT_COLLECTION) -> NullModel | None:
         """Return the scores of unrelated recordings of a collection.
@@ -152,10 +72,6 @@ class PostgresReader:
         """
         found = self._current(collection, is_fresh=False)
         return self._null_models.current(found.unchunked()) if found else None
-
-    def _each(self, work: Callable[[Cursor], _Result]) -> _Result:
-        """Run a reading function outside a transaction."""
-        return self._db.run(work, in_transaction=False)
 
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
@@ -226,6 +142,7 @@ class PostgresReader:
             collection,
             lambda cursor, found: listing.page(cursor, found, after, limit, filters),
             [],
+            reads=True,
         )
 
     def files_named(
@@ -233,7 +150,9 @@ class PostgresReader:
     ) -> dict[str, StoredFile]:
         """Return the stored recordings by path or recording id; by id with the first path."""
         storable = [key for key in keys if is_storable(key)]
-        return self._run_in(collection, lambda cursor, found: listing.named(cursor, found, storable), {})
+        return self._run_in(
+            collection, lambda cursor, found: listing.named(cursor, found, storable), {}, reads=True
+        )
 
     def labels(
         self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
@@ -253,7 +172,10 @@ class PostgresReader:
     def _counts(self, statement: str, limit: int, collection: str) -> list[tuple[str, int]]:
         check_page(limit, "")
         return self._run_in(
-            collection, lambda cursor, found: listing.counts(cursor, found, statement, limit), []
+            collection,
+            lambda cursor, found: listing.counts(cursor, found, statement, limit),
+            [],
+            reads=True,
         )
 
     def known_files(
@@ -315,7 +237,10 @@ class PostgresReader:
         """
         key = checked_id(recording_id)
         return self._run_in(
-            collection, lambda cursor, found: contents.read_one(cursor, found, key, excerpt), None
+            collection,
+            lambda cursor, found: contents.read_one(cursor, found, key, excerpt),
+            None,
+            reads=True,
         )
 
     def searchable_windows(
@@ -366,7 +291,7 @@ class PostgresReader:
         def work(cursor: Cursor, found: Collection) -> dict[tuple[str, int], FloatArray]:
             return read_vectors(cursor, found, windows)
 
-        return self._run_in(collection, work, {})
+        return self._run_in(collection, work, {}, reads=True)
 
     def status(self, *, collection: str = DEFAULT_COLLECTION) -> StoreStatus:
         """Return the status of a collection; works on an empty database too."""
@@ -398,9 +323,10 @@ class PostgresReader:
                 *lacks,
                 null_model=sampling.load(cursor, found) if found else None,
                 event_models=sampling.load_event_models(cursor, found) if found else {},
+                layout=found.layout if found else "halfvec",
             )
 
-        return self._run(work)
+        return self._run(work, reads=True)
 
     def collections(self) -> dict[str, IndexSpec]:
         """Return the specifications of all collections by name."""
@@ -409,9 +335,9 @@ class PostgresReader:
             if not has_schema(cursor):
                 return {}
             cursor.execute(self._sql["list_collections"])
-            return {name: IndexSpec(*spec) for _, name, *spec in cursor.fetchall()}
+            return {name: IndexSpec(*spec) for _, name, _, *spec in cursor.fetchall()}
 
-        return self._run(work)
+        return self._run(work, reads=True)
 
     def summaries(self, *, count: bool = True) -> list[CollectionSummary]:
         """Return all collections sorted by name, with counts if `count` is set.
@@ -424,12 +350,13 @@ class PostgresReader:
                 return []
             cursor.execute(self._sql["list_collections"])
             found = []
-            for number, name, *spec in cursor.fetchall():
-                counts: tuple[int, ...] = ()
+            for number, name, layout, *spec in cursor.fetchall():
+                counts = (0, 0, 0)
                 if count:
                     cursor.execute(self._sql["count_rows"], {"collection": number})
-                    counts = tuple(int(value) for value in cursor.fetchone() or ())
-                found.append(CollectionSummary(name, IndexSpec(*spec), *counts))
+                    recordings, files, windows = cursor.fetchone() or counts
+                    counts = (int(recordings), int(files), int(windows))
+                found.append(CollectionSummary(name, IndexSpec(*spec), *counts, layout=layout))
             return found
 
-        return self._run(work)
+        return self._run(work, reads=True)

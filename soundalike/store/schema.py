@@ -9,7 +9,7 @@ from soundalike.faults import one_line
 from soundalike.store import sql
 from soundalike.store.connection import Cursor
 
-SCHEMA_VERSION = 11
+SCHEMA_VERSION = 12
 MIN_PGVECTOR = (0, 8)
 #: Maximum number of dimensions of a halfvec index of pgvector.
 _MAX_DIMENSION = 4000

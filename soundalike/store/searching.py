@@ -6,14 +6,14 @@ import math
 from collections.abc import Mapping
 from datetime import UTC
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from psycopg2.extras import Json
 
 from soundalike.clock.times import FIRST_KNOWN, is_timed, offset_in_day, postgres_zone, time_until
 from soundalike.filters import Filters
-from soundalike.store import prepared, sql
+from soundalike.store import index_layouts, prepared, sql
 from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
@@ -32,6 +32,13 @@ _MAX_EF_SEARCH = 1000
 _EXACTLY = "+ 0"
 #: Slightly below the largest 16-bit float, 65 504.
 _LARGEST = 60_000.0
+
+
+class _Sent(NamedTuple):
+    """A vector of the query as text, and its bits if the index needs them."""
+
+    vector: str
+    bits: str = ""
 
 
 def search(
@@ -53,8 +60,8 @@ def search(
     """
     # The cosine with a zero vector is undefined.
     usable = [number for number, vector in enumerate(vectors) if vector.any()]
-    texts = dict(zip(usable, vector_texts(vectors[usable]), strict=True)) if usable else {}
-    hits = _best_hits(cursor, collection, texts, top_k, filters)
+    sent = dict(zip(usable, _as_sent(collection, vectors[usable]), strict=True)) if usable else {}
+    hits = _best_hits(cursor, collection, sent, top_k, filters)
     if not hits:
         return SearchResult([], {}) if collection.is_same(find(cursor, collection.name)) else None
     ids = list({hit.recording_id for hit in hits})
@@ -82,18 +89,32 @@ def _bare(
     collection: Collection, vectors: FloatArray, limit: int, *, exact: bool = False, before: str = ""
 ) -> tuple[str, dict[str, Any]]:
     """Return the statement of a search without filters, and its parameters."""
-    template = collection.statement("search").replace("{filters}", "", 1)
-    statement = template.replace("{exactly}", _EXACTLY if exact else "")
-    query = _query(dict(enumerate(vector_texts(vectors))))
+    settings, statement = _form(collection, "", limit, exact=exact)
+    query = _query(collection, dict(enumerate(_as_sent(collection, vectors))))
     parameters = {**filter_values(Filters()), **query, "limit": limit}
-    return _settings(collection, limit) + before + statement, parameters
+    return settings + before + statement, parameters
 
 
-def _settings(collection: Collection, limit: int) -> str:
+def _form(collection: Collection, narrowed: str, limit: int, *, exact: bool = False) -> tuple[str, str]:
+    """Return the settings and the statement of a search with the collection's index, or without."""
+    read = limit
+    if collection.centre is None or exact:
+        statement = collection.statement("search").replace("{exactly}", _EXACTLY if exact else "")
+    else:
+        read = index_layouts.candidates(limit)
+        template = collection.statement("search_bits").replace("{candidates}", str(read))
+        statement = index_layouts.with_centre(template, collection, collection.centre)
     # With relaxed order the index scan continues until enough rows pass the filters; the ranking sorts
     # the rows.
-    settings = sql.queries()["search_settings"]
-    return settings.format(ef_search=_ef_search(limit, collection.n_chunks))
+    settings = sql.queries()["search_settings"].format(ef_search=_ef_search(read, collection.n_chunks))
+    return settings, statement.replace("{filters}", narrowed, 1)
+
+
+def _as_sent(collection: Collection, vectors: FloatArray) -> list[_Sent]:
+    texts = vector_texts(vectors)
+    if collection.centre is None:
+        return [_Sent(text) for text in texts]
+    return [*map(_Sent, texts, index_layouts.bits(vectors, collection.centre))]
 
 
 def vector_texts(vectors: FloatArray) -> list[str]:
@@ -155,7 +176,7 @@ def conditions(collection: Collection, filters: Filters) -> str:
 
 
 def _best_hits(
-    cursor: Cursor, collection: Collection, vectors: Mapping[int, str], top_k: int, filters: Filters
+    cursor: Cursor, collection: Collection, vectors: Mapping[int, _Sent], top_k: int, filters: Filters
 ) -> list[Hit]:
     """Return the hits of the `top_k` best recordings; requests more hits until they are certain."""
     narrowed = conditions(collection, filters)
@@ -181,44 +202,44 @@ def _best_hits(
 
 
 def _plain_hits(
-    cursor: Cursor, collection: Collection, vectors: Mapping[int, str], limit: int
+    cursor: Cursor, collection: Collection, vectors: Mapping[int, _Sent], limit: int
 ) -> list[_Row]:
     """Return the nearest windows of each vector, with a prepared statement."""
-    template = collection.statement("search").replace("{filters}", "", 1).replace("{exactly}", "")
+    settings, template = _form(collection, "", limit)
     # A literal, not a parameter: the server would plan for an unknown number of rows.
     statement = template.replace("%(limit)s", str(limit))
-    prepared.execute(cursor, statement, _query(vectors), before=_settings(collection, limit))
+    prepared.execute(cursor, statement, _query(collection, vectors), before=settings)
     return cursor.fetchall()
 
 
 def _narrowed_hits(
     cursor: Cursor,
     collection: Collection,
-    vectors: Mapping[int, str],
+    vectors: Mapping[int, _Sent],
     limit: int,
     *,
     filters: Filters,
     narrowed: str,
 ) -> list[_Row]:
     """Return the nearest windows of each vector that pass the filters."""
-    template = collection.statement("search").replace("{filters}", narrowed, 1)
-    parameters = {**filter_values(filters), **_query(vectors), "limit": limit}
+    parameters = {**filter_values(filters), **_query(collection, vectors), "limit": limit}
     # Settings and query in one message.
-    cursor.execute(_settings(collection, limit) + template.replace("{exactly}", ""), parameters)
+    cursor.execute("".join(_form(collection, narrowed, limit)), parameters)
     rows = cursor.fetchall()
     if len(rows) < limit * len(vectors) and exists(cursor, collection.index):
         # Fewer rows pass than requested, or the index scan stopped, as it does after about 20,000
         # rejected rows. Search again without the index.
-        cursor.execute(
-            _settings(collection, limit) + template.replace("{exactly}", _EXACTLY), parameters
-        )
+        cursor.execute("".join(_form(collection, narrowed, limit, exact=True)), parameters)
         rows = cursor.fetchall()
     return rows
 
 
-def _query(vectors: Mapping[int, str]) -> dict[str, Any]:
+def _query(collection: Collection, vectors: Mapping[int, _Sent]) -> dict[str, Any]:
     """Return the parameters of the vectors and the numbers of their query windows."""
-    return {"vectors": list(vectors.values()), "query_windows": list(vectors)}
+    sent = {"vectors": [each.vector for each in vectors.values()], "query_windows": list(vectors)}
+    if collection.centre is None:
+        return sent
+    return {**sent, "bits": [each.bits for each in vectors.values()]}
 
 
 def _ef_search(limit: int, n_chunks: int) -> int:

@@ -23,6 +23,8 @@ from soundalike.encoders.modulation import Modulation
 from soundalike.errors import ModelMismatch, ServiceError
 from soundalike.indexing.items import IndexItem
 from soundalike.indexing.pipeline import Pipeline
+from soundalike.remote.objects import list_remote
+from tests.fixtures.web_folder import serving
 
 distributed = pytest.importorskip("distributed")
 
@@ -61,7 +63,9 @@ def pipeline(connect_store: Callable[..., Any]) -> Pipeline:
 
 @pytest.fixture
 def job(pipeline: Pipeline, database_url: str, tmp_path: Path) -> BulkJob:
-    settings = Settings(database_url, tmp_path, tmp_path / "weights", "logmel-modulation")
+    settings = Settings(
+        database_url, tmp_path, tmp_path / "weights", "logmel-modulation", tmp_path / "spool"
+    )
     return BulkJob(
         job_id=uuid.uuid4().hex,
         settings=settings,
@@ -116,6 +120,24 @@ def test_the_index_is_that_of_one_process(
     if option == "--dask":
         again = cli("index", recordings / "01.wav", "--collection", "spread", option, value)
         assert "1 unchanged" in again.stderr
+
+
+def test_workers_fetch_recordings_of_other_machines(
+    client: Any, pipeline: Pipeline, job: BulkJob, recordings: Path, tmp_path: Path
+):
+    with serving(recordings) as server:
+        items = [IndexItem(one.uri, remote=one) for one in list_remote(server.url).objects]
+        found = [one.error_code or one.outcome for one in run.index_on(client, pipeline, job, items)]
+        again = [one.outcome for one in run.index_on(client, pipeline, job, items)]
+    assert sorted(found) == [*["added"] * 12, "audio.unreadable"]
+    assert sorted(again) == ["failed", *["unchanged"] * 12]
+    assert {one.label for one in pipeline.store.files(under=server.url.rstrip("/"))} == {
+        f"127.0.0.1:{server.server_port}"
+    }
+    # The broken one is fetched by either run, and the others by the first.
+    fetched = [name for name in server.fetched if name.endswith(".wav")]
+    assert (len(fetched), len(set(fetched))) == (14, 13)
+    assert [path.name for path in (tmp_path / "spool").rglob("*")] in ([], ["remote", ".lock"])
 
 
 def test_a_file_that_ends_workers_fails_alone(

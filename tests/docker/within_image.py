@@ -67,23 +67,17 @@ def segment(clips: Path) -> None:
 def embed(clips: Path) -> None:
     import numpy as np
     import onnx
-    import tensorflow.compat.v1 as tf
     from docarray import DocList
 
     from executors.messages.documents import SegmentedClip, WindowDoc
     from executors.vggish_encoder.executor import VGGishEncoder
     from soundalike.encoders.runtime import open_session
-    from soundalike.encoders.vggish import conversion
-    from soundalike.encoders.vggish.reference import define_vggish
 
     samples = np.sin(np.arange(64_000, dtype=np.float32))
     chunks = DocList[WindowDoc]([WindowDoc(index=0, start_s=0.0, end_s=4.0)])
     clip = SegmentedClip(samples=samples, window_s=4.0, stride_s=2.0, chunks=chunks)
     (doc,) = VGGishEncoder(model="logmel-modulation").encode(docs=DocList[SegmentedClip]([clip]))
     assert doc.chunks[0].embedding.shape == (512,)
-    with tf.Graph().as_default():
-        assert define_vggish(tf.zeros((1, 96, 64))).shape == (1, 128)
-    assert conversion.MIN_COSINE > 0.99
     helper = onnx.helper
     given, wanted = (
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", 4])
@@ -96,6 +90,32 @@ def embed(clips: Path) -> None:
         path = Path(folder) / "tiny.onnx"
         onnx.save(helper.make_model(graph, ir_version=8), str(path))
         assert open_session(path, "given", "wanted")(np.ones((1, 4), np.float32)).shape == (1, 4)
+        embed_with_vggish(Path(folder))
+
+
+def embed_with_vggish(folder: Path) -> None:
+    """Use a checkpoint that comes with its converted file; another one is refused with advice."""
+    import numpy as np
+    import onnx
+
+    from soundalike.encoders.vggish import conversion, onnx_graph
+    from soundalike.encoders.vggish.layout import variable_shapes
+    from soundalike.encoders.vggish.network import VGGishNetwork
+    from soundalike.errors import ServiceError
+
+    checkpoint = folder / "vggish_model.ckpt"
+    checkpoint.write_bytes(b"what it says does not matter here")
+    refused = ""
+    try:
+        VGGishNetwork(checkpoint)
+    except ServiceError as exc:
+        refused = exc.message
+    assert "TensorFlow is not installed here" in refused
+    values = {name: np.full(shape, 1e-3, np.float32) for name, shape in variable_shapes().items()}
+    sha256 = conversion.file_sha256(checkpoint)
+    onnx.save(onnx_graph.build(values), str(folder / "converted" / f"{sha256[:32]}.onnx"))
+    vectors = VGGishNetwork(checkpoint).embed_patches(np.ones((2, 96, 64), np.float32))
+    assert vectors.shape == (2, 128)
 
 
 def index(clips: Path) -> None:

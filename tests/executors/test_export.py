@@ -1,8 +1,9 @@
-"""What Jina exports from docker/flow-images.yml, without a network, and the picture of the Flow."""
+"""What Jina exports from deploy/kubernetes/flow.yml, without a network, and the picture of the Flow."""
 
 from __future__ import annotations
 
 import runpy
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import yaml
 from jina import Flow
 
 PARTS = ["segmenter", "encoder", "indexer", "ranker", "gateway"]
+VERSION = version("soundalike")
 
 
 @pytest.fixture
 def flow(project: Path) -> Flow:
-    return Flow.load_config(str(project / "docker" / "flow-images.yml"))
+    return Flow.load_config(str(project / "deploy" / "kubernetes" / "flow.yml"))
 
 
 def test_kubernetes_gets_an_image_for_each_part_and_secrets_by_name(flow: Flow, tmp_path: Path):
@@ -28,7 +30,7 @@ def test_kubernetes_gets_an_image_for_each_part_and_secrets_by_name(flow: Flow, 
         (containers[part],) = deployment["spec"]["template"]["spec"]["containers"]
 
     assert {part: one["image"] for part, one in containers.items()} == {
-        part: f"soundalike/{part}" for part in PARTS
+        part: f"soundalike/{part}:{VERSION}" for part in PARTS
     }
     secrets = {
         (part, one["name"], one["valueFrom"]["secretKeyRef"]["key"])
@@ -48,7 +50,7 @@ def test_compose_gets_services_that_hide_nothing_of_their_images(flow: Flow, tmp
 
     assert sorted(services) == sorted(PARTS)
     assert {name: one["image"] for name, one in services.items()} == {
-        part: f"soundalike/{part}" for part in PARTS
+        part: f"soundalike/{part}:{VERSION}" for part in PARTS
     }
     assert not [name for name in PARTS if services[name].get("volumes")]
     assert {"45678", "45679"} <= {str(port).split(":")[-1] for port in services["gateway"]["ports"]}
@@ -56,7 +58,7 @@ def test_compose_gets_services_that_hide_nothing_of_their_images(flow: Flow, tmp
 
 def test_images_are_of_the_parts_of_the_shipped_flow(project: Path):
     shipped = yaml.safe_load((project / "flow.yml").read_text())
-    images = yaml.safe_load((project / "docker" / "flow-images.yml").read_text())
+    images = yaml.safe_load((project / "deploy" / "kubernetes" / "flow.yml").read_text())
     assert [one["name"] for one in images["executors"]] == [one["name"] for one in shipped["executors"]]
     assert images["gateway"]["port"] == shipped["gateway"]["port"]
 

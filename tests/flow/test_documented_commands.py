@@ -94,6 +94,7 @@ NOT_RUN = {
     "models add voxceleb": "needs a file of another project: tests/acceptance/test_models.py",
     "--max-false-alarms 0.001": "ends with status 8: tests/acceptance/test_search.py",
     "benchmarks.reliability": "needs ESC-10: tests/unit/evaluation",
+    "kubectl kustomize": "needs a cluster's tools: tests/docker/test_kubernetes.py",
     "psql --host": "the embedded server's socket: tests/acceptance/test_sql.py opens psql on it",
 }
 

@@ -68,6 +68,9 @@ VALUES: dict[str, dict[str, Any]] = {
         **{"name": "other", "encoder": "toy", "fingerprint": "f00d", "dimension": 16},
         **{"window_s": 4.0, "stride_s": 2.0},
     },
+    "layout_of": _COLLECTION,
+    "take_layout": {**_COLLECTION, "like": "default"},
+    "set_layout": {**_COLLECTION, "layout": "bit", "centre": _VECTOR},
     "lock_collection": _COLLECTION,
     "share_collection": _COLLECTION,
     "rename_collection": {**_COLLECTION, "name": "other"},
@@ -113,6 +116,14 @@ VALUES: dict[str, dict[str, Any]] = {
         "query_windows": [0, 1],
         "limit": 40,
     },
+    "search_bits": {
+        **_FILTERS,
+        **_TIMES,
+        "vectors": [_VECTOR, _VECTOR],
+        "bits": ["01" * 8, "1" * 16],
+        "query_windows": [0, 1],
+        "limit": 40,
+    },
     "count_by_time": {
         **{**_FILTERS, **_TIMES, "vectors": [_VECTOR, _VECTOR], "min_score": 0.5, "touch_s": 0.001},
         **{"first_known": datetime(1857, 1, 1, tzinfo=UTC), "bucket_zone": "Europe/Berlin"},
@@ -125,6 +136,8 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "estimate_windows": {"limit": 100},
     "create_index": {},
+    "create_bit_index": {},
+    "mean_of_sample": {"recordings": 10, "windows": 100},
     "create_time_index": {},
     "stop_if_alone": {},
     "set_index_aside": {},
@@ -251,6 +264,7 @@ def test_the_server_takes_the_statement(cursor: Any, name: str):
 
     fragments = {"{collection}": "1", "{ef_search}": "100", "{exactly}": "+ 0"}
     fragments["{bucket}"] = statements.queries()["date_trunc"]
+    fragments |= {"{centre}": _VECTOR, "{dimension}": "16", "{candidates}": "160"}
     fragments["{narrowed}"] = statements.queries()["narrow_files"]
     for placeholder, text in fragments.items():
         statement = statement.replace(placeholder, text)

@@ -28,6 +28,7 @@ ROOMS = (
     "runtime",
     "audio.sniffing",
     "audio",
+    "remote",
     "clock",
     "audio.sandbox",
     "annotations",

@@ -140,6 +140,7 @@ def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "SOUNDALIKE_PRECISION": "bfloat16",
             "SOUNDALIKE_ROOTS": "sounds:/more",
             "SOUNDALIKE_SPEAKER_MODEL": "logmel-modulation",
+            "SOUNDALIKE_REPLICA_WAIT_S": "none",
         }
     )
     environ = settings.to_env()
@@ -150,6 +151,7 @@ def test_to_env_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert again.to_env() == environ
     assert (again.database_url, again.model) == (settings.database_url, settings.model)
     assert again.precision == "bfloat16"
+    assert again.replica_wait_s is None
     assert again.checkpoint == tmp_path / "mine.ckpt"
 
 
@@ -163,6 +165,8 @@ def test_to_env_leaves_out_what_is_not_set():
         "SOUNDALIKE_TIME_ZONE",
         "SOUNDALIKE_UPLOADS_DIR",
         "SOUNDALIKE_SPEAKER_MODEL",
+        "SOUNDALIKE_REMOTE_SPOOL_MB",
+        "SOUNDALIKE_REPLICA_WAIT_S",
     }
 
 

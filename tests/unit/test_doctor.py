@@ -9,9 +9,9 @@ import pytest
 from soundalike.config import Settings
 from soundalike.doctor import Check, examine, exit_status, machine
 from soundalike.doctor.checks import command, guarded, size
-from soundalike.doctor.vectors import is_too_large
 from soundalike.encoders import runtime
 from soundalike.errors import ConfigError, WeightsMissing
+from soundalike.store.index_layouts import is_too_large
 
 GB = 1 << 30
 

@@ -201,7 +201,9 @@ def test_paths_and_modules_that_are_named_exist():
     for name, text in PAGES.items():
         if name == "CHANGELOG.md":
             continue
-        for path in re.findall(r"`((?:soundalike|executors|tests|tools|docs|docker)/[\w./-]+)`", text):
+        for path in re.findall(
+            r"`((?:soundalike|executors|tests|tools|docs|docker|deploy)/[\w./-]+)`", text
+        ):
             if not (ROOT / path).exists() and not (ROOT / f"{path}.py").exists():
                 missing.append(f"{name}: {path}")
         for dotted in re.findall(r"`((?:soundalike|executors)(?:\.\w+)+)(?:\(.*?\))?`", text):

@@ -22,6 +22,7 @@ from executors.messages.int32 import to_int64
 from executors.messages.listings import StoredDoc
 from soundalike.audio.files import NO_TRACK, FileList, find_files, is_film_without_sound, is_gone
 from soundalike.audio.sources import folder_label, path_of, recording_id_of, uri_of
+from soundalike.audio.urls import is_remote
 from soundalike.clock.start_time import zone_named
 from soundalike.config import Settings
 from soundalike.errors import AudioError, AudioNotFound, ParameterError, SoundalikeError, class_of
@@ -236,6 +237,8 @@ def find_folder(context: Context, name: str) -> Path:
     AudioNotFound
         It is not a folder.
     """
+    if is_remote(name):
+        context.roots.check(name)
     # The paths of its files will be like this.
     folder = Path(os.path.abspath(name))
     context.roots.check(str(folder))

@@ -15,6 +15,7 @@ from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, Stor
 from executors.messages.speakers import UtteranceDoc
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.sources import resolve_path
+from soundalike.audio.urls import is_remote
 from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound
 
 _PAGE = 1_000
@@ -160,6 +161,10 @@ def file_of(recording: StoredDoc, roots: AllowedRoots) -> Path:
     uri = recording.uri or ""
     if uri.startswith("upload:"):
         raise AudioNotFound(f"{uri!r} was sent along with a request and not kept; upload it as a file")
+    if is_remote(uri):
+        raise AudioNotFound(
+            f"{uri!r} is a remote recording, which the service does not fetch; download it to hear it"
+        )
     if not uri.startswith("/"):
         raise AudioNotFound(f"{uri!r} was stored by its vectors, without a file to play")
     roots.check(uri)

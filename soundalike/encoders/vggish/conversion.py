@@ -2,11 +2,13 @@
 
 TensorFlow takes seconds to start and a gigabyte of memory; a process of its own uses it for the
 conversion, and compares the result with the tf-slim graph. The file is kept beside the checkpoint, or in
-the user's cache where that folder cannot be written to.
+the user's cache where that folder cannot be written to. TensorFlow is needed for nothing else: where the
+checkpoint comes with its converted file, it need not be installed.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import subprocess
@@ -45,15 +47,24 @@ def converted(checkpoint: Path, *, half: bool = False) -> tuple[Path, str]:
     WeightsCorrupt
         It is not a checkpoint of VGGish.
     ServiceError
-        No folder can be written to, or the process for the conversion ended without a reason.
+        No folder can be written to, TensorFlow is not installed, or the process for the conversion ended
+        without a reason.
     """
-    folder = _writable_folder(checkpoint)
+    folders = _folders(checkpoint)
+    notes = [folder / f"{checkpoint.name}.json" for folder in folders]
+    if not os.access(folders[0], os.W_OK):
+        # A read-only mount needs no lock.
+        sha256 = known_sha256(_files(checkpoint), notes)
+        if found := _existing(folders[0], sha256, half=half):
+            return found, sha256
+    folder = _writable(folders)
     with fasteners.InterProcessLock(folder / "lock"):
         sha256 = known_sha256(_files(checkpoint), [folder / f"{checkpoint.name}.json"])
-        path = folder / f"{sha256[:32]}{_HALF if half else '.onnx'}"
-        if not path.is_file():
-            _log.info("converting %s; this takes some seconds, once", checkpoint)
-            _convert_apart(checkpoint, path)
+        if found := _existing(folder, sha256, half=half):
+            return found, sha256
+        path = folder / _names(sha256, half=half)[0]
+        _log.info("converting %s; this takes some seconds, once", checkpoint)
+        _convert_apart(checkpoint, path)
     return path, sha256
 
 
@@ -105,7 +116,35 @@ def _example() -> FloatArray:
     return np.random.default_rng(0).uniform(-4.6, 2.0, (4, 96, 64)).astype(np.float32)
 
 
+def _names(sha256: str, *, half: bool) -> list[str]:
+    """Return the names of files that will do, the best first."""
+    full = f"{sha256[:32]}.onnx"
+    if not half:
+        return [full]
+    # With TensorFlow the smaller file is made; without, the larger one gives the same vectors.
+    return [f"{sha256[:32]}{_HALF}", *([] if _can_convert() else [full])]
+
+
+def _existing(folder: Path, sha256: str, *, half: bool) -> Path | None:
+    """Return a converted file in a folder."""
+    return next((folder / name for name in _names(sha256, half=half) if (folder / name).is_file()), None)
+
+
+def _can_convert() -> bool:
+    """Tell whether TensorFlow is installed, without importing it."""
+    try:
+        return importlib.util.find_spec("tensorflow") is not None
+    except ModuleNotFoundError:
+        # A hook refuses the import.
+        return False
+
+
 def _convert_apart(checkpoint: Path, path: Path) -> None:
+    if not _can_convert():
+        raise ServiceError(
+            f"{checkpoint} is not converted, and TensorFlow is not installed here; where it is, run: "
+            f"SOUNDALIKE_PRECISION=float32 soundalike models verify; then copy the folder {_FOLDER} too"
+        )
     done = subprocess.run(  # noqa: S603 - this interpreter, no shell
         [sys.executable, "-P", "-m", "soundalike.encoders.vggish.conversion", checkpoint, path],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_folders())},
@@ -132,10 +171,16 @@ def _files(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(path.parent.glob(f"{path.name}.*"))
 
 
-def _writable_folder(checkpoint: Path) -> Path:
+def _folders(checkpoint: Path) -> tuple[Path, Path]:
+    """Return where converted files are looked for: beside the checkpoint, and in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "soundalike"
+    return checkpoint.absolute().parent / _FOLDER, cache / _FOLDER
+
+
+def _writable(folders: tuple[Path, Path]) -> Path:
+    """Return the first folder that can be written to; make it."""
     reasons = []
-    for folder in (checkpoint.absolute().parent / _FOLDER, cache / _FOLDER):
+    for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if os.access(folder, os.W_OK):

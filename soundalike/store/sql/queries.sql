@@ -30,17 +30,29 @@ DROP SCHEMA IF EXISTS soundalike CASCADE;
 SELECT v.version, c.collection_id, c.name, c.created_at,
        (SELECT count(*)::integer FROM pg_catalog.pg_inherits
         WHERE inhparent = to_regclass('soundalike.windows_' || c.collection_id)),
-       c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
+       c.layout, c.centre::text, c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
 FROM soundalike.schema_version AS v LEFT JOIN soundalike.collections AS c ON c.name = %(name)s;
 
 -- name: list_collections
-SELECT collection_id, name, encoder, fingerprint, dimension, window_s, stride_s
+SELECT collection_id, name, layout, encoder, fingerprint, dimension, window_s, stride_s
 FROM soundalike.collections ORDER BY name;
 
 -- name: put_collection
 INSERT INTO soundalike.collections (name, encoder, fingerprint, dimension, window_s, stride_s)
 VALUES (%(name)s, %(encoder)s, %(fingerprint)s, %(dimension)s, %(window_s)s, %(stride_s)s)
 RETURNING collection_id, created_at;
+
+-- name: layout_of
+SELECT layout FROM soundalike.collections WHERE collection_id = %(collection)s;
+
+-- name: take_layout
+-- A new collection takes the layout of the one that it will replace.
+UPDATE soundalike.collections SET layout = other.layout FROM soundalike.collections AS other
+WHERE soundalike.collections.collection_id = %(collection)s AND other.name = %(like)s;
+
+-- name: set_layout
+UPDATE soundalike.collections SET layout = %(layout)s, centre = %(centre)s::halfvec
+WHERE collection_id = %(collection)s;
 
 -- name: lock_collection
 -- Prevents changes to a collection by others until the transaction ends.
@@ -62,7 +74,7 @@ DELETE FROM soundalike.collections WHERE collection_id = {collection};
 SELECT (SELECT count(*) FROM soundalike.recordings WHERE collection_id = %(collection)s),
        (SELECT count(*) FROM soundalike.files WHERE collection_id = %(collection)s),
        (SELECT coalesce(sum(n_windows), 0) FROM soundalike.recordings
-        WHERE collection_id = %(collection)s);
+        WHERE collection_id = %(collection)s AND n_searchable >= 0);
 
 -- name: count_starts
 -- Number of recordings per source of the start time; NULL if unknown.
@@ -71,8 +83,8 @@ SELECT CASE WHEN recorded_at IS NOT NULL THEN coalesce(recorded_at_source, 'give
 FROM soundalike.recordings WHERE collection_id = %(collection)s GROUP BY 1;
 
 -- name: count_shortcomings
--- Number of recordings from an earlier decoder, and of unsearchable recordings.
-SELECT count(*) FILTER (WHERE decoder_version < %(decoder_version)s),
+-- Number of recordings from an earlier decoder, and of unsearchable recordings. Expired ones are neither.
+SELECT count(*) FILTER (WHERE decoder_version < %(decoder_version)s AND n_searchable >= 0),
        count(*) FILTER (WHERE n_searchable = 0)
 FROM soundalike.recordings WHERE collection_id = %(collection)s;
 
@@ -136,7 +148,7 @@ SELECT f.uri, f.recording_id::text, f.label, f.tags, r.duration_s, r.recorded_at
        f.size_bytes, f.mtime_ns, r.n_windows
 FROM soundalike.files AS f JOIN soundalike.recordings AS r USING (collection_id, recording_id)
 WHERE f.collection_id = %(collection)s AND f.uri > %(after)s
-  AND r.decoder_version < %(decoder_version)s
+  AND r.decoder_version < %(decoder_version)s AND r.n_searchable >= 0
 ORDER BY f.uri LIMIT %(limit)s;
 
 -- name: narrow_files
@@ -417,6 +429,25 @@ CROSS JOIN LATERAL (
     LIMIT %(limit)s
 ) AS h;
 
+-- name: search_bits
+-- With an index of one bit for each number of a vector. The innermost query has the form that this index supports;
+-- its windows are ranked by their stored vectors.
+SELECT q.query_window, h.recording_id::text, h.window_index, h.start_s, h.end_s, 1 - h.distance
+FROM unnest(%(vectors)s::halfvec[], %(bits)s::varbit[], %(query_windows)s::integer[])
+     AS q (embedding, bits, query_window)
+CROSS JOIN LATERAL (
+    SELECT c.recording_id, c.window_index, c.start_s, c.end_s, c.embedding <=> q.embedding AS distance
+    FROM (
+        SELECT w.recording_id, w.window_index, w.start_s, w.end_s, w.embedding
+        FROM soundalike.windows_{collection} AS w
+        WHERE w.embedding IS NOT NULL {filters}
+        ORDER BY (binary_quantize(w.embedding - '{centre}'::halfvec)::bit({dimension}))
+                 <~> q.bits::bit({dimension})
+        LIMIT {candidates}
+    ) AS c
+    ORDER BY distance LIMIT %(limit)s
+) AS h;
+
 -- name: filter_files
 -- Part of a search with filters of label, tags or path.
 AND EXISTS (
@@ -513,6 +544,22 @@ SELECT count(*) FROM (SELECT FROM soundalike.windows_{collection} LIMIT %(limit)
 CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
 USING hnsw (embedding halfvec_cosine_ops) WITH (m = 24, ef_construction = 128);
 
+-- name: create_bit_index
+CREATE INDEX IF NOT EXISTS windows_{collection}_embedding ON soundalike.windows_{collection}
+USING hnsw ((binary_quantize(embedding - '{centre}'::halfvec)::bit({dimension})) bit_hamming_ops)
+WITH (m = 16, ef_construction = 128);
+
+-- name: mean_of_sample
+-- Of the first recordings by id, a random sample.
+SELECT avg(s.embedding)::halfvec::text FROM (
+    SELECT w.embedding
+    FROM soundalike.windows_{collection} AS w JOIN (
+        SELECT recording_id FROM soundalike.recordings WHERE collection_id = {collection}
+        ORDER BY recording_id LIMIT %(recordings)s
+    ) AS r USING (recording_id)
+    WHERE w.embedding IS NOT NULL LIMIT %(windows)s
+) AS s;
+
 -- name: stop_if_alone
 -- Lets the server check regularly whether the client is still connected. From version 14 on.
 SELECT set_config(name, '2s', true) FROM pg_settings WHERE name = 'client_connection_check_interval';
@@ -579,7 +626,8 @@ WHERE r.collection_id = {collection} AND NOT EXISTS (
 SELECT r.recording_id::text, (SELECT min(f.uri) FROM soundalike.files AS f
                               WHERE f.collection_id = {collection} AND f.recording_id = r.recording_id)
 FROM (
-    SELECT recording_id, n_windows FROM soundalike.recordings WHERE collection_id = {collection}
+    SELECT recording_id, n_windows FROM soundalike.recordings
+    WHERE collection_id = {collection} AND n_searchable >= 0
     ORDER BY recording_id LIMIT %(limit)s
 ) AS r
 WHERE r.n_windows <> (

@@ -7,7 +7,7 @@ CREATE TABLE soundalike.schema_version (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     version integer NOT NULL
 );
-INSERT INTO soundalike.schema_version (version) VALUES (11);
+INSERT INTO soundalike.schema_version (version) VALUES (12);
 
 -- One row per collection with the specification of its vectors. Vectors of another encoder, dimension,
 -- window or stride are not comparable and are rejected. The vectors are in the table
@@ -20,6 +20,10 @@ CREATE TABLE soundalike.collections (
     dimension integer NOT NULL,
     window_s double precision NOT NULL,
     stride_s double precision NOT NULL,
+    -- How the vector index keeps vectors: in half precision, or one bit for each number.
+    layout text NOT NULL DEFAULT 'halfvec' CHECK (layout IN ('halfvec', 'bit')),
+    -- An index of bits tells whether a number is above that of the centre; NULL without such an index.
+    centre halfvec,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -43,7 +47,8 @@ CREATE TABLE soundalike.recordings (
     -- Source of the start time: given, metadata, filename, mtime; NULL if unknown.
     recorded_at_source text,
     n_windows integer NOT NULL CHECK (n_windows > 0),
-    -- Number of windows with an embedding; searches skip recordings with 0.
+    -- Number of windows with an embedding; searches skip recordings with 0. -1: the windows were removed
+    -- because of their age; see docs/backup.md.
     n_searchable integer NOT NULL,
     -- Version of the decoders.
     decoder_version integer NOT NULL,

@@ -336,3 +336,25 @@ def test_a_map_that_cannot_be_is_refused_before_the_work(run: Run, words: list[s
     assert (status, rows) == (2, [])
     assert reason in said
     assert main(["map"]) == 2
+
+
+def test_the_layout_of_the_vector_index_is_given_and_shown(run: Run, store: MemoryStore, sounds: Path):
+    run("index", "low")
+    asked: list[object] = []
+    store.optimize = lambda *, collection, layout=None: asked.append((collection, layout))  # type: ignore[method-assign]
+    for options in ([], ["--layout", "bit"], ["--layout", "auto"]):
+        status, _, said = run("collections", "optimize", "default", *options)
+        assert status == 0
+        assert "(layout halfvec)" in said
+    assert asked == [("default", None), ("default", "bit"), ("default", "auto")]
+
+    assert [row["layout"] for row in run("collections")[1]] == ["halfvec"]
+    assert run("status")[1][0]["layout"] == "halfvec"
+    for arguments in (
+        ["optimize", "default", "--layout", "bits"],
+        ["drop", "default", "--layout", "bit"],
+    ):
+        status, _, said = run("collections", *arguments)
+        assert status == 2
+        assert "layout" in said
+    assert len(asked) == 3

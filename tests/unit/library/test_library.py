@@ -25,6 +25,7 @@ from soundalike.errors import (
 )
 from soundalike.store import MemoryStore
 from tests.fixtures.films import write_mute_film
+from tests.fixtures.web_folder import serving
 from tests.unit.library.conftest import RATE, rising
 
 if TYPE_CHECKING:
@@ -73,6 +74,21 @@ def test_labels_are_of_all_files_or_of_paths(
         found = library.recordings(where="site=pond")
     assert {Path(one.uri).stem: one.label for one in found} == stored
     assert [one.recorded_at for one in found] == [began, began]
+
+
+def test_urls_are_indexed(in_memory: None, copies: Path, tmp_path: Path):
+    with serving(copies) as server, Library(tmp_path / "new") as library:
+        deep = sorted(path.name for path in copies.iterdir())
+        labels = {server.url: "owl", f"{server.url}{deep[0]}": "frog"}
+        first = library.index([server.url, copies.as_uri()], labels=labels)
+        again = library.index(server.url, labels=labels)
+        below = library.recordings(under=server.url)
+    assert first.counts["linked"] + first.counts["added"] == 2 * len(below)
+    assert set(again.counts) <= {"unchanged"}
+    assert [one.label for one in below] == ["frog", *["owl"] * (len(below) - 1)]
+    assert not list((tmp_path / "new" / "spool").rglob("*.wav"))
+    with pytest.raises(ParameterError, match="credential"):
+        library.index("https://ann:hunter2@host/a/")
 
 
 def test_a_table_beside_the_files_overrides_labels(in_memory: None, copies: Path):

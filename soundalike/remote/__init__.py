@@ -1,0 +1,1 @@
+"""List and fetch recordings of other machines, through fsspec."""
