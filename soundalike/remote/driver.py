@@ -90,7 +90,8 @@ def remote_error(exc: Exception, url: str) -> SoundalikeError:
     if isinstance(exc, SoundalikeError):
         return exc
     found = _kind_of(exc, url)
-    reason = f"{type(exc).__name__}: {_one_line(_deepest(exc))}"
+    cause = _deepest(exc)
+    reason = f"{type(cause).__name__}: {_one_line(cause)}"
     if found is AudioNotFound:
         return AudioNotFound(f"nothing is at {url!r}; check the URL")
     if found is RemoteForbidden:

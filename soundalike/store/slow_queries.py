@@ -65,7 +65,8 @@ def _plan(cursor: Cursor, query: str, values: Any) -> str:
     before = _BEFORE.match(query)
     settings = before[0] if before else ""
     statement = _PREPARE.sub("", query[len(settings) :], count=1)
-    if not _PLANNED.match(statement):
+    # EXPLAIN holds for one statement: a second one would run again.
+    if not _PLANNED.match(statement) or ";" in statement.rstrip("; \n"):
         return ""
     connection = cursor.connection
     in_transaction = not connection.autocommit

@@ -93,6 +93,27 @@ def test_a_statement_without_a_plan_is_logged_alone(database_url: str, caplog: p
     database.close()
 
 
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_nothing_runs_twice_and_a_plan_that_fails_harms_nothing(
+    database_url: str, caplog: pytest.LogCaptureFixture, in_transaction: bool
+):
+    database = Database(
+        lambda: psycopg2.connect(database_url), "test", cursor_class=logging_cursor(ALWAYS_S)
+    )
+
+    def work(cursor: Any) -> list[Any]:
+        # A plan would be refused: the table is there by then.
+        cursor.execute("SELECT 1 AS n INTO TEMPORARY numbers")
+        cursor.execute("SELECT 1; INSERT INTO numbers VALUES (2)")
+        cursor.execute("SELECT n FROM numbers ORDER BY n")
+        return [n for (n,) in cursor.fetchall()]
+
+    with caplog.at_level(logging.WARNING, "soundalike.slow"):
+        assert database.run(work, in_transaction=in_transaction) == [1, 2]
+    assert ["\n" in text for text in caplog.messages] == [False, False, True]
+    database.close()
+
+
 def test_fast_statements_are_not_logged(
     database_url: str, collection: Collection, caplog: pytest.LogCaptureFixture
 ):
