@@ -179,7 +179,7 @@ def test_probes_ask_without_a_process(objects: Objects) -> None:
         if name != "gateway":
             assert container["readinessProbe"]["grpc"]["port"] == ports[-1]
     ready = containers(objects)["gateway"]["readinessProbe"]["httpGet"]
-    assert (ready["path"], ready["port"]) == ("/health", 8080)
+    assert (ready["path"], ready["port"]) == ("/ready", 8080)
     assert {"name": "Host", "value": "localhost"} in ready["httpHeaders"]
 
 
