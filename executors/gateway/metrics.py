@@ -150,7 +150,8 @@ class _Merged:
         up = Metric("soundalike_executor_up", "Whether an executor has answered this scrape", "gauge")
         for report in self._reports:
             labels = {"executor": report.executor, "replica": str(report.replica)}
-            up.add_sample(up.name, labels, float(report.is_up))
+            up.add_sample(up.name, dict(labels), float(report.is_up))
+            labels["host"] = report.host
             for told in report.metrics:
                 name = told["name"]
                 family = families.setdefault(name, Metric(name, told["help"], told["type"]))

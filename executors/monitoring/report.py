@@ -14,12 +14,15 @@ class Report:
     ----------
     executor : str
     replica : int
+        Number of the gateway's connection.
     is_up : bool
         It has answered.
     metrics : list of dict
         As from `executors.monitoring.stage_metrics.StageMetrics.families`.
     faults : list of str
         Codes of the errors that keep it from working.
+    host : str
+        Name of its machine; several pods of Kubernetes may share a connection.
     """
 
     executor: str
@@ -27,3 +30,4 @@ class Report:
     is_up: bool
     metrics: List[Dict[str, Any]] = field(default_factory=list)
     faults: List[str] = field(default_factory=list)
+    host: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from functools import lru_cache
 from typing import Any, Dict, List
@@ -55,8 +56,10 @@ async def watched(executor: Any, request: DataRequest, work: Work) -> Any:
 
 
 async def report_of(executor: Any) -> str:
-    """Return the state of an executor as JSON: ``metrics`` and ``faults``."""
-    return json.dumps({"metrics": stage_metrics().families(), "faults": await _faults_of(executor)})
+    """Return the state of an executor as JSON: ``metrics``, ``faults`` and ``host``."""
+    faults = await _faults_of(executor)
+    metrics = stage_metrics().families()
+    return json.dumps({"metrics": metrics, "faults": faults, "host": socket.gethostname()})
 
 
 async def _faults_of(executor: Any) -> List[str]:

@@ -68,20 +68,20 @@ def test_families_of_all_processes_are_merged():
     told = [json.loads(json.dumps(metrics.families())) for metrics in (one, other)]
     text = Metrics().text(
         [
-            Report("segmenter", 0, is_up=True, metrics=told[0]),
-            Report("indexer", 1, is_up=True, metrics=told[1]),
+            Report("segmenter", 0, is_up=True, metrics=told[0], host="a"),
+            Report("indexer", 1, is_up=True, metrics=told[1], host="b"),
             Report("ranker", 0, is_up=False),
         ]
     )
     found = _samples(text)
     stage = "soundalike_stage_duration_seconds"
-    key = (("executor", "segmenter"), ("replica", "0"), ("stage", "decode"))
+    key = (("executor", "segmenter"), ("host", "a"), ("replica", "0"), ("stage", "decode"))
     assert found[f"{stage}_count", key] == 1
     assert found[f"{stage}_sum", key] == pytest.approx(0.02)
-    assert found[f"{stage}_bucket", (key[0], ("le", "0.025"), *key[1:])] == 1
-    assert found[f"{stage}_bucket", (key[0], ("le", "0.01"), *key[1:])] == 0
+    assert found[f"{stage}_bucket", (*key[:2], ("le", "0.025"), *key[2:])] == 1
+    assert found[f"{stage}_bucket", (*key[:2], ("le", "0.01"), *key[2:])] == 0
     failed = (
-        *(("endpoint", "/search"), ("executor", "indexer")),
+        *(("endpoint", "/search"), ("executor", "indexer"), ("host", "b")),
         *(("outcome", "failed"), ("replica", "1")),
     )
     assert found["soundalike_executor_requests_total", failed] == 1

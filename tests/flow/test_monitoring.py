@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,7 +172,8 @@ def test_each_stage_is_measured_in_its_executor(watched: Service, toy_data: Path
     _search(watched, toy_data, "measured-1")
     text = watched.request("/metrics").text
     for stage, executor in STAGES.items():
-        labels = f'{{executor="{executor}",replica="0",stage="{stage}"}}'
+        host = socket.gethostname()
+        labels = f'{{executor="{executor}",host="{host}",replica="0",stage="{stage}"}}'
         assert f"soundalike_stage_duration_seconds_count{labels}" in text
         others = [line for line in text.splitlines() if f'stage="{stage}"' in line]
         assert {line.split('executor="')[1].split('"')[0] for line in others} == {executor}

@@ -35,7 +35,7 @@ def _known() -> set[str]:
 def _labels(name: str) -> set[str]:
     plain = re.sub(r"_(?:bucket|sum|count)$", "", name)
     listed = next((labels for known, labels, _ in ROWS if known in (name, plain)), "")
-    return {*re.findall(r"`(\w+)`", listed), "job", "instance", "le"}
+    return {*re.findall(r"`(\w+)`", listed), "job", "instance", "host", "le"}
 
 
 def _rules() -> list[dict[str, Any]]:
