@@ -49,11 +49,15 @@ class Analyses(Opened):
         return Vectors(parts, values, segments.warnings)
 
     def vectors(self, **filters: Unpack[Filtering]) -> Vectors:
-        """Return the stored vectors of all windows that searches can find; filters as for `search`."""
+        """Return the stored vectors of all windows that searches can find; filters as for `search`.
+
+        They are in the order of their paths.
+        """
         spec = self._spec()
         parts: list[EmbeddedPart] = []
         values = [np.zeros((0, spec.dimension), dtype=np.float32)]
-        for found in self.store.searchable_windows(self._filters(filters), collection=self.collection):
+        windows = self.store.searchable_windows(self._filters(filters), collection=self.collection)
+        for found in sorted(windows, key=lambda each: each.recording.uri):
             bounds = zip(found.starts_s.tolist(), found.ends_s.tolist(), strict=True)
             recording = found.recording
             parts += [EmbeddedPart(recording.uri, recording.label, *each) for each in bounds]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,9 @@ def test_a_playlist_plays_the_spans_from_the_service(filled: Service, toy_data: 
     assert soundfile.info(io.BytesIO(sound.content)).duration == pytest.approx(length_s, abs=0.01)
 
 
-def test_a_zip_has_the_sound_of_each_span(filled: Service, toy_data: Path, uploads: Path):
+def test_a_zip_has_the_sound_of_each_span(
+    filled: Service, toy_data: Path, uploads: Path, wait_until: Callable[..., Any]
+):
     found = matches(filled, toy_data)
     spans = [span(match, label="a/b") for match in found]
     form = {"format": "zip", "audio": "flac", "padding_s": 0.5, "pictures": True}
@@ -119,7 +122,8 @@ def test_a_zip_has_the_sound_of_each_span(filled: Service, toy_data: Path, uploa
             assert sound.format == "FLAC"
             asked_s = float(row["cut_end_s"]) - float(row["cut_start_s"])
             assert sound.duration == pytest.approx(asked_s, abs=0.05)
-    assert uploaded_files(uploads) == []
+    # The file of the answer is removed after it was sent.
+    wait_until(lambda: not uploaded_files(uploads), "the file of the answer is removed")
 
 
 def test_a_span_that_cannot_be_cut_is_listed_in_the_zip(filled: Service, toy_data: Path):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +19,7 @@ from jina.proto import jina_pb2, jina_pb2_grpc
 from jina.types.request.data import DataRequest
 
 from executors.messages.documents import Clip, Found, Status
-from tests.fixtures.nginx import DOCUMENT, blocks_of
+from tests.fixtures.nginx import DOCUMENT
 from tests.fixtures.pages import loaded_by, parse_page
 
 if TYPE_CHECKING:
@@ -140,26 +138,6 @@ def test_both_kinds_of_proxies_are_understood(
     assert answer.status == 202, answer.text
     assert answer.headers["Location"] == f"/sounds/api/jobs/{answer.json['id']}"
     assert service.request("/sounds/static/icon.svg", headers=headers).status == 200
-
-
-def test_the_unit_is_valid(tmp_path: Path):
-    (_, unit) = blocks_of("ini")
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("systemd-analyze is not installed")
-    # The examples' programs and users are not on this machine.
-    unit = unit.replace("/opt/soundalike/.venv/bin/soundalike serve", shutil.which("true") or "true")
-    path = tmp_path / "soundalike.service"
-    path.write_text(unit)
-    done = subprocess.run(
-        [program, "verify", "--man=no", str(path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    said = [line for line in done.stderr.splitlines() if "soundalike.service" in line]
-    assert said == []
 
 
 def test_every_figure_is_described(service: Service):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soundalike.annotations.reading import guarded, read_annotations, without_guard
@@ -177,6 +177,7 @@ def test_files_are_written_as_the_spans_come(kind: Any):
     assert taken <= 10_001
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(label=TEXTS, start_s=st.floats(0, 1e6), length_s=st.floats(0, 1e3))
 def test_labels_come_back_from_tables(
     label: str, start_s: float, length_s: float, tmp_path_factory: pytest.TempPathFactory
