@@ -27,8 +27,8 @@ BY_CONTENT = "id:"
 _PART = "begin and end in the recording, begin and end in the query, in seconds, and score"
 
 
-class EventfulDoc(BaseDoc):
-    """A recording with parts that resemble a query; its id is the recording's."""
+class RecordingWithParts(BaseDoc):
+    """A recording, whose parts a subclass adds; its id is the recording's."""
 
     uri: str = ""
     duration_s: float = 0.0
@@ -40,6 +40,11 @@ class EventfulDoc(BaseDoc):
         default="",
         description="size and modification time of the indexed file; id:ID where they are unknown",
     )
+
+
+class EventfulDoc(RecordingWithParts):
+    """A recording with parts that resemble a query; its id is the recording's."""
+
     parts: Optional[Array] = Field(default=None, description=f"(n, 5) array: {_PART}")
     false_alarms: Optional[Array] = Field(
         default=None,
@@ -140,25 +145,23 @@ def to_found(parts: Optional["Array"]) -> List[Found]:
     return [Found(*row) for row in np.asarray(parts).reshape(-1, 5).tolist()]
 
 
-def eventful(recording: Recording, found: Sequence[Found], stretches: Sequence[Any]) -> EventfulDoc:
-    """Return the document of a recording with its parts."""
-    return EventfulDoc(
-        id=recording.recording_id,
-        uri=recording.uri,
-        duration_s=recording.duration_s,
-        label=recording.label,
-        tags=to_int64(dict(recording.tags)),
-        recorded_at=time_text(recording.recorded_at),
-        recorded_at_source=recording.recorded_at_source,
-        file=file_of(recording),
-        parts=parts_of(found),
-        stretches=np.array(stretches, dtype=np.float64).reshape(len(stretches), 2),
-    )
+def facts_of(recording: Recording) -> Dict[str, Any]:
+    """Return what a document says of a recording beside its parts."""
+    return {
+        "id": recording.recording_id,
+        "uri": recording.uri,
+        "duration_s": recording.duration_s,
+        "label": recording.label,
+        "tags": to_int64(dict(recording.tags)),
+        "recorded_at": time_text(recording.recorded_at),
+        "recorded_at_source": recording.recorded_at_source,
+        "file": file_of(recording),
+    }
 
 
-def to_screened(doc: EventfulDoc) -> Screened:
-    """Return what a document says of a recording."""
-    recording = Recording(
+def recording_of(doc: RecordingWithParts) -> Recording:
+    """Return the recording of a document."""
+    return Recording(
         recording_id=str(doc.id),
         uri=doc.uri,
         duration_s=doc.duration_s,
@@ -167,8 +170,21 @@ def to_screened(doc: EventfulDoc) -> Screened:
         recorded_at=parse_time(doc.recorded_at),
         recorded_at_source=doc.recorded_at_source,
     )
+
+
+def eventful(recording: Recording, found: Sequence[Found], stretches: Sequence[Any]) -> EventfulDoc:
+    """Return the document of a recording with its parts."""
+    return EventfulDoc(
+        **facts_of(recording),
+        parts=parts_of(found),
+        stretches=np.array(stretches, dtype=np.float64).reshape(len(stretches), 2),
+    )
+
+
+def to_screened(doc: EventfulDoc) -> Screened:
+    """Return what a document says of a recording."""
     stretches = [] if doc.stretches is None else np.asarray(doc.stretches).reshape(-1, 2).tolist()
-    return Screened(recording, to_found(doc.parts), [(begin, end) for begin, end in stretches])
+    return Screened(recording_of(doc), to_found(doc.parts), [(begin, end) for begin, end in stretches])
 
 
 def file_of(recording: Recording) -> str:

@@ -3,11 +3,13 @@
 Fields have the types that `executors.messages.documents` names.
 """
 
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
 from docarray import BaseDoc
 from docarray.typing import NdArray
 from pydantic import Field
+
+from executors.messages.events import RecordingWithParts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,19 +51,9 @@ class CandidatesDoc(BaseDoc):
     score: float = Field(default=0.0, description="with other_id: cosine of the vectors")
 
 
-class MotifPartsDoc(BaseDoc):
+class MotifPartsDoc(RecordingWithParts):
     """The parts of a recording that stand out from its background; its id is the recording's."""
 
-    uri: str = ""
-    duration_s: float = 0.0
-    label: Optional[str] = None
-    tags: Dict[str, Any] = {}
-    recorded_at: Optional[str] = None
-    recorded_at_source: Optional[str] = None
-    file: str = Field(
-        default="",
-        description="size and modification time of the indexed file; id:ID where they are unknown",
-    )
     parts: Optional[Array] = Field(
         default=None, description="(n, 3) array: begin and end in seconds, and contrast"
     )

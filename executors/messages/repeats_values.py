@@ -4,9 +4,7 @@ from typing import Iterator, List, Optional, Sequence
 
 import numpy as np
 
-from executors.messages.documents import parse_time, time_text
-from executors.messages.events import BY_CONTENT, ListenedDoc, file_text
-from executors.messages.int32 import to_int64
+from executors.messages.events import ListenedDoc, facts_of, file_text, recording_of
 from executors.messages.repeats import CandidatesDoc, MotifPartsDoc
 from soundalike.repeats.candidates import Candidate
 from soundalike.repeats.standing_out import Outlier
@@ -49,14 +47,7 @@ def motif_parts_doc(recording: Recording, found: Sequence[Outlier]) -> MotifPart
     """Return the document of a recording with the parts that stand out."""
     parts = [(one.start_s, one.end_s, one.contrast) for one in found]
     return MotifPartsDoc(
-        id=recording.recording_id,
-        uri=recording.uri,
-        duration_s=recording.duration_s,
-        label=recording.label,
-        tags=to_int64(dict(recording.tags)),
-        recorded_at=time_text(recording.recorded_at),
-        recorded_at_source=recording.recorded_at_source,
-        file=file_text(recording.stat) or f"{BY_CONTENT}{recording.recording_id}",
+        **facts_of(recording),
         parts=np.array(parts, dtype=np.float64).reshape(len(parts), 3),
         vectors=np.array([one.vector for one in found], dtype=np.float32),
     )
@@ -64,15 +55,7 @@ def motif_parts_doc(recording: Recording, found: Sequence[Outlier]) -> MotifPart
 
 def outliers_of(doc: MotifPartsDoc) -> List[Outlier]:
     """Return the parts of a document."""
-    recording = Recording(
-        recording_id=str(doc.id),
-        uri=doc.uri,
-        duration_s=doc.duration_s,
-        label=doc.label,
-        tags=doc.tags,
-        recorded_at=parse_time(doc.recorded_at),
-        recorded_at_source=doc.recorded_at_source,
-    )
+    recording = recording_of(doc)
     parts = [] if doc.parts is None else np.asarray(doc.parts).reshape(-1, 3).tolist()
     vectors = np.asarray(doc.vectors, dtype=np.float32)
     return [

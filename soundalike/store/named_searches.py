@@ -272,7 +272,8 @@ def accepted_annotation(mark: SearchMark, label: str, name: str) -> StoredAnnota
 def search_not_found(name: str, collection: str) -> SearchNotFound:
     """Return the error for a search that does not exist."""
     return SearchNotFound(
-        f"there is no search {name!r} in the collection {collection!r}; see: soundalike searches list"
+        f"there is no search {name!r} in the collection {collection!r}; see: soundalike searches "
+        f"list --collection {collection}"
     )
 
 
