@@ -58,9 +58,10 @@ class Event:
 
     @property
     def occurred_at(self) -> datetime | None:
-        """Begin in UTC; None if the recording's start is unknown."""
+        """Begin in UTC, to the millisecond as in JSON; None if the recording's start is unknown."""
         began = self.recording.recorded_at
-        return began and began.astimezone(UTC) + timedelta(seconds=self.start_s)
+        # Rounded here, so that events read from a service's JSON have the same time as those found.
+        return began and began.astimezone(UTC) + timedelta(seconds=round(self.start_s, _DECIMALS_S))
 
 
 @dataclass(frozen=True, slots=True)

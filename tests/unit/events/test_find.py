@@ -26,6 +26,7 @@ from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.scores.event_model import FalseAlarms
 from soundalike.search.queries import Query
 from soundalike.store import MemoryStore
+from soundalike.types import Recording
 from tests.fixtures.planted import CALL_S, CALLS_S, OTHERS_S, RATE_HZ, call, knock, noise, with_sounds
 
 NIGHT = datetime(2025, 5, 1, 22, tzinfo=UTC)
@@ -259,6 +260,14 @@ def test_json_of_an_event_reads_back(pipeline: Pipeline, query: Query):
     assert back.recording.recording_id == event.recording.recording_id
     assert back.start_s == pytest.approx(event.start_s, abs=1e-3)
     assert event_to_json(back, "call.wav", "logmel-modulation") == row
+
+
+def test_times_of_an_event_that_begins_between_two_milliseconds_read_back():
+    event = Event(
+        Recording("id", "a.wav", 9.0, recorded_at=NIGHT), 6.0053125, 8.0, 0.0, 2.0, 0.9, None, "default"
+    )
+    row = event_to_json(event, "call.wav", "logmel-modulation")
+    assert event_to_json(event_from_json(row), "call.wav", "logmel-modulation") == row
 
 
 def test_the_rate_of_false_alarms_is_that_of_the_score(pipeline: Pipeline, query: Query):
