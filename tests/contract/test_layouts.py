@@ -244,6 +244,29 @@ def test_a_change_that_fails_leaves_the_old_index(
     assert indexed.hits(stored[3][0])[0].score > 0.999
 
 
+@pytest.mark.db
+@pytest.mark.parametrize(("server", "expected"), [("64MB", "2GB"), ("3GB", "3GB"), ("8GB", "4183MB")])
+def test_a_large_index_is_built_in_as_much_memory_as_the_server_gives(
+    indexed: Collection,
+    rng: Any,
+    sql: Sql,
+    monkeypatch: pytest.MonkeyPatch,
+    server: str,
+    expected: str,
+):
+    """Two million windows of 512 numbers need 4183 MB, and get at least 2 GB."""
+    _fill(indexed, rng, 9)
+    large = dict(
+        statements.queries(),
+        count_rows="SELECT 0, 0, 2000000 * (512 * 2 + 970) / (16 * 2 + 970)",
+        memory_settings=f"SELECT 0, 0, pg_size_bytes('{server}')",
+        analyze="CREATE TABLE seen AS SELECT current_setting('maintenance_work_mem') AS memory",
+    )
+    monkeypatch.setattr(statements, "queries", lambda: large)
+    indexed.store.optimize(layout="halfvec")
+    assert sql("SELECT memory FROM seen") == [(expected,)]
+
+
 CHANGER = """
 import sys
 import psycopg2
