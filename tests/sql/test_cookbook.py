@@ -40,7 +40,8 @@ def run(database_url: str, query: FloatArray) -> Callable[..., Any]:
     """Run a block, and return the rows of its SELECT by column; or only its plan."""
 
     def run(block: str, *, plan: bool = False) -> Any:
-        text = block.replace(":vector", f"'{query.tolist()}'").replace(":uri", "'/a/may.wav'")
+        # Not the cast ``::vector``.
+        text = re.sub("(?<!:):vector", f"'{query.tolist()}'", block).replace(":uri", "'/a/may.wav'")
         text = text.replace("512", "16")
         connection = psycopg2.connect(database_url, options="-c enable_seqscan=off -c enable_sort=on")
         try:
