@@ -152,7 +152,12 @@ class Comparison:
             asks |= {ask.name: ask for ask in form.statements(self._collection, self._centre)}
             if form.is_offered:
                 centre = self._centre if form.layout == "bit" else None
-                offered: Collection = replace(self._collection, layout=form.layout, centre=centre)
+                offered: Collection = replace(
+                    self._collection,
+                    layout=form.layout,
+                    centre=centre,
+                    n_windows=self.report["rows"],
+                )
                 asks[f"{form.layout}, soundalike"] = StoreSearch(offered)
         found: dict[str, dict[str, Any]] = defaultdict(dict)
         since, until = (START + timedelta(seconds=second) for second in self._archive.period_s)

@@ -101,7 +101,7 @@ def _form(collection: Collection, narrowed: str, limit: int, *, exact: bool = Fa
     if collection.centre is None or exact:
         statement = collection.statement("search").replace("{exactly}", _EXACTLY if exact else "")
     else:
-        read = index_layouts.candidates(limit)
+        read = index_layouts.candidates(limit, collection.n_windows)
         template = collection.statement("search_bits").replace("{candidates}", str(read))
         statement = index_layouts.with_centre(template, collection, collection.centre)
     # With relaxed order the index scan continues until enough rows pass the filters; the ranking sorts

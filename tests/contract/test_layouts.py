@@ -131,6 +131,24 @@ def test_the_search_reads_the_index(indexed: Collection, rng: Any, layout: Any):
 
 
 @pytest.mark.db
+def test_a_search_of_bits_ranks_more_windows_of_a_larger_collection(
+    indexed: Collection, rng: Any, sql: Sql
+):
+    stored = _fill(indexed, rng)
+    indexed.store.optimize(layout="bit")
+
+    def explain(cursor: Any, found: Any) -> str:
+        return json.dumps(searching.explain(cursor, found, _vectors(rng, 1), 8))
+
+    for n_windows, expected in ((400, 24), (1_000_000, 24), (4_000_000, 48)):
+        sql("UPDATE pg_class SET reltuples = %s WHERE relname = 'windows_1'", (n_windows,))
+        plan = indexed.store._run_in_existing("default", explain)
+        # The inner limit; the table has 400 windows.
+        assert f'"Plan Rows": {expected},' in plan
+        assert indexed.hits(stored[3][0])[0].score > 0.999
+
+
+@pytest.mark.db
 def test_the_centre_belongs_to_the_index(indexed: Collection, rng: Any, sql: Sql):
     indexed.add("/a/one.wav", _vectors(rng, 4))
     indexed.store.optimize(layout="bit")
