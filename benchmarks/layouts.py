@@ -236,7 +236,10 @@ class Comparison:
 
 
 def compare(
-    settings: Settings, size: int, names: Sequence[str], save: Callable[[dict[str, Any]], None]
+    settings: Settings,
+    size: int,
+    names: Sequence[str],
+    save: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Return what each layout of the index costs on the same windows, and what it finds.
 
@@ -248,7 +251,7 @@ def compare(
         Number of windows.
     names : sequence of str
         Layouts, of which ``halfvec`` is the first.
-    save : callable
+    save : callable, optional
         Called with the report after each step.
     """
     store = open_store(settings)

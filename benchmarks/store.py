@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.store --rows 650000 --output bench-store.json`` measures alone, with ``--server``
 on another server, whose tables of Soundalike are dropped first. ``make bench`` takes a tenth of it.
-`benchmarks.layouts` compares the layouts of the vector index.
+``--layouts`` compares the layouts of the vector index instead, as `benchmarks.layouts` does.
 """
 
 from __future__ import annotations
@@ -249,7 +249,11 @@ def main() -> None:
     parser.add_argument("--years", type=float, default=1.0, help="recordings are spread over them")
     parser.add_argument("--output", type=Path, default=Path("bench-store.json"))
     parser.add_argument("--server", help="database URL; default: the embedded server")
+    parser.add_argument("--layouts", action="store_true", help="compare the layouts of the index")
     arguments = parser.parse_args()
+    # That module imports this one.
+    from benchmarks import layouts
+
     sizes = [size for size in (10_000, 50_000, 200_000) if size < arguments.rows] + [arguments.rows]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="soundalike-bench-"))
@@ -257,7 +261,11 @@ def main() -> None:
         if arguments.server:
             environ["SOUNDALIKE_DATABASE_URL"] = arguments.server
         settings = Settings.from_env(environ)
-        report = measure(settings, sizes, arguments.years)
+        report: Any
+        if arguments.layouts:
+            report = layouts.compare(settings, arguments.rows, ("halfvec", "bit"))
+        else:
+            report = measure(settings, sizes, arguments.years)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
