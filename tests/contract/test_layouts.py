@@ -20,7 +20,7 @@ from soundalike.archive.importing import import_collection
 from soundalike.archive.reading import open_archive
 from soundalike.errors import ParameterError, StoreError
 from soundalike.filters import Filters
-from soundalike.store import MemoryStore, PostgresStore, searching
+from soundalike.store import MemoryStore, PostgresStore, collections, searching
 from soundalike.store import sql as statements
 from soundalike.store.base import Entry
 from soundalike.store.connection import Database
@@ -146,6 +146,15 @@ def test_a_search_of_bits_ranks_more_windows_of_a_larger_collection(
         # The inner limit; the table has 400 windows.
         assert f'"Plan Rows": {expected},' in plan
         assert indexed.hits(stored[3][0])[0].score > 0.999
+
+
+def test_filters_do_not_make_a_search_of_bits_rank_more_windows():
+    spec = IndexSpec("toy", "f00d", 4, 4.0, 2.0)
+    found = collections.Collection(1, "default", spec, START, layout="bit", centre="[0, 0, 0, 0]")
+    for narrowed, limit in (("", 32), ("AND true", 48)):
+        settings, statement = searching._form(found, narrowed, limit)
+        assert "LIMIT 96\n" in statement
+        assert "hnsw.ef_search = 96;" in settings
 
 
 @pytest.mark.db
