@@ -110,8 +110,8 @@ class Statement:
         return Answer([row[1:] for row in rows], is_short=len(rows) < limit * len(vectors))
 
     def _texts(self, narrowed: str, limit: int) -> tuple[str, str]:
-        """Return settings and statement; more windows for a filter, as in a search."""
-        candidates = self.candidates * limit // _LIMIT
+        """Return settings and statement."""
+        candidates = max(self.candidates, limit)
         has_bits = "bits" in self.form.order
         statement = _SEARCH.format(
             sent="%(vectors)s::halfvec[]" + (", %(bits)s::varbit[]" if has_bits else ""),

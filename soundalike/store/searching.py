@@ -101,7 +101,7 @@ def _form(collection: Collection, narrowed: str, limit: int, *, exact: bool = Fa
     if collection.centre is None or exact:
         statement = collection.statement("search").replace("{exactly}", _EXACTLY if exact else "")
     else:
-        # With filters the limit is half as large again, to save a second scan; as many windows are ranked,
+        # With filters the limit is larger, to save a second scan; no more windows are ranked,
         # because each candidate costs as many steps in the index as the filters reject windows.
         plain_limit = limit * 2 // 3 if narrowed else limit
         read = max(limit, index_layouts.candidates(plain_limit, collection.n_windows))
