@@ -32,7 +32,7 @@ SELECT v.version, c.collection_id, c.name, c.created_at,
         WHERE inhparent = to_regclass('soundalike.windows_' || c.collection_id)),
        c.layout, c.centre::text,
        CASE WHEN c.centre IS NOT NULL THEN (
-           SELECT sum(greatest(reltuples, 0))::bigint FROM pg_catalog.pg_class
+           SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_catalog.pg_class
            WHERE oid IN (
                SELECT to_regclass('soundalike.windows_' || c.collection_id)
                UNION ALL
