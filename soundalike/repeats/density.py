@@ -37,18 +37,19 @@ def groups(graph: scipy.sparse.csr_array, min_count: int, least: float) -> list[
         Lowest score in the graph.
     """
     forest = _Forest(graph.shape[0], min_count)
-    for row, other, score in zip(*_spanning_edges(graph), strict=True):
+    needed = min(_NEIGHBOURS, min_count - 1)
+    for row, other, score in zip(*_spanning_edges(graph, needed), strict=True):
         forest.join(int(row), int(other), float(score))
     return forest.chosen(least)
 
 
-def _spanning_edges(graph: scipy.sparse.csr_array) -> tuple[_Rows, _Rows, FloatArray]:
-    """Return the edges of a maximum spanning tree by score, the highest first."""
+def _spanning_edges(graph: scipy.sparse.csr_array, needed: int) -> tuple[_Rows, _Rows, FloatArray]:
+    """Return the edges of a maximum spanning tree of rows with the needed neighbours, the best first."""
     row_of = np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
     scores = graph.data[np.lexsort((-graph.data, row_of))]
-    has_enough = np.diff(graph.indptr) >= _NEIGHBOURS
+    has_enough = np.diff(graph.indptr) >= needed
     core = np.full(graph.shape[0], -np.inf)
-    core[has_enough] = scores[graph.indptr[:-1][has_enough] + _NEIGHBOURS - 1]
+    core[has_enough] = scores[graph.indptr[:-1][has_enough] + needed - 1]
     edges = scipy.sparse.triu(graph).tocoo()
     reached = np.minimum(edges.data, np.minimum(core[edges.row], core[edges.col]))
     is_kept = np.isfinite(reached)
