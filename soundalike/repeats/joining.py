@@ -13,8 +13,8 @@ from scipy.spatial.distance import cdist
 
 from soundalike.types import FloatArray
 
-#: Neighbours of each row: of vectors alone, and where a better comparison follows, which costs more.
-_NEIGHBOURS, FEW_NEIGHBOURS = 100, 40
+#: Neighbours of each row.
+_NEIGHBOURS = 100
 #: Rows are sorted into cells of about this size, and compared with those of the nearest cells.
 _CELL = 500
 _PROBED = 3
@@ -72,7 +72,11 @@ def threshold(vectors: FloatArray) -> float:
 
 
 def neighbours(
-    vectors: FloatArray, lengths_s: FloatArray | None, least: float, most: int = _NEIGHBOURS
+    vectors: FloatArray,
+    lengths_s: FloatArray | None,
+    least: float,
+    most: int = _NEIGHBOURS,
+    n_random: int = 0,
 ) -> scipy.sparse.csr_array:
     """Return a graph of the nearest rows, with scores as weights; the same in both directions.
 
@@ -87,8 +91,12 @@ def neighbours(
     least : float
         Lowest score.
     most : int
-        Neighbours of each row.
+        Nearest neighbours of each row.
+    n_random : int
+        Others for each row, chosen at random from those that reach `least`. They hold a group together
+        that has many more rows than neighbours are kept.
     """
+    rng = np.random.default_rng(0)
     count = len(vectors)
     logs = np.zeros(count) if lengths_s is None else np.log(np.maximum(lengths_s, 1e-3))
     nearest = _nearest_cells(vectors)
@@ -101,13 +109,24 @@ def neighbours(
             scores = vectors[asking] @ vectors[asked].T
             scores -= _LENGTH * np.abs(logs[asking][:, np.newaxis] - logs[asked])
             scores[asking[:, np.newaxis] == asked] = -1.0
-            best = np.argsort(-scores, axis=1)[:, :most]
-            sorted_scores = np.take_along_axis(scores, best, axis=1)
-            kept = sorted_scores >= least
-            edges.append((np.repeat(asking, kept.sum(axis=1)), asked[best[kept]], sorted_scores[kept]))
-    rows, columns, weights = (np.concatenate(each) for each in zip(*edges, strict=True))
-    graph = scipy.sparse.csr_array((weights, (rows, columns)), shape=(count, count))
+            rows, columns = np.nonzero(_chosen(scores, least, most, n_random, rng))
+            edges.append((asking[rows], asked[columns], scores[rows, columns]))
+    first, second, weights = (np.concatenate(each) for each in zip(*edges, strict=True))
+    graph = scipy.sparse.csr_array((weights, (first, second)), shape=(count, count))
     return graph.maximum(graph.T).tocsr()
+
+
+def _chosen(
+    scores: FloatArray, least: float, most: int, n_random: int, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Return which columns of each row are the nearest ones, or drawn from the others."""
+    chosen = np.zeros(scores.shape, bool)
+    np.put_along_axis(chosen, np.argsort(-scores, axis=1)[:, :most], True, axis=1)
+    if n_random:
+        order = np.where(chosen | (scores < least), -1.0, rng.random(scores.shape, np.float32))
+        np.put_along_axis(chosen, np.argsort(-order, axis=1)[:, :n_random], True, axis=1)
+    found: npt.NDArray[np.bool_] = chosen & (scores >= least)
+    return found
 
 
 def _nearest_cells(vectors: FloatArray) -> npt.NDArray[np.int64]:

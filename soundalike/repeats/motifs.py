@@ -18,7 +18,6 @@ from soundalike.repeats.candidates import spec_of
 from soundalike.repeats.density import groups
 from soundalike.repeats.hearing import active_parts, strongest, to_read, unit
 from soundalike.repeats.joining import (
-    FEW_NEIGHBOURS,
     Cluster,
     around_centre,
     clusters,
@@ -35,6 +34,8 @@ if TYPE_CHECKING:
     from soundalike.store.protocol import Store
 
 _DECIMALS_S = 3
+#: Sounds that each one is compared with: by sketches the nearest, and others that are near.
+_NEAREST, _AT_RANDOM = 25, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ def _clusters(found: Sequence[Outlier], min_count: int) -> list[Cluster]:
         lengths_s = np.array([one.end_s - one.start_s for one in found], np.float32)
         return clusters(neighbours(vectors, lengths_s, threshold(vectors)), min_count)
     compared = Shapes(shapes)
-    near = neighbours(sketches(shapes), None, LEAST_OF_SKETCHES, FEW_NEIGHBOURS)
+    near = neighbours(sketches(shapes), None, LEAST_OF_SKETCHES, _NEAREST, _AT_RANDOM)
     graph = rescored(near, compared.confirm, LEAST)
     return [around_centre(graph, rows, compared.compare) for rows in groups(graph, min_count, LEAST)]
 

@@ -76,6 +76,18 @@ def test_without_lengths_they_do_not_count():
     assert (neighbours(vectors, None, 0.8) != same).nnz == 0
 
 
+def test_some_neighbours_are_drawn_from_all_that_are_near_enough():
+    vectors, which = scattered(np.random.default_rng(5), 60)
+    nearest = neighbours(vectors, None, 0.8, 4)
+    drawn = neighbours(vectors, None, 0.8, 4, 6)
+    assert (drawn.minimum(nearest) != nearest).nnz == 0
+    assert (np.diff(drawn.indptr)[which == 0] >= 10).all()
+    assert (np.diff(drawn.indptr)[which == -1] == 0).all()
+    assert drawn.data.min() >= 0.8
+    # More are asked for than there are.
+    assert (neighbours(vectors, None, 0.8, 40, 40) != neighbours(vectors, None, 0.8)).nnz == 0
+
+
 def test_the_centre_of_a_group_is_the_row_with_the_nearest_others():
     angles = np.array([0.0, 0.1, 0.2, 0.3, 0.6, 2.0])
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
