@@ -93,8 +93,8 @@ def neighbours(
     most : int
         Nearest neighbours of each row.
     n_random : int
-        Others for each row, chosen at random from those that reach `least`. They hold a group together
-        that has many more rows than neighbours are kept.
+        Others for each row, chosen at random from the ones that reach `least`. A group with many more
+        rows than neighbours are kept stays connected by them.
     """
     rng = np.random.default_rng(0)
     count = len(vectors)
