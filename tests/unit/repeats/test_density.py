@@ -33,6 +33,10 @@ def test_two_tight_groups_are_not_one_because_they_are_near():
     assert found([0.0, 0.01, 0.02, 0.03, 0.5, 0.51, 0.52]) == [[0, 1, 2, 3], [4, 5, 6]]
 
 
+def test_two_groups_that_are_nearly_as_near_as_their_rows_are_one():
+    assert found([0.0, 0.02, 0.04, 0.06, 0.3, 0.32, 0.34, 0.36]) == [[0, 1, 2, 3, 4, 5, 6, 7]]
+
+
 def test_two_groups_that_are_as_near_as_their_rows_are_one():
     assert found([0.0, 0.2, 0.4, 0.62, 0.82, 1.02]) == [[0, 1, 2, 3, 4, 5]]
 

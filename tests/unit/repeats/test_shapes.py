@@ -66,7 +66,7 @@ def burst(seed: int) -> FloatArray:
 def hum(low_hz: float) -> FloatArray:
     time_s = np.arange(2 * RATE_HZ, dtype=np.float32) / RATE_HZ
     sound: FloatArray = sum(np.sin(2 * np.pi * low_hz * n * time_s) for n in range(1, 6))
-    return sound
+    return sound * np.clip(5 * np.minimum(time_s, time_s[::-1]), 0, 1)
 
 
 def test_noises_of_one_colour_are_the_same_only_with_the_same_fine_structure():
@@ -79,10 +79,11 @@ def test_noises_of_one_colour_are_the_same_only_with_the_same_fine_structure():
 
 
 def test_a_steady_tone_needs_no_fine_structure():
-    shapes = Shapes([shape(hum(200), 5.0, 1), shape(hum(200), 9.2, 2)])
+    # What remains of it is the noise around it, which is another one each time.
+    shapes = Shapes([shape(0.15 * hum(200), 5.0, 1), shape(0.15 * hum(200), 9.2, 2)])
     cosine = shapes.compare(0, np.array([1]))[0]
     assert cosine > LEAST + 0.1
-    assert shapes.confirm(0, np.array([1]))[0] == pytest.approx(cosine, abs=0.02)
+    assert shapes.confirm(0, np.array([1]))[0] == pytest.approx(cosine, abs=0.01)
 
 
 def test_sketches_are_the_same_wherever_the_sound_begins():
