@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,26 +105,37 @@ class Restarts:
         return found
 
 
-@pytest.fixture(scope="module", params=["own server", "embedded server"])
-def restarts(
-    request: pytest.FixtureRequest,
+@pytest.fixture(scope="module")
+def restarts_on(
     database_server: Any,
     start_launcher: Callable[..., Service],
     service_environ: dict[str, str],
     server_folder: Callable[..., Any],
     wait_until: Callable[..., Any],
-) -> Iterator[Restarts]:
-    """Start a service for all tests of a database: each start takes seconds."""
+) -> Iterator[Callable[[str], Restarts]]:
+    """Return the service on the ``own server`` or the ``embedded server``, the same each time.
+
+    A start takes seconds.
+    """
+    found: dict[str, Restarts] = {}
     with server_folder() as folder, database_server.database() as url:
-        environ = {
-            **service_environ,
-            "SOUNDALIKE_DATABASE_URL": url if request.param == "own server" else "",
-            "SOUNDALIKE_DATA_DIR": str(folder / "data"),
-        }
-        found = Restarts(lambda: start_launcher(environ), wait_until, folder / "data" / "uploads")
-        yield found
-        if found.service.program.process.poll() is None:
-            found.service.program.kill()
+
+        def get(server: str) -> Restarts:
+            if server not in found:
+                data_dir = folder / server.split()[0]
+                environ = {
+                    **service_environ,
+                    "SOUNDALIKE_DATABASE_URL": url if server == "own server" else "",
+                    "SOUNDALIKE_DATA_DIR": str(data_dir),
+                }
+                start = partial(start_launcher, environ)
+                found[server] = Restarts(start, wait_until, data_dir / "uploads")
+            return found[server]
+
+        yield get
+        for one in found.values():
+            if one.service.program.process.poll() is None:
+                one.service.program.kill()
 
 
 def _end_some(restarts: Restarts, folder: Path, toy_data: Path, gone: Path) -> list[str]:
@@ -167,11 +179,14 @@ def _check_resumed(restarts: Restarts, job_id: str, collection: str, *, was_kill
     assert labels == [{"label": "noise", "files": N_FILES}]
 
 
-@pytest.mark.parametrize("restarts", ["own server"], indirect=True)
 def test_jobs_of_every_state_are_as_they_were_after_a_kill(
-    restarts: Restarts, small_files: Callable[[int], list[Path]], toy_data: Path, tmp_path: Path
+    restarts_on: Callable[[str], Restarts],
+    small_files: Callable[[int], list[Path]],
+    toy_data: Path,
+    tmp_path: Path,
 ):
     """Each start takes seconds, so one kill comes upon all of them."""
+    restarts = restarts_on("own server")
     (folder,) = {path.parent for path in small_files(N_FILES)}
     ended = _end_some(restarts, folder, toy_data, tmp_path / "gone")
     before = _listed(restarts, ended)
@@ -208,16 +223,21 @@ def test_jobs_of_every_state_are_as_they_were_after_a_kill(
 
 
 @pytest.mark.parametrize(
-    ("restarts", "how"),
+    ("server", "how"),
     [
         # As systemd ends a service that has a server, and a terminal one that has none.
         ("own server", "SIGTERM"),
         ("embedded server", "SIGKILL"),
         ("embedded server", "SIGINT"),
     ],
-    indirect=["restarts"],
 )
-def test_a_folder_job_is_resumed(restarts: Restarts, small_files: Callable[[int], list[Path]], how: str):
+def test_a_folder_job_is_resumed(
+    restarts_on: Callable[[str], Restarts],
+    small_files: Callable[[int], list[Path]],
+    server: str,
+    how: str,
+):
+    restarts = restarts_on(server)
     (folder,) = {path.parent for path in small_files(N_FILES)}
     name = how.lower()
     job_id = restarts.sync(folder, label="noise", collection=name)
@@ -228,13 +248,10 @@ def test_a_folder_job_is_resumed(restarts: Restarts, small_files: Callable[[int]
     _check_resumed(restarts, job_id, name, was_killed=how == "SIGKILL")
 
 
-@pytest.mark.parametrize(
-    ("restarts", "how"),
-    [("own server", "SIGTERM"), ("embedded server", "SIGINT")],
-    indirect=["restarts"],
-)
-def test_a_signal_ends_everything(restarts: Restarts, how: str):
-    """The last one here: it leaves the service ended."""
+@pytest.mark.parametrize(("server", "how"), [("own server", "SIGTERM"), ("embedded server", "SIGINT")])
+def test_a_signal_ends_everything(restarts_on: Callable[[str], Restarts], server: str, how: str):
+    """The last one here: it leaves the services ended."""
+    restarts = restarts_on(server)
     service = restarts.service
     # What cannot be passed on is answered, and is not waited for.
     for unsendable in (b'"\\ud800"', b'{"n": 1' + 400 * b"0" + b"}"):
