@@ -27,7 +27,7 @@ def test_the_schema_and_connections_go_and_the_database_stays(
     used.give_back()
 
     assert used.take() == url
-    found = database_server.sql("SELECT FROM pg_namespace WHERE nspname = 'soundalike'", url=url)
+    found = database_server.sql("SELECT nspname FROM pg_namespace WHERE nspname = 'soundalike'", url=url)
     assert found == []
     with pytest.raises(psycopg2.OperationalError):
         left_open.cursor().execute("SELECT 1")
