@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 N_FILES = 200
 _STOP_TIMEOUT_S = 60
-#: asyncio closes the pipe for signals before it lets go of them, and Python says so of one in between: Ctrl-C
+#: asyncio closes its pipe for signals before it lets go of them, and Python notes one in between: Ctrl-C
 #: reaches executors twice, from the terminal and as the launcher's SIGTERM.
 _LATE_SIGNAL = re.compile(
     r"Exception ignored when trying to write to the signal wakeup fd:\nTraceback.*?"
