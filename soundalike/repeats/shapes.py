@@ -72,6 +72,8 @@ def sketches(shapes: Sequence[Columns]) -> FloatArray:
     projection: FloatArray | None = None
     for row, shape in enumerate(shapes):
         powers = np.abs(scipy.fft.rfft(shape.astype(np.float32), _COLUMNS, axis=0)[:-1]) ** 2
+        # Every other frequency stands for its negative one too.
+        powers[0] /= 2
         pooled = powers.reshape(len(powers) // _FREQUENCIES, _FREQUENCIES, -1, _BANDS).sum(axis=(1, 3))
         magnitudes = np.sqrt(pooled).ravel()
         if projection is None:
