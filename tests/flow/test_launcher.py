@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
@@ -58,9 +60,13 @@ def start(
 
 @pytest.mark.parametrize("how", ["SIGTERM to the program", "Ctrl-C in a terminal"])
 def test_a_signal_ends_everything(
-    how: str, start: Callable[..., Service], nothing_is_left: Callable[..., None]
+    how: str,
+    start: Callable[..., Service],
+    nothing_is_left: Callable[..., None],
+    wait_until: Callable[..., Any],
+    toy_data: Path,
 ):
-    service = start()
+    service = start(SOUNDALIKE_DRAIN_S="1")
     program = service.program
     everybody = program.everybody()
     assert len(everybody) >= 6, "launcher, gateway and four executors"
@@ -69,7 +75,12 @@ def test_a_signal_ends_everything(
         body = b'{"data": [{"uri": "a.wav", "tags": {"deep": [' + unsendable + b"]}}]}"
         assert service.request("/search", body).status == 422
     if how.startswith("SIGTERM"):
-        os.kill(program.process.pid, signal.SIGTERM)
+        search = {"data": [{"uri": str(toy_data / "siren" / "siren_1.mp3")}]}
+        with _half_sent(service.port, json.dumps(search).encode()) as (connection, rest):
+            os.kill(program.process.pid, signal.SIGTERM)
+            _drains(service, wait_until)
+            connection.send(rest)
+            assert connection.getresponse().status == 200
     else:
         # A terminal tells the whole group.
         os.killpg(program.process.pid, signal.SIGINT)
@@ -78,6 +89,30 @@ def test_a_signal_ends_everything(
     nothing_is_left(everybody)
     assert "Traceback" not in program.said
     assert "still open" not in program.said
+
+
+@contextlib.contextmanager
+def _half_sent(port: int, body: bytes) -> Iterator[tuple[http.client.HTTPConnection, bytes]]:
+    """Begin a request; yield its connection, and what is left to be sent."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STOP_TIMEOUT_S)
+    connection.putrequest("POST", "/search")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:10])
+    yield connection, body[10:]
+    connection.close()
+
+
+def _drains(service: Service, wait_until: Callable[..., Any]) -> None:
+    """Wait until it says that it stops, and then until it accepts no more connections."""
+    wait_until(lambda: service.request("/ready").status == 503, "it says that it stops", 10)
+    assert service.request("/ready").json["checks"]["gateway"] == "stopping"
+
+    def refuses() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", service.port)) != 0
+
+    wait_until(refuses, "it accepts no more", 10)
 
 
 def test_a_signal_while_it_starts_ends_everything(

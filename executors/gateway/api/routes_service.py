@@ -88,7 +88,7 @@ async def get_health(context: GivenContext) -> models.Health:
 )
 async def get_ready(context: GivenContext) -> Response:
     """Check that all executors answer, and that the database can be used; 503 has the reasons."""
-    checks = {"gateway": "ok"}
+    checks = {"gateway": "stopping" if context.stopping.has_begun else "ok"}
     for report in await context.reports.recent():
         # One replica that works is enough.
         if checks.get(report.executor) != "ok":
