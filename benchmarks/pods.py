@@ -1,7 +1,8 @@
 """Processes in place of Kubernetes' pods, with the exported commands.
 
-Each pod has an address of its own (127.0.0.0/8). A file of hosts, which gRPC's resolver reads, stands
-for DNS; `Balancer` stands for the service of the gateways: a connection stays with its pod.
+Each pod has an address of its own (127.0.0.0/8). A file, which the gateways see as ``/etc/hosts``,
+stands for DNS, and `Balancer` for the service of the gateways: a connection stays with its pod. It
+needs Linux.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ class Cluster:
     def __init__(self, folder: Path, environ: dict[str, str], pre_stop_s: float | None = None) -> None:
         self._folder, self._pre_stop_s = folder, pre_stop_s
         self._hosts = folder / "hosts"
-        self._environ = {**environ, "CARES_HOSTS": str(self._hosts)}
+        self._hosts.touch()
+        self._environ = environ
         self._templates = {kind: Template.of(kind) for kind in FOLDERS}
         self._numbers = itertools.count(1)
         self._network = f"127.{os.getpid() % 200 + 20}"
@@ -143,7 +145,9 @@ class Cluster:
         jina = str(Path(sys.executable).with_name("jina"))
         words = [jina, *template.arguments]
         if kind == "gateway":
-            words += ["--host", address]
+            script = 'mount --bind "$0" /etc/hosts && exec "$@"'
+            own_files = ["unshare", "--user", "--map-root-user", "--mount"]
+            words = [*own_files, "sh", "-c", script, str(self._hosts), *words, "--host", address]
         else:
             words[words.index("--host") + 1] = address
         with (self._folder / f"{number:02d}-{kind}.log").open("wb") as log:
@@ -196,9 +200,11 @@ class Cluster:
             for kind, pods in self.serving.items()
             for pod in pods
         ]
-        part = self._hosts.with_suffix(".part")
-        part.write_text("".join(lines), encoding="utf-8")
-        part.replace(self._hosts)
+        # In place, because a new file would not be where the old one is mounted.
+        content = "".join(lines).encode()
+        with self._hosts.open("r+b") as file:
+            file.write(content)
+            file.truncate()
 
     def _note(self, pod: Pod, what: str, **more: Any) -> None:
         at_s = round(time.monotonic() - self._began, 1)
@@ -207,7 +213,7 @@ class Cluster:
         print(json.dumps(event), file=sys.stderr, flush=True)
 
 
-def in_thread(function: Callable[..., None], *arguments: Any) -> threading.Thread:
+def in_thread(function: Callable[..., object], *arguments: Any) -> threading.Thread:
     """Start a thread that does not keep the program alive."""
     thread = threading.Thread(target=function, args=arguments, daemon=True)
     thread.start()

@@ -1,12 +1,13 @@
 """Search at a steady rate while every process is replaced, and while executors come and go.
 
-``python -m benchmarks.rolling --requests 5000 --rate 10``
+``python -m benchmarks.rolling pods --requests 5000 --rate 10``
 
-Runs the commands of `deploy/kubernetes` as processes of this machine (see `benchmarks.pods`), two of
-each executor and one gateway, on an embedded database. Meanwhile all kinds are updated at once, as by
-``kubectl apply``, each by starting one more process and stopping an old one; then an encoder and a
-segmenter are added and removed again. Failed requests are not repeated. Prints a report as JSON; the
-exit status is 1 if a request failed.
+``pods`` runs the commands of `deploy/kubernetes` as processes of this machine (see `benchmarks.pods`),
+two of each executor and one gateway, on an embedded database. Meanwhile all kinds are updated at once,
+as by ``kubectl apply``, each by starting one more process and stopping an old one; then an encoder and a
+segmenter are added and removed again. ``services`` runs two whole services behind nginx; each is stopped
+and started again, then a third one is added and removed. Failed requests are not repeated. Prints a
+report as JSON; the exit status is 1 if a request failed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from benchmarks import clips
 from benchmarks.__main__ import commit, machine
 from benchmarks.cluster import server
 from benchmarks.pods import FOLDERS, Balancer, Cluster, in_thread
+from benchmarks.services import Services
 
 _REPLICAS = {"segmenter": 2, "encoder": 2, "indexer": 2, "ranker": 2, "gateway": 1}
 _SCALED = ("encoder", "segmenter")
@@ -57,13 +60,13 @@ class Load:
         self._recordings: list[str] = []
         self._vectors = np.random.default_rng(1).standard_normal((20, 1))
 
-    def index(self) -> None:
-        """Index the sounds, and learn what there is to search for."""
+    def index(self, url: str) -> None:
+        """Index the sounds, through one service, and learn what there is to search for."""
         files = [("files", (f"{n}.mp3", content)) for n, content in enumerate(self._contents)]
-        job = self._session.post(f"{self._url}/api/recordings", files=files, timeout=300).json()
+        job = self._session.post(f"{url}/api/recordings", files=files, timeout=300).json()
         while job["state"] in ("waiting", "running"):
             time.sleep(0.2)
-            job = self._get(f"/api/jobs/{job['id']}")
+            job = self._session.get(f"{url}/api/jobs/{job['id']}", timeout=_TIMEOUT_S).json()
         assert job["added"] == len(files), job
         found = self._get("/api/recordings?limit=100")["recordings"]
         self._recordings = [one["recording_id"] for one in found]
@@ -117,8 +120,8 @@ class Load:
         return found
 
 
-def change_everything(cluster: Cluster) -> None:
-    """Replace all pods, then add one and remove it again."""
+def change_pods(cluster: Cluster) -> None:
+    """Replace all pods, then add one of some kinds and remove it again."""
     time.sleep(_QUIET_S)
     rolling = [in_thread(cluster.roll, kind) for kind in FOLDERS]
     for thread in rolling:
@@ -131,40 +134,61 @@ def change_everything(cluster: Cluster) -> None:
         thread.join()
 
 
-def measure(options: argparse.Namespace, folder: Path, url: str) -> dict[str, Any]:
-    """Run the load; return the report."""
-    sounds = [path for path in clips.make(folder / "clips", 4.0) if path.suffix == ".mp3"]
-    environ = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("SOUNDALIKE_")},
-        "SOUNDALIKE_DATABASE_URL": url,
-        "SOUNDALIKE_DATA_DIR": str(folder / "data"),
-        "SOUNDALIKE_MODEL": "logmel-modulation",
-        "JINA_LOG_LEVEL": "ERROR",
-    }
+def measure_pods(options: argparse.Namespace, folder: Path, environ: dict[str, str]) -> dict[str, Any]:
+    """Run the load while pods are replaced; return the report."""
+    environ = {**environ, "SOUNDALIKE_DATA_DIR": str(folder / "service")}
     cluster = Cluster(options.logs or folder, environ, options.pre_stop)
     try:
         kinds = [kind for kind, number in _REPLICAS.items() for _ in range(number)]
         starting = [in_thread(cluster.start, kind) for kind in kinds]
         for thread in starting:
             thread.join()
-        load = Load(f"http://127.0.0.1:{Balancer(cluster.gateways).port}", sounds)
-        load.index()
-        enough, began = threading.Event(), time.monotonic()
-        changing = in_thread(_then(enough), change_everything, cluster)
-        load.run(options.rate, enough, options.requests)
-        changing.join()
-        took = time.monotonic() - began
+        assert cluster.gateways(), "a process does not start; see its log"
+        url = f"http://127.0.0.1:{Balancer(cluster.gateways).port}"
+        load = Load(url, _sounds(folder))
+        load.index(url)
+        return _report(load, options, lambda: change_pods(cluster), cluster.events)
     finally:
         cluster.close()
-    ended = [event for event in cluster.events if event["what"] == "ended"]
+
+
+def measure_services(
+    options: argparse.Namespace, folder: Path, environ: dict[str, str]
+) -> dict[str, Any]:
+    """Run the load while services are restarted; return the report."""
+    services = Services(options.logs or folder, environ)
+    try:
+        first = services.start()
+        services.start()
+        services.tell_nginx()
+        load = Load(f"http://127.0.0.1:{services.port}", _sounds(folder))
+        load.index(f"http://127.0.0.1:{first.port}")
+        return _report(load, options, lambda: services.change_everything(_QUIET_S), services.events)
+    finally:
+        services.close()
+
+
+def _sounds(folder: Path) -> list[Path]:
+    return [path for path in clips.make(folder / "clips", 4.0) if path.suffix == ".mp3"]
+
+
+def _report(
+    load: Load, options: argparse.Namespace, change: Callable[[], None], events: list[dict[str, Any]]
+) -> dict[str, Any]:
+    enough, began = threading.Event(), time.monotonic()
+    changing = in_thread(_then(enough), change)
+    load.run(options.rate, enough, options.requests)
+    changing.join()
+    ended = [event for event in events if event["what"] == "ended"]
     return {
+        "what": options.what,
         "requests": len(load.answered),
         "failed": load.failures.total(),
         "failures": dict(load.failures),
-        "seconds": round(took),
+        "seconds": round(time.monotonic() - began),
         "all": _milliseconds([seconds for _, seconds in load.answered]),
         "before_the_changes": _milliseconds([s for at, s in load.answered if at < _QUIET_S]),
-        "pods_ended": len(ended),
+        "ended": len(ended),
         "exit_statuses": dict(Counter(event["status"] for event in ended)),
         "longest_stop_s": max(event["seconds"] for event in ended),
     }
@@ -189,6 +213,7 @@ def _milliseconds(seconds: list[float]) -> dict[str, float]:
 def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="benchmarks.rolling", description=__doc__)
+    parser.add_argument("what", choices=("pods", "services"))
     parser.add_argument("--requests", type=int, default=5000, help="searches, at least; default: 5000")
     parser.add_argument("--rate", type=float, default=10.0, help="searches a second; default: 10")
     parser.add_argument(
@@ -201,7 +226,14 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)
         with server(folder) as url:
-            report = {"machine": machine(), "commit": commit(), **measure(options, folder, url)}
+            environ = {
+                **{key: value for key, value in os.environ.items() if not key.startswith("SOUNDALIKE_")},
+                "SOUNDALIKE_DATABASE_URL": url,
+                "SOUNDALIKE_MODEL": "logmel-modulation",
+                "JINA_LOG_LEVEL": "ERROR",
+            }
+            measure = measure_pods if options.what == "pods" else measure_services
+            report = {"machine": machine(), "commit": commit(), **measure(options, folder, environ)}
     print(json.dumps(report, indent=2))
     return 1 if report["failed"] else 0
 

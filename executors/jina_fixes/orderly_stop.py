@@ -15,7 +15,7 @@ from jina.serve.runtimes.servers import BaseServer
 from jina.serve.runtimes.servers.grpc import GRPCServer
 
 #: Seconds that requests may take; a supervisor may kill the process before.
-GRACE_S = 30.0
+GRACE_S = 20.0
 
 
 def stop_in_order() -> None:
