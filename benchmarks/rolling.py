@@ -73,20 +73,31 @@ class Load:
         shape = (20, self._get("/api/status")["dimension"])
         self._vectors = np.random.default_rng(1).standard_normal(shape)
 
-    def run(self, rate: float, enough: threading.Event, at_least: int) -> None:
-        """Send searches until there are enough of them and `enough` is set."""
+    def run(self, rate: float, at_least: int, change: Callable[[], None]) -> int:
+        """Send searches, and change the processes again and again until there were enough.
+
+        Returns
+        -------
+        rounds : int
+            Of changes; each is completed.
+        """
+        changing = _Changing(change)
         began, number = time.monotonic(), 0
         with ThreadPoolExecutor(_USERS) as users:
-            while number < at_least or not enough.is_set():
+            while changing.is_alive():
                 due = began + number / rate
                 time.sleep(max(0.0, due - time.monotonic()))
                 users.submit(self._send, number, due, began)
                 number += 1
+                changing.is_last = number >= at_least
+        if changing.error is not None:
+            raise changing.error
+        return changing.rounds
 
     def _send(self, number: int, due: float, began: float) -> None:
         try:
             answer = self._asked(number)
-            fault = "" if answer.ok else f"{answer.status_code} {answer.json().get('code')}"
+            fault = "" if answer.ok else f"{answer.status_code} {answer.text[:80]}"
             if not fault and not answer.json()["matches"]:
                 fault = "nothing found"
         except Exception as exc:
@@ -118,6 +129,25 @@ class Load:
             self._own.session = requests.Session()
         found: requests.Session = self._own.session
         return found
+
+
+class _Changing(threading.Thread):
+    """Makes changes until it is told that a round is the last one."""
+
+    def __init__(self, change: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._change = change
+        self.rounds, self.is_last = 0, False
+        self.error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            while not self.is_last:
+                self._change()
+                self.rounds += 1
+        except BaseException as exc:
+            self.error = exc
 
 
 def change_pods(cluster: Cluster) -> None:
@@ -175,13 +205,12 @@ def _sounds(folder: Path) -> list[Path]:
 def _report(
     load: Load, options: argparse.Namespace, change: Callable[[], None], events: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    enough, began = threading.Event(), time.monotonic()
-    changing = in_thread(_then(enough), change)
-    load.run(options.rate, enough, options.requests)
-    changing.join()
+    began = time.monotonic()
+    rounds = load.run(options.rate, options.requests, change)
     ended = [event for event in events if event["what"] == "ended"]
     return {
         "what": options.what,
+        "rounds": rounds,
         "requests": len(load.answered),
         "failed": load.failures.total(),
         "failures": dict(load.failures),
@@ -192,16 +221,6 @@ def _report(
         "exit_statuses": dict(Counter(event["status"] for event in ended)),
         "longest_stop_s": max(event["seconds"] for event in ended),
     }
-
-
-def _then(enough: threading.Event) -> Any:
-    def run(function: Any, *arguments: Any) -> None:
-        try:
-            function(*arguments)
-        finally:
-            enough.set()
-
-    return run
 
 
 def _milliseconds(seconds: list[float]) -> dict[str, float]:

@@ -119,7 +119,7 @@ class Services:
             user="user root;" if os.geteuid() == 0 else "",
             folder=self._folder,
             port=self.port,
-            servers=" ".join(f"server 127.0.0.1:{one.port};" for one in self.serving),
+            servers=" ".join(f"server 127.0.0.1:{one.port} max_fails=0;" for one in self.serving),
         )
         file = self._folder / "nginx.conf"
         file.write_text(text, encoding="utf-8")
