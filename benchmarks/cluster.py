@@ -216,14 +216,14 @@ def _watched(program: _Started, root: Path) -> tuple[dict[str, float], dict[str,
 def _kind(one: psutil.Process, command: psutil.Process) -> str:
     if one.pid == command.pid:
         return "command"
-    return "decoders" if any("sandbox" in word for word in one.cmdline()) else "workers"
+    return "workers" if any("spawn_main" in word for word in one.cmdline()) else "decoders"
 
 
 def _servers(root: Path) -> list[psutil.Process]:
     """Return the processes of the embedded server in a folder."""
     found = []
     for one in psutil.process_iter(["name", "cmdline"]):
-        if one.info["name"] == "postgres" and any(str(root) in word for word in one.info["cmdline"]):
+        if one.info["name"] == "postgres" and any(str(root) in word for word in one.info["cmdline"] or ()):
             found += [one, *one.children()]
     return found
 

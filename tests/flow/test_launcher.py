@@ -75,8 +75,8 @@ def test_a_signal_ends_everything(
         body = b'{"data": [{"uri": "a.wav", "tags": {"deep": [' + unsendable + b"]}}]}"
         assert service.request("/search", body).status == 422
     if how.startswith("SIGTERM"):
-        search = {"data": [{"uri": str(toy_data / "siren" / "siren_1.mp3")}]}
-        with _half_sent(service.port, json.dumps(search).encode()) as (connection, rest):
+        index = {"data": [{"uri": str(toy_data / "siren" / "siren_1.mp3")}]}
+        with _half_sent(service.port, json.dumps(index).encode()) as (connection, rest):
             os.kill(program.process.pid, signal.SIGTERM)
             _drains(service, wait_until)
             connection.send(rest)
@@ -95,7 +95,7 @@ def test_a_signal_ends_everything(
 def _half_sent(port: int, body: bytes) -> Iterator[tuple[http.client.HTTPConnection, bytes]]:
     """Begin a request; yield its connection, and what is left to be sent."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=STOP_TIMEOUT_S)
-    connection.putrequest("POST", "/search")
+    connection.putrequest("POST", "/index")
     connection.putheader("Content-Type", "application/json")
     connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body[:10])
