@@ -223,7 +223,9 @@ def _servers(root: Path) -> list[psutil.Process]:
     """Return the processes of the embedded server in a folder."""
     found = []
     for one in psutil.process_iter(["name", "cmdline"]):
-        if one.info["name"] == "postgres" and any(str(root) in word for word in one.info["cmdline"] or ()):
+        if one.info["name"] == "postgres" and any(
+            str(root) in word for word in one.info["cmdline"] or ()
+        ):
             found += [one, *one.children()]
     return found
 
