@@ -40,8 +40,8 @@ class Library(Analyses):
     ----------
     path_or_url : str or Path, optional
         Folder of an embedded database, a ``postgresql://`` URL, or the ``http(s)://`` URL of a running
-        service, for `index`, `search`, `events` and `map` only. By default the same index as that of the
-        command line.
+        service, for all but `embed`, `vectors` and `learn_normal`. By default the same index as that of
+        the command line.
     collection : str
         Name of the collection.
     model : str, optional
@@ -287,6 +287,10 @@ class Library(Analyses):
         wanted = self._filters(filters)
         if {"since", "until", "time_of_day"} & filters.keys():
             raise ParameterError("recordings are not selected by time; search and events are")
+        if self._place.service is not None:
+            if wanted.tags:
+                raise ParameterError("a service lists recordings by conditions; give where, not tags")
+            return Recordings(self._place.service.recordings(self.collection, wanted))
         found: list[Recording] = []
         after = ""
         while page := self.store.page_of_files(
