@@ -148,19 +148,14 @@ def _serve(
             say(f"soundalike: {', '.join(dead)} died; stopping")
             _end(1)
     # Jina waits for ever until every request has been answered, also one that waits for a lock.
-    closing = threading.Thread(target=_close, args=[flow], daemon=True)
+    # The gateway ends first: what it is answering needs the executors.
+    closing = threading.Thread(target=flow.close, daemon=True)
     closing.start()
     closing.join(_STOP_S + drain_s)
     if closing.is_alive():
         say("soundalike: requests are still open; stopping without them")
         _end(0)
     return 0
-
-
-def _close(flow: Any) -> None:
-    """Stop the gateway, and then the executors that its requests still need."""
-    flow._deployment_nodes["gateway"].close()
-    flow.close()
 
 
 def _started(config: dict[str, Any], folder: Path, timeout_s: float) -> Any:

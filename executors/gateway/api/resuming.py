@@ -28,8 +28,9 @@ def resume_jobs(context: Context) -> None:
     the journal, this one goes on with its jobs when it ends.
     """
     _resume(context, context.jobs.restore())
-    if not context.jobs.has_journal:
-        path = context.uploads.folder / FILE_NAME
+    path = context.uploads.folder / FILE_NAME
+    # Without a file the folder cannot be written, and there is nobody to wait for.
+    if not context.jobs.has_journal and path.is_file():
         context.jobs.take_over_later(path, partial(_resume, context))
 
 
