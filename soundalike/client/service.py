@@ -14,7 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
-from soundalike.client.connection import Connection
+from soundalike.client.connection import Connection, missing_in
 from soundalike.client.form import Form
 from soundalike.client.speakers import RemoteSpeakers
 from soundalike.errors import AudioError, RecordingNotFound, ServiceError, class_of
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 STATUS = (
     *("collection", "encoder", "configured_encoder", "encoder_level", "recordings", "files", "windows"),
     *("window_s", "stride_s", "dimension", "index", "layout", "database", "extensions", "starts"),
-    *("earliest_start", "latest_start", "earlier_decoder", "unsearchable"),
+    *("earliest_start", "latest_start", "earlier_decoder", "unsearchable", "missing_shards"),
 )
 #: Fields that services of earlier versions lack.
-_LATER_STATUS = ("encoder_level", "layout")
+_LATER_STATUS = ("encoder_level", "layout", "missing_shards")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,8 @@ class Service:
         with self._connection.expected_form():
             name = _name_of(query, found, on_server=on_server)
             matches = [match_from_json(row) for row in found["matches"]]
-            answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
+            told = tuple(found["warnings"])
+            answer = Answer(name, found["recording_id"], [], matches, told, missing_in(found))
             return answer, found["encoder"]
 
     def timeline(self, request: TimelineRequest, *, on_server: bool = False) -> tuple[Timeline, str]:
@@ -174,7 +175,8 @@ class Service:
                 for row in found["buckets"]
             ]
             name = _name_of(query, found, on_server=on_server)
-            return Timeline(buckets, found["undated"], tuple(found["warnings"])), name
+            told = tuple(found["warnings"])
+            return Timeline(buckets, found["undated"], told, missing_in(found)), name
 
     def events(self, request: EventsRequest, *, on_server: bool = False) -> FoundEvents:
         """Return every occurrence of a query; without a limit the first `MAX_EVENTS`."""
@@ -194,7 +196,8 @@ class Service:
                 warnings.append(f"there are more than {MAX_EVENTS} events; these are the first")
             name = _name_of(query, found, on_server=on_server)
             events = [event_from_json(row) for row in found["events"]]
-            return FoundEvents(name, found["encoder"] or "", events, tuple(warnings))
+            encoder = found["encoder"] or ""
+            return FoundEvents(name, encoder, events, tuple(warnings), missing_in(found))
 
     def map(self, request: MapRequest) -> dict[str, Any]:
         """Return the map of a collection, as `SoundMap.to_json` does; times in the service's zone."""

@@ -9,9 +9,10 @@ import pytest
 from soundalike.store import MemoryStore, Store
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "shards"])
 def store(request: pytest.FixtureRequest) -> Store:
     if request.param == "memory":
         return MemoryStore()
-    connect: Callable[[], Store] = request.getfixturevalue("connect_store")
+    name = {"postgres": "connect_store", "shards": "connect_shards"}[request.param]
+    connect: Callable[[], Store] = request.getfixturevalue(name)
     return connect()
