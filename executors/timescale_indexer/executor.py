@@ -108,6 +108,7 @@ class TimescaleIndexer(
         if data_dir:
             settings = replace(settings, data_dir=Path(data_dir))
         self._store = open_store(settings)
+        self.missing_shards: Tuple[str, ...] = ()
         try:
             self._store.status()
         except StoreUnavailable as exc:
@@ -398,8 +399,8 @@ class TimescaleIndexer(
         return listed(folders, missing)
 
     def check_ready(self) -> None:
-        """Raise `StoreError` where the database cannot be used."""
-        self._store.collections()
+        """Raise `StoreError` where no database can be used; note those that cannot."""
+        self.missing_shards = self._store.missing_shards()
 
     def close(self) -> None:
         """Close the connection; the embedded server stops where no other process needs it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import tzinfo
 from itertools import chain
@@ -101,7 +101,6 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
     """Find events; print each as it is found, and write the export."""
     from soundalike.events.find import find_events
     from soundalike.events.types import FoundEvents
-    from soundalike.store.partial import partial_answers
 
     zone = request.filters.time_zone
     if service := place.service("--export of cut-outs" if export.has_cut_outs else ""):
@@ -116,10 +115,8 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
         if listener is not None:
             found = _noted(found)
         most = request.max_false_alarms
-        with partial_answers() as missing:
-            status = give(about, found, export, store, zone=zone, max_false_alarms=most, as_json=as_json)
-        warn(missing.warnings)
-        return status
+        with opening.partial_noted():
+            return give(about, found, export, store, zone=zone, max_false_alarms=most, as_json=as_json)
 
 
 def _noted(events: Iterator[Event]) -> Iterator[Event]:
@@ -147,7 +144,8 @@ def give(
     """Print events as they come, and write the export; return the exit status."""
     from soundalike.results.spans import span_of
 
-    warn(about.warnings)
+    for warning in about.warnings:
+        output.note(f"warning: {warning}")
     if not export.is_to_stdout:
         found = _printed(found, about, zone, as_json=as_json)
     first = next(found, None)
@@ -161,12 +159,6 @@ def give(
     for _ in found:
         pass
     return status
-
-
-def warn(warnings: Iterable[str]) -> None:
-    """Write warnings to stderr."""
-    for warning in warnings:
-        output.note(f"warning: {warning}")
 
 
 def _none_left(max_false_alarms: float | None, about: FoundEvents, *, as_json: bool) -> int:

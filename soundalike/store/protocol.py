@@ -326,6 +326,17 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         """
         ...
 
+    def missing_shards(self) -> tuple[str, ...]:
+        """Return the databases that cannot be reached, of an index over several ones.
+
+        Raises
+        ------
+        StoreError
+            None can be used.
+        """
+        self.collections()
+        return ()
+
     def reset(self) -> None:
         """Delete everything."""
         ...

@@ -36,11 +36,6 @@ def read_state(cursor: Cursor) -> ShardState:
     return ShardState(_record(cursor), is_in_use)
 
 
-def has_shard(cursor: Cursor) -> bool:
-    """Return whether a database has a record."""
-    return exists(cursor, "schema_version") and _record(cursor) is not None
-
-
 def claim(cursor: Cursor, wanted: ShardRecord) -> ShardRecord:
     """Record an unused database as one of several; return what another process recorded just before."""
     lock_schema(cursor)

@@ -435,6 +435,9 @@ class Ready(BaseModel):
 
     status: Literal["ready"]
     checks: Dict[str, str]
+    partial: bool = Field(
+        description="whether answers lack recordings, because a database of the index cannot be reached"
+    )
 
 
 class EncoderInUse(BaseModel):

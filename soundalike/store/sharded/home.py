@@ -9,7 +9,6 @@ from typing import Any
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.store.map_layouts import MapStore
 from soundalike.store.normal_models import NormalStore, NormalSummary, WatchedFile, WatchEvent
-from soundalike.store.shard_records import has_shard
 from soundalike.store.sharded.sampling import HOME, ShardedSampling
 from soundalike.store.voices import SpeakerStore
 from soundalike.types import Candidate, Enrolment, FloatArray, Speaker, Utterance, VoiceSpec
@@ -120,5 +119,5 @@ class ShardedHome(ShardedSampling, SpeakerStore, NormalStore, MapStore):
 
     def _claim_if_new(self) -> None:
         """Record which databases belong together, before the first one creates its tables."""
-        if not self._shards.at(HOME, lambda home: home.transact(has_shard)):
+        if not self._shards.is_claimed(HOME):
             self._shards.claim()

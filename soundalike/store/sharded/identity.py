@@ -41,6 +41,10 @@ class Identity:
                 "index; restore it from a backup, or name the right database in SOUNDALIKE_DATABASE_URL"
             )
 
+    def is_recorded(self, number: int) -> bool:
+        """Return whether a database is recorded at this place."""
+        return self._fitting(number, self._state(number)) is not None
+
     def forget(self) -> None:
         """Check all databases again, for example after they were reset."""
         self._checked.clear()

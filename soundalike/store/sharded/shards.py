@@ -229,6 +229,10 @@ class Shards:
         for error in away.values():
             raise error
 
+    def is_claimed(self, number: int) -> bool:
+        """Return whether a database is recorded as one of these."""
+        return self._identity.is_recorded(number)
+
     def claim(self) -> None:
         """Record which databases belong together, if they are new.
 

@@ -29,6 +29,11 @@ class ShardedStore(
         At least two, opened with ``is_shard``, in the order in which they were set up.
     """
 
+    def missing_shards(self) -> tuple[str, ...]:
+        """Return the databases that cannot be reached."""
+        _, away = self._shards.each_reachable(lambda store: store.collections())
+        return away
+
     def close(self) -> None:
         """Close the connections."""
         self._shards.close()
