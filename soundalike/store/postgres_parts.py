@@ -56,9 +56,9 @@ class PostgresParts(PostgresReader):
         nothing: Described = ({}, {})
         return self._run_in(collection, work, nothing, reads=True)
 
-    def current(self, collection: str) -> Collection | None:
-        """Return a collection without what changes with its content; from a cache of some seconds."""
-        found = self._current(collection, is_fresh=False)
+    def current(self, collection: str, *, is_fresh: bool = False) -> Collection | None:
+        """Return a collection without what changes with its content, from a cache unless `is_fresh`."""
+        found = self._current(collection, is_fresh=is_fresh)
         return found.unchunked() if found else None
 
     def stored_among(

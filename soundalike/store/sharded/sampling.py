@@ -56,15 +56,15 @@ class ShardedSampling:
         found = self._current(collection)
         return self._null_models.current(found) if found else None
 
-    def _current(self, collection: str) -> Collection | None:
+    def _current(self, collection: str, *, is_fresh: bool = False) -> Collection | None:
         """Return the collection as the first database has it; None if that cannot be reached."""
         try:
-            return self._shards.at(HOME, lambda home: home.current(collection))
+            return self._shards.at(HOME, lambda home: home.current(collection, is_fresh=is_fresh))
         except StoreUnavailable:
             return None
 
     def _look_for_growth(self, collection: str) -> None:
-        found = self._current(collection)
+        found = self._current(collection, is_fresh=True)
         if found is not None:
             self._null_models.look_for_growth(found)
 

@@ -62,6 +62,11 @@ class ShardedSearcher(ShardedSampling):
                 return SearchResult(ask([], 1), {})
             hits = best_hits(ask, usable, starting_limit(top_k, filters), top_k)
             recordings, n_windows = self._described(hits, filters, collection)
+            if hits and not recordings:
+                # The collection may have been renamed within the last seconds.
+                self._shards.each_reachable(lambda store: store.current(collection, is_fresh=True))
+                hits = best_hits(ask, usable, starting_limit(top_k, filters), top_k)
+                recordings, n_windows = self._described(hits, filters, collection)
         return SearchResult(
             [hit for hit in hits if hit.recording_id in recordings], recordings, n_windows
         )

@@ -36,35 +36,23 @@ class ShardedWriter(ShardedCollections):
         if not entries:
             return []
         self._ensure(collection, spec)
-        outcomes: dict[int, Outcome] = {}
-        for group in self._rounds(entries):
-            outcomes |= self._add_round({at: entries[at] for at in group}, spec, collection)
-        return [outcomes[at] for at in range(len(entries))]
+        recordings = [entry.recording for entry in entries]
+        if len(entries) > 1 and (_changes_within(recordings) or self._elsewhere(recordings, collection)):
+            # A path that moves may take its content with it, which another entry may add again.
+            return [self._add([entry], spec, collection)[0] for entry in entries]
+        return self._add(entries, spec, collection)
 
     def transactions(self, entries: Sequence[Entry]) -> list[list[int]]:
         """Return the positions of the entries that are stored together, in groups."""
-        rounds = self._rounds(entries)
-        if len(rounds) > 1:
-            return [[at for group in rounds for at in group]]
+        if _changes_within([entry.recording for entry in entries]):
+            return [list(range(len(entries)))]
         owned = self._shards.owned(range(len(entries)), lambda at: entries[at].recording.recording_id)
         return list(owned.values())
 
-    def _rounds(self, entries: Sequence[Entry]) -> list[list[int]]:
-        """Return the positions of the entries; a path with two contents makes each its own round."""
-        contents: dict[str, str] = {}
-        is_plain = all(
-            contents.setdefault(entry.recording.uri, entry.recording.recording_id)
-            == entry.recording.recording_id
-            for entry in entries
-        )
-        positions = list(range(len(entries)))
-        return [positions] if is_plain else [[at] for at in positions]
-
-    def _add_round(
-        self, entries: Mapping[int, Entry], spec: IndexSpec, collection: str
-    ) -> dict[int, Outcome]:
-        elsewhere = self._elsewhere([entry.recording for entry in entries.values()], collection)
-        owned = self._shards.owned(list(entries), lambda at: entries[at].recording.recording_id)
+    def _add(self, entries: Sequence[Entry], spec: IndexSpec, collection: str) -> list[Outcome]:
+        elsewhere = self._elsewhere([entry.recording for entry in entries], collection)
+        positions = range(len(entries))
+        owned = self._shards.owned(positions, lambda at: entries[at].recording.recording_id)
 
         def add(store: PostgresStore, some: Sequence[int]) -> list[Outcome]:
             return store.add_many([entries[at] for at in some], spec, collection=collection)
@@ -78,10 +66,10 @@ class ShardedWriter(ShardedCollections):
             for at, outcome in zip(some, found[number], strict=True)
         }
         moved = {uri for uris in elsewhere.values() for uri in uris}
-        return {
-            at: _replaced(outcome) if entries[at].recording.uri in moved else outcome
-            for at, outcome in outcomes.items()
-        }
+        return [
+            _replaced(outcomes[at]) if entries[at].recording.uri in moved else outcomes[at]
+            for at in positions
+        ]
 
     def link(
         self,
@@ -153,7 +141,7 @@ class ShardedWriter(ShardedCollections):
         check_layout(layout)
         self._shards.require_all()
         self._shards.each(lambda store: store.rebuild_index(collection, layout))
-        found = self._current(collection)
+        found = self._current(collection, is_fresh=True)
         if found is not None:
             self._null_models.renew(found)
 
@@ -184,3 +172,9 @@ class ShardedWriter(ShardedCollections):
 def _replaced(outcome: Outcome) -> Outcome:
     """Return the outcome for a path whose earlier content another database had."""
     return "replaced" if outcome in ("added", "linked") else outcome
+
+
+def _changes_within(recordings: Sequence[Recording]) -> bool:
+    """Return whether a path has several contents."""
+    contents: dict[str, str] = {}
+    return any(contents.setdefault(one.uri, one.recording_id) != one.recording_id for one in recordings)
