@@ -1,4 +1,4 @@
-"""The databases of one index: whose turn it is, work on all of them, and those that are away."""
+"""The databases of one index: which one holds a recording, and work on all that can be reached."""
 
 from __future__ import annotations
 

@@ -21,11 +21,11 @@ def merged_status(
     Parameters
     ----------
     found : mapping of int to StoreStatus
-        By number of the database; those that can be reached.
+        By number of the database; only databases that can be reached.
     names : sequence of str
         Names of all databases.
     away : sequence of str
-        Names of those that cannot be reached.
+        Names of the databases that cannot be reached.
     home : int
         Number of the database that keeps the models.
     """
