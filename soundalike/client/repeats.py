@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundalike.client.connection import Connection
 from soundalike.errors import ServiceError, class_of
 from soundalike.repeats.requests import DuplicatesRequest, MotifsRequest
+
+if TYPE_CHECKING:
+    from soundalike.repeats.duplicates import Member
+    from soundalike.repeats.motifs import Motif
 
 #: Between two looks at a job.
 _POLL_S = 0.5
@@ -50,6 +54,22 @@ class RemoteRepeats:
     def motifs(self, request: MotifsRequest, on_progress: OnProgress = _ignore) -> list[dict[str, Any]]:
         """Return the JSON objects of motifs; parameters as in `duplicates`."""
         return self._result("/api/motifs", asdict(request), "motifs", on_progress)
+
+    def groups(self, request: DuplicatesRequest) -> list[list[Member]]:
+        """Return groups of copies."""
+        from soundalike.repeats.duplicates import group_from_json
+
+        rows = self.duplicates(request)
+        with self._connection.expected_form():
+            return [group_from_json(row) for row in rows]
+
+    def found_motifs(self, request: MotifsRequest) -> list[Motif]:
+        """Return motifs."""
+        from soundalike.repeats.motifs import motif_from_json
+
+        rows = self.motifs(request)
+        with self._connection.expected_form():
+            return [motif_from_json(row) for row in rows]
 
     def _result(
         self, path: str, wanted: dict[str, Any], name: str, on_progress: OnProgress

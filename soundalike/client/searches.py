@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import quote
 
 from soundalike.client.connection import Connection, missing_in
+from soundalike.client.queries import ask
 from soundalike.errors import ParameterError
 from soundalike.events.types import Event, FoundEvents
 from soundalike.search.examples import Example, is_id
@@ -25,8 +26,6 @@ from soundalike.store.named_searches import SearchMark, Undone
 _ROOT = "/api/searches"
 _VERDICTS = {"right": True, "wrong": False, None: None}
 _SETTINGS = ("exclude_self", "top_k", "min_score", "max_false_alarms", "group_by")
-#: Sends a query: path, query, parameters, and whether a file is on the server.
-Ask = Callable[..., dict[str, Any]]
 
 
 class RemoteSearches:
@@ -35,14 +34,11 @@ class RemoteSearches:
     Parameters
     ----------
     connection : Connection
-    ask : callable
-        Sends a query, as `soundalike.client.service.Service` does.
     collection : str
     """
 
-    def __init__(self, connection: Connection, ask: Ask, collection: str) -> None:
+    def __init__(self, connection: Connection, collection: str) -> None:
         self._connection = connection
-        self._ask = ask
         self._collection = collection
 
     def save(self, request: SaveRequest, query: Query, *, on_server: bool = False) -> dict[str, Any]:
@@ -57,7 +53,7 @@ class RemoteSearches:
             "collection": self._collection,
         }
         given = {name: value for name, value in parameters.items() if value is not None}
-        return self._ask(_path(request.name), query, given, on_server=on_server)
+        return ask(self._connection, _path(request.name), query, given, on_server=on_server)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each search, by name."""

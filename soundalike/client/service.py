@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
-
-from soundalike.audio.sources import recording_id_of, resolve_path, uri_of
+from soundalike.audio.sources import uri_of
 from soundalike.client.connection import Connection, missing_in
 from soundalike.client.form import Form
+from soundalike.client.queries import ask, filter_fields, name_of, texts, with_path
 from soundalike.client.speakers import RemoteSpeakers
-from soundalike.errors import AudioError, RecordingNotFound, ServiceError, class_of
+from soundalike.errors import RecordingNotFound, ServiceError, class_of
 from soundalike.events.requests import MAX_EVENTS, EventsRequest
 from soundalike.events.types import FoundEvents, event_from_json
 from soundalike.filters import Filters
@@ -25,10 +22,11 @@ from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.requests import IndexRequest, VectorsRequest
 from soundalike.maps.requests import MAP_FIELDS, MapRequest
 from soundalike.search.find import Answer
-from soundalike.search.match_json import match_from_json
-from soundalike.search.queries import Query
+from soundalike.search.match_json import match_from_json, recording_from_json
 from soundalike.search.requests import SearchRequest, TimelineRequest
-from soundalike.types import Bucket, Timeline
+from soundalike.store.base import MAX_PAGE
+from soundalike.store.partial import Missing
+from soundalike.types import Bucket, Recording, Timeline
 
 if TYPE_CHECKING:
     from soundalike.client.annotations import RemoteAnnotations
@@ -113,7 +111,7 @@ class Service:
         """Return the named searches of a collection."""
         from soundalike.client.searches import RemoteSearches
 
-        return RemoteSearches(self._connection, self._ask, collection)
+        return RemoteSearches(self._connection, collection)
 
     @property
     def normal(self) -> RemoteNormal:
@@ -141,7 +139,7 @@ class Service:
         """
         query, collections = request.query, request.collections
         parameters = {
-            **_filter_fields(request.filters, exclude_self=request.exclude_self),
+            **filter_fields(request.filters, exclude_self=request.exclude_self),
             "top_k": request.top_k,
             "min_score": request.min_score,
             "group_by": request.group_by,
@@ -151,9 +149,9 @@ class Service:
             "collection": collections[0],
             "collections": list(collections) if len(collections) > 1 else [],
         }
-        found = self._ask("/api/search", query, parameters, on_server=on_server)
+        found = ask(self._connection, "/api/search", query, parameters, on_server=on_server)
         with self._connection.expected_form():
-            name = _name_of(query, found, on_server=on_server)
+            name = name_of(query, found, on_server=on_server)
             matches = [match_from_json(row) for row in found["matches"]]
             told = tuple(found["warnings"])
             answer = Answer(name, found["recording_id"], [], matches, told, missing_in(found))
@@ -163,18 +161,18 @@ class Service:
         """Return when something like a query was heard, and the query's name."""
         query = request.query
         parameters = {
-            **_filter_fields(request.filters, exclude_self=request.exclude_self),
+            **filter_fields(request.filters, exclude_self=request.exclude_self),
             "min_score": request.min_score,
             "by": request.by,
             "collection": request.collection,
         }
-        found = self._ask("/api/timeline", query, parameters, on_server=on_server)
+        found = ask(self._connection, "/api/timeline", query, parameters, on_server=on_server)
         with self._connection.expected_form():
             buckets = [
                 Bucket(_moment(row["start"]), _moment(row["end"]), row["count"])
                 for row in found["buckets"]
             ]
-            name = _name_of(query, found, on_server=on_server)
+            name = name_of(query, found, on_server=on_server)
             told = tuple(found["warnings"])
             return Timeline(buckets, found["undated"], told, missing_in(found)), name
 
@@ -184,20 +182,51 @@ class Service:
         assert query is not None
         names = ("recording", "min_score", "order", "max_per_recording", "gap_s", "min_duration_s")
         parameters = {
-            **_filter_fields(request.filters, exclude_self=request.exclude_self),
+            **filter_fields(request.filters, exclude_self=request.exclude_self),
             **{name: getattr(request, name) for name in (*names, "reread_s", "collection")},
             "max_false_alarms": request.max_false_alarms,
             "limit": request.limit or MAX_EVENTS,
         }
-        found = self._ask("/api/events", query, parameters, on_server=on_server)
+        found = ask(self._connection, "/api/events", query, parameters, on_server=on_server)
         with self._connection.expected_form():
             warnings = list(found["warnings"])
             if request.limit is None and not found["is_complete"]:
                 warnings.append(f"there are more than {MAX_EVENTS} events; these are the first")
-            name = _name_of(query, found, on_server=on_server)
+            name = name_of(query, found, on_server=on_server)
             events = [event_from_json(row) for row in found["events"]]
             encoder = found["encoder"] or ""
             return FoundEvents(name, encoder, events, tuple(warnings), missing_in(found))
+
+    def recordings(
+        self, collection: str, filters: Filters | None = None, missing: Missing | None = None
+    ) -> Iterator[Recording]:
+        """Yield the stored recordings by path.
+
+        Parameters
+        ----------
+        collection : str
+        filters : Filters, optional
+            Labels, conditions and path; other filters are not sent.
+        missing : Missing, optional
+            Takes the databases of the index that could not be reached.
+        """
+        chosen = filters or Filters()
+        wanted: dict[str, Any] = {
+            "collection": collection,
+            "labels": list(chosen.labels),
+            "where": [str(condition) for condition in chosen.where],
+            "uri_prefix": chosen.uri_prefix,
+            "limit": MAX_PAGE,
+        }
+        after: str | None = ""
+        while after is not None:
+            page = self._connection.call("GET", "/api/recordings", params={**wanted, "after": after})
+            with self._connection.expected_form():
+                if missing is not None:
+                    for name in missing_in(page):
+                        missing.add(name)
+                yield from map(recording_from_json, page["recordings"])
+                after = page["next"]
 
     def map(self, request: MapRequest) -> dict[str, Any]:
         """Return the map of a collection, as `SoundMap.to_json` does; times in the service's zone."""
@@ -278,7 +307,7 @@ class Service:
         }
         return self._job(
             self._connection.post(
-                "/api/recordings", Form(_texts(values), [("files", path) for path in paths], on_sent)
+                "/api/recordings", Form(texts(values), [("files", path) for path in paths], on_sent)
             )
         )
 
@@ -305,7 +334,7 @@ class Service:
         on_warning : callable, optional
             Called with each assumption of the service.
         """
-        values = _texts({"encoder_name": request.encoder, "collection": request.collection})
+        values = texts({"encoder_name": request.encoder, "collection": request.collection})
         files = [("vectors", request.vectors), *([("rows", request.rows)] if request.rows else [])]
         found = self._connection.post("/api/vectors", Form(values, files))
         with self._connection.expected_form():
@@ -335,7 +364,7 @@ class Service:
                         **row,
                         "uri": uri_of(path),
                         "warnings": tuple(row["warnings"]),
-                        "error": row["error"] and _with_path(row["error"], path),
+                        "error": row["error"] and with_path(row["error"], path),
                     }
                 )
                 for path, row in zip(paths, found["files"], strict=True)
@@ -344,33 +373,6 @@ class Service:
     def cancel(self, job: Job) -> None:
         """Stop a job; files that it has indexed stay indexed."""
         self._connection.delete(f"/api/jobs/{job.job_id}")
-
-    def _ask(
-        self, path: str, query: Query, parameters: Mapping[str, Any], *, on_server: bool
-    ) -> dict[str, Any]:
-        """Send a query as JSON, or as a form with a file."""
-        excerpt, vector = query.excerpt, query.vector
-        values = {
-            **{"start_s": excerpt.start_s, "end_s": excerpt.end_s, "at_s": excerpt.at_s},
-            **{"recording_id": query.recording_id, "text": query.text, "like_label": query.like_label},
-            **parameters,
-            "vector": None if vector is None else np.asarray(vector, dtype=float).tolist(),
-        }
-        given = {name: value for name, value in values.items() if value is not None}
-        if query.source is None:
-            return self._connection.post(path, given)
-        if isinstance(query.source, bytes):
-            with tempfile.NamedTemporaryFile(prefix="query-") as upload:
-                upload.write(query.source)
-                upload.flush()
-                return self._connection.post(path, Form(_texts(given), [("file", Path(upload.name))]))
-        if on_server:
-            return self._connection.post(path, {**given, "uri": str(query.source)})
-        file = resolve_path(query.source)
-        try:
-            return self._connection.post(path, Form(_texts(given), [("file", file)]))
-        except AudioError as exc:
-            raise type(exc)(_with_path(exc.message, file)) from exc
 
     def _job(self, found: Mapping[str, Any]) -> Job:
         with self._connection.expected_form():
@@ -396,49 +398,6 @@ class Service:
                 found.get("left_out", 0),
                 {row["uri"]: row["reason"] for row in found.get("left_out_files", [])},
             )
-
-
-def _name_of(query: Query, found: Mapping[str, Any], *, on_server: bool) -> str:
-    """Return the name of a query; the service does not know the path of an uploaded file."""
-    if query.source is None or on_server:
-        return found["uri"] or query.text or ""
-    if isinstance(query.source, bytes):
-        return f"upload:{recording_id_of(query.source)}"
-    return uri_of(resolve_path(query.source))
-
-
-def _with_path(text: str, path: Path) -> str:
-    """Replace the sent name of a file with its path in an error message."""
-    return text.replace(repr(path.name), repr(str(path)), 1)
-
-
-def _filter_fields(filters: Filters, *, exclude_self: bool) -> dict[str, Any]:
-    """Return the request fields of filters."""
-    of_day = filters.time_of_day
-    return {
-        "labels": list(filters.labels),
-        "tags": dict(filters.tags),
-        "where": [str(condition) for condition in filters.where],
-        "uri_prefix": filters.uri_prefix or None,
-        "since": filters.since and filters.since.isoformat(),
-        "until": filters.until and filters.until.isoformat(),
-        "time_of_day": of_day and "-".join(end.isoformat("seconds") for end in of_day),
-        "time_zone": str(filters.time_zone),
-        "exclude_self": exclude_self,
-    }
-
-
-def _texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the form fields of values."""
-    return {
-        name: [_text(item) for item in (value if isinstance(value, list) else [value])]
-        for name, value in values.items()
-        if value is not None
-    }
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _moment(text: str) -> datetime:

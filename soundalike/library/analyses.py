@@ -14,7 +14,7 @@ from soundalike.anomalies.requests import LearnRequest
 from soundalike.clock.start_time.zones import zone_named
 from soundalike.encoders.base import index_spec
 from soundalike.errors import ParameterError
-from soundalike.library.asking import Filtering, sound_of
+from soundalike.library.asking import Filtering, prefix_under, sound_of
 from soundalike.library.indexing import Paths, needed_files
 from soundalike.library.opened import Opened
 from soundalike.library.results import Duplicates, EmbeddedPart, Motifs, Vectors
@@ -141,6 +141,10 @@ class Analyses(Opened):
         from soundalike.anomalies.detector import Detector
         from soundalike.library.normal import NormalScores
 
+        if self._place.service is not None:
+            remote = self._place.service.normal
+            threshold = remote.model(name)["threshold"]
+            return NormalScores(remote.score(name, needed_files(files)), name, threshold)
         detector = Detector(self.store)
         model = detector.model(name)
         scored = detector.score(name, needed_files(files), self._place.encoder(model.spec))
@@ -165,8 +169,10 @@ class Analyses(Opened):
         from soundalike.repeats.duplicates import find_duplicates
         from soundalike.repeats.sounds import Sounds
 
-        prefix = self._filters({"under": under}).uri_prefix if under else ""
+        prefix = prefix_under(under)
         request = DuplicatesRequest(prefix, min_score, min_overlap_s, candidates, self.collection)
+        if self._place.service is not None:
+            return Duplicates(self._place.service.repeats.groups(request))
         return Duplicates(find_duplicates(self.store, request, sounds=Sounds(shared())))
 
     def motifs(
@@ -186,8 +192,10 @@ class Analyses(Opened):
         """
         from soundalike.repeats.motifs import find_motifs
 
-        prefix = self._filters({"under": under}).uri_prefix if under else ""
+        prefix = prefix_under(under)
         request = MotifsRequest(prefix, min_count, limit, reread_s, self.collection)
+        if self._place.service is not None:
+            return Motifs(self._place.service.repeats.found_motifs(request))
         listener = self._listener() if reread_s > 0 else None
         return Motifs(find_motifs(self.store, request, listener=listener))
 

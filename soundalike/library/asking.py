@@ -20,6 +20,7 @@ from soundalike.display.sound import Sound, shown_path
 from soundalike.errors import ParameterError
 from soundalike.events.types import Event
 from soundalike.filters import Filters
+from soundalike.repeats.requests import prefix_of_path
 from soundalike.search.examples import Example, check_marks, is_id, parse_example
 from soundalike.search.queries import Query
 from soundalike.search.requests import Narrowing
@@ -81,6 +82,11 @@ def filters_of(default_zone: str, **given: Unpack[Filtering]) -> Filters:
     if "under" in values:
         values["under"] = _absolute(str(values["under"]))
     return Narrowing(**values).filters(default_zone)
+
+
+def prefix_under(path: str | Path) -> str:
+    """Return what the stored paths under a folder, or of a sound file, begin with; all for ``""``."""
+    return prefix_of_path(_absolute(str(path))) if path else ""
 
 
 def _absolute(name: str) -> str:

@@ -26,7 +26,7 @@ from soundalike.remote.spool import SpoolPlace
 from soundalike.search.find import answer_to
 from soundalike.search.requests import SearchRequest
 from soundalike.store.base import MAX_PAGE
-from soundalike.store.partial import partial_answers
+from soundalike.store.partial import Missing, partial_answers
 from soundalike.types import Recording
 
 OnProgress = Callable[[int, int], None]
@@ -41,8 +41,8 @@ class Library(Analyses):
     ----------
     path_or_url : str or Path, optional
         Folder of an embedded database, a ``postgresql://`` URL, or the ``http(s)://`` URL of a running
-        service, for `index`, `search`, `events` and `map` only. By default the same index as that of the
-        command line.
+        service, for all but `embed`, `vectors` and `learn_normal`. By default the same index as that of
+        the command line.
     collection : str
         Name of the collection.
     model : str, optional
@@ -294,6 +294,12 @@ class Library(Analyses):
         wanted = self._filters(filters)
         if {"since", "until", "time_of_day"} & filters.keys():
             raise ParameterError("recordings are not selected by time; search and events are")
+        if self._place.service is not None:
+            if wanted.tags:
+                raise ParameterError("a service lists recordings by conditions; give where, not tags")
+            noted = Missing()
+            told = list(self._place.service.recordings(self.collection, wanted, noted))
+            return Recordings(told, noted.warnings, noted.shards)
         found: list[Recording] = []
         after = ""
         with partial_answers() as missing:

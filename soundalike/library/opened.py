@@ -60,7 +60,7 @@ class Opened:
         """
         if self._place.service is not None:
             raise ParameterError(
-                "a service is for index, search, events and map only; open a folder or a database"
+                "a service does not hand out its vectors; open a folder or a database for this"
             )
         return self._place.store
 

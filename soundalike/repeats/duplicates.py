@@ -56,6 +56,23 @@ def group_to_json(number: int, members: Sequence[Member]) -> dict[str, Any]:
     return {"group": number, "members": [_to_json(member) for member in members]}
 
 
+def group_from_json(row: Mapping[str, Any]) -> list[Member]:
+    """Return the members of the JSON object of a group.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The object has another form.
+    """
+    return [_from_json(member) for member in row["members"]]
+
+
+def _from_json(row: Mapping[str, Any]) -> Member:
+    recording = Recording(row["recording_id"], row["uri"], row["duration_s"], row["label"])
+    names = ("start_s", "end_s", "offset_s", "score", "evidence", "suggestion")
+    return Member(recording, **{name: row[name] for name in names})
+
+
 def _to_json(member: Member) -> dict[str, Any]:
     return {
         "uri": member.recording.uri,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import requests
 
+from soundalike import Library
 from soundalike.cli.main import main
 from soundalike.store.normal_models import WatchedFile, WatchEvent
 
@@ -184,6 +185,11 @@ def test_a_service_gives_the_answers_of_this_machine(
         for name in ("score", "p_value", "threshold"):
             assert mine.get(name, 0.0) == pytest.approx(other.get(name, 0.0), rel=1e-4)
     assert both("score", "pump", machine["hiss"])[1][0] == 1
+    scores = Library(service.url).score_normal("pump", [machine["hum5"], machine["hiss"]])
+    assert [row["verdict"] for row in scores.rows()] == ["normal", "anomalous"]
+    assert scores.threshold == pytest.approx(here[1][0]["threshold"], rel=1e-4)
+    listed = Library(service.url, collection="pumps").recordings(where="turn<5", under=tmp_path)
+    assert [one.uri for one in listed] == [str(machine[f"hum{number}"]) for number in range(5)]
 
     file = WatchedFile("/in/a.wav", 3, 4)
     details = {"warnings": [], "score": 1.5, "regions": []}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import requests
 
+from soundalike import Library
 from soundalike.audio.sandbox import shared
 from soundalike.encoders.modulation import Modulation
 from soundalike.events.listening import Listener
@@ -73,6 +74,8 @@ def test_copies_and_motifs_are_the_same_on_every_door(
     assert [group_to_json(1, here[0])] == groups
     server = ["--server", service.url]
     assert on_the_command_line("duplicates", {}, {}, server)[:2] == (0, groups)
+    library = Library(service.url)
+    assert [group_to_json(1, group) for group in library.duplicates()] == [_without_sizes(groups[0])]
 
     night = str(folder / "night.wav")
     motifs = found("motifs", under=night)["motifs"]
@@ -82,9 +85,15 @@ def test_copies_and_motifs_are_the_same_on_every_door(
     (alone,) = find_motifs(service_store, MotifsRequest(under=night), listener=listener)
     assert motif_to_json(1, alone) == motifs[0]
     assert on_the_command_line("motifs", {}, {"under": night}, server)[:2] == (0, motifs)
+    assert [motif_to_json(1, motif) for motif in library.motifs(under=night)] == motifs
     (folder / "night.wav").unlink()
     assert found("motifs", under=night)["motifs"] != motifs
     assert found("duplicates", under=str(folder))["groups"][0]["members"][0]["uri"].endswith("copy.wav")
+
+
+def _without_sizes(group: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what a recording without its file does not know."""
+    return {**group, "members": [{**member, "size_bytes": None} for member in group["members"]]}
 
 
 def test_a_job_without_result_says_why(

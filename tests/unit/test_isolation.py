@@ -102,6 +102,18 @@ def test_a_process_that_was_killed_while_it_was_idle_is_not_used(
     assert pid_of(pool) != idle.pid
 
 
+def test_a_call_that_a_killed_process_had_not_read_is_answered_by_another(pool: ProcessPool):
+    killed = psutil.Process(pid_of(pool))
+    killed.suspend()
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(pid_of, pool)
+        # Killed now, it has not read the call.
+        with pytest.raises(TimeoutError):
+            answer.result(0.5)
+        killed.kill()
+        assert answer.result(30) != killed.pid
+
+
 def test_what_hangs_is_killed_with_all_that_it_started(
     pool: ProcessPool, wait_until: Callable[..., Any]
 ):

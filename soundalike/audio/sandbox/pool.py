@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from soundalike.audio.sandbox.process import Process, ProcessFailure, ProcessTooLarge
+from soundalike.audio.sandbox.process import Process, ProcessFailure, ProcessGone, ProcessTooLarge
 from soundalike.errors import ServiceError
 
 _Result = TypeVar("_Result")
@@ -86,22 +87,13 @@ class ProcessPool:
         ServiceError
             No process can be started, or the pool is closed.
         """
+        question = (function, arguments, keywords, timeout_s, folder, excluded)
         with self._slots:
-            process = self._take()
-            is_well = False
-            try:
-                question = (function, arguments, keywords, timeout_s, folder, excluded)
-                has_returned, value = process.ask(question, timeout_s)
-                is_well = True
-            except ProcessFailure as exc:
-                exc.decoder = process.decoder
-                raise
-            finally:
-                self._give_back(process, is_well=is_well)
-        if not has_returned:
-            raise _raised(value, process.decoder)
-        result: _Result = value
-        return result
+            # One that was killed a moment ago may still count as alive, and all may have been killed.
+            for _ in range(self._size):
+                with suppress(ProcessGone):
+                    return self._asked(question, timeout_s)
+            return self._asked(question, timeout_s)
 
     def abandon(self) -> None:
         """Forget processes that belong to the parent, after a fork, without ending them."""
@@ -115,6 +107,25 @@ class ProcessPool:
             processes, self._idle = list(self._processes), []
         for process in processes:
             self._end(process)
+
+    def _asked(
+        self, question: tuple[Callable[..., _Result], *tuple[Any, ...]], timeout_s: float
+    ) -> _Result:
+        """Run a call in a process; return its result or raise its error."""
+        process = self._take()
+        is_well = False
+        try:
+            has_returned, value = process.ask(question, timeout_s)
+            is_well = True
+        except ProcessFailure as exc:
+            exc.decoder = process.decoder
+            raise
+        finally:
+            self._give_back(process, is_well=is_well)
+        if not has_returned:
+            raise _raised(value, process.decoder)
+        result: _Result = value
+        return result
 
     def _take(self) -> Process:
         while True:

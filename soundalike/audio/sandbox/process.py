@@ -38,6 +38,10 @@ class ProcessCrashed(ProcessFailure):
     """The process ended during a call; the message has the signal or exit status."""
 
 
+class ProcessGone(ProcessCrashed):
+    """The process ended before it had read the call, which another process can answer."""
+
+
 class ProcessTooSlow(ProcessFailure):
     """The call exceeded its time limit, and its process was killed."""
 
@@ -92,7 +96,7 @@ class Process:
 
         Raises
         ------
-        ProcessCrashed, ProcessTooSlow
+        ProcessCrashed, ProcessGone, ProcessTooSlow
             The process failed.
         ServiceError
             The process did not start.
@@ -113,11 +117,15 @@ class Process:
                 (self.decoder,) = content
         except TimeoutError:
             raise ProcessTooSlow from None
-        except (EOFError, ConnectionError):
+        except EOFError:
             self._process.wait()
             if self._process.returncode == -signal.SIGXCPU:
                 raise ProcessTooSlow from None
             raise ProcessCrashed(self._end_shown()) from None
+        except ConnectionError:
+            # Linux reports a reset if the other side has closed its end with data that it had not read.
+            self._process.wait()
+            raise ProcessGone(self._end_shown()) from None
 
     def _wait_until_ready(self) -> None:
         self._channel.settimeout(_START_TIMEOUT_S)

@@ -8,6 +8,7 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -331,13 +332,16 @@ def test_a_password_is_not_shown():
     assert repr(Library("postgresql://me:secret@db/x")) == "Library(collection='default')"
 
 
-def test_a_service_is_searched_only(sounds: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_service_does_not_hand_out_vectors(sounds: Path, monkeypatch: pytest.MonkeyPatch):
     service = Library("http://127.0.0.1:1")
     with pytest.raises(ServiceError):
         service.search(sounds / "deep" / "deep0.wav")
-    for ask in (service.recordings, service.vectors, service.duplicates, service.motifs):
-        with pytest.raises(ParameterError, match="open a folder or a database"):
+    for ask in (service.recordings, service.duplicates, service.motifs):
+        with pytest.raises(ServiceError):
             ask()
+    for refused in (service.vectors, lambda: service.learn_normal("machine")):
+        with pytest.raises(ParameterError, match="open a folder or a database"):
+            refused()
     monkeypatch.setenv("SOUNDALIKE_SERVER", "http://127.0.0.1:1")
     with pytest.raises(ServiceError):
         Library().search(sounds / "deep" / "deep0.wav")
@@ -410,6 +414,23 @@ def test_a_service_is_asked_for_matches_and_events(pretender: Pretender, sounds:
     assert sent["collection"] == "birds"
     assert b"WAVE" in bodies[2]
     assert json.loads(bodies[3])["text"] == "an owl"
+
+
+def test_all_pages_of_a_service_are_listed(pretender: Pretender):
+    pretender.will_answer({"recordings": [ROW], "next": "/srv/owl.wav"})
+    pretender.will_answer({"recordings": [{**ROW, "uri": "/srv/owl2.wav"}], "next": None})
+    library = Library(pretender.url, collection="birds")
+    found = library.recordings(labels=["owl", "jay"], where="depth_m>=1.5")
+    assert [one.uri for one in found] == ["/srv/owl.wav", "/srv/owl2.wav"]
+    first, second = (parse_qs(urlsplit(asked.split()[1]).query) for asked, _, _ in pretender.asked)
+    assert (first["labels"], first["where"], first["collection"]) == (
+        ["owl", "jay"],
+        ['"depth_m" >= 1.5'],
+        ["birds"],
+    )
+    assert second["after"] == ["/srv/owl.wav"]
+    with pytest.raises(ParameterError, match="give where"):
+        library.recordings(tags={"site": "pond"})
 
 
 def test_files_are_sent_to_a_service(pretender: Pretender, copies: Path):
