@@ -59,7 +59,10 @@ def examine(
         return
     urls = settings.database_urls
     if len(urls) < 2:
-        yield from _opened(settings, collection, exact_below)
+        for check in _opened(settings, collection, exact_below):
+            yield check
+            if check.name == "tables" and check.state == "ok":
+                yield from shards.alone(settings)
         return
     yield guarded("shards", lambda: shards.shards(settings, collection))
     for number, url in enumerate(urls, start=1):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, suppress
 
 from soundalike.config import Settings
-from soundalike.doctor.checks import Check
+from soundalike.doctor.checks import Check, failed
+from soundalike.errors import ShardMismatch, StoreError
 from soundalike.store.stores import open_store
 
 
@@ -22,3 +24,13 @@ def shards(settings: Settings, collection: str) -> Check:
             f"recordings of {', '.join(found.missing_shards)}",
         )
     return Check("shards", "ok", f"{total} databases, {found.recordings} recordings in {collection!r}")
+
+
+def alone(settings: Settings) -> Iterator[Check]:
+    """Yield a failure if the database is one of several of an index, and the others are not named."""
+    # Other errors are found by other checks.
+    with closing(open_store(settings)) as store, suppress(StoreError):
+        try:
+            store.collections()
+        except ShardMismatch as exc:
+            yield failed("shards", exc)

@@ -82,6 +82,10 @@ def test_commands_and_library(
     status, _, err = run("status", "--database-url", shard_urls[1])
     assert status == 5
     assert "store.shard_mismatch" in err
+    status, checks, _ = run("doctor", "--database-url", shard_urls[1])
+    assert status == 5
+    codes = {check["name"]: check["code"] for check in checks if check["code"]}
+    assert codes == {"shards": "store.shard_mismatch"}
     with soundalike.Library(" ".join(shard_urls)) as library:
         assert not library.search(query).partial
     assert run("reset", "--yes")[0] == 0

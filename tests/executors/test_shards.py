@@ -6,13 +6,15 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from docarray import DocList
 
-from executors.gateway.api import models
+from executors.gateway.api import models, routes_export
+from executors.gateway.flow.library import Library
 from executors.messages.documents import Counted, EmbeddedClip, SearchHits, Status, WindowDoc
 from executors.messages.listings import StoredDoc, listed, missing_in
 from executors.messages.parameters import (
@@ -117,3 +119,35 @@ def test_answers_of_the_gateway_are_partial():
             "properties"
         ].keys()
     assert {"missing_shards"} <= {*SearchHits.model_fields, *Counted.model_fields}
+
+
+def test_the_gateway_prunes_exports_and_forgets_only_with_all_databases():
+    name = "postgresql://db2/sounds"
+    there, here = StoredDoc(uri="/a.wav"), StoredDoc(uri="/a.wav", missing_shards=[name])
+    lost = StoredDoc(uri="/b.wav", error_code="store.unavailable", error="away")
+    absent = StoredDoc(uri="/b.wav", error_code="store.not_found", error="no")
+
+    def library(*docs: StoredDoc) -> Library:
+        async def ask(*_: Any) -> list[StoredDoc]:
+            return list(docs)
+
+        async def one(*_: Any) -> StoredDoc:
+            return docs[0]
+
+        return Library(SimpleNamespace(ask=ask, one=one))  # type: ignore[arg-type]
+
+    async def below(found: Library) -> list[StoredDoc]:
+        return [doc async for doc in found.below("/", "default")]
+
+    assert asyncio.run(library(there).page("default")) == [there]
+    assert asyncio.run(library(here).partial_page("default")) == [here]
+    asyncio.run(library(here).check_names("default", None))
+    for strict in (library(here).page("default"), below(library(here))):
+        with pytest.raises(StoreUnavailable, match=name):
+            asyncio.run(strict)
+    stored = [asyncio.run(library(doc).is_stored("/b.wav", "default")) for doc in (there, lost, absent)]
+    assert stored == [True, True, False], "an upload is kept as long as it may be stored"
+
+    routes_export._check_whole([])
+    with pytest.raises(StoreUnavailable, match=name):
+        routes_export._check_whole([name])

@@ -117,7 +117,7 @@ async def list_recordings(
 ) -> models.RecordingPage:
     """Return a page of recordings, ordered by path; `next` is null on the last page."""
     given = {name: value for name, value in (("labels", labels), ("label", label)) if value}
-    found = await context.library.page(
+    found = await context.library.partial_page(
         collection,
         labels=resolve_aliases(given, models.ALIASES).get("labels", []),
         where=where,
