@@ -37,7 +37,7 @@ from soundalike.store.partial import partial_answers
 from soundalike.store.sharded.shards import number_of
 from tests.fixtures.collections import DIMENSION, Collection
 from tests.fixtures.database import DatabaseServer
-from tests.fixtures.shards import content_of, fill
+from tests.fixtures.shards import BEGAN, content_of, fill
 
 Away = Callable[[str], AbstractContextManager[None]]
 Sql = Callable[..., Any]
@@ -52,11 +52,6 @@ def store(connect_shards: Callable[[], ShardedStore]) -> ShardedStore:
     return connect_shards()
 
 
-def asked(store: Store, vector: Any) -> Any:
-    query = vector_query(store, vector, ["default"])
-    return query, store
-
-
 def answers(store: Store) -> list[Any]:
     """Return what searches, listings and samples of a filled store answer."""
     rng = np.random.default_rng(1)
@@ -67,7 +62,7 @@ def answers(store: Store) -> list[Any]:
             Filters(),
             Filters(labels=("dog", "copy")),
             Filters(uri_prefix="/a"),
-            Filters(without_labels=("rain",), since=_since()),
+            Filters(without_labels=("rain",), since=BEGAN),
         ):
             query = rng.standard_normal((3, DIMENSION)).astype(np.float32)
             result = store.search(query, spec, top_k=top_k, filters=filters)
@@ -97,7 +92,7 @@ def answers(store: Store) -> list[Any]:
     found.append([(one.labels, one.rows.tobytes(), one.recording_id) for one in sample.recordings])
     model = store.null_model()
     assert model is not None
-    found.append(replace(model, made_at=_since()))
+    found.append(replace(model, made_at=BEGAN))
     status = store.status()
     found.append(replace(status, database="", null_model=None, event_models={}))
     query = vector_query(store, rng.standard_normal(DIMENSION).astype(np.float32), ["default"])
@@ -105,12 +100,6 @@ def answers(store: Store) -> list[Any]:
     found.append(list(find_events(store, query, request)))
     answer = answer_to(SearchRequest(None, top_k=5), query, store)  # type: ignore[arg-type]
     return [*found, answer]
-
-
-def _since() -> Any:
-    from tests.fixtures.shards import BEGAN
-
-    return BEGAN
 
 
 def test_two_servers_answer_as_one_database(

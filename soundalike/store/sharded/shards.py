@@ -55,7 +55,10 @@ class Shards:
         self.stores = tuple(stores)
         self._away_until = [0.0] * len(self.stores)
         self._identity = Identity(self.stores)
-        self._pool = ThreadPoolExecutor(_REQUESTS * len(self.stores), "shards")
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(_REQUESTS * len(self.stores), "shards")
 
     @property
     def names(self) -> list[str]:
@@ -271,7 +274,9 @@ class Shards:
         return begun([])
 
     def close(self) -> None:
-        """Close the connections; they are opened again when needed."""
+        """Close the connections and end the threads; both begin again when needed."""
+        pool, self._pool = self._pool, self._new_pool()
+        pool.shutdown(wait=False)
         for store in self.stores:
             store.close()
 
