@@ -159,6 +159,10 @@ def _started(config: dict[str, Any], folder: Path, timeout_s: float) -> Any:
     start = Start(["gateway", *names], timeout_s, _give_up)
     from jina import Flow
 
+    # Most executors need them; those that are forked from here find them loaded.
+    import executors.messages.given
+    import executors.monitoring.watching  # noqa: F401
+
     try:
         flow = Flow.load_config(config, extra_search_paths=[str(folder)]).start()
     except Exception as exc:
@@ -182,6 +186,9 @@ def _encoder_of(flow: Any, access: Access) -> str:
 
     from executors.messages.documents import Status
 
+    # Over HTTP, Jina's client would first read the whole API description to learn the endpoints, and the
+    # gateway takes more than a second to write it.
+    flow.client._endpoints = ["status"]
     try:
         key = {KEY_HEADER: access.api_key} if access.api_key else {}
         # HTTP takes headers, gRPC metadata; which of them Jina asks over follows from flow.yml.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage
 
 from soundalike.audio import front_end
 from soundalike.audio.log_mel import log_mel_spectrogram
@@ -118,15 +117,18 @@ def without_noise(log_mel: FloatArray, powers: FloatArray) -> tuple[int, int]:
     count = len(log_mel)
     if count < _LEAST_QUERY_FRAMES:
         return 0, count
+    # Here, as below: most processes that import this module never look for a sound.
+    from scipy.ndimage import uniform_filter1d
+
     # Over a quarter of a second the level of noise hardly changes, so the quietest frames are typical.
-    level = scipy.ndimage.uniform_filter1d(log_mel.mean(axis=1), _LEVEL_FRAMES)
+    level = uniform_filter1d(log_mel.mean(axis=1), _LEVEL_FRAMES)
     is_quiet = level <= np.quantile(level, _QUIETEST)
     found = _active(log_mel, is_quiet, background_of_bands(log_mel[is_quiet]))
     if not len(found):
         return 0, count
     begin, end = max(0, int(found[0, 0]) - _ROOM_FRAMES), min(count, int(found[-1, 1]) + _ROOM_FRAMES)
     least = float(powers[begin:end].mean()) * 10 ** (-_SIDE_DB / 10)
-    steps = scipy.ndimage.uniform_filter1d(log_mel.mean(axis=1), _SIDE_FRAMES)
+    steps = uniform_filter1d(log_mel.mean(axis=1), _SIDE_FRAMES)
 
     def is_noise(side: slice) -> bool:
         inner = steps[side][_SIDE_FRAMES:-_SIDE_FRAMES]
@@ -141,13 +143,15 @@ def without_noise(log_mel: FloatArray, powers: FloatArray) -> tuple[int, int]:
 
 def _active(log_mel: FloatArray, is_background: npt.NDArray[np.bool_], background: Background) -> Spans:
     """Return the parts that differ from the frames of the background."""
+    from scipy.ndimage import gaussian_filter1d
+
     centre, spread = background
     excess = (log_mel - centre) / np.maximum(spread, _LEAST_SPREAD)
     profile = np.clip(excess - _QUIET, 0.0, _CAP).mean(axis=1)
-    coarse = scipy.ndimage.gaussian_filter1d(profile, _COARSE)
+    coarse = gaussian_filter1d(profile, _COARSE)
     low, high = _thresholds(coarse[is_background])
     n_high = np.concatenate([[0], np.cumsum(coarse > high)])
-    fine = scipy.ndimage.gaussian_filter1d(profile, _FINE)
+    fine = gaussian_filter1d(profile, _FINE)
     loud = fine > _thresholds(fine[is_background])[1]
     found = [
         _trimmed(loud, begin, end) for begin, end in _runs(coarse > low) if n_high[end] > n_high[begin]

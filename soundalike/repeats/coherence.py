@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
-import scipy.signal
 
 from soundalike.types import FloatArray
 
@@ -99,7 +98,10 @@ def coherence(shared: Overlap) -> float:
 
 
 def _frames(samples: FloatArray) -> npt.NDArray[np.complex128]:
-    found: npt.NDArray[np.complex128] = scipy.signal.stft(
+    # Here: it takes half a second to import, and the gateway imports this module when it starts.
+    from scipy.signal import stft
+
+    found: npt.NDArray[np.complex128] = stft(
         samples.astype(np.float64), nperseg=_FRAME, boundary=None, padded=False
     )[2]
     return found

@@ -92,11 +92,15 @@ def entrypoint(dockerfile: Any, target: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def environ(
-    clean_process_environ: dict[str, str], toy_data: Path, tmp_path_factory: pytest.TempPathFactory
+    clean_process_environ: dict[str, str],
+    without_tensorflow: dict[str, str],
+    toy_data: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
-    """Return what the images and compose.yml set."""
+    """Return what the images and compose.yml set; the images have no TensorFlow."""
     return {
         **clean_process_environ,
+        **without_tensorflow,
         "JINA_OPTOUT_TELEMETRY": "1",
         "PYTHONWARNINGS": "ignore",
         "SOUNDALIKE_DATA_DIR": str(tmp_path_factory.mktemp("data")),

@@ -35,12 +35,14 @@ def test_jina_flow_starts_the_same_and_sigterm_stops_it_in_order(
     copy_flow: Callable[..., tuple[Path, list[int]]],
     start_program: Callable[..., Any],
     service_environ: dict[str, str],
+    without_tensorflow: dict[str, str],
     wait_until: Callable[..., Any],
     tmp_path: Path,
 ):
     flow, (http_port, grpc_port) = copy_flow()
     jina = Path(sys.executable).with_name("jina")
-    program = start_program(jina, "flow", "--uses", flow, environ=service_environ, cwd=tmp_path)
+    environ = {**service_environ, **without_tensorflow}
+    program = start_program(jina, "flow", "--uses", flow, environ=environ, cwd=tmp_path)
     url = f"http://127.0.0.1:{http_port}/status"
     wait_until(lambda: program.process.poll() is not None or _post(url), f"{url} answers", 120)
     assert program.process.poll() is None, program.said
@@ -101,6 +103,7 @@ print("ANSWER", json.dumps({
 def test_a_program_can_hold_the_flow(
     copy_flow: Callable[..., tuple[Path, list[int]]],
     service_environ: dict[str, str],
+    without_tensorflow: dict[str, str],
     database_url: str,
     toy_data: Path,
     tmp_path: Path,
@@ -109,7 +112,7 @@ def test_a_program_can_hold_the_flow(
     flow, _ = copy_flow()
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, flow, *paths],
-        env={**service_environ, "SOUNDALIKE_DATABASE_URL": database_url},
+        env={**service_environ, **without_tensorflow, "SOUNDALIKE_DATABASE_URL": database_url},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -1,4 +1,7 @@
-"""The launcher: it says when it is ready, and leaves no process behind, however it ends."""
+"""The launcher leaves no process behind when it cannot start, or is told to stop at a bad moment.
+
+Its orderly end is in ``test_restarts.py``, the end by a dead executor in ``test_own_executors.py``.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ import psutil
 import psycopg2
 import pytest
 
+from tests.fixtures.processes import is_alive
+
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
 
@@ -26,7 +31,7 @@ FAIL_TIMEOUT_S = 90
 
 
 def _alive(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in processes if is_alive(one)]
 
 
 @pytest.fixture
@@ -54,30 +59,6 @@ def start(
     for service in started:
         if service.program.process.poll() is None:
             service.program.kill()
-
-
-@pytest.mark.parametrize("how", ["SIGTERM to the program", "Ctrl-C in a terminal"])
-def test_a_signal_ends_everything(
-    how: str, start: Callable[..., Service], nothing_is_left: Callable[..., None]
-):
-    service = start()
-    program = service.program
-    everybody = program.everybody()
-    assert len(everybody) >= 6, "launcher, gateway and four executors"
-    # What cannot be passed on is answered, and is not waited for.
-    for unsendable in (b'"\\ud800"', b'{"n": 1' + 400 * b"0" + b"}"):
-        body = b'{"data": [{"uri": "a.wav", "tags": {"deep": [' + unsendable + b"]}}]}"
-        assert service.request("/search", body).status == 422
-    if how.startswith("SIGTERM"):
-        os.kill(program.process.pid, signal.SIGTERM)
-    else:
-        # A terminal tells the whole group.
-        os.killpg(program.process.pid, signal.SIGINT)
-
-    assert program.process.wait(STOP_TIMEOUT_S) == 0, program.said
-    nothing_is_left(everybody)
-    assert "Traceback" not in program.said
-    assert "still open" not in program.said
 
 
 def test_a_signal_while_it_starts_ends_everything(
@@ -164,19 +145,6 @@ def test_no_request_keeps_it_from_stopping(
 
         service.program.process.wait(STOP_TIMEOUT_S)
         nothing_is_left(everybody)
-
-
-def test_the_death_of_an_executor_ends_everything_with_a_status(
-    start: Callable[..., Service], nothing_is_left: Callable[..., None]
-):
-    """A supervisor starts it again; otherwise every later request would fail."""
-    program = start().program
-    launcher, *children = program.everybody()
-    children[0].kill()
-
-    assert program.process.wait(STOP_TIMEOUT_S) == 1
-    nothing_is_left([launcher, *children])
-    assert "died" in program.said
 
 
 def test_without_a_key_only_this_machine_is_served(

@@ -19,7 +19,8 @@ from jina.checker import NetworkChecker
 from jina.parsers.ping import set_ping_parser
 
 from executors.messages.documents import Clip, Found
-from tests.fixtures.service import READY, START_TIMEOUT_S
+from tests.fixtures.processes import is_alive
+from tests.fixtures.service import READY, START_TIMEOUT_S, STOP_TIMEOUT_S
 
 if TYPE_CHECKING:
     from tests.fixtures.service import Service
@@ -142,10 +143,11 @@ def _ping(address: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_a_dead_executor_is_named_and_jinas_readiness_is_honest(
+def test_a_dead_executor_is_named_jinas_readiness_is_honest_and_everything_ends(
     own: Service, wait_until: Callable[..., Any]
 ):
-    """The last one here: it ends an executor."""
+    """The last one here: it ends an executor, and the launcher the rest, as a supervisor wants it."""
+    everybody = own.program.everybody()
     names = own.request("/health").json["executors"]
     http = Client(host="127.0.0.1", port=own.port, protocol="http")
     grpc = Client(host="127.0.0.1", port=own.grpc_port, protocol="grpc")
@@ -154,7 +156,7 @@ def test_a_dead_executor_is_named_and_jinas_readiness_is_honest(
     assert _ping(f"http://127.0.0.1:{own.port}") == 0
     assert _ping(f"grpc://127.0.0.1:{own.grpc_port}") == 0
 
-    # The launcher would notice and end the rest as well.
+    # The launcher would notice at once.
     own.program.process.send_signal(signal.SIGSTOP)
     _an_executor(own).kill()
     wait_until(lambda: own.request("/dry_run").status == 503, "the gateway notices", 60)
@@ -165,6 +167,11 @@ def test_a_dead_executor_is_named_and_jinas_readiness_is_honest(
     assert not grpc.is_flow_ready()
     assert _ping(f"http://127.0.0.1:{own.port}") == 1
     assert _ping(f"grpc://127.0.0.1:{own.grpc_port}") == 1
+
+    own.program.process.send_signal(signal.SIGCONT)
+    assert own.program.process.wait(STOP_TIMEOUT_S) == 1, own.program.said
+    assert "died; stopping" in own.program.said
+    wait_until(lambda: not [one for one in everybody if is_alive(one)], "everybody is gone", 10)
 
 
 def _an_executor(service: Service) -> psutil.Process:

@@ -84,7 +84,7 @@ def test_every_door_gives_the_same_matches(ask: Callable[..., list[Any]], stored
     named = [str(row[key]) + part for row, key, part in zip(stored, _KEYS, _PARTS, strict=False)]
     examples = st.lists(st.sampled_from(named), unique=True, max_size=2)
 
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(
         kind=KINDS,
         row=st.sampled_from(stored),
@@ -133,7 +133,7 @@ def test_every_door_gives_the_same_events(
     n_found = []
     doors = (["--database-url", service_database], ["--server", service.url])
 
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(kind=KINDS, row=st.sampled_from(stored), parameters=EVENT_PARAMETERS)
     def same(kind: str, row: dict[str, Any], parameters: dict[str, Any]) -> None:
         clip = _clip(kind, row)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.fixtures.collections import Collection
     from tests.fixtures.database import DatabaseServer
 
+pytestmark = pytest.mark.new_database
 Sql = Callable[..., Any]
 PASSWORD = "Geheimnis"
 

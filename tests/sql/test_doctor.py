@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tests.fixtures.database import DatabaseServer
     from tests.fixtures.doctor import Doctor
 
+pytestmark = pytest.mark.new_database
 Sql = Callable[..., Any]
 SPEC = IndexSpec(Modulation.name, Modulation().fingerprint, 16, 4.0, 2.0)
 DATABASE_CHECKS = (

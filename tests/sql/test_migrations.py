@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.fixtures.database import DatabaseServer
 
 Sql = Callable[..., Any]
+pytestmark = pytest.mark.new_database
 OLD = Path(__file__).parent / "old"
 NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
 _HYPERTABLE = """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.fixtures.collections import Collection
     from tests.fixtures.database import DatabaseServer
 
+pytestmark = pytest.mark.new_database
 Sql = Callable[..., Any]
 NOON = datetime(2025, 5, 1, 12, tzinfo=UTC)
 LONG_AGO = datetime(1000, 1, 1, tzinfo=UTC)

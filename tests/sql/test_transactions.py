@@ -25,6 +25,9 @@ Sql = Callable[..., Any]
 N_WRITERS = 4
 
 
+pytestmark = pytest.mark.new_database
+
+
 def _tables(sql: Sql) -> tuple[int, ...]:
     """Return the rows of each table, orphans included."""
     names = "recordings", "files", "windows_1"

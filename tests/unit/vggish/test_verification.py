@@ -179,6 +179,31 @@ def test_command_shows_a_table(capsys: Capture, monkeypatch: pytest.MonkeyPatch)
     assert "bfloat16" in cosine
 
 
+@pytest.mark.model
+def test_command_leaves_out_the_post_processing_without_its_parameters(
+    v1_checkpoint: Path, clean_environ: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+):
+    monkeypatch.setenv("SOUNDALIKE_PRECISION", "float32")
+    assert main(["models", "verify", "--json", "--checkpoint", str(v1_checkpoint)]) == 4
+
+    captured = capsys.readouterr()
+    rows = {row["check"]: row for row in map(json.loads, captured.out.splitlines())}
+    assert rows["log-mel patches"] == {
+        **{"check": "log-mel patches", "precision": None, "ok": True},
+        **{"expected": [3, 96, 64], "found": [3, 96, 64]},
+    }
+    mean, std = rows["embedding mean"], rows["embedding std"]
+    assert (mean["expected"], mean["ok"]) == (0.000657, False)
+    assert (std["expected"], std["ok"]) == (0.343, False)
+    assert abs(std["found"] - 0.343) > 0.0343
+    assert "post-processed mean" not in rows
+    assert "vggish_pca_params.npz is not in" in captured.err
+    last = captured.err.splitlines()[-1]
+    assert "embedding mean, embedding std" in last
+    assert last.endswith("[model.weights_corrupt]")
+    assert rows["cosine to tf-slim"]["ok"]
+
+
 def test_numbers_that_are_none_are_written_as_null(capsys: Capture):
     checks = [Check("embedding mean", "float32", 0.1, float("nan"), ok=False)]
     models._print_checks(checks, as_json=True)
