@@ -36,7 +36,7 @@ def number_of(recording_id: str, total: int) -> int:
     Examples
     --------
     >>> [number_of(f"00000000-0000-4000-8000-00000000000{n}", 2) for n in range(4)]
-    [1, 0, 1, 0]
+    [1, 1, 0, 1]
     """
     digest = hashlib.blake2b(uuid.UUID(recording_id).bytes, digest_size=8).digest()
     return int.from_bytes(digest, "big") % total
