@@ -13,9 +13,8 @@ from scipy.spatial.distance import cdist
 
 from soundalike.types import FloatArray
 
-#: Neighbours of each row: of vectors alone, and where a better comparison follows, which costs more and
-#: finds the neighbours of neighbours.
-_NEIGHBOURS, FEW_NEIGHBOURS = 100, 40
+#: Neighbours of each row.
+_NEIGHBOURS = 100
 #: Rows are sorted into cells of about this size, and compared with those of the nearest cells.
 _CELL = 500
 _PROBED = 3
@@ -28,8 +27,6 @@ _DRAWN = 20_000
 _RARE = 4.0
 _LEAST, _GREATEST = 0.8, 0.86
 _TO_DEVIATION = 1.4826
-#: A row is too far from a centre if it is so many times further than the median of the rows.
-_FAR = 6.0
 #: What a pair loses if one is e times as long as the other.
 _LENGTH = 0.15
 
@@ -56,10 +53,8 @@ class Cluster:
     scores: FloatArray
 
 
-def thresholds(vectors: FloatArray) -> tuple[float, float]:
-    """Return the score of an average pair, and the one from which two rows are alike.
-
-    Both follow from the scores of random pairs.
+def threshold(vectors: FloatArray) -> float:
+    """Return the score from which two rows are alike, which follows from the scores of random pairs.
 
     Parameters
     ----------
@@ -70,14 +65,18 @@ def thresholds(vectors: FloatArray) -> tuple[float, float]:
     one, other = rng.integers(0, len(vectors), (2, _DRAWN))
     scores = (vectors[one] * vectors[other]).sum(axis=1)[one != other]
     if not len(scores):
-        return 0.0, _GREATEST
+        return _GREATEST
     middle = float(np.median(scores))
     spread = _TO_DEVIATION * float(np.median(np.abs(scores - middle)))
-    return middle, float(np.clip(middle + _RARE * spread, _LEAST, _GREATEST))
+    return float(np.clip(middle + _RARE * spread, _LEAST, _GREATEST))
 
 
 def neighbours(
-    vectors: FloatArray, lengths_s: FloatArray, least: float, most: int = _NEIGHBOURS
+    vectors: FloatArray,
+    lengths_s: FloatArray | None,
+    least: float,
+    most: int = _NEIGHBOURS,
+    n_random: int = 0,
 ) -> scipy.sparse.csr_array:
     """Return a graph of the nearest rows, with scores as weights; the same in both directions.
 
@@ -87,15 +86,19 @@ def neighbours(
     ----------
     vectors : (n, dimension) float32
         Rows of length 1.
-    lengths_s : (n,) float32
+    lengths_s : (n,) float32, optional
         Pairs of different lengths score less.
     least : float
         Lowest score.
     most : int
-        Neighbours of each row.
+        Nearest neighbours of each row.
+    n_random : int
+        Others for each row, chosen at random from the ones that reach `least`. A group with many more
+        rows than neighbours are kept stays connected by them.
     """
+    rng = np.random.default_rng(0)
     count = len(vectors)
-    logs = np.log(np.maximum(lengths_s, 1e-3))
+    logs = np.zeros(count) if lengths_s is None else np.log(np.maximum(lengths_s, 1e-3))
     nearest = _nearest_cells(vectors)
     near = np.sort(nearest, axis=1)
     probes, asked_by = np.unique(near, axis=0, return_inverse=True)
@@ -106,13 +109,24 @@ def neighbours(
             scores = vectors[asking] @ vectors[asked].T
             scores -= _LENGTH * np.abs(logs[asking][:, np.newaxis] - logs[asked])
             scores[asking[:, np.newaxis] == asked] = -1.0
-            best = np.argsort(-scores, axis=1)[:, :most]
-            sorted_scores = np.take_along_axis(scores, best, axis=1)
-            kept = sorted_scores >= least
-            edges.append((np.repeat(asking, kept.sum(axis=1)), asked[best[kept]], sorted_scores[kept]))
-    rows, columns, weights = (np.concatenate(each) for each in zip(*edges, strict=True))
-    graph = scipy.sparse.csr_array((weights, (rows, columns)), shape=(count, count))
+            rows, columns = np.nonzero(_chosen(scores, least, most, n_random, rng))
+            edges.append((asking[rows], asked[columns], scores[rows, columns]))
+    first, second, weights = (np.concatenate(each) for each in zip(*edges, strict=True))
+    graph = scipy.sparse.csr_array((weights, (first, second)), shape=(count, count))
     return graph.maximum(graph.T).tocsr()
+
+
+def _chosen(
+    scores: FloatArray, least: float, most: int, n_random: int, rng: np.random.Generator
+) -> npt.NDArray[np.bool_]:
+    """Return which columns of each row are the nearest ones, or drawn from the others."""
+    chosen = np.zeros(scores.shape, bool)
+    np.put_along_axis(chosen, np.argsort(-scores, axis=1)[:, :most], True, axis=1)
+    if n_random:
+        order = np.where(chosen | (scores < least), -1.0, rng.random(scores.shape, np.float32))
+        np.put_along_axis(chosen, np.argsort(-order, axis=1)[:, :n_random], True, axis=1)
+    found: npt.NDArray[np.bool_] = chosen & (scores >= least)
+    return found
 
 
 def _nearest_cells(vectors: FloatArray) -> npt.NDArray[np.int64]:
@@ -154,9 +168,7 @@ def rescored(graph: scipy.sparse.csr_array, compare: Compare, least: float) -> s
     return upper.maximum(upper.T).tocsr()
 
 
-def clusters(
-    graph: scipy.sparse.csr_array, min_count: int, least: float, compare: Compare | None = None
-) -> list[Cluster]:
+def clusters(graph: scipy.sparse.csr_array, min_count: int) -> list[Cluster]:
     """Return stars: the row with the highest sum of scores, with what is like it; then of the rest.
 
     Unlike connected components, a star does not grow along a chain of sounds that are little alike. The
@@ -165,45 +177,43 @@ def clusters(
     Parameters
     ----------
     graph : csr_array
-        As `neighbours` or `rescored` returns it.
+        As `neighbours` returns it.
     min_count : int
         Least rows of a cluster.
-    least : float
-        Lowest score in the graph.
-    compare : callable, optional
-        A comparison that tells sounds apart. The sums are then of what the scores have above `least`, so
-        that a row between two sounds is not a centre. The centre is compared with the neighbours of its
-        neighbours, because a frequent sound has more of its kind than the graph has neighbours, and rows
-        that are much further away than most are left out.
     """
-    open_rows = _OpenRows(graph, 0.0 if compare is None else least)
+    open_rows = _OpenRows(graph)
     found: list[Cluster] = []
     while (centre := open_rows.best(min_count - 1)) is not None:
         open_rows.close(np.array([centre]))
         rows, scores = _star(graph, centre, open_rows.is_open)
-        if compare is not None:
-            rows, scores = _grown(graph, centre, rows, scores, open_rows.is_open, least, compare)
-            is_near = 1 - scores <= _FAR * (1 - np.median(scores))
-            # Fewer cannot be another cluster, and the median of few rows says little.
-            if np.count_nonzero(~is_near) >= min_count:
-                rows, scores = rows[is_near], scores[is_near]
         if len(rows) + 1 < min_count:
             continue
         open_rows.close(rows)
-        all_rows = np.concatenate([[centre], rows]).astype(np.int64)
-        found.append(Cluster(centre, all_rows, np.concatenate([[1.0], scores]).astype(np.float32)))
+        found.append(_cluster(centre, rows, scores))
     return sorted(found, key=lambda cluster: -float(cluster.scores.sum()))
+
+
+def around_centre(
+    graph: scipy.sparse.csr_array, rows: npt.NDArray[np.int64], compare: Compare
+) -> Cluster:
+    """Return a group of rows as a cluster around the row with the highest sum of scores."""
+    sums = np.asarray(graph[rows][:, rows].sum(axis=1)).ravel()
+    centre = int(rows[sums.argmax()])
+    others = rows[rows != centre]
+    return _cluster(centre, others, compare(centre, others))
+
+
+def _cluster(centre: int, others: npt.NDArray[np.int64], scores: FloatArray) -> Cluster:
+    rows = np.concatenate([[centre], others]).astype(np.int64)
+    return Cluster(centre, rows, np.concatenate([[1.0], scores]).astype(np.float32))
 
 
 class _OpenRows:
     """The rows that are in no cluster yet, with the sums of their scores."""
 
-    def __init__(self, graph: scipy.sparse.csr_array, floor: float) -> None:
+    def __init__(self, graph: scipy.sparse.csr_array) -> None:
         self._graph = graph
-        self._weights = graph.copy()
-        # A pair at the threshold counts a little, so that it does not vanish.
-        self._weights.data = np.maximum(graph.data - floor, 1e-3)
-        self._sums = np.asarray(self._weights.sum(axis=1)).ravel()
+        self._sums = np.asarray(graph.sum(axis=1)).ravel()
         self._counts = np.diff(graph.indptr)
         self.is_open = np.ones(graph.shape[0], bool)
 
@@ -216,7 +226,7 @@ class _OpenRows:
     def close(self, rows: npt.NDArray[np.int64]) -> None:
         """Take rows out."""
         self.is_open[rows] = False
-        self._sums = self._sums - np.asarray(self._weights[rows].sum(axis=0)).ravel()
+        self._sums = self._sums - np.asarray(self._graph[rows].sum(axis=0)).ravel()
         self._counts = self._counts - np.bincount(self._graph[rows].indices, minlength=len(self._counts))
 
 
@@ -227,29 +237,3 @@ def _star(
     near = graph.indices[begin:end]
     kept = is_open[near]
     return near[kept].astype(np.int64), graph.data[begin:end][kept]
-
-
-def _grown(
-    graph: scipy.sparse.csr_array,
-    centre: int,
-    rows: npt.NDArray[np.int64],
-    scores: FloatArray,
-    is_open: npt.NDArray[np.bool_],
-    least: float,
-    compare: Compare,
-) -> tuple[npt.NDArray[np.int64], FloatArray]:
-    """Return a star with neighbours of its rows that are like the centre, until it grows no more."""
-    seen = np.zeros(graph.shape[0], bool)
-    seen[[centre, *rows]] = True
-    newest = rows
-    while len(newest):
-        near = np.unique(graph[newest].indices)
-        asked = near[~seen[near] & is_open[near]].astype(np.int64)
-        if not len(asked):
-            break
-        seen[asked] = True
-        answers = compare(centre, asked)
-        newest = asked[answers >= least]
-        rows = np.concatenate([rows, newest])
-        scores = np.concatenate([scores, answers[answers >= least]])
-    return rows, scores

@@ -15,17 +15,18 @@ from soundalike.events.listening import Listener
 from soundalike.events.types import Event
 from soundalike.filters import Filters
 from soundalike.repeats.candidates import spec_of
+from soundalike.repeats.density import groups
 from soundalike.repeats.hearing import active_parts, strongest, to_read, unit
 from soundalike.repeats.joining import (
-    FEW_NEIGHBOURS,
     Cluster,
+    around_centre,
     clusters,
     neighbours,
     rescored,
-    thresholds,
+    threshold,
 )
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
-from soundalike.repeats.shapes import LEAST, Shapes
+from soundalike.repeats.shapes import LEAST, LEAST_OF_SKETCHES, Shapes, sketches
 from soundalike.repeats.standing_out import Outlier, outliers
 from soundalike.types import FloatArray, Recording
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from soundalike.store.protocol import Store
 
 _DECIMALS_S = 3
+#: Sounds that each one is compared with: by sketches the nearest, and others that are near.
+_NEAREST, _AT_RANDOM = 25, 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,16 +178,15 @@ def motifs_of(found: Sequence[Outlier], request: MotifsRequest) -> list[Motif]:
 
 
 def _clusters(found: Sequence[Outlier], min_count: int) -> list[Cluster]:
-    vectors = unit(np.array([one.vector for one in found], np.float32))
-    lengths_s = np.array([one.end_s - one.start_s for one in found], np.float32)
-    average, least = thresholds(vectors)
     shapes = [one.shape for one in found if one.shape is not None]
     if len(shapes) < len(found):
-        return clusters(neighbours(vectors, lengths_s, least), min_count, least)
-    compare = Shapes(shapes).compare
-    near = neighbours(vectors, lengths_s, average, FEW_NEIGHBOURS)
-    graph = rescored(near, compare, LEAST)
-    return clusters(graph, min_count, LEAST, compare)
+        vectors = unit(np.array([one.vector for one in found], np.float32))
+        lengths_s = np.array([one.end_s - one.start_s for one in found], np.float32)
+        return clusters(neighbours(vectors, lengths_s, threshold(vectors)), min_count)
+    compared = Shapes(shapes)
+    near = neighbours(sketches(shapes), None, LEAST_OF_SKETCHES, _NEAREST, _AT_RANDOM)
+    graph = rescored(near, compared.confirm, LEAST)
+    return [around_centre(graph, rows, compared.compare) for rows in groups(graph, min_count, LEAST)]
 
 
 def _motif(parts: Sequence[Outlier], scores: FloatArray, collection: str) -> Motif:
