@@ -253,4 +253,8 @@ def test_readiness_names_what_does_not_work():
     other = Report("ranker", 1, is_up=True)
     for replicas in ((silent, other), (other, silent)):
         checks = {"gateway": "ok", "ranker": "ok"}
-        assert answer(*replicas) == (200, {"status": "ready", "checks": checks})
+        assert answer(*replicas) == (200, {"status": "ready", "checks": checks, "partial": False})
+    # A database of several is away: searches are answered by the others.
+    partial = Report("indexer", 0, is_up=True, is_partial=True)
+    checks = {"gateway": "ok", "indexer": "ok"}
+    assert answer(partial) == (200, {"status": "ready", "checks": checks, "partial": True})
