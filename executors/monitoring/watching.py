@@ -58,10 +58,12 @@ async def watched(executor: Any, request: DataRequest, work: Work) -> Any:
 
 
 async def report_of(executor: Any) -> str:
-    """Return the state of an executor as JSON: ``metrics``, ``faults`` and ``host``."""
+    """Return the state of an executor as JSON: ``metrics``, ``faults``, ``is_partial`` and ``host``."""
     faults = await _faults_of(executor)
     metrics = stage_metrics().families()
-    return json.dumps({"metrics": metrics, "faults": faults, "host": socket.gethostname()})
+    is_partial = bool(getattr(executor, "missing_shards", ()))
+    state = {"metrics": metrics, "faults": faults, "is_partial": is_partial}
+    return json.dumps({**state, "host": socket.gethostname()})
 
 
 async def _faults_of(executor: Any) -> List[str]:

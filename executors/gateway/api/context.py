@@ -108,7 +108,7 @@ class Context:
         if await self.library.is_utterance(str(path)):
             return
         for found in await self.library.collections():
-            if await self.library.known([str(path)], found.name):
+            if await self.library.is_stored(str(path), found.name):
                 return
         self.uploads.remove(path)
 
