@@ -223,6 +223,21 @@ def test_an_address_of_traces_that_cannot_be_used(given: str):
     assert "secret" not in str(caught.value)
 
 
+def test_a_gateway_that_stops_is_not_ready():
+    async def recent() -> list[Report]:
+        return [Report("encoder", 0, is_up=True)]
+
+    async def answer() -> Any:
+        stopping = Stopping()
+        await stopping.drain()
+        context: Any = SimpleNamespace(reports=SimpleNamespace(recent=recent), stopping=stopping)
+        return await routes_service.get_ready(context)
+
+    response = asyncio.run(answer())
+    assert response.status_code == 503
+    assert json.loads(response.body)["checks"] == {"gateway": "stopping", "encoder": "ok"}
+
+
 def test_readiness_names_what_does_not_work():
     def answer(*reports: Report) -> tuple[int, dict[str, Any]]:
         async def recent() -> list[Report]:
