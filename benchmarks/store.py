@@ -2,7 +2,7 @@
 
 ``python -m benchmarks.store --rows 650000 --output bench-store.json`` measures alone, with ``--server``
 on another server, whose tables of Soundalike are dropped first. ``make bench`` takes a tenth of it.
-``--layouts`` compares the layouts of the vector index on the same rows.
+``--layouts`` compares the layouts of the vector index instead, as `benchmarks.layouts` does.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from benchmarks.vectors import Archive
 from soundalike.config import Settings
 from soundalike.filters import Filters
-from soundalike.ranges import Layout
 from soundalike.search.ranking import rank_collections
 from soundalike.store import PostgresStore, open_store, searching
 from soundalike.store.base import Entry
-from soundalike.store.sql import queries
 from soundalike.types import FloatArray, IndexSpec, Recording, Window
 
 SPEC = IndexSpec("bench", "bench", 512, 4.0, 2.0)
@@ -59,36 +57,6 @@ def measure(settings: Settings, sizes: Sequence[int], years: float) -> list[dict
     return report
 
 
-def compare_layouts(settings: Settings, size: int, years: float) -> dict[str, Any]:
-    """Return what each layout of the index costs on the same windows, and what it finds."""
-    store = open_store(settings)
-    found: dict[str, Any] = {"rows": size, "years": years}
-    try:
-        store.reset()
-        archive = _Loaded(store, years)
-        archive.grow(size, build=False)
-        for layout in ("halfvec", "bit"):
-            began = time.perf_counter()
-            store.optimize(layout=cast(Layout, layout))
-            build_s = round(time.perf_counter() - began, 1)
-            # Before the additions, which the exact search does not know.
-            searches = _search(store, archive)
-            found[layout] = {"build_s": build_s, "index_mb": _index_mb(store), **searches}
-            found[layout]["insert_ms"] = archive.insert_ms()
-            print(json.dumps({layout: found[layout]}), flush=True)
-    finally:
-        store.close()
-    return found
-
-
-def _index_mb(store: PostgresStore) -> float:
-    def work(cursor: Any) -> float:
-        cursor.execute(queries()["vector_indexes"].replace("{collection}", "1"))
-        return round(sum(row[-1] for row in cursor.fetchall()) / 2**20, 1)
-
-    return store._run(work)
-
-
 class _Loaded:
     """A store that grows, and the vectors that it holds."""
 
@@ -112,25 +80,15 @@ class _Loaded:
             for begin in range(0, count, _BATCH):
                 self._store.add_many(entries[begin : begin + _BATCH], SPEC)
             spent += time.perf_counter() - began
-            self.vectors.append(made.reshape(-1, SPEC.dimension).astype(np.float16))
+            self._remember(made)
             self.rows += count * len(WINDOWS)
         began = time.perf_counter()
         if build:
             self._store.finish_batch()
         return round(spent, 1), round(time.perf_counter() - began, 1)
 
-    def insert_ms(self, n_recordings: int = 320) -> float:
-        """Return the milliseconds that adding a window takes; the windows are deleted again."""
-        made = Archive(windows=len(WINDOWS), seed=7).recordings(n_recordings)
-        starts = len(self.starts)
-        entries = [self._entry(rows) for rows in made]
-        del self.starts[starts:]
-        began = time.perf_counter()
-        for begin in range(0, n_recordings, _BATCH):
-            self._store.add_many(entries[begin : begin + _BATCH], SPEC)
-        spent = time.perf_counter() - began
-        self._store.delete_files([entry.recording.uri for entry in entries])
-        return round(spent * 1e3 / (n_recordings * len(WINDOWS)), 3)
+    def _remember(self, made: FloatArray) -> None:
+        self.vectors.append(made.reshape(-1, SPEC.dimension).astype(np.float16))
 
     def _entry(self, rows: FloatArray) -> Entry:
         key = str(uuid.UUID(bytes=self._rng.bytes(16)))
@@ -293,6 +251,9 @@ def main() -> None:
     parser.add_argument("--server", help="database URL; default: the embedded server")
     parser.add_argument("--layouts", action="store_true", help="compare the layouts of the index")
     arguments = parser.parse_args()
+    # That module imports this one.
+    from benchmarks import layouts
+
     sizes = [size for size in (10_000, 50_000, 200_000) if size < arguments.rows] + [arguments.rows]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="soundalike-bench-"))
@@ -302,7 +263,7 @@ def main() -> None:
         settings = Settings.from_env(environ)
         report: Any
         if arguments.layouts:
-            report = compare_layouts(settings, arguments.rows, arguments.years)
+            report = layouts.compare(settings, arguments.rows, ("halfvec", "bit"))
         else:
             report = measure(settings, sizes, arguments.years)
     arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

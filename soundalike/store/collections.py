@@ -33,6 +33,8 @@ class Collection:
         How its vector index keeps vectors: ``halfvec`` or ``bit``.
     centre : str or None
         Centre of an index of bits, in the text format of pgvector; None without such an index.
+    n_windows : int
+        The server's estimate of its windows, for an index of bits; otherwise 0.
     """
 
     collection_id: int
@@ -42,6 +44,7 @@ class Collection:
     n_chunks: int = 0
     layout: str = "halfvec"
     centre: str | None = None
+    n_windows: int = 0
 
     @property
     def index(self) -> str:
@@ -54,7 +57,7 @@ class Collection:
 
     def unchunked(self) -> Collection:
         """Return the collection without its chunks and its index, which may change."""
-        return changed(self, n_chunks=0, layout="halfvec", centre=None)
+        return changed(self, n_chunks=0, layout="halfvec", centre=None, n_windows=0)
 
     def is_same(self, other: Collection | None) -> bool:
         """Return whether another lookup found this same collection, not a recreated one."""
@@ -68,8 +71,8 @@ def find(cursor: Cursor, name: str) -> Collection | None:
     row = cursor.fetchone()
     if row is None or row[1] is None:
         return None
-    _, number, name, created_at, n_chunks, layout, centre, *spec = row
-    return Collection(number, name, IndexSpec(*spec), created_at, n_chunks, layout, centre)
+    _, number, name, created_at, n_chunks, layout, centre, n_windows, *spec = row
+    return Collection(number, name, IndexSpec(*spec), created_at, n_chunks, layout, centre, n_windows)
 
 
 def ensure(cursor: Cursor, name: str, spec: IndexSpec, *, like: str | None = None) -> Collection:

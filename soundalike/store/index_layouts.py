@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -13,8 +14,10 @@ from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.types import FloatArray
 
-#: A search of the layout ``bit`` ranks so many times the requested windows by their stored vectors.
+#: A search of the layout ``bit`` ranks so many times the requested windows by their vectors, up to
+#: this number of windows. In larger collections, more windows have almost the same bits.
 _CANDIDATES = 3
+_CANDIDATES_UP_TO = 1_000_000
 #: `auto` keeps halfvec for shorter vectors: 128 bits miss too many of the best windows.
 _MIN_BITS = 256
 #: Bytes of an entry beside its vector: its links to neighbours, and the unused rest of the page.
@@ -22,9 +25,19 @@ _HALFVEC_ENTRY_BYTES = 620
 _BIT_ENTRY_BYTES = 310
 
 
-def candidates(limit: int) -> int:
-    """Return the number of windows that a search of the layout ``bit`` ranks by their vectors."""
-    return _CANDIDATES * limit
+def candidates(limit: int, windows: int) -> int:
+    """Return the number of windows that a search of the layout ``bit`` ranks by their vectors.
+
+    It grows with the square root of the number of stored windows, in steps: the server plans each
+    statement.
+
+    Examples
+    --------
+    >>> [candidates(32, windows) for windows in (20_000, 1_000_000, 2_000_000, 10_000_000)]
+    [96, 96, 160, 320]
+    """
+    growth = math.sqrt(max(1.0, windows / _CANDIDATES_UP_TO))
+    return math.ceil(_CANDIDATES * growth) * limit
 
 
 def index_bytes(layout: str, windows: int, dimension: int) -> int:

@@ -12,6 +12,7 @@ from soundalike.store.schema import exists, lock_schema
 
 _NEIGHBOURS_BYTES = 970
 _SMALLEST_BUILD_MB = 64
+#: A larger ``maintenance_work_mem`` of the server takes precedence.
 _LARGEST_BUILD_MB = 2048
 #: Maximum numbers of recordings and windows whose mean is the centre of an index of bits.
 _SAMPLE = {"recordings": 1000, "windows": 100_000}
@@ -99,7 +100,10 @@ def _build(cursor: Cursor, collection: Collection, layout: str) -> None:
         centre = _centre(cursor, collection)
         made = collection.statement("create_bit_index")
         statement = index_layouts.with_centre(made, collection, centre)
-    megabytes = build_memory_mb(int(windows), collection.spec.dimension, layout)
+    cursor.execute(sql.queries()["memory_settings"])
+    *_, work_memory = cursor.fetchone() or (0,)
+    most_mb = max(int(work_memory) >> 20, _LARGEST_BUILD_MB)
+    megabytes = build_memory_mb(int(windows), collection.spec.dimension, layout, most_mb)
     cursor.execute(f"SET LOCAL maintenance_work_mem = '{megabytes}MB'; SAVEPOINT build")
     try:
         cursor.execute(statement)
@@ -125,7 +129,9 @@ def _begin(cursor: Cursor) -> None:
     lock_schema(cursor)
 
 
-def build_memory_mb(windows: int, dimension: int, layout: str = "halfvec") -> int:
+def build_memory_mb(
+    windows: int, dimension: int, layout: str = "halfvec", most_mb: int = _LARGEST_BUILD_MB
+) -> int:
     """Return the memory for building an index in MiB: enough for its graph, within bounds.
 
     A graph that does not fit is completed on disk, which takes several times as long. With m = 24 and
@@ -135,7 +141,9 @@ def build_memory_mb(windows: int, dimension: int, layout: str = "halfvec") -> in
     --------
     >>> build_memory_mb(10_000, 512), build_memory_mb(650_000, 512), build_memory_mb(10**8, 512)
     (64, 1359, 2048)
+    >>> build_memory_mb(2_000_000, 512, most_mb=8192)
+    4183
     """
     vector = dimension // 8 if layout == "bit" else 2 * dimension
     needed = windows * (vector + _NEIGHBOURS_BYTES) * 11 // 10 >> 20
-    return min(max(needed, _SMALLEST_BUILD_MB), _LARGEST_BUILD_MB)
+    return min(max(needed, _SMALLEST_BUILD_MB), most_mb)

@@ -112,7 +112,10 @@ def _form(collection: Collection, narrowed: str, limit: int, *, exact: bool = Fa
     if collection.centre is None or exact:
         statement = collection.statement("search").replace("{exactly}", _EXACTLY if exact else "")
     else:
-        read = index_layouts.candidates(limit)
+        # With filters the limit is larger, to save a second scan; no more windows are ranked,
+        # because each candidate costs as many steps in the index as the filters reject windows.
+        plain_limit = limit * 2 // 3 if narrowed else limit
+        read = max(limit, index_layouts.candidates(plain_limit, collection.n_windows))
         template = collection.statement("search_bits").replace("{candidates}", str(read))
         statement = index_layouts.with_centre(template, collection, collection.centre)
     # With relaxed order the index scan continues until enough rows pass the filters; the ranking sorts

@@ -20,7 +20,7 @@ from soundalike.archive.importing import import_collection
 from soundalike.archive.reading import open_archive
 from soundalike.errors import ParameterError, StoreError
 from soundalike.filters import Filters
-from soundalike.store import MemoryStore, PostgresStore, searching
+from soundalike.store import MemoryStore, PostgresStore, collections, searching
 from soundalike.store import sql as statements
 from soundalike.store.base import Entry
 from soundalike.store.connection import Database
@@ -128,6 +128,31 @@ def test_the_search_reads_the_index(indexed: Collection, rng: Any, layout: Any):
     plan = indexed.store._run_in_existing("default", explain)
     assert "embedding" in plan.partition('"Index Name": ')[2].partition(",")[0]
     assert ("<~>" in plan) == (layout == "bit")
+
+
+@pytest.mark.db
+def test_a_search_of_bits_ranks_more_windows_of_a_larger_collection(
+    indexed: Collection, rng: Any, sql: Sql
+):
+    stored = _fill(indexed, rng)
+    indexed.store.optimize(layout="bit")
+
+    def statement(cursor: Any, found: Any) -> str:
+        return searching._form(found, "", 8)[1]
+
+    for n_windows, expected in ((0, 24), (900_000, 24), (3_900_000, 48)):
+        sql("UPDATE pg_class SET reltuples = %s WHERE relname = 'windows_1'", (n_windows,))
+        assert f"LIMIT {expected}\n" in indexed.store._run_in_existing("default", statement)
+        assert indexed.hits(stored[3][0])[0].score > 0.999
+
+
+def test_filters_do_not_make_a_search_of_bits_rank_more_windows():
+    spec = IndexSpec("toy", "f00d", 4, 4.0, 2.0)
+    found = collections.Collection(1, "default", spec, START, layout="bit", centre="[0, 0, 0, 0]")
+    for narrowed, limit in (("", 32), ("AND true", 48)):
+        settings, statement = searching._form(found, narrowed, limit)
+        assert "LIMIT 96\n" in statement
+        assert "hnsw.ef_search = 96;" in settings
 
 
 @pytest.mark.db
@@ -242,6 +267,26 @@ def test_a_change_that_fails_leaves_the_old_index(
     assert (sql(INDEX), sql(CENTRE)) == before
     assert indexed.store.status().layout == "bit"
     assert indexed.hits(stored[3][0])[0].score > 0.999
+
+
+@pytest.mark.db
+def test_a_large_index_is_built_in_as_much_memory_as_the_server_gives(
+    indexed: Collection, rng: Any, sql: Sql, monkeypatch: pytest.MonkeyPatch
+):
+    """Two million windows of 512 numbers need 4183 MB, and get at least 2 GB."""
+    _fill(indexed, rng, 9)
+    windows = 2_000_000 * (512 * 2 + 970) // (16 * 2 + 970) + 1
+    sql("CREATE TABLE seen (memory text)")
+    for server in ("64MB", "3GB", "8GB"):
+        large = dict(
+            statements.queries(),
+            count_rows=f"SELECT 0, 0, {windows}",
+            memory_settings=f"SELECT 0, 0, pg_size_bytes('{server}')",
+            analyze="INSERT INTO seen VALUES (current_setting('maintenance_work_mem'))",
+        )
+        monkeypatch.setattr(statements, "queries", lambda large=large: large)
+        indexed.store.optimize(layout="halfvec")
+    assert sql("SELECT memory FROM seen") == [("2GB",), ("3GB",), ("4183MB",)]
 
 
 CHANGER = """

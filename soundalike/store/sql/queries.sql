@@ -47,11 +47,21 @@ DROP SCHEMA IF EXISTS soundalike CASCADE;
 
 -- name: find_collection
 -- Always one row: the schema's version, and the collection, if it exists, with its number of chunks (0 without
--- TimescaleDB).
+-- TimescaleDB), and the server's estimate of its windows, which only the layout bit needs.
 SELECT v.version, c.collection_id, c.name, c.created_at,
        (SELECT count(*)::integer FROM pg_catalog.pg_inherits
         WHERE inhparent = to_regclass('soundalike.windows_' || c.collection_id)),
-       c.layout, c.centre::text, c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
+       c.layout, c.centre::text,
+       CASE WHEN c.centre IS NOT NULL THEN (
+           SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_catalog.pg_class
+           WHERE oid IN (
+               SELECT to_regclass('soundalike.windows_' || c.collection_id)
+               UNION ALL
+               SELECT inhrelid FROM pg_catalog.pg_inherits
+               WHERE inhparent = to_regclass('soundalike.windows_' || c.collection_id)
+           )
+       ) ELSE 0 END,
+       c.encoder, c.fingerprint, c.dimension, c.window_s, c.stride_s
 FROM soundalike.schema_version AS v LEFT JOIN soundalike.collections AS c ON c.name = %(name)s;
 
 -- name: list_collections
