@@ -5,11 +5,12 @@ PYTHON ?=
 VENV := .venv
 # The site's packages have an environment of their own: neither tests nor users need them.
 DOCS_VENV := $(VENV)-docs
+SBOM_VENV := $(VENV)-sbom
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test check lint format bench docs errors pictures notebooks lock clean FORCE
+.PHONY: help install demo serve test check lint format bench docs errors pictures notebooks sbom lock clean FORCE
 
 FORCE:
 
@@ -83,6 +84,16 @@ UNMARK := sed -i -e "s/ ; python_full_version < '3.14' and sys_platform != 'win3
 notebooks: $(VENV)/installed-dev  ## run notebooks/ and save their outputs
 	$(BIN)/python tools/run_notebooks.py
 
+$(SBOM_VENV)/made: FORCE
+	@tools/make_venv.sh $(SBOM_VENV) $(PYTHON)
+
+$(SBOM_VENV)/installed: $(SBOM_VENV)/made
+	$(SBOM_VENV)/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off --quiet cyclonedx-bom==7.5.0
+	@touch $@
+
+sbom: $(SBOM_VENV)/installed  ## write bills of materials into sbom/: of the lock and of each image
+	$(SBOM_VENV)/bin/python -W ignore tools/write_sbom.py sbom
+
 lock: $(VENV)/installed-dev  ## resolve pyproject.toml into the three lock files, for every supported Python
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(UNMARK) requirements.txt
@@ -92,4 +103,4 @@ lock: $(VENV)/installed-dev  ## resolve pyproject.toml into the three lock files
 	$(UNMARK) requirements-docs.txt
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) $(DOCS_VENV) site .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(DOCS_VENV) $(SBOM_VENV) sbom site .mypy_cache .pytest_cache .ruff_cache

@@ -19,7 +19,7 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -174,30 +174,69 @@ def speed(options: argparse.Namespace, url: str, root: Path) -> dict[str, Any]:
     for n_workers in (0, *options.workers):
         words = ["index", str(sounds), "--collection", f"n{n_workers}", "--database-url", url]
         words += ["--workers", str(n_workers)] if n_workers else []
-        began = time.monotonic()
-        largest_mb = _watched(subprocess.Popen(command(*words), stderr=subprocess.DEVNULL))
+        began, database = time.monotonic(), _processor_s(_servers(root))
+        largest_mb, spent = _watched(subprocess.Popen(command(*words), stderr=subprocess.DEVNULL), root)
         took = time.monotonic() - began
+        spent["database"] -= sum(database.values())
         report[f"{n_workers}_workers" if n_workers else "one_process"] = {
             "seconds": round(took, 2),
             "times_real_time": round(audio_s / took),
             "largest_mb": largest_mb,
+            "processor_ms_per_file": {
+                kind: round(1000 * seconds / options.files, 3) for kind, seconds in spent.items()
+            },
         }
     return report
 
 
-def _watched(program: _Started) -> dict[str, float]:
-    """Wait for a program; return the memory of the largest process, early and at most, in MiB."""
+def _watched(program: _Started, root: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Wait for a program; return the memory of the largest process, and processor time by kind.
+
+    Memory is in MiB, early and at most. Processor time is in seconds: of the command, of Dask's workers,
+    of the decoding processes below them, and of the database.
+    """
     sizes: list[float] = []
+    spent: dict[str, dict[int, float]] = {"command": {}, "workers": {}, "decoders": {}, "database": {}}
     process = psutil.Process(program.pid)
     while program.poll() is None:
         try:
             family = [process, *process.children(recursive=True)]
             sizes.append(max(one.memory_info().rss for one in family) / 2**20)
+            for one in family:
+                spent[_kind(one, process)] |= _processor_s([one])
         except psutil.NoSuchProcess:
             pass
+        spent["database"] |= _processor_s(_servers(root))
         time.sleep(0.2)
     assert program.returncode == 0
-    return {"early": round(sizes[len(sizes) // 10]), "at_most": round(max(sizes))}
+    memory: dict[str, float] = {"early": round(sizes[len(sizes) // 10]), "at_most": round(max(sizes))}
+    return memory, {kind: sum(times.values()) for kind, times in spent.items()}
+
+
+def _kind(one: psutil.Process, command: psutil.Process) -> str:
+    if one.pid == command.pid:
+        return "command"
+    return "workers" if any("spawn_main" in word for word in one.cmdline()) else "decoders"
+
+
+def _servers(root: Path) -> list[psutil.Process]:
+    """Return the processes of the embedded server in a folder."""
+    found = []
+    for one in psutil.process_iter(["name", "cmdline"]):
+        if one.info["name"] == "postgres" and any(
+            str(root) in word for word in one.info["cmdline"] or ()
+        ):
+            found += [one, *one.children()]
+    return found
+
+
+def _processor_s(processes: Iterable[psutil.Process]) -> dict[int, float]:
+    times = {}
+    for one in processes:
+        with suppress(psutil.NoSuchProcess):
+            spent = one.cpu_times()
+            times[one.pid] = spent.user + spent.system
+    return times
 
 
 @contextmanager

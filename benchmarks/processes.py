@@ -58,6 +58,15 @@ class Processes:
             found.setdefault(name, []).append(process)
         return {name: _held(processes) for name, processes in sorted(found.items())}
 
+    def processor_s(self) -> dict[tuple[str, int], float]:
+        """Return the processor time until now of those that run, by name and number."""
+        spent: dict[tuple[str, int], float] = {}
+        for name, process in self._named():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                spent[name, process.pid] = times.user + times.system
+        return spent
+
     def _named(self) -> Iterator[tuple[str, psutil.Process]]:
         yield "launcher", self._launcher
         own = [one for one in self._launcher.children() if one.name() != _DATABASE]

@@ -48,7 +48,7 @@ def measure(sound: Path, settings: Settings, windows: int) -> dict[str, Any]:
         settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision
     )
     plan = WindowPlan()
-    _fill(settings, index_spec(encoder, plan), windows)
+    fill(settings, index_spec(encoder, plan), windows)
     alone_s = _encoder_alone(sound, encoder, plan)
     with running_service(find_flow(None), settings) as service, requests.Session() as session:
         session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=_USERS))
@@ -75,7 +75,7 @@ def measure(sound: Path, settings: Settings, windows: int) -> dict[str, Any]:
     }
 
 
-def _fill(settings: Settings, spec: IndexSpec, windows: int) -> None:
+def fill(settings: Settings, spec: IndexSpec, windows: int) -> None:
     """Store made-up windows; the encoder's own would take hours."""
     archive = Archive(windows=len(_WINDOWS))
     store = open_store(settings)

@@ -56,7 +56,7 @@ def resolve(lock: dict[str, str], wanted: Path, scratch: Path) -> list[str]:
     versions = (line.removesuffix("\\").strip() for line in lines if _ENTRY.match(line))
     constraints.write_text("\n".join(versions), encoding="utf-8")
     pip(
-        *("install", "--dry-run", "--quiet", "--report", str(report)),
+        *("install", "--dry-run", "--ignore-installed", "--quiet", "--report", str(report)),
         *("--constraint", str(constraints), "--requirement", str(wanted), *COMMON),
     )
     found = json.loads(report.read_text(encoding="utf-8"))["install"]

@@ -25,6 +25,7 @@ import psutil
 
 import executors.jina_fixes.telemetry  # noqa: F401 - before Jina starts anything
 from executors.gateway.guard.policy import KEY_HEADER, Access
+from executors.gateway.guard.stopping import drain_s_from_env
 from executors.monitoring.logs import log_as_configured, log_format, say
 from executors.monitoring.traces import tracing_options
 from executors.start import Start
@@ -61,6 +62,7 @@ def main() -> int:
         access = Access.from_env(host)
         Limits.from_env()
         log_format()
+        drain_s = drain_s_from_env()
         config["with"].update(tracing_options())
     except ConfigError as exc:
         print(f"soundalike: {exc.message} [{exc.code}]", file=sys.stderr)
@@ -68,7 +70,7 @@ def main() -> int:
     log_as_configured()
     for port in config["gateway"]["port"]:
         _check_port(host, port)
-    return _serve(config, arguments.flow.parent, access, arguments.start_timeout)
+    return _serve(config, arguments.flow.parent, access, arguments.start_timeout, drain_s)
 
 
 def _parse() -> argparse.Namespace:
@@ -119,7 +121,9 @@ def _check_port(host: str, port: int) -> None:
             sys.exit(6)
 
 
-def _serve(config: dict[str, Any], folder: Path, access: Access, start_timeout_s: float) -> int:
+def _serve(
+    config: dict[str, Any], folder: Path, access: Access, start_timeout_s: float, drain_s: float
+) -> int:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     stop, parent, is_up = threading.Event(), os.getpid(), False
 
@@ -144,9 +148,10 @@ def _serve(config: dict[str, Any], folder: Path, access: Access, start_timeout_s
             say(f"soundalike: {', '.join(dead)} died; stopping")
             _end(1)
     # Jina waits for ever until every request has been answered, also one that waits for a lock.
+    # The gateway ends first: what it is answering needs the executors.
     closing = threading.Thread(target=flow.close, daemon=True)
     closing.start()
-    closing.join(_STOP_S)
+    closing.join(_STOP_S + drain_s)
     if closing.is_alive():
         say("soundalike: requests are still open; stopping without them")
         _end(0)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from soundalike.library.library import Library
     from soundalike.search.queries import Query
     from soundalike.search.timeline import timeline
-    from soundalike.store.postgres import open_store
+    from soundalike.store.stores import open_store
 
 #: Public names and their modules, which are imported when a name is first used.
 _PUBLIC = {
@@ -44,7 +44,7 @@ _PUBLIC = {
     "embed_audio": "encoders.clips",
     "embed_files": "encoders.clips",
     "load_encoder": "encoders.choice",
-    "open_store": "store.postgres",
+    "open_store": "store.stores",
     "timeline": "search.timeline",
 }
 

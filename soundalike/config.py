@@ -33,7 +33,8 @@ class Settings:
     Attributes
     ----------
     database_url : str or None
-        libpq URL of a PostgreSQL server (``SOUNDALIKE_DATABASE_URL``); None for the embedded server.
+        libpq URL of a PostgreSQL server (``SOUNDALIKE_DATABASE_URL``), or several separated by spaces,
+        for an index over several databases; None for the embedded server.
     data_dir : Path
         Folder of the embedded server and of downloaded weights (``SOUNDALIKE_DATA_DIR``; default
         ``$XDG_DATA_HOME/soundalike`` or ``~/.local/share/soundalike``).
@@ -121,6 +122,11 @@ class Settings:
         settings.validate()
         return settings
 
+    @property
+    def database_urls(self) -> tuple[str, ...]:
+        """The URLs of the databases that hold the index, in order; empty for the embedded server."""
+        return tuple((self.database_url or "").split())
+
     def moved_to(self, data_dir: Path) -> Settings:
         """Return the settings with another data folder; folders inside the old one move with it."""
 
@@ -161,15 +167,7 @@ class Settings:
         check_model(self.model, self.weights_dir)
         check_model(self.speaker_model, self.weights_dir, "SOUNDALIKE_SPEAKER_MODEL")
         _check_choice("SOUNDALIKE_PRECISION", self.precision, PRECISIONS)
-        url = self.database_url
-        if url and not url.startswith(("postgresql://", "postgres://")):
-            # The part after the first colon, and a parameter list, may contain a password.
-            begin = url.split(":", 1)[0][:20]
-            begin = begin if not {"=", "@"} & set(begin) else ""
-            raise ConfigError(
-                f"SOUNDALIKE_DATABASE_URL begins with {begin!r}; give a URL like "
-                "postgresql://user:password@host:5432/database, or unset it for the embedded server"
-            )
+        _check_urls(self.database_url, self.database_urls)
 
 
 def model_names(model: str) -> list[str]:
@@ -196,6 +194,25 @@ def check_model(model: str, weights_dir: Path, name: str = "SOUNDALIKE_MODEL") -
                 f"{name} is {model!r}; choose one of {', '.join(known)}, several joined by '+', or add "
                 "a model with: soundalike models add"
             )
+
+
+def _check_urls(given: str | None, urls: tuple[str, ...]) -> None:
+    for number, url in enumerate(urls or ((given,) if given else ())):
+        if not url.startswith(("postgresql://", "postgres://")):
+            # The part after the first colon, and a parameter list, may contain a password.
+            begin = url.split(":", 1)[0][:20]
+            begin = begin if number == 0 and not {"=", "@"} & set(begin) else ""
+            raise ConfigError(
+                f"SOUNDALIKE_DATABASE_URL begins with {begin!r}; give a URL like "
+                "postgresql://user:password@host:5432/database, or unset it for the embedded server"
+                if number == 0
+                else f"part {number + 1} of SOUNDALIKE_DATABASE_URL is not a URL; separate the URLs of "
+                "several databases by spaces, and write a space in a URL as %20"
+            )
+    if len(set(urls)) < len(urls):
+        raise ConfigError(
+            "SOUNDALIKE_DATABASE_URL names a database twice; name each database of the index once"
+        )
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -33,6 +33,7 @@
     │   ├── StoreFull
     │   ├── ExtensionMissing
     │   ├── SchemaMismatch
+    │   ├── ShardMismatch
     │   ├── ModelMismatch
     │   ├── DimensionMismatch
     │   ├── IndexEmpty
@@ -206,6 +207,9 @@ class StoreError(SoundalikeError, code="store.error", exit_status=5):
 class StoreUnavailable(StoreError, code="store.unavailable", http_status=503):
     """The database cannot be reached."""
 
+    #: Whether other databases of the same index may be reached, so that only some recordings fail.
+    is_of_one_shard = False
+
 
 class StoreFull(StoreError, code="store.disk_full", http_status=507):
     """The database has no disk space left."""
@@ -217,6 +221,10 @@ class ExtensionMissing(StoreError, code="store.extension_missing", http_status=5
 
 class SchemaMismatch(StoreError, code="store.schema_mismatch", http_status=409):
     """The database was made by another version of Soundalike."""
+
+
+class ShardMismatch(StoreError, code="store.shard_mismatch", http_status=409):
+    """The databases are not all those of one index, or stand in another order."""
 
 
 class ModelMismatch(StoreError, code="store.model_mismatch", http_status=409):

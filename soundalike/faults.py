@@ -6,7 +6,14 @@ import errno
 import logging
 import os
 
-from soundalike.errors import AudioError, DiskFull, ParameterError, SoundalikeError, UnexpectedFault
+from soundalike.errors import (
+    AudioError,
+    DiskFull,
+    ParameterError,
+    SoundalikeError,
+    StoreUnavailable,
+    UnexpectedFault,
+)
 
 _LOG = logging.getLogger("soundalike")
 #: Error numbers of a full disk and of an exceeded quota.
@@ -31,9 +38,11 @@ def recording_error(exc: Exception, name: str) -> SoundalikeError:
     ------
     SoundalikeError
         `exc` itself, if the cause is not the recording but the database, the encoder, the service or
-        the settings.
+        the settings. One database of several fails only its own recordings.
     """
     if isinstance(exc, (AudioError, ParameterError, DiskFull)):
+        return exc
+    if isinstance(exc, StoreUnavailable) and exc.is_of_one_shard:
         return exc
     if isinstance(exc, SoundalikeError):
         raise exc

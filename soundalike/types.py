@@ -243,11 +243,14 @@ class Timeline:
         Number of occurrences without a known time; they are in no bucket.
     warnings : tuple of str
         Damage of the query that did not stop the decoding, and reasons why counts may be unreliable.
+    missing_shards : tuple of str
+        Databases of the index that could not be reached; their recordings are missing.
     """
 
     buckets: list[Bucket]
     undated: int
     warnings: tuple[str, ...] = ()
+    missing_shards: tuple[str, ...] = ()
 
 
 #: Result of enrolling an utterance: new, or enrolled under this path (``unchanged``) or another

@@ -30,6 +30,7 @@ pytest_plugins = [
     "tests.fixtures.publisher",
     "tests.fixtures.replication",
     "tests.fixtures.service",
+    "tests.fixtures.shards",
 ]
 
 

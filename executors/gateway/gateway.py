@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 from collections.abc import AsyncIterator, Callable
@@ -53,11 +54,13 @@ from executors.gateway.guard.grpc import CallGuard, SlotTurns
 from executors.gateway.guard.load import Load
 from executors.gateway.guard.middleware import protect
 from executors.gateway.guard.policy import Access
+from executors.gateway.guard.stopping import ClosedConnections, Stopping, drain_s_from_env
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.request_ids import CallIds, Identified, identify
 from executors.jina_fixes.graph import copy_graph_shallowly
 from executors.jina_fixes.json_logs import format_jinas_logs_with
+from executors.jina_fixes.orderly_stop import stop_accepting
 from executors.jina_fixes.request_steps import add_steps
 from executors.monitoring.logs import JsonLines, log_as_configured
 from executors.monitoring.traces import trace_with
@@ -73,12 +76,14 @@ _ROUTES = (
 #: Jina cuts an HTTP request into requests of 100 documents and returns only the first one's results.
 #: With this size nothing is ever cut.
 _UNCUT = 1_000_000
+#: Between accepting a connection and reading its request.
+_ACCEPTED_S = 0.2
 
 
 class SoundalikeHTTPServer(HTTPServer):
     """Jina's HTTP server with Swagger UI that needs no internet, and with problem documents."""
 
-    def __init__(self, load: Load, metrics: Metrics, **kwargs: Any) -> None:
+    def __init__(self, load: Load, metrics: Metrics, stopping: Stopping, **kwargs: Any) -> None:
         kwargs["title"] = kwargs.get("title") or "Soundalike"
         kwargs["description"] = kwargs.get("description") or description.TEXT
         # Names and versions of the server would only help attackers.
@@ -91,13 +96,13 @@ class SoundalikeHTTPServer(HTTPServer):
         self._context: Optional[Context] = None
         self._load = load
         self._metrics = metrics
+        self._stopping = stopping
 
     @property
     def app(self) -> FastAPI:
         """Return the application; Jina asks for it once."""
-        context = Context.of(
-            FlowClient(self.streamer), Reports(self.streamer), Settings.from_env(), self._metrics
-        )
+        settings, reports = Settings.from_env(), Reports(self.streamer)
+        context = Context.of(FlowClient(self.streamer), reports, settings, self._metrics, self._stopping)
         self._context = context
         self.streamer.stream_docs = _uncut_and_counted(self.streamer.stream_docs)
         pass_parameters_on(self.streamer)
@@ -119,6 +124,7 @@ class SoundalikeHTTPServer(HTTPServer):
         access = Access.from_env(self.host, any_origin=self._any_origin)
         description.describe(app, has_key=access.api_key is not None)
         protect(app, access, Limits.from_env(), self._load)
+        app.add_middleware(ClosedConnections, stopping=self._stopping)
         app.add_middleware(Measured, metrics=context.metrics)
         app.add_middleware(Identified)
         return app
@@ -127,6 +133,10 @@ class SoundalikeHTTPServer(HTTPServer):
         """Stop the jobs, which also ends the event streams, and then the server."""
         if self._context is not None:
             await self._context.jobs.close()
+        for listening in self.server.servers:
+            listening.close()
+        # Of a connection that was just accepted, the request is read; otherwise Uvicorn would close it.
+        await asyncio.sleep(_ACCEPTED_S)
         await super().shutdown()
         if self._context is not None:
             self._context.isolated.close()
@@ -135,7 +145,7 @@ class SoundalikeHTTPServer(HTTPServer):
 class SoundalikeGRPCServer(GRPCServer):
     """Jina's gRPC server with the API key and with limits of messages, rate and concurrency."""
 
-    def __init__(self, load: Load, metrics: Metrics, **kwargs: Any) -> None:
+    def __init__(self, load: Load, metrics: Metrics, stopping: Stopping, **kwargs: Any) -> None:
         # Jina asks for the interceptors while it makes the server.
         self._load = load
         self._metrics = metrics
@@ -154,6 +164,10 @@ class SoundalikeGRPCServer(GRPCServer):
             *(super().aio_tracing_server_interceptors() or []),
         ]
 
+    async def shutdown(self) -> None:
+        """Answer the calls that have begun; the gateway closes the connections to the executors."""
+        await stop_accepting(self)
+
 
 class SoundalikeGateway(CompositeBaseServer, BaseGateway):
     """HTTP and gRPC in one process."""
@@ -168,6 +182,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         names = RequestNames(self.streamer)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))
         metrics = Metrics()
+        self._stopping = Stopping(drain_s_from_env())
         metrics.watch_slots(load.slots)
         steps = (
             identify,
@@ -183,7 +198,9 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
             ProtocolType.HTTP: SoundalikeHTTPServer,
         }
         self.servers = [
-            classes[_protocol(server_kwargs)](load=load, metrics=metrics, **server_kwargs)
+            classes[_protocol(server_kwargs)](
+                load=load, metrics=metrics, stopping=self._stopping, **server_kwargs
+            )
             for server_kwargs in self._server_kwargs
         ]
 
@@ -196,6 +213,12 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         for server in self.servers:
             server.is_cancel = self.is_cancel
         await super().setup_server()
+
+    async def shutdown(self) -> None:
+        """Let callers go elsewhere, answer what has begun, and leave the executors last."""
+        await self._stopping.drain()
+        await super().shutdown()
+        await self._request_handler.close()
 
 
 def _uncut_and_counted(stream_docs: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ Module              What it changes
 `lifetimes`         The processes of a Flow end with the process that started them.
 `log_levels`        Mistakes of callers are one line in the log, without a traceback.
 `message_sizes`     Sizes of messages are not counted in the environment, which leaks memory.
+`orderly_stop`      A gRPC server answers the requests that it has before it stops.
 `ports`             The system gives the ports of executors to nobody else.
 `request_steps`     Requests of all protocols pass through the same steps on their way to the executors.
 `starting`          An executor that cannot start says why in one line.

@@ -35,6 +35,7 @@ def _ranked(doc: SearchHits, parameters: SearchParameters) -> Found:
         duration_s=doc.duration_s,
         encoder=doc.encoder or None,
         warnings=doc.warnings,
+        missing_shards=doc.missing_shards,
         error_code=doc.error_code,
         error=doc.error,
     )

@@ -25,9 +25,16 @@ from soundalike.types import IndexSpec, Recording, Window
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from soundalike.store.partial import Missing
+
     Array = NDArray[Any]
 else:
     Array = NdArray
+
+#: Of the field ``missing_shards``.
+MISSING = (
+    "databases of the index that could not be reached, without passwords; their recordings are missing"
+)
 
 # Every process of the Flow that sends documents imports this.
 keep_sizes_out_of_environment()
@@ -188,6 +195,7 @@ class SearchHits(_Carried):
     encoder: str = ""
     chunks: DocList[WindowDoc] = DocList[WindowDoc]()
     recordings: DocList[RecordingDoc] = DocList[RecordingDoc]()
+    missing_shards: List[str] = Field(default=[], description=MISSING)
     hit_query: Optional[Array] = None
     hit_recording: Optional[Array] = None
     hit_window: Optional[Array] = None
@@ -253,6 +261,7 @@ class Found(BaseDoc):
         description="whether a match is within max_false_alarms; null: the request sets no limit",
     )
     warnings: List[str] = []
+    missing_shards: List[str] = Field(default=[], description=MISSING)
     error_code: Optional[str] = None
     error: Optional[str] = None
 
@@ -275,6 +284,7 @@ class Counted(BaseDoc):
     buckets: DocList[BucketDoc] = DocList[BucketDoc]()
     undated: int = 0
     warnings: List[str] = []
+    missing_shards: List[str] = Field(default=[], description=MISSING)
     error_code: Optional[str] = None
     error: Optional[str] = None
 
@@ -334,6 +344,7 @@ class Status(BaseDoc):
     unsearchable: int = Field(
         default=0, description="recordings that hold nothing that a search can find"
     )
+    missing_shards: List[str] = Field(default=[], description=MISSING)
     unrelated_scores: Dict[str, Any] = Field(
         default={},
         description="scores of unrelated recordings: median, p99 (99 % score less), numbers of pairs "
@@ -395,6 +406,17 @@ def parse_time(text: Optional[str]) -> Optional[datetime]:
     if time.tzinfo is None:
         raise ParameterError(f"recorded_at is {text!r}, without a zone; add Z or an offset")
     return time
+
+
+class _Partial(Protocol):
+    warnings: List[str]
+    missing_shards: List[str]
+
+
+def note_missing(doc: _Partial, missing: "Missing") -> None:
+    """Write into an answer which databases could not be reached."""
+    doc.warnings = [*doc.warnings, *missing.warnings]
+    doc.missing_shards = list(missing.shards)
 
 
 def time_text(at: Optional[datetime], zone: tzinfo = UTC) -> Optional[str]:

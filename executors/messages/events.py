@@ -10,7 +10,7 @@ from docarray import BaseDoc, DocList
 from docarray.typing import NdArray
 from pydantic import Field
 
-from executors.messages.documents import parse_time, time_text
+from executors.messages.documents import MISSING, parse_time, time_text
 from executors.messages.int32 import to_int64
 from soundalike.events.parts import Found, Screened
 from soundalike.types import FileStat, Recording
@@ -88,6 +88,7 @@ class EventsFound(BaseDoc):
     unrelated: DocList[ListenClip] = DocList[ListenClip]()
     collection_size: int = 0
     warnings: List[str] = []
+    missing_shards: List[str] = Field(default=[], description=MISSING)
     error_code: Optional[str] = None
     error: Optional[str] = None
 

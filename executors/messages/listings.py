@@ -4,10 +4,19 @@ Fields have the types that `executors.messages.documents` names. The question an
 kind of document.
 """
 
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, TypeVar
 
-from docarray import BaseDoc
+from docarray import BaseDoc, DocList
 from pydantic import Field
+
+from soundalike.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from soundalike.store.partial import Missing
+
+#: Of the field ``missing_shards``.
+MISSING_IN_LIST = "of the first document: databases that could not be reached"
+_Doc = TypeVar("_Doc", bound=BaseDoc)
 
 
 class StoredDoc(BaseDoc):
@@ -25,6 +34,7 @@ class StoredDoc(BaseDoc):
     # A document's int has 32 bits, and a recording may have more than 2 GB.
     size_bytes: Optional[float] = Field(default=None, description="of the file; null for an upload")
     n_windows: int = 0
+    missing_shards: List[str] = Field(default=[], description=MISSING_IN_LIST)
     error_code: Optional[str] = None
     error: Optional[str] = None
 
@@ -44,6 +54,7 @@ class CollectionDoc(BaseDoc):
     layout: str = Field(
         default="halfvec", description="how the vector index keeps vectors: halfvec or bit"
     )
+    missing_shards: List[str] = Field(default=[], description=MISSING_IN_LIST)
 
 
 class LabelDoc(BaseDoc):
@@ -51,6 +62,7 @@ class LabelDoc(BaseDoc):
 
     label: str = ""
     files: int = 0
+    missing_shards: List[str] = Field(default=[], description=MISSING_IN_LIST)
 
 
 class FolderDoc(BaseDoc):
@@ -58,6 +70,7 @@ class FolderDoc(BaseDoc):
 
     folder: str = ""
     files: int = 0
+    missing_shards: List[str] = Field(default=[], description=MISSING_IN_LIST)
 
 
 class AnnotationDoc(BaseDoc):
@@ -79,6 +92,7 @@ class AnnotationDoc(BaseDoc):
     created_at: Optional[str] = Field(default=None, description="time of storing, ISO-8601")
     duration_s: float = Field(default=0.0, description="length of the recording, in seconds")
     line: int = Field(default=0, description="line of the label file, to add")
+    missing_shards: List[str] = Field(default=[], description=MISSING_IN_LIST)
 
 
 class AnnotatedDoc(BaseDoc):
@@ -95,9 +109,30 @@ class AnnotationLabelDoc(BaseDoc):
 
     label: str = ""
     annotations: int = 0
+    missing_shards: List[str] = Field(default=[], description=MISSING_IN_LIST)
 
 
 class RemovedAnnotationsDoc(BaseDoc):
     """The number of removed annotations."""
 
     removed: int = 0
+
+
+def listed(docs: DocList[_Doc], missing: "Missing") -> DocList[_Doc]:
+    """Return a list, whose first document names the databases that could not be reached.
+
+    Raises
+    ------
+    StoreUnavailable
+        There are none, and databases are missing.
+    """
+    if missing.shards and not docs:
+        raise StoreUnavailable(f"{missing.warnings[0]}; the others hold nothing of this")
+    if missing.shards:
+        docs[0].missing_shards = list(missing.shards)
+    return docs
+
+
+def missing_in(docs: Sequence[BaseDoc]) -> List[str]:
+    """Return the databases that the first document of a list names."""
+    return list(getattr(docs[0], "missing_shards", [])) if docs else []

@@ -21,6 +21,8 @@ class Report:
         As from `executors.monitoring.stage_metrics.StageMetrics.families`.
     faults : list of str
         Codes of the errors that keep it from working.
+    is_partial : bool
+        It works without some databases of the index, which it cannot reach.
     host : str
         Name of its machine; several pods of Kubernetes may share a connection.
     """
@@ -30,4 +32,5 @@ class Report:
     is_up: bool
     metrics: List[Dict[str, Any]] = field(default_factory=list)
     faults: List[str] = field(default_factory=list)
+    is_partial: bool = False
     host: str = ""

@@ -16,6 +16,7 @@ from executors.jina_fixes.cheap_discovery import discover_endpoints_once
 from executors.jina_fixes.executor_reports import answer_status_with
 from executors.jina_fixes.executor_requests import Work, call_around_requests
 from executors.jina_fixes.json_logs import format_jinas_logs_with
+from executors.jina_fixes.orderly_stop import stop_in_order
 from executors.monitoring.logs import JsonLines, log_as_configured, log_request
 from executors.monitoring.request_ids import REQUEST_ID
 from executors.monitoring.stage_metrics import stage_metrics
@@ -29,7 +30,8 @@ _checks: Dict[int, asyncio.Future[List[str]]] = {}
 
 @lru_cache(maxsize=1)
 def watch_executors() -> None:
-    """Watch the executors of this process; further calls do nothing."""
+    """Watch the executors of this process until they stop in order; further calls do nothing."""
+    stop_in_order()
     discover_endpoints_once()
     format_jinas_logs_with(JsonLines())
     log_as_configured()
@@ -56,10 +58,12 @@ async def watched(executor: Any, request: DataRequest, work: Work) -> Any:
 
 
 async def report_of(executor: Any) -> str:
-    """Return the state of an executor as JSON: ``metrics``, ``faults`` and ``host``."""
+    """Return the state of an executor as JSON: ``metrics``, ``faults``, ``is_partial`` and ``host``."""
     faults = await _faults_of(executor)
     metrics = stage_metrics().families()
-    return json.dumps({"metrics": metrics, "faults": faults, "host": socket.gethostname()})
+    is_partial = bool(getattr(executor, "missing_shards", ()))
+    state = {"metrics": metrics, "faults": faults, "is_partial": is_partial}
+    return json.dumps({**state, "host": socket.gethostname()})
 
 
 async def _faults_of(executor: Any) -> List[str]:

@@ -11,6 +11,7 @@ from executors.messages.listings import (
     AnnotationDoc,
     AnnotationLabelDoc,
     RemovedAnnotationsDoc,
+    listed,
 )
 from executors.messages.parameters import (
     AnnotateParameters,
@@ -22,20 +23,25 @@ from soundalike.annotations.types import Annotation, BadRow, StoredAnnotation
 from soundalike.errors import ParameterError
 from soundalike.indexing.annotations import RecordingNames, add_annotations
 from soundalike.store import Store
+from soundalike.store.partial import partial_answers
 
 
 def page_of_annotations(store: Store, parameters: AnnotationsParameters) -> DocList[AnnotationDoc]:
     """Return some annotations, by recording and time."""
-    found = islice(store.annotations(**_chosen(parameters)), parameters.offset, None)
-    return DocList[AnnotationDoc](map(_document, islice(found, parameters.limit)))
+    with partial_answers() as missing:
+        found = islice(store.annotations(**_chosen(parameters)), parameters.offset, None)
+        docs = DocList[AnnotationDoc](map(_document, islice(found, parameters.limit)))
+    return listed(docs, missing)
 
 
 def annotation_labels(store: Store, parameters: CountParameters) -> DocList[AnnotationLabelDoc]:
     """Return the labels of annotations, most frequent first."""
-    found = store.annotation_labels(limit=parameters.limit, collection=parameters.collection)
-    return DocList[AnnotationLabelDoc](
+    with partial_answers() as missing:
+        found = store.annotation_labels(limit=parameters.limit, collection=parameters.collection)
+    docs = DocList[AnnotationLabelDoc](
         AnnotationLabelDoc(id=label, label=label, annotations=count) for label, count in found
     )
+    return listed(docs, missing)
 
 
 def annotate(

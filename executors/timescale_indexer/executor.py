@@ -18,6 +18,7 @@ from executors.messages.documents import (
     Status,
     WindowDoc,
     carried_fields,
+    note_missing,
     time_text,
     to_embeddings,
     to_recording,
@@ -32,6 +33,7 @@ from executors.messages.listings import (
     FolderDoc,
     LabelDoc,
     StoredDoc,
+    listed,
 )
 from executors.messages.parameters import (
     CollectionParameters,
@@ -68,6 +70,7 @@ from soundalike.search.queries import EmbeddedQuery
 from soundalike.store import open_store
 from soundalike.store.base import Entry, is_unfinished
 from soundalike.store.each import add_each
+from soundalike.store.partial import partial_answers
 from soundalike.store.renewal import count_searchable, zero_warning
 from soundalike.types import BucketWidth
 
@@ -105,6 +108,7 @@ class TimescaleIndexer(
         if data_dir:
             settings = replace(settings, data_dir=Path(data_dir))
         self._store = open_store(settings)
+        self.missing_shards: Tuple[str, ...] = ()
         try:
             self._store.status()
         except StoreUnavailable as exc:
@@ -165,15 +169,17 @@ class TimescaleIndexer(
             return result
         with request_at_fault(result, (AudioError,)):
             query = with_examples(self._store, query, *parameters.examples, names)
-            found = find_hits(
-                self._store,
-                query,
-                top_k=parameters.top_k,
-                filters=parameters.filters(query.recording_id),
-                collections=names,
-                group_by=parameters.group_by,
-            )
+            with partial_answers() as missing:
+                found = find_hits(
+                    self._store,
+                    query,
+                    top_k=parameters.top_k,
+                    filters=parameters.filters(query.recording_id),
+                    collections=names,
+                    group_by=parameters.group_by,
+                )
             copy_query(query, result)
+            note_missing(result, missing)
             write_hits(result, found)
             for window in query.windows:
                 result.chunks.append(
@@ -207,15 +213,17 @@ class TimescaleIndexer(
         # The store refuses a width that it does not know.
         width = cast(BucketWidth, parameters.by)
         with request_at_fault(result):
-            found = self._store.count_by_time(
-                query.embeddings,
-                query.spec,
-                min_score=parameters.min_score,
-                bucket=width,
-                zone=filters.time_zone,
-                filters=filters,
-                collection=parameters.collection,
-            )
+            with partial_answers() as missing:
+                found = self._store.count_by_time(
+                    query.embeddings,
+                    query.spec,
+                    min_score=parameters.min_score,
+                    bucket=width,
+                    zone=filters.time_zone,
+                    filters=filters,
+                    collection=parameters.collection,
+                )
+            note_missing(result, missing)
             result.undated = found.undated
             for bucket in found.buckets:
                 start, end = bucket.start.isoformat(), bucket.end.isoformat()
@@ -235,13 +243,14 @@ class TimescaleIndexer(
         if query is None:
             return result
         copy_query(query, result)
-        with request_at_fault(result):
+        with request_at_fault(result), partial_answers() as missing:
             check_fit(self._store, query, parameters.request(parameters.filters(query.recording_id)))
             rates = rates_of(self._store, query, parameters.collection)
             result.recordings = recordings_with_events(self._store, query, parameters, rates)
             result.rates = rates.to_json()
-            if parameters.reread_s > 0:
+            if parameters.reread_s > 0 and not missing.shards:
                 add_unrelated(result, self._store, rates, query.spec, parameters.collection)
+            note_missing(result, missing)
         return result
 
     @requests(on="/listen")
@@ -304,6 +313,7 @@ class TimescaleIndexer(
             doc.starts = stored.starts
             doc.earliest_start = time_text(stored.earliest_start)
             doc.latest_start = time_text(stored.latest_start)
+            doc.missing_shards = list(stored.missing_shards)
             doc.earlier_decoder, doc.unsearchable = stored.earlier_decoder, stored.unsearchable
             doc.unrelated_scores = stored.null_model.summary() if stored.null_model else {}
             doc.unrelated_events = stored.unrelated_events
@@ -320,9 +330,10 @@ class TimescaleIndexer(
         if docs:
             complete = all_paths if parameters.all_paths else look_up
             return complete(DocList[StoredDoc](docs), self._store, parameters.collection)
-        page = page_of_recordings(self._store, parameters)
+        with partial_answers() as missing:
+            page = page_of_recordings(self._store, parameters)
         self._check_known(bool(page), parameters.collection)
-        return page
+        return listed(page, missing)
 
     @requests(on="/collections")
     def collections(
@@ -332,19 +343,22 @@ class TimescaleIndexer(
         **kwargs: Any,
     ) -> DocList[CollectionDoc]:
         """Return every collection that is complete."""
-        return DocList[CollectionDoc](
+        with partial_answers() as missing:
+            summaries = self._store.summaries(count=parameters.count)
+        found = DocList[CollectionDoc](
             CollectionDoc(
-                id=found.name,
-                name=found.name,
-                **asdict(found.spec),
-                recordings=found.recordings,
-                files=found.files,
-                windows=found.windows,
-                layout=found.layout,
+                id=one.name,
+                name=one.name,
+                **asdict(one.spec),
+                recordings=one.recordings,
+                files=one.files,
+                windows=one.windows,
+                layout=one.layout,
             )
-            for found in self._store.summaries(count=parameters.count)
-            if not is_unfinished(found.name)
+            for one in summaries
+            if not is_unfinished(one.name)
         )
+        return listed(found, missing)
 
     @requests(on="/drop")
     def drop(
@@ -365,22 +379,28 @@ class TimescaleIndexer(
         self, docs: DocList[given.LabelDoc], parameters: CountParameters = _ALL, **kwargs: Any
     ) -> DocList[LabelDoc]:
         """Return the labels with the number of their paths, most frequent first."""
-        found = self._store.labels(limit=parameters.limit, collection=parameters.collection)
+        with partial_answers() as missing:
+            found = self._store.labels(limit=parameters.limit, collection=parameters.collection)
         self._check_known(bool(found), parameters.collection)
-        return DocList[LabelDoc](LabelDoc(id=name, label=name, files=count) for name, count in found)
+        labels = DocList[LabelDoc](LabelDoc(id=name, label=name, files=count) for name, count in found)
+        return listed(labels, missing)
 
     @requests(on="/folders")
     def folders(
         self, docs: DocList[given.FolderDoc], parameters: CountParameters = _ALL, **kwargs: Any
     ) -> DocList[FolderDoc]:
         """Return the folders of stored paths with the number of these, in their order."""
-        found = self._store.folders(limit=parameters.limit, collection=parameters.collection)
+        with partial_answers() as missing:
+            found = self._store.folders(limit=parameters.limit, collection=parameters.collection)
         self._check_known(bool(found), parameters.collection)
-        return DocList[FolderDoc](FolderDoc(id=name, folder=name, files=count) for name, count in found)
+        folders = DocList[FolderDoc](
+            FolderDoc(id=name, folder=name, files=count) for name, count in found
+        )
+        return listed(folders, missing)
 
     def check_ready(self) -> None:
-        """Raise `StoreError` where the database cannot be used."""
-        self._store.collections()
+        """Raise `StoreError` where no database can be used; note those that cannot."""
+        self.missing_shards = self._store.missing_shards()
 
     def close(self) -> None:
         """Close the connection; the embedded server stops where no other process needs it."""

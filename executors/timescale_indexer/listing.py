@@ -12,11 +12,12 @@ from executors.messages.listings import StoredDoc
 from executors.messages.parameters import DropParameters, RecordingsParameters
 from soundalike.audio.excerpt import Excerpt
 from soundalike.audio.sources import stored_names
-from soundalike.errors import ParameterError
+from soundalike.errors import ParameterError, StoreUnavailable
 from soundalike.filters import Filters, parse_conditions
 from soundalike.search.requests import prefix_of
 from soundalike.store import Store, StoredFile
 from soundalike.store.base import not_found
+from soundalike.store.partial import partial_answers
 
 #: Of a recording whose paths alone are wanted: one window.
 _LITTLE = Excerpt(at_s=0.0)
@@ -78,11 +79,14 @@ def look_up(docs: DocList[StoredDoc], store: Store, collection: str) -> DocList[
         The database cannot be asked.
     """
     names = [_names(doc) for doc in docs]
-    found = store.files_named([key for keys in names for key in keys], collection=collection)
+    with partial_answers() as missing:
+        found = store.files_named([key for keys in names for key in keys], collection=collection)
     for doc, keys in zip(docs, names, strict=True):
         file = next((found[key] for key in keys if key in found), None)
         if not keys:
             mark_failed(doc, ParameterError("the document has neither recording_id nor uri; give one"))
+        elif file is None and missing.shards:
+            mark_failed(doc, StoreUnavailable(f"{keys[0]!r} was not found; {missing.warnings[0]}"))
         elif file is None:
             mark_failed(doc, not_found(keys[0], collection))
         else:

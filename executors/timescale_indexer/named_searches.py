@@ -99,6 +99,7 @@ def run_search(store: Store, parameters: RunSearchParameters) -> DocList[FoundAg
                 matches=DocList[MatchDoc](match_doc(match, zone) for match in answer.matches),
                 good_match=None if limit is None else bool(answer.matches),
                 warnings=list(answer.warnings),
+                missing_shards=list(answer.missing_shards),
                 max_false_alarms=limit,
                 time_zone=found.time_zone,
             )

@@ -79,13 +79,15 @@ def command(
         raise ParameterError("--format belongs to import and export")
     with _opened(place) as store:
         if action == "labels":
-            return _labels(store, given["collection"], as_json=as_json)
+            with opening.partial_noted():
+                return _labels(store, given["collection"], as_json=as_json)
         chosen = _chosen(store, given)
         if action == "remove":
             return _remove(store, chosen, yes=yes, as_json=as_json)
         if action == "export":
             return _export(store, chosen, files, given["format"])
-        return _list(store.annotations(**chosen), as_json=as_json)
+        with opening.partial_noted():
+            return _list(store.annotations(**chosen), as_json=as_json)
 
 
 def _import(place: Place, files: Sequence[Path], *, as_json: bool, **given: Any) -> int:

@@ -86,9 +86,13 @@ def _list_all(place: Place, *, as_json: bool) -> int:
 
 
 def _rows(store: Store) -> list[dict[str, Any]]:
+    from soundalike.store.partial import missing_warning
+
     rows = []
+    missing: dict[str, None] = {}
     for name, spec in store.collections().items():
         counts = store.status(collection=name)
+        missing |= dict.fromkeys(counts.missing_shards)
         rows.append(
             {
                 "collection": name,
@@ -98,6 +102,8 @@ def _rows(store: Store) -> list[dict[str, Any]]:
                 "layout": counts.layout,
             }
         )
+    for name in missing:
+        output.note(f"warning: {missing_warning(name)}")
     return rows
 
 

@@ -115,7 +115,8 @@ def run(request: EventsRequest, place: Place, export: Export, *, as_json: bool) 
         if listener is not None:
             found = _noted(found)
         most = request.max_false_alarms
-        return give(about, found, export, store, zone=zone, max_false_alarms=most, as_json=as_json)
+        with opening.partial_noted():
+            return give(about, found, export, store, zone=zone, max_false_alarms=most, as_json=as_json)
 
 
 def _noted(events: Iterator[Event]) -> Iterator[Event]:

@@ -80,6 +80,17 @@ def opened_pipeline(
         )
 
 
+@contextmanager
+def partial_noted() -> Iterator[None]:
+    """Accept answers without the databases that cannot be reached; name these at the end."""
+    from soundalike.store.partial import partial_answers
+
+    with partial_answers() as missing:
+        yield
+    for warning in missing.warnings:
+        output.note(f"warning: {warning}")
+
+
 def encoder_of(settings: Settings) -> Encoder:
     """Load the encoder and say which one it is."""
     from soundalike.encoders.choice import load_encoder

@@ -149,7 +149,8 @@ def _run(place: Place, name: str, collection: str, given: dict[str, Any], *, as_
     impossible = "--export of cut-outs" if export.has_cut_outs else ""
     with _opened(place, collection, impossible) as (searches, store):
         if given["events"]:
-            return _run_events(searches, name, request, export, store, as_json=as_json)
+            with opening.partial_noted():
+                return _run_events(searches, name, request, export, store, as_json=as_json)
         found = searches.run(name, request)
         return give(
             found.answer,

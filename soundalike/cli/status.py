@@ -19,6 +19,7 @@ def command(place: Place, *, as_json: bool, collection: str) -> int:
     """Print what is indexed, with what, and where."""
     from soundalike.clock.start_time import zone_named
     from soundalike.search.match_json import local_time
+    from soundalike.store.partial import missing_warning
 
     settings = place.settings()
     zone = zone_named(settings.time_zone)
@@ -27,6 +28,8 @@ def command(place: Place, *, as_json: bool, collection: str) -> int:
     for name in ("earliest_start", "latest_start"):
         values[name] = local_time(values[name], zone)
     _print_values(values, as_json=as_json)
+    for name in values.get("missing_shards", ()):
+        output.note(f"warning: {missing_warning(name)}")
     if values["encoder"] != values["configured_encoder"]:
         output.note(
             f"the index was made with {values['encoder']}, but {values['configured_encoder']} is "
@@ -72,6 +75,7 @@ def _stored(settings: Settings, collection: str) -> dict[str, Any]:
         "latest_start": stored.latest_start,
         "earlier_decoder": stored.earlier_decoder,
         "unsearchable": stored.unsearchable,
+        "missing_shards": list(stored.missing_shards),
         "unrelated_scores": stored.null_model.summary() if stored.null_model else {},
         "unrelated_events": stored.unrelated_events,
     }
@@ -81,7 +85,7 @@ def _print_values(values: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.json_line(values)
         return
-    rows = [(name, _shown(value)) for name, value in values.items() if value is not None]
+    rows = [(name, _shown(value)) for name, value in values.items() if value not in (None, [])]
     for line in output.columns(rows):
         output.data(line)
 
@@ -93,4 +97,6 @@ def _shown(value: object) -> str:
             for name, item in value.items()
         )
         return ", ".join(parts) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -176,3 +176,8 @@ def _reason(exc: BaseException) -> str:
 def _printable(text: str) -> str:
     """Return untrusted text on one line without control characters."""
     return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
+
+
+def missing_in(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the databases that are missing from an answer; earlier services do not name them."""
+    return tuple(found.get("missing_shards", ()))

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import quote
 
-from soundalike.client.connection import Connection
+from soundalike.client.connection import Connection, missing_in
 from soundalike.client.queries import ask
 from soundalike.errors import ParameterError
 from soundalike.events.types import Event, FoundEvents
@@ -71,7 +71,8 @@ class RemoteSearches:
         with self._connection.expected_form():
             matches = [match_from_json(row) for row in found["matches"]]
             warnings = tuple(found["warnings"])
-            answer = Answer(found["uri"] or "", found["recording_id"], [], matches, warnings)
+            name, key = found["uri"] or "", found["recording_id"]
+            answer = Answer(name, key, [], matches, warnings, missing_in(found))
             return Found(
                 answer,
                 found["encoder"],

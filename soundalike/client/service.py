@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from soundalike.audio.sources import uri_of
-from soundalike.client.connection import Connection
+from soundalike.client.connection import Connection, missing_in
 from soundalike.client.form import Form
 from soundalike.client.queries import ask, filter_fields, name_of, texts, with_path
 from soundalike.client.speakers import RemoteSpeakers
@@ -25,6 +25,7 @@ from soundalike.search.find import Answer
 from soundalike.search.match_json import match_from_json, recording_from_json
 from soundalike.search.requests import SearchRequest, TimelineRequest
 from soundalike.store.base import MAX_PAGE
+from soundalike.store.partial import Missing
 from soundalike.types import Bucket, Recording, Timeline
 
 if TYPE_CHECKING:
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
 STATUS = (
     *("collection", "encoder", "configured_encoder", "encoder_level", "recordings", "files", "windows"),
     *("window_s", "stride_s", "dimension", "index", "layout", "database", "extensions", "starts"),
-    *("earliest_start", "latest_start", "earlier_decoder", "unsearchable"),
+    *("earliest_start", "latest_start", "earlier_decoder", "unsearchable", "missing_shards"),
 )
 #: Fields that services of earlier versions lack.
-_LATER_STATUS = ("encoder_level", "layout")
+_LATER_STATUS = ("encoder_level", "layout", "missing_shards")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ class Service:
         with self._connection.expected_form():
             name = name_of(query, found, on_server=on_server)
             matches = [match_from_json(row) for row in found["matches"]]
-            answer = Answer(name, found["recording_id"], [], matches, tuple(found["warnings"]))
+            told = tuple(found["warnings"])
+            answer = Answer(name, found["recording_id"], [], matches, told, missing_in(found))
             return answer, found["encoder"]
 
     def timeline(self, request: TimelineRequest, *, on_server: bool = False) -> tuple[Timeline, str]:
@@ -171,7 +173,8 @@ class Service:
                 for row in found["buckets"]
             ]
             name = name_of(query, found, on_server=on_server)
-            return Timeline(buckets, found["undated"], tuple(found["warnings"])), name
+            told = tuple(found["warnings"])
+            return Timeline(buckets, found["undated"], told, missing_in(found)), name
 
     def events(self, request: EventsRequest, *, on_server: bool = False) -> FoundEvents:
         """Return every occurrence of a query; without a limit the first `MAX_EVENTS`."""
@@ -191,9 +194,12 @@ class Service:
                 warnings.append(f"there are more than {MAX_EVENTS} events; these are the first")
             name = name_of(query, found, on_server=on_server)
             events = [event_from_json(row) for row in found["events"]]
-            return FoundEvents(name, found["encoder"] or "", events, tuple(warnings))
+            encoder = found["encoder"] or ""
+            return FoundEvents(name, encoder, events, tuple(warnings), missing_in(found))
 
-    def recordings(self, collection: str, filters: Filters | None = None) -> Iterator[Recording]:
+    def recordings(
+        self, collection: str, filters: Filters | None = None, missing: Missing | None = None
+    ) -> Iterator[Recording]:
         """Yield the stored recordings by path.
 
         Parameters
@@ -201,6 +207,8 @@ class Service:
         collection : str
         filters : Filters, optional
             Labels, conditions and path; other filters are not sent.
+        missing : Missing, optional
+            Takes the databases of the index that could not be reached.
         """
         chosen = filters or Filters()
         wanted: dict[str, Any] = {
@@ -214,6 +222,9 @@ class Service:
         while after is not None:
             page = self._connection.call("GET", "/api/recordings", params={**wanted, "after": after})
             with self._connection.expected_form():
+                if missing is not None:
+                    for name in missing_in(page):
+                        missing.add(name)
                 yield from map(recording_from_json, page["recordings"])
                 after = page["next"]
 

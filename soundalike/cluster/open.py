@@ -63,6 +63,8 @@ def _started(n_workers: int) -> Iterator[Client]:
     settings = {
         # Workers start processes of their own for decoding.
         "distributed.worker.daemon": False,
+        # It interrupts the work a hundred times a second, and fills a page of the dashboard alone.
+        "distributed.worker.profile.enabled": False,
         # Memory of the encoder and of decoded sound is not Dask's to spill.
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,

@@ -17,6 +17,7 @@ from soundalike.errors import ModelMismatch
 from soundalike.indexing.items import IndexItem, IndexResult
 from soundalike.indexing.pipeline import Pipeline
 from soundalike.remote.spool import SpoolPlace
+from soundalike.runtime.freed_memory import keep_freed_memory
 from soundalike.store import open_store
 from soundalike.types import IndexSpec
 
@@ -93,6 +94,8 @@ def _pipeline(job: BulkJob) -> Pipeline:
 
 
 def _made(job: BulkJob) -> Pipeline:
+    # Dask sets MALLOC_TRIM_THRESHOLD_, after which glibc gets each array's pages from the system.
+    keep_freed_memory()
     settings = job.settings_here()
     encoder = load_encoder(
         settings.model, settings.weights_dir, settings.checkpoint, precision=settings.precision

@@ -31,6 +31,8 @@ class Results(Sequence[Item], Generic[Item]):
     items : iterable
     warnings : sequence of str
         Reasons why results may be unreliable.
+    missing_shards : sequence of str
+        Databases of the index that could not be reached; their recordings are missing.
     """
 
     #: Columns of `to_pandas`.
@@ -38,9 +40,17 @@ class Results(Sequence[Item], Generic[Item]):
     #: Columns of the table on the screen; ``at`` joins start and end.
     shown: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, items: Iterable[Item], warnings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, items: Iterable[Item], warnings: Sequence[str] = (), missing_shards: Sequence[str] = ()
+    ) -> None:
         self._items = tuple(items)
         self.warnings = tuple(warnings)
+        self.missing_shards = tuple(missing_shards)
+
+    @property
+    def partial(self) -> bool:
+        """Whether recordings are missing, because a database of the index could not be reached."""
+        return bool(self.missing_shards)
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.doctor import contents, database, machine, vectors
+from soundalike.doctor import contents, database, machine, shards, vectors
 from soundalike.doctor.checks import Check, failed, guarded
 from soundalike.errors import ConfigError, SoundalikeError
 from soundalike.store import collections
@@ -57,6 +57,20 @@ def examine(
     if missing is not None:
         yield missing
         return
+    urls = settings.database_urls
+    if len(urls) < 2:
+        for check in _opened(settings, collection, exact_below):
+            yield check
+            if check.name == "tables" and check.state == "ok":
+                yield from shards.alone(settings)
+        return
+    yield guarded("shards", lambda: shards.shards(settings, collection))
+    for number, url in enumerate(urls, start=1):
+        for check in _opened(replace(settings, database_url=url), collection, exact_below):
+            yield replace(check, name=f"{check.name} {number}")
+
+
+def _opened(settings: Settings, collection: str, exact_below: int) -> Iterator[Check]:
     try:
         opened, release = open_database(settings)
     except SoundalikeError as exc:

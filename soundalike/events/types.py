@@ -75,12 +75,15 @@ class FoundEvents:
     encoder : str
     events : list of Event
     warnings : tuple of str
+    missing_shards : tuple of str
+        Databases of the index that could not be reached; their recordings are missing.
     """
 
     query: str
     encoder: str
     events: list[Event]
     warnings: tuple[str, ...]
+    missing_shards: tuple[str, ...] = ()
 
 
 def event_to_json(event: Event, query: str, encoder: str, zone: tzinfo = UTC) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from soundalike.remote.spool import SpoolPlace
 from soundalike.search.find import answer_to
 from soundalike.search.requests import SearchRequest
 from soundalike.store.base import MAX_PAGE
+from soundalike.store.partial import Missing, partial_answers
 from soundalike.types import Recording
 
 OnProgress = Callable[[int, int], None]
@@ -206,7 +207,9 @@ class Library(Analyses):
             answer, _ = service.search(request)
         else:
             answer = answer_to(request, self._embedded(request.query, request.collections), self.store)
-        return Matches(answer.matches, request.query, answer.query, answer.warnings)
+        return Matches(
+            answer.matches, request.query, answer.query, answer.warnings, answer.missing_shards
+        )
 
     def events(
         self,
@@ -260,12 +263,16 @@ class Library(Analyses):
         assert request.query is not None
         if self._place.service is not None:
             answer = self._place.service.events(request)
-            return Events(answer.events, request.query, answer.query, answer.warnings)
+            return Events(
+                answer.events, request.query, answer.query, answer.warnings, answer.missing_shards
+            )
         embedded = self._embedded(request.query, [self.collection])
         has_sound = request.query.source is not None or request.query.recording_id is not None
         listener = self._listener() if has_sound and reread_s > 0 else None
-        found = find_events(self.store, embedded, request, listener=listener)
-        return Events(found, request.query, embedded.name, embedded.warnings)
+        with partial_answers() as missing:
+            found = list(find_events(self.store, embedded, request, listener=listener))
+        warnings = (*embedded.warnings, *missing.warnings)
+        return Events(found, request.query, embedded.name, warnings, missing.shards)
 
     def _indexed(
         self, items: Sequence[IndexItem], rules: StartTimeRules, *, checksum: bool
@@ -290,12 +297,15 @@ class Library(Analyses):
         if self._place.service is not None:
             if wanted.tags:
                 raise ParameterError("a service lists recordings by conditions; give where, not tags")
-            return Recordings(self._place.service.recordings(self.collection, wanted))
+            noted = Missing()
+            told = list(self._place.service.recordings(self.collection, wanted, noted))
+            return Recordings(told, noted.warnings, noted.shards)
         found: list[Recording] = []
         after = ""
-        while page := self.store.page_of_files(
-            wanted, after=after, limit=MAX_PAGE, collection=self.collection
-        ):
-            found += [file.recording for file in page]
-            after = page[-1].recording.uri
-        return Recordings(found)
+        with partial_answers() as missing:
+            while page := self.store.page_of_files(
+                wanted, after=after, limit=MAX_PAGE, collection=self.collection
+            ):
+                found += [file.recording for file in page]
+                after = page[-1].recording.uri
+        return Recordings(found, missing.warnings, missing.shards)

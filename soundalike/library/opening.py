@@ -111,6 +111,7 @@ def find_place(
         return Place(settings, Service(Connection(text, os.environ.get("SOUNDALIKE_API_KEY"))))
     if text.startswith(_DATABASES):
         settings = replace(settings, database_url=text)
+        settings.validate()
     elif path_or_url is not None:
         settings = _moved(settings, _folder(path_or_url))
     if model is not None:

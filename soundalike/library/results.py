@@ -90,7 +90,8 @@ class _Hits(Results[_Hit]):
     query : Query
     name : str
         Of the query in the answer.
-    warnings : sequence of str
+    warnings, missing_shards : sequence of str
+        As for `soundalike.display.table.Results`.
     """
 
     columns: ClassVar[tuple[str, ...]] = (
@@ -101,9 +102,14 @@ class _Hits(Results[_Hit]):
     _kind = "hit"
 
     def __init__(
-        self, items: Iterable[_Hit], query: Query, name: str, warnings: Sequence[str] = ()
+        self,
+        items: Iterable[_Hit],
+        query: Query,
+        name: str,
+        warnings: Sequence[str] = (),
+        missing_shards: Sequence[str] = (),
     ) -> None:
-        super().__init__(items, warnings)
+        super().__init__(items, warnings, missing_shards)
         self.query = query
         self.name = name
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.errors import RecordingNotFound
 from soundalike.filters import Filters
 from soundalike.ranges import MAX_PAGE
 from soundalike.repeats.requests import DuplicatesRequest
@@ -59,6 +60,11 @@ def spec_of(store: Store, collection: str) -> IndexSpec:
     if spec is None:
         raise not_indexed(collection)
     return spec
+
+
+def nothing_under(collection: str, under: str) -> RecordingNotFound:
+    """Return the error of a path below which nothing is stored."""
+    return RecordingNotFound(f"nothing in {collection!r} is stored under {under!r}; check the path")
 
 
 def files_by_recording(store: Store, filters: Filters, collection: str) -> dict[str, list[Recording]]:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from soundalike.filters import Filters
-from soundalike.repeats.candidates import Candidate, candidates, files_by_recording, spec_of
+from soundalike.repeats.candidates import (
+    Candidate,
+    candidates,
+    files_by_recording,
+    nothing_under,
+    spec_of,
+)
 from soundalike.repeats.copies import Copy, Evidence, compare
 from soundalike.repeats.requests import DuplicatesRequest
 from soundalike.repeats.sounds import Sounds
@@ -162,9 +168,13 @@ def find_duplicates(
     ------
     IndexEmpty
         The collection does not exist.
+    RecordingNotFound
+        Nothing is stored under the path.
     """
     spec = spec_of(store, request.collection)
     files = files_by_recording(store, Filters(uri_prefix=request.under), request.collection)
+    if request.under and not files:
+        raise nothing_under(request.collection, request.under)
     groups = Groups()
     for done, found in enumerate(candidates(store, spec, request), start=1):
         for one in found:

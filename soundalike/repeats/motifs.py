@@ -14,7 +14,7 @@ from soundalike.encoders.layout import examples_of
 from soundalike.events.listening import Listener
 from soundalike.events.types import Event
 from soundalike.filters import Filters
-from soundalike.repeats.candidates import spec_of
+from soundalike.repeats.candidates import nothing_under, spec_of
 from soundalike.repeats.density import groups
 from soundalike.repeats.hearing import active_parts, strongest, to_read, unit
 from soundalike.repeats.joining import (
@@ -27,7 +27,7 @@ from soundalike.repeats.joining import (
 )
 from soundalike.repeats.requests import MAX_OUTLIERS, MotifsRequest
 from soundalike.repeats.shapes import LEAST, LEAST_OF_SKETCHES, Shapes, sketches
-from soundalike.repeats.standing_out import Outlier, outliers
+from soundalike.repeats.standing_out import RARE, Outlier, outliers
 from soundalike.types import FloatArray, Recording
 
 if TYPE_CHECKING:
@@ -128,12 +128,15 @@ def find_motifs(
     ------
     IndexEmpty
         The collection does not exist.
+    RecordingNotFound
+        Nothing is stored under the path.
     """
     spec = spec_of(store, request.collection)
     found: list[Outlier] = []
-    recordings = store.searchable_windows(
-        Filters(uri_prefix=request.under), collection=request.collection
-    )
+    filters = Filters(uri_prefix=request.under)
+    if request.under and not store.page_of_files(filters, limit=1, collection=request.collection):
+        raise nothing_under(request.collection, request.under)
+    recordings = store.searchable_windows(filters, collection=request.collection)
     for done, windows in enumerate(recordings, start=1):
         found += outliers(windows, examples_of(spec))
         if len(found) > 2 * MAX_OUTLIERS:
@@ -167,8 +170,9 @@ def _heard(
 def motifs_of(found: Sequence[Outlier], request: MotifsRequest) -> list[Motif]:
     """Return the motifs among parts of recordings, the most frequent and most alike first.
 
-    Parts whose sound was read are compared by their shapes, others by their vectors.
+    Parts whose sound was read are compared by their shapes, others by their vectors, if they stand out.
     """
+    found = [one for one in found if one.shape is not None or one.contrast > RARE]
     if len(found) < request.min_count:
         return []
     return [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from soundalike.store.base import SearchableWindows
 
 #: Deviations above the recording's middle distance from its mean.
-_RARE = 4.0
+RARE = 4.0
 #: Least deviation, so that in a recording of equal windows rounding does not stand out.
 _LEAST_SPREAD = 0.02
 #: The middle half of a normal distribution is this many standard deviations wide.
@@ -48,6 +48,9 @@ class Outlier:
 def outliers(windows: SearchableWindows, n_examples: int) -> list[Outlier]:
     """Return the parts of a recording that stand out; overlapping windows are one part.
 
+    A short recording has too few windows to tell its sounds from its background. If nothing stands out,
+    it is one part as a whole, with a contrast of at most `RARE`: only its sound can tell more.
+
     Parameters
     ----------
     windows : SearchableWindows
@@ -55,6 +58,7 @@ def outliers(windows: SearchableWindows, n_examples: int) -> list[Outlier]:
         Consecutive stretches of a window whose vectors stand side by side in that of the window.
     """
     # The encoder, which only needs `Outlier`, has no driver of the database.
+    from soundalike.events.assembling import SHORT_S
     from soundalike.events.screening import background_of, blocks_of
 
     # Vectors of each stretch: the mean over the windows that hold it.
@@ -72,7 +76,7 @@ def outliers(windows: SearchableWindows, n_examples: int) -> list[Outlier]:
     spread = max(_TO_DEVIATION * float(np.median(np.abs(distances - middle))), _LEAST_SPREAD * middle)
     contrasts = (distances - middle) / max(spread, 1e-9)
     found: list[Outlier] = []
-    standing = np.flatnonzero(contrasts > _RARE)
+    standing = np.flatnonzero(contrasts > RARE)
     for run in np.split(standing, np.flatnonzero(np.diff(standing) > 1) + 1):
         if len(run):
             found.append(
@@ -84,4 +88,11 @@ def outliers(windows: SearchableWindows, n_examples: int) -> list[Outlier]:
                     rest[run].mean(axis=0),
                 )
             )
+    if not found and windows.recording.duration_s < SHORT_S:
+        best = int(contrasts.argmax())
+        found.append(
+            Outlier(
+                windows.recording, 0.0, windows.recording.duration_s, float(contrasts[best]), rest[best]
+            )
+        )
     return found

@@ -13,6 +13,7 @@ from soundalike.search.ranking import group_of, rank_collections
 from soundalike.search.rates import rated
 from soundalike.search.requests import SearchRequest
 from soundalike.store.base import SearchResult
+from soundalike.store.partial import partial_answers
 from soundalike.store.protocol import Store
 from soundalike.types import Hit, Match, Recording, Window
 
@@ -32,7 +33,9 @@ class Answer:
     matches : list of Match
         Best first.
     warnings : tuple of str
-        Damage that did not stop the decoding.
+        Damage that did not stop the decoding, and reasons why the answer is partial.
+    missing_shards : tuple of str
+        Databases of the index that could not be reached; their recordings are missing.
     """
 
     query: str
@@ -40,6 +43,7 @@ class Answer:
     windows: list[Window]
     matches: list[Match]
     warnings: tuple[str, ...] = ()
+    missing_shards: tuple[str, ...] = ()
 
 
 def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Answer:
@@ -58,14 +62,15 @@ def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Ans
         As their names say.
     """
     query = with_examples(store, query, request.like, request.unlike, request.collections)
-    results = find_hits(
-        store,
-        query,
-        top_k=request.top_k,
-        filters=exclude_query(request.filters, query, exclude_self=request.exclude_self),
-        collections=request.collections,
-        group_by=request.group_by,
-    )
+    with partial_answers() as missing:
+        results = find_hits(
+            store,
+            query,
+            top_k=request.top_k,
+            filters=exclude_query(request.filters, query, exclude_self=request.exclude_self),
+            collections=request.collections,
+            group_by=request.group_by,
+        )
     matches = rank_collections(
         results,
         query.windows,
@@ -74,7 +79,8 @@ def answer_to(request: SearchRequest, query: EmbeddedQuery, store: Store) -> Ans
         group_by=request.group_by,
         max_false_alarms=request.max_false_alarms,
     )
-    return Answer(query.name, query.recording_id, query.windows, matches, query.warnings)
+    warnings = (*query.warnings, *missing.warnings)
+    return Answer(query.name, query.recording_id, query.windows, matches, warnings, missing.shards)
 
 
 def find_hits(

@@ -10,6 +10,7 @@ from soundalike.filters import Filters
 from soundalike.search.queries import EmbeddedQuery, Query, exclude_query
 from soundalike.search.requests import TimelineRequest
 from soundalike.search.searcher import Searcher
+from soundalike.store.partial import partial_answers
 from soundalike.store.protocol import Store
 from soundalike.types import BucketWidth, Timeline
 
@@ -58,13 +59,15 @@ def timeline(
 
 def timeline_of(request: TimelineRequest, query: EmbeddedQuery, store: Store) -> Timeline:
     """Count occurrences of an embedded query; see `timeline`."""
-    found = store.count_by_time(
-        query.embeddings,
-        query.spec,
-        min_score=request.min_score,
-        bucket=request.by,
-        zone=request.zone,
-        filters=exclude_query(request.filters, query, exclude_self=request.exclude_self),
-        collection=request.collection,
-    )
-    return replace(found, warnings=query.warnings)
+    with partial_answers() as missing:
+        found = store.count_by_time(
+            query.embeddings,
+            query.spec,
+            min_score=request.min_score,
+            bucket=request.by,
+            zone=request.zone,
+            filters=exclude_query(request.filters, query, exclude_self=request.exclude_self),
+            collection=request.collection,
+        )
+    warnings = (*query.warnings, *missing.warnings)
+    return replace(found, warnings=warnings, missing_shards=missing.shards)

@@ -24,6 +24,7 @@ from soundalike.searches.requests import RunRequest, Settings
 from soundalike.searches.reviewed import without_places
 from soundalike.searches.saving import fitted, load_search
 from soundalike.store.named_searches import SearchMark
+from soundalike.store.partial import partial_answers
 from soundalike.store.protocol import Store
 
 
@@ -121,14 +122,15 @@ def run_search(store: Store, name: str, request: RunRequest, *, collection: str)
     """
     ready = prepare(store, name, request, collection=collection)
     query, settings = joined(ready.query, ready.like, ready.unlike), ready.settings
-    results = find_hits(
-        without_places(store, ready.marks, unmarked=request.unmarked),
-        query,
-        top_k=settings.top_k,
-        filters=ready.filters,
-        collections=[collection],
-        group_by=settings.group_by,
-    )
+    with partial_answers() as missing:
+        results = find_hits(
+            without_places(store, ready.marks, unmarked=request.unmarked),
+            query,
+            top_k=settings.top_k,
+            filters=ready.filters,
+            collections=[collection],
+            group_by=settings.group_by,
+        )
     matches = rank_collections(
         results,
         query.windows,
@@ -137,7 +139,8 @@ def run_search(store: Store, name: str, request: RunRequest, *, collection: str)
         group_by=settings.group_by,
         max_false_alarms=settings.max_false_alarms,
     )
-    answer = Answer(query.name, query.recording_id, query.windows, matches, query.warnings)
+    warnings = (*query.warnings, *missing.warnings)
+    answer = Answer(query.name, query.recording_id, query.windows, matches, warnings, missing.shards)
     return Found(
         answer,
         query.spec.encoder,

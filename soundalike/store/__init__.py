@@ -3,8 +3,10 @@
 from soundalike.store.base import Content, Outcome, SearchResult, StoredFile, StoreStatus
 from soundalike.store.memory import MemoryStore
 from soundalike.store.opening import is_made
-from soundalike.store.postgres import PostgresStore, open_store
+from soundalike.store.postgres import PostgresStore
 from soundalike.store.protocol import Store
+from soundalike.store.sharded import ShardedStore
+from soundalike.store.stores import open_store
 
 __all__ = [
     "Content",
@@ -12,6 +14,7 @@ __all__ = [
     "Outcome",
     "PostgresStore",
     "SearchResult",
+    "ShardedStore",
     "Store",
     "StoreStatus",
     "StoredFile",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from psycopg2.extras import execute_values
@@ -24,13 +25,17 @@ class PostgresAnnotations(PostgresReader):
     """The part of `PostgresStore` for annotations."""
 
     def annotate(
-        self, annotations: Sequence[StoredAnnotation], *, collection: str = DEFAULT_COLLECTION
+        self,
+        annotations: Sequence[StoredAnnotation],
+        *,
+        at: datetime | None = None,
+        collection: str = DEFAULT_COLLECTION,
     ) -> int:
-        """Store annotations; see `soundalike.store.Store.annotate`."""
+        """Store annotations, added at a time, now by default; see `soundalike.store.Store.annotate`."""
         check_annotations(annotations)
 
         def work(cursor: Cursor, found: Collection) -> int:
-            rows = annotation_rows(annotations, found)
+            rows = annotation_rows(annotations, found, at)
             statement = self._sql["put_annotations"]
             return len(execute_values(cursor, statement, rows, page_size=_PAGE_ROWS, fetch=True))
 
@@ -64,10 +69,10 @@ class PostgresAnnotations(PostgresReader):
             last = (end.recording_id, end.annotation.start_s, end.annotation_id)
 
     def annotation_labels(
-        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+        self, *, limit: int | None = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels of annotations with their number, most frequent first."""
-        check_page(limit, "")
+        """Return labels of annotations with their number, most frequent first; all without a limit."""
+        check_page(MAX_PAGE if limit is None else limit, "")
         statement = self._sql["count_annotations"]
         return self._run_in(
             collection,
@@ -96,14 +101,14 @@ class PostgresAnnotations(PostgresReader):
 
 
 def annotation_rows(
-    annotations: Sequence[StoredAnnotation], collection: Collection
+    annotations: Sequence[StoredAnnotation], collection: Collection, at: datetime | None = None
 ) -> list[tuple[Any, ...]]:
-    """Return the rows of ``put_annotations``."""
+    """Return the rows of ``put_annotations``, added at a time; None: when the transaction began."""
     return [
         (
             *(collection.collection_id, new.recording_id, new.annotation.start_s),
             *(new.annotation.end_s, new.annotation.low_hz, new.annotation.high_hz),
-            *(new.annotation.label, new.source),
+            *(new.annotation.label, new.source, at),
         )
         for new in annotations
     ]

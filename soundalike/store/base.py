@@ -110,6 +110,8 @@ class StoreStatus:
         The scores of unrelated recordings; None if they were not compared yet.
     event_models : mapping of str to EventModel
         The scores of events in unrelated recordings, by step; missing ones were not compared yet.
+    missing_shards : tuple of str
+        Databases of an index over several ones that cannot be reached; the counts lack their recordings.
     """
 
     database: str
@@ -127,6 +129,7 @@ class StoreStatus:
     null_model: NullModel | None = None
     layout: str = "halfvec"
     event_models: Mapping[Step, EventModel] = field(default_factory=dict)
+    missing_shards: tuple[str, ...] = ()
 
     @property
     def unrelated_events(self) -> dict[str, Any]:

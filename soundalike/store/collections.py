@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import asdict, dataclass
 from dataclasses import replace as changed
 from datetime import datetime
@@ -136,20 +136,44 @@ def rename(cursor: Cursor, collection: Collection, name: str) -> None:
 
 def replace(cursor: Cursor, old: Collection, new: Collection, without: Set[str]) -> bool:
     """Replace `old` with `new` under its name; return False if `new` lacks paths not in `without`."""
-    ids = {"collection": old.collection_id, "other": new.collection_id}
-    for collection in (old, new):
-        cursor.execute(sql.queries()["lock_collection"], {"collection": collection.collection_id})
-    cursor.execute(sql.queries()["missing_files"], ids)
-    if {uri for (uri,) in cursor.fetchall()} - without:
+    lock(cursor, old, new)
+    if missing_paths(cursor, old, new) - without:
         return False
+    ids = {"collection": old.collection_id, "other": new.collection_id}
     cursor.execute(sql.queries()["delete_vanished"], ids)
     for (recording_id,) in set(cursor.fetchall()):
         orphan = {"collection": new.collection_id, "recording_id": recording_id}
         cursor.execute(sql.queries()["delete_orphan"], orphan)
+    swap(cursor, old, new)
+    return True
+
+
+def lock(cursor: Cursor, *locked: Collection) -> None:
+    """Lock collections against changes by others until the transaction ends."""
+    for collection in locked:
+        cursor.execute(sql.queries()["lock_collection"], {"collection": collection.collection_id})
+
+
+def missing_paths(cursor: Cursor, old: Collection, new: Collection) -> set[str]:
+    """Return the paths of one collection that are missing in another one."""
+    ids = {"collection": old.collection_id, "other": new.collection_id}
+    cursor.execute(sql.queries()["missing_files"], ids)
+    return {uri for (uri,) in cursor.fetchall()}
+
+
+def paths_among(cursor: Cursor, collection: Collection, uris: Iterable[str]) -> dict[str, str]:
+    """Return the recording ids of the stored paths among these."""
+    values = {"collection": collection.collection_id, "uris": list(uris)}
+    cursor.execute(sql.queries()["find_files"], values)
+    return {uri: recording_id for uri, recording_id, *_ in cursor.fetchall()}
+
+
+def swap(cursor: Cursor, old: Collection, new: Collection) -> None:
+    """Give a collection the name, the annotations and the searches of another one, which is dropped."""
+    ids = {"collection": old.collection_id, "other": new.collection_id}
     cursor.execute(sql.queries()["keep_annotations"], ids)
     cursor.execute(sql.queries()["keep_searches"], ids)
     cursor.execute(old.statement("drop_collection"))
     cursor.execute(
         sql.queries()["rename_collection"], {"collection": new.collection_id, "name": old.name}
     )
-    return True

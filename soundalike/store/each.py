@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import psycopg2
@@ -56,7 +57,7 @@ def add_each(
     *,
     collection: str = DEFAULT_COLLECTION,
 ) -> list[Outcome | SoundalikeError]:
-    """Store recordings in one transaction; if that fails, each in its own.
+    """Store recordings in one transaction, or in one of each database; if that fails, each in its own.
 
     Parameters
     ----------
@@ -75,16 +76,36 @@ def add_each(
     """
     if not entries:
         return []
+    groups = store.transactions(entries)
+    if len(groups) == 1:
+        return _add_group(store, entries, spec, collection)
+    results: list[Outcome | SoundalikeError | None] = [None] * len(entries)
+    with ThreadPoolExecutor(len(groups)) as pool:
+        work = [
+            pool.submit(_add_group, store, [entries[at] for at in group], spec, collection)
+            for group in groups
+        ]
+    for group, done in zip(groups, work, strict=True):
+        for at, result in zip(group, done.result(), strict=True):
+            results[at] = result
+    return [result for result in results if result is not None]
+
+
+def _add_group(
+    store: Store, entries: Sequence[Entry], spec: IndexSpec, collection: str
+) -> list[Outcome | SoundalikeError]:
     try:
         return list(store.add_many(entries, spec, collection=collection))
-    except _OF_ALL:
-        raise
+    except _OF_ALL as exc:
+        if not _is_of_one_shard(exc):
+            raise
     except Exception as exc:
         if len(entries) == 1:
             return [_own(exc, entries[0])]
     results = [_added(store, entry, spec, collection) for entry in entries]
     refused = [result for result in results if isinstance(result, StoreError)]
-    if len(refused) == len(results) and not any(_is_of_values(error) for error in refused):
+    is_beyond_entries = not any(_is_of_values(error) or _is_of_one_shard(error) for error in refused)
+    if len(refused) == len(results) and is_beyond_entries:
         # For example, a full disk or a read-only server.
         raise refused[0]
     return results
@@ -93,7 +114,9 @@ def add_each(
 def _added(store: Store, entry: Entry, spec: IndexSpec, collection: str) -> Outcome | SoundalikeError:
     try:
         return store.add_many([entry], spec, collection=collection)[0]
-    except _OF_ALL:
+    except _OF_ALL as exc:
+        if _is_of_one_shard(exc):
+            return exc
         raise
     except StoreError as exc:
         return exc
@@ -110,3 +133,8 @@ def _own(exc: Exception, entry: Entry) -> SoundalikeError:
 
 def _is_of_values(exc: StoreError) -> bool:
     return isinstance(exc.__cause__, _OF_VALUES)
+
+
+def _is_of_one_shard(exc: SoundalikeError) -> bool:
+    """Return whether one database of several cannot be reached."""
+    return isinstance(exc, StoreUnavailable) and exc.is_of_one_shard

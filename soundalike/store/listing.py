@@ -64,7 +64,9 @@ def named(cursor: Cursor, collection: Collection, keys: Sequence[str]) -> dict[s
     return files
 
 
-def counts(cursor: Cursor, collection: Collection, statement: str, limit: int) -> list[tuple[str, int]]:
+def counts(
+    cursor: Cursor, collection: Collection, statement: str, limit: int | None
+) -> list[tuple[str, int]]:
     """Return labels or folders with their number of paths, depending on the statement."""
     keys = {"collection": collection.collection_id, "limit": limit}
     cursor.execute(statement, keys)

@@ -187,10 +187,10 @@ class MemoryStore(MemorySpeakers, MemoryNormal, MemorySearches, MemoryAnnotation
         return {key: found.stored_file(uri) for key, uri in paths.items() if uri is not None}
 
     def labels(
-        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+        self, *, limit: int | None = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels with their number of paths, most frequent first."""
-        check_page(limit, "")
+        """Return labels with their number of paths, most frequent first; all without a limit."""
+        check_page(MAX_PAGE if limit is None else limit, "")
         found = self._find(collection)
         counts = Counter(file.label for file in found.paths.values()) if found else Counter()
         known = [(label, count) for label, count in counts.items() if label is not None]

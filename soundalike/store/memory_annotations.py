@@ -53,10 +53,10 @@ class MemoryAnnotations(ABC):
             yield replace(one, uri=first.uri, duration_s=first.duration_s)
 
     def annotation_labels(
-        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+        self, *, limit: int | None = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels of annotations with their number, most frequent first."""
-        check_page(limit, "")
+        """Return labels of annotations with their number, most frequent first; all without a limit."""
+        check_page(MAX_PAGE if limit is None else limit, "")
         found = self._find(collection)
         counts = Counter(one.annotation.label for one in found.annotations) if found else Counter()
         return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from soundalike.types import Hit
 
@@ -65,3 +65,36 @@ class TopRecordings:
     def _lowest(self, top_k: int) -> float:
         """Return the score of the last of the `top_k` best recordings."""
         return sorted(self._best.values(), reverse=True)[top_k - 1]
+
+
+def best_hits(
+    ask: Callable[[Sequence[int], int], Sequence[Hit]],
+    windows: Sequence[int],
+    limit: int,
+    top_k: int,
+) -> list[Hit]:
+    """Return the hits of the `top_k` best recordings; requests more hits until they are certain.
+
+    Parameters
+    ----------
+    ask : callable
+        Returns the best hits of some query windows, at most so many of each.
+    windows : sequence of int
+        The query windows.
+    limit : int
+        Number of hits of each window to begin with.
+    top_k : int
+    """
+    hits: list[Hit] = []
+    top = TopRecordings(hits)
+    limits = dict.fromkeys(windows, limit)
+    wanted = list(windows)
+    while wanted:
+        found = ask(wanted, limit)
+        hits = [hit for hit in hits if hit.query_window not in wanted]
+        hits += found
+        top = TopRecordings(hits)
+        wanted = top.open_windows(limits, top_k)
+        limit *= 2
+        limits |= dict.fromkeys(wanted, limit)
+    return top.hits_of_best(top_k)

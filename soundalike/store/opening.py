@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 
 from soundalike.config import Settings
+from soundalike.errors import ConfigError
 from soundalike.store.connection import Connection, Database, parse_url, redacted
 from soundalike.store.embedded import EmbeddedServer
 from soundalike.store.replicas import PATIENCE, ReplicatedDatabase, has_several_hosts, targets
@@ -16,7 +17,7 @@ from soundalike.store.slow_queries import logging_cursor
 _CONNECT_TIMEOUT_S = 10
 
 
-def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
+def open_database(settings: Settings, *, is_shard: bool = False) -> tuple[Database, Callable[[], None]]:
     """Return the configured database, which connects on first use.
 
     Parameters
@@ -24,6 +25,8 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     settings : Settings
         `database_url` is the address of a server, or of a primary and its standbys; None for the
         embedded one in `data_dir`.
+    is_shard : bool
+        Whether it is one of several of an index, so that others answer while it is away.
 
     Returns
     -------
@@ -34,9 +37,14 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
     Raises
     ------
     ConfigError
-        The URL cannot be parsed.
+        The URL cannot be parsed, or there are several.
     """
-    url, slow_s = settings.database_url, settings.slow_query_s
+    if (count := len(settings.database_urls)) > 1:
+        raise ConfigError(
+            f"SOUNDALIKE_DATABASE_URL names {count} databases, and this command works on one; choose it "
+            "with --database-url"
+        )
+    url, slow_s = next(iter(settings.database_urls), None), settings.slow_query_s
     cursor_class = logging_cursor(slow_s) if slow_s else None
     if url is None:
         server = EmbeddedServer(settings.data_dir)
@@ -49,6 +57,7 @@ def open_database(settings: Settings) -> tuple[Database, Callable[[], None]]:
         "application_name": "soundalike",
         # Otherwise a database with the encoding SQL_ASCII accepts only ASCII from Python.
         "client_encoding": "UTF8",
+        **(PATIENCE if is_shard else {}),
         **parameters,
     }
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from datetime import tzinfo
-from functools import partial
 from typing import Any, TypeVar
 
-from soundalike.config import DEFAULT_COLLECTION, Settings
-from soundalike.errors import StoreError
+from soundalike.config import DEFAULT_COLLECTION
 from soundalike.filters import Filters
 from soundalike.ranges import Layout, check_count, check_layout, check_top_k
 from soundalike.runtime.stages import stage
@@ -28,10 +26,10 @@ from soundalike.store.base import (
 )
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
-from soundalike.store.opening import open_database
 from soundalike.store.postgres_events import PostgresEvents
 from soundalike.store.postgres_maps import PostgresMaps
 from soundalike.store.postgres_normal import PostgresNormal
+from soundalike.store.postgres_parts import PostgresParts
 from soundalike.store.postgres_searches import PostgresSearches
 from soundalike.store.postgres_speakers import PostgresSpeakers
 from soundalike.store.protocol import Store
@@ -44,18 +42,6 @@ EXACT_BELOW_WINDOWS = 10_000
 _Result = TypeVar("_Result")
 
 
-def open_store(settings: Settings) -> PostgresStore:
-    """Return the configured store, which connects on first use.
-
-    Parameters
-    ----------
-    settings : Settings
-        `database_url` is the address of a server; None for the embedded one in `data_dir`.
-    """
-    database, release = open_database(settings)
-    return PostgresStore(database, on_close=release)
-
-
 class PostgresStore(
     PostgresAnnotations,
     PostgresSpeakers,
@@ -63,6 +49,7 @@ class PostgresStore(
     PostgresSearches,
     PostgresEvents,
     PostgresMaps,
+    PostgresParts,
     Store,
 ):
     """Recordings and windows in PostgreSQL. A thread-safe `soundalike.store.Store`.
@@ -74,6 +61,8 @@ class PostgresStore(
         Called after closing the store.
     exact_below : int
         Number of windows from which an HNSW index is built.
+    is_shard : bool
+        Whether the database is one of several of an index; otherwise such a one is refused.
     """
 
     def __init__(
@@ -82,8 +71,9 @@ class PostgresStore(
         *,
         on_close: Any = None,
         exact_below: int = EXACT_BELOW_WINDOWS,
+        is_shard: bool = False,
     ) -> None:
-        super().__init__(database)
+        super().__init__(database, is_shard=is_shard)
         self._on_close = on_close
         self._exact_below = exact_below
 
@@ -157,21 +147,12 @@ class PostgresStore(
         check_top_k(top_k)
         check_filters(filters)
         check_embeddings(vectors, None, spec)
-        for is_fresh in (False, True, True):
-            found = self._current(collection, is_fresh=is_fresh)
-            if found is None or found.spec != spec:
-                continue
-            search = partial(
-                searching.search, collection=found, vectors=vectors, top_k=top_k, filters=filters
-            )
+
+        def work(cursor: Cursor, *, found: Collection) -> SearchResult | None:
             with stage("ann"):
-                result = self._read(search)
-            if result is not None:
-                return result
-        if found is None:
-            raise not_indexed(collection)
-        check_spec(found.spec, spec)
-        raise StoreError(f"the collection {collection!r} is being replaced repeatedly; try again later")
+                return searching.search(cursor, found, vectors, top_k, filters)
+
+        return self._read_current(collection, spec, work)
 
     def count_by_time(
         self,
@@ -213,14 +194,18 @@ class PostgresStore(
 
     def finish_batch(self, *, collection: str = DEFAULT_COLLECTION) -> None:
         """Build a missing HNSW index if the collection has enough windows, and renew the null model."""
+        self.build_index(collection)
+        found = self._current(collection, is_fresh=True)
+        if found is not None:
+            self._null_models.look_for_growth(found.unchunked())
+
+    def build_index(self, collection: str) -> None:
+        """Build a missing HNSW index if the collection has enough windows."""
         self._run_in(
             collection,
             lambda cursor, found: indexing.build_if_missing(cursor, found, self._exact_below),
             None,
         )
-        found = self._current(collection, is_fresh=True)
-        if found is not None:
-            self._null_models.look_for_growth(found.unchunked())
 
     def drop_index(self, *, collection: str = DEFAULT_COLLECTION) -> bool:
         """Drop the HNSW index before many additions; see `soundalike.store.Store`."""
@@ -232,13 +217,17 @@ class PostgresStore(
         Searches use the old index until the new one is complete; additions wait. See
         `soundalike.store.Store` for layouts.
         """
+        self.rebuild_index(collection, layout)
+        found = self._current(collection, is_fresh=True)
+        if found is not None:
+            self._null_models.renew(found.unchunked())
+
+    def rebuild_index(self, collection: str, layout: Layout | None) -> None:
+        """Rebuild the HNSW index, or drop it from a small collection."""
         check_layout(layout)
         self._run_in_existing(
             collection, lambda cursor, found: indexing.rebuild(cursor, found, self._exact_below, layout)
         )
-        found = self._current(collection, is_fresh=True)
-        if found is not None:
-            self._null_models.renew(found.unchunked())
 
     def create_collection(self, name: str, spec: IndexSpec, *, like: str | None = None) -> None:
         """Create an empty collection; an existing one must have the same specification.
@@ -290,6 +279,7 @@ class PostgresStore(
             lock_schema(cursor)
             cursor.execute(self._sql["drop_schema"])
 
+        self._identify()
         self._has_schema = False
         self._db.run(work)
 

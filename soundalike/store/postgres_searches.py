@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -154,31 +155,77 @@ class PostgresSearches(PostgresReader, SearchStore):
             added = len(execute_values(cursor, statement, rows, page_size=_PAGE_ROWS, fetch=True))
             if added:
                 label = annotations[0].annotation.label
-                given = {"search": search_id, "label": label, "by": by}
-                cursor.execute(self._sql["put_search_acceptance"], given)
+                self._put_acceptance(cursor, search_id, label, by, None)
             return added
 
         return self._run_in_existing(collection, work)
+
+    def note_acceptance(
+        self, name: str, label: str, by: str, at: datetime, *, collection: str = DEFAULT_COLLECTION
+    ) -> None:
+        """Note that annotations, which were added at this time, were accepted."""
+
+        def work(cursor: Cursor, found: Collection) -> None:
+            self._put_acceptance(cursor, self._locked(cursor, found, name), label, by, at)
+
+        self._run_in_existing(collection, work)
+
+    def _put_acceptance(
+        self, cursor: Cursor, search_id: int, label: str, by: str, at: datetime | None
+    ) -> None:
+        given = {"search": search_id, "label": label, "by": by, "at": at}
+        cursor.execute(self._sql["put_search_acceptance"], given)
 
     def undo_search(self, name: str, *, collection: str = DEFAULT_COLLECTION) -> Undone | None:
         """Take back the latest mark, clearing or acceptance; return None if there is none."""
         checked_search_name(name)
 
         def work(cursor: Cursor, found: Collection) -> Undone | None:
-            search_id = self._locked(cursor, found, name)
-            cursor.execute(self._sql["undo_search_mark"], {"search": search_id})
-            row = cursor.fetchone()
-            if row is None:
-                return None
-            *mark, label = row
-            if label is None:
-                done = _mark(*mark)
-                return Undone("clear" if done.is_right is None else "mark", done)
-            given = {**_named(found, name), "label": label, "source": search_source(name)}
-            cursor.execute(self._sql["delete_accepted"], {**given, "at": mark[-1]})
-            return Undone("accept", label=label, annotations=cursor.rowcount)
+            undone, at = self._undone(cursor, found, name)
+            if undone is None or undone.label is None:
+                return undone
+            count = self._delete_accepted(cursor, found, name, undone.label, at)
+            return replace(undone, annotations=count)
 
         return self._run_in_existing(collection, work)
+
+    def undo_decision(
+        self, name: str, *, collection: str = DEFAULT_COLLECTION
+    ) -> tuple[Undone | None, datetime | None]:
+        """Take back the latest decision without its annotations; return it and its time."""
+        checked_search_name(name)
+        return self._run_in_existing(collection, lambda cursor, found: self._undone(cursor, found, name))
+
+    def delete_accepted(
+        self, name: str, label: str, at: datetime | None, *, collection: str = DEFAULT_COLLECTION
+    ) -> int:
+        """Delete the annotations of an acceptance; return their number."""
+
+        def work(cursor: Cursor, found: Collection) -> int:
+            return self._delete_accepted(cursor, found, name, label, at)
+
+        return self._run_in(collection, work, 0)
+
+    def _undone(
+        self, cursor: Cursor, found: Collection, name: str
+    ) -> tuple[Undone | None, datetime | None]:
+        search_id = self._locked(cursor, found, name)
+        cursor.execute(self._sql["undo_search_mark"], {"search": search_id})
+        row = cursor.fetchone()
+        if row is None:
+            return None, None
+        *mark, label = row
+        if label is not None:
+            return Undone("accept", label=label), mark[-1]
+        done = _mark(*mark)
+        return Undone("clear" if done.is_right is None else "mark", done), mark[-1]
+
+    def _delete_accepted(
+        self, cursor: Cursor, found: Collection, name: str, label: str, at: datetime | None
+    ) -> int:
+        given = {**_named(found, name), "label": label, "source": search_source(name), "at": at}
+        cursor.execute(self._sql["delete_accepted"], given)
+        return cursor.rowcount
 
     def _locked(self, cursor: Cursor, found: Collection, name: str) -> int:
         """Return the number of a search, which no other transaction changes until this one ends."""

@@ -78,6 +78,10 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         """Store all recordings or none, with the results of `add`."""
         ...
 
+    def transactions(self, entries: Sequence[Entry]) -> list[list[int]]:
+        """Return the positions of the entries that `add_many` stores together, or none of them."""
+        return [list(range(len(entries)))]
+
     def known_lengths(
         self, recording_ids: Sequence[str], *, collection: str = DEFAULT_COLLECTION
     ) -> dict[str, float]:
@@ -146,9 +150,9 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         ...
 
     def labels(
-        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+        self, *, limit: int | None = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels with their number of paths, most frequent first."""
+        """Return labels with their number of paths, most frequent first; all without a limit."""
         ...
 
     def folders(
@@ -248,9 +252,9 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         ...
 
     def annotation_labels(
-        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+        self, *, limit: int | None = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels of annotations with their number, most frequent first."""
+        """Return labels of annotations with their number, most frequent first; all without a limit."""
         ...
 
     def remove_annotations(
@@ -321,6 +325,17 @@ class Store(SpeakerStore, NormalStore, SearchStore, EventModelStore, MapStore, P
         Returns False without a change if the successor lacks paths that are not in `without`.
         """
         ...
+
+    def missing_shards(self) -> tuple[str, ...]:
+        """Return the databases that cannot be reached, of an index over several ones.
+
+        Raises
+        ------
+        StoreError
+            None can be used.
+        """
+        self.collections()
+        return ()
 
     def reset(self) -> None:
         """Delete everything."""

@@ -53,10 +53,12 @@ class PostgresReader(PostgresRunner):
     Parameters
     ----------
     database : Database
+    is_shard : bool
+        As for `PostgresRunner`.
     """
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, *, is_shard: bool = False) -> None:
+        super().__init__(database, is_shard=is_shard)
         self._null_models = NullModels[Collection](
             lambda key: self._each(lambda cursor: sampling.load(cursor, key)),
             lambda key, model: self._db.run(lambda cursor: sampling.save(cursor, key, model)),
@@ -155,9 +157,9 @@ class PostgresReader(PostgresRunner):
         )
 
     def labels(
-        self, *, limit: int = MAX_PAGE, collection: str = DEFAULT_COLLECTION
+        self, *, limit: int | None = MAX_PAGE, collection: str = DEFAULT_COLLECTION
     ) -> list[tuple[str, int]]:
-        """Return labels with their number of paths, most frequent first."""
+        """Return labels with their number of paths, most frequent first; all without a limit."""
         return self._counts(self._sql["count_labels"], limit, collection)
 
     def folders(
@@ -169,8 +171,8 @@ class PostgresReader(PostgresRunner):
         """
         return self._counts(self._sql["count_folders"], limit, collection)
 
-    def _counts(self, statement: str, limit: int, collection: str) -> list[tuple[str, int]]:
-        check_page(limit, "")
+    def _counts(self, statement: str, limit: int | None, collection: str) -> list[tuple[str, int]]:
+        check_page(MAX_PAGE if limit is None else limit, "")
         return self._run_in(
             collection,
             lambda cursor, found: listing.counts(cursor, found, statement, limit),

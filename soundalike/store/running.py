@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial
+from typing import Protocol, TypeVar
 
 from psycopg2 import errors as pg_errors
 
 from soundalike.errors import StoreError
 from soundalike.store import collections, sql
-from soundalike.store.base import check_collection_name, not_indexed
+from soundalike.store.base import check_collection_name, check_spec, not_indexed
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor, Database
 from soundalike.store.schema import SCHEMA_VERSION, has_schema, migrate_once, stored_version
+from soundalike.store.shard_records import check_is_alone
+from soundalike.types import IndexSpec
 
 _Result = TypeVar("_Result")
+_Found = TypeVar("_Found", covariant=True)
 #: Lifetime of cached collections; they may have an outdated number of chunks. Each search verifies that
 #: the collection still exists.
 _CACHED_FOR_S = 10.0
+
+
+class _Reads(Protocol[_Found]):
+    """Reads a collection; returns None if it was deleted or replaced."""
+
+    def __call__(self, cursor: Cursor, *, found: Collection) -> _Found | None: ...
 
 
 class PostgresRunner:
@@ -27,10 +37,13 @@ class PostgresRunner:
     Parameters
     ----------
     database : Database
+    is_shard : bool
+        Whether the database is one of several of an index; otherwise such a one is refused.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, is_shard: bool = False) -> None:
         self._db = database
+        self._is_identified = is_shard
         self._sql = sql.queries()
         self._has_schema = False
         self._cache: dict[str, tuple[float, Collection]] = {}
@@ -89,12 +102,28 @@ class PostgresRunner:
 
     def _migrate(self) -> None:
         """Migrate older tables, unless they are known to be up to date."""
+        self._identify()
         if self._has_schema or (
             self._db.has_standbys and self._db.read(stored_version) == SCHEMA_VERSION
         ):
             return
         while self._db.run(migrate_once):
             pass
+
+    def _identify(self) -> None:
+        """Refuse a database that is one of several of an index."""
+        if not self._is_identified:
+            self._db.read(lambda cursor: check_is_alone(cursor, self.description))
+            self._is_identified = True
+
+    @property
+    def description(self) -> str:
+        """Name of the database, without a password."""
+        return self._db.description
+
+    def transact(self, work: Callable[[Cursor], _Result], *, reads: bool = False) -> _Result:
+        """Run a function in a transaction, after migrating the tables; with `reads` on a standby too."""
+        return self._run(work, reads=reads)
 
     def _find(self, cursor: Cursor, name: str) -> Collection | None:
         """Return a collection; one statement once the schema is known to exist."""
@@ -114,6 +143,28 @@ class PostgresRunner:
             else:
                 self._cache[name] = (time.monotonic(), found)
         return found
+
+    def _read_current(self, collection: str, spec: IndexSpec, work: _Reads[_Result]) -> _Result:
+        """Run a reading function, which returns None if the collection was deleted or replaced.
+
+        Raises
+        ------
+        IndexEmpty, ModelMismatch
+            The collection does not exist, or has another specification.
+        StoreError
+            The database failed, or the collection is being replaced repeatedly.
+        """
+        for is_fresh in (False, True, True):
+            found = self._current(collection, is_fresh=is_fresh)
+            if found is None or found.spec != spec:
+                continue
+            result = self._read(partial(work, found=found))
+            if result is not None:
+                return result
+        if found is None:
+            raise not_indexed(collection)
+        check_spec(found.spec, spec)
+        raise StoreError(f"the collection {collection!r} is being replaced repeatedly; try again later")
 
     def _read(self, work: Callable[[Cursor], _Result]) -> _Result | None:
         """Run a reading function outside a transaction; None if a table was deleted or replaced."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -13,10 +13,13 @@ from soundalike.scores.event_model import EventModel, Step, models_from_json
 from soundalike.scores.fitting import MIN_RECORDINGS, SampledRecording
 from soundalike.scores.null_model import NullModel
 from soundalike.store import sql
-from soundalike.store.blocks import SAMPLE_RECORDINGS, choose_blocks
+from soundalike.store.blocks import SAMPLE_RECORDINGS, Block, choose_blocks
 from soundalike.store.collections import Collection
 from soundalike.store.connection import Cursor
 from soundalike.store.null_models import Sample
+
+#: Id, number of windows, and labels.
+FirstRecording = tuple[str, int, frozenset[str]]
 
 
 def load(cursor: Cursor, collection: Collection) -> NullModel | None:
@@ -58,18 +61,35 @@ def count(cursor: Cursor, collection: Collection) -> int:
 
 def sample(cursor: Cursor, collection: Collection, limit: int = SAMPLE_RECORDINGS) -> Sample:
     """Return a random sample of up to `limit` recordings; empty if there are fewer than 20."""
-    keys = {"collection": collection.collection_id, "limit": max(limit, MIN_RECORDINGS)}
-    cursor.execute(sql.queries()["sample_recordings"], keys)
-    known = cursor.fetchall()
+    known = first_recordings(cursor, collection, max(limit, MIN_RECORDINGS))
     if len(known) < MIN_RECORDINGS:
         return Sample([], len(known))
     blocks = choose_blocks([(key, n) for key, n, _ in known], collection.spec.dimension)
+    labels = {key: found for key, _, found in known}
+    return Sample(read_blocks(cursor, collection, blocks, labels), count(cursor, collection))
+
+
+def first_recordings(cursor: Cursor, collection: Collection, limit: int) -> list[FirstRecording]:
+    """Return the first searchable recordings by id: number of windows, and labels of the paths."""
+    keys = {"collection": collection.collection_id, "limit": limit}
+    cursor.execute(sql.queries()["sample_recordings"], keys)
+    return [(key, n_windows, frozenset(labels or ())) for key, n_windows, labels in cursor.fetchall()]
+
+
+def read_blocks(
+    cursor: Cursor,
+    collection: Collection,
+    blocks: Sequence[Block],
+    labels: Mapping[str, frozenset[str]],
+) -> list[SampledRecording]:
+    """Return the vectors of adjacent windows, with the labels of their recordings."""
+    if not blocks:
+        return []
     ids, firsts, lengths = (list(column) for column in zip(*blocks, strict=True))
     values = {"recording_ids": ids, "firsts": firsts, "lengths": lengths}
     cursor.execute(collection.statement("sample_blocks"), values)
-    labels = {key: frozenset(found or ()) for key, _, found in known}
     first_windows = dict(zip(ids, firsts, strict=True))
-    recordings = [
+    return [
         SampledRecording(
             labels[key],
             np.stack([HalfVector.from_binary(vector).to_numpy() for _, vector in rows]),
@@ -78,4 +98,3 @@ def sample(cursor: Cursor, collection: Collection, limit: int = SAMPLE_RECORDING
         )
         for key, rows in groupby(cursor.fetchall(), lambda row: row[0])
     ]
-    return Sample(recordings, count(cursor, collection))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from soundalike.store import index_layouts, prepared, sql
 from soundalike.store.base import SearchResult, first_limit
 from soundalike.store.collections import Collection, find
 from soundalike.store.connection import Cursor
-from soundalike.store.merging import TopRecordings
+from soundalike.store.merging import best_hits
 from soundalike.store.schema import exists
 from soundalike.store.tag_paths import to_jsonpath
 from soundalike.types import FloatArray, Hit, Recording
@@ -58,15 +58,26 @@ def search(
     top_k : int
     filters : Filters
     """
-    # The cosine with a zero vector is undefined.
-    usable = [number for number, vector in enumerate(vectors) if vector.any()]
-    sent = dict(zip(usable, _as_sent(collection, vectors[usable]), strict=True)) if usable else {}
-    hits = _best_hits(cursor, collection, sent, top_k, filters)
+    ask = asking(cursor, collection, vectors, filters)
+    hits = best_hits(ask, usable_windows(vectors), starting_limit(top_k, filters), top_k)
     if not hits:
         return SearchResult([], {}) if collection.is_same(find(cursor, collection.name)) else None
     ids = list({hit.recording_id for hit in hits})
     recordings, n_windows = describe(cursor, collection, ids, filters)
     return SearchResult(hits, recordings, n_windows) if recordings else None
+
+
+def nearest_passing(
+    cursor: Cursor,
+    collection: Collection,
+    vectors: FloatArray,
+    limit: int,
+    filters: Filters,
+    wanted: Sequence[int],
+) -> list[Hit] | None:
+    """Return the `limit` nearest windows of some of the vectors; None if the collection was replaced."""
+    hits = asking(cursor, collection, vectors, filters)(wanted, limit) if wanted else []
+    return hits if hits or collection.is_same(find(cursor, collection.name)) else None
 
 
 def nearest(
@@ -178,30 +189,40 @@ def conditions(collection: Collection, filters: Filters) -> str:
     return "\n".join(found)
 
 
-def _best_hits(
-    cursor: Cursor, collection: Collection, vectors: Mapping[int, _Sent], top_k: int, filters: Filters
-) -> list[Hit]:
-    """Return the hits of the `top_k` best recordings; requests more hits until they are certain."""
+def starting_limit(top_k: int, filters: Filters) -> int:
+    """Return the first number of hits per query window; see `soundalike.store.base.first_limit`."""
+    limit = first_limit(top_k)
+    is_limited = (
+        is_narrowed(filters)
+        or filters.excluded
+        or is_timed(filters)
+        or filters.until
+        or filters.time_of_day
+    )
+    # With filters a larger one: each further query would scan the index from the start again.
+    return limit + limit // 2 if is_limited else limit
+
+
+def asking(
+    cursor: Cursor, collection: Collection, vectors: FloatArray, filters: Filters
+) -> Callable[[Sequence[int], int], list[Hit]]:
+    """Return a function that finds the nearest windows of some of the vectors, so many of each."""
     narrowed = conditions(collection, filters)
-    hits: list[Hit] = []
-    limit, ask = first_limit(top_k), _plain_hits
-    if narrowed:
-        # A larger first limit: each further query would scan the index from the start again.
-        limit += limit // 2
-        ask = partial(_narrowed_hits, filters=filters, narrowed=narrowed)
-    limits = dict.fromkeys(vectors, limit)
-    wanted = list(vectors)
-    top = TopRecordings(hits)
-    while wanted:
-        rows = ask(cursor, collection, {number: vectors[number] for number in wanted}, limit)
-        hits = [hit for hit in hits if hit.query_window not in wanted]
+    ask = partial(_narrowed_hits, filters=filters, narrowed=narrowed) if narrowed else _plain_hits
+    usable = usable_windows(vectors)
+    sent = dict(zip(usable, _as_sent(collection, vectors[usable]), strict=True)) if usable else {}
+
+    def hits(wanted: Sequence[int], limit: int) -> list[Hit]:
+        rows = ask(cursor, collection, {number: sent[number] for number in wanted}, limit)
         # A stored vector that was too small for 16 bits is zero; its score is NaN.
-        hits += [Hit._make(row) for row in rows if not math.isnan(row[-1])]
-        top = TopRecordings(hits)
-        wanted = top.open_windows(limits, top_k)
-        limit *= 2
-        limits |= dict.fromkeys(wanted, limit)
-    return top.hits_of_best(top_k)
+        return [Hit._make(row) for row in rows if not math.isnan(row[-1])]
+
+    return hits
+
+
+def usable_windows(vectors: FloatArray) -> list[int]:
+    """Return the numbers of the vectors that are not zero; the cosine with zero is undefined."""
+    return [number for number, vector in enumerate(vectors) if vector.any()]
 
 
 def _plain_hits(

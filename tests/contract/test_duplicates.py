@@ -12,7 +12,7 @@ import soundfile
 from soundalike.audio.sandbox import shared
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.modulation import Modulation
-from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.errors import IndexEmpty, ParameterError, RecordingNotFound
 from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.repeats.duplicates import Member, find_duplicates, group_to_json
 from soundalike.repeats.requests import DuplicatesRequest
@@ -133,7 +133,8 @@ def test_only_recordings_under_a_path_are_compared(store: Store, tmp_path: Path)
     indexed(store, tmp_path, {"a1.wav": sound, "a2.flac": sound, "b.wav": 0.5 * sound})
     (group,) = find(store, under=str(tmp_path / "a"))
     assert group.keys() == {"a1.wav", "a2.flac"}
-    assert find(store, under=str(tmp_path / "none")) == []
+    with pytest.raises(RecordingNotFound, match="check the path"):
+        find(store, under=str(tmp_path / "none"))
 
 
 def test_the_json_of_a_group_has_what_a_program_needs(store: Store, tmp_path: Path):

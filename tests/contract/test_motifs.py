@@ -12,7 +12,7 @@ import soundfile
 from soundalike.audio.sandbox import shared
 from soundalike.audio.windows import WindowPlan
 from soundalike.encoders.modulation import Modulation
-from soundalike.errors import IndexEmpty, ParameterError
+from soundalike.errors import IndexEmpty, ParameterError, RecordingNotFound
 from soundalike.events.listening import Listener
 from soundalike.indexing.pipeline import IndexItem, Pipeline
 from soundalike.repeats.motifs import Motif, find_motifs, motif_to_json
@@ -119,3 +119,27 @@ def test_a_collection_that_does_not_exist_is_refused(store: Store):
 def test_values_out_of_range_are_refused(values: dict[str, float]):
     with pytest.raises(ParameterError, match=next(iter(values))):
         MotifsRequest(**values)  # type: ignore[arg-type]
+
+
+def test_nothing_under_a_path_is_an_error(archive: Store, tmp_path: Path):
+    with pytest.raises(RecordingNotFound, match="check the path"):
+        find_motifs(archive, MotifsRequest(under=str(tmp_path / "day")))
+
+
+def test_sounds_of_short_recordings_are_found(store: Store, tmp_path: Path):
+    rng = np.random.default_rng(2)
+    for number in range(8):
+        samples = 0.01 * rng.standard_normal(4 * RATE_HZ)
+        at = round((0.3 + 0.3 * number) * RATE_HZ)
+        if number < 5:
+            samples[at:][: len(call())] += call()
+        soundfile.write(tmp_path / f"{number}.wav", samples, RATE_HZ)
+    pipeline = Pipeline(store, Modulation(), WindowPlan())
+    list(pipeline.index([IndexItem(str(path)) for path in sorted(tmp_path.glob("*.wav"))]))
+    (calls,) = find_motifs(store, MotifsRequest(), listener=Listener(Modulation(), shared()))
+    assert places(calls) == [
+        (str(number), pytest.approx(0.3 + 0.3 * number, abs=0.2)) for number in range(5)
+    ]
+    # By vectors alone, recordings in which nothing stands out are left out.
+    alone = find_motifs(store, MotifsRequest())
+    assert {name for motif in alone for name, _ in places(motif)} <= {str(n) for n in range(5)}

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from executors.gateway.api import routes_service
 from executors.gateway.flow.reports import Reports
+from executors.gateway.guard.stopping import Stopping
 from executors.gateway.metrics import Metrics
 from executors.jina_fixes.executor_reports import KEY
 from executors.messages.documents import Clip, SegmentedClip
@@ -222,12 +223,28 @@ def test_an_address_of_traces_that_cannot_be_used(given: str):
     assert "secret" not in str(caught.value)
 
 
+def test_a_gateway_that_stops_is_not_ready():
+    async def recent() -> list[Report]:
+        return [Report("encoder", 0, is_up=True)]
+
+    async def answer() -> Any:
+        stopping = Stopping()
+        await stopping.drain()
+        context: Any = SimpleNamespace(reports=SimpleNamespace(recent=recent), stopping=stopping)
+        return await routes_service.get_ready(context)
+
+    response = asyncio.run(answer())
+    assert response.status_code == 503
+    assert json.loads(response.body)["checks"] == {"gateway": "stopping", "encoder": "ok"}
+
+
 def test_readiness_names_what_does_not_work():
     def answer(*reports: Report) -> tuple[int, dict[str, Any]]:
         async def recent() -> list[Report]:
             return list(reports)
 
-        context: Any = SimpleNamespace(reports=SimpleNamespace(recent=recent))
+        reports_ = SimpleNamespace(recent=recent)
+        context: Any = SimpleNamespace(reports=reports_, stopping=Stopping())
         response = asyncio.run(routes_service.get_ready(context))
         return response.status_code, json.loads(bytes(response.body))
 
@@ -253,4 +270,8 @@ def test_readiness_names_what_does_not_work():
     other = Report("ranker", 1, is_up=True)
     for replicas in ((silent, other), (other, silent)):
         checks = {"gateway": "ok", "ranker": "ok"}
-        assert answer(*replicas) == (200, {"status": "ready", "checks": checks})
+        assert answer(*replicas) == (200, {"status": "ready", "checks": checks, "partial": False})
+    # A database of several is away: searches are answered by the others.
+    partial = Report("indexer", 0, is_up=True, is_partial=True)
+    checks = {"gateway": "ok", "indexer": "ok"}
+    assert answer(partial) == (200, {"status": "ready", "checks": checks, "partial": True})

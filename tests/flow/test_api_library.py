@@ -37,8 +37,8 @@ def test_pages_follow_each_other(filled: Service):
     assert len(set(paths)) == 3
     assert paths == sorted(paths)
     assert _get(filled, "/api/recordings", limit=1, after=after).json() == {
-        "recordings": [],
-        "next": None,
+        **{"recordings": [], "next": None},
+        **{"partial": False, "missing_shards": []},
     }
     assert _get(filled, "/api/recordings").json()["next"] is None
 
@@ -68,9 +68,10 @@ def test_a_recording_that_is_not_there(service: Service, part: str):
 
 
 def test_labels_and_folders(filled: Service, toy_data: Path):
-    assert _get(filled, "/api/labels").json() == {
-        "labels": [{"label": "siren", "files": 2}, {"label": "rain", "files": 1}]
-    }
+    assert _get(filled, "/api/labels").json()["labels"] == [
+        {"label": "siren", "files": 2},
+        {"label": "rain", "files": 1},
+    ]
     folders = {
         found["folder"]: found["files"] for found in _get(filled, "/api/folders").json()["folders"]
     }
@@ -119,7 +120,7 @@ def test_a_collection_is_deleted(filled: Service):
     assert requests.delete(address, timeout=60).json() == {"dropped": "default"}
     answer = requests.delete(address, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (404, "store.not_found")
-    assert _get(filled, "/api/collections").json() == {"collections": []}
+    assert _get(filled, "/api/collections").json()["collections"] == []
 
 
 def test_health_names_every_executor(service: Service):

@@ -106,6 +106,9 @@ def test_a_job_without_result_says_why(
         assert (answer.status_code, answer.json()["code"]) == (409, "store.index_empty")
         answer = requests.post(f"{service.url}/api/{name}", json={"nonsense": 1}, timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (422, "parameter.unknown")
+        wanted = {"under": str(folder / "none")}
+        job = finish(requests.post(f"{service.url}/api/{name}", json=wanted, timeout=60))
+        assert [error["code"] for error in job["errors"]] == ["store.not_found"]
     wanted = {"folder": str(folder)}
     # A job that goes on would index into the next test's database.
     job = finish(requests.post(f"{service.url}/api/jobs", json=wanted, timeout=60))

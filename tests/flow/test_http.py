@@ -29,6 +29,7 @@ FOUND = {
         "matches",
         "good_match",
         "warnings",
+        "missing_shards",
         "error_code",
         "error",
     ),

@@ -183,4 +183,5 @@ def test_readiness_names_all_parts(watched: Service):
     assert watched.request("/ready").json == {
         "status": "ready",
         "checks": dict.fromkeys(("gateway", *EXECUTORS), "ok"),
+        "partial": False,
     }

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -257,7 +261,13 @@ def test_a_folder_job_is_resumed(
 
 
 @pytest.mark.parametrize(("server", "how"), [("own server", "SIGTERM"), ("embedded server", "SIGINT")])
-def test_a_signal_ends_everything(restarts_on: Callable[[str], Restarts], server: str, how: str):
+def test_a_signal_ends_everything(
+    restarts_on: Callable[[str], Restarts],
+    wait_until: Callable[..., Any],
+    toy_data: Path,
+    server: str,
+    how: str,
+):
     """The last one here: it leaves the services ended."""
     restarts = restarts_on(server)
     service = restarts.service
@@ -265,7 +275,18 @@ def test_a_signal_ends_everything(restarts_on: Callable[[str], Restarts], server
     for unsendable in (b'"\\ud800"', b'{"n": 1' + 400 * b"0" + b"}"):
         body = b'{"data": [{"uri": "a.wav", "tags": {"deep": [' + unsendable + b"]}}]}"
         assert service.request("/search", body).status == 422
-    everybody = restarts.end(how)
+    with ThreadPoolExecutor(1) as pool:
+        if how == "SIGTERM":
+            index = {"data": [{"uri": str(toy_data / "siren" / "siren_1.mp3")}]}
+            connection, rest = _half_sent(service.port, json.dumps(index).encode())
+            ending = pool.submit(restarts.end, how)
+            wait_until(lambda: not _accepts(service.port), "it accepts no more", 10)
+            connection.send(rest)
+            assert connection.getresponse().status == 200
+            connection.close()
+        else:
+            ending = pool.submit(restarts.end, how)
+        everybody = ending.result()
 
     assert len(everybody) >= 6, "launcher, gateway and four executors"
     assert service.program.process.returncode == 0, service.program.said
@@ -273,3 +294,18 @@ def test_a_signal_ends_everything(restarts_on: Callable[[str], Restarts], server
     said = _LATE_SIGNAL.sub("", service.program.said)
     assert "Traceback" not in said
     assert "still open" not in said
+
+
+def _half_sent(port: int, body: bytes) -> tuple[http.client.HTTPConnection, bytes]:
+    """Begin a request; return its connection, and what is left to be sent."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_STOP_TIMEOUT_S)
+    connection.putrequest("POST", "/index")
+    connection.putheader("Content-Type", "application/json")
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:10])
+    return connection, body[10:]
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

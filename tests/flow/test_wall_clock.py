@@ -86,7 +86,7 @@ def test_a_timeline_counts_what_is_like_a_query(service: Service, dated: list[di
     (counted,) = answer.json["data"]
     assert counted.keys() == {
         *("id", "uri", "recording_id", "duration_s", "encoder", "buckets", "undated"),
-        *("warnings", "error_code", "error"),
+        *("warnings", "missing_shards", "error_code", "error"),
     }
     assert [(row["start"], row["end"], row["count"]) for row in counted["buckets"]] == [
         ("2025-05-01T00:00:00+02:00", "2025-06-01T00:00:00+02:00", 1),

@@ -16,7 +16,7 @@ import pytest
 from soundalike.config import Settings
 from soundalike.filters import Filters
 from soundalike.store import PostgresStore, open_store
-from soundalike.store.postgres import open_store as open_postgres
+from soundalike.store.stores import open_store as open_postgres
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

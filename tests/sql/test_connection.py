@@ -14,7 +14,7 @@ import pytest
 from soundalike.config import Settings
 from soundalike.errors import SoundalikeError, StoreError, StoreUnavailable
 from soundalike.store import PostgresStore
-from soundalike.store.postgres import open_store
+from soundalike.store.stores import open_store
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

@@ -23,7 +23,7 @@ import pytest
 from soundalike.config import Settings
 from soundalike.errors import StoreUnavailable
 from soundalike.store import PostgresStore, server_memory
-from soundalike.store.postgres import open_store
+from soundalike.store.stores import open_store
 
 if TYPE_CHECKING:
     from tests.fixtures.collections import Collection

@@ -16,8 +16,8 @@ from soundalike.config import Settings
 from soundalike.errors import SchemaMismatch, StoreError
 from soundalike.store import PostgresStore
 from soundalike.store import sql as statements
-from soundalike.store.postgres import open_store
 from soundalike.store.schema import SCHEMA_VERSION
+from soundalike.store.stores import open_store
 from tests.fixtures.collections import DIMENSION
 
 if TYPE_CHECKING:

@@ -61,6 +61,8 @@ VALUES: dict[str, dict[str, Any]] = {
     "schema_version": {},
     "set_schema_version": {"version": 3},
     "lock_schema": {},
+    "create_shard": {},
+    "is_in_use": {},
     "drop_schema": {},
     "find_collection": {"name": "default"},
     "list_collections": {},
@@ -218,7 +220,7 @@ SPECIAL = {
     *("put_recordings", "put_files", "copy_windows", "time_bucket", "date_trunc"),
     *(*FILTERS, "narrow_files", "choose_annotations"),
     *("put_annotations", "put_utterance", "put_watched_file"),
-    *("put_search_marks", "put_search_acceptance"),
+    *("put_search_marks", "put_search_acceptance", "put_shard", "find_shard"),
 }
 TIMESCALEDB = {
     *("create_hypertable", "events_to_hypertable", "chunks", "compression_jobs", "stop_compression"),
@@ -286,7 +288,7 @@ def test_recordings_and_paths_are_put_by_many_rows_a_statement(cursor: Any):
 def test_what_belongs_to_others_is_put_beside_them(cursor: Any):
     queries = statements.queries()
     execute_values(cursor, queries["put_recordings"], [_RECORDING])
-    annotation = (1, _ID, 0.0, 1.0, None, None, "dog", "a.txt")
+    annotation = (1, _ID, 0.0, 1.0, None, None, "dog", "a.txt", None)
     execute_values(cursor, queries["put_annotations"], [annotation, (1, _UNKNOWN, *annotation[2:])])
     cursor.execute("SELECT recording_id::text, label FROM soundalike.annotations")
     assert cursor.fetchall() == [(_ID, "dog")]
@@ -309,9 +311,20 @@ def test_what_belongs_to_others_is_put_beside_them(cursor: Any):
     # Also where no row has a verdict or a time.
     mark = (search, _ID, "/a/one.wav", 0.0, 4.0, None, "ann", None)
     execute_values(cursor, queries["put_search_marks"], [(0, *mark)])
-    cursor.execute(queries["put_search_acceptance"], {"search": search, "by": "", "label": "dog"})
+    cursor.execute(
+        queries["put_search_acceptance"], {"search": search, "by": "", "label": "dog", "at": None}
+    )
     cursor.execute("SELECT uri, is_right, accepted_label FROM soundalike.search_marks ORDER BY mark_id")
     assert cursor.fetchall() == [("/a/one.wav", None, None), ("", None, "dog")]
+
+
+def test_a_database_has_one_place_in_an_index(cursor: Any):
+    queries = statements.queries()
+    for number in (0, 1):
+        cursor.execute(queries["create_shard"])
+        cursor.execute(queries["put_shard"], {"shards_id": _ID, "number": number, "total": 2})
+    cursor.execute(queries["find_shard"])
+    assert cursor.fetchall() == [(_ID, 1, 2)]
 
 
 def test_windows_are_copied_in_binary(cursor: Any, collection: Collection):

@@ -15,7 +15,7 @@ from soundalike.config import Settings
 from soundalike.errors import ConfigError, StoreUnavailable
 from soundalike.store import PostgresStore
 from soundalike.store.contents import begin_snapshot
-from soundalike.store.postgres import open_store
+from soundalike.store.stores import open_store
 from soundalike.types import Recording
 from tests.fixtures.collections import Collection
 from tests.fixtures.replication import PackagedServer, url_of

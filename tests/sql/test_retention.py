@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Sql = Callable[..., Any]
 PAGE = (Path(__file__).parents[2] / "docs" / "backup.md").read_text(encoding="utf-8")
-PROCEDURE, CALL, JOB = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
+PROCEDURE, CALL, JOB, AGGREGATE, VIEW, BY_DAY = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 NOW = datetime.now(UTC)
 RATE_HZ = 16_000
 
@@ -102,6 +102,61 @@ def test_a_job_of_timescaledb_drops_chunks(aged: Collection, sql: Sql, database_
 def test_a_collection_that_does_not_exist_is_refused(aged: Collection, sql: Sql):
     with pytest.raises(psycopg2.errors.RaiseException, match="name of a collection"):
         sql(CALL.replace("default", "defalut"))
+
+
+@pytest.fixture
+def watched(collection: Collection, sql: Sql) -> dict[datetime, int]:
+    """Store events of two hours, one of which is older than a year; return their numbers."""
+    collection.store.create_collection("default", collection.spec)
+    hours = {_hour(days=500): 3, _hour(days=3): 2}
+    for hour, number in hours.items():
+        for minute in range(number):
+            details = (
+                {"score": 1.5 + minute, "threshold": 1.0} if minute else {"error_code": "audio.empty"}
+            )
+            sql(
+                "INSERT INTO soundalike.watch_events "
+                "VALUES (gen_random_uuid(), 'pump7', %s, 1, 1, %s, %s, %s)",
+                (f"{minute}.wav", hour + timedelta(minutes=minute), minute == 1, json.dumps(details)),
+            )
+    return hours
+
+
+def _hour(**ago: float) -> datetime:
+    return _ago(**ago).replace(minute=0, second=0, microsecond=0)
+
+
+HOURS = "SELECT hour, recordings, anomalous, failed, highest FROM soundalike.watched_hours ORDER BY hour"
+
+
+def test_counts_outlive_dropped_events(
+    watched: dict[datetime, int], sql: Sql, database_server: DatabaseServer
+):
+    if not database_server.has_timescaledb:
+        pytest.skip("the server has no TimescaleDB")
+    *statements, refreshed, kept = [text for text in AGGREGATE.split(";\n") if text.strip()]
+    for statement in statements:
+        sql(statement)
+    policies = [sql(statement)[0][0] for statement in (refreshed, kept)]
+    expected = _rows(watched)
+    assert sql(HOURS) == expected
+
+    for policy in (*policies[::-1], policies[0]):
+        sql(f"CALL run_job({policy})")
+    ((left,),) = sql("SELECT count(*) FROM soundalike.watch_events")
+    assert left == 2
+    assert sql(HOURS) == expected
+    assert [row[1:] for row in sql(BY_DAY)] == [(2, 1, 2.5)]
+
+
+def test_the_view_counts_the_same(watched: dict[datetime, int], sql: Sql):
+    sql(VIEW)
+    assert sql(HOURS) == _rows(watched)
+    assert [row[1:] for row in sql(BY_DAY)] == [(2, 1, 2.5)]
+
+
+def _rows(hours: dict[datetime, int]) -> list[tuple[Any, ...]]:
+    return [(hour, number, 1, 1, number + 0.5) for hour, number in hours.items()]
 
 
 def test_sync_does_not_index_expired_files_again(

@@ -317,3 +317,55 @@ def test_a_job_that_is_refused_is_not_in_the_journal(open_journal: Callable[[], 
 
     asyncio.run(run())
     assert len(Jobs(open_journal()).restore()) == 20
+
+
+def test_a_service_takes_the_jobs_of_one_that_ends(
+    open_journal: Callable[[], Journal], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """An update starts the next gateway before the last one ends."""
+    monkeypatch.setattr("executors.gateway.background.jobs._TAKE_S", 0.01)
+    own = _job()
+
+    async def run() -> list[str]:
+        last, following = Jobs(open_journal()), Jobs()
+        job = await last.start(_job(), _for_ever)
+        following.take_over_later(tmp_path / FILE_NAME, lambda records: _resume(following, records))
+        await _until(following, await following.start(own, _nothing), "done")
+        asking = asyncio.create_task(following.find(job.id))
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        assert not following.has_journal
+        await last.close()
+        await _until(following, await asking, "done")
+        listed = [found.id for found in following.newest_first()]
+        with pytest.raises(JobNotFound):
+            await following.find("other")
+        await following.close()
+        assert listed == [own.id, job.id]
+        return listed
+
+    ids = asyncio.run(run())
+    saved = {record.job.id: record.job.state for record in open_journal().load()}
+    assert saved == dict.fromkeys(ids, "done")
+
+
+def _resume(jobs: Jobs, records: list[Record]) -> None:
+    for record in records:
+        jobs.resume(record.job, _nothing)
+
+
+def test_a_service_that_ends_no_longer_waits_for_the_journal(
+    open_journal: Callable[[], Journal], tmp_path: Path
+):
+    async def run() -> None:
+        journal, jobs = open_journal(), Jobs()
+        jobs.take_over_later(tmp_path / FILE_NAME, lambda records: None)
+        await asyncio.sleep(0.05)
+        await asyncio.wait_for(jobs.close(), 5)
+        journal.close()
+        assert jobs._taking is not None
+        assert jobs._taking.cancelled()
+        with pytest.raises(JobNotFound):
+            await jobs.find("other")
+
+    asyncio.run(run())

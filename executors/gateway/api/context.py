@@ -15,6 +15,7 @@ from executors.gateway.background.workers import Workers
 from executors.gateway.flow.client import FlowClient
 from executors.gateway.flow.library import Library
 from executors.gateway.flow.reports import Reports
+from executors.gateway.guard.stopping import Stopping
 from executors.gateway.metrics import Metrics
 from executors.messages.listings import StoredDoc
 from soundalike.audio.allowed_roots import AllowedRoots
@@ -45,6 +46,7 @@ class Context:
         Folders that requests may name on this machine.
     weights_dir : Path
         Folder of the models.
+    stopping : Stopping
     """
 
     flow: FlowClient
@@ -57,9 +59,17 @@ class Context:
     metrics: Metrics
     roots: AllowedRoots
     weights_dir: Path
+    stopping: Stopping
 
     @classmethod
-    def of(cls, flow: FlowClient, reports: Reports, settings: Settings, metrics: Metrics) -> Context:
+    def of(
+        cls,
+        flow: FlowClient,
+        reports: Reports,
+        settings: Settings,
+        metrics: Metrics,
+        stopping: Stopping,
+    ) -> Context:
         """Return the context of a gateway."""
         jobs = Jobs(Journal.open(settings.uploads_dir / FILE_NAME))
         metrics.watch(jobs)
@@ -74,6 +84,7 @@ class Context:
             metrics=metrics,
             roots=AllowedRoots(settings, Path.cwd()),
             weights_dir=settings.weights_dir,
+            stopping=stopping,
         )
 
     async def uploads_under(self, uri: str, collection: str) -> List[StoredDoc]:
@@ -97,7 +108,7 @@ class Context:
         if await self.library.is_utterance(str(path)):
             return
         for found in await self.library.collections():
-            if await self.library.known([str(path)], found.name):
+            if await self.library.is_stored(str(path), found.name):
                 return
         self.uploads.remove(path)
 

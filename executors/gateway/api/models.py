@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar, Dict, List, Literal, Optional, Tupl
 from uuid import UUID
 
 from docarray import BaseDoc
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, computed_field, create_model, model_validator
 
-from executors.messages.documents import BucketDoc, MatchDoc, Status
+from executors.messages.documents import MISSING, BucketDoc, MatchDoc, Status
 from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
 from executors.messages.names import FIELD_ALIASES, PARAMETER_ALIASES, aliases_of
 from executors.messages.request_fields import pydantic_field
@@ -29,6 +29,8 @@ from soundalike.types import BucketWidth
 ALIASES = {**PARAMETER_ALIASES, **FIELD_ALIASES}
 #: What documents need on their way through the Flow, and no answer shows.
 _INTERNAL = {"id", "error_code", "error"}
+#: What documents of a list say of the list.
+OF_LIST = ("missing_shards",)
 
 
 def fields_of(doc: Type[BaseDoc], name: str, *, without: Tuple[str, ...] = (), **more: Any) -> Any:
@@ -41,11 +43,23 @@ def fields_of(doc: Type[BaseDoc], name: str, *, without: Tuple[str, ...] = (), *
     return create_model(name, __doc__=doc.__doc__, **{**fields, **more})
 
 
+class Partial(BaseModel):
+    """An answer, and whether recordings are missing in it."""
+
+    missing_shards: List[str] = Field(default=[], description=MISSING)
+
+    @computed_field(description="whether recordings are missing: a database could not be reached")  # type: ignore[prop-decorator]
+    @property
+    def partial(self) -> bool:
+        """Whether recordings are missing."""
+        return bool(self.missing_shards)
+
+
 Match = fields_of(MatchDoc, "Match")
-Recording = fields_of(StoredDoc, "Recording")
-Collection = fields_of(CollectionDoc, "Collection")
-LabelCount = fields_of(LabelDoc, "LabelCount")
-FolderCount = fields_of(FolderDoc, "FolderCount")
+Recording = fields_of(StoredDoc, "Recording", without=OF_LIST)
+Collection = fields_of(CollectionDoc, "Collection", without=OF_LIST)
+LabelCount = fields_of(LabelDoc, "LabelCount", without=OF_LIST)
+FolderCount = fields_of(FolderDoc, "FolderCount", without=OF_LIST)
 Bucket = fields_of(BucketDoc, "Bucket")
 
 
@@ -316,7 +330,7 @@ class Event(BaseModel):
     encoder: str
 
 
-class EventsAnswer(BaseModel):
+class EventsAnswer(Partial):
     """Every occurrence of a query."""
 
     uri: Optional[str]
@@ -332,7 +346,7 @@ class EventsAnswer(BaseModel):
     warnings: List[str]
 
 
-class Answer(BaseModel):
+class Answer(Partial):
     """Matches of a query, best first."""
 
     uri: Optional[str]
@@ -351,7 +365,7 @@ class AnswerAgain(Answer):
     time_zone: str = Field(description="zone of the times in the answer")
 
 
-class TimelineAnswer(BaseModel):
+class TimelineAnswer(Partial):
     """How often something like the query was heard. `undated`: at a time that nobody knows."""
 
     uri: Optional[str]
@@ -372,26 +386,26 @@ class WaveformAnswer(BaseModel):
     peaks: List[Annotated[List[float], Field(min_length=2, max_length=2)]]
 
 
-class RecordingPage(BaseModel):
+class RecordingPage(Partial):
     """Some of the recordings, in the order of their paths; `next` asks for those that follow."""
 
     recordings: List[Recording]  # type: ignore[valid-type]
     next: Optional[str]
 
 
-class Labels(BaseModel):
+class Labels(Partial):
     """The labels of a collection, the most frequent first."""
 
     labels: List[LabelCount]  # type: ignore[valid-type]
 
 
-class Folders(BaseModel):
+class Folders(Partial):
     """The folders of a collection's files."""
 
     folders: List[FolderCount]  # type: ignore[valid-type]
 
 
-class Collections(BaseModel):
+class Collections(Partial):
     """The collections of this database."""
 
     collections: List[Collection]  # type: ignore[valid-type]
@@ -421,6 +435,9 @@ class Ready(BaseModel):
 
     status: Literal["ready"]
     checks: Dict[str, str]
+    partial: bool = Field(
+        description="whether answers lack recordings, because a database of the index cannot be reached"
+    )
 
 
 class EncoderInUse(BaseModel):

@@ -14,7 +14,7 @@ from executors.messages.events import ListenClip, ListenedDoc
 from executors.messages.repeats import CandidatesDoc, MotifPartsDoc, RepeatsClip
 from executors.messages.repeats_values import candidates_of, files_of, heard_of, outliers_of
 from soundalike.audio.sources import resolve_path
-from soundalike.repeats.candidates import Candidate
+from soundalike.repeats.candidates import Candidate, nothing_under
 from soundalike.repeats.copies import Copy, SoundMissing, compare_sounds
 from soundalike.repeats.duplicates import Groups, group_to_json, members_of
 from soundalike.repeats.hearing import strongest, to_read
@@ -194,7 +194,13 @@ async def check_collection(context: Context, collection: str) -> None:
 
 
 async def _ids(context: Context, request: DuplicatesRequest | MotifsRequest) -> List[str]:
-    """Return the ids of the recordings that a request means."""
+    """Return the ids of the recordings that a request means.
+
+    Raises
+    ------
+    RecordingNotFound
+        Nothing is stored under its path.
+    """
     ids: Dict[str, None] = {}
     after = ""
     prefix = prefix_of_path(request.under)
@@ -203,6 +209,8 @@ async def _ids(context: Context, request: DuplicatesRequest | MotifsRequest) -> 
     ):
         ids.update((str(doc.recording_id), None) for doc in page)
         after = str(page[-1].uri)
+    if prefix and not ids:
+        raise nothing_under(request.collection, prefix)
     return list(ids)
 
 

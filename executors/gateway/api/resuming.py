@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from starlette.exceptions import HTTPException
 
@@ -12,6 +12,7 @@ from executors.gateway.api.context import Context
 from executors.gateway.api.indexing_jobs import FolderSync, UploadIndexing, find_folder
 from executors.gateway.api.repeats_jobs import DuplicatesSearch, MotifsSearch
 from executors.gateway.background.job import Job
+from executors.gateway.background.journal import FILE_NAME, Record
 from soundalike.errors import AudioNotFound, SoundalikeError
 from soundalike.repeats.requests import DuplicatesRequest, MotifsRequest
 
@@ -23,9 +24,18 @@ def resume_jobs(context: Context) -> None:
     """Start the unfinished jobs of the journal again, in their order.
 
     Indexing is idempotent: a folder job compares each file with the index, an upload job stores its
-    files once more, which changes nothing where they are stored already.
+    files once more, which changes nothing where they are stored already. Where another gateway still has
+    the journal, this one goes on with its jobs when it ends.
     """
-    for record in context.jobs.restore():
+    _resume(context, context.jobs.restore())
+    path = context.uploads.folder / FILE_NAME
+    # Without a file the folder cannot be written, and there is nobody to wait for.
+    if not context.jobs.has_journal and path.is_file():
+        context.jobs.take_over_later(path, partial(_resume, context))
+
+
+def _resume(context: Context, records: List[Record]) -> None:
+    for record in records:
         job = record.job
         if job.kind == "folder":
             context.jobs.resume(job, partial(_sync_folder, context, record.request))

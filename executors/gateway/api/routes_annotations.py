@@ -15,13 +15,14 @@ from executors.gateway.api.described import (
     named_after_function,
     problems,
 )
-from executors.gateway.api.models import fields_of
+from executors.gateway.api.models import OF_LIST, Partial, fields_of
 from executors.gateway.background.uploads import FIELD_LIMITS
 from executors.messages.listings import (
     AnnotatedDoc,
     AnnotationDoc,
     AnnotationLabelDoc,
     RemovedAnnotationsDoc,
+    missing_in,
 )
 from soundalike.annotations.reading import AnnotationFormat, read_annotations
 from soundalike.annotations.types import Annotation as Row
@@ -38,17 +39,17 @@ router = APIRouter(
 _MAX_FILE_BYTES = 32 << 20
 _MAX_BAD_ROWS = 1_000
 
-Annotation = fields_of(AnnotationDoc, "Annotation", without=("file", "line"))
-AnnotationLabel = fields_of(AnnotationLabelDoc, "AnnotationLabel")
+Annotation = fields_of(AnnotationDoc, "Annotation", without=("file", "line", *OF_LIST))
+AnnotationLabel = fields_of(AnnotationLabelDoc, "AnnotationLabel", without=OF_LIST)
 
 
-class Annotations(BaseModel):
+class Annotations(Partial):
     """Some of the annotations, by recording and time."""
 
     annotations: List[Annotation]  # type: ignore[valid-type]
 
 
-class AnnotationLabels(BaseModel):
+class AnnotationLabels(Partial):
     """The labels of annotations, the most frequent first."""
 
     labels: List[AnnotationLabel]  # type: ignore[valid-type]
@@ -94,7 +95,10 @@ async def list_annotations(
     chosen = _chosen(collection, label, recording_id, source)
     parameters = {**chosen, "limit": limit, "offset": offset}
     found = await context.flow.ask("/annotations", [], AnnotationDoc, parameters)
-    return Annotations(annotations=[doc.model_dump(exclude={"id", "file", "line"}) for doc in found])
+    without = {"id", "file", "line", "missing_shards"}
+    return Annotations(
+        annotations=[doc.model_dump(exclude=without) for doc in found], missing_shards=missing_in(found)
+    )
 
 
 @router.get("/api/annotations/labels", responses=problems(409), summary="List labels of annotations")
@@ -104,7 +108,10 @@ async def list_annotation_labels(
     """Return each label with the number of annotations."""
     parameters = {"collection": collection}
     found = await context.flow.ask("/annotation_labels", [], AnnotationLabelDoc, parameters)
-    return AnnotationLabels(labels=[doc.model_dump(exclude={"id"}) for doc in found])
+    return AnnotationLabels(
+        labels=[doc.model_dump(exclude={"id", "missing_shards"}) for doc in found],
+        missing_shards=missing_in(found),
+    )
 
 
 @router.post(

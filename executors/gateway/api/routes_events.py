@@ -71,4 +71,5 @@ async def answer_events(context: Context, reading: Reading) -> models.EventsAnsw
         is_complete=answer.is_complete,
         heard_again_s=round(answer.heard_again_s, 3),
         warnings=found["warnings"],
+        missing_shards=found["missing_shards"],
     )

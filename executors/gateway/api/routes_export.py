@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Dict
 
 from fastapi import APIRouter, Query, Request, Response
@@ -22,6 +23,7 @@ from executors.gateway.api.queries import read_query
 from executors.gateway.api.routes_events import answer_events
 from executors.gateway.api.routes_search import find
 from soundalike.audio.cut_outs import CutOutFormat
+from soundalike.errors import StoreUnavailable
 from soundalike.parameters import description_of
 from soundalike.results.cut_outs import MAX_PADDING_S, CutOutRequest
 
@@ -75,6 +77,7 @@ async def export_search(
 ) -> Response:
     """Search as `search` does, and return the matches as a table, labels, a playlist or a ZIP."""
     answer = await find(context, read_query(request, models.SearchRequest))
+    _check_whole(answer["missing_shards"])
     spans = [span_of_match(match) for match in answer["matches"]]
     form = models.ExportForm(format=format, padding_s=padding_s, audio=audio, pictures=pictures)
     return await answer_with(context, request, spans, form)
@@ -97,6 +100,16 @@ async def export_events(
 ) -> Response:
     """Search as `events` does, and return the events as a table, labels, a playlist or a ZIP."""
     answer = await answer_events(context, read_query(request, models.EventsRequest))
+    _check_whole(answer.missing_shards)
     spans = [span_of_match(event.model_dump()) for event in answer.events]
     form = models.ExportForm(format=format, padding_s=padding_s, audio=audio, pictures=pictures)
     return await answer_with(context, request, spans, form)
+
+
+def _check_whole(missing_shards: Sequence[str]) -> None:
+    """Raise `StoreUnavailable` if recordings are missing: files cannot say so."""
+    if missing_shards:
+        raise StoreUnavailable(
+            f"the database {missing_shards[0]} cannot be reached, and a file would not say that its "
+            "recordings are missing; try again when it runs"
+        )

@@ -85,7 +85,7 @@ JobId = Annotated[str, PathParameter(description="id of the job")]
 
 
 async def _job(context: GivenContext, job_id: JobId) -> Job:
-    return context.jobs.get(job_id)
+    return await context.jobs.find(job_id)
 
 
 GivenJob = Annotated[Job, Depends(_job)]

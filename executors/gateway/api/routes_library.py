@@ -20,6 +20,7 @@ from executors.gateway.api.described import (
     named_after_function,
     problems,
 )
+from executors.messages.listings import missing_in
 from soundalike.audio import pictures
 from soundalike.config import DEFAULT_COLLECTION
 from soundalike.encoders.catalogue import known_models
@@ -74,7 +75,9 @@ async def list_models(context: GivenContext) -> models.Models:
 async def list_collections(context: GivenContext) -> models.Collections:
     """Return every collection, its counts, and the encoder that it was made with."""
     found = await context.library.collections()
-    return models.Collections(collections=[_plain(doc) for doc in found])
+    return models.Collections(
+        collections=[_plain(doc) for doc in found], missing_shards=missing_in(found)
+    )
 
 
 @router.delete(
@@ -114,7 +117,7 @@ async def list_recordings(
 ) -> models.RecordingPage:
     """Return a page of recordings, ordered by path; `next` is null on the last page."""
     given = {name: value for name, value in (("labels", labels), ("label", label)) if value}
-    found = await context.library.page(
+    found = await context.library.partial_page(
         collection,
         labels=resolve_aliases(given, models.ALIASES).get("labels", []),
         where=where,
@@ -125,7 +128,9 @@ async def list_recordings(
     )
     is_full = len(found) == limit
     return models.RecordingPage(
-        recordings=[_plain(doc) for doc in found], next=found[-1].uri if is_full else None
+        recordings=[_plain(doc) for doc in found],
+        next=found[-1].uri if is_full else None,
+        missing_shards=missing_in(found),
     )
 
 
@@ -182,7 +187,7 @@ async def list_labels(
 ) -> models.Labels:
     """Return each label with the number of its files, the most frequent first."""
     found = await context.library.labels(collection)
-    return models.Labels(labels=[_plain(doc) for doc in found])
+    return models.Labels(labels=[_plain(doc) for doc in found], missing_shards=missing_in(found))
 
 
 @router.delete("/api/labels/{label:path}", responses=_DELETION_FAILURES, summary="Delete a label")
@@ -213,7 +218,7 @@ async def list_folders(
 ) -> models.Folders:
     """Return each folder with the number of files in it."""
     found = await context.library.folders(collection)
-    return models.Folders(folders=[_plain(doc) for doc in found])
+    return models.Folders(folders=[_plain(doc) for doc in found], missing_shards=missing_in(found))
 
 
 def _plain(doc: Any) -> Any:

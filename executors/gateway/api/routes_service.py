@@ -87,18 +87,21 @@ async def get_health(context: GivenContext) -> models.Health:
     summary="Check whether searches can be answered",
 )
 async def get_ready(context: GivenContext) -> Response:
-    """Check that all executors answer, and that the database can be used; 503 has the reasons."""
-    checks = {"gateway": "ok"}
+    """Check that all executors answer, and that a database can be used; 503 has the reasons."""
+    checks = {"gateway": "stopping" if context.stopping.has_begun else "ok"}
+    is_partial = False
     for report in await context.reports.recent():
         # One replica that works is enough.
         if checks.get(report.executor) != "ok":
             reason = "; ".join(report.faults) if report.is_up else "no answer"
             checks[report.executor] = reason or "ok"
+            is_partial = is_partial or report.is_partial
     wrong = [f"{name}: {reason}" for name, reason in checks.items() if reason != "ok"]
     if wrong:
         problem = problem_of(503, f"{ServiceError.code}: not ready ({', '.join(wrong)})")
         return ProblemResponse({**problem, "checks": checks}, 503)
-    return JSONResponse({"status": "ready", "checks": checks})
+    # Without the names of the databases: this route needs no key.
+    return JSONResponse({"status": "ready", "checks": checks, "partial": is_partial})
 
 
 @router.get("/dry_run", include_in_schema=False)

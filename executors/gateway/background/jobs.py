@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Dict, List, Set
+from pathlib import Path
+from typing import Any, Dict, List, Set, TypeVar
 
 from starlette.exceptions import HTTPException
 
@@ -36,8 +37,13 @@ _COUNTING_S = 10
 _STOPPING_S = 3.0
 _UNREACHABLE = frozenset((ServiceError.code, StoreUnavailable.code))
 _POLL_S = 0.1
+#: Between two attempts to take the journal over from a service that ends.
+_TAKE_S = 1.0
+#: Seconds that a request for a job waits for the journal, which may have the job.
+_TAKEN_S = 30.0
 #: Of a job that is resumed; its counts begin again.
 _IDENTITY = {"id", "kind", "folder", "collection"}
+_Result = TypeVar("_Result")
 #: Does the work of a job, and updates its counts.
 Work = Callable[[Job], Awaitable[None]]
 #: Cleans up after it.
@@ -74,6 +80,7 @@ class Jobs:
         self._changed = asyncio.Condition()
         self._cancelling: Set[str] = set()
         self._closed = asyncio.Event()
+        self._taking: asyncio.Task[None] | None = None
 
     async def start(
         self,
@@ -128,6 +135,33 @@ class Jobs:
                 self._files[job.id] = list(record.files)
             self._jobs[job.id] = job
         return unfinished
+
+    @property
+    def has_journal(self) -> bool:
+        """Tell whether jobs survive the end of the service."""
+        return self._journal is not None
+
+    def take_over_later(self, path: Path, resume: Callable[[List[Record]], None]) -> None:
+        """Wait for the journal in the background, which another service has, and go on with its jobs.
+
+        Parameters
+        ----------
+        path : Path
+            Of the journal.
+        resume : callable
+            Called with the unfinished jobs, as `restore` returns them.
+        """
+        self._taking = asyncio.create_task(self._take_over(path, resume))
+
+    async def _take_over(self, path: Path, resume: Callable[[List[Record]], None]) -> None:
+        while (journal := await self._call(Journal.take, path)) is None:
+            await asyncio.sleep(_TAKE_S)
+        own, self._jobs = self._jobs, {}
+        self._journal = journal
+        resume(self.restore())
+        self._jobs.update(own)
+        for job in own.values():
+            await self._save(job)
 
     def resume(self, job: Job, work: Work, tidy_up: TidyUp | None = None) -> None:
         """Let a job that `restore` has returned wait for its turn; parameters are those of `start`."""
@@ -192,13 +226,19 @@ class Jobs:
             raise JobNotFound(f"there is no job {job_id!r}; the last {_KEPT} finished jobs are kept")
         return self._jobs[job_id]
 
+    async def find(self, job_id: str) -> Job:
+        """Return a job as `get` does, also one of a service that is just ending."""
+        if job_id not in self._jobs and self._taking is not None:
+            await asyncio.wait([self._taking], timeout=_TAKEN_S)
+        return self.get(job_id)
+
     async def cancel(self, job_id: str) -> Job:
         """Stop a job; indexed files stay. A finished job is left as it is.
 
         The job counts the files that it has sent before it ends. Where that takes long, it is returned
         before its end.
         """
-        job = self.get(job_id)
+        job = await self.find(job_id)
         if task := self._tasks.get(job_id):
             # A second time would end it before it has counted.
             if job_id not in self._cancelling:
@@ -214,6 +254,8 @@ class Jobs:
         A second call does nothing: Jina may shut a server down twice, at a signal and at its end.
         """
         self._closed.set()
+        if self._taking is not None:
+            self._taking.cancel()
         # One that is cancelled before its first step ends without leaving the list.
         while tasks := [task for task in self._tasks.values() if not task.done()]:
             for task in tasks:
@@ -223,7 +265,7 @@ class Jobs:
         journal, self._journal = self._journal, None
         if journal is not None:
             await self._write(journal.close)
-            self._writer.shutdown()
+        self._writer.shutdown(wait=False)
 
     async def notify(self) -> None:
         """Wake all `watch`."""
@@ -298,7 +340,7 @@ class Jobs:
         kept = job.model_copy(deep=True)
         if job.id in self._cancelling and not job.is_finished:
             kept.state, kept.finished_at = "cancelled", datetime.now(UTC)
-        record = Record(kept, self._requests[job.id], self.files_of(job))
+        record = Record(kept, self._requests.get(job.id, {}), self.files_of(job))
         await self._write(self._journal.save, record)
 
     async def _forget_old(self) -> None:
@@ -312,8 +354,10 @@ class Jobs:
 
     async def _write(self, function: Callable[..., None], *arguments: Any) -> None:
         """Call a method of the journal in its thread, to the end even where this task is cancelled."""
-        loop = asyncio.get_running_loop()
-        await asyncio.shield(loop.run_in_executor(self._writer, function, *arguments))
+        await asyncio.shield(self._call(function, *arguments))
+
+    def _call(self, function: Callable[..., _Result], *arguments: Any) -> asyncio.Future[_Result]:
+        return asyncio.get_running_loop().run_in_executor(self._writer, function, *arguments)
 
 
 def _described(exc: Exception) -> Dict[str, str]:

@@ -61,6 +61,8 @@ class Journal:
     ----------
     path : Path
         Made where it does not exist.
+    wait_s : float, optional
+        Seconds to wait for another service; default: 5.
 
     Raises
     ------
@@ -68,13 +70,13 @@ class Journal:
         The file cannot be used, or another service is using it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_s: float | None = None) -> None:
         self._path = path
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         # Paths and tags of uploads are for the service alone.
         path.touch(mode=0o600)
-        self._connection = _connect(path)
+        self._connection = _connect(path, _LOCK_TIMEOUT_S if wait_s is None else wait_s)
 
     @classmethod
     def open(cls, path: Path) -> Journal | None:
@@ -85,13 +87,21 @@ class Journal:
         try:
             return cls(path)
         except (sqlite3.OperationalError, OSError) as exc:
-            _log.warning("jobs will not survive a restart: cannot use %s (%s)", path, exc)
+            _log.warning("jobs will not survive a restart before %s can be used: %s", path, exc)
             return None
         except sqlite3.Error as exc:
             damaged = path.with_suffix(".damaged")
             _log.warning("%s is damaged (%s); renamed to %s, earlier jobs are lost", path, exc, damaged)
             path.replace(damaged)
             return cls(path)
+
+    @classmethod
+    def take(cls, path: Path) -> Journal | None:
+        """Return a journal that no service is using any more, or None."""
+        try:
+            return cls(path, wait_s=0.0)
+        except (sqlite3.Error, OSError):
+            return None
 
     def load(self) -> Iterator[Record]:
         """Yield the jobs in the order in which they were accepted."""
@@ -132,8 +142,8 @@ class Journal:
             _log.warning("jobs may not survive a restart: cannot write %s (%s)", self._path, exc)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_LOCK_TIMEOUT_S, check_same_thread=False)
+def _connect(path: Path, wait_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=wait_s, check_same_thread=False)
     try:
         # Held until the connection is closed or the process ends, however it ends.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -11,12 +11,12 @@ from starlette.exceptions import HTTPException
 from executors.gateway.flow.client import FlowClient
 from executors.gateway.problems import document_failed
 from executors.messages.documents import Deletion, Status
-from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc
+from executors.messages.listings import CollectionDoc, FolderDoc, LabelDoc, StoredDoc, missing_in
 from executors.messages.speakers import UtteranceDoc
 from soundalike.audio.allowed_roots import AllowedRoots
 from soundalike.audio.sources import resolve_path
 from soundalike.audio.urls import is_remote
-from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound
+from soundalike.errors import AudioNotFound, IndexEmpty, RecordingNotFound, StoreUnavailable
 
 _PAGE = 1_000
 
@@ -38,14 +38,33 @@ class Library:
         return status
 
     async def page(self, collection: str, **parameters: Any) -> List[StoredDoc]:
-        """Return stored paths in their order; takes the parameters of ``/recordings``."""
+        """Return stored paths in their order; takes the parameters of ``/recordings``.
+
+        Raises
+        ------
+        StoreUnavailable
+            Some are missing, because a database of the index cannot be reached.
+        """
+        found = await self.partial_page(collection, **parameters)
+        if missing := missing_in(found):
+            raise StoreUnavailable(
+                f"the database {missing[0]} cannot be reached, and its recordings are missing; check "
+                "that it runs, and try again"
+            )
+        return found
+
+    async def partial_page(self, collection: str, **parameters: Any) -> List[StoredDoc]:
+        """Return stored paths in their order, without those of databases that cannot be reached."""
         given = {name: value for name, value in parameters.items() if value not in (None, "", [])}
         return await self._flow.ask("/recordings", [], StoredDoc, {"collection": collection, **given})
 
-    async def page_if_any(self, collection: str, **parameters: Any) -> List[StoredDoc]:
-        """Return the same as `page`, or nothing where the collection does not exist yet."""
+    async def page_if_any(
+        self, collection: str, *, is_partial: bool = False, **parameters: Any
+    ) -> List[StoredDoc]:
+        """Return the same as `page` or `partial_page`; nothing if the collection does not exist yet."""
+        ask = self.partial_page if is_partial else self.page
         try:
-            return await self.page(collection, **parameters)
+            return await ask(collection, **parameters)
         except HTTPException as exc:
             if str(exc.detail).startswith(f"{IndexEmpty.code}:"):
                 return []
@@ -64,7 +83,8 @@ class Library:
 
         A job is refused before it begins, not when its first files have been read.
         """
-        await self.page_if_any(collection, labels=[label] if label else [], limit=1)
+        labels = [label] if label else []
+        await self.page_if_any(collection, is_partial=True, labels=labels, limit=1)
 
     async def known(self, uris: List[str], collection: str) -> Dict[str, StoredDoc]:
         """Return the stored recordings of paths, by path."""
@@ -73,6 +93,12 @@ class Library:
         docs = [StoredDoc(id=str(number), uri=uri) for number, uri in enumerate(uris)]
         found = await self._flow.ask("/recordings", docs, StoredDoc, {"collection": collection})
         return {str(doc.uri): doc for doc in found if not doc.error_code}
+
+    async def is_stored(self, uri: str, collection: str) -> bool:
+        """Return whether a path is stored, or may be: a database of the index cannot be reached."""
+        doc = StoredDoc(id="0", uri=uri)
+        found = await self._flow.one("/recordings", doc, StoredDoc, {"collection": collection})
+        return not found.error_code or found.error_code == StoreUnavailable.code
 
     async def recording(self, recording_id: str, collection: str) -> StoredDoc:
         """Return a stored recording.

@@ -21,6 +21,27 @@ UPDATE soundalike.schema_version SET version = %(version)s;
 -- Prevents two processes from creating the schema at once.
 SELECT pg_advisory_xact_lock(hashtext('soundalike.schema'));
 
+-- name: create_shard
+-- One row: which of how many databases of one index this is. Other databases have no such table.
+CREATE TABLE IF NOT EXISTS soundalike.shard (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    shards_id uuid NOT NULL,
+    number integer NOT NULL,
+    total integer NOT NULL
+);
+
+-- name: find_shard
+SELECT shards_id::text, number, total FROM soundalike.shard;
+
+-- name: put_shard
+INSERT INTO soundalike.shard (shards_id, number, total) VALUES (%(shards_id)s::uuid, %(number)s, %(total)s)
+ON CONFLICT (only_row) DO UPDATE
+SET shards_id = excluded.shards_id, number = excluded.number, total = excluded.total;
+
+-- name: is_in_use
+SELECT EXISTS (SELECT FROM soundalike.collections) OR EXISTS (SELECT FROM soundalike.speakers)
+    OR EXISTS (SELECT FROM soundalike.normal_models);
+
 -- name: drop_schema
 DROP SCHEMA IF EXISTS soundalike CASCADE;
 
@@ -365,10 +386,11 @@ RETURNING f.recording_id::text;
 -- name: put_annotations
 -- Skips annotations that are stored already, and recordings that are not.
 INSERT INTO soundalike.annotations (collection_id, recording_id, start_s, end_s, low_hz, high_hz, label,
-                                    source)
+                                    source, created_at)
 SELECT v.collection_id, v.recording_id::uuid, v.start_s, v.end_s, v.low_hz::double precision,
-       v.high_hz::double precision, v.label, v.source
-FROM (VALUES %s) AS v (collection_id, recording_id, start_s, end_s, low_hz, high_hz, label, source)
+       v.high_hz::double precision, v.label, v.source, coalesce(v.created_at::timestamptz, now())
+FROM (VALUES %s) AS v (collection_id, recording_id, start_s, end_s, low_hz, high_hz, label, source,
+                       created_at)
 WHERE EXISTS (
     SELECT FROM soundalike.recordings AS r
     WHERE r.collection_id = v.collection_id AND r.recording_id = v.recording_id::uuid
@@ -908,9 +930,9 @@ FROM (VALUES %s) AS v (number, search_id, recording_id, uri, start_s, end_s, is_
 ORDER BY v.number;
 
 -- name: put_search_acceptance
--- Its time is that of the annotations of the same transaction.
+-- Its time is that of the annotations: of the same transaction, or given.
 INSERT INTO soundalike.search_marks (search_id, uri, start_s, end_s, marked_by, marked_at, accepted_label)
-VALUES (%(search)s, '', 0, 0, %(by)s, now(), %(label)s);
+VALUES (%(search)s, '', 0, 0, %(by)s, coalesce(%(at)s::timestamptz, now()), %(label)s);
 
 -- name: list_search_marks
 -- Of equal places the latest row, if it is a mark; in the order of marking.
