@@ -38,9 +38,12 @@ def test_copies_are_listed_and_stay(
     assert table[0] == "group 1: 2 files"
     assert table[2].split()[0] == "remove"
     assert len(list((tmp_path / "in").iterdir())) == 3
-    none = cli("duplicates", "--under", tmp_path / "else", **model)
+    none = cli("duplicates", "--under", tmp_path / "in" / "other.wav", **model)
     assert (none.returncode, none.stdout) == (0, "")
     assert "no copies were found" in none.stderr
+    nothing = cli("duplicates", "--under", tmp_path / "else", **model)
+    assert (nothing.returncode, nothing.stdout) == (5, "")
+    assert "check the path" in nothing.stderr
     wrong = cli("duplicates", "--min-score", "2", **model)
     assert wrong.returncode == 2
     assert "min_score" in wrong.stderr

@@ -287,7 +287,9 @@ def test_copies_and_motifs_are_found(in_memory: None, copies: Path):
         library.index(copies)
         (group,) = library.duplicates(under=copies)
         assert [Path(member.recording.uri).name for member in group] == ["copy.wav", "deep0.wav"]
-        assert len(library.duplicates(under=copies / "gone")) == 0
+        assert len(library.duplicates(under=copies / "deep0.wav")) == 0
+        with pytest.raises(RecordingNotFound, match="check the path"):
+            library.duplicates(under=copies / "gone")
         assert len(library.motifs(reread_s=0)) == 0
         with pytest.raises(ParameterError):
             library.motifs(min_count=1)
