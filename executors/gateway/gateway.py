@@ -58,6 +58,7 @@ from executors.gateway.guard.stopping import ClosedConnections, Stopping, drain_
 from executors.gateway.metrics import Measured, Metrics
 from executors.gateway.problems import answer_with_problems
 from executors.gateway.request_ids import CallIds, Identified, identify
+from executors.jina_fixes.declared_schemas import compare_declared_schemas
 from executors.jina_fixes.graph import copy_graph_shallowly
 from executors.jina_fixes.json_logs import format_jinas_logs_with
 from executors.jina_fixes.orderly_stop import stop_accepting
@@ -178,6 +179,7 @@ class SoundalikeGateway(CompositeBaseServer, BaseGateway):
         log_as_configured()
         trace_with(self.tracer)
         copy_graph_shallowly()
+        compare_declared_schemas()
         # Both servers share the streamer.
         names = RequestNames(self.streamer)
         load = Load.of(Limits.from_env(), os.environ.get("SOUNDALIKE_RATE_LIMIT"))

@@ -5,6 +5,7 @@ Module              What it changes
 ==================  ==================================================================================
 `cheap_discovery`   An executor builds the schemas of its endpoints once.
 `cheap_documents`   Reading documents builds no validator for each of them.
+`declared_schemas`  The gateway compares the schemas that executors declare.
 `docarray_import`   DocArray does not load TensorFlow, PyTorch or JAX.
 `executor_reports`  An executor answers Jina's status call with its metrics and faults.
 `executor_requests` A function runs around each request of an executor, and its context reaches threads.
